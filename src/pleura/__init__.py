@@ -1,0 +1,40 @@
+"""pleura: a folder of chest CT (DICOM) to lung masks, and numbers about them, that a careful person can trust.
+
+Not a medical device. `import pleura` loads nothing heavy: every public name is fetched when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from pleura.arrays.grid import Grid as Grid
+    from pleura.arrays.volume import LungMask as LungMask
+    from pleura.arrays.volume import Volume as Volume
+    from pleura.core.errors import PleuraError as PleuraError
+    from pleura.core.findings import Finding as Finding
+    from pleura.core.findings import Verdict as Verdict
+
+_HOME = {
+    "Finding": "pleura.core.findings",
+    "Grid": "pleura.arrays.grid",
+    "LungMask": "pleura.arrays.volume",
+    "PleuraError": "pleura.core.errors",
+    "Verdict": "pleura.core.findings",
+    "Volume": "pleura.arrays.volume",
+}
+
+__all__ = ["Finding", "Grid", "LungMask", "PleuraError", "Verdict", "Volume", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'pleura' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

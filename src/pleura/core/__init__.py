@@ -1,0 +1,1 @@
+"""F0: errors, findings, progress, whole files. Standard library only."""

@@ -1,0 +1,78 @@
+"""Everything pleura raises on purpose.
+
+    PleuraError
+    ├── UsageError (ValueError)            the call is wrong                                       exit 2
+    │   └── OutputConflict (FileExistsError) OUT holds something else; the message names --overwrite
+    ├── NothingUsable (LookupError)        no input could be used at all                           exit 3
+    ├── InputRefused (ValueError)          one input cannot be used; a batch goes on without it    exit 1
+    │   ├── UnreadableFile (OSError)       broken, truncated, or of a kind that cannot be decoded
+    │   └── GridMismatch                   two things do not lie on one grid
+    ├── OutputFailed (OSError)             OUT cannot be written                                   exit 2
+    └── MissingExtra (ImportError)         an optional library is needed; the message says which   exit 2
+
+A message is one line: what, which series or case, why, what to do. It never holds the value of an identifying attribute,
+nor a file name that came with the input, for a file's name can be a patient's.
+"""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    OK = 0
+    SOME_FAILED = 1
+    USAGE = 2
+    NOTHING_USABLE = 3
+    BUG = 70
+    INTERRUPTED = 130
+
+
+class PleuraError(Exception):
+    """Base of every error that pleura raises on purpose."""
+
+    exit_code: Exit = Exit.SOME_FAILED
+
+
+class UsageError(PleuraError, ValueError):
+    """The call itself is wrong: an option, a path, a combination."""
+
+    exit_code = Exit.USAGE
+
+
+class OutputConflict(UsageError, FileExistsError):
+    """The output place holds something that this call did not make."""
+
+
+class NothingUsable(PleuraError, LookupError):
+    """Nothing in the input could be used."""
+
+    exit_code = Exit.NOTHING_USABLE
+
+
+class InputRefused(PleuraError, ValueError):
+    """One series, case or mask cannot be used; the rest of a batch goes on."""
+
+    def __init__(self, message: str, *, code: str = "REFUSED") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class UnreadableFile(InputRefused, OSError):
+    """A file is broken, truncated, or of a kind that cannot be decoded here."""
+
+
+class GridMismatch(InputRefused):
+    """Two arrays do not lie on one grid."""
+
+
+class OutputFailed(PleuraError, OSError):
+    """The output place cannot be written."""
+
+    exit_code = Exit.USAGE
+
+
+class MissingExtra(PleuraError, ImportError):
+    """An optional library is needed for this and is not installed."""
+
+    exit_code = Exit.USAGE

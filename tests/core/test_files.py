@@ -1,0 +1,46 @@
+"""Files appear whole or not at all."""
+
+import pytest
+
+from pleura.core import files
+from pleura.core.errors import OutputFailed
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_part(tmp_path):
+    target = tmp_path / "a.json"
+    files.write_json(target, {"a": 1})
+    with pytest.raises(RuntimeError), files.whole_file(target) as part:
+        part.write_text("half")
+        raise RuntimeError
+    assert files.read_json(target) == {"a": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    target = tmp_path / "case"
+    for text in ("one", "two"):
+        with files.whole_folder(target) as part:
+            (part / "x").write_text(text)
+            assert not (target / "x").exists() or (target / "x").read_text() == "one"
+    assert (target / "x").read_text() == "two"
+    assert [p.name for p in tmp_path.iterdir()] == ["case"]
+
+
+def test_unwritable_output_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputFailed, match="cannot write"):
+        files.write_json(tmp_path / "file" / "x.json", {})
+
+
+def test_json_refuses_nan(tmp_path):
+    with pytest.raises(ValueError):
+        files.write_json(tmp_path / "x.json", {"a": float("nan")})
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_parts_are_cleared(tmp_path):
+    (tmp_path / ".part-1-x").write_text("")
+    (tmp_path / ".part-1-y").mkdir()
+    (tmp_path / "z").write_text("")
+    files.clear_parts(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["z"]
