@@ -1,0 +1,44 @@
+"""What a verb gives back: values, and how they read on a terminal. The command adds colours and an exit code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pleura.core.errors import Exit
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows for people. `columns` are headings; a heading that ends in a unit in brackets is aligned right."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class Result(Protocol):
+    """The outcome of a verb."""
+
+    @property
+    def exit_code(self) -> Exit:
+        """`OK`, `SOME_FAILED` or `NOTHING_USABLE`; everything else is raised."""
+        ...
+
+    def as_json(self) -> Any:
+        """Plain values, as `--json` prints them."""
+        ...
+
+    def table(self) -> Table | None:
+        """The table that a person sees, if there is one."""
+        ...
+
+    def notes(self) -> Sequence[str]:
+        """Lines for people: each refusal with its reason, then what was written where."""
+        ...
+
+
+def batch_exit(done: int, failed: int) -> Exit:
+    """The exit code of a batch: `OK` where nothing failed, `NOTHING_USABLE` where nothing was done."""
+    if done == 0:
+        return Exit.NOTHING_USABLE
+    return Exit.SOME_FAILED if failed else Exit.OK
