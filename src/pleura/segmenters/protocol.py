@@ -1,0 +1,74 @@
+"""What every segmenter is: a callable from a `Volume` to a `Segmentation`."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.arrays.volume import LungMask, Volume
+from pleura.core.errors import GridMismatch
+from pleura.core.findings import Finding, Verdict, reason, worst
+from pleura.core.progress import Progress, silent
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """A segmenter's answer, before and after cleaning.
+
+    `raw` is bool `[slice, row, column]` on the volume's grid: what the network or the threshold itself said. `mask` is the
+    cleaned, sided `LungMask` on the same grid. `findings` judge the answer; an empty mask always comes with one.
+    """
+
+    raw: NDArray[np.bool_]
+    mask: LungMask
+    findings: tuple[Finding, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.raw.dtype != np.bool_:
+            raise GridMismatch(f"a raw answer is bool, not {self.raw.dtype}")
+        if self.raw.shape != self.mask.grid.shape:
+            raise GridMismatch(f"raw answer of shape {self.raw.shape} beside a mask of shape {self.mask.grid.shape}")
+        if not self.mask.sided:
+            raise GridMismatch("a segmentation tells right from left; this mask does not")
+        raw = self.raw.view()
+        raw.setflags(write=False)
+        object.__setattr__(self, "raw", raw)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the findings."""
+        return worst(self.findings)
+
+    @property
+    def reason(self) -> str:
+        """Why the verdict is what it is; empty where all is well."""
+        return reason(self.findings)
+
+
+class Segmenter(Protocol):
+    """Finds the lungs. Called with one volume at a time; deterministic: the same volume gives the same answer."""
+
+    @property
+    def name(self) -> str:
+        """Short and stable, as written into `run.json`: `classical`, `onnx`."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What produced the answer, as plain JSON values: name, parameters, the weights' hash; no path, no clock."""
+        ...
+
+    def __call__(self, volume: Volume, progress: Progress = silent) -> Segmentation:
+        """Segment one volume.
+
+        Args:
+            volume: HU int16 `[slice, row, column]` on its grid; padding counts as air.
+            progress: told of each stage.
+
+        Returns:
+            The raw answer and the cleaned, sided mask on the volume's own grid, with findings.
+
+        Raises:
+            InputRefused: the volume cannot be segmented at all (fewer slices than the segmenter needs).
+        """
+        ...
