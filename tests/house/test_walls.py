@@ -1,0 +1,84 @@
+"""The walls that import contracts cannot draw: one home for each heavy library, short modules, no verb calling another."""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src" / "pleura"
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+ONE_HOME = {
+    "nibabel": {"labels/nifti.py"},
+    "nrrd": {"labels/nrrd.py"},
+    "highdicom": {"labels/seg.py"},
+    "onnxruntime": {"segmenters/onnx.py"},
+    "rich": {"cli/terminal.py"},
+    "jinja2": {"page/html.py"},
+    "matplotlib": {"page/canvas.py"},
+}
+"""Library to the only module that may import it; `torch` has a room instead."""
+
+
+def named(path: Path) -> str:
+    return path.relative_to(SOURCE).as_posix()
+
+
+def imported(path: Path) -> set[str]:
+    """Every module name that a file imports, at its top or inside functions, as a statement or by `need`/`import_module`."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if called in ("need", "import_module"):
+                names.add(str(node.args[0].value))
+    return names
+
+
+def homes() -> dict[str, set[str]]:
+    found = defaultdict(set)
+    for path in MODULES:
+        for name in imported(path):
+            found[name.split(".")[0]].add(named(path))
+    return found
+
+
+@pytest.mark.parametrize("library", ONE_HOME)
+def test_a_heavy_library_has_one_home(library):
+    assert homes()[library] <= ONE_HOME[library]
+
+
+def test_torch_lives_in_one_room():
+    for library in ("torch", "torchmetrics", "safetensors"):
+        assert all(home.startswith("learn/") for home in homes()[library])
+
+
+def test_verbs_are_independent_but_for_run():
+    for path in MODULES:
+        if path.parent.name == "verbs" and path.stem not in ("run", "__init__"):
+            calls = {name for name in imported(path) if name.startswith("pleura.verbs.")}
+            assert not calls, f"{named(path)} imports {calls}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_modules_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_nothing_of_this_machine_is_written_down():
+    root = SOURCE.parents[1]
+    hosts = ("pypi" + ".org", "python" + "hosted", "/work" + "/", "." + "library")
+    suffixes = {".py", ".md", ".toml", ".txt", ".cff", ".html", ".json", ""}
+    places = [root / "src", root / "tests", root / "docs", root / "bench", root / ".ci"]
+    files = [p for place in places if place.exists() for p in place.rglob("*") if p.is_file() and p.suffix in suffixes]
+    files += [p for p in root.iterdir() if p.is_file() and p.suffix in suffixes and not p.name.startswith(".")]
+    for path in files:
+        if "__pycache__" in path.parts:
+            continue
+        text = path.read_text(encoding="utf-8", errors="replace")
+        assert not [host for host in hosts if host in text], path.relative_to(root)
