@@ -1,0 +1,242 @@
+"""A phantom as a real DICOM CT series: every Type 1 and 2 attribute of the CT Image IOD (PS3.3 A.3), any common encoding."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.arrays.volume import Volume
+from pleura.core.errors import UsageError
+from pleura.phantom.identity import Identity, file_name, uid
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+SYNTAXES = {
+    "implicit": "1.2.840.10008.1.2",
+    "explicit": "1.2.840.10008.1.2.1",
+    "deflated": "1.2.840.10008.1.2.1.99",
+    "big endian": "1.2.840.10008.1.2.2",
+    "jpeg lossless": "1.2.840.10008.1.2.4.70",
+    "jpeg-ls": "1.2.840.10008.1.2.4.80",
+    "jpeg 2000": "1.2.840.10008.1.2.4.90",
+    "rle": "1.2.840.10008.1.2.5",
+}
+"""Transfer syntaxes that a series can be written in; all of them without loss."""
+
+
+@dataclass(frozen=True)
+class SeriesSpec:
+    """How a volume is declared in DICOM. Positions and orientation come from the volume's grid alone.
+
+    `seed` decides UIDs, file names and the invented person. Series of one `study` (default: the seed) share patient, study
+    and frame of reference. `tags` are set last, by keyword, on every slice.
+    """
+
+    seed: int = 0
+    study: int | None = None
+    number: int = 1
+    syntax: str = "explicit"
+    slope: float = 1.0
+    intercept: float = -1024.0
+    signed: bool = False
+    bits_stored: int = 16
+    declare_padding: bool = True
+    patient_position: str = "HFS"
+    kernel: str = "STANDARD"
+    identity: Identity | None = None
+    tags: dict[str, Any] = field(default_factory=dict)
+
+
+def write_series(folder: Path, volume: Volume, spec: SeriesSpec | None = None) -> list[Path]:
+    """Write `volume` as one file per slice with random names into `folder` (made if need be).
+
+    Returns:
+        The files, in slice order.
+
+    Raises:
+        UsageError: a value does not fit the stored bits, or the transfer syntax is none of `SYNTAXES`.
+    """
+    return write_files(folder, series(volume, spec or SeriesSpec()))
+
+
+def write_files(folder: Path, datasets: Sequence["Dataset"]) -> list[Path]:
+    """Write data sets made by `series` (whole, or changed by `phantom.flaws`) into `folder`; returns the files in order."""
+    from pydicom import dcmwrite
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number, dataset in enumerate(datasets):
+        path = folder / file_name(dataset.get("SeriesInstanceUID", ""), dataset.get("SOPInstanceUID", ""), number)
+        dcmwrite(path, dataset, enforce_file_format=True)
+        paths.append(path)
+    return paths
+
+
+def series(volume: Volume, spec: SeriesSpec | None = None) -> list["Dataset"]:
+    """The data sets of a series, in slice order, with pixels encoded; nothing is written.
+
+    Raises:
+        UsageError: as `write_series`.
+    """
+    spec = spec or SeriesSpec()
+    if spec.syntax not in SYNTAXES:
+        raise UsageError(f"phantoms are not written as {spec.syntax!r}; choose one of {', '.join(SYNTAXES)}")
+    common = _common(volume, spec)
+    return [_slice(volume, spec, common, k) for k in range(volume.grid.shape[0])]
+
+
+def _common(volume: Volume, spec: SeriesSpec) -> dict[str, Any]:
+    """What all slices share, by keyword."""
+    study = spec.seed if spec.study is None else spec.study
+    who = spec.identity or Identity.invented(study)
+    affine = volume.grid.affine
+    spacing = volume.grid.spacing_mm
+    row_cosine, column_cosine = affine[:3, 2] / spacing[2], affine[:3, 1] / spacing[1]
+    return {
+        "SpecificCharacterSet": "ISO_IR 192",
+        "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
+        "SOPClassUID": CT_IMAGE,
+        "StudyDate": who.study_date,
+        "SeriesDate": who.study_date,
+        "AcquisitionDate": who.study_date,
+        "ContentDate": who.study_date,
+        "StudyTime": who.study_time,
+        "SeriesTime": who.study_time,
+        "AcquisitionTime": who.study_time,
+        "ContentTime": who.study_time,
+        "AccessionNumber": who.accession,
+        "Modality": "CT",
+        "Manufacturer": "Pleura Phantoms",
+        "InstitutionName": who.institution,
+        "InstitutionAddress": who.address,
+        "ReferringPhysicianName": who.referrer,
+        "StationName": who.station,
+        "StudyDescription": "CT CHEST",
+        "SeriesDescription": f"Synthetic chest {spec.number}",
+        "OperatorsName": who.operator,
+        "ManufacturerModelName": "Synthetic",
+        "PatientName": who.name,
+        "PatientID": who.patient_id,
+        "PatientBirthDate": who.birth_date,
+        "PatientBirthTime": who.birth_time,
+        "PatientSex": who.sex,
+        "PatientAge": who.age,
+        "BodyPartExamined": "CHEST",
+        "SliceThickness": _ds(spacing[0]),
+        "KVP": "120",
+        "DataCollectionDiameter": "500",
+        "SoftwareVersions": "1",
+        "ReconstructionDiameter": _ds(spacing[2] * volume.grid.shape[2]),
+        "GantryDetectorTilt": "0",
+        "TableHeight": "150",
+        "XRayTubeCurrent": "210",
+        "ExposureTime": "600",
+        "ConvolutionKernel": spec.kernel,
+        "PatientPosition": spec.patient_position,
+        "StudyInstanceUID": uid("study", study),
+        "SeriesInstanceUID": uid("series", spec.seed, spec.number),
+        "StudyID": str(study % 10_000),
+        "SeriesNumber": str(spec.number),
+        "AcquisitionNumber": "1",
+        "FrameOfReferenceUID": uid("frame", study),
+        "PositionReferenceIndicator": "",
+        "ImageOrientationPatient": [_ds(c) for c in (*row_cosine, *column_cosine)],
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "Rows": volume.grid.shape[1],
+        "Columns": volume.grid.shape[2],
+        "PixelSpacing": [_ds(spacing[1]), _ds(spacing[2])],
+        "BitsAllocated": 16,
+        "BitsStored": spec.bits_stored,
+        "HighBit": spec.bits_stored - 1,
+        "PixelRepresentation": int(spec.signed),
+        "WindowCenter": "40",
+        "WindowWidth": "400",
+        "RescaleIntercept": _ds(spec.intercept),
+        "RescaleSlope": _ds(spec.slope),
+        "RescaleType": "HU",
+    }
+
+
+def _slice(volume: Volume, spec: SeriesSpec, common: dict[str, Any], k: int) -> "Dataset":
+    from pydicom import Dataset
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import UID
+
+    dataset = Dataset()
+    for keyword, value in common.items():
+        setattr(dataset, keyword, value)
+    corner = volume.grid.to_world([k, 0, 0])
+    dataset.SOPInstanceUID = uid("instance", spec.seed, spec.number, k)
+    dataset.InstanceNumber = str(k + 1)
+    dataset.ImagePositionPatient = [_ds(c) for c in corner]
+    dataset.SliceLocation = _ds(float(corner @ volume.grid.normal))
+    if volume.padding is not None and spec.declare_padding:
+        value = int(stored(volume.hu[volume.padding][:1], spec)[0])
+        dataset.add_new(0x00280120, "SS" if spec.signed else "US", value)
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = UID(CT_IMAGE)
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.file_meta.TransferSyntaxUID = UID(SYNTAXES[spec.syntax])
+    encode(dataset, stored(volume.hu[k], spec))
+    for keyword, value in spec.tags.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+def stored(hu: NDArray[Any], spec: SeriesSpec) -> NDArray[Any]:
+    """HU to stored values, int16 or uint16: (HU - intercept) / slope, rounded.
+
+    Raises:
+        UsageError: a value does not fit into `bits_stored`.
+    """
+    values = np.rint((hu.astype(np.float64) - spec.intercept) / spec.slope)
+    low = -(2 ** (spec.bits_stored - 1)) if spec.signed else 0
+    high = low + 2**spec.bits_stored - 1
+    if values.size and (values.min() < low or values.max() > high):
+        raise UsageError(f"stored values {values.min():.0f} to {values.max():.0f} do not fit {spec.bits_stored} bits")
+    return values.astype(np.int16 if spec.signed else np.uint16)
+
+
+def encode(dataset: "Dataset", values: NDArray[Any]) -> None:
+    """Set PixelData of `dataset` to 16-bit `values` `[row, column]`, in the transfer syntax that its file meta names."""
+    import imagecodecs
+    from pydicom.encaps import encapsulate
+    from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+
+    syntax = {v: k for k, v in SYNTAXES.items()}[str(dataset.file_meta.TransferSyntaxUID)]
+    unsigned = np.ascontiguousarray(values).view(np.uint16)
+    if dataset.BitsStored < 16:
+        unsigned = unsigned & np.uint16(2**dataset.BitsStored - 1)
+    if syntax in ("implicit", "explicit", "deflated", "big endian"):
+        dataset.add_new(0x7FE00010, "OW", unsigned.astype(">u2" if syntax == "big endian" else "<u2").tobytes())
+        return
+    if syntax == "rle":
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        dataset.add_new(0x7FE00010, "OW", unsigned.tobytes())
+        dataset.compress(RLELossless, generate_instance_uid=False)
+        return
+    if syntax == "jpeg 2000":
+        frame = imagecodecs.jpeg2k_encode(values, level=0, codecformat="j2k", reversible=True)
+    elif syntax == "jpeg-ls":
+        frame = imagecodecs.jpegls_encode(unsigned)
+    else:
+        frame = imagecodecs.ljpeg_encode(unsigned, bitspersample=16)
+    dataset.add_new(0x7FE00010, "OB", encapsulate([bytes(frame)]))
+    dataset["PixelData"].is_undefined_length = True
+
+
+def _ds(value: float) -> str:
+    """A decimal string of at most 16 characters (PS3.5 6.2), as near as that allows."""
+    if float(value) == 0:
+        return "0"
+    for digits in range(15, 0, -1):
+        text = f"{float(value):.{digits}g}"
+        if len(text) <= 16:
+            return text
+    return f"{float(value):.6g}"
