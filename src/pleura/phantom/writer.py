@@ -127,11 +127,11 @@ def _common(volume: Volume, spec: SeriesSpec) -> dict[str, Any]:
         "PatientSex": who.sex,
         "PatientAge": who.age,
         "BodyPartExamined": "CHEST",
-        "SliceThickness": _ds(spacing[0]),
+        "SliceThickness": decimal(spacing[0]),
         "KVP": "120",
         "DataCollectionDiameter": "500",
         "SoftwareVersions": "1",
-        "ReconstructionDiameter": _ds(spacing[2] * volume.grid.shape[2]),
+        "ReconstructionDiameter": decimal(spacing[2] * volume.grid.shape[2]),
         "GantryDetectorTilt": "0",
         "TableHeight": "150",
         "XRayTubeCurrent": "210",
@@ -145,20 +145,20 @@ def _common(volume: Volume, spec: SeriesSpec) -> dict[str, Any]:
         "AcquisitionNumber": "1",
         "FrameOfReferenceUID": uid("frame", study),
         "PositionReferenceIndicator": "",
-        "ImageOrientationPatient": [_ds(c) for c in (*row_cosine, *column_cosine)],
+        "ImageOrientationPatient": [decimal(c) for c in (*row_cosine, *column_cosine)],
         "SamplesPerPixel": 1,
         "PhotometricInterpretation": "MONOCHROME2",
         "Rows": volume.grid.shape[1],
         "Columns": volume.grid.shape[2],
-        "PixelSpacing": [_ds(spacing[1]), _ds(spacing[2])],
+        "PixelSpacing": [decimal(spacing[1]), decimal(spacing[2])],
         "BitsAllocated": 16,
         "BitsStored": spec.bits_stored,
         "HighBit": spec.bits_stored - 1,
         "PixelRepresentation": int(spec.signed),
         "WindowCenter": "40",
         "WindowWidth": "400",
-        "RescaleIntercept": _ds(spec.intercept),
-        "RescaleSlope": _ds(spec.slope),
+        "RescaleIntercept": decimal(spec.intercept),
+        "RescaleSlope": decimal(spec.slope),
         "RescaleType": "HU",
     }
 
@@ -174,8 +174,8 @@ def _slice(volume: Volume, spec: SeriesSpec, common: dict[str, Any], k: int) -> 
     corner = volume.grid.to_world([k, 0, 0])
     dataset.SOPInstanceUID = uid("instance", spec.seed, spec.number, k)
     dataset.InstanceNumber = str(k + 1)
-    dataset.ImagePositionPatient = [_ds(c) for c in corner]
-    dataset.SliceLocation = _ds(float(corner @ volume.grid.normal))
+    dataset.ImagePositionPatient = [decimal(c) for c in corner]
+    dataset.SliceLocation = decimal(float(corner @ volume.grid.normal))
     if volume.padding is not None and spec.declare_padding:
         value = int(stored(volume.hu[volume.padding][:1], spec)[0])
         dataset.add_new(0x00280120, "SS" if spec.signed else "US", value)
@@ -204,13 +204,14 @@ def stored(hu: NDArray[Any], spec: SeriesSpec) -> NDArray[Any]:
 
 
 def encode(dataset: "Dataset", values: NDArray[Any]) -> None:
-    """Set PixelData of `dataset` to 16-bit `values` `[row, column]`, in the transfer syntax that its file meta names."""
+    """Set PixelData of `dataset` to stored `values` `[row, column]`, in the transfer syntax that its file meta names."""
     import imagecodecs
     from pydicom.encaps import encapsulate
     from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
     syntax = {v: k for k, v in SYNTAXES.items()}[str(dataset.file_meta.TransferSyntaxUID)]
-    unsigned = np.ascontiguousarray(values).view(np.uint16)
+    values = np.ascontiguousarray(values, dtype=np.int16 if dataset.PixelRepresentation else np.uint16)
+    unsigned = values.view(np.uint16)
     if dataset.BitsStored < 16:
         unsigned = unsigned & np.uint16(2**dataset.BitsStored - 1)
     if syntax in ("implicit", "explicit", "deflated", "big endian"):
@@ -231,7 +232,7 @@ def encode(dataset: "Dataset", values: NDArray[Any]) -> None:
     dataset["PixelData"].is_undefined_length = True
 
 
-def _ds(value: float) -> str:
+def decimal(value: float) -> str:
     """A decimal string of at most 16 characters (PS3.5 6.2), as near as that allows."""
     if float(value) == 0:
         return "0"
