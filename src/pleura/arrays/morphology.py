@@ -1,0 +1,125 @@
+"""Connected components, holes, and morphology in millimetres, on plain bool arrays."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bool = NDArray[np.bool_]
+Spacing = tuple[float, float, float]
+
+
+def components(mask: Bool, *, connectivity: Literal[6, 26]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Connected components of a mask.
+
+    Args:
+        mask: bool, three axes.
+        connectivity: 6 (faces: what touches at a corner only is apart) or 26 (corners join).
+
+    Returns:
+        Labels of the same shape (0 background), and voxel counts by label, the background's first.
+    """
+    import cc3d
+
+    labels = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=connectivity)
+    return labels, np.bincount(labels.ravel())
+
+
+def box_of(mask: Bool, margin: int = 0) -> tuple[slice, slice, slice] | None:
+    """The smallest box that holds the mask, widened by `margin` voxels within the array; `None` where it is empty."""
+    box = []
+    for axis in range(3):
+        others = tuple(k for k in range(3) if k != axis)
+        filled = np.flatnonzero(mask.any(axis=others))
+        if not len(filled):
+            return None
+        box.append(slice(max(0, int(filled[0]) - margin), min(mask.shape[axis], int(filled[-1]) + 1 + margin)))
+    return box[0], box[1], box[2]
+
+
+def boxes_of(labels: NDArray[Any]) -> Iterator[tuple[int, tuple[slice, slice, slice]]]:
+    """Each label of an array of components with the smallest box that holds it."""
+    import cc3d
+
+    for label, box in enumerate(cc3d.statistics(labels)["bounding_boxes"]):
+        if label:
+            yield label, box
+
+
+def depth_mm(mask: Bool, spacing_mm: Spacing) -> NDArray[np.float32]:
+    """Distance of each voxel of the mask to the nearest voxel outside it, centre to centre, in mm; 0 outside.
+
+    Beyond the array's edge the mask is taken to go on: what the field of view cuts is not thereby thin.
+    """
+    import edt
+
+    if mask.all():
+        return np.full(mask.shape, np.inf, dtype=np.float32)
+    depth: NDArray[np.float32] = edt.edt(np.ascontiguousarray(mask), anisotropy=spacing_mm, black_border=False, parallel=1)
+    return depth
+
+
+def eroded(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
+    """Voxels deeper than `radius_mm` inside the mask (ball erosion, anisotropic)."""
+    deep: Bool = depth_mm(mask, spacing_mm) > radius_mm
+    return deep
+
+
+def dilated(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
+    """Voxels within `radius_mm` of the mask (ball dilation, anisotropic)."""
+    near: Bool = depth_mm(~mask, spacing_mm) <= radius_mm
+    return near
+
+
+def opened(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
+    """Ball opening: what is thinner than twice `radius_mm` goes."""
+    core = eroded(mask, spacing_mm, radius_mm)
+    return dilated(core, spacing_mm, radius_mm) & mask
+
+
+def closed(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
+    """Ball closing: notches, vessels and fissures narrower than twice `radius_mm` are filled."""
+    box = box_of(mask)
+    if box is None:
+        return mask.copy()
+    reach = [int(np.ceil(radius_mm / s)) + 1 for s in spacing_mm]
+    inner = np.pad(mask[box], [(r, r) for r in reach])
+    inner = depth_mm(dilated(inner, spacing_mm, radius_mm), spacing_mm) > radius_mm
+    result = mask.copy()
+    result[box] |= inner[tuple(slice(r, -r) for r in reach)]
+    return result
+
+
+def holes_filled(mask: Bool) -> Bool:
+    """The mask and every cavity that it encloses in three dimensions (background joined by faces)."""
+    box = box_of(mask)
+    if box is None:
+        return mask.copy()
+    inner = np.pad(mask[box], 1)
+    labels, _ = components(~inner, connectivity=6)
+    result = mask.copy()
+    result[box] |= (labels != labels[0, 0, 0])[1:-1, 1:-1, 1:-1]
+    return result
+
+
+def slice_holes_filled(mask: Bool, pixel_mm2: float, largest_mm2: float) -> Bool:
+    """The mask and the holes of each slice (first axis) that are no larger than `largest_mm2`."""
+    result = mask.copy()
+    box = box_of(mask)
+    if box is None:
+        return result
+    view = result[box]
+    for k in range(view.shape[0]):
+        labels, counts = components(~np.pad(view[k], 1)[None], connectivity=6)
+        small = counts * pixel_mm2 <= largest_mm2
+        small[[0, int(labels[0, 0, 0])]] = False
+        view[k] |= small[labels[0, 1:-1, 1:-1]]
+    return result
+
+
+def within_fov(fov: Bool) -> Bool:
+    """The pixels of a slice `[row, column]` whose four neighbours all lie inside the field of view."""
+    inner = np.zeros_like(fov)
+    inner[1:-1, 1:-1] = fov[1:-1, 1:-1] & fov[:-2, 1:-1] & fov[2:, 1:-1] & fov[1:-1, :-2] & fov[1:-1, 2:]
+    return inner

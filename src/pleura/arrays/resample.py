@@ -1,0 +1,157 @@
+"""From one grid to another: views that stand upright, coarse copies for quick looks, and honest resampling."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.arrays.grid import Grid
+from pleura.arrays.volume import AIR_HU, LungMask, Volume
+from pleura.core.progress import Progress, silent
+
+Bool = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Upright:
+    """How an array's axes turn so that axis 0 rises to the head, axis 1 to the back and axis 2 to the patient's left.
+
+    Turned arrays are views: anatomy can be reasoned about in one frame, whichever way the stack was stored, and nothing is
+    copied or interpolated. Oblique stacks turn to the nearest such frame.
+    """
+
+    axes: tuple[int, int, int]
+    steps: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, grid: Grid) -> "Upright":
+        """The turn of arrays on `grid`."""
+        letters = grid.orientation()
+        axes = tuple(next(k for k in range(3) if letters[k] in pair) for pair in ("SI", "PA", "LR"))
+        steps = tuple(1 if letters[axis] == wanted else -1 for axis, wanted in zip(axes, "SPL", strict=True))
+        spacing = tuple(grid.spacing_mm[axis] for axis in axes)
+        return cls((axes[0], axes[1], axes[2]), (steps[0], steps[1], steps[2]), (spacing[0], spacing[1], spacing[2]))
+
+    def turn(self, array: NDArray[Any]) -> NDArray[Any]:
+        """A view of `array` `[slice, row, column]` as `[towards head, towards back, towards left]`."""
+        flips = tuple(slice(None, None, step) for step in self.steps)
+        return array.transpose(self.axes)[flips]
+
+    def back(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The inverse of `turn`, as a view."""
+        flips = tuple(slice(None, None, step) for step in self.steps)
+        return array[flips].transpose(np.argsort(self.axes))
+
+
+def factors_for(spacing_mm: tuple[float, float, float], wanted_mm: float) -> tuple[int, int, int]:
+    """By which whole factors a grid shrinks so that its spacing comes near `wanted_mm` without passing it by far."""
+    a, b, c = (max(1, round(wanted_mm / s)) for s in spacing_mm)
+    return a, b, c
+
+
+def shrink(array: NDArray[Any], factors: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Means over blocks of `factors` voxels, float32; the last block of an axis may be smaller."""
+    total = array
+    count = np.ones(1, dtype=np.float32)
+    for axis, factor in ((2, factors[2]), (1, factors[1]), (0, factors[0])):
+        starts = np.arange(0, array.shape[axis], factor)
+        total = np.add.reduceat(total, starts, axis=axis, dtype=np.int32 if total.dtype.kind in "iub" else total.dtype)
+        sizes = np.diff(np.append(starts, array.shape[axis])).astype(np.float32)
+        count = count * sizes.reshape([-1 if k == axis else 1 for k in range(3)])
+    return (total / count).astype(np.float32)
+
+
+def enlarge(array: NDArray[Any], factors: tuple[int, int, int], shape: tuple[int, ...]) -> NDArray[Any]:
+    """The inverse of `shrink` in shape: each voxel repeated over its block, cut to `shape`."""
+    for axis in range(3):
+        if factors[axis] > 1:
+            array = np.repeat(array, factors[axis], axis=axis)
+    return array[: shape[0], : shape[1], : shape[2]]
+
+
+def upright_grid(grid: Grid, spacing_mm: tuple[float, float, float]) -> Grid:
+    """The plain axial grid (slices to the head, rows to the back, columns to the left) that covers all of `grid`.
+
+    Args:
+        grid: any grid: tilted, oblique, unevenly spaced.
+        spacing_mm: `(slice, row, column)` of the new grid.
+
+    Returns:
+        An even, orthogonal grid whose first voxel lies on the covered box's corner (lowest L, P, S).
+    """
+    corners = np.array(np.meshgrid(*[(0, n - 1) for n in grid.shape])).reshape(3, -1).T
+    world = grid.to_world(corners)
+    low, high = world.min(axis=0), world.max(axis=0)
+    step = np.array(spacing_mm, dtype=np.float64)[::-1]
+    counts = np.floor((high - low) / step + 1e-6).astype(int) + 1
+    return Grid.axial((counts[2], counts[1], counts[0]), spacing_mm, (low[0], low[1], low[2]))
+
+
+def resample_volume(volume: Volume, grid: Grid, *, progress: Progress = silent) -> Volume:
+    """A volume on another grid, by linear interpolation between true voxel positions (uneven spacing and shear included).
+
+    Padding is never interpolated: a voxel whose neighbourhood touches padding, or that lies outside the source, becomes
+    padding of `AIR_HU`. Values are rounded to the nearest HU.
+
+    Args:
+        volume: the source.
+        grid: where the result lies.
+        progress: told of each slice.
+
+    Returns:
+        The volume on `grid`.
+    """
+    from scipy.ndimage import map_coordinates
+
+    hu = np.empty(grid.shape, dtype=np.int16)
+    lost = np.empty(grid.shape, dtype=np.bool_)
+    source = volume.hu
+    padding = None if volume.padding is None else volume.padding.astype(np.uint8) * np.uint8(255)
+    for k, index in _slices(volume.grid, grid):
+        progress("resample", k, grid.shape[0])
+        value = map_coordinates(source, index, output=np.float32, order=1, mode="nearest")
+        hu[k] = np.rint(value)
+        lost[k] = _outside(index, source.shape)
+        if padding is not None:
+            share = map_coordinates(padding, index, output=np.float32, order=1, mode="nearest")
+            lost[k][share > 0.5] = True
+    hu[lost] = AIR_HU
+    progress("resample", grid.shape[0], grid.shape[0])
+    return Volume(hu, grid, lost)
+
+
+def resample_mask(mask: LungMask, grid: Grid) -> LungMask:
+    """A mask on another grid: each voxel takes the label of the nearest source voxel (ties to the higher index), else 0.
+
+    Args:
+        mask: the source.
+        grid: where the result lies.
+
+    Returns:
+        The mask on `grid`, sided as the source.
+    """
+    labels = np.zeros(grid.shape, dtype=np.uint8)
+    limits = np.array(mask.labels.shape).reshape(3, 1, 1) - 1
+    for k, index in _slices(mask.grid, grid):
+        nearest = np.floor(index + 0.5).astype(np.intp)
+        inside = ((nearest >= 0) & (nearest <= limits)).all(axis=0)
+        a, b, c = (nearest[axis][inside] for axis in range(3))
+        labels[k][inside] = mask.labels[a, b, c]
+    return LungMask(labels, grid, sided=mask.sided)
+
+
+def _slices(source: Grid, target: Grid) -> Any:
+    """For each slice of `target`: its number, and `(3, rows, columns)` fractional indices into `source`."""
+    rows, columns = np.meshgrid(np.arange(target.shape[1]), np.arange(target.shape[2]), indexing="ij")
+    for k in range(target.shape[0]):
+        points = np.stack([np.full(rows.shape, k), rows, columns], axis=-1)
+        yield k, np.moveaxis(source.to_index(target.to_world(points)), -1, 0)
+
+
+def _outside(index: NDArray[np.float64], shape: tuple[int, ...]) -> Bool:
+    """Which fractional indices lie more than half a voxel outside an array of `shape`."""
+    limits = np.array(shape).reshape(3, 1, 1) - 0.5
+    outside: Bool = np.any((index < -0.5) | (index > limits), axis=0)
+    return outside

@@ -1,0 +1,129 @@
+"""The patient on the table: which voxels are body, and which are the couch, its mattress, blankets and wires."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.arrays.morphology import components, dilated, eroded, opened, within_fov
+from pleura.arrays.resample import Upright, enlarge, factors_for, shrink
+from pleura.arrays.volume import Volume
+
+Bool = NDArray[np.bool_]
+
+COARSE_MM = 3.0
+"""Spacing at which the body is looked for; its rim is then refined on the volume's own grid."""
+TISSUE_HU = -400
+"""Above: fat, muscle, bone, couch shells. Below: air, lung, foam."""
+THICK_MM = 6.0
+"""Half of the thickness that a body part has everywhere at its core and that shells, blankets and wires have not."""
+GAS_HU = -960
+"""A region whose median lies below is gas; inflated lung lies above, even with emphysema."""
+
+
+def body_mask(volume: Volume) -> Bool:
+    """Where the patient is, lungs and other cavities included; couch, blankets and the air around are not.
+
+    Thick soft tissue is the seed (a couch's shell is thin, and what is thick of it is not soft tissue in median HU); arms
+    and a part cut off by the field of view count. Cavities are filled slice by slice; a cavity that touches the edge of
+    the field of view is filled too where its median is lung's and not gas's, so a narrow field of view keeps its lungs.
+    Looked for at 3 mm, its outer rim refined to the half-way HU of skin on the volume's own grid.
+
+    Args:
+        volume: CT in HU, any orientation; padding counts as outside.
+
+    Returns:
+        bool of the volume's shape; empty where no body is seen.
+    """
+    upright = Upright.of(volume.grid)
+    hu = upright.turn(volume.filled())
+    factors = factors_for(upright.spacing_mm, COARSE_MM)
+    spacing = (upright.spacing_mm[0] * factors[0], upright.spacing_mm[1] * factors[1], upright.spacing_mm[2] * factors[2])
+    coarse = shrink(hu, factors)
+    fov = _coarse_fov(volume, upright, factors, coarse.shape)
+    tissue = (coarse > TISSUE_HU) & fov
+    body = _body_parts(coarse, tissue, spacing)
+    body = dilated(body, spacing, THICK_MM + COARSE_MM) & tissue
+    for k in range(body.shape[0]):
+        body[k] |= _cavities(body[k], coarse[k], fov[k])
+    body = opened(body, spacing, COARSE_MM)
+    rim = dilated(body, spacing, 1.5 * COARSE_MM)
+    core = eroded(body, spacing, 1.5 * COARSE_MM)
+    fine = enlarge(core, factors, hu.shape) | (enlarge(rim, factors, hu.shape) & (hu > -500))
+    if volume.padding is not None:
+        fine &= ~upright.turn(volume.padding)
+    return np.ascontiguousarray(upright.back(fine))
+
+
+def couch_mask(volume: Volume, body: Bool) -> Bool:
+    """Everything solid outside the patient: couch, mattress, blankets, wires, head rest.
+
+    Args:
+        volume: CT in HU.
+        body: bool of its shape, as `body_mask` gives it.
+
+    Returns:
+        bool of the same shape: above -900 HU, 3 mm or more away from the body, not padding. A slice without body holds no
+        couch, for there is nothing to tell one from the other. No voxel of the body, so none of lung, is ever in it.
+    """
+    upright = Upright.of(volume.grid)
+    patient = upright.turn(body)
+    factors = factors_for(upright.spacing_mm, COARSE_MM)
+    spacing = (upright.spacing_mm[0] * factors[0], upright.spacing_mm[1] * factors[1], upright.spacing_mm[2] * factors[2])
+    near = dilated(shrink(patient, factors) > 0, spacing, COARSE_MM)
+    seen = patient.any(axis=(1, 2))
+    couch = upright.turn(volume.filled()) > -900
+    couch &= ~enlarge(near, factors, patient.shape)
+    couch[~seen] = False
+    return np.ascontiguousarray(upright.back(couch))
+
+
+def _coarse_fov(volume: Volume, upright: Upright, factors: tuple[int, int, int], shape: tuple[int, ...]) -> Bool:
+    if volume.padding is None:
+        return np.ones(shape, dtype=np.bool_)
+    mostly: Bool = shrink(upright.turn(volume.padding), factors) < 0.5
+    return mostly
+
+
+def _body_parts(coarse: NDArray[np.float32], tissue: Bool, spacing: tuple[float, float, float]) -> Bool:
+    """The thick cores of the torso and of other parts of soft tissue (arms), without the couch's."""
+    cores = eroded(tissue, spacing, THICK_MM)
+    labels, counts = components(cores, connectivity=6)  # a corner's touch joins no limb to a couch
+    if len(counts) < 2:
+        return cores
+    torso = int(np.argmax(counts[1:])) + 1
+    keep = np.zeros(len(counts), dtype=np.bool_)
+    for label in range(1, len(counts)):
+        if label == torso:
+            keep[label] = True
+        elif counts[label] >= 0.01 * counts[torso]:
+            keep[label] = -150 < float(np.median(coarse[labels == label])) < 150
+    return keep[labels]
+
+
+def _cavities(body: Bool, coarse: NDArray[np.float32], fov: Bool) -> Bool:
+    """What one slice's body encloses; and what it encloses but for the edge of the field of view, if that is lung.
+
+    The space under a patient whose shoulders reach both edges is closed off too, and foam has lung's density: it is told
+    from lung by how many of the four directions along rows and columns meet body before the edge does.
+    """
+    if not body.any():
+        return body
+    labels, counts = components((~body & fov)[None], connectivity=6)
+    labels = labels[0]
+    edge = fov & ~within_fov(fov)
+    fill = np.ones(len(counts), dtype=np.bool_)
+    fill[0] = False
+    met = _directions_met(body)
+    for label in np.unique(labels[edge & ~body]):
+        region = labels == label
+        lung_like = GAS_HU < float(np.median(coarse[region])) < TISSUE_HU
+        fill[label] = label > 0 and lung_like and float(met[region].mean()) > 2.0
+    return fill[labels]
+
+
+def _directions_met(body: Bool) -> NDArray[np.uint8]:
+    """In how many of the four directions along rows and columns of a slice there is body."""
+    met = np.zeros(body.shape, dtype=np.uint8)
+    for axis in (0, 1):
+        met += np.logical_or.accumulate(body, axis=axis)
+        met += np.flip(np.logical_or.accumulate(np.flip(body, axis), axis=axis), axis)
+    return met

@@ -1,0 +1,92 @@
+"""Lungs without a network: a threshold half-way between lung and chest wall, components, airways out, closing."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.arrays.airways import airways
+from pleura.arrays.morphology import box_of, closed, dilated, holes_filled, slice_holes_filled
+from pleura.arrays.regions import HALFWAY_HU, HOLE_MM2, clean_lungs
+from pleura.arrays.resample import Upright
+from pleura.arrays.sides import split_sides
+from pleura.arrays.tabletop import body_mask
+from pleura.arrays.volume import LEFT, RIGHT, LungMask, Volume
+from pleura.core.progress import Progress, silent
+from pleura.segmenters.protocol import Segmentation
+
+Bool = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Classical:
+    """Threshold and components (after Hu S, Hoffman EA, Reinhardt JM 2001, IEEE TMI 20(6):490-498).
+
+    `threshold_hu` is half-way between inflated lung and chest wall. `airway_wall_mm` is taken away around the lumen of trachea
+    and main bronchi. `closing_mm` is the ball that closes each lung over vessels and small bronchi at the hilum. It finds
+    aerated lung: consolidation, effusion and large masses at the rim are left out.
+    """
+
+    threshold_hu: int = HALFWAY_HU
+    airway_wall_mm: float = 2.6
+    closing_mm: float = 6.0
+
+    @property
+    def name(self) -> str:
+        """`classical`."""
+        return "classical"
+
+    def describe(self) -> dict[str, Any]:
+        """The name and the three parameters."""
+        return {"name": self.name} | asdict(self)
+
+    def __call__(self, volume: Volume, progress: Progress = silent) -> Segmentation:
+        """Segment one volume; see `Segmenter`. `raw` is what lies below the threshold within the body."""
+        steps = 5
+        progress("segment", 0, steps)
+        body = body_mask(volume)
+        progress("segment", 1, steps)
+        tube = airways(volume, body)
+        progress("segment", 2, steps)
+        raw = (volume.hu < self.threshold_hu) & body
+        lungs = clean_lungs(raw & ~_widened(tube, volume, self.airway_wall_mm), volume, body=body, tube=tube)
+        progress("segment", 3, steps)
+        mask = split_sides(lungs, volume.grid, middle_mm=middle_of(body, volume))
+        progress("segment", 4, steps)
+        mask = _closed(mask, self.closing_mm, body)
+        progress("segment", steps, steps)
+        return Segmentation(raw, mask)
+
+
+def middle_of(body: Bool, volume: Volume) -> float | None:
+    """The L coordinate (mm) of the body's middle, or `None` where there is no body."""
+    box = box_of(body)
+    if box is None:
+        return None
+    centre = [(part.start + part.stop - 1) / 2 for part in box]
+    return float(volume.grid.to_world(centre)[0])
+
+
+def _widened(tube: Bool, volume: Volume, wall_mm: float) -> Bool:
+    """The airways with their walls."""
+    result = tube.copy()
+    box = box_of(tube, margin=int(np.ceil(wall_mm / min(volume.grid.spacing_mm))) + 1)
+    if box is not None:
+        result[box] = dilated(tube[box], volume.grid.spacing_mm, wall_mm)
+    return result
+
+
+def _closed(mask: LungMask, radius_mm: float, body: Bool) -> LungMask:
+    """Each lung closed over its vessels and filled; what both closings claim, and was neither's, is given to neither."""
+    upright = Upright.of(mask.grid)
+    pixel = upright.spacing_mm[1] * upright.spacing_mm[2]
+    grown = {}
+    for side in (RIGHT, LEFT):
+        lung = closed(upright.turn(mask.labels == side), upright.spacing_mm, radius_mm)
+        lung = slice_holes_filled(holes_filled(lung), pixel, HOLE_MM2)
+        grown[side] = upright.back(lung) & body
+    labels = mask.labels.copy()
+    for side, other in ((RIGHT, LEFT), (LEFT, RIGHT)):
+        labels[grown[side] & ~grown[other] & (mask.labels == 0)] = side
+    return LungMask(labels, mask.grid)
