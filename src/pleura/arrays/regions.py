@@ -1,5 +1,7 @@
 """What turns a raw answer, a network's or a threshold's, into lungs."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,9 +69,7 @@ def _without_foreign(mask: Bool, hu: NDArray[np.int16], spacing: Spacing, voxel_
         return np.zeros_like(mask)
     foreign = _foreign_cores(labels, counts, hu, 1.0 / voxel_ml)
     if foreign.any():
-        good = (labels > 0) & ~foreign[labels]
-        near = dilated(foreign[labels], spacing, CORE_MM + 2.0)
-        mask = mask & ~(near & ~dilated(good, spacing, CORE_MM + 1.0)) & ~foreign[labels]
+        mask = mask & ~_territory(labels, foreign, spacing)
         labels[foreign[labels]] = 0
     parts, sizes = components(mask, connectivity=26)  # thin recesses hang on by edges and corners
     keep = np.zeros(len(sizes), dtype=np.bool_)
@@ -81,7 +81,19 @@ def _without_foreign(mask: Bool, hu: NDArray[np.int16], spacing: Spacing, voxel_
     return keep[parts]
 
 
-def _foreign_cores(labels: NDArray[np.uint32], counts: NDArray[np.int64], hu: NDArray[np.int16], ml: float) -> Bool:
+def _territory(labels: NDArray[Any], foreign: Bool, spacing: Spacing) -> Bool:
+    """What grows back around foreign cores, and is not within reach of a good one."""
+    cores = foreign[labels]
+    result = np.zeros_like(cores)
+    reach = CORE_MM + 2.0
+    box = box_of(cores, margin=int(np.ceil(reach / min(spacing))) + 1)
+    if box is not None:
+        good = (labels[box] > 0) & ~cores[box]
+        result[box] = (dilated(cores[box], spacing, reach) & ~dilated(good, spacing, CORE_MM + 1.0)) | cores[box]
+    return result
+
+
+def _foreign_cores(labels: NDArray[Any], counts: NDArray[np.int64], hu: NDArray[np.int16], ml: float) -> Bool:
     """Which cores are gas or solid tissue; cores under 1 ml (`ml` voxels) are left to the part they belong to."""
     medians = np.full(len(counts), np.nan)
     for label, box in boxes_of(labels):
