@@ -99,9 +99,12 @@ def _foreign_cores(labels: NDArray[Any], counts: NDArray[np.int64], hu: NDArray[
     for label, box in boxes_of(labels):
         if counts[label] >= ml:
             medians[label] = np.median(hu[box][labels[box] == label])
-    inflated = (medians > -960) & (medians < -300)
-    largest = counts[inflated].max(initial=0)
+    inflated = np.flatnonzero((medians > -960) & (medians < -300))
+    main = inflated[np.argmax(counts[inflated])] if len(inflated) else 0
+    largest = counts[main] if main else 0
     gas = (medians < -985) | ((medians <= -960) & (counts < 0.5 * largest))
+    gas |= (medians <= -930) & (medians < medians[main] - 50) & (counts < 0.3 * largest)  # noise and blur lift a bubble's
+    gas |= (medians <= -960) & (largest == 0)
     solid = (medians >= -300) & (counts < 0.25 * largest)
     return gas | solid
 
