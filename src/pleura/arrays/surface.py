@@ -151,24 +151,24 @@ def element_areas(steps: Floats) -> Floats:
     Returns:
         `(256,)`; the code's bits, highest first, are the corners in index order `[0,0,0], [0,0,1], [0,1,0] … [1,1,1]`.
     """
-    areas = np.zeros(256)
-    for code, loops in enumerate(_cases()):
-        for triangulations in loops:
-            corners = triangulations @ steps.T
-            edges = corners[:, :, 1:] - corners[:, :, :1]
-            triangles = np.linalg.norm(np.cross(edges[:, :, 0], edges[:, :, 1]), axis=-1) / 2
-            areas[code] += triangles.sum(axis=1).mean()
-    return areas
+    triangles, codes, shares = _triangles()
+    corners = triangles @ steps.T
+    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+    return np.bincount(codes, weights=shares * areas, minlength=256).astype(np.float64)
 
 
 @cache
-def _cases() -> tuple[tuple[Floats, ...], ...]:
-    """For each code, for each loop of its surface, `(triangulations, triangles, 3 corners, 3)` in units of the cell."""
-    cases: list[tuple[Floats, ...]] = []
+def _triangles() -> tuple[Floats, NDArray[np.int64], Floats]:
+    """Every triangle `(n, 3 corners, 3)` in units of the cell, its code `(n,)`, and the share `(n,)` to which it counts."""
+    triangles, codes, shares = [], [], []
     for code in range(256):
         corners = np.array([code >> (7 - bit) & 1 for bit in range(8)], dtype=bool).reshape(2, 2, 2)
-        cases.append(tuple(_largest(loop) for loop in _loops(corners if corners.sum() <= 4 else ~corners)))
-    return tuple(cases)
+        for loop in _loops(corners if corners.sum() <= 4 else ~corners):
+            ways = _largest(loop)
+            triangles.append(ways.reshape(-1, 3, 3))
+            codes += [code] * len(triangles[-1])
+            shares += [1 / len(ways)] * len(triangles[-1])
+    return np.concatenate(triangles), np.array(codes), np.array(shares)
 
 
 def _loops(corners: Bool) -> list[Floats]:

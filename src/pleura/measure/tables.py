@@ -1,0 +1,70 @@
+"""Scores as tidy rows and as summaries. A row says one thing; what is undefined has an empty value and its reason."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pleura.measure.case import STRUCTURES
+from pleura.measure.overlap import RATIOS
+from pleura.measure.slices import CLASSES
+
+SCORE_COLUMNS = ("case", "structure", "metric", "value", "unit", "note")
+SLICE_COLUMNS = ("case", "slice", "position_mm", "structure", "class", "metric", "value", "source", "region")
+
+Row = tuple[str, ...]
+
+
+def unit(metric: str) -> str:
+    """The unit of a metric: `ml`, `mm`, `slices`, or `ratio`."""
+    if metric.startswith(("slices_", "raw_slices_")):
+        return "slices"
+    if metric.endswith("_ml"):
+        return "ml"
+    return "mm" if "_mm" in metric and "surface_dice" not in metric else "ratio"
+
+
+def score_rows(case: Mapping[str, Any]) -> Iterator[Row]:
+    """The rows of one case for `scores.csv`: every structure and metric, slices by class, and the raw answer's own."""
+    name = str(case["case"])
+    for structure in STRUCTURES:
+        notes = case["notes"].get(structure, {})
+        for metric in case["both"]:
+            if metric.startswith("false_positive") and structure != "both":
+                continue
+            value = case[structure].get(metric)
+            yield name, structure, metric, text(value), unit(metric), notes.get(metric, notes.get("*", ""))
+    for prefix, told in (("", case), ("raw_", case.get("raw"))):
+        if not told:
+            continue
+        if prefix:
+            for metric, value in told["both"].items():
+                yield name, "both", f"raw_{metric}", text(value), unit(metric), "" if value is not None else "in neither mask"
+        yield name, "both", f"{prefix}mean_slice_dice", text(told["mean_slice_dice"]), "ratio", ""
+        for word in CLASSES:
+            yield name, "both", f"{prefix}slices_{word}", text(told["slices"][word]), "slices", ""
+
+
+def slice_rows(name: str, tables: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
+    """The rows of one case for `slices.csv`, from its slice tables: cleaned mask and raw answer, ascending."""
+    for table in tables:
+        for k, number in enumerate(table["slice"]):
+            place = (name, str(number), text(table["position_mm"][k]), table["structure"], table["class"][k])
+            for metric in RATIOS:
+                yield *place, metric, text(table[metric][k]), table["source"], table["region"][k]
+
+
+def text(value: float | int | None) -> str:
+    """A number as tidy files have it: six decimals at most, empty where undefined."""
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int) else f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def as_csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
+    """Rows as CSV with a heading, RFC 4180 quoting, one line feed a line."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return file.getvalue()
