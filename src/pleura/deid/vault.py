@@ -1,0 +1,79 @@
+"""The map from case ids to the people of the source: a secret file beside the output, readable by its owner alone."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from pleura.core.errors import OutputFailed, UsageError
+from pleura.core.files import PART, dump_json, flush
+from pleura.deid.people import Person
+
+FORMAT = "pleura-map/1"
+
+
+def read_map(path: Path) -> dict[str, tuple[Person, ...]]:
+    """Case id to persons, as earlier runs left them; empty where there is no file.
+
+    Raises:
+        UsageError: the file is something else.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["format"] != FORMAT:
+            raise ValueError
+        names = [field.name for field in fields(Person)]
+        return {
+            case: tuple(Person(**{name: str(person[name]) for name in names}) for person in persons)
+            for case, persons in record["patients"].items()
+        }
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError(f"the map cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UsageError("the map is not a map of pleura: name another file, or move this one away") from None
+
+
+def write_map(path: Path, patients: Mapping[str, Sequence[Person]]) -> None:
+    """Write the map, whole, for its owner's eyes only."""
+    write_secret(
+        path, dump_json({"format": FORMAT, "patients": {case: [asdict(p) for p in who] for case, who in patients.items()}})
+    )
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner can read: mode 0600, or an access list of one on Windows.
+
+    Raises:
+        OutputFailed: it cannot be written, or not be made private.
+    """
+    part = path.with_name(f"{PART}{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            part.unlink()
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8", newline="\n") as file:
+            _owner_only(part)
+            file.write(text)
+        flush(part)
+        os.replace(part, path)
+        flush(path.parent)
+    except OSError as error:
+        raise OutputFailed(f"cannot write the map or key beside OUT: {error.strerror}") from error
+    finally:
+        with suppress(FileNotFoundError):
+            part.unlink()
+
+
+def _owner_only(path: Path) -> None:
+    if os.name != "nt":
+        return
+    user: Any = os.environ.get("USERNAME")
+    told = subprocess.run(["icacls", str(path), "/inheritance:r", "/grant:r", f"{user}:F"], capture_output=True, check=False)
+    if told.returncode:
+        raise OSError(told.returncode, "its access list cannot be set")
