@@ -29,8 +29,10 @@ class Outcome:
 def write_object(source: Path, goal: Path, profile: Profile, case: str) -> Outcome:
     """De-identify the object in `source` into the new file `goal`; a refused one leaves no file, and none raises."""
     try:
-        with quiet_pydicom():
+        with quiet_pydicom() as warned:
             dataset = _read(source)
+            if not len(dataset) or any("End of file" in str(warning.message) for warning in warned):
+                raise UnreadableFile("truncated: ends inside an element", code="TRUNCATED")
             check_whole(dataset)
             actions = apply_profile(dataset, profile, case)
             _write(dataset, goal)
@@ -71,7 +73,7 @@ def check_whole(dataset: "Dataset") -> None:
         element: Any = dataset.get_item(tag)
         length = getattr(element, "length", UNDEFINED)
         if element.is_raw and length != UNDEFINED and len(element.value or b"") != length:
-            raise UnreadableFile("truncated: an element is shorter than it declares", code="TRUNCATED")
+            raise UnreadableFile("truncated: ends inside an element", code="TRUNCATED")
     declared = _declared_bytes(dataset)
     if declared is None:
         return
