@@ -19,6 +19,7 @@ Bool = NDArray[np.bool_]
 
 STRUCTURES = ("right", "left", "both")
 UNSIDED = "a mask does not tell right from left"
+EXCHANGED = "right and left look exchanged: each side lies in the reference's other one"
 ABSENT = "in neither mask"
 MISSED = "missed: counted as the worst case"
 INVENTED = "not in the reference: counted as the worst case"
@@ -36,7 +37,8 @@ def score_case(prediction: LungMask, reference: LungMask, policy: Policy, *, pla
 
     Returns:
         `dice`, `accuracy` (of both lungs), `slices` (how many of each class), `regions`, `right`, `left`, `both` (metric to
-        value, `None` where undefined), `notes` (structure to metric to reason), `per_slice` (see `slice_table`).
+        value, `None` where undefined), `notes` (structure to metric to reason), `remarks` (sentences), `per_slice` (see
+        `slice_table`).
 
     Raises:
         GridMismatch: the masks do not lie on one grid.
@@ -57,8 +59,9 @@ def score_case(prediction: LungMask, reference: LungMask, policy: Policy, *, pla
         overlap = slice_overlap(masks[0], masks[1])
         scores[name], notes[name] = _structure(masks[0], masks[1], overlap, grid, policy)
         tables.append(slice_table(overlap, grid, policy, structure=name, source="clean"))
+    remarks = [EXCHANGED] if sided and _exchanged(prediction, reference) else []
     scores["both"] |= _false_positives(prediction.lungs & ~reference.lungs, places, grid)
-    return _told(scores["both"], tables[-1]) | scores | {"notes": notes, "per_slice": tables}
+    return _told(scores["both"], tables[-1]) | scores | {"notes": notes, "remarks": remarks, "per_slice": tables}
 
 
 def score_raw(raw: Bool, reference: LungMask, policy: Policy, *, places: Mapping[str, Bool]) -> dict[str, Any]:
@@ -112,6 +115,12 @@ def _structure(
     if not true:
         notes["relative_volume_error"] = "the reference is empty"
     return values | apart, notes
+
+
+def _exchanged(prediction: LungMask, reference: LungMask) -> bool:
+    own = np.count_nonzero((prediction.labels == reference.labels) & reference.lungs)
+    others = np.count_nonzero(prediction.lungs & reference.lungs) - own
+    return bool(others > own)
 
 
 def _ratios(overlap: Overlap, policy: Policy) -> dict[str, Any]:

@@ -23,6 +23,26 @@ def summaries(cases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def pooled(cases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One Dice and one IoU per structure from all cases' volume together, so that large lungs weigh more.
+
+    Both follow from the volumes and each case's Dice: the shared volume is Dice (prediction + reference) / 2.
+    """
+    told = {}
+    for structure in STRUCTURES:
+        scores = [case[structure] for case in cases if case[structure].get("dice") is not None]
+        sizes = [score["volume_ml"] + score["reference_volume_ml"] for score in scores]
+        shared = sum(score["dice"] * size / 2 for score, size in zip(scores, sizes, strict=True))
+        union = sum(sizes) - shared
+        known = bool(scores) and union > 0
+        told[structure] = {
+            "dice": 2 * shared / sum(sizes) if known else None,
+            "iou": shared / union if known else None,
+            "n": len(scores),
+        }
+    return told
+
+
 def _metrics(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     names = list(dict.fromkeys(metric for score in scores for metric in score))
     return {name: spread([score.get(name) for score in scores]) for name in names}
