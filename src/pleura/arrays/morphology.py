@@ -22,7 +22,8 @@ def components(mask: Bool, *, connectivity: Literal[6, 26]) -> tuple[NDArray[Any
     """
     import cc3d
 
-    labels = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=connectivity)
+    most = min(mask.size, mask.size // 2 + 8)  # cc3d's own estimate is too low for a few voxels, and then it raises
+    labels = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=connectivity, max_labels=most)
     return labels, np.bincount(labels.ravel())
 
 

@@ -17,7 +17,8 @@ Spacing = tuple[float, float, float]
 HALFWAY_HU = -420
 """Half-way between inflated lung and chest wall, measured at the lungs' rim on chest CT (about -422 to -410)."""
 CORE_MM = 3.0
-"""Bridges thinner than twice this (a leak through diaphragm or pleura) do not make a bubble a part of the lung."""
+"""Bridges thinner than twice this, or than three pixels where those are wide (a leak through diaphragm or pleura), do not
+make a bubble a part of the lung."""
 SMALLEST_ML = 20.0
 """What stands alone and is smaller is no lung, unless both lungs are so small that it is a tenth of the larger."""
 HOLE_MM2 = 350.0
@@ -64,12 +65,13 @@ def clean_lungs(raw: Bool, volume: Volume, *, body: Bool | None = None, tube: Bo
 
 def _without_foreign(mask: Bool, hu: NDArray[np.int16], spacing: Spacing, voxel_ml: float) -> Bool:
     """The mask without bubbles of gas, solid blobs and specks. Arrays stand upright."""
-    labels, counts = components(eroded(mask, spacing, CORE_MM), connectivity=6)  # a corner's touch is a leak
+    radius = max(CORE_MM, 1.01 * max(spacing[1:]))
+    labels, counts = components(eroded(mask, spacing, radius), connectivity=6)  # a corner's touch is a leak
     if len(counts) < 2:
         return np.zeros_like(mask)
     foreign = _foreign_cores(labels, counts, hu, 1.0 / voxel_ml)
     if foreign.any():
-        mask = mask & ~_territory(labels, foreign, spacing)
+        mask = mask & ~_territory(labels, foreign, spacing, radius)
         labels[foreign[labels]] = 0
     parts, sizes = components(mask, connectivity=26)  # thin recesses hang on by edges and corners
     keep = np.zeros(len(sizes), dtype=np.bool_)
@@ -81,15 +83,15 @@ def _without_foreign(mask: Bool, hu: NDArray[np.int16], spacing: Spacing, voxel_
     return keep[parts]
 
 
-def _territory(labels: NDArray[Any], foreign: Bool, spacing: Spacing) -> Bool:
+def _territory(labels: NDArray[Any], foreign: Bool, spacing: Spacing, radius: float) -> Bool:
     """What grows back around foreign cores, and is not within reach of a good one."""
     cores = foreign[labels]
     result = np.zeros_like(cores)
-    reach = CORE_MM + 2.0
+    reach = radius + 2.0
     box = box_of(cores, margin=int(np.ceil(reach / min(spacing))) + 1)
     if box is not None:
         good = (labels[box] > 0) & ~cores[box]
-        result[box] = (dilated(cores[box], spacing, reach) & ~dilated(good, spacing, CORE_MM + 1.0)) | cores[box]
+        result[box] = (dilated(cores[box], spacing, reach) & ~dilated(good, spacing, radius + 1.0)) | cores[box]
     return result
 
 

@@ -15,6 +15,8 @@ TISSUE_HU = -400
 """Above: fat, muscle, bone, couch shells. Below: air, lung, foam."""
 THICK_MM = 6.0
 """Half of the thickness that a body part has everywhere at its core and that shells, blankets and wires have not."""
+SPECK_ML = 0.2
+"""Smaller pieces outside the body are noise."""
 GAS_HU = -960
 """A region whose median lies below is gas; inflated lung lies above, even with emphysema."""
 
@@ -46,7 +48,7 @@ def body_mask(volume: Volume) -> Bool:
         body[k] |= _cavities(body[k], coarse[k], fov[k])
     body = opened(body, spacing, COARSE_MM)
     rim = dilated(body, spacing, 1.5 * COARSE_MM)
-    core = eroded(body, spacing, 1.5 * COARSE_MM)
+    core = eroded(body | ~fov, spacing, 1.5 * COARSE_MM) & rim  # what the field of view cuts goes on beyond its edge
     fine = enlarge(core, factors, hu.shape) | (enlarge(rim, factors, hu.shape) & (hu > -500))
     if volume.padding is not None:
         fine &= ~upright.turn(volume.padding)
@@ -61,8 +63,9 @@ def couch_mask(volume: Volume, body: Bool) -> Bool:
         body: bool of its shape, as `body_mask` gives it.
 
     Returns:
-        bool of the same shape: above -900 HU, 3 mm or more away from the body, not padding. A slice without body holds no
-        couch, for there is nothing to tell one from the other. No voxel of the body, so none of lung, is ever in it.
+        bool of the same shape: above -900 HU, more than 3 mm away from the body, not padding, in pieces of 0.2 ml and 8 voxels
+        or more (noise in air is not couch). A slice without body holds no couch, for there is nothing to tell one from the
+        other. No voxel of the body, so none of lung, is ever in it.
     """
     upright = Upright.of(volume.grid)
     patient = upright.turn(body)
@@ -73,6 +76,10 @@ def couch_mask(volume: Volume, body: Bool) -> Bool:
     couch = upright.turn(volume.filled()) > -900
     couch &= ~enlarge(near, factors, patient.shape)
     couch[~seen] = False
+    labels, counts = components(couch, connectivity=6)
+    kept = counts >= max(8.0, SPECK_ML / volume.grid.voxel_ml)
+    kept[0] = False
+    couch = kept[labels]
     return np.ascontiguousarray(upright.back(couch))
 
 
@@ -102,8 +109,8 @@ def _body_parts(coarse: NDArray[np.float32], tissue: Bool, spacing: tuple[float,
 def _cavities(body: Bool, coarse: NDArray[np.float32], fov: Bool) -> Bool:
     """What one slice's body encloses; and what it encloses but for the edge of the field of view, if that is lung.
 
-    The space under a patient whose shoulders reach both edges is closed off too, and foam has lung's density: it is told
-    from lung by how many of the four directions along rows and columns meet body before the edge does.
+    The space under a patient whose shoulders reach both edges is closed off too, and foam has lung's density. But it lies on
+    both sides of the middle, and body is met before the edge in one direction along rows and columns, seldom in three.
     """
     if not body.any():
         return body
@@ -113,10 +120,14 @@ def _cavities(body: Bool, coarse: NDArray[np.float32], fov: Bool) -> Bool:
     fill = np.ones(len(counts), dtype=np.bool_)
     fill[0] = False
     met = _directions_met(body)
+    columns = np.flatnonzero(body.any(axis=0))
+    middle = (columns[0] + columns[-1]) / 2
     for label in np.unique(labels[edge & ~body]):
         region = labels == label
         lung_like = GAS_HU < float(np.median(coarse[region])) < TISSUE_HU
-        fill[label] = label > 0 and lung_like and float(met[region].mean()) > 2.0
+        to_the_left = float(region[:, int(middle) + 1 :].sum()) / float(region.sum())
+        one_sided = not 0.15 < to_the_left < 0.85
+        fill[label] = label > 0 and lung_like and (one_sided or float(met[region].mean()) > 2.0)
     return fill[labels]
 
 
