@@ -1,0 +1,85 @@
+"""One encoded frame to its stored values, by transfer syntax (PS3.5 section 8 and annex A)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.core.errors import UnreadableFile
+
+NATIVE = {
+    "1.2.840.10008.1.2": "Implicit VR Little Endian",
+    "1.2.840.10008.1.2.1": "Explicit VR Little Endian",
+    "1.2.840.10008.1.2.1.99": "Deflated Explicit VR Little Endian",
+    "1.2.840.10008.1.2.2": "Explicit VR Big Endian",
+}
+BIG_ENDIAN = "1.2.840.10008.1.2.2"
+RLE = "1.2.840.10008.1.2.5"
+ENCODED = {
+    RLE: ("RLE Lossless", "dicomrle"),
+    "1.2.840.10008.1.2.4.57": ("JPEG Lossless", "ljpeg"),
+    "1.2.840.10008.1.2.4.70": ("JPEG Lossless, first order", "ljpeg"),
+    "1.2.840.10008.1.2.4.51": ("JPEG Extended, 12 bit", "jpeg"),
+    "1.2.840.10008.1.2.4.80": ("JPEG-LS Lossless", "jpegls"),
+    "1.2.840.10008.1.2.4.81": ("JPEG-LS Near-lossless", "jpegls"),
+    "1.2.840.10008.1.2.4.90": ("JPEG 2000 Lossless", "jpeg2k"),
+    "1.2.840.10008.1.2.4.91": ("JPEG 2000", "jpeg2k"),
+    "1.2.840.10008.1.2.4.201": ("High-Throughput JPEG 2000 Lossless", "htj2k"),
+}
+"""Transfer syntax UID to its name and the decoder of imagecodecs."""
+
+
+def name_of(syntax: str) -> str:
+    """A transfer syntax in words; its UID where it is unknown."""
+    return NATIVE.get(syntax) or ENCODED.get(syntax, (syntax, ""))[0]
+
+
+def can_decode(syntax: str) -> bool:
+    """Whether frames of this transfer syntax can be read here."""
+    return syntax in NATIVE or (syntax in ENCODED and _decoder(syntax) is not None)
+
+
+def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, int], bits_allocated: int) -> NDArray[Any]:
+    """Decode one encapsulated frame.
+
+    Args:
+        encoded: the frame's bytes.
+        syntax: transfer syntax UID.
+        shape: `(rows, columns)` that the header declares.
+        bits_allocated: 8 or 16.
+
+    Returns:
+        Stored cells, uint of `bits_allocated`, `(rows, columns)`; sign and unused bits are the caller's to treat.
+
+    Raises:
+        UnreadableFile: no decoder, broken data, or another shape than declared.
+    """
+    decoder = _decoder(syntax)
+    if decoder is None:
+        raise UnreadableFile(f"no decoder here for transfer syntax {syntax}: convert the files to an uncompressed one")
+    cell = np.dtype(f"u{bits_allocated // 8}")
+    try:
+        if syntax == RLE:
+            raw = decoder(encoded, dtype=f"<{cell.kind}{cell.itemsize}")
+            pixels = np.frombuffer(raw, dtype=cell).reshape(shape)
+        else:
+            pixels = np.asarray(decoder(encoded))
+    except Exception as error:  # decoders of C libraries raise what they like
+        raise UnreadableFile(f"{name_of(syntax)} frame does not decode: broken or cut off") from error
+    if pixels.shape != shape:
+        raise UnreadableFile(f"{name_of(syntax)} frame decodes to {pixels.shape}, the header declares {shape}")
+    return pixels.astype(np.int64).astype(cell) if pixels.dtype.kind == "i" else pixels.astype(cell, copy=False)
+
+
+def _decoder(syntax: str) -> Callable[..., Any] | None:
+    import imagecodecs
+
+    if syntax not in ENCODED:
+        return None
+    name = ENCODED[syntax][1]
+    codec = getattr(imagecodecs, {"htj2k": "HTJ2K"}.get(name, name.upper()), None)
+    if codec is None or not getattr(codec, "available", True):
+        return None
+    found: Callable[..., Any] = getattr(imagecodecs, f"{name}_decode")
+    return found

@@ -1,0 +1,290 @@
+"""`Series`: files in slice order, a grid, a verdict; no pixels until `read()`. And `find_series`, which makes them."""
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pleura.arrays.grid import Grid
+from pleura.arrays.volume import Volume
+from pleura.core.errors import InputRefused, UnreadableFile
+from pleura.core.findings import Finding, Verdict, reason, worst
+from pleura.core.progress import Progress, silent
+from pleura.dicom.header import Plane, read_planes
+from pleura.dicom.stack import depth, drop_copies, grid_of, shape_key, volumes_of
+from pleura.dicom.tree import dicom_files
+
+CT_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.2": "CT Image",
+    "1.2.840.10008.5.1.4.1.1.2.1": "Enhanced CT Image",
+    "1.2.840.10008.5.1.4.1.1.2.2": "Legacy Converted Enhanced CT Image",
+}
+LABEL_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.481.3": "RT Structure Set",
+    "1.2.840.10008.5.1.4.1.1.66.4": "Segmentation",
+    "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation",
+}
+NAMES_HU = re.compile(r"(HU|US|hound?sfield.*)?", re.IGNORECASE)
+"""RescaleType of a CT: HU, spelled as vendors do; "unspecified" where it was scanned before the attribute was."""
+CASE_FOLDER = re.compile(r"Case_\d+")
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One volume, or one series of objects that are no CT volume. `files` ascend along cross(row cosine, column cosine).
+
+    `header` holds technical attributes only. `folder` is the case folder (`Case_<digits>`) that the files lie in, or `None`.
+    """
+
+    id: str
+    series_uid: str
+    study_uid: str
+    frame_uid: str
+    modality: str
+    sop_class_uid: str
+    rows: int
+    columns: int
+    slices: int
+    grid: Grid | None
+    findings: tuple[Finding, ...]
+    files: tuple[Plane, ...]
+    folder: Path | None = None
+    header: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float] | None:
+        """`[slice, row, column]` in mm, or `None` without a grid."""
+        return None if self.grid is None else self.grid.spacing_mm
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the findings."""
+        return worst(self.findings)
+
+    @property
+    def reason(self) -> str:
+        """The sentence that decided."""
+        return reason(self.findings)
+
+    @property
+    def is_ct(self) -> bool:
+        """Whether it is of a CT image class."""
+        return self.sop_class_uid in CT_CLASSES
+
+    @property
+    def usable(self) -> bool:
+        """Whether `read` gives a volume."""
+        return self.is_ct and self.grid is not None and self.verdict is not Verdict.REFUSED
+
+    def read(self, progress: Progress = silent) -> Volume:
+        """Read the pixels: HU int16 `[slice, row, column]`, true values, padding marked beside them.
+
+        Raises:
+            InputRefused: the series is refused; the message says why.
+            UnreadableFile: pixels are cut off or do not decode.
+        """
+        from pleura.dicom.pixels import read_hu
+
+        if not self.usable:
+            raise InputRefused(f"{self.id}: {self.reason or 'no CT volume'}", code=_code(self.findings))
+        assert self.grid is not None
+        try:
+            hu, padding, _ = read_hu(self.files, progress=progress)
+        except UnreadableFile as error:
+            raise UnreadableFile(f"{self.id}: {error}", code="UNREADABLE-PIXELS") from error
+        return Volume(hu, self.grid, padding)
+
+
+def _code(findings: Iterable[Finding]) -> str:
+    return next((f.code for f in findings if f.verdict is Verdict.REFUSED), "NOT-CT")
+
+
+def find_series(root: Path, *, workers: int = 0, progress: Progress = silent) -> list[Series]:
+    """Every series at or below `root`, each volume once, with its verdict; headers only, no pixels are decoded.
+
+    Args:
+        root: a folder or a file.
+        workers: threads; 0 chooses.
+        progress: told of files found and headers read.
+
+    Returns:
+        Series sorted by id. Files that are DICOM but broken are gathered in one refused entry with the id `unreadable`.
+
+    Raises:
+        UsageError: `root` does not exist.
+    """
+    paths = dicom_files(root, workers=workers, progress=progress)
+    planes: list[Plane] = []
+    broken = 0
+    with ThreadPoolExecutor(workers or 4) as pool:
+        for done, read in enumerate(pool.map(_read, paths), 1):
+            if read is None:
+                broken += 1
+            else:
+                planes += read
+            if done % 16 == 0 or done == len(paths):
+                progress("read headers", done, len(paths))
+    found = [series for group in _by_uid(planes) for series in _series_of(group, root)]
+    found = _named(found)
+    if broken:
+        found.append(_unreadable(broken))
+    return found
+
+
+def _read(path: Path) -> list[Plane] | None:
+    try:
+        return [plane for plane in read_planes(path) if plane.sop_class != "1.2.840.10008.1.3.10"]  # DICOMDIR is a list
+    except UnreadableFile:
+        return None
+
+
+def _unreadable(count: int) -> Series:
+    finding = Finding(
+        "UNREADABLE-FILES",
+        Verdict.REFUSED,
+        f"{count} DICOM file(s) with a broken or truncated header; fetch them again",
+        {"n": count},
+    )
+    return Series("unreadable", "", "", "", "", "", 0, 0, count, None, (finding,), ())
+
+
+def _by_uid(planes: Sequence[Plane]) -> list[list[Plane]]:
+    groups: dict[tuple[str, ...], list[Plane]] = defaultdict(list)
+    for plane in planes:
+        where = str(plane.path.parent) if not plane.series_uid else ""  # without a UID, a folder is a series
+        groups[plane.series_uid, plane.sop_class, plane.modality, where].append(plane)
+    return [groups[key] for key in sorted(groups)]
+
+
+def _series_of(planes: Sequence[Plane], root: Path) -> list[Series]:
+    """The volumes under one SeriesInstanceUID: parted by shape and orientation, then by what tells them apart."""
+    first = planes[0]
+    if first.sop_class not in CT_CLASSES:
+        return [_make(planes, None, [_no_ct(first)], root)]
+    planes, copies = drop_copies(planes)
+    parts: dict[object, list[Plane]] = defaultdict(list)
+    for plane in planes:
+        parts[shape_key(plane)].append(plane)
+    found = []
+    for part in parts.values():
+        refusals = [*copies, *_plane_findings(part)]
+        if any(finding.verdict is Verdict.REFUSED for finding in refusals):
+            placed = all(plane.position and plane.orientation for plane in part)
+            found.append(_make(sorted(part, key=depth) if placed else part, None, refusals, root))
+            continue
+        stacks, notes = volumes_of(part)
+        if worst(notes) is Verdict.REFUSED:
+            found.append(_make(stacks[0], None, [*refusals, *notes], root))
+            continue
+        for stack in stacks:
+            grid, steps = grid_of(stack) if len(stack) > 1 else (None, [_single()])
+            found.append(_make(stack, grid, [*refusals, *notes, *steps], root))
+    return found
+
+
+def _no_ct(plane: Plane) -> Finding:
+    if plane.sop_class in LABEL_CLASSES:
+        return Finding("LABEL-OBJECT", Verdict.OK, f"{LABEL_CLASSES[plane.sop_class]}: labels, not an image")
+    return Finding(
+        "NOT-CT", Verdict.REFUSED, f"no CT image but {plane.modality or 'an object of unknown modality'}: not used for lungs"
+    )
+
+
+def _single() -> Finding:
+    return Finding("ONE-SLICE", Verdict.REFUSED, "a single slice has no known slice spacing, so it makes no volume")
+
+
+def _plane_findings(planes: Sequence[Plane]) -> list[Finding]:
+    """What headers alone refuse."""
+    from pleura.codecs.frames import can_decode, name_of
+
+    def some(code: str, bad: Iterable[Plane], sentence: str) -> list[Finding]:
+        count = len(list(bad))
+        return [Finding(code, Verdict.REFUSED, f"{count} of {len(planes)} slices {sentence}", {"n": count})] if count else []
+
+    undecodable = {plane.syntax for plane in planes if not can_decode(plane.syntax)}
+    findings = [
+        *some("LOCALIZER", (p for p in planes if "LOCALIZER" in p.image_type), "are localizers, no volume"),
+        *some("NO-PIXELS", (p for p in planes if not p.has_pixels), "hold no pixels; truncated: fetch them again"),
+        *some("TRUNCATED", (p for p in planes if p.has_pixels and not p.complete), "are truncated; fetch them again"),
+        *some("NO-POSITION", (p for p in planes if not p.position), "tell no ImagePositionPatient: their order is unknown"),
+        *some("NO-ORIENTATION", (p for p in planes if not p.orientation), "tell no ImageOrientationPatient; export again"),
+        *some("NO-SPACING", (p for p in planes if not p.spacing or min(p.spacing) <= 0), "tell no PixelSpacing; export again"),
+        *some(
+            "NOT-HU",
+            (
+                p
+                for p in planes
+                if p.cells.samples != 1 or p.cells.allocated != 16 or not p.cells.photometric.startswith("MONO")
+            ),
+            "are colour or 8-bit pictures, not HU; export the original series",
+        ),
+        *some("NO-RESCALE", (p for p in planes if p.slope is None or p.intercept is None), "tell no rescale, so no HU"),
+        *some("ZERO-SLOPE", (p for p in planes if p.slope == 0), "have RescaleSlope 0; export again"),
+        *some("RESCALE-NOT-HU", (p for p in planes if not NAMES_HU.fullmatch(p.rescale_type)), "have values other than HU"),
+        *some("MODALITY-LUT", (p for p in planes if p.modality_lut), "need a Modality LUT, which is not read here"),
+    ]
+    if undecodable:
+        names = ", ".join(sorted(name_of(syntax) for syntax in undecodable))
+        findings.append(Finding("NO-DECODER", Verdict.REFUSED, f"compressed as {names}, which cannot be read here; convert it"))
+    return findings
+
+
+def _make(planes: Sequence[Plane], grid: Grid | None, findings: Sequence[Finding], root: Path) -> Series:
+    first = planes[0]
+    return Series(
+        id="",
+        series_uid=first.series_uid,
+        study_uid=first.study_uid,
+        frame_uid=first.frame_uid,
+        modality=first.modality,
+        sop_class_uid=first.sop_class,
+        rows=first.rows,
+        columns=first.columns,
+        slices=len(planes),
+        grid=grid,
+        findings=tuple(findings),
+        files=tuple(planes),
+        folder=_case_folder(first.path, root),
+        header=first.technical,
+    )
+
+
+def _case_folder(path: Path, root: Path) -> Path | None:
+    """The nearest folder above a file, `root` included, where its name reads `Case_<digits>`."""
+    top = root.resolve() if root.is_dir() else root.resolve().parent
+    for folder in path.resolve().parents:
+        if CASE_FOLDER.fullmatch(folder.name):
+            return folder
+        if folder == top:
+            return None
+    return None
+
+
+def _named(found: Sequence[Series]) -> list[Series]:
+    """Ids: the case folder's name where it says so, else modality and a digest of the SeriesInstanceUID; all unique."""
+    cases: dict[Path, list[Series]] = defaultdict(list)
+    others: dict[str, list[Series]] = defaultdict(list)
+    for series in found:
+        if series.folder is not None and series.is_ct:
+            cases[series.folder].append(series)
+        else:
+            prefix = re.sub(r"[^A-Z0-9]", "", series.modality.upper())[:4] or "XX"
+            uid = series.series_uid or "|".join(sorted({plane.sop_uid for plane in series.files}))
+            others[f"{prefix}-{hashlib.sha256(uid.encode()).hexdigest()[:8]}"].append(series)
+    wanted: dict[str, list[Series]] = defaultdict(list)
+    for folder, group in cases.items():
+        wanted[folder.name] += group
+    wanted |= others
+    named = []
+    for name, group in wanted.items():
+        group = sorted(
+            group, key=lambda s: (s.files[0].series_number, hashlib.sha256(s.series_uid.encode()).hexdigest(), -s.slices)
+        )
+        for number, series in enumerate(group, 1):
+            mark = "_" if series.folder is not None and series.is_ct else "-"
+            named.append(replace(series, id=name if len(group) == 1 else f"{name}{mark}{number}"))
+    return sorted(named, key=lambda series: series.id)
