@@ -1,0 +1,74 @@
+"""NIfTI label maps: 1 right, 2 left. NIfTI is `[i, j, k]` in RAS, we are `[slice, row, column]` in LPS. The only nibabel."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.arrays.grid import Grid
+from pleura.arrays.volume import LungMask, Volume
+from pleura.core.errors import UnreadableFile
+from pleura.labels.values import labels_of
+
+TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+SIDED = "1 right lung, 2 left lung"
+"""Stands in the header's `descrip`: tells a map with one lung alone from an unsided one."""
+
+
+def read(path: Path) -> LungMask:
+    """Read a label map with its own grid; unsided where nothing says otherwise and no 2 occurs.
+
+    Raises:
+        UnreadableFile: broken, or not of three dimensions.
+        InputRefused: values other than 0, 1, 2.
+    """
+    import nibabel
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
+
+    try:
+        image: Any = nibabel.load(path)
+        data = np.asanyarray(image.dataobj)
+        affine = np.asarray(image.affine, dtype=np.float64)
+        said = bytes(image.header["descrip"].item()).decode("latin-1")
+    except (OSError, EOFError, ValueError, ImageFileError, HeaderDataError) as error:
+        raise UnreadableFile("the NIfTI mask is broken; make it again") from error
+    data = data.reshape(data.shape[:3]) if data.ndim > 3 and set(data.shape[3:]) == {1} else data
+    if data.ndim != 3:
+        raise UnreadableFile(f"the NIfTI mask has {data.ndim} dimensions, not three")
+    labels = labels_of(np.ascontiguousarray(data.T))
+    sided = bool((labels == 2).any()) or said == SIDED
+    return LungMask(labels, _grid(labels.shape, affine), sided)
+
+
+def _grid(shape: tuple[int, ...], ras: NDArray[np.float64]) -> Grid:
+    lps = TO_RAS @ ras
+    return Grid((shape[0], shape[1], shape[2]), lps[:, [2, 1, 0, 3]])
+
+
+def write(path: Path, mask: LungMask) -> None:
+    """Write uint8 labels with the grid as sform (and as qform where it is not sheared), in mm."""
+    _save(path, mask.labels, mask.grid, SIDED if mask.sided else "1 lung")
+
+
+def write_volume(path: Path, volume: Volume) -> None:
+    """Write HU as int16, true values, padding included."""
+    _save(path, volume.hu, volume.grid, "HU")
+
+
+def _save(path: Path, array: NDArray[np.generic], grid: Grid, said: str) -> None:
+    import nibabel
+
+    ras = TO_RAS @ grid.affine[:, [2, 1, 0, 3]]
+    image = nibabel.Nifti1Image(array.T, ras)
+    image.header.set_xyzt_units("mm")
+    image.header["descrip"] = said.encode("ascii")
+    image.set_sform(ras, code=1)
+    image.set_qform(ras if _orthogonal(ras) else None, code=1 if _orthogonal(ras) else 0)
+    nibabel.save(image, path)
+
+
+def _orthogonal(affine: NDArray[np.float64]) -> bool:
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return bool(np.allclose(axes.T @ axes, np.eye(3), atol=1e-5))

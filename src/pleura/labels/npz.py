@@ -1,0 +1,47 @@
+"""The report's NPZ: one array `masks` `[slice, row, column]`, lungs not 0, slices ascending along the normal; no geometry."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from pleura.arrays.grid import Grid
+from pleura.arrays.volume import LungMask
+from pleura.core.errors import GridMismatch, InputRefused, UnreadableFile
+
+KEY = "masks"
+
+
+def read(path: Path, grid: Grid | None) -> LungMask:
+    """Read an unsided mask onto `grid`.
+
+    Raises:
+        GridMismatch: no grid is known, or the mask's shape is another.
+        UnreadableFile: broken, or without `masks`.
+        InputRefused: values that are no mask.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            array = file[KEY]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UnreadableFile("the NPZ mask is broken; make it again") from error
+    except KeyError:
+        raise UnreadableFile(f"the NPZ mask has no array called {KEY!r}") from None
+    if grid is None:
+        raise GridMismatch("an NPZ mask has no geometry of its own: give the volume that it belongs to")
+    if array.shape != grid.shape:
+        raise GridMismatch(f"the mask's shape {array.shape} is not the volume's {grid.shape}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InputRefused("the mask holds NaN or infinity", code="MASK-VALUES")
+    if array.dtype.kind not in "biuf" or len(values := np.unique(array)) > 2 or (values[0] != 0 and len(values) == 2):
+        raise InputRefused("the NPZ mask is not of two values, 0 and one other", code="MASK-VALUES")
+    return LungMask((array != 0).astype(np.uint8), grid, sided=False)
+
+
+def write(path: Path, mask: LungMask) -> None:
+    """Write both lungs as 1 under the key `masks`, the same bytes each time."""
+    with path.open("wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        entry = zipfile.ZipInfo(f"{KEY}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        with archive.open(entry, "w", force_zip64=True) as member:
+            np.lib.format.write_array(member, mask.lungs.astype(np.uint8), allow_pickle=False)
