@@ -143,15 +143,36 @@ def segment(
 def _jobs(source: Path, progress: Progress) -> list[_Job]:
     """The cases of a cohort, or the CT series of a tree."""
     if (source / "cohort.json").is_file():
-        from pleura.store.cohort import Cohort
-
-        cohort = Cohort.open(source)
-        return [_Job(case.id, case.series_uid, case.volume, case.findings) for case in cohort.cases]
+        return _cohort_jobs(source)
     from pleura.dicom.series import find_series
 
     found = find_series(source, progress=progress)
     wanted = [series for series in found if series.is_ct or series.id == "unreadable"]
     return [_Job(series.id, series.series_uid, series.read, series.findings) for series in wanted]
+
+
+def _cohort_jobs(source: Path) -> list[_Job]:
+    """The cases of a cohort; a broken one is a job that is refused."""
+    from pleura.store.cohort import Cohort
+
+    cohort = Cohort.open(source)
+    jobs = []
+    for entry in cohort.about["cases"]:
+        try:
+            case = cohort.case(entry["id"])
+        except InputRefused as error:
+            jobs.append(_Job(entry["id"], "", _nothing, (Finding("BROKEN-CASE", Verdict.REFUSED, str(error)),)))
+            continue
+        told = [
+            Finding(f["code"], Verdict[f["verdict"].upper()], f["message"], f["evidence"])
+            for f in case.about.get("findings", ())
+        ]
+        jobs.append(_Job(case.id, str(case.about.get("series_uid", "")), case.volume, tuple(told)))
+    return jobs
+
+
+def _nothing() -> "Volume":
+    raise InputRefused("this case cannot be read")  # never called: a refused job is not read
 
 
 def _each(jobs: Sequence[_Job], recipe: _Recipe, workers: int, progress: Progress) -> Iterator[tuple[dict[str, Any], float]]:
