@@ -1,0 +1,286 @@
+"""`pleura evaluate` on masks that SimpleITK wrote; what it should say is counted by scikit-learn or by hand."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from sklearn.metrics import accuracy_score, f1_score
+
+from pleura.arrays.grid import Grid
+from pleura.arrays.volume import LungMask, Volume
+from pleura.core.errors import Exit, NothingUsable, OutputConflict
+from pleura.store.case import write_case
+from pleura.store.cohort import write_cohort
+from pleura.store.split import make_split
+from pleura.verbs.evaluate import evaluate
+
+SPACING = (4.0, 2.0, 1.5)
+SHAPE = (10, 20, 24)
+
+
+def lungs():
+    """Right lung in slices 2 to 7, left in 3 to 8; nothing in 0, 1 and 9."""
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[2:8, 5:15, 3:10] = 1
+    labels[3:9, 5:15, 13:20] = 2
+    return labels
+
+
+def answer():
+    """A prediction that misses slice 2, hallucinates in slice 9, and is a voxel narrow everywhere else."""
+    labels = lungs()
+    labels[:, 5] = 0
+    labels[2] = 0
+    labels[9, 10, 10] = 2
+    return labels
+
+
+def write(path: Path, labels, spacing=SPACING, origin=(-30.0, -20.0, 100.0)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = sitk.GetImageFromArray(labels)
+    image.SetSpacing([float(s) for s in reversed(spacing)])
+    image.SetOrigin(origin)
+    sitk.WriteImage(image, str(path))
+
+
+@pytest.fixture
+def folders(tmp_path):
+    write(tmp_path / "ref" / "Case_000.nii.gz", lungs())
+    write(tmp_path / "pred" / "Case_000" / "lungs.nii.gz", answer())
+    raw = answer() > 0
+    raw[0, :3, :3] = True
+    np.savez(tmp_path / "pred" / "Case_000" / "raw.npz", masks=raw)
+    return tmp_path
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def score(folders, out="out", **options):
+    return evaluate(folders / "pred", folders / "ref", folders / out, workers=1, **options)
+
+
+def test_scores_of_a_case_counted_by_others(folders):
+    told = score(folders)
+    assert told.exit_code is Exit.OK
+    (case,) = told.scores["cases"]
+    prediction, truth = answer(), lungs()
+    for name, label in (("right", 1), ("left", 2)):
+        expected = f1_score((truth == label).ravel(), (prediction == label).ravel())
+        assert case[name]["dice"] == pytest.approx(expected)
+        assert case[name]["volume_ml"] == pytest.approx((prediction == label).sum() * 0.012)
+    assert case["dice"] == case["both"]["dice"] == pytest.approx(f1_score(truth.ravel() > 0, prediction.ravel() > 0))
+    assert case["accuracy"] == pytest.approx(accuracy_score(truth.ravel() > 0, prediction.ravel() > 0))
+    assert case["slices"] == {"lung": 6, "empty": 2, "hallucinated": 1, "missed": 1}
+    assert case["raw"]["slices"] == {"lung": 6, "empty": 1, "hallucinated": 2, "missed": 1}
+    assert case["both"]["hd_mm"] >= 4.0
+    assert case["split"] is None
+    assert told.scores["format"] == "pleura-scores/1"
+    assert json.loads((folders / "out" / "scores.json").read_text()) == told.as_json()
+
+
+def test_slices_in_order_with_class_and_both_sources(folders):
+    score(folders)
+    table = rows(folders / "out" / "slices.csv")
+    assert list(table[0])[:7] == ["case", "slice", "position_mm", "structure", "class", "metric", "value"]
+    clean = [r for r in table if (r["structure"], r["metric"], r["source"]) == ("both", "dice", "clean")]
+    assert [int(r["slice"]) for r in clean] == list(range(10))
+    np.testing.assert_allclose([float(r["position_mm"]) for r in clean], 100 + 4.0 * np.arange(10))
+    assert [r["class"] for r in clean] == ["empty"] * 2 + ["missed"] + ["lung"] * 6 + ["hallucinated"]
+    expected = [f1_score(t.ravel() > 0, p.ravel() > 0, zero_division=1.0) for t, p in zip(lungs(), answer(), strict=True)]
+    np.testing.assert_allclose([float(r["value"]) for r in clean], expected, atol=1e-6)
+    raw = [r["class"] for r in table if (r["metric"], r["source"]) == ("accuracy", "raw")]
+    assert raw[:2] == ["hallucinated", "empty"]
+
+
+def test_the_tidy_table(folders):
+    score(folders)
+    table = rows(folders / "out" / "scores.csv")
+    assert list(table[0]) == ["case", "structure", "metric", "value", "unit", "note"]
+    assert {r["structure"] for r in table} == {"right", "left", "both"}
+    wanted = {
+        "dice",
+        "iou",
+        "precision",
+        "recall",
+        "accuracy",
+        "volume_ml",
+        "reference_volume_ml",
+        "msd_mm",
+        "hd95_mm",
+        "hd_mm",
+    }
+    for side in ("right", "left", "both"):
+        assert wanted | {"surface_dice_1mm", "surface_dice_2mm"} <= {r["metric"] for r in table if r["structure"] == side}
+    units = {r["metric"]: r["unit"] for r in table}
+    assert (units["volume_ml"], units["hd95_mm"], units["surface_dice_1mm"], units["dice"]) == ("ml", "mm", "ratio", "ratio")
+    assert units["slices_missed"] == "slices"
+
+
+@pytest.mark.parametrize(("empty", "value"), [("one", "1"), ("zero", "0"), ("undefined", "")])
+def test_what_an_empty_slice_counts_as_is_asked_for_and_written_down(folders, empty, value):
+    told = score(folders, empty=empty)
+    assert told.scores["policy"]["empty"] == empty
+    table = rows(folders / "out" / "slices.csv")
+    first = next(r for r in table if (r["slice"], r["structure"], r["metric"]) == ("0", "both", "dice"))
+    assert (first["class"], first["value"]) == ("empty", value)
+
+
+def test_a_missed_lung_is_counted_and_never_dropped(folders):
+    labels = lungs()
+    labels[labels == 2] = 0
+    write(folders / "pred" / "Case_000" / "lungs.nii.gz", labels)
+    (case,) = score(folders).scores["cases"]
+    assert "left lung" in case["remarks"][0]
+    diagonal = np.linalg.norm([9 * 4.0, 19 * 2.0, 23 * 1.5])
+    assert case["left"]["dice"] == case["left"]["surface_dice_2mm"] == 0
+    assert case["left"]["hd95_mm"] == case["left"]["msd_mm"] == pytest.approx(diagonal)
+    assert "missed" in case["notes"]["left"]["hd95_mm"]
+    table = rows(folders / "out" / "scores.csv")
+    (row,) = [r for r in table if (r["structure"], r["metric"]) == ("left", "hd95_mm")]
+    assert float(row["value"]) == pytest.approx(diagonal, abs=1e-5)
+    assert "missed" in row["note"]
+
+
+def test_a_lung_that_is_in_neither_has_no_distance_and_says_why(folders):
+    one = np.where(lungs() == 2, 0, lungs()).astype(np.uint8)
+    write(folders / "pred" / "Case_000" / "lungs.nii.gz", one)
+    cohort(folders / "cohort", Case_000=one)
+    evaluate(folders / "pred", folders / "cohort", folders / "out", workers=1)
+    table = rows(folders / "out" / "scores.csv")
+    (row,) = [r for r in table if (r["structure"], r["metric"]) == ("left", "hd95_mm")]
+    assert (row["value"], row["note"]) == ("", "in neither mask")
+
+
+def cohort(folder, **cases):
+    """A prepared cohort: water in air on a couch, with the lungs in it; the first two thirds of the cases train."""
+    for name, labels in cases.items():
+        hu = np.full(SHAPE, -1000, np.int16)
+        hu[:, 2:18, 1:23] = 0
+        hu[labels > 0] = -850
+        grid = Grid.axial(SHAPE, SPACING, (-30.0, -20.0, 100.0))
+        place = folder / "cases" / name
+        place.mkdir(parents=True)
+        write_case(place, name, Volume(hu, grid), LungMask(labels, grid))
+    write_cohort(folder, [{"id": name} for name in cases], make_split(dict.fromkeys(cases, SHAPE[0])))
+
+
+def test_against_a_cohort_each_case_has_its_split_and_false_positives_their_place(folders):
+    labels = answer()
+    labels[5, 0, :4] = 2  # four voxels of 0.012 ml, outside the body
+    for k in range(3):
+        write(folders / "pred" / f"Case_00{k}" / "lungs.nii.gz", labels)
+    cohort(folders / "cohort", Case_000=lungs(), Case_001=lungs(), Case_002=lungs())
+    told = evaluate(folders / "pred", folders / "cohort", folders / "out", workers=1)
+    assert [case["split"] for case in told.scores["cases"]] == ["train", "train", "test"]
+    assert set(told.scores["summary"]) == {"all", "train", "test"}
+    for case in told.scores["cases"]:
+        assert case["both"]["false_positive_outside_body_ml"] >= 4 * 0.012 - 1e-9
+        assert case["both"]["false_positive_couch_ml"] == 0
+    test = evaluate(folders / "pred", folders / "cohort", folders / "test", split="test", workers=1)
+    assert [case["case"] for case in test.scores["cases"]] == ["Case_002"]
+
+
+def test_exchanged_sides_are_said(folders):
+    write(folders / "pred" / "Case_000" / "lungs.nii.gz", np.array([0, 2, 1], np.uint8)[lungs()])
+    told = score(folders)
+    assert any("exchanged" in line for line in told.notes())
+    assert told.scores["cases"][0]["dice"] == 1
+    assert told.scores["cases"][0]["right"]["dice"] == 0
+
+
+def test_another_grid_is_refused_or_resampled_and_said(folders):
+    write(folders / "ref" / "Case_001.nii.gz", lungs())
+    write(
+        folders / "pred" / "Case_001" / "lungs.nii.gz",
+        lungs().repeat(2, axis=0),
+        spacing=(2.0, 2.0, 1.5),
+        origin=(-30, -20, 99),
+    )
+    told = score(folders)
+    assert told.exit_code is Exit.SOME_FAILED
+    (refused,) = told.scores["refused"]
+    assert refused["case"] == "Case_001"
+    assert "--resample" in refused["reason"]
+    assert "\n" not in refused["reason"]
+    again = score(folders, out="again", resample=True)
+    assert again.exit_code is Exit.OK
+    assert again.scores["cases"][1]["dice"] == 1
+    assert any("nearest voxel" in remark for remark in again.scores["cases"][1]["remarks"])
+
+
+def test_what_has_no_partner_is_said_and_fails(folders):
+    write(folders / "ref" / "Case_007.nii.gz", lungs())
+    write(folders / "pred" / "Case_008" / "lungs.nii.gz", lungs())
+    told = score(folders)
+    assert told.exit_code is Exit.SOME_FAILED
+    assert told.scores["unanswered"] == ["Case_007"]
+    assert told.scores["without_reference"] == ["Case_008"]
+    assert sum("Case_007" in line for line in told.notes()) == 1
+
+
+def test_nothing_in_common_is_nothing_usable(folders):
+    (folders / "ref" / "Case_000.nii.gz").rename(folders / "ref" / "Case_009.nii.gz")
+    with pytest.raises(NothingUsable, match="1 masks and 1 references"):
+        score(folders)
+
+
+def test_a_broken_mask_is_one_line_and_the_rest_goes_on(folders):
+    write(folders / "ref" / "Case_001.nii.gz", lungs())
+    (folders / "pred" / "Case_001").mkdir()
+    (folders / "pred" / "Case_001" / "lungs.nii.gz").write_bytes(b"not a gzip file")
+    told = score(folders)
+    assert told.exit_code is Exit.SOME_FAILED
+    assert [case["case"] for case in told.scores["cases"]] == ["Case_000"]
+    assert told.scores["refused"][0]["case"] == "Case_001"
+    assert "\n" not in told.scores["refused"][0]["reason"]
+
+
+def test_it_resumes_and_ends_at_once_when_done(folders):
+    write(folders / "ref" / "Case_001.nii.gz", lungs())
+    write(folders / "pred" / "Case_001" / "lungs.nii.gz", answer())
+    score(folders)
+    whole = {p.name: p.read_bytes() for p in (folders / "out").glob("scores.*")}
+    record = json.loads((folders / "out" / "run.json").read_text())
+    (folders / "out" / "run.json").write_text(json.dumps(record | {"state": "running"}))
+    (folders / "out" / "scores.json").unlink()
+    (folders / "out" / "cases" / "Case_001.json").unlink()
+    kept = (folders / "out" / "cases" / "Case_000.json").stat().st_mtime_ns
+    told = score(folders)
+    assert (folders / "out" / "cases" / "Case_000.json").stat().st_mtime_ns == kept
+    assert {p.name: p.read_bytes() for p in (folders / "out").glob("scores.*")} == whole
+    again = score(folders)
+    assert again.as_json() == told.as_json()
+    with pytest.raises(OutputConflict, match="--overwrite"):
+        score(folders, empty="zero")
+    assert score(folders, empty="zero", overwrite=True).scores["policy"]["empty"] == "zero"
+
+
+def test_many_at_a_time_say_the_same_and_progress_is_told(folders):
+    for k in range(1, 4):
+        write(folders / "ref" / f"Case_00{k}.nii.gz", lungs())
+        write(folders / "pred" / f"Case_00{k}" / "lungs.nii.gz", answer())
+    heard = []
+    one = evaluate(folders / "pred", folders / "ref", folders / "a", workers=1, progress=lambda *said: heard.append(said))
+    two = evaluate(folders / "pred", folders / "ref", folders / "b", workers=2)
+    assert one.as_json() == two.as_json()
+    assert (folders / "a" / "slices.csv").read_bytes() == (folders / "b" / "slices.csv").read_bytes()
+    assert heard[-1] == ("evaluate", 4, 4)
+
+
+def test_unsided_masks_have_no_sides_and_say_so(folders):
+    np.savez(folders / "pred" / "Case_000" / "other.npz", masks=answer() > 0)
+    (folders / "npz").mkdir()
+    np.savez(folders / "npz" / "Case_000_seg.npz", masks=(answer() > 0).astype(np.uint8))
+    told = evaluate(folders / "npz", folders / "ref", folders / "out", workers=1)
+    (case,) = told.scores["cases"]
+    assert case["right"] == {}
+    assert case["dice"] == pytest.approx(f1_score(lungs().ravel() > 0, answer().ravel() > 0))
+    (row,) = [r for r in rows(folders / "out" / "scores.csv") if (r["structure"], r["metric"]) == ("right", "dice")]
+    assert row["value"] == ""
+    assert "right from left" in row["note"]
