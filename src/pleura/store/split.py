@@ -1,6 +1,7 @@
 """Who trains, validates and tests: by case, written down before anything is trained."""
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,8 +76,8 @@ def make_split(slices: Mapping[str, int], *, rule: str = "order", seed: int = 0,
 
     Args:
         slices: case id to its number of slices, labelled cases only.
-        rule: `order`: the first `int(n × 0.67)` cases in order of their ids train, as in the report; `seeded`: the same number
-            drawn by `seed`; `kfold:K/I`: every Kth case from the Ith (1 to K) on tests, the others train.
+        rule: `order`: the first `int(n × 0.67)` patients in order of their ids train, as in the report; `seeded`: as many
+            drawn by `seed`; `kfold:K/I`: every Kth patient from the Ith (1 to K) on tests, the others train.
         seed: for `seeded`.
         unlabelled: cases without masks; in no part.
 
@@ -87,12 +88,16 @@ def make_split(slices: Mapping[str, int], *, rule: str = "order", seed: int = 0,
     Raises:
         UsageError: no such rule.
     """
-    cases = sorted(slices)
-    train, test = _parts(cases, rule, seed)
+    patients: dict[str, list[str]] = {}
+    for case in sorted(slices):
+        patients.setdefault(patient_of(case), []).append(case)
+    training, testing = _parts(list(patients), rule, seed)
+    train, test = ([case for patient in part for case in patients[patient]] for part in (training, testing))
     blocks: dict[str, tuple[tuple[int, int], ...]] = {}
     validation: list[str] = []
-    if len(train) >= FEW:
-        validation = train[-max(1, len(train) // 5) :]
+    if len(training) >= FEW:
+        spared = training[-max(1, len(training) // 5) :]
+        validation = [case for case in train if patient_of(case) in spared]
         train = [case for case in train if case not in validation]
     else:
         for case in train:
@@ -103,18 +108,28 @@ def make_split(slices: Mapping[str, int], *, rule: str = "order", seed: int = 0,
     return Split(tuple(train), tuple(validation), tuple(test), blocks, tuple(unlabelled), rule, seed)
 
 
-def _parts(cases: list[str], rule: str, seed: int) -> tuple[list[str], list[str]]:
-    if rule.startswith("kfold:"):
-        try:
-            count, which = (int(part) for part in rule.removeprefix("kfold:").split("/"))
-        except ValueError:
-            count, which = 0, 0
-        if not 2 <= count <= max(len(cases), 2) or not 1 <= which <= count:
-            raise UsageError("--split kfold:K/I needs K from 2 to the number of cases and I from 1 to K, as in kfold:5/1")
-        test = cases[which - 1 :: count]
-        return [case for case in cases if case not in test], test
-    if rule not in ("order", "seeded"):
-        raise UsageError("--split is order, seeded or kfold:K/I")
-    number = int(len(cases) * RATIO) or min(1, len(cases))
-    drawn = cases if rule == "order" else random.Random(seed).sample(cases, len(cases))
+def patient_of(case: str) -> str:
+    """The patient of a case: `Case_012_2` is the second series of `Case_012`; a patient is never in two parts."""
+    return re.sub(r"^(Case_\d+)_\d+$", r"\1", case)
+
+
+def check_rule(rule: str) -> tuple[int, int] | None:
+    """K and I of `kfold:K/I`, `None` for the other rules. Raises `UsageError` where there is no such rule."""
+    if rule in ("order", "seeded"):
+        return None
+    fold = re.fullmatch(r"kfold:(\d+)/(\d+)", rule)
+    if not fold or not 1 <= int(fold[2]) <= int(fold[1]) or int(fold[1]) < 2:
+        raise UsageError("--split is order, seeded, or kfold:K/I with I from 1 to K, as in kfold:5/1")
+    return int(fold[1]), int(fold[2])
+
+
+def _parts(patients: list[str], rule: str, seed: int) -> tuple[list[str], list[str]]:
+    fold = check_rule(rule)
+    if fold:
+        if patients and fold[0] > len(patients):
+            raise UsageError(f"--split {rule} needs {fold[0]} patients with masks; there are {len(patients)}")
+        test = patients[fold[1] - 1 :: fold[0]]
+        return [patient for patient in patients if patient not in test], test
+    number = int(len(patients) * RATIO) or min(1, len(patients))
+    drawn = patients if rule == "order" else random.Random(seed).sample(patients, len(patients))
     return sorted(drawn[:number]), sorted(drawn[number:])

@@ -1,0 +1,104 @@
+"""A case in three planes: axial, coronal, sagittal, in true proportion, window stated, sides marked (Figs 1.1, 1.2)."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.arrays.grid import Grid
+from pleura.arrays.volume import LEFT, LungMask, Volume
+from pleura.page.canvas import ORANGE, SKY, figure
+
+WINDOW_HU = (-1350, 150)
+"""The usual lung window: level −600, width 1500."""
+TURN = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
+DOWN = {"P", "I"}
+"""In a picture the front and the head are up; the patient's right is on the viewer's left."""
+RIGHTWARD = {"L", "P"}
+VIEWS = {"axial": ("PA", "LR"), "coronal": ("IS", "LR"), "sagittal": ("IS", "PA")}
+
+
+def planes_png(volume: Volume, mask: LungMask | None, path: Path) -> None:
+    """Draw three planes through the middle of the lungs (of the volume, where there is no mask).
+
+    Args:
+        volume: HU on any grid; which plane is which comes from the affine.
+        mask: its outline is drawn: right lung orange, left lung blue, an unsided one orange.
+        path: the PNG to write.
+    """
+    centre = _centre(volume.hu.shape, mask)
+    letters = volume.grid.orientation()
+    with figure(path, (13, 5)) as drawn:
+        axes = drawn.subplots(1, 3)
+        for axis, (name, (rows, columns)) in zip(axes, VIEWS.items(), strict=True):
+            _plane(axis, volume, mask, centre, (name, _axis(letters, rows), _axis(letters, columns)))
+        low, high = WINDOW_HU
+        words = "" if mask is None else "; outline: reference mask, right lung orange, left lung blue"
+        drawn.supxlabel(f"window {low} to {high} HU{words}".replace("-", "−"), fontsize=11)
+
+
+def _axis(letters: str, pair: str) -> int:
+    return next(k for k, letter in enumerate(letters) if letter in pair)
+
+
+def _centre(shape: tuple[int, ...], mask: LungMask | None) -> tuple[int, ...]:
+    """The index that the planes go through: the middle of the mask, a little aside of the spine in the sagittal."""
+    if mask is None or not mask.labels.any():
+        return tuple(n // 2 for n in shape)
+    held = mask.labels if not mask.sided else mask.labels == 1
+    held = held if held.any() else mask.labels > 0
+    centre = []
+    for axis in range(3):
+        others = tuple(k for k in range(3) if k != axis)
+        weights = np.count_nonzero(held, axis=others)
+        centre.append(int(np.searchsorted(np.cumsum(weights), weights.sum() / 2)))
+    return tuple(centre)
+
+
+def _plane(axis: Any, volume: Volume, mask: LungMask | None, centre: tuple[int, ...], view: tuple[str, int, int]) -> None:
+    name, down, across = view
+    through = 3 - down - across
+    letters = volume.grid.orientation()
+    spacing = volume.grid.spacing_mm
+
+    def cut(array: NDArray[Any]) -> NDArray[Any]:
+        plane = np.take(array, centre[through], axis=through)
+        plane = plane if down < across else plane.T
+        plane = plane if letters[down] in DOWN else plane[::-1]
+        return plane if letters[across] in RIGHTWARD else plane[:, ::-1]
+
+    shown = cut(volume.hu)
+    if volume.padding is not None:
+        shown = np.where(cut(volume.padding), -1024, shown)
+    aspect = spacing[down] / spacing[across]
+    axis.imshow(shown, cmap="gray", vmin=WINDOW_HU[0], vmax=WINDOW_HU[1], aspect=aspect, interpolation="nearest")
+    if mask is not None:
+        labels = cut(mask.labels)
+        for label, colour in ((1, ORANGE), (LEFT, SKY)):
+            if (labels == label).any() and (labels != label).any():
+                axis.contour(labels == label, [0.5], colors=colour, linewidths=1.4)
+    axis.set_title(f"{name}, {_place(volume.grid, centre, through)}")
+    axis.set_xticks([])
+    axis.set_yticks([])
+    ends = letters[across] if letters[across] in RIGHTWARD else TURN[letters[across]]
+    style = {"transform": axis.transAxes, "color": "white", "fontsize": 15, "fontweight": "bold", "va": "center"}
+    axis.text(0.02, 0.5, TURN[ends], ha="left", **style)
+    axis.text(0.98, 0.5, ends, ha="right", **style)
+    _scale_bar(axis, shown.shape, spacing[across])
+
+
+def _scale_bar(axis: Any, shape: tuple[int, ...], column_mm: float) -> None:
+    """Five centimetres, white, at the lower left."""
+    length = 50.0 / column_mm
+    if length > shape[1] * 0.6:
+        return
+    left, low = shape[1] * 0.04, shape[0] * 0.955
+    axis.plot([left, left + length], [low, low], color="white", linewidth=3, solid_capstyle="butt")
+    axis.text(left + length / 2, low - shape[0] * 0.015, "5 cm", color="white", ha="center", va="bottom", fontsize=11)
+    axis.set_xlim(-0.5, shape[1] - 0.5)
+    axis.set_ylim(shape[0] - 0.5, -0.5)
+
+
+def _place(grid: Grid, centre: tuple[int, ...], through: int) -> str:
+    return f"{('slice', 'row', 'column')[through]} {centre[through] + 1} of {grid.shape[through]}"

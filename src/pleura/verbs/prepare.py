@@ -1,0 +1,234 @@
+"""`pleura prepare`: CT series and lung masks become cases, and cases a cohort."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.arrays.grid import Grid
+from pleura.arrays.volume import LungMask, Volume
+from pleura.core.errors import Exit, GridMismatch, InputRefused, NothingUsable
+from pleura.core.files import read_json, whole_file, whole_folder
+from pleura.core.progress import Progress, silent
+from pleura.core.results import Table, batch_exit
+from pleura.labels.registry import MaskFiles, find_masks, read_mask
+from pleura.store.case import Case, write_case
+from pleura.store.cohort import NAME, write_cohort
+from pleura.store.manifest import start_run
+from pleura.store.split import check_rule, make_split
+
+if TYPE_CHECKING:
+    from pleura.dicom.series import Series
+
+AIRY_HU = -400
+"""Half-way between lung and soft tissue: most of a lung lies below, whatever is ill in it."""
+FLIPS = {0: "slices", 1: "rows", 2: "columns"}
+
+
+@dataclass(frozen=True)
+class PrepareResult:
+    """A cohort: `about` is `cohort.json`, `split` is `split.json`; `failures` are refused cases and masks, one line each."""
+
+    out: Path
+    about: Mapping[str, Any]
+    split: Mapping[str, Any]
+    failures: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> Exit:
+        return batch_exit(len(self.about["cases"]), len(self.failures))
+
+    def as_json(self) -> dict[str, Any]:
+        """`cases`, `split` and `refused`."""
+        return {"cases": self.about["cases"], "split": dict(self.split), "refused": list(self.failures)}
+
+    def table(self) -> Table | None:
+        """A row a case."""
+        parts = {case: part for part in ("train", "validation", "test", "unlabelled") for case in self.split[part]}
+        rows = tuple(
+            (case["id"], str(case["slices"]), case["mask"] or "-", parts.get(case["id"], "-"), case["verdict"])
+            for case in self.about["cases"]
+        )
+        return Table("Cohort", ("case", "slices", "mask", "part", "verdict"), rows) if rows else None
+
+    def notes(self) -> Sequence[str]:
+        """Refusals, then how validation is done and where the cohort lies."""
+        made = len(self.about["cases"])
+        return [*self.failures, f"prepare: {made} case(s) in {self.out}; validation is {self.split['validation_is']}"]
+
+
+def prepare(
+    source: Path,
+    out: Path,
+    *,
+    masks: Path | None = None,
+    split: str = "order",
+    seed: int = 0,
+    export: Literal["none", "nifti", "npy"] = "none",
+    workers: int = 0,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> PrepareResult:
+    """Make a cohort of cases: HU volumes, lung masks and a split.
+
+    Every usable CT series becomes a case: volume, mask where there is one, and a picture in three planes. A mask must lie on
+    its volume, voxel for voxel, and on lung; where an NPZ and a label map tell of one case they must agree.
+
+    Args:
+        source: Folder with CT series, de-identified ones in the ordinary run.
+        out: Folder for the cohort.
+        masks: Folder with masks, by case; without it Segmentations/ and Labels/ of IN are looked through.
+        split: Who tests: order (the last third by case id), seeded, or kfold:K/I.
+        seed: Draws the cases of a seeded split.
+        export: Also write each volume to OUT/export as NIfTI or NPY.
+        workers: Threads that read; 0 chooses.
+        overwrite: Replace what OUT holds.
+
+    Returns:
+        The cohort and what was refused.
+
+    Raises:
+        UsageError: an input does not exist, or OUT holds something else.
+        NothingUsable: no series could be used.
+        OutputFailed: OUT cannot be written.
+    """
+    from pleura.dicom.series import find_series
+
+    options = {"split": split, "seed": seed, "export": export}
+    run = start_run(out, verb="prepare", sources=[source, *([masks] if masks else [])], options=options, overwrite=overwrite)
+    if run.done:
+        return _result(out, run.record["refused"])
+    check_rule(split)
+    series = [s for s in find_series(source, workers=workers, progress=progress) if s.is_ct or s.id == "unreadable"]
+    found = find_masks(masks) if masks else _masks_beside(source)
+    usable, failures = _usable(series)
+    failures += _unknown(found, usable)
+    entries = []
+    progress("prepare", 0, len(usable))
+    for done, one in enumerate(usable, 1):
+        try:
+            entries.append(_case(one, found.get(one.id), out, export))
+        except InputRefused as error:
+            text = str(error)
+            failures.append(text if text.startswith(one.id) else f"{one.id}: {text}")
+        progress("prepare", done, len(usable))
+    if not entries:
+        raise NothingUsable("; ".join(failures) or "no CT series here that could be used: see pleura scan")
+    labelled = {entry["id"]: entry["slices"] for entry in entries if entry["mask"]}
+    unlabelled = [entry["id"] for entry in entries if not entry["mask"]]
+    parts = make_split(labelled, rule=split, seed=seed, unlabelled=unlabelled)
+    write_cohort(out, entries, parts, verdicts=dict(Counter(entry["verdict"] for entry in entries)), refused=len(failures))
+    run.finish(batch_exit(len(entries), len(failures)), refused=failures)
+    return _result(out, failures)
+
+
+def _result(out: Path, failures: Sequence[str]) -> PrepareResult:
+    return PrepareResult(out, read_json(out / NAME), read_json(out / "split.json"), tuple(failures))
+
+
+def _masks_beside(source: Path) -> dict[str, MaskFiles]:
+    layout = any((source / name).is_dir() for name in ("Segmentations", "Labels"))
+    return find_masks(source) if layout else {}
+
+
+def _usable(series: Sequence["Series"]) -> tuple[list["Series"], list[str]]:
+    """Series that make cases, and refusals: of a series, or of two CT volumes in one case folder."""
+    together: dict[Path, list[Series]] = defaultdict(list)
+    for one in series:
+        if one.usable and one.folder is not None:
+            for parent in {plane.path.parent for plane in one.files}:
+                together[parent].append(one)
+    crowded = {one.id: len(group) for group in together.values() if len(group) > 1 for one in group}
+    failures = [f"{one.id}: {one.reason}" for one in series if not one.usable]
+    said: set[str] = set()
+    for one in series:
+        if one.id in crowded and one.folder is not None and one.folder.name not in said:
+            said.add(one.folder.name)
+            failures.append(
+                f"{one.folder.name}: TWO-SERIES-IN-CASE: {crowded[one.id]} CT series lie in one case folder; "
+                "give each a folder of its own"
+            )
+    return [one for one in series if one.usable and one.id not in crowded], failures
+
+
+def _unknown(found: Mapping[str, MaskFiles], usable: Sequence["Series"]) -> list[str]:
+    known = {one.id for one in usable}
+    strange = [case for case in found if case not in known]
+    named = [case if case.startswith("Case_") and case[5:].isdigit() else "(a name that is no case id)" for case in strange]
+    return [f"{name}: a mask, but no usable CT series of that case: check the name" for name in named]
+
+
+def _case(series: "Series", files: MaskFiles | None, out: Path, export: str) -> dict[str, Any]:
+    """Write a case, unless it is there, and tell its entry of `cohort.json`."""
+    from pleura.page.planes import planes_png
+
+    folder = out / "cases" / series.id
+    if not (folder / "case.json").exists():
+        volume = series.read()
+        mask = None if files is None else _mask(files, volume)
+        if export != "none":
+            _export(out / "export", series.id, volume, export)
+        with whole_folder(folder) as part:
+            findings = [finding.as_json() for finding in series.findings]
+            told = {"series_uid": series.series_uid, "frame_uid": series.frame_uid, "verdict": series.verdict.word}
+            write_case(part, series.id, volume, mask, findings=findings, header=dict(series.header), **told)
+            planes_png(volume, mask, part / "planes.png")
+    about = Case.open(folder).about
+    kind = None if about["mask"] is None else "right and left" if about["mask"]["sided"] else "both as one"
+    return {"id": series.id, "slices": about["grid"]["shape"][0], "mask": kind, "verdict": about["verdict"]}
+
+
+def _export(folder: Path, case: str, volume: Volume, kind: str) -> None:
+    from pleura.labels.nifti import write_volume
+
+    suffix = ".nii.gz" if kind == "nifti" else ".npy"
+    with whole_file(folder / f"{case}{suffix}") as part:
+        if kind == "nifti":
+            write_volume(part, volume)
+        else:
+            np.save(part, volume.hu, allow_pickle=False)
+
+
+def _mask(files: MaskFiles, volume: Volume) -> LungMask:
+    """The reference of a case: the label map where there is one, held against the NPZ and against the volume."""
+    masks = [read_mask(path, volume.grid) for path in (files.map, files.npz) if path is not None]
+    for mask in masks:
+        _check_grid(mask.grid, volume.grid)
+    if len(masks) == 2 and not np.array_equal(masks[0].lungs, masks[1].lungs):
+        differ = int(np.count_nonzero(masks[0].lungs != masks[1].lungs))
+        raise InputRefused(f"its NPZ and its label map differ in {differ} voxels; keep the right one", code="MASKS-DISAGREE")
+    _check_on_lung(masks[0].lungs, volume.hu)
+    return masks[0]
+
+
+def _check_grid(mask: Grid, volume: Grid) -> None:
+    if mask.shape != volume.shape:
+        raise GridMismatch(f"the mask's shape {mask.shape} is not the volume's {volume.shape}")
+    if not mask.same_as(volume, tolerance_mm=0.01):
+        raise GridMismatch("the mask lies elsewhere than the volume, or is turned; make it again on this series")
+
+
+def _check_on_lung(lungs: NDArray[np.bool_], hu: NDArray[np.int16]) -> None:
+    """Most of a lung mask must be airy; where it is not, say so, and whether a flip would mend it."""
+    if not lungs.any():
+        raise InputRefused("the mask is empty; leave the file out for a case without reference", code="MASK-EMPTY")
+    airy = hu < AIRY_HU
+    size = np.count_nonzero(lungs)
+    here = np.count_nonzero(airy & lungs) / size
+    if here >= 0.9:
+        return
+    flipped = {name: np.count_nonzero(airy & np.flip(lungs, axis)) / size for axis, name in FLIPS.items()}
+    best = max(flipped, key=lambda name: flipped[name])
+    if flipped[best] > here + 0.1:
+        raise InputRefused(
+            f"the mask fits only with its {best} flipped ({here:.0%} of it is airy, {flipped[best]:.0%} flipped); turn it",
+            code="MASK-FLIPPED",
+        )
+    if here < 0.5:
+        raise InputRefused(
+            f"only {here:.0%} of the mask is airy: it does not lie on the lungs of this volume", code="MASK-NOT-LUNG"
+        )
