@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pleura.core.errors import Exit, InputRefused, NothingUsable
+from pleura.core.errors import Exit, InputRefused, NothingUsable, UsageError
 from pleura.core.files import whole_folder
 from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
@@ -118,6 +118,8 @@ def segment(
         NothingUsable: the input holds no CT series.
         OutputFailed: OUT cannot be written.
     """
+    if model is not None and not model.is_dir():
+        raise UsageError("segment: --model is no folder: give the run folder that train wrote (it holds model.onnx)")
     chosen = {"device": device} | ({} if threshold is None else {"threshold": threshold})
     recipe = _Recipe(out, SUFFIX[format], model, {} if model is None else chosen)
     options = {"segmenter": recipe.segmenter().describe(), "format": format} | dict(recipe.options)
