@@ -10,29 +10,14 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
+# fmt: off
 _PER_FRAME = [
-    "SliceThickness",
-    "KVP",
-    "DataCollectionDiameter",
-    "ReconstructionDiameter",
-    "GantryDetectorTilt",
-    "TableHeight",
-    "XRayTubeCurrent",
-    "ExposureTime",
-    "ConvolutionKernel",
-    "ImageOrientationPatient",
-    "ImagePositionPatient",
-    "PixelSpacing",
-    "RescaleIntercept",
-    "RescaleSlope",
-    "RescaleType",
-    "SliceLocation",
-    "WindowCenter",
-    "WindowWidth",
-    "PixelPaddingValue",
-    "AcquisitionDate",
-    "AcquisitionTime",
+    "SliceThickness", "KVP", "DataCollectionDiameter", "ReconstructionDiameter", "GantryDetectorTilt", "TableHeight",
+    "XRayTubeCurrent", "ExposureTime", "ConvolutionKernel", "ImageOrientationPatient", "ImagePositionPatient",
+    "PixelSpacing", "RescaleIntercept", "RescaleSlope", "RescaleType", "SliceLocation", "WindowCenter", "WindowWidth",
+    "PixelPaddingValue", "AcquisitionDate", "AcquisitionTime",
 ]
+# fmt: on
 
 
 def enhanced(slices: Sequence["Dataset"], *, order: Sequence[int] | None = None) -> "Dataset":

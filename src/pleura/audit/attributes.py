@@ -1,0 +1,244 @@
+"""The attributes that were written, beside the source's: what should be gone, what should have stayed, what is claimed."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+
+from pleura.audit.declared import (
+    BASIC_PROFILE,
+    CHARACTERISTICS,
+    CLEAN_DESCRIPTORS,
+    CLEAN_GRAPHICS,
+    CLEAN_PIXELS,
+    CODE_SCHEME,
+    CODE_VALUE,
+    METHOD,
+    METHOD_CODES,
+    REMOVED,
+    SAFE_PRIVATE,
+    TEMPORAL,
+    UIDS,
+    Declared,
+)
+from pleura.audit.pieces import PIXEL_DATA, Layout, Path_, Piece
+from pleura.audit.required import required
+from pleura.audit.vocabulary import (
+    CHARACTERISTICS as ABOUT_PEOPLE,
+)
+from pleura.audit.vocabulary import (
+    DEIDENTIFICATION,
+    DESCRIPTORS,
+    IDENTIFYING,
+    IDS,
+    NEVER,
+    NUMBERS_OF_PEOPLE,
+    NUMERIC,
+    STANDARD_ROOT,
+    STANDARD_SCHEMES,
+    TAGS_OF_CLASSES,
+    TECHNICAL,
+    is_known,
+    is_private,
+    vr_of,
+)
+
+Seen = Iterator[tuple[str, Path_]]
+"""Pairs of a finding's code and where."""
+
+SC_CLASSES = (
+    "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.1", "1.2.840.10008.5.1.4.1.1.7.2", "1.2.840.10008.5.1.4.1.1.7.3",
+    "1.2.840.10008.5.1.4.1.1.7.4",
+)  # fmt: skip
+UNSAFE_CLASSES = (
+    *SC_CLASSES, "1.2.840.10008.1.3.10", "1.2.840.10008.5.1.4.1.1.88.67", "1.2.840.10008.5.1.4.1.1.88.68",
+    "1.2.840.10008.5.1.4.1.1.104.1", "1.2.840.10008.5.1.4.1.1.104.2", "1.2.840.10008.5.1.4.1.1.104.3",
+)  # fmt: skip
+"""Secondary captures, DICOMDIR, dose reports, encapsulated documents: nobody can search their content."""
+
+
+def gone(before: Layout, after: Layout, said: Declared) -> Seen:
+    """What should be gone and is not, under the Basic Profile and the options said."""
+    for piece in after.pieces:
+        tag = piece.path[-1]
+        tags = piece.path[::2]
+        group = tag >> 16
+        if group == 0x0002:
+            yield from _meta(piece, after)
+            continue
+        if any(is_private(t) for t in tags):
+            if not said.has(SAFE_PRIVATE):
+                yield "PRIVATE-LEFT", piece.path
+            continue
+        if any(t in NEVER for t in tags):
+            yield "FORBIDDEN-LEFT", piece.path
+        elif tag & 0xFFFF == 0:
+            yield "GROUP-LENGTH-LEFT", piece.path
+        elif 0x5000 <= group <= 0x50FF:
+            yield "CURVE-LEFT", piece.path
+        elif 0x6000 <= group <= 0x60FF and not said.has(CLEAN_GRAPHICS):
+            yield "OVERLAY-LEFT", piece.path
+        elif not is_known(tag) or vr_of(piece) == "UN":
+            yield "UNKNOWN-LEFT", piece.path
+        elif piece.end > piece.start:
+            yield from _kept(piece, before, after, said)
+    yield from _unsafe(after, said)
+
+
+def _meta(piece: Piece, after: Layout) -> Seen:
+    tag = piece.path[-1]
+    if tag in (0x00020016, 0x00020017, 0x00020018, 0x00020026, 0x00020027, 0x00020028, 0x00020100, 0x00020102):
+        yield "META-LEFT", piece.path
+    if tag == 0x00020003 and after.text(0x00020003) != after.text(0x00080018):
+        yield "META-DISAGREES", piece.path
+    if tag == 0x00020002 and after.text(0x00020002) != after.text(0x00080016):
+        yield "META-DISAGREES", piece.path
+
+
+def _kept(piece: Piece, before: Layout, after: Layout, said: Declared) -> Seen:
+    """Values that are still the source's and identify."""
+    tag, vr = piece.path[-1], vr_of(piece)
+    value = _value(after, piece)
+    old = before.values.get(piece.path)
+    same = old is not None and _value(before, old) == value
+    if tag == 0x00101010 and said.has(CHARACTERISTICS):
+        years = re.match(rb"(\d+)Y", value)
+        if years and int(years[1]) > 89:
+            yield "AGE-OVER-89", piece.path
+        return
+    if not value or not same:
+        return
+    personal = vr == "PN" or tag in IDS or tag in IDENTIFYING
+    personal |= tag in ABOUT_PEOPLE and not said.has(CHARACTERISTICS)
+    if personal or (tag in DESCRIPTORS and not said.has(CLEAN_DESCRIPTORS)):
+        yield "VALUE-LEFT", piece.path
+    elif (vr == "TM" and said.dates == "removed") or (vr in ("DA", "DT") and said.dates != "kept"):
+        if value.strip(b"0.:") and not (vr != "TM" and value[:4] in (b"1900", b"0001")):
+            yield "DATE-LEFT", piece.path
+    elif vr == "UI" and tag not in TAGS_OF_CLASSES and not said.has(UIDS) and not value.startswith(STANDARD_ROOT):
+        yield "UID-LEFT", piece.path
+
+
+def _unsafe(after: Layout, said: Declared) -> Seen:
+    kind = after.text(0x00080016)
+    if kind in UNSAFE_CLASSES and not (kind in SC_CLASSES and said.has(CLEAN_PIXELS)):
+        yield "UNSAFE-OBJECT", (0x00080016,)
+    if after.text(0x00280301).upper() == "YES":
+        yield "BURNED-IN", (0x00280301,)
+
+
+def claims(after: Layout, said: Declared) -> Seen:
+    """What the file must say of itself, and says wrongly or not at all (PS3.15 E.2)."""
+    if after.text(REMOVED) != "YES":
+        yield "NOT-DECLARED", (REMOVED,)
+    if not after.text(METHOD) and not said.codes:
+        yield "NOT-DECLARED", (METHOD,)
+    if not said.has(BASIC_PROFILE):
+        yield "NOT-DECLARED", (METHOD_CODES,)
+    expected = {"removed": "REMOVED", "shifted": "MODIFIED", "kept": "UNMODIFIED"}[said.dates]
+    if after.text(TEMPORAL) != expected:
+        yield "DATES-MISDECLARED", (TEMPORAL,)
+
+
+def form(after: Layout) -> Seen:
+    """The file itself: a blank preamble, elements from the first byte to the last, nothing behind them."""
+    if after.preamble.strip(b"\0") or not after.preamble:
+        yield "PREAMBLE-LEFT", ()
+    if after.broken:
+        yield "BROKEN", ()
+    elif after.loose < len(after.data):
+        yield "TRAILING-BYTES", ()
+    if not after.text(0x00020010) or not after.text(0x00080018):
+        yield "BROKEN", ()
+
+
+def stayed(before: Layout, after: Layout) -> Seen:
+    """What the science needs and is lost or changed: numbers, coded terms, technical words; in every item that was kept."""
+    items = {piece.path[:-1] for piece in after.pieces} | {
+        path[:k] for path in (p.path for p in after.pieces) for k in range(2, len(path), 2)
+    }
+    schemes: dict[Path_, bytes] = {}
+    for piece in before.pieces:
+        if piece.path[-1] == CODE_SCHEME:
+            schemes[piece.path[:-1]] = _value(before, piece)
+    for piece in before.pieces:
+        tag, path = piece.path[-1], piece.path
+        if path[:-1] not in items or any(is_private(t) or t in NEVER for t in path[::2]):
+            continue
+        code = tag in (CODE_VALUE, CODE_SCHEME) and schemes.get(path[:-1]) in STANDARD_SCHEMES
+        if not (code or tag in TECHNICAL or _is_number(piece)) or tag in DEIDENTIFICATION or METHOD_CODES in path:
+            continue
+        new = after.values.get(path)
+        if new is None:
+            yield "VALUE-LOST", path
+        elif _value(before, piece) != _value(after, new):
+            yield "VALUE-CHANGED", path
+
+
+def _is_number(piece: Piece) -> bool:
+    tag = piece.path[-1]
+    group = tag >> 16
+    if tag in NUMBERS_OF_PEOPLE or tag in PIXEL_DATA or tag & 0xFFFF == 0 or group in (0x0002, 0x0004, 0x0400):
+        return False
+    if 0x5000 <= group <= 0x50FF or 0x6000 <= group <= 0x60FF or not is_known(tag):
+        return False
+    return vr_of(piece) in NUMERIC
+
+
+def complete(before: Layout, after: Layout) -> Seen:
+    """Attributes of Type 1 and 2 that the source had and the output lost or, of Type 1, holds empty (PS3.5 7.4)."""
+    kinds = required(before.text(0x00080016))
+    if not kinds:
+        return
+    items: dict[Path_, None] = {(): None}
+    for piece in after.pieces:
+        for k in range(2, len(piece.path), 2):
+            items[piece.path[:k]] = None
+    held = {piece.path for piece in after.pieces}
+    sequences = {path[: k + 1] for path in held for k in range(0, len(path) - 1, 2)}
+    for piece in before.pieces:
+        for k in range(1, len(piece.path) + 1, 2):
+            path = piece.path[:k]
+            kind = kinds.get(path[::2])
+            if kind is None or path[:-1] not in items:
+                continue
+            new = after.values.get(path)
+            if path not in held and path not in sequences:
+                yield "TYPE-LOST", path
+            elif kind == 1 and new is not None and new.start == new.end and piece.end > piece.start:
+                yield "TYPE-EMPTY", path
+
+
+def shifts(before: Layout, after: Layout) -> dict[int, list[Path_]]:
+    """Whole days by which each date moved, and where."""
+    moved: dict[int, list[Path_]] = defaultdict(list)
+    for piece in after.pieces:
+        if vr_of(piece) in ("DA", "DT") and piece.path in before.values:
+            old, new = _day(_value(before, before.values[piece.path])), _day(_value(after, piece))
+            if old and new and piece.path[0] != 0x00100030:
+                moved[(new - old).days].append(piece.path)
+    return dict(moved)
+
+
+def report_rules(after: Layout) -> Seen:
+    """The report's four rules: PatientID and PatientName are the case id, no birth date, no birth time."""
+    case = after.text(0x00100020)
+    if not re.fullmatch(r"(?i)case_\d+", case):
+        yield "REPORT-RULE", (0x00100020,)
+    if after.text(0x00100010) != case:
+        yield "REPORT-RULE", (0x00100010,)
+    if after.raw(0x00100030) is None or after.text(0x00100030):
+        yield "REPORT-RULE", (0x00100030,)
+    if after.raw(0x00100032) is not None:
+        yield "REPORT-RULE", (0x00100032,)
+
+
+def _value(layout: Layout, piece: Piece) -> bytes:
+    return layout.data[piece.start : piece.end].strip(b" \0")
+
+
+def _day(value: bytes) -> datetime | None:
+    try:
+        return datetime.strptime(value[:8].decode("ascii"), "%Y%m%d")
+    except ValueError:
+        return None

@@ -1,0 +1,222 @@
+"""One written file beside its source: every question that the audit asks of it, and the findings as values."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from pleura.audit import attributes
+from pleura.audit.declared import CLEAN_PIXELS, CODE_SCHEME, CODE_VALUE, REPORT, Declared, declared
+from pleura.audit.identifiers import harvest, original_uids
+from pleura.audit.pieces import Layout, Path_, Piece, shown, take_apart
+from pleura.audit.sweep import ENCODED, Identifier, Needle, Needles, needles, sweep
+from pleura.audit.vocabulary import COMMON, KEPT_TEXT, NUMERIC, STANDARD_ROOT, TEXT, vr_of
+from pleura.core.findings import Finding, Verdict, worst
+
+SAYS = {
+    "NAME-LEFT": "a person's name of the source is still in it",
+    "ID-LEFT": "an id, number or address of the source is still in it",
+    "BIRTH-LEFT": "the birth date is still in it",
+    "DATE-LEFT": "a date or time of the source is still in it",
+    "PLACE-LEFT": "the institution is still in it",
+    "DEVICE-LEFT": "the name or number of a device is still in it",
+    "UID-LEFT": "a UID of the source is still in it",
+    "VALUE-LEFT": "an identifying attribute still has the source's value",
+    "AGE-OVER-89": "an age over 89 is not aggregated",
+    "PRIVATE-LEFT": "private attributes are left, and the option for them is not declared",
+    "FORBIDDEN-LEFT": "an attribute is left that must go under every option (original attributes, signatures, icons, staff)",
+    "GROUP-LENGTH-LEFT": "a group length is left",
+    "CURVE-LEFT": "a curve is left",
+    "OVERLAY-LEFT": "an overlay is left, and cleaning of graphics is not declared",
+    "UNKNOWN-LEFT": "an attribute is left that the Standard does not know",
+    "META-LEFT": "the file meta group names an application or holds private information",
+    "META-DISAGREES": "the file meta group names another instance or class than the data set",
+    "UNSAFE-OBJECT": "objects of this class can show a patient and cannot be searched",
+    "BURNED-IN": "the image says that it has text burned in",
+    "NOT-DECLARED": "the file does not say what was done to it",
+    "DATES-MISDECLARED": "what it says of dates does not fit its options",
+    "DATES-UNEVEN": "dates of one file moved by different numbers of days",
+    "DATES-NOT-SHIFTED": "dates are declared as shifted and are not",
+    "PREAMBLE-LEFT": "the preamble is not blank",
+    "TRAILING-BYTES": "there are bytes behind the data set",
+    "BROKEN": "the file cannot be taken apart to its end",
+    "VALUE-LOST": "a technical value or standard code is lost",
+    "VALUE-CHANGED": "a technical value or standard code is changed",
+    "TYPE-LOST": "an attribute of Type 1 or 2 is lost",
+    "TYPE-EMPTY": "an attribute of Type 1 is empty",
+    "PIXELS-LOST": "the pixel data is lost",
+    "PIXELS-CHANGED": "the pixel data differs from the source's, and blanking is not declared",
+    "REPORT-RULE": "one of the report's four rules is not kept",
+}
+"""Every finding of a single file, by code."""
+
+_KINDS = {"name": "NAME-LEFT", "id": "ID-LEFT", "birth": "BIRTH-LEFT", "date": "DATE-LEFT"}
+_KINDS |= {"place": "PLACE-LEFT", "device": "DEVICE-LEFT", "uid": "UID-LEFT"}
+
+
+def check_file(
+    source: bytes | Path | Layout,
+    written: bytes | Path | Layout,
+    *,
+    profile: str | None = None,
+    identifiers: Collection[Identifier] = (),
+    uids: Collection[bytes] = (),
+) -> tuple[Finding, ...]:
+    """Judge a written file against its source.
+
+    Args:
+        source: the file as it was.
+        written: the file as it would be published.
+        profile: `basic` or `report`; by default what the file declares.
+        identifiers: more to look for than `source` itself holds: of the same patient's other files (`harvest`).
+        uids: more original UIDs that must not be there.
+
+    Returns:
+        Findings, each with the tag paths and a count and no value; none where the file may be published. Under `report`
+        one finding of verdict `OK`, `REPORT-KEEPS`, lists what that profile leaves; it does not stand against publishing.
+    """
+    before = source if isinstance(source, Layout) else take_apart(source)
+    after = written if isinstance(written, Layout) else take_apart(written)
+    said = declared(after, profile)
+    pixels = _same_pixels(before, after)
+    seen: list[tuple[str, Path_]] = [*attributes.form(after), *_pixels(before, after, said, same=pixels)]
+    seen += attributes.complete(before, after)
+    seen += attributes.stayed(before, after)
+    without = after.pixels if pixels else (0, 0)
+    if said.profile == REPORT:
+        kept = {path for _, path in _found(before, after, said, identifiers, uids, without=without)}
+        return (*_findings([*seen, *attributes.report_rules(after)]), *_keeps(kept))
+    seen += attributes.gone(before, after, said)
+    seen += attributes.claims(after, said)
+    seen += _dates(before, after, said)
+    seen += _found(before, after, said, identifiers, uids, without=without)
+    return _findings(seen)
+
+
+def passes(findings: Iterable[Finding]) -> bool:
+    """Whether a file with these findings may be published."""
+    return worst(findings) < Verdict.REFUSED
+
+
+def _pixels(before: Layout, after: Layout, said: Declared, *, same: bool) -> attributes.Seen:
+    if before.pixels == (0, 0):
+        return
+    if after.pixels == (0, 0):
+        yield "PIXELS-LOST", (0x7FE00010,)
+    elif not same and not said.has(CLEAN_PIXELS):
+        yield "PIXELS-CHANGED", (0x7FE00010,)
+
+
+def _same_pixels(before: Layout, after: Layout) -> bool:
+    if before.syntax != after.syntax and before.syntax:
+        return False
+    return before.data[slice(*before.pixels)] == after.data[slice(*after.pixels)]  # copies: a memoryview compares slowly
+
+
+def _dates(before: Layout, after: Layout, said: Declared) -> attributes.Seen:
+    if said.dates != "shifted":
+        return
+    moved = attributes.shifts(before, after)
+    if 0 in moved:
+        for path in moved[0]:
+            yield "DATES-NOT-SHIFTED", path
+    elif len(moved) > 1:
+        for paths in sorted(moved.values(), key=len)[:-1]:
+            for path in paths:
+                yield "DATES-UNEVEN", path
+
+
+def _found(
+    before: Layout,
+    after: Layout,
+    said: Declared,
+    identifiers: Collection[Identifier],
+    uids: Collection[bytes],
+    *,
+    without: tuple[int, int],
+) -> list[tuple[str, Path_]]:
+    """The sweep, with what may stay taken out."""
+    wanted = _wanted(harvest(before), frozenset(identifiers), said)
+    originals = original_uids(before) | frozenset(uids) if said.sought("uid") else frozenset()
+    shifted = set()
+    if said.dates == "shifted":
+        moved = attributes.shifts(before, after)
+        shifted = {path for days, paths in moved.items() if days and len(moved) == 1 for path in paths}
+
+    def excused(needle: Needle, piece: Piece, at: int) -> bool:
+        if piece.path in shifted and needle.kind == "date":
+            return True
+        return _excused(before, after, needle, piece, at)
+
+    texts = [p for p in after.pieces if vr_of(p) in TEXT and not _same(before, after, p, KEPT_TEXT)]
+    hits = sweep(after, wanted, originals, without=without, excused=excused, text_pieces=texts)
+    return [(_KINDS[hit.kind], hit.path) for hit in hits]
+
+
+@lru_cache(maxsize=64)
+def _wanted(own: frozenset[Identifier], more: frozenset[Identifier], said: Declared) -> Needles:
+    return needles(frozenset(i for i in own | more if said.sought(i.kind)))
+
+
+def _same(before: Layout, after: Layout, piece: Piece, tags: Collection[int]) -> bool:
+    """Whether a piece is of one of the `tags` and as it was in the source."""
+    return piece.path[-1] in tags and before.raw(*piece.path) == after.data[piece.start : piece.end]
+
+
+def _excused(before: Layout, after: Layout, needle: Needle, piece: Piece, at: int) -> bool:
+    """Whether a find is no leak: a number or technical word that stayed as it was, a part of a word, a standard meaning."""
+    tag, vr = piece.path[-1], vr_of(piece)
+    value = after.data[piece.start : piece.end]
+    if vr == "UI":
+        return value.startswith(STANDARD_ROOT) or tag == 0x00020012
+    if vr in NUMERIC:
+        return before.raw(*piece.path) == value
+    if _same(before, after, piece, KEPT_TEXT) or vr == "CS":
+        inside = at - piece.start
+        beside = value[max(0, inside - 1) : inside] + value[inside + len(needle.raw) :][:1]
+        return beside.isalnum() or needle.raw in COMMON or (tag in KEPT_TEXT and needle.kind != "name")
+    if tag in (0x00080104, 0x00080100):
+        return _standard(after, piece)
+    return False
+
+
+def _standard(after: Layout, piece: Piece) -> bool:
+    """Whether a code's meaning is the Standard's own for its value, of the codes that pydicom carries (PS3.16)."""
+    item = piece.path[:-1]
+    value, scheme, meaning = (after.text(*item, tag) for tag in (CODE_VALUE, CODE_SCHEME, 0x00080104))
+    return meaning in _meanings().get((scheme, value), ())
+
+
+@cache
+def _meanings() -> dict[tuple[str, str], set[str]]:
+    from pydicom.sr import _concepts_dict
+
+    concepts: Any = _concepts_dict.concepts
+    meanings: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for scheme, keywords in concepts.items():
+        for values in keywords.values():
+            for value, (meaning, *_) in values.items():
+                meanings[scheme, value].add(meaning)
+    return meanings
+
+
+def _findings(seen: Iterable[tuple[str, Path_]]) -> tuple[Finding, ...]:
+    where: dict[str, set[str]] = defaultdict(set)
+    count: dict[str, int] = defaultdict(int)
+    for code, path in seen:
+        where[code].add(shown(path) if path != ENCODED else "encoded or outside every element")
+        count[code] += 1
+    return tuple(
+        Finding(code, Verdict.REFUSED, SAYS[code], {"count": count[code], "where": sorted(where[code])})
+        for code in sorted(where)
+    )
+
+
+def _keeps(paths: Collection[Path_]) -> tuple[Finding, ...]:
+    if not paths:
+        return ()
+    message = "the report's four rules leave identifiers of the source: this data is not anonymous"
+    return (
+        Finding("REPORT-KEEPS", Verdict.OK, message, {"count": len(paths), "where": sorted(shown(p) or "-" for p in paths)}),
+    )

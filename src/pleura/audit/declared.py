@@ -1,0 +1,60 @@
+"""What a de-identified file says was done to it: its profile and the options of PS3.15 Annex E (PS3.16 CID 7050)."""
+
+from dataclasses import dataclass
+
+from pleura.audit.pieces import Layout
+
+METHOD, METHOD_CODES, REMOVED, TEMPORAL = 0x00120063, 0x00120064, 0x00120062, 0x00280303
+CODE_VALUE, CODE_SCHEME = 0x00080100, 0x00080102
+REPORT = "report"
+BASIC = "basic"
+
+CLEAN_PIXELS, CLEAN_GRAPHICS, CLEAN_DESCRIPTORS = "113101", "113103", "113105"
+FULL_DATES, MODIFIED_DATES, CHARACTERISTICS = "113106", "113107", "113108"
+DEVICE, UIDS, SAFE_PRIVATE, INSTITUTION = "113109", "113110", "113111", "113112"
+BASIC_PROFILE = "113100"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """`profile` is `report` or `basic`; `codes` are those of (0012,0064); `dates` is removed, shifted or kept."""
+
+    profile: str
+    codes: frozenset[str]
+
+    @property
+    def dates(self) -> str:
+        """What the codes say of dates."""
+        if self.profile == REPORT or FULL_DATES in self.codes:
+            return "kept"
+        return "shifted" if MODIFIED_DATES in self.codes else "removed"
+
+    def has(self, code: str) -> bool:
+        """Whether an option is declared."""
+        return code in self.codes
+
+    def sought(self, kind: str) -> bool:
+        """Whether identifiers of a kind must be gone under these options."""
+        if kind == "device":
+            return DEVICE not in self.codes
+        if kind == "place":
+            return INSTITUTION not in self.codes
+        if kind == "uid":
+            return UIDS not in self.codes
+        return not (kind == "date" and self.dates == "kept")
+
+
+def declared(layout: Layout, profile: str | None = None) -> Declared:
+    """Read the declaration of a written file; `profile` overrules what it says of the profile.
+
+    A file declares `report` by a DeidentificationMethod (0012,0063) that speaks of the report's profile and no code 113100;
+    whatever else it says, it is judged as Basic.
+    """
+    codes = set()
+    for piece in layout.pieces:
+        if len(piece.path) == 3 and piece.path[0] == METHOD_CODES and piece.path[2] == CODE_VALUE:
+            codes.add(layout.text(*piece.path).strip())
+    if profile is None:
+        method = layout.text(METHOD).casefold()
+        profile = REPORT if "report" in method and "pleura" in method and BASIC_PROFILE not in codes else BASIC
+    return Declared(profile, frozenset(codes))

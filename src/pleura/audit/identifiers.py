@@ -1,0 +1,144 @@
+"""What must not be found: the identifiers that a source file holds, in the forms that people write them."""
+
+import re
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from pleura.audit.pieces import Layout, take_apart
+from pleura.audit.sweep import Identifier
+from pleura.audit.vocabulary import (
+    DEVICE,
+    IDS,
+    INSTITUTION,
+    PLACEHOLDERS,
+    STANDARD_ROOT,
+    TAGS_OF_CLASSES,
+    vr_of,
+)
+
+_CASE = re.compile(r"^case[_-]?\d+$", re.IGNORECASE)
+_MONTHS = (
+    ("January", "Januar"), ("February", "Februar"), ("March", "März"), ("April", "April"), ("May", "Mai"), ("June", "Juni"),
+    ("July", "Juli"), ("August", "August"), ("September", "September"), ("October", "Oktober"), ("November", "November"),
+    ("December", "Dezember"),
+)  # fmt: skip
+
+
+def harvest(source: bytes | Path | Layout) -> frozenset[Identifier]:
+    """The identifiers in a source file: of the patient, of staff, of places, of devices, and every date.
+
+    Names by component, reordered, glued and as initials; ids with and without separators; dates in a dozen written forms.
+    UIDs are not among them: `original_uids` has those.
+    """
+    layout = source if isinstance(source, Layout) else take_apart(source)
+    held: set[tuple[str, bytes]] = set()
+    for piece in layout.pieces:
+        kind = _kind(piece.path[-1], vr_of(piece))
+        if kind and piece.end > piece.start:
+            held.add((kind, layout.data[piece.start : piece.end]))
+    return _expanded(frozenset(held), layout.text(0x00080005))
+
+
+def original_uids(layout: Layout) -> frozenset[bytes]:
+    """Every UID of the source that names an instance, a series, a study, a frame, a device …; not those of the Standard."""
+    found: set[bytes] = set()
+    for piece in layout.pieces:
+        if vr_of(piece) == "UI" and piece.path[-1] not in TAGS_OF_CLASSES:
+            for value in layout.data[piece.start : piece.end].split(b"\\"):
+                value = value.strip(b" \0")
+                if value.count(b".") >= 2 and not value.startswith(STANDARD_ROOT):
+                    found.add(value)
+    return frozenset(found)
+
+
+def _kind(tag: int, vr: str) -> str:
+    if vr == "PN":
+        return "name"
+    if vr in ("DA", "DT"):
+        return "birth" if tag == 0x00100030 else "date"
+    if tag in IDS:
+        return "id"
+    if tag in INSTITUTION:
+        return "place"
+    return "device" if tag in DEVICE else ""
+
+
+@lru_cache(maxsize=256)
+def _expanded(held: frozenset[tuple[str, bytes]], charset: str) -> frozenset[Identifier]:
+    found: set[Identifier] = set()
+    for kind, raw in held:
+        for value in _decoded(raw, charset, person=kind == "name").split("\\"):
+            value = value.strip(" \0")
+            if not value or value.casefold() in PLACEHOLDERS or _CASE.match(value):
+                continue
+            if kind == "name":
+                forms = _name_forms(value)
+            elif kind in ("date", "birth"):
+                forms = date_forms(value[:8])
+            elif kind == "id":
+                bare = re.sub(r"[^0-9A-Za-z]", "", value)
+                forms = {value} | ({bare} if len(bare) >= 5 else set())
+            else:
+                forms = {value}
+            found |= {Identifier(kind, form) for form in forms}
+    births = {text for kind, text in found if kind == "birth"}
+    return frozenset(i for i in found if i.kind != "date" or i.text not in births)
+
+
+def _decoded(raw: bytes, charset: str, *, person: bool) -> str:
+    if raw.isascii() and b"\x1b" not in raw:
+        return raw.decode("ascii")
+    from pydicom.charset import convert_encodings, decode_bytes
+
+    encodings = convert_encodings([part.strip() for part in charset.split("\\")])
+    try:
+        if person:
+            return "=".join(decode_bytes(group, encodings, {0x5E}) for group in raw.split(b"="))
+        return decode_bytes(raw, encodings, {0x5C, 0x0A, 0x0C, 0x0D})
+    except (UnicodeDecodeError, LookupError):
+        return raw.decode("latin-1")
+
+
+def _name_forms(value: str) -> set[str]:
+    """A person's name by component, by word, glued and with initials; prefixes and suffixes (Dr, MD) are nobody's name."""
+    forms: set[str] = set()
+    for group in value.split("="):
+        parts = [part.strip() for part in group.split("^")]
+        if len(parts) == 1 and "," in group:
+            parts = [part.strip() for part in group.split(",")]
+        named = [part for part in parts[:3] if part and part.casefold() not in PLACEHOLDERS]
+        words = {word for part in named for word in re.split(r"[\s\-_,.;]+", part) if len(word) >= 4}
+        forms |= set(named) | words
+        if len(named) >= 2:
+            family, given = named[0], named[1]
+            forms |= {f"{family}{given}", f"{given}{family}", f"{family}^{given}"}
+            if family.isascii() and len(family) >= 3:
+                forms |= {f"{given[0]}{family}", f"{family}{given[0]}"}
+            if len(family) < 4 or len(given) < 4:
+                forms |= {
+                    f"{a}{gap}{b}" for gap in (" ", ", ", ",", "_", ".", "-") for a, b in ((family, given), (given, family))
+                }
+        if named and named[0].isascii() and len(named[0]) >= 4:
+            forms.add(f"{named[0]}s")
+    return {form for form in forms if len(form) > 1}
+
+
+def date_forms(value: str) -> set[str]:
+    """A DICOM date as people write it; none for what is no date, or one that stands for no date."""
+    try:
+        day = datetime.strptime(value, "%Y%m%d").date()
+    except ValueError:
+        return set()
+    if day < date(1880, 1, 1) or value in ("19000101", "19700101"):
+        return set()
+    y, m, d, yy = f"{day.year}", f"{day.month:02d}", f"{day.day:02d}", f"{day.year % 100:02d}"
+    forms = {value} | {f"{y}{s}{m}{s}{d}" for s in "-./ "}
+    for dd, mm in {(d, m), (str(day.day), str(day.month)), (str(day.day), m)}:
+        forms |= {f"{dd}{s}{mm}{s}{y}" for s in "-./"} | {f"{mm}{s}{dd}{s}{y}" for s in "-./"}
+    forms |= {f"{d}.{m}.{yy}", f"{m}/{d}/{yy}", f"{d}/{m}/{yy}"}
+    for month in {name for full in _MONTHS[day.month - 1] for name in (full, full[:3])}:
+        for dd in {d, str(day.day)}:
+            forms |= {f"{dd} {month} {y}", f"{dd}-{month}-{y}", f"{dd}{month}{y}", f"{dd}. {month} {y}", f"{month} {dd}, {y}"}
+            forms |= {f"{month} {dd} {y}", f"{y} {month} {dd}", f"{dd} {month}, {y}"}
+    return forms
