@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from pleura.arrays.grid import Grid
 from pleura.arrays.volume import LungMask, Volume
-from pleura.core.errors import Exit, NothingUsable, OutputConflict
+from pleura.core.errors import Exit, NothingUsable, OutputConflict, UsageError
 from pleura.store.case import write_case
 from pleura.store.cohort import write_cohort
 from pleura.store.split import make_split
@@ -284,3 +284,47 @@ def test_unsided_masks_have_no_sides_and_say_so(folders):
     (row,) = [r for r in rows(folders / "out" / "scores.csv") if (r["structure"], r["metric"]) == ("right", "dice")]
     assert row["value"] == ""
     assert "right from left" in row["note"]
+
+
+def test_two_npz_need_a_grid_and_take_it_from_a_cohort_or_label_maps(folders):
+    for side, labels in (("p", answer()), ("r", lungs())):
+        (folders / side).mkdir()
+        np.savez(folders / side / "Case_000_seg.npz", masks=(labels > 0).astype(np.uint8))
+    cohort(folders / "cohort", Case_000=lungs())
+    with_none = evaluate(folders / "p", folders / "r", folders / "none", workers=1)
+    assert with_none.exit_code is Exit.NOTHING_USABLE
+    assert "--grid" in with_none.scores["refused"][0]["reason"]
+    values = []
+    for k, grid in enumerate((folders / "cohort", folders / "ref")):
+        told = evaluate(folders / "p", folders / "r", folders / f"out{k}", grid=grid, workers=1)
+        values.append(told.scores["cases"][0]["both"])
+    assert values[0] == values[1]
+    assert values[0]["reference_volume_ml"] == pytest.approx((lungs() > 0).sum() * 0.012)
+
+
+def test_against_another_method_by_patient_and_site(folders):
+    worse = answer()
+    worse[:, :, 3:5] = 0
+    for k in range(6):
+        write(folders / "ref" / f"Case_00{k}.nii.gz", lungs())
+        write(folders / "pred" / f"Case_00{k}" / "lungs.nii.gz", answer())
+        labels = worse.copy()
+        labels[3 + k % 3] = 0
+        write(folders / "other" / f"Case_00{k}.nii.gz", labels)
+    table = "case,patient,site\n" + "".join(f"Case_00{k},P{k // 2},{'AB'[k // 3]}\n" for k in range(6))
+    (folders / "people.csv").write_text(table)
+    told = score(folders, against=folders / "other", patients=folders / "people.csv")
+    assert told.exit_code is Exit.OK
+    tests = told.scores["against"]["tests"]
+    dice = next(test for test in tests if (test["structure"], test["metric"]) == ("both", "dice"))
+    assert (dice["n"], dice["effect"], dice["p"]) == (3, 1.0, 0.25)
+    assert dice["first"] > dice["second"]
+    assert sorted(told.scores["sites"]) == ["A", "B"]
+    assert told.scores["summary"]["all"]["both"]["dice"]["n"] == 3
+    assert any("after Holm" in line for line in told.notes())
+
+
+def test_a_table_of_patients_without_its_heading_is_wrong_usage(folders):
+    (folders / "people.csv").write_text("name;who\n")
+    with pytest.raises(UsageError, match="--patients"):
+        score(folders, patients=folders / "people.csv")

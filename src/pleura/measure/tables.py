@@ -1,10 +1,11 @@
-"""Scores as tidy rows and as summaries. A row says one thing; what is undefined has an empty value and its reason."""
+"""Scores as tidy rows, and as people read them. A row says one thing; what is undefined has an empty value and its reason."""
 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pleura.core.results import Table
 from pleura.measure.case import STRUCTURES
 from pleura.measure.overlap import RATIOS
 from pleura.measure.slices import CLASSES
@@ -68,3 +69,35 @@ def as_csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
     writer.writerow(columns)
     writer.writerows(rows)
     return file.getvalue()
+
+
+def case_table(cases: Sequence[Mapping[str, Any]]) -> Table:
+    """One row a case, for the terminal."""
+    rows = []
+    for case in cases:
+        both, slices = case["both"], case["slices"]
+        numbers = [(both["dice"], 4), (both["accuracy"], 4), (both["hd95_mm"], 2)]
+        told = ["-" if value is None else f"{value:.{digits}f}" for value, digits in numbers]
+        rows.append((case["case"], case["split"] or "-", *told, str(slices["hallucinated"]), str(slices["missed"])))
+    columns = ("case", "split", "Dice", "accuracy", "HD95 [mm]", "hallucinated [slices]", "missed [slices]")
+    return Table("Both lungs against references", columns, tuple(rows))
+
+
+def score_notes(scores: Mapping[str, Any]) -> list[str]:
+    """Lines for people: refusals with their reasons, remarks, what had no partner, and how two methods compare."""
+    lines = [f"{entry['case']}: refused: {entry['reason']}" for entry in scores["refused"]]
+    lines += [f"{case['case']}: {remark}" for case in scores["cases"] for remark in case["remarks"]]
+    for key, told in (("unanswered", "references have no mask in PRED"), ("without_reference", "masks have no reference")):
+        names = scores[key]
+        if names:
+            lines.append(f"{len(names)} {told}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}")
+    other = scores["against"]
+    if other:
+        lines += [f"AGAINST: {entry['case']}: refused: {entry['reason']}" for entry in other["refused"]]
+        lines += [_compared(test) for test in other["tests"] if test["metric"] in ("dice", "hd95_mm")]
+    return lines
+
+
+def _compared(test: Mapping[str, Any]) -> str:
+    p = "no difference" if test["p"] is None else f"effect {test['effect']:+.2f}, p {test['adjusted_p']:.3g} after Holm"
+    return f"{test['structure']} {test['metric']}: {test['first']:.4g} against {test['second']:.4g}, {test['n']} patients: {p}"

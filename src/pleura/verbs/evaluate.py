@@ -1,5 +1,6 @@
 """`pleura evaluate`: masks of any tool beside references, scored under one written policy."""
 
+import csv
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -12,24 +13,24 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.arrays.grid import Grid
 from pleura.arrays.resample import resample_mask
 from pleura.arrays.tabletop import body_mask, couch_mask
 from pleura.arrays.volume import LungMask
-from pleura.core.errors import Exit, GridMismatch, InputRefused, NothingUsable
+from pleura.core.errors import Exit, GridMismatch, InputRefused, NothingUsable, UsageError
 from pleura.core.files import read_json, whole_file, write_json
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
+from pleura.dicom.series import find_series
 from pleura.labels.registry import find_masks, read_mask
 from pleura.measure.case import score_case, score_raw
 from pleura.measure.policy import Policy
-from pleura.measure.slices import CLASSES
-from pleura.measure.summary import pooled, summaries
-from pleura.measure.tables import SCORE_COLUMNS, SLICE_COLUMNS, as_csv, score_rows, slice_rows
+from pleura.measure.summary import METHOD, comparison, lctsc_protocol, pooled, site_summaries, summaries
+from pleura.measure.tables import SCORE_COLUMNS, SLICE_COLUMNS, as_csv, case_table, score_notes, score_rows, slice_rows
 from pleura.store.cohort import Cohort
-from pleura.store.manifest import Run, start_run
+from pleura.store.manifest import start_run
 
 FORMAT = "pleura-scores/1"
-CASE_FILES = "cases"
 Bool = NDArray[np.bool_]
 
 
@@ -43,7 +44,10 @@ class EvaluateResult:
     @property
     def exit_code(self) -> Exit:
         """Some failed where a case was refused, or a reference has no mask to answer it."""
-        return batch_exit(len(self.scores["cases"]), len(self.scores["refused"]) + len(self.scores["unanswered"]))
+        failed = [*self.scores["refused"], *self.scores["unanswered"]]
+        if self.scores["against"]:
+            failed += [*self.scores["against"]["refused"], *self.scores["against"]["unanswered"]]
+        return batch_exit(len(self.scores["cases"]), len(failed))
 
     def as_json(self) -> Any:
         """The whole of `scores.json`."""
@@ -51,22 +55,11 @@ class EvaluateResult:
 
     def table(self) -> Table | None:
         """One row a case."""
-        return Table(
-            "Lungs against references",
-            ("case", "split", "Dice", "HD95 [mm]", "accuracy", "lung", "empty", "hallucinated", "missed [slices]"),
-            tuple(_row(case) for case in self.scores["cases"]),
-        )
+        return case_table(self.scores["cases"])
 
     def notes(self) -> Sequence[str]:
-        """Refusals, what had no partner, remarks, and where the tables are."""
-        scores = self.scores
-        lines = [f"{entry['case']}: refused: {entry['reason']}" for entry in scores["refused"]]
-        lines += [f"{case['case']}: {remark}" for case in scores["cases"] for remark in case["remarks"]]
-        if scores["unanswered"]:
-            lines.append(f"{len(scores['unanswered'])} references have no mask in PRED: {_some(scores['unanswered'])}")
-        if scores["without_reference"]:
-            lines.append(f"{len(scores['without_reference'])} masks have no reference: {_some(scores['without_reference'])}")
-        return [*lines, f"{len(scores['cases'])} cases scored: {self.out / 'scores.csv'}"]
+        """Refusals, what had no partner, remarks, the comparison, and where the tables are."""
+        return [*score_notes(self.scores), f"{len(self.scores['cases'])} cases scored: {self.out / 'scores.csv'}"]
 
 
 def evaluate(
@@ -76,6 +69,9 @@ def evaluate(
     *,
     empty: Literal["one", "zero", "undefined"] = "one",
     split: Literal["all", "train", "validation", "test"] = "all",
+    against: Path | None = None,
+    patients: Path | None = None,
+    grid: Path | None = None,
     resample: bool = False,
     workers: int = 0,
     overwrite: bool = False,
@@ -92,6 +88,11 @@ def evaluate(
         out: Folder for scores.json, scores.csv, slices.csv and run.json.
         empty: What Dice counts as where neither mask has lung: one, zero, or undefined (left out of means).
         split: Score only these cases of a cohort.
+        against: Another method's masks of the same cases: scored too, and compared by paired tests.
+        patients: CSV file with the columns case, patient and site (one of these two may be missing): intervals and tests go by
+            patient, tables by site; without it every case is a patient of its own.
+        grid: Where the grids of NPZ masks are read from: a cohort, a folder of label maps, or of the DICOM series. Not needed
+            where the other side of a pair has a grid.
         resample: Bring a mask on another grid to the reference's (nearest voxel), and say so; else such a case is refused.
         workers: Cases at a time; 0 for as many as there are cores.
         overwrite: Replace what OUT holds.
@@ -104,18 +105,17 @@ def evaluate(
         OutputConflict: OUT holds something else.
     """
     options = {"empty": empty, "split": split, "resample": resample}
-    run = start_run(out, verb="evaluate", sources=[pred, ref], options=options, overwrite=overwrite)
+    sources = [pred, ref, *(path for path in (against, patients, grid) if path is not None)]
+    run = start_run(out, verb="evaluate", sources=sources, options=options, overwrite=overwrite)
     if run.done:
         return EvaluateResult(out, read_json(out / "scores.json"))
-    answers, truths = _answers(pred), _truths(ref, split)
-    shared = sorted(answers.keys() & truths.keys())
-    if not shared:
-        raise NothingUsable(f"no case has both: {len(answers)} masks and {len(truths)} references, matched by case name")
-    policy = Policy(empty)
-    jobs = [_Job(case, answers[case], truths[case], out / CASE_FILES / f"{case}.json", policy, resample) for case in shared]
-    refused = _score_all(jobs, workers, progress)
-    lone = {"unanswered": sorted(truths.keys() - answers.keys()), "without_reference": sorted(answers.keys() - truths.keys())}
-    result = EvaluateResult(out, _gather(run, jobs, refused, lone))
+    truths, people = _truths(ref, split), _people(patients)
+    rules = _Rules(Policy(empty), resample, _grids(grid))
+    first = _Method.score(_answers(pred), truths, out / "cases", rules, workers, progress)
+    second = None
+    if against is not None:
+        second = _Method.score(_answers(against), truths, out / "against", rules, workers, progress)
+    result = EvaluateResult(out, _gather(out, first, second, people, rules.policy))
     run.finish(result.exit_code, cases=len(result.scores["cases"]))
     return result
 
@@ -138,6 +138,13 @@ class _Truth:
 
 
 @dataclass(frozen=True)
+class _Rules:
+    policy: Policy
+    resample: bool
+    grids: Mapping[str, Grid]
+
+
+@dataclass(frozen=True)
 class _Job:
     case: str
     answer: _Answer
@@ -145,6 +152,44 @@ class _Job:
     goal: Path
     policy: Policy
     resample: bool
+    grid: Grid | None
+
+
+@dataclass(frozen=True)
+class _Method:
+    """One method's masks, scored: a file a case under `folder`, and what came to nothing."""
+
+    cases: Sequence[_Job]
+    refused: list[dict[str, str]]
+    unanswered: list[str]
+    without_reference: list[str]
+
+    @classmethod
+    def score(
+        cls,
+        answers: Mapping[str, _Answer],
+        truths: Mapping[str, _Truth],
+        folder: Path,
+        rules: _Rules,
+        workers: int,
+        progress: Progress,
+    ) -> "_Method":
+        """Score every case that has both. Raises `NothingUsable` where none has."""
+        shared = sorted(answers.keys() & truths.keys())
+        if not shared:
+            raise NothingUsable(f"no case has both: {len(answers)} masks and {len(truths)} references, matched by case name")
+        jobs = [
+            _Job(
+                case, answers[case], truths[case], folder / f"{case}.json", rules.policy, rules.resample, rules.grids.get(case)
+            )
+            for case in shared
+        ]
+        refused = _score_all(jobs, workers, progress)
+        return cls(jobs, refused, sorted(truths.keys() - answers.keys()), sorted(answers.keys() - truths.keys()))
+
+    def records(self) -> list[dict[str, Any]]:
+        """What was written of each case that was scored."""
+        return [read_json(job.goal) for job in self.cases if job.goal.exists()]
 
 
 def _answers(folder: Path) -> dict[str, _Answer]:
@@ -161,6 +206,29 @@ def _truths(folder: Path, split: str) -> dict[str, _Truth]:
     cohort = Cohort.open(folder)
     truths = {case.id: _Truth(folder, True, cohort.split.part_of(case.id)) for case in cohort.cases if case.has_mask}
     return {case: truth for case, truth in truths.items() if split in ("all", truth.split)}
+
+
+def _grids(place: Path | None) -> dict[str, Grid]:
+    """Grids by case, from a cohort, a folder of label maps, or of DICOM series."""
+    if place is None:
+        return {}
+    if (place / "cohort.json").exists():
+        return {case.id: case.grid for case in Cohort.open(place).cases}
+    maps = {case: files.map for case, files in find_masks(place).items() if files.map is not None}
+    if maps:
+        return {case: read_mask(path).grid for case, path in maps.items()}
+    return {series.id: series.grid for series in find_series(place) if series.usable and series.grid is not None}
+
+
+def _people(table: Path | None) -> dict[str, dict[str, str]]:
+    """Case to `patient` and `site`, from a CSV file."""
+    if table is None:
+        return {}
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or "case" not in rows[0] or not {"patient", "site"} & rows[0].keys():
+        raise UsageError("--patients needs a CSV file with a heading: case, and patient or site or both")
+    return {row["case"]: {key: row[key] for key in ("patient", "site") if row.get(key)} for row in rows}
 
 
 def _score_all(jobs: Sequence[_Job], workers: int, progress: Progress) -> list[dict[str, str]]:
@@ -234,11 +302,13 @@ def _pair(job: _Job) -> tuple[LungMask, LungMask]:
     """Mask and reference; one that has no geometry of its own lies on the other's grid."""
     if job.truth.in_cohort:
         reference = Cohort.open(job.truth.place).case(job.case).mask()
-    elif job.truth.place.suffix == ".npz":
+    elif job.truth.place.suffix != ".npz" or job.grid is not None:
+        reference = read_mask(job.truth.place, job.grid)
+    elif job.answer.mask.suffix != ".npz":
         answer = read_mask(job.answer.mask)
         return answer, read_mask(job.truth.place, answer.grid)
     else:
-        reference = read_mask(job.truth.place)
+        raise GridMismatch("mask and reference are both NPZ, which have no geometry: give --grid")
     return read_mask(job.answer.mask, reference.grid), reference
 
 
@@ -268,37 +338,42 @@ def _grid(mask: LungMask) -> dict[str, Any]:
     return {"shape": list(mask.grid.shape), "spacing_mm": [round(mm, 6) for mm in mask.grid.spacing_mm]}
 
 
-def _gather(run: Run, jobs: Sequence[_Job], refused: list[dict[str, str]], lone: Mapping[str, list[str]]) -> dict[str, Any]:
+def _gather(
+    out: Path, first: _Method, second: _Method | None, people: Mapping[str, Mapping[str, str]], policy: Policy
+) -> dict[str, Any]:
     """Join the cases' files into the tables; `scores.json` comes last."""
-    records = [read_json(job.goal) for job in jobs if job.goal.exists()]
-    cases = [record["case"] for record in records]
+    records = first.records()
+    cases = [_whose(record["case"], people) for record in records]
     scores = {
         "format": FORMAT,
-        "policy": jobs[0].policy.as_json() if jobs else {},
+        "policy": policy.as_json(),
         "cases": cases,
-        "refused": refused,
-        **lone,
+        "refused": first.refused,
+        "unanswered": first.unanswered,
+        "without_reference": first.without_reference,
         "summary": summaries(cases),
+        "summary_method": METHOD,
         "pooled": pooled(cases),
+        "sites": site_summaries(cases),
+        "lctsc": lctsc_protocol(cases),
+        "against": None,
     }
-    _write(run.folder / "scores.csv", as_csv(SCORE_COLUMNS, (row for case in cases for row in score_rows(case))))
+    if second is not None:
+        others = [_whose(record["case"], people) for record in second.records()]
+        tests = comparison(cases, others)
+        scores["against"] = {"cases": others, "refused": second.refused, "unanswered": second.unanswered, "tests": tests}
+    _write(out / "scores.csv", as_csv(SCORE_COLUMNS, (row for case in cases for row in score_rows(case))))
     slices = (row for record in records for row in slice_rows(record["case"]["case"], record["per_slice"]))
-    _write(run.folder / "slices.csv", as_csv(SLICE_COLUMNS, slices))
-    write_json(run.folder / "scores.json", scores)
+    _write(out / "slices.csv", as_csv(SLICE_COLUMNS, slices))
+    write_json(out / "scores.json", scores)
     return scores
+
+
+def _whose(case: dict[str, Any], people: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    told = people.get(case["case"], {})
+    return case | {"patient": told.get("patient", case["case"]), "site": told.get("site")}
 
 
 def _write(path: Path, text: str) -> None:
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8", newline="")
-
-
-def _row(case: Mapping[str, Any]) -> tuple[str, ...]:
-    both = case["both"]
-    numbers = [(both["dice"], 4), (both["hd95_mm"], 2), (both["accuracy"], 4)]
-    counts = (str(case["slices"][name]) for name in CLASSES)
-    return (case["case"], case["split"] or "-", *("-" if x is None else f"{x:.{n}f}" for x, n in numbers), *counts)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
