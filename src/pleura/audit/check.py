@@ -70,7 +70,7 @@ def check_file(
         written: the file as it would be published.
         profile: `basic` or `report`; by default what the file declares.
         identifiers: more to look for than `source` itself holds: of the same patient's other files (`harvest`).
-        uids: more original UIDs that must not be there.
+        uids: more original UIDs that must not be there; a set, where there are many.
 
     Returns:
         Findings, each with the tag paths and a count and no value; none where the file may be published. Under `report`
@@ -138,7 +138,8 @@ def _found(
 ) -> list[tuple[str, Path_]]:
     """The sweep, with what may stay taken out."""
     wanted = _wanted(harvest(before), frozenset(identifiers), said)
-    originals = original_uids(before) | frozenset(uids) if said.sought("uid") else frozenset()
+    own = original_uids(before)
+    seek = said.sought("uid")
     shifted = set()
     if said.dates == "shifted":
         moved = attributes.shifts(before, after)
@@ -150,7 +151,9 @@ def _found(
         return _excused(before, after, needle, piece, at)
 
     texts = [p for p in after.pieces if vr_of(p) in TEXT and not _same(before, after, p, KEPT_TEXT)]
-    hits = sweep(after, wanted, originals, without=without, excused=excused, text_pieces=texts)
+    hits = sweep(
+        after, wanted, lambda uid: seek and (uid in own or uid in uids), without=without, excused=excused, text_pieces=texts
+    )
     return [(_KINDS[hit.kind], hit.path) for hit in hits]
 
 

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -77,7 +77,7 @@ def needles(identifiers: frozenset[Identifier]) -> Needles:
 def sweep(
     layout: Layout,
     wanted: Needles,
-    uids: Collection[bytes],
+    is_original: Callable[[bytes], bool],
     *,
     without: tuple[int, int] = (0, 0),
     excused: Callable[[Needle, Piece, int], bool] = lambda needle, piece, at: False,
@@ -88,7 +88,7 @@ def sweep(
     Args:
         layout: the file, taken apart.
         wanted: what to look for.
-        uids: UIDs that must not be there.
+        is_original: whether a UID is one that must not be there.
         without: start and end of pixel bytes that were proved equal to the source's and are left out.
         excused: whether a find in a piece, at a position in the file, is none: a kept technical value, a standard meaning.
         text_pieces: the pieces that short identifiers may not be the whole value of.
@@ -115,9 +115,9 @@ def sweep(
             offset = lower.find(needle.raw, offset + 1)
     for view in _views(searched):
         hits += [Hit(n.kind, ENCODED) for n in wanted.inside if n.raw in view and _alone(view, n)]
-        hits += [Hit("uid", ENCODED) for uid in _UID.findall(view) if uid in uids]
+        hits += [Hit("uid", ENCODED) for uid in _UID.findall(view) if is_original(uid)]
     for match in _UID.finditer(searched):
-        if match[0] in uids:
+        if is_original(match[0]):
             piece = layout.at(original(match.start()))
             hits.append(Hit("uid", piece.path if piece else ENCODED))
     if wanted.whole:

@@ -17,6 +17,7 @@ from pleura.cli.options import command_function, dashed
 VERBS = {
     "scan": "List every series of a folder with a verdict and a reason.",
     "deidentify": "Copy a tree of DICOM files without the patients' identity.",
+    "verify": "Search de-identified output for what should be gone.",
     "prepare": "Make a cohort of cases: HU volumes, lung masks and a split.",
     "train": "Train the U-Net on the training cases of a cohort.",
     "segment": "Find the lungs in every CT series of a folder.",

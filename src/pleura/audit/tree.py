@@ -1,0 +1,303 @@
+"""A whole output beside its input: each file judged, and what only shows between files: references, patients, dates, names."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pleura.audit import attributes
+from pleura.audit.check import check_file, passes
+from pleura.audit.declared import REPORT, declared
+from pleura.audit.identifiers import harvest, original_uids
+from pleura.audit.pieces import Layout, take_apart
+from pleura.audit.sweep import ENCODED, Identifier, needles, sweep
+from pleura.audit.vocabulary import NEVER, TAGS_OF_CLASSES, vr_of
+from pleura.core.errors import NothingUsable
+from pleura.core.findings import Finding, Verdict
+from pleura.core.progress import Progress, silent
+
+SAYS = {
+    "NO-SOURCE": "no file of the input is the source of this one, so nothing can be proved about it",
+    "PATH-LEFT": "the name of a file or folder holds an identifier of the source",
+    "TEXT-LEFT": "a file that is not DICOM holds an identifier or UID of the source",
+    "KEY-LEFT": "the key is inside the output",
+    "UID-INCONSISTENT": "one UID of the source became two, or two became one",
+    "REFERENCE-BROKEN": "a reference that led to a file of the input leads nowhere, or to another file",
+    "REFERENCE-LOST": "a reference to a published file is lost",
+    "PATIENTS-MERGED": "two patients of the input share one id",
+    "PATIENT-SPLIT": "one patient of the input has two ids",
+    "SHIFT-VARIES": "dates of one patient moved by different numbers of days",
+}
+"""Findings between files, by code."""
+
+_FINGERPRINT = (0x00080016, 0x00200011, 0x00200013, 0x00200032, 0x00200037, 0x00280008, 0x00280010, 0x00280011, 0x00281052)
+_CONTENT = frozenset({0x30060050, 0x0040A30A, 0x00700022, 0x00720502, 0x00620004})
+_MAY_GO = frozenset({0x00081110, 0x00081111, 0x00081120, 0x0040A385, 0x00400275, 0x0008113A})
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One file of the output: its number in sorted order (a name could identify), its SOP class and what was found."""
+
+    number: int
+    sop_class: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of `verify_tree`: counts and tag paths, and no value.
+
+    `files` is how many of the output were judged, `sources` how many DICOM files the input has, `published` how many of
+    those have an output.
+    """
+
+    files: int
+    sources: int
+    published: int
+    judged: tuple[Judged, ...]
+    between: tuple[Finding, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found."""
+        return passes(self.between) and all(passes(one.findings) for one in self.judged)
+
+    def counts(self) -> dict[str, int]:
+        """How many files each finding was made in."""
+        total: dict[str, int] = defaultdict(int)
+        for one in self.judged:
+            for finding in one.findings:
+                total[finding.code] += 1
+        for finding in self.between:
+            total[finding.code] += finding.evidence.get("count", 1)
+        return dict(sorted(total.items()))
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "format": "pleura-verify/1",
+            "clean": self.clean,
+            "files": self.files,
+            "sources": self.sources,
+            "published": self.published,
+            "counts": self.counts(),
+            "between": [finding.as_json() for finding in self.between],
+            "found": [
+                {"file": one.number, "sop_class": one.sop_class, "findings": [f.as_json() for f in one.findings]}
+                for one in self.judged
+                if one.findings
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class _Source:
+    path: Path
+    patient: int
+    mark: bytes
+    study: bytes
+
+
+@dataclass
+class _Input:
+    """What is remembered of the input: where files are, whose they are, what must not be found."""
+
+    sources: list[_Source] = field(default_factory=list)
+    by_mark: dict[bytes, list[int]] = field(default_factory=lambda: defaultdict(list))
+    patients: list[tuple[str, str, str]] = field(default_factory=list)
+    identifiers: dict[int, frozenset[Identifier]] = field(default_factory=dict)
+    uids: set[bytes] = field(default_factory=set)
+    instances: dict[bytes, int] = field(default_factory=dict)
+
+
+@dataclass
+class _Between:
+    """What is gathered while the files of the output are judged one by one."""
+
+    forward: dict[bytes, bytes] = field(default_factory=dict)
+    back: dict[bytes, bytes] = field(default_factory=dict)
+    written: dict[int, bytes] = field(default_factory=dict)
+    references: list[tuple[int, bytes]] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
+    ids: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+    shifts: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    found: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
+def verify_tree(source: Path, out: Path, *, key: Path | None = None, progress: Progress = silent) -> Report:
+    """Search de-identified output for what should be gone, whichever tool wrote it.
+
+    Args:
+        source: the folder as it was.
+        out: the folder to judge, each file by the profile and options that it declares.
+        key: the file with the project's key: it must not be found in the output either.
+        progress: told file by file.
+
+    Returns:
+        The report. Files are paired by pixels, geometry and content, never by name.
+
+    Raises:
+        NothingUsable: there is no DICOM file in `source`, or none in `out`.
+    """
+    known = _read_input(source, progress)
+    if not known.sources:
+        raise NothingUsable("verify: there is no DICOM file in the input")
+    paths = sorted(path for path in out.rglob("*") if path.is_file())
+    secret = key.read_bytes().strip() if key else b""
+    everyone = frozenset().union(*known.identifiers.values())
+    between = _Between()
+    _names(out, paths, everyone, between)
+    waiting, judged = [], []
+    for number, path in enumerate(paths):
+        progress("verify", number, len(paths))
+        layout = take_apart(path)
+        if secret and secret in layout.data:
+            between.found["KEY-LEFT"] += 1
+        if not layout.text(0x00080018) and not layout.text(0x00020003):
+            _other_file(layout, everyone, known, between)
+        elif len(known.by_mark.get(_mark(layout), ())) > 1:
+            waiting.append((number, path))
+        else:
+            judged.append(_judge(number, layout, known, between))
+    for number, path in waiting:  # their partners are told apart by the UIDs that the others have shown
+        judged.append(_judge(number, take_apart(path), known, between))
+    progress("verify", len(paths), len(paths))
+    if not judged:
+        raise NothingUsable("verify: there is no DICOM file in the output")
+    judged.sort(key=lambda one: one.number)
+    return Report(len(judged), len(known.sources), len(between.written), tuple(judged), _conclude(between, known))
+
+
+def _read_input(source: Path, progress: Progress) -> _Input:
+    known = _Input()
+    gathered: dict[int, set[Identifier]] = defaultdict(set)
+    paths = sorted(path for path in source.rglob("*") if path.is_file())
+    for number, path in enumerate(paths):
+        progress("read", number, len(paths))
+        layout = take_apart(path)
+        instance = layout.text(0x00080018).encode()
+        known.uids |= original_uids(layout)
+        if not instance:
+            continue
+        patient = _patient(layout, known.patients)
+        gathered[patient] |= harvest(layout)
+        one = _Source(path, patient, _mark(layout), layout.text(0x0020000D).encode())
+        known.by_mark[one.mark].append(len(known.sources))
+        known.instances[instance] = len(known.sources)
+        known.sources.append(one)
+    progress("read", len(paths), len(paths))
+    known.identifiers = {patient: frozenset(held) for patient, held in gathered.items()}
+    return known
+
+
+def _patient(layout: Layout, patients: list[tuple[str, str, str]]) -> int:
+    """The number of a file's patient: the same id, and no birth date (or, without, no name) that speaks against it."""
+    name = "".join(c for c in "^".join(layout.text(0x00100010).split("=")[0].split("^")[:2]).casefold() if c.isalnum())
+    own = (layout.text(0x00100020), layout.text(0x00100030), name)
+    for number, (ident, birth, called) in enumerate(patients):
+        both = bool(birth and own[1])
+        if ident == own[0] and (birth == own[1] if both else not called or not own[2] or called == own[2]):
+            patients[number] = (ident, birth or own[1], called or own[2])
+            return number
+    patients.append(own)
+    return len(patients) - 1
+
+
+def _mark(layout: Layout) -> bytes:
+    """What a file keeps through any honest de-identification: class, place, numbers, pixels, contours, measurements."""
+    digest = hashlib.blake2b(digest_size=16)
+    for tag in _FINGERPRINT:
+        digest.update(layout.text(tag).strip().encode() + b"\0")
+    for piece in layout.pieces:
+        if piece.path[-1] in _CONTENT:
+            digest.update(layout.data[piece.start : piece.end].strip(b" \0"))
+    digest.update(layout.data[slice(*layout.pixels)])
+    return digest.digest()
+
+
+def _pairs(before: Layout, after: Layout) -> Iterator[tuple[bytes, bytes]]:
+    """UIDs of source and output that stand at the same place."""
+    for piece in before.pieces:
+        if vr_of(piece) == "UI" and piece.path[-1] not in TAGS_OF_CLASSES and piece.path[0] >> 16 > 2:
+            new = after.raw(*piece.path)
+            old = before.data[piece.start : piece.end]
+            if new is not None:
+                yield from zip(
+                    (v.strip(b" \0") for v in old.split(b"\\")), (v.strip(b" \0") for v in new.split(b"\\")), strict=False
+                )
+
+
+def _judge(number: int, after: Layout, known: _Input, between: _Between) -> Judged:
+    kind = after.text(0x00080016)
+    candidates = [k for k in known.by_mark.get(_mark(after), ()) if k not in between.written]
+    if not candidates:
+        return Judged(number, kind, (Finding("NO-SOURCE", Verdict.REFUSED, SAYS["NO-SOURCE"]),))
+    best: tuple[int, int, tuple[Finding, ...], Layout] | None = None
+    for k in candidates[:16]:
+        before = take_apart(known.sources[k].path)
+        clash = sum(between.forward.get(o, n) != n or between.back.get(n, o) != o for o, n in _pairs(before, after) if o and n)
+        more = known.identifiers[known.sources[k].patient]
+        findings = check_file(before, after, identifiers=more, uids=known.uids)
+        score = clash * 1000 + sum(f.evidence.get("count", 1) for f in findings)
+        if best is None or score < best[0]:
+            best = (score, k, findings, before)
+    assert best is not None
+    _remember(best[1], best[3], after, known, between)
+    return Judged(number, kind, best[2])
+
+
+def _remember(k: int, before: Layout, after: Layout, known: _Input, between: _Between) -> None:
+    """Note what this pair says about UIDs, references, its patient and his dates."""
+    between.written[k] = after.text(0x00080018).encode()
+    for old, new in _pairs(before, after):
+        if not old or not new or old not in known.uids:
+            continue
+        if between.forward.setdefault(old, new) != new or between.back.setdefault(new, old) != old:
+            between.found["UID-INCONSISTENT"] += 1
+    for piece in before.pieces:
+        if vr_of(piece) != "UI" or len(piece.path) == 1 or piece.path[-1] in TAGS_OF_CLASSES:
+            continue
+        target = known.instances.get(before.data[piece.start : piece.end].strip(b" \0"))
+        if target is None or any(tag in NEVER or tag in _MAY_GO or tag >> 16 & 1 for tag in piece.path[::2]):
+            continue
+        new_value = after.raw(*piece.path)
+        if new_value is None:
+            between.lost.append(target)
+        else:
+            between.references.append((target, new_value.strip(b" \0")))
+    patient = known.sources[k].patient
+    between.ids[patient].add(after.text(0x00100020))
+    said = declared(after)
+    if said.profile != REPORT and said.dates == "shifted":
+        between.shifts[patient] |= set(attributes.shifts(before, after))
+
+
+def _names(out: Path, paths: list[Path], everyone: frozenset[Identifier], between: _Between) -> None:
+    wanted = needles(everyone)
+    for path in paths:
+        text = path.relative_to(out).as_posix().encode("utf-8", "surrogateescape")
+        if sweep(take_apart(text), wanted, lambda uid: False):
+            between.found["PATH-LEFT"] += 1
+
+
+def _other_file(layout: Layout, everyone: frozenset[Identifier], known: _Input, between: _Between) -> None:
+    hits = sweep(layout, needles(everyone), known.uids.__contains__)
+    if any(hit.path == ENCODED or hit.kind for hit in hits):
+        between.found["TEXT-LEFT"] += 1
+
+
+def _conclude(between: _Between, known: _Input) -> tuple[Finding, ...]:
+    found = between.found
+    found["REFERENCE-BROKEN"] += sum(k in between.written and between.written[k] != new for k, new in between.references)
+    found["REFERENCE-LOST"] += sum(k in between.written for k in between.lost)
+    found["PATIENT-SPLIT"] += sum(len(ids) > 1 for ids in between.ids.values())
+    owners: dict[str, set[int]] = defaultdict(set)
+    for patient, ids in between.ids.items():
+        for ident in ids:
+            owners[ident].add(patient)
+    found["PATIENTS-MERGED"] += sum(len(patients) > 1 for patients in owners.values())
+    found["SHIFT-VARIES"] += sum(len(days) > 1 for days in between.shifts.values())
+    return tuple(Finding(code, Verdict.REFUSED, SAYS[code], {"count": n}) for code, n in sorted(found.items()) if n)
