@@ -58,11 +58,12 @@ def test_two_methods_on_shared_patients_adjusted_together():
 
 
 def test_pooled_is_of_all_voxels():
-    """100 + 100 ml of which 50 are shared, 300 + 300 ml of which 300 are: 2 * 350 / 800."""
+    """100 against 100 ml of which 50 are shared, and 300 against 300 ml of which all are."""
     told = pooled([case("a", 0.5, volume=100.0), case("b", 1.0, volume=300.0)])["both"]
     assert told["dice"] == pytest.approx(700 / 800)
     assert told["iou"] == pytest.approx(350 / 450)
-    assert pooled([case("a", None)])["both"] == {"dice": None, "iou": None, "n": 0}
+    assert told["precision"] == told["recall"] == pytest.approx(350 / 400)
+    assert pooled([case("a", None)])["both"] == dict.fromkeys(("dice", "iou", "precision", "recall")) | {"n": 0}
 
 
 def test_the_challenges_protocol_stands_beside_published_numbers_with_their_source():

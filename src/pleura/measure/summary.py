@@ -104,22 +104,26 @@ def lctsc_protocol(cases: Sequence[Case]) -> dict[str, Any]:
 
 
 def pooled(cases: Sequence[Case]) -> dict[str, Any]:
-    """One Dice and one IoU per structure from all cases' volume together, so that large lungs weigh more.
+    """Ratios per structure from all cases' volume together, so that large lungs weigh more.
 
-    Both follow from the volumes and each case's Dice: the shared volume is Dice (prediction + reference) / 2.
+    They follow from the volumes and each case's Dice: the shared volume is Dice (prediction + reference) / 2.
+
+    Returns:
+        structure to `dice`, `iou`, `precision`, `recall` (`None` where there is no volume) and `n` (cases).
     """
     told = {}
     for structure in STRUCTURES:
         scores = [case[structure] for case in cases if case[structure].get("dice") is not None]
-        sizes = [score["volume_ml"] + score["reference_volume_ml"] for score in scores]
-        shared = sum(score["dice"] * size / 2 for score, size in zip(scores, sizes, strict=True))
-        union = sum(sizes) - shared
-        known = bool(scores) and union > 0
-        told[structure] = {
-            "dice": 2 * shared / sum(sizes) if known else None,
-            "iou": shared / union if known else None,
-            "n": len(scores),
+        predicted, true = (sum(score[name] for score in scores) for name in ("volume_ml", "reference_volume_ml"))
+        shared = sum(score["dice"] * (score["volume_ml"] + score["reference_volume_ml"]) / 2 for score in scores)
+        parts = {
+            "dice": (2 * shared, predicted + true),
+            "iou": (shared, predicted + true - shared),
+            "precision": (shared, predicted),
+            "recall": (shared, true),
         }
+        ratios = {name: above / below if below else None for name, (above, below) in parts.items()}
+        told[structure] = ratios | {"n": len(scores)}
     return told
 
 
