@@ -39,6 +39,7 @@ from pleura.audit.vocabulary import (
     TAGS_OF_CLASSES,
     TECHNICAL,
     is_known,
+    is_number,
     is_private,
     vr_of,
 )
@@ -166,7 +167,8 @@ def stayed(before: Layout, after: Layout) -> Seen:
         if path[:-1] not in items or any(is_private(t) or t in NEVER for t in path[::2]):
             continue
         code = tag in (CODE_VALUE, CODE_SCHEME) and schemes.get(path[:-1]) in STANDARD_SCHEMES
-        if not (code or tag in TECHNICAL or _is_number(piece)) or tag in DEIDENTIFICATION or METHOD_CODES in path:
+        number = _is_number(piece) and (vr_of(piece) not in ("DS", "IS") or is_number(_value(before, piece)))
+        if not (code or tag in TECHNICAL or number) or tag in DEIDENTIFICATION or METHOD_CODES in path:
             continue
         new = after.values.get(path)
         if new is None:

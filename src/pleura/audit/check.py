@@ -11,7 +11,7 @@ from pleura.audit.declared import CLEAN_PIXELS, CODE_SCHEME, CODE_VALUE, REPORT,
 from pleura.audit.identifiers import harvest, original_uids
 from pleura.audit.pieces import Layout, Path_, Piece, shown, take_apart
 from pleura.audit.sweep import ENCODED, Identifier, Needle, Needles, needles, sweep
-from pleura.audit.vocabulary import COMMON, KEPT_TEXT, NUMERIC, STANDARD_ROOT, TEXT, vr_of
+from pleura.audit.vocabulary import COMMON, KEPT_TEXT, NUMERIC, STANDARD_ROOT, TEXT, is_number, vr_of
 from pleura.core.findings import Finding, Verdict, worst
 
 SAYS = {
@@ -174,7 +174,7 @@ def _excused(before: Layout, after: Layout, needle: Needle, piece: Piece, at: in
     if vr == "UI":
         return value.startswith(STANDARD_ROOT) or tag == 0x00020012
     if vr in NUMERIC:
-        return before.raw(*piece.path) == value
+        return before.raw(*piece.path) == value and (vr not in ("DS", "IS") or is_number(value))
     if _same(before, after, piece, KEPT_TEXT) or vr == "CS":
         inside = at - piece.start
         beside = value[max(0, inside - 1) : inside] + value[inside + len(needle.raw) :][:1]

@@ -144,3 +144,8 @@ def is_known(tag: int) -> bool:
 def is_private(tag: int) -> bool:
     """Whether the tag's group is odd."""
     return bool(tag >> 16 & 1)
+
+
+def is_number(value: bytes) -> bool:
+    """Whether the value of a DS or IS is what its VR says: numbers, not text that somebody put there."""
+    return not value.strip(b"0123456789+-.eE\\ \0")
