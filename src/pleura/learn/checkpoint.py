@@ -1,0 +1,57 @@
+"""Checkpoints: weights and optimiser in safetensors, the rest in JSON beside them; both whole, the tensors first."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from pleura.core.errors import InputRefused
+from pleura.core.files import whole_file, write_json
+
+
+def save(stem: Path, net: nn.Module, optimiser: torch.optim.Optimizer, told: dict[str, Any]) -> None:
+    """Write `<stem>.safetensors` and `<stem>.json`. The epoch stands in both, so that a kill between them shows."""
+    tensors = {f"net.{name}": value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    for number, state in optimiser.state_dict()["state"].items():
+        tensors |= {
+            f"adam.{number}.{name}": torch.as_tensor(value).detach().cpu().contiguous() for name, value in state.items()
+        }
+    with whole_file(stem.with_suffix(".safetensors")) as part:
+        save_file(tensors, part, metadata={"epoch": str(told["epoch"])})
+    write_json(stem.with_suffix(".json"), told)
+
+
+def epoch_of(stem: Path) -> int:
+    """The epoch of a checkpoint, 0 where there is none."""
+    path = stem.with_suffix(".safetensors")
+    if not path.exists():
+        return 0
+    with safe_open(path, "pt") as file:
+        return int(file.metadata()["epoch"])
+
+
+def restore(stem: Path, net: nn.Module, optimiser: torch.optim.Optimizer | None = None) -> None:
+    """Put weights, and the optimiser's moments, back.
+
+    Raises:
+        InputRefused: the checkpoint is of another network.
+    """
+    weights: dict[str, Tensor] = {}
+    moments: dict[int, dict[str, Tensor]] = {}
+    with safe_open(stem.with_suffix(".safetensors"), "pt") as file:
+        for key in file.keys():  # noqa: SIM118 - not a mapping
+            kind, name = key.split(".", 1)
+            if kind == "net":
+                weights[name] = file.get_tensor(key)
+            else:
+                number, moment = name.split(".", 1)
+                moments.setdefault(int(number), {})[moment] = file.get_tensor(key)
+    try:
+        net.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputRefused("the checkpoint is of another network: train into another folder, or give --overwrite") from error
+    if optimiser is not None and moments:
+        optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})

@@ -1,0 +1,101 @@
+"""Slices for the network. Every sample knows its case and slice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pleura.arrays.netgrid import NetInput
+from pleura.arrays.resample import Upright
+from pleura.arrays.volume import AIR_HU
+from pleura.store.case import Case
+from pleura.store.split import Split
+
+Part = Literal["train", "validation", "test"]
+THICKER = 0.3
+"""Share of augmented samples that are the mean of two neighbours, as a scanner with thicker slices would show them."""
+CACHE_BYTES = 400_000_000
+"""Slices ready for the network are kept up to this, about 2,000 of 256²."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One slice of one case: its number in the case's own order, and in the upright order that the network sees."""
+
+    case: int
+    slice: int
+    upright: int
+
+
+class SliceDataset(Dataset[tuple[Tensor, Tensor, int, int]]):
+    """Axial slices of the cases of one part, in case and slice order, upright, as `NetInput` shows them.
+
+    A sample is `(picture (1, size, size), target (1, size, size), number of the case, slice of the case)`, float32, from 0 to
+    1; the target is the share of lung in each pixel. `cases` are the ids. With `seed` set, some samples are thickened; `epoch`
+    decides which, so that a resumed run sees what an unbroken one would have seen.
+    """
+
+    def __init__(self, cases: Sequence[Case], split: Split, part: Part, shown: NetInput, *, seed: int | None = None) -> None:
+        held = split.validation_slices if part in ("train", "validation") else {}
+        names = set(getattr(split, part)) | (set(held) if part == "validation" else set())
+        self.cases = tuple(case for case in cases if case.id in names)
+        self.shown = shown
+        self.seed = seed
+        self.epoch = 0
+        self._open: dict[int, tuple[Any, Any, Any, tuple[float, float]]] = {}
+        self._ready: dict[Place, tuple[Any, Any]] = {}
+        self.places = [place for number, case in enumerate(self.cases) for place in _places(number, case, held, part)]
+        self._keep = len(self.places) * shown.size**2 * 4 <= CACHE_BYTES
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int, int]:
+        place = self.places[index]
+        picture, target = self._slice(place)
+        if self.seed is not None and index + 1 < len(self.places):
+            after = self.places[index + 1]
+            drawn = np.random.default_rng([self.seed, self.epoch, index]).random()
+            if drawn < THICKER and after.case == place.case and after.slice == place.slice + 1:
+                other = self._slice(after)
+                picture, target = (picture + other[0]) / 2, (target + other[1]) / 2
+        return torch.from_numpy(picture)[None], torch.from_numpy(target)[None], place.case, place.slice
+
+    def _slice(self, place: Place) -> tuple[Any, Any]:
+        """Picture and target, float32; kept as half floats (a thousandth of the window is 1.4 HU), also where not kept."""
+        ready = self._ready.get(place)
+        if ready is None:
+            hu, padding, lungs, spacing = self._arrays(place.case)
+            one = np.array(hu[place.upright])
+            if padding is not None:
+                one[padding[place.upright]] = AIR_HU
+            picture = self.shown.show(one, spacing).astype(np.float16)
+            target = self.shown.show_mask(lungs[place.upright] > 0, spacing).astype(np.float16)
+            ready = picture, target
+            if self._keep:
+                self._ready[place] = ready
+        return ready[0].astype(np.float32), ready[1].astype(np.float32)
+
+    def _arrays(self, number: int) -> tuple[Any, Any, Any, tuple[float, float]]:
+        if number not in self._open:
+            case = self.cases[number]
+            volume, mask = case.volume(), case.mask()
+            turn = Upright.of(case.grid)
+            padding = None if volume.padding is None else turn.turn(volume.padding)
+            self._open[number] = turn.turn(volume.hu), padding, turn.turn(mask.labels), turn.spacing_mm[1:]
+        return self._open[number]
+
+
+def _places(number: int, case: Case, held: Any, part: Part) -> list[Place]:
+    """The slices of a case that belong to a part: held-back blocks validate, and the rest of such a case trains."""
+    turn = Upright.of(case.grid)
+    count = case.grid.shape[turn.axes[0]]
+    blocked = {k for first, end in held.get(case.id, ()) for k in range(first, end)}
+    wanted = range(count)
+    if case.id in held:
+        wanted = [k for k in range(count) if (k in blocked) == (part == "validation")]  # type: ignore[assignment]
+    return [Place(number, k, k if turn.steps[0] > 0 else count - 1 - k) for k in wanted]

@@ -1,0 +1,122 @@
+"""A trained network behind the segmenters' protocol: `model.onnx` and its card `model.json`. The only onnxruntime."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.arrays.netgrid import NetInput
+from pleura.arrays.regions import clean_lungs
+from pleura.arrays.resample import Upright
+from pleura.arrays.sides import split_sides
+from pleura.arrays.volume import AIR_HU, Volume
+from pleura.core.errors import InputRefused, UsageError
+from pleura.core.files import read_json, sha256_file
+from pleura.core.findings import Finding, Verdict
+from pleura.core.progress import Progress, silent
+from pleura.segmenters.protocol import Segmentation
+
+FORMAT = "pleura-model/1"
+BATCH = 4
+EMPTY = Finding("NO-LUNGS", Verdict.REVIEW, "the network found no lungs: look whether this is a chest")
+
+
+@dataclass(frozen=True)
+class OnnxSegmenter:
+    """A network from slice to probability of lung; `threshold` makes a mask of it, cleaning makes lungs of that."""
+
+    folder: Path
+    card: dict[str, Any]
+    threshold: float
+    device: str = "cpu"
+
+    @classmethod
+    def open(cls, folder: Path, *, threshold: float | None = None, device: str = "cpu") -> "OnnxSegmenter":
+        """Open the run folder of a trained model.
+
+        Args:
+            folder: holds `model.onnx` and `model.json`; or one folder (of one loss) that does.
+            threshold: probability from which a pixel is lung; the model's own where `None`.
+            device: `cpu` or `cuda`.
+
+        Raises:
+            UsageError: no model there, or a threshold outside 0 to 1.
+            InputRefused: the weights are not those that the card was written for.
+        """
+        inner = [path.parent for path in sorted(folder.glob("*/model.json"))]
+        if not (folder / "model.json").exists():
+            if len(inner) != 1:
+                names = ", ".join(path.name for path in inner)
+                raise UsageError(f"--model: {'several models there: name one of ' + names if inner else 'no model.json there'}")
+            folder = inner[0]
+        card = read_json(folder / "model.json")
+        if card.get("format") != FORMAT:
+            raise UsageError("--model: model.json is of a format that this version does not know")
+        if not (folder / "model.onnx").exists() or sha256_file(folder / "model.onnx") != card["sha256"]:
+            raise InputRefused(
+                "the weights in model.onnx are not those of model.json: copy the run folder again", code="WEIGHTS"
+            )
+        chosen = float(card["threshold"]) if threshold is None else threshold
+        if not 0 < chosen < 1:
+            raise UsageError(f"--threshold {chosen} is no probability between 0 and 1")
+        return cls(folder, card, chosen, device)
+
+    @property
+    def name(self) -> str:
+        """`onnx`."""
+        return "onnx"
+
+    def describe(self) -> dict[str, Any]:
+        """Name, weights' hash, input, threshold, loss and preset."""
+        told = {key: self.card[key] for key in ("sha256", "input", "loss", "preset")}
+        return {"name": self.name, "threshold": self.threshold} | told
+
+    def __call__(self, volume: Volume, progress: Progress = silent) -> Segmentation:
+        """Segment one volume; see the protocol."""
+        raw = self.raw(volume, progress)
+        lungs = clean_lungs(raw, volume)
+        return Segmentation(raw, split_sides(lungs, volume.grid), () if lungs.any() else (EMPTY,))
+
+    def raw(self, volume: Volume, progress: Progress = silent) -> NDArray[np.bool_]:
+        """What the network says, thresholded, bool on the volume's grid; axial slices, whichever way the stack is stored."""
+        shown = NetInput.from_json(self.card["input"])
+        turn = Upright.of(volume.grid)
+        spacing = turn.spacing_mm[1:]
+        hu = turn.turn(volume.hu)
+        padding = None if volume.padding is None else turn.turn(volume.padding)
+        raw = np.zeros(volume.hu.shape, np.bool_)
+        target = turn.turn(raw)
+        predict = _session(self.folder / "model.onnx", self.device)
+        for first in range(0, len(hu), BATCH):
+            pictures = []
+            for number in range(first, min(first + BATCH, len(hu))):
+                one = np.array(hu[number])
+                if padding is not None:
+                    one[padding[number]] = AIR_HU
+                pictures.append(shown.show(one, spacing))
+            for offset, probability in enumerate(predict(np.stack(pictures)[:, None])[:, 0]):
+                answer = shown.answer(probability, hu.shape[1:], spacing)
+                np.greater_equal(answer, self.threshold, out=target[first + offset])
+            progress("network", min(first + BATCH, len(hu)), len(hu))
+        return raw
+
+
+def _session(path: Path, device: str) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    available = onnxruntime.get_available_providers()
+    if device == "cuda" and "CUDAExecutionProvider" not in available:
+        raise UsageError("--device cuda: this onnxruntime has no CUDA; leave the option out")
+    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"] if device == "cuda" else ["CPUExecutionProvider"]
+    session = onnxruntime.InferenceSession(path, options, providers=providers)
+
+    def predict(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+        answer: NDArray[np.float32] = session.run(["probability"], {"picture": pictures})[0]
+        return answer
+
+    return predict

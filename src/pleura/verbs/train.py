@@ -1,0 +1,179 @@
+"""`pleura train`: a U-Net for each loss asked for, from the training cases of a cohort."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pleura.core.errors import Exit, NothingUsable, UsageError
+from pleura.core.extras import need
+from pleura.core.files import read_json, sha256_file, write_json
+from pleura.core.progress import Progress, silent
+from pleura.core.results import Table
+from pleura.store.manifest import start_run
+
+if TYPE_CHECKING:
+    from pleura.learn.recipe import Recipe
+    from pleura.store.cohort import Cohort
+
+CARD = "pleura-model/1"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """The models: loss name to the content of its `model.json`."""
+
+    out: Path
+    models: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def exit_code(self) -> Exit:
+        return Exit.OK
+
+    def as_json(self) -> dict[str, Any]:
+        """`models`: loss name to model card."""
+        return {"models": {name: dict(card) for name, card in self.models.items()}}
+
+    def table(self) -> Table | None:
+        """A row a loss: epochs, and loss and accuracy of the epoch that was kept."""
+        rows = []
+        for name, card in self.models.items():
+            kept = card["kept"]
+            judged = kept["validation"] or kept["train"]
+            part = "validation" if kept["validation"] else "train"
+            numbers = (f"{kept['epoch']} of {card['recipe']['epochs']}", f"{judged['loss']:.4f}", f"{judged['accuracy']:.4f}")
+            rows.append((name, *numbers, part))
+        return Table("Trained", ("loss", "kept epoch", "loss value", "accuracy", "judged on"), tuple(rows))
+
+    def notes(self) -> Sequence[str]:
+        """Where each model lies."""
+        return [f"train: {name}: {self.out / name / 'model.onnx'}" for name in self.models]
+
+
+def train(
+    cohort: Path,
+    out: Path,
+    *,
+    preset: Literal["default", "report"] = "default",
+    loss: Literal["bce", "dice", "bce_dice", "both"] | None = None,
+    alpha: float | None = None,
+    dice: Literal["sum", "squares", "as_printed"] = "sum",
+    epochs: int | None = None,
+    lr: float | None = None,
+    batch: int | None = None,
+    size: int | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> TrainResult:
+    """Train the U-Net on the training cases of a cohort.
+
+    Needs the extra `train`. Test cases are not opened. The same command again goes on from the last epoch.
+
+    Args:
+        cohort: What prepare wrote.
+        out: Folder to write to; each loss gets a folder in it.
+        preset: default works on a laptop; report is the report's own (learning rate 0.1, batch 3, 10 epochs, 512²).
+        loss: bce, dice, bce_dice, or both (bce and bce_dice, one after the other); by default bce_dice, in preset report both.
+        alpha: Share of BCE in bce_dice, 0 to 1; the rest is soft Dice.
+        dice: Form of soft Dice: sum, squares, or as_printed (degenerate, to be seen).
+        epochs: Times over all training slices; by default the preset's (default: as many as make about 720 steps).
+        lr: Learning rate.
+        batch: Slices a step.
+        size: Rows and columns of the network's input; never more than the slices have.
+        device: cpu, cuda, or auto.
+        seed: Decides weights, order and augmentation.
+        overwrite: Replace what OUT holds.
+
+    Returns:
+        A model card for each loss.
+
+    Raises:
+        MissingExtra: torch is not installed.
+        UsageError: an option is out of range, no cohort there, or OUT holds something else.
+        NothingUsable: no training case has a mask.
+    """
+    from pleura.learn.recipe import PRESETS
+    from pleura.store.cohort import Cohort
+
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin cost 4 times the time where a core is shared
+    need("torch", extra="train", purpose="training")
+    held = Cohort.open(cohort)
+    wanted: dict[str, Any] = {"alpha": alpha, "epochs": epochs, "lr": lr, "batch": batch, "size": size}
+    recipe = replace(
+        PRESETS[preset], dice=dice, seed=seed, **{key: value for key, value in wanted.items() if value is not None}
+    )
+    recipe = _fitted(recipe, held, counted=epochs is None and preset == "default")
+    chosen = loss or ("both" if preset == "report" else "bce_dice")
+    losses: tuple[Any, ...] = ("bce", "bce_dice") if chosen == "both" else (chosen,)
+    options = recipe.as_json() | {"preset": preset, "loss": chosen}
+    run = start_run(out, verb="train", sources=[cohort], options=options, overwrite=overwrite)
+    if not run.done:
+        for name in losses:
+            _train(replace(recipe, loss=name), preset, held, out / name, device, progress)
+        run.finish(Exit.OK, losses=list(losses))
+    return TrainResult(out, {name: read_json(out / name / "model.json") for name in losses})
+
+
+def _fitted(recipe: "Recipe", cohort: "Cohort", *, counted: bool) -> "Recipe":
+    """The recipe with its size and epochs fitted to the cohort; wrong numbers are refused here."""
+    from pleura.learn.recipe import epochs_for
+
+    if not cohort.split.train:
+        raise NothingUsable("train: no training case has a mask: give prepare the masks with --masks")
+    grids = [cohort.case(name).grid for name in cohort.split.train]
+    largest = max(max(grid.shape[1:]) for grid in grids)
+    size = min(recipe.size, largest) // 8 * 8
+    slices = sum(grid.shape[0] for grid in grids)
+    slices -= sum(end - first for blocks in cohort.split.validation_slices.values() for first, end in blocks)
+    fitted = replace(recipe, size=size, epochs=epochs_for(slices, recipe.batch) if counted else recipe.epochs)
+    checks = {
+        "--size must be at least 16": fitted.size >= 16,
+        "--epochs must be at least 1": fitted.epochs >= 1,
+        "--batch must be at least 1": fitted.batch >= 1,
+        "--lr must be above 0": fitted.lr > 0,
+        "--alpha must lie from 0 to 1": 0 <= fitted.alpha <= 1,
+        "--seed must not be negative": fitted.seed >= 0,
+    }
+    for sentence, holds in checks.items():
+        if not holds:
+            raise UsageError(f"train: {sentence}")
+    return fitted
+
+
+def _train(recipe: "Recipe", preset: str, cohort: "Cohort", out: Path, device: str, progress: Progress) -> None:
+    """Train one loss and export it; `model.json` comes last and says that all is there."""
+    from pleura.arrays.netgrid import NetInput
+    from pleura.learn.dataset import SliceDataset
+    from pleura.learn.export import write_onnx
+    from pleura.learn.loop import device_of, fit
+    from pleura.learn.unet import architecture
+
+    if (out / "model.json").exists():
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    shown = NetInput(recipe.size)
+    cases = [cohort.case(name) for name in (*cohort.split.train, *cohort.split.validation)]
+    learnt = SliceDataset(cases, cohort.split, "train", shown, seed=recipe.seed if recipe.augment else None)
+    judged = SliceDataset(cases, cohort.split, "validation", shown)
+    net = fit(recipe, learnt, judged, out, device=device_of(device), progress=progress).cpu()
+    write_onnx(net, recipe.size, out / "model.onnx")
+    write_json(out / "architecture.json", architecture(net, recipe.size))
+    best = read_json(out / "best.json")
+    write_json(
+        out / "model.json",
+        {
+            "format": CARD,
+            "sha256": sha256_file(out / "model.onnx"),
+            "input": shown.as_json(),
+            "threshold": 0.5,
+            "loss": recipe.loss,
+            "preset": preset,
+            "recipe": recipe.as_json(),
+            "kept": {key: best[key] for key in ("epoch", "train", "validation")},
+            "trained_on": list(cohort.split.train),
+            "validated_on": list(cohort.split.validation) or {k: list(v) for k, v in cohort.split.validation_slices.items()},
+        },
+    )
