@@ -7,12 +7,17 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from pleura.deid.profile import REPORT
-from pleura.deid.writing import write_object
+from pleura.deid.choices import Choices
+from pleura.deid.engine import Patient
+from pleura.deid.writing import Outcome, Writer
 from pleura.phantom.anatomy import chest
 from pleura.phantom.writer import SYNTAXES, SeriesSpec, write_series
 
 FOUR = {"PatientName", "PatientID", "PatientBirthDate", "PatientBirthTime"}
+
+
+def by_the_report(source: Path, goal: Path, case: str) -> Outcome:
+    return Writer(Choices("report"), Patient(case)).write(source, goal)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +30,7 @@ def one_slice():
 def test_report_changes_four_attributes_and_no_byte_of_the_pixels(one_slice, tmp_path, syntax):
     source = write_series(tmp_path / "in", one_slice, SeriesSpec(syntax=syntax, signed=True, intercept=0))[0]
     goal = tmp_path / "out.dcm"
-    assert not write_object(source, goal, REPORT, "Case_007").code
+    assert not by_the_report(source, goal, "Case_007").code
     before, after = pydicom.dcmread(source), pydicom.dcmread(goal)
     assert (after.PatientName, after.PatientID, after.PatientBirthDate) == ("Case_007", "Case_007", "")
     assert "PatientBirthTime" not in after
@@ -48,7 +53,7 @@ def test_nested_identity_goes_too(one_slice, tmp_path):
     dataset.ReferencedPatientSequence = Sequence([item])
     dataset.save_as(source)
     goal = tmp_path / "out.dcm"
-    write_object(source, goal, REPORT, "Case_001")
+    by_the_report(source, goal, "Case_001")
     raw = goal.read_bytes()
     assert b"Deep" not in raw
     assert b"NESTED" not in raw
@@ -59,7 +64,7 @@ def test_nested_identity_goes_too(one_slice, tmp_path):
 def test_a_truncated_object_is_refused_and_leaves_no_file(one_slice, tmp_path, cut):
     source = write_series(tmp_path / "in", one_slice)[0]
     source.write_bytes(source.read_bytes()[:-cut])
-    outcome = write_object(source, tmp_path / "out.dcm", REPORT, "Case_000")
+    outcome = by_the_report(source, tmp_path / "out.dcm", "Case_000")
     assert outcome.code == "TRUNCATED"
     assert not (tmp_path / "out.dcm").exists()
 
@@ -69,7 +74,7 @@ def test_a_truncated_object_is_refused_and_leaves_no_file(one_slice, tmp_path, c
 def test_a_truncated_compressed_object_is_refused(one_slice, tmp_path, syntax, cut):
     source = write_series(tmp_path / "in", one_slice, SeriesSpec(syntax=syntax))[0]
     source.write_bytes(source.read_bytes()[:-cut])
-    assert write_object(source, tmp_path / "out.dcm", REPORT, "Case_000").code
+    assert by_the_report(source, tmp_path / "out.dcm", "Case_000").code
     assert list(tmp_path.glob("*.dcm")) == []
 
 
@@ -79,7 +84,7 @@ def test_the_reason_of_a_refusal_names_no_file_and_no_patient(one_slice, tmp_pat
     name = str(pydicom.dcmread(source).PatientName)
     for cut in (1, 5000, 400):
         source.write_bytes(source.read_bytes()[:-cut])
-        reason = write_object(source, tmp_path / "out.dcm", REPORT, "Case_000").reason
+        reason = by_the_report(source, tmp_path / "out.dcm", "Case_000").reason
         assert reason
         assert "Canary" not in reason
         assert name not in reason

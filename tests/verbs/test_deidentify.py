@@ -9,6 +9,7 @@ import pydicom
 import pytest
 
 from pleura.core.errors import Exit, NothingUsable, OutputConflict, UsageError
+from pleura.deid.writing import Writer
 from pleura.phantom.dataset import write_dataset
 from pleura.verbs.deidentify import deidentify
 
@@ -82,24 +83,20 @@ def test_two_runs_and_two_worker_counts_write_the_same_bytes(source, tmp_path, m
 
 def test_a_run_that_was_killed_goes_on_and_ends_the_same(source, tmp_path, monkeypatch):
     deidentify(source, tmp_path / "whole", profile="report")
-    from pleura.deid import batch
+    write, written = Writer.write, []
 
-    written = []
-
-    def dies(job, real=batch._write_job):
+    def dies(self, path, goal):
         if len(written) == 4:
             raise KeyboardInterrupt
-        written.append(job)
-        return real(job)
+        written.append(path)
+        return write(self, path, goal)
 
-    monkeypatch.setattr(batch, "_write_job", dies)
+    monkeypatch.setattr(Writer, "write", dies)
     with pytest.raises(KeyboardInterrupt):
         deidentify(source, tmp_path / "out", profile="report", workers=1)
     assert (tmp_path / "out" / "Case_000").exists()
     assert not (tmp_path / "out" / "Case_001").exists()
-    monkeypatch.setattr(
-        batch, "_write_job", lambda job, real=batch.write_object: (written.append(job), dies.__defaults__[0](job))[1]
-    )
+    monkeypatch.setattr(Writer, "write", lambda self, path, goal: (written.append(path), write(self, path, goal))[1])
     result = deidentify(source, tmp_path / "out", profile="report", workers=1)
     assert len(written) == 7  # the first case is not written twice
     assert result.files == 6

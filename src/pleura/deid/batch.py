@@ -13,12 +13,14 @@ from typing import Any
 
 from pleura.core.files import whole_folder
 from pleura.core.progress import Progress
+from pleura.deid.choices import Choices
+from pleura.deid.engine import Patient
 from pleura.deid.objects import Header, read_header
 from pleura.deid.plan import Unit
-from pleura.deid.profile import PROFILES
-from pleura.deid.writing import Outcome, write_object
+from pleura.deid.profile import kept_tags, profile
+from pleura.deid.writing import Outcome, Verify, Writer
 
-CHUNK = 16
+CHUNK = 32
 FEW = 64  # files: below, a process costs more than it brings
 
 
@@ -33,14 +35,21 @@ def crew(workers: int, files: int) -> Iterator[Executor | None]:
         yield pool
 
 
-def read_headers(paths: Sequence[Path], source: Path, pool: Executor | None, progress: Progress) -> list[Header]:
+def read_headers(
+    paths: Sequence[Path], source: Path, choices: Choices, pool: Executor | None, progress: Progress
+) -> list[Header]:
     """The header pass over all files, in their order."""
     progress("read headers", 0, len(paths))
-    headers = []
-    for header in _spread(partial(read_header, source=source), paths, pool):
-        headers.append(header)
+    headers: list[Header] = []
+    for some in _spread(partial(_read_some, source, choices), list(_chunks(paths)), pool):
+        headers += some
         progress("read headers", len(headers), len(paths))
     return headers
+
+
+def _read_some(source: Path, choices: Choices, paths: Sequence[Path]) -> list[Header]:
+    kept = kept_tags(profile(choices))
+    return [read_header(path, source, kept) for path in paths]
 
 
 @dataclass
@@ -65,7 +74,15 @@ class UnitRecord:
         }
 
 
-def write_unit(unit: Unit, out: Path, profile: str, pool: Executor | None, advance: Callable[[int], None]) -> dict[str, Any]:
+def write_unit(
+    unit: Unit,
+    out: Path,
+    choices: Choices,
+    patient: Patient,
+    verify: Verify | None,
+    pool: Executor | None,
+    advance: Callable[[int], None],
+) -> dict[str, Any]:
     """De-identify the objects of `unit` into `out/<unit.folder>`, which appears whole; none where all were refused.
 
     Returns:
@@ -74,10 +91,12 @@ def write_unit(unit: Unit, out: Path, profile: str, pool: Executor | None, advan
     record = UnitRecord(unit.case)
     series = set()
     with whole_folder(out / unit.folder) as part:
-        jobs = [(header.path, part / name, profile, unit.case) for name, header in unit.files]
-        for folder in {goal.parent for _, goal, _, _ in jobs}:
+        pairs = [(header.path, part / name) for name, header in unit.files]
+        folders = {goal.parent for _, goal in pairs}
+        for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
-        for (_, header), outcome in zip(unit.files, _spread(_write_job, jobs, pool), strict=True):
+        outcomes = _spread(partial(_write_some, choices, patient, verify), list(_chunks(pairs)), pool)
+        for (_, header), outcome in zip(unit.files, (one for chunk in outcomes for one in chunk), strict=True):
             if outcome.code:
                 record.refused[outcome.code, outcome.reason] += 1
             else:
@@ -85,7 +104,7 @@ def write_unit(unit: Unit, out: Path, profile: str, pool: Executor | None, advan
                 record.actions += outcome.actions
                 series.add(header.get("SeriesInstanceUID"))
             advance(1)
-        for folder in {goal.parent for _, goal, _, _ in jobs} - {part}:
+        for folder in folders - {part}:
             if not any(folder.iterdir()):
                 folder.rmdir()
     record.series = len(series)
@@ -94,13 +113,38 @@ def write_unit(unit: Unit, out: Path, profile: str, pool: Executor | None, advan
     return record.as_json()
 
 
-def _write_job(job: tuple[Path, Path, str, str]) -> Outcome:
-    source, goal, profile, case = job
-    return write_object(source, goal, PROFILES[profile], case)
+def show_unit(unit: Unit, choices: Choices, patient: Patient, pool: Executor | None) -> dict[str, Any]:
+    """What `write_unit` would do, by a record of the same form; nothing is written."""
+    record = UnitRecord(unit.case)
+    paths = [header.path for _, header in unit.files]
+    shown = _spread(partial(_show_some, choices, patient), list(_chunks(paths)), pool)
+    for outcome in (one for chunk in shown for one in chunk):
+        if outcome.code:
+            record.refused[outcome.code, outcome.reason] += 1
+        else:
+            record.files += 1
+            record.actions += outcome.actions
+    record.series = len({header.get("SeriesInstanceUID") for _, header in unit.files})
+    return record.as_json()
+
+
+def _show_some(choices: Choices, patient: Patient, paths: Sequence[Path]) -> list[Outcome]:
+    writer = Writer(choices, patient)
+    return [writer.show(path) for path in paths]
+
+
+def _write_some(choices: Choices, patient: Patient, verify: Verify | None, pairs: Sequence[tuple[Path, Path]]) -> list[Outcome]:
+    """One worker's share: the writer and what it remembers live as long as the share."""
+    writer = Writer(choices, patient, verify)
+    return [writer.write(source, goal) for source, goal in pairs]
+
+
+def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (items[at : at + CHUNK] for at in range(0, len(items), CHUNK))
 
 
 def _spread(work: Callable[[Any], Any], items: Sequence[Any], pool: Executor | None) -> Iterator[Any]:
     if pool is None:
         yield from map(work, items)
     else:
-        yield from pool.map(work, items, chunksize=CHUNK)
+        yield from pool.map(work, items)

@@ -1,65 +1,310 @@
 """One recursive walk over a data set that does to every attribute what a profile says."""
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pleura.deid.profile import Action, Profile
+from pleura.deid import codes
+from pleura.deid.identifiers import NOBODY, Identifiers, harvest
+from pleura.deid.identity import STANDARD_ROOT, new_uid
+from pleura.deid.labels import clean_label
+from pleura.deid.profile import GONE, Action, Profile, Rule, kept_tags, resolve
+from pleura.deid.tables import types, words
+from pleura.deid.text import MASK, Scrubber
+from pleura.deid.values import LENGTHS, TEXT, WIDTHS, dummy, shifted, valid
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+KEPT: Rule = (Action.KEEP,)
+SHORT = 256  # bytes: values that come again in the next file of a series are remembered
 
-def apply_profile(dataset: "Dataset", profile: Profile, case: str) -> Counter[str]:
-    """Change `dataset` in place.
+PIXELS = {0x7FE00010, 0x7FE00008, 0x7FE00009}
+TECHNICAL = {0x00181210, 0x00181160, 0x00080070, 0x00081090, 0x00080008, 0x00180015, 0x00185100, 0x00080060, 0x00181250}
+"""Kernel, filter, manufacturer, model, image type, body part, positions, modality, coil: a patient may be called Sharp."""
 
-    Elements that are kept stay as they were read, undecoded, so that they are written back byte for byte.
-
-    Args:
-        dataset: a data set without its file meta.
-        profile: what becomes of each attribute.
-        case: the patient's id in the output.
-
-    Returns:
-        How often which action changed an attribute: `"(0010,0010) case" -> 1`. No values.
-    """
-    counts: Counter[str] = Counter()
-    for tag in profile.required:
-        if tag not in dataset:
-            _put(dataset, tag, "")
-    _walk(dataset, profile, case, counts)
-    return counts
+SPARED = words("technical")
 
 
-def _walk(dataset: "Dataset", profile: Profile, case: str, counts: Counter[str]) -> None:
-    for tag in list(dataset.keys()):
-        action = profile.rules.get(int(tag), profile.unlisted)
-        if action is not Action.KEEP:
-            counts[f"({tag.group:04X},{tag.element:04X}) {action}"] += 1
-        if action is Action.REMOVE:
+@dataclass(frozen=True)
+class Patient:
+    """What the engine must know of a patient. Secret: it holds what it is there to remove."""
+
+    case: str
+    key: bytes = b""
+    days: int = 0
+    identifiers: Identifiers = NOBODY
+
+
+class Engine:
+    """A profile at work on the objects of one patient. It remembers decisions and short values from file to file."""
+
+    def __init__(self, profile: Profile, patient: Patient) -> None:
+        self.profile = profile
+        self.patient = patient
+        self.types = types() if profile.vrs else None
+        self.kept = kept_tags(profile) or frozenset()
+        self.any_date = "113106" not in profile.codes
+        self._actions: dict[tuple[int, str, int], Action] = {}
+        self._uids: dict[str, str] = {}
+        self._values: dict[tuple[str, bool, str], str] = {}
+        self._clean: set[tuple[str, bool, str, bytes]] = set()
+        self._scrubbers: dict[Identifiers, Scrubber] = {}
+        self._counts: Counter[str] = Counter()
+
+    def apply(self, dataset: "Dataset") -> Counter[str]:
+        """Change `dataset` (without its file meta) in place.
+
+        Elements that are kept stay as they were read, undecoded, so that they are written back byte for byte.
+
+        Returns:
+            How often which action changed an attribute: `"(0010,0010) case" -> 1`. No values.
+        """
+        self._counts = Counter()
+        if self.profile.vrs:
+            self._scrub = self._scrubber(self.patient.identifiers | harvest(dataset, self.kept))
+        for tag in self.profile.required:
+            if tag not in dataset:
+                dataset.add_new(tag, _dictionary_vr(tag), "")
+        place = self.types.root(str(dataset.get("SOPClassUID", ""))) if self.types else 0
+        self._walk(dataset, place)
+        return self._counts
+
+    def _scrubber(self, identifiers: Identifiers) -> Scrubber:
+        if identifiers not in self._scrubbers:
+            if len(self._scrubbers) > 8:  # memory stays flat where every object tells of somebody else
+                self._scrubbers.clear()
+            self._values.clear()
+            self._clean.clear()
+            self._scrubbers[identifiers] = Scrubber(identifiers, any_date=self.any_date)
+        return self._scrubbers[identifiers]
+
+    def _walk(self, dataset: "Dataset", place: int) -> None:
+        coded = self.profile.vrs and codes.SCHEME in dataset and codes.standard(dataset)
+        for tag in sorted(dataset.keys()):
+            number = int(tag)
+            if coded and number in codes.FIXED:
+                continue
+            vr = self._vr(dataset, tag)
+            action = self._actions.get((number, vr, place))
+            if action is None:
+                action = self._actions[number, vr, place] = self._decide(number, vr, place)
+            if action is Action.KEEP:
+                continue
+            self._do(dataset, tag, vr, action, place)
+
+    def _vr(self, dataset: "Dataset", tag: Any) -> str:
+        """The VR as read; the dictionary's where the file does not tell one that fits."""
+        read = dataset.get_item(tag).VR
+        if read and (read != "UN" or not self.profile.vrs):
+            return str(read)
+        known = _dictionary_vr(tag)
+        if read == "UN" and known != "UN" and not tag.is_private:
+            try:
+                return str(dataset[tag].VR)  # decoding gives it its own VR
+            except Exception:
+                return "UN"
+        return known
+
+    def _decide(self, number: int, vr: str, place: int) -> Action:
+        rule = self._rule(number, vr)
+        if number in self.profile.tags and self.profile.vrs and not _same_family(vr, _dictionary_vr(number)):
+            rule = (*GONE, Action.EMPTY, Action.DUMMY) if vr != "SQ" else GONE  # the value is not what the table speaks of
+        kind = self.types.of(place, number) if self.types else ""
+        action = resolve(rule, kind)
+        if vr == "SQ" and action not in (Action.REMOVE, Action.EMPTY, Action.KEEP):
+            return Action.WALK
+        return Action.WALK if vr == "SQ" and action is Action.KEEP else action
+
+    def _rule(self, number: int, vr: str) -> Rule:
+        profile = self.profile
+        group = number >> 16
+        if number in profile.tags:
+            return profile.tags[number]
+        if group & 1:
+            return profile.groups.get("private", KEPT)
+        if not number & 0xFFFF:
+            return profile.groups.get("length", KEPT)
+        if 0x5000 <= group <= 0x50FF:
+            return profile.groups.get("curve", KEPT)
+        if 0x6000 <= group <= 0x60FF:
+            return profile.groups.get("overlay", KEPT)
+        if not profile.vrs or number in PIXELS or vr == "SQ":
+            return KEPT
+        if vr == "UI" and codes.names_a_class(number):
+            return (Action.CHECK,)
+        known = _dictionary_vr(number)
+        if known == "UN" or (vr not in TEXT and not _same_family(vr, known)):
+            return (Action.REMOVE, Action.EMPTY, Action.DUMMY)
+        return profile.vrs.get(vr, GONE)
+
+    def _do(self, dataset: "Dataset", tag: Any, vr: str, action: Action, place: int) -> None:
+        if action is Action.WALK:
+            self._items(dataset, tag, place)
+        elif action is Action.REMOVE:
+            self._count(tag, action)
             del dataset[tag]
-        elif action is Action.EMPTY:
-            _put(dataset, tag, "")
         elif action is Action.CASE:
-            _put(dataset, tag, case)
-        elif _vr(dataset, tag) == "SQ":
-            for item in dataset[tag].value or ():
-                _walk(item, profile, case, counts)
+            self._put(dataset, tag, vr if vr in ("PN", "LO") else _dictionary_vr(tag), self.patient.case, action)
+        elif action in (Action.EMPTY, Action.DUMMY):
+            self._blank(dataset, tag, vr, action)
+        elif dataset.get_item(tag).value in (None, b"", ""):
+            return
+        elif action is Action.CHECK and vr not in TEXT:
+            self._check(dataset, tag, vr, place)
+        else:
+            self._replace(dataset, tag, vr, action, place)
+
+    def _items(self, dataset: "Dataset", tag: Any, place: int) -> None:
+        try:
+            items = list(dataset[tag].value or ())
+        except Exception:  # a sequence that cannot be parsed can hold anything
+            self._count(tag, Action.REMOVE)
+            del dataset[tag]
+            return
+        below = self.types.below(place, int(tag)) if self.types else 0
+        for item in items:
+            self._walk(item, below)
+
+    def _blank(self, dataset: "Dataset", tag: Any, vr: str, action: Action) -> None:
+        if vr == "SQ":
+            self._put(dataset, tag, vr, [], action)
+        elif action is Action.EMPTY:
+            self._put(dataset, tag, vr, None if vr in WIDTHS or vr in ("OB", "UN") else "", action)
+        elif dataset.get_item(tag).value not in (None, b"", ""):
+            self._put(dataset, tag, vr, dummy(vr), action)
+
+    def _check(self, dataset: "Dataset", tag: Any, vr: str, place: int) -> None:
+        raw = dataset.get_item(tag)
+        value = raw.value if isinstance(raw.value, bytes) and raw.is_raw else None
+        if value is None:
+            return self._replace(dataset, tag, vr, Action.CLEAN, place) if vr == "CS" else None
+        technical = int(tag) in TECHNICAL
+        key = (vr, technical, "", value)
+        if key in self._clean:
+            return None
+        if valid(vr, value) and not self._tells(vr, value):
+            if len(value) < SHORT:
+                self._clean.add(key)
+            return None
+        if vr in ("CS", "UI"):
+            return self._replace(dataset, tag, vr, Action.CLEAN, place)
+        return self._lose(dataset, tag, vr, place)
+
+    def _tells(self, vr: str, value: bytes) -> bool:
+        """Whether a value that has its VR's form is an identifier all the same."""
+        if vr in ("DS", "IS"):  # a number is its own affair, unless it is a long number that somebody is known by
+            parts = value.decode("ascii", "replace").split("\\")
+            return any(len(part.strip()) > 5 and part.strip() in self._numbers() for part in parts)
+        if vr == "CS":
+            text = value.decode("ascii", "replace")
+            return len(text.strip()) > 3 and self._scrub.clean(text, SPARED) != text
+        if vr in WIDTHS or vr == "OB":
+            return len(value) > 7 and self._scrub.names_somebody(value[:65536])
+        return False
+
+    def _numbers(self) -> frozenset[str]:
+        return frozenset(p for p in self.patient.identifiers.phrases if p.isdigit())
+
+    def _replace(self, dataset: "Dataset", tag: Any, vr: str, action: Action, place: int) -> None:
+        """Actions that make a new value of the old."""
+        technical = int(tag) in TECHNICAL
+        raw = dataset.get_item(tag)
+        key = (
+            (vr, technical, action, raw.value)
+            if raw.is_raw and isinstance(raw.value, bytes) and len(raw.value) < SHORT
+            else None
+        )
+        if key in self._clean:
+            return
+        try:
+            old = dataset[tag].value
+        except Exception:  # not text in any character set that it declares
+            self._lose(dataset, tag, vr, place)
+            return
+        parts = (
+            [str(part) for part in old] if isinstance(old, (list, tuple)) or type(old).__name__ == "MultiValue" else [str(old)]
+        )
+        new = [self._new(dataset, int(tag), part, vr, action) for part in parts]
+        if None in new:
+            self._lose(dataset, tag, vr, place)
+        elif new != parts:
+            self._put(dataset, tag, vr, new if len(new) > 1 else new[0], action)
+        elif key is not None and action is not Action.LABEL:
+            self._clean.add(key)
+
+    def _new(self, dataset: "Dataset", tag: int, part: str, vr: str, action: Action) -> str | None:
+        """One value's successor; `None` where nothing of it can stay."""
+        if action is Action.UID:
+            return self.uid(part)
+        if action is Action.SHIFT:
+            return shifted(vr, part, self.patient.days) if part else part
+        if action is Action.AGE:
+            years = part[:-1].isdigit() and part[-1:] == "Y"
+            return "090Y" if years and int(part[:-1]) > 89 else part if valid("AS", part.encode()) else None
+        if action is Action.LABEL:
+            return clean_label(self._scrub.clean(part), f"ROI_{codes.number_of(dataset)}")
+        clean = self._scrub.clean(part, SPARED if tag in TECHNICAL or vr == "CS" else frozenset())
+        if tag == codes.MEANING and clean != part:
+            return codes.meaning(str(dataset.get("CodingSchemeDesignator", "")), str(dataset.get("CodeValue", ""))) or clean
+        if vr == "CS" and clean != part:
+            return dummy("CS") if clean.isascii() else None  # type: ignore[return-value]
+        if vr == "UI":
+            return part if valid("UI", part.encode("ascii", "replace")) else None
+        return None if clean == MASK else clean[: LENGTHS.get(vr)]
+
+    def uid(self, old: str) -> str:
+        """The UID in place of `old`; those of the Standard stay."""
+        if not old or old.startswith(STANDARD_ROOT):
+            return old
+        if old not in self._uids:
+            self._uids[old] = new_uid(self.patient.key, old.strip(" \0"))
+        return self._uids[old]
+
+    def _lose(self, dataset: "Dataset", tag: Any, vr: str, place: int) -> None:
+        """A value that must not stay and has no successor: as far gone as the attribute's Type allows."""
+        kind = self.types.of(place, int(tag)) if self.types else ""
+        action = resolve((Action.REMOVE, Action.EMPTY, Action.DUMMY), kind)
+        if action is Action.REMOVE:
+            self._count(tag, action)
+            del dataset[tag]
+        else:
+            self._blank(dataset, tag, vr, action)
+
+    def _put(self, dataset: "Dataset", tag: Any, vr: str, value: Any, action: Action) -> None:
+        self._count(tag, action)
+        dataset.add_new(tag, vr, value)
+
+    def _count(self, tag: Any, action: Action) -> None:
+        name = "private" if tag.is_private else f"({tag.group:04X},{tag.element:04X})"
+        self._counts[f"{name} {action}"] += 1
 
 
-def _put(dataset: "Dataset", tag: int, value: Any) -> None:
-    from pydicom.datadict import dictionary_VR
-
-    dataset.add_new(tag, dictionary_VR(tag), value)
+_VRS: dict[int, str] = {}
 
 
-def _vr(dataset: "Dataset", tag: Any) -> str:
-    """The VR as read, or by the dictionary where the encoding is implicit; `UN` for what nobody knows."""
-    from pydicom.datadict import dictionary_VR
+def _dictionary_vr(tag: Any) -> str:
+    """The VR of a tag by the data dictionary, `UN` for what it does not know; the first where there are several."""
+    number = int(tag)
+    if number not in _VRS:
+        from pydicom.datadict import dictionary_VR
 
-    vr = dataset.get_item(tag).VR
-    if vr:
-        return str(vr)
-    try:
-        return dictionary_VR(tag)
-    except KeyError:
-        return "UN"
+        try:
+            _VRS[number] = dictionary_VR(tag).split(" or ")[0]
+        except KeyError:
+            _VRS[number] = "UN"
+    return _VRS[number]
+
+
+FAMILIES = (
+    {"SH", "LO", "ST", "LT", "UC", "UT"},
+    {"IS", "DS"},
+    {"US", "SS", "OW", "OB"},
+    {"UL", "SL"},
+    {"DA", "DT"},
+)
+
+
+def _same_family(one: str, other: str) -> bool:
+    """Whether two VRs hold the same kind of value, so that a file may have one for the other."""
+    return one == other or any(one in family and other in family for family in FAMILIES)

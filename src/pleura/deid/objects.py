@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pleura.core.files import PART
+from pleura.deid.identifiers import NOBODY, Identifiers, harvest
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -42,6 +43,7 @@ class Header:
     folder: str  # the nearest Case_<digits> above it, or ""
     place: str  # the folder it lies in, relative to the source: tells objects without any identifier apart
     values: tuple[str, ...]  # by HEADER_TAGS
+    identifiers: Identifiers = NOBODY
     readable: bool = True
 
     def get(self, keyword: str) -> str:
@@ -73,20 +75,25 @@ def find_objects(source: Path) -> tuple[list[Path], int]:
     return found, others
 
 
-def read_header(path: Path, source: Path) -> Header:
-    """The header pass over one file: only the attributes named in `HEADER_TAGS` are read."""
+def read_header(path: Path, source: Path, kept: frozenset[int] | None = None) -> Header:
+    """The header pass over one file: what `HEADER_TAGS` names and, unless `kept` is `None`, all that identifies.
+
+    `kept` are attributes whose values stay, so that they identify nobody who is not to be known.
+    """
     import pydicom
 
     folder, place = _case_folder(path, source), path.parent.relative_to(source if source.is_dir() else source.parent)
+    wanted = list(HEADER_TAGS) if kept is None else None
     try:
         with quiet_pydicom():
-            dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(HEADER_TAGS))
+            dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=wanted)
+            found = NOBODY if kept is None else harvest(dataset, kept)
             values = tuple(_text(dataset, keyword) for keyword in HEADER_TAGS)
             if not values[0]:
                 values = (str(dataset.file_meta.get("MediaStorageSOPClassUID", "")), *values[1:])
     except Exception:  # whatever a broken file provokes: it is refused and counted when its turn comes
         return Header(path, folder, place.as_posix(), ("",) * len(HEADER_TAGS), readable=False)
-    return Header(path, folder, place.as_posix(), values, readable=bool(values[0] or values[1]))
+    return Header(path, folder, place.as_posix(), values, found, readable=bool(values[0] or values[1]))
 
 
 @contextmanager

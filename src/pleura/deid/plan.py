@@ -5,6 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pleura.deid.engine import Patient
+from pleura.deid.identifiers import Identifiers
+from pleura.deid.identity import keyed, shift_days
 from pleura.deid.objects import DIRECTORY, Header
 from pleura.deid.people import Person, group_people, name_cases
 
@@ -24,21 +27,44 @@ class Plan:
 
     patients: Mapping[str, tuple[Person, ...]]
     units: tuple[Unit, ...]
-    unreadable: tuple[Header, ...]
-    indexes: int  # DICOMDIR files: no patient's object, and the names that they list are gone
+    left: Mapping[str, int]  # objects without an output: unreadable ones, and DICOMDIRs, whose names are gone
+
+    def patient(self, case: str, key: bytes) -> Patient:
+        """What the engine must know of a patient: all that any object of theirs tells."""
+        headers = [header for unit in self.units if unit.case == case for _, header in unit.files]
+        found = [header.identifiers for header in headers]
+        person = self.patients[case][0]
+        told = person.patient_id or person.name or person.study or person.place
+        return Patient(
+            case,
+            key,
+            shift_days(key, told),
+            Identifiers(
+                frozenset().union(*(one.words for one in found)),
+                frozenset().union(*(one.phrases for one in found)),
+                frozenset().union(*(one.dates for one in found)),
+            ),
+        )
+
+    def uids(self, case: str) -> frozenset[bytes]:
+        """The original UIDs of a patient's studies, series and instances."""
+        names = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+        headers = [header for unit in self.units if unit.case == case for _, header in unit.files]
+        return frozenset(h.get(name).encode() for h in headers for name in names) - {b""}
 
 
-def make_plan(headers: Sequence[Header], known: Mapping[str, Sequence[Person]]) -> Plan:
+def make_plan(headers: Sequence[Header], known: Mapping[str, Sequence[Person]], key: bytes = b"") -> Plan:
     """Group objects by patient, name the patients, and lay out the output.
 
     Args:
         headers: of the whole source.
         known: case id to persons, as the map of earlier runs has them; they keep their ids.
+        key: decides the order in which patients are numbered, so that numbers do not tell the order of their ids.
     """
     objects = [h for h in headers if h.readable and h.get("SOPClassUID") != DIRECTORY]
-    unreadable = tuple(h for h in headers if not h.readable)
+    unreadable = sum(not h.readable for h in headers)
     owner = {person: name for name, persons in known.items() for person in persons}
-    groups = group_people([*(Person.of(h) for h in objects), *owner])
+    groups = sorted(group_people([*(Person.of(h) for h in objects), *owner]), key=lambda group: keyed(key, repr(group[0])))
     index = {person: i for i, group in enumerate(groups) for person in group}
     believed = _believed((h.folder, index[Person.of(h)]) for h in objects)
     folders: dict[int, set[str]] = defaultdict(set)
@@ -53,8 +79,7 @@ def make_plan(headers: Sequence[Header], known: Mapping[str, Sequence[Person]]) 
     return Plan(
         {ids[i]: group for i, group in enumerate(groups)},
         tuple(Unit(folder, case, _files(units[folder, case], believed)) for folder, case in sorted(units)),
-        unreadable,
-        len(headers) - len(objects) - len(unreadable),
+        {"unreadable": unreadable, "indexes": len(headers) - len(objects) - unreadable},
     )
 
 

@@ -1,37 +1,175 @@
-"""Profiles: what becomes of which attribute, as data."""
+"""Profiles: what becomes of which attribute, as data. The Basic Profile and its options come from Table E.1-1."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
+
+from pleura.deid.choices import Choices, Dates
+from pleura.deid.tables import UNKNOWN, rows
 
 
 class Action(StrEnum):
-    """What becomes of an attribute (letters of PS3.15 Table E.1-1a where it has one)."""
+    """What becomes of one attribute (letters of PS3.15 Table E.1-1a where it has one)."""
 
-    KEEP = "K"
+    KEEP = "K"  # as it was read, byte for byte
+    CHECK = "V"  # kept where the value is what its VR says and names nobody; else cleaned
+    CLEAN = "C"  # text: what names somebody is taken out
     REMOVE = "X"
     EMPTY = "Z"
+    DUMMY = "D"
+    UID = "U"
+    SHIFT = "S"  # by the patient's days
     CASE = "case"  # replaced by the patient's case id
+    LABEL = "label"  # kept where every word of it is anatomy or a number
+    AGE = "age"  # kept up to 89 years, then "090Y"
+    WALK = "walk"  # a sequence: its items are what is looked at
+
+
+Rule = tuple[Action, ...]
+"""One action, or several of which the attribute's Type decides (the `X/Z/D` of the table)."""
+
+ANY: Rule = (Action.REMOVE, Action.EMPTY, Action.DUMMY)
+GONE: Rule = (Action.REMOVE,)
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Actions by tag, and for every attribute not listed.
+    """Rules by tag, then by VR for every attribute not listed; `KEEP` where neither has one.
 
-    `rules` hold at every level of nesting; `required` are attributes that the data set itself gets, where it lacks them.
+    `groups` are rules for what no tag can list: private attributes, curves and overlays, group lengths. `required` are
+    attributes that the data set itself gets where it lacks them. `codes` claim what ran (PS3.16 CID 7050).
     """
 
     name: str
-    rules: Mapping[int, Action]
+    tags: Mapping[int, Rule]
+    vrs: Mapping[str, Rule] = field(default_factory=dict)
+    groups: Mapping[str, Rule] = field(default_factory=dict)
     required: tuple[int, ...] = ()
-    unlisted: Action = Action.KEEP
+    codes: tuple[str, ...] = ()
 
+
+IDENTITY: Mapping[int, Rule] = {0x00100010: (Action.CASE,), 0x00100020: (Action.CASE,)}
 
 REPORT = Profile(
     "report",
-    {0x00100010: Action.CASE, 0x00100020: Action.CASE, 0x00100030: Action.EMPTY, 0x00100032: Action.REMOVE},
+    {**IDENTITY, 0x00100030: (Action.EMPTY,), 0x00100032: (Action.REMOVE,)},
     required=(0x00100010, 0x00100020, 0x00100030),
 )
 """The report's four rules (its section 1.2) and nothing else. It leaves dates, UIDs, institutions and staff as they are."""
 
-PROFILES = {profile.name: profile for profile in (REPORT,)}
+UNLISTED: Mapping[str, Rule] = {
+    "UI": (Action.UID,),
+    "PN": (Action.EMPTY, Action.DUMMY),
+    "AE": ANY,
+    "AS": ANY,
+    **dict.fromkeys(("DA", "DT", "TM"), ANY),
+    **dict.fromkeys(("UR", "UN"), GONE),
+    **dict.fromkeys(("SH", "LO", "ST", "LT", "UC", "UT"), (Action.CLEAN,)),
+    **dict.fromkeys(("CS", "DS", "IS", "AT", "US", "SS", "UL", "SL", "UV", "SV", "FL", "FD"), (Action.CHECK,)),
+    **dict.fromkeys(("OB", "OW", "OF", "OD", "OL", "OV"), (Action.CHECK,)),
+}
+"""What becomes of attributes that Table E.1-1 does not list, by VR."""
+
+OURS: Mapping[int, Rule] = {
+    **IDENTITY,
+    0x00280303: GONE,  # Longitudinal Temporal Information Modified, and
+    0x00120062: GONE,  # Patient Identity Removed,
+    0x00120063: GONE,  # Method and
+    0x00120064: GONE,  # Method Code Sequence: earlier claims are replaced, not trusted
+    0x0040A160: (Action.DUMMY,),  # Text Value of content items: the table leaves it to its Content Sequence (D)
+    0x0070000A: (Action.WALK,),
+    0x30060026: (Action.LABEL,),  # ROI Name: Z in the table; a structure without its name is of no use
+    0x00620005: (Action.LABEL,),  # Segment Label
+    0x30060085: (Action.LABEL,),  # ROI Observation Label
+    0x04000500: GONE,  # Encrypted Attributes Sequence
+    0x04000510: GONE,
+    0x04000520: GONE,
+    0xFFFCFFFC: GONE,  # Data Set Trailing Padding
+}
+"""Where pleura says more than the table, and why."""
+
+CODES = {
+    "descriptors": "113105",
+    "graphics": "113103",
+    "device": "113109",
+    "institution": "113112",
+    "patient": "113108",
+    "uids": "113110",
+}
+
+
+@lru_cache(maxsize=8)
+def profile(choices: Choices) -> Profile:
+    """The profile that a user's choices come to."""
+    if choices.profile == "report":
+        return REPORT
+    columns = {*choices.retain} - {"private"} | ({f"dates-{choices.dates}"} if choices.dates != "remove" else set())
+    tags = {
+        tag: _rule(tag, row.action, [row.options[c] for c in sorted(columns) if c in row.options], columns)
+        for tag, row in rows().items()
+    }
+    vrs = dict(UNLISTED)
+    if choices.dates == "keep":
+        vrs |= dict.fromkeys(("DA", "DT", "TM"), (Action.CHECK,))
+    if choices.dates == "shift":
+        vrs |= {"DA": (Action.SHIFT,), "DT": (Action.SHIFT,), "TM": (Action.CHECK,)}
+    if "uids" in choices.retain:
+        vrs |= {"UI": (Action.KEEP,)}
+    ours = dict(OURS)
+    if "descriptors" in choices.retain or "graphics" in choices.retain:
+        ours |= {0x00700006: (Action.CLEAN,)}
+    if "descriptors" in choices.retain:
+        ours |= {0x0040A160: (Action.CLEAN,)}
+    if "patient" in choices.retain:
+        ours |= {0x00101010: (Action.AGE,)}
+    overlays: Rule = (Action.CHECK,) if "graphics" in choices.retain else GONE
+    return Profile(
+        choices.profile,
+        {**tags, **ours},
+        vrs,
+        {"private": GONE, "length": GONE, "curve": GONE, "overlay": overlays},
+        required=(0x00100010, 0x00100020),
+        codes=("113100", *_date_code(choices.dates), *sorted(CODES[name] for name in choices.retain if name in CODES)),
+    )
+
+
+def _rule(tag: int, action: str, options: list[str], columns: set[str]) -> Rule:
+    from pydicom.datadict import dictionary_VR
+
+    if not options:
+        return tuple(Action(letter) for letter in action.split("/"))
+    if "K" in options:
+        return (Action.CHECK,)
+    vr = dictionary_VR(tag)
+    if vr in ("DA", "DT") and "dates-shift" in columns:
+        return (Action.SHIFT,)
+    return (Action.CHECK,) if vr in ("TM", "SH") and "dates-shift" in columns else (Action.CLEAN,)
+
+
+def kept_tags(profile: Profile) -> frozenset[int] | None:
+    """Attributes whose values stay by the user's choice, so that they are no identifiers; `None` where no text is looked at."""
+    return frozenset(tag for tag, rule in profile.tags.items() if Action.CHECK in rule) if profile.vrs else None
+
+
+def _date_code(dates: Dates) -> tuple[str, ...]:
+    return {"remove": (), "shift": ("113107",), "keep": ("113106",)}[dates]
+
+
+def resolve(rule: Rule, kind: str) -> Action:
+    """The one action of a rule, so that no attribute of Type 1 or 2 is lost (PS3.15 E.3, note to Table E.1-1a).
+
+    Args:
+        rule: one action, or the letters of a compound.
+        kind: the attribute's Type in this IOD at this place, or `UNKNOWN`.
+    """
+    if Action.UID in rule:
+        return Action.UID
+    letters = [action for action in (Action.DUMMY, Action.EMPTY, Action.REMOVE) if action in rule]
+    if not letters:
+        return rule[0]
+    if kind == "1" or (kind == "1C" and letters != [Action.REMOVE]):
+        return Action.DUMMY
+    if kind in ("2", "2C"):
+        return Action.DUMMY if letters == [Action.DUMMY] else Action.EMPTY
+    return letters[0] if kind == UNKNOWN else letters[-1]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ from typing import Any
 
 from pleura.core.errors import OutputFailed, UsageError
 from pleura.core.files import PART, dump_json, flush
+from pleura.deid.identity import read_key
 from pleura.deid.people import Person
 
 FORMAT = "pleura-map/1"
@@ -44,6 +46,20 @@ def write_map(path: Path, patients: Mapping[str, Sequence[Person]]) -> None:
     write_secret(
         path, dump_json({"format": FORMAT, "patients": {case: [asdict(p) for p in who] for case, who in patients.items()}})
     )
+
+
+def open_key(path: Path) -> bytes:
+    """The project key in a file, or a new one where there is no file; nothing is written.
+
+    Raises:
+        UsageError: the file is no key.
+    """
+    try:
+        return read_key(path.read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return secrets.token_bytes(32)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("the key cannot be read: it must be a file of 64 hex digits") from error
 
 
 def write_secret(path: Path, text: str) -> None:

@@ -1,54 +1,114 @@
 """One object from file to file: read, checked to be whole, changed, written."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pleura import __version__
 from pleura.core.errors import InputRefused, UnreadableFile
-from pleura.deid.engine import apply_profile
+from pleura.deid import codes
+from pleura.deid.choices import Choices
+from pleura.deid.engine import Engine, Patient
 from pleura.deid.objects import quiet_pydicom
-from pleura.deid.profile import Profile
+from pleura.deid.pixels import blank
+from pleura.deid.profile import profile
+from pleura.deid.refusals import check_kind, check_pixels, check_whole
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-PIXELS = 0x7FE00010
-UNDEFINED = 0xFFFFFFFF
+IMPLEMENTATION = "2.25.219411287253829187104623570948154923407"
+"""pleura's own ImplementationClassUID."""
+
+Verify = Callable[[bytes, bytes], str]
+"""Bytes of the source and of what would be written, to why it must not be; empty where it may."""
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of one object: what was done to it (no values), or why it was refused."""
 
-    actions: Counter[str]
+    actions: Counter[str] = field(default_factory=Counter)
     code: str = ""
     reason: str = ""
 
 
-def write_object(source: Path, goal: Path, profile: Profile, case: str) -> Outcome:
-    """De-identify the object in `source` into the new file `goal`; a refused one leaves no file, and none raises."""
-    try:
-        with quiet_pydicom() as warned:
-            dataset = _read(source)
-            if not len(dataset) or any("End of file" in str(warning.message) for warning in warned):
-                raise UnreadableFile("truncated: ends inside an element", code="TRUNCATED")
-            check_whole(dataset)
-            actions = apply_profile(dataset, profile, case)
-            _write(dataset, goal)
-    except InputRefused as refused:
-        goal.unlink(missing_ok=True)
-        return Outcome(Counter(), refused.code, str(refused))
-    return Outcome(actions)
+class Writer:
+    """Writes the objects of one patient under one set of choices."""
+
+    def __init__(self, choices: Choices, patient: Patient, verify: Verify | None = None) -> None:
+        self.choices = choices
+        self.verify = verify
+        self.engine = Engine(profile(choices), patient)
+
+    def write(self, source: Path, goal: Path) -> Outcome:
+        """De-identify the object in `source` into the new file `goal`; a refused one leaves no file, and none raises."""
+        try:
+            before = source.read_bytes()
+            with quiet_pydicom():
+                dataset, actions = self.changed(before)
+                after = encoded(dataset)
+                found = self.verify(before, after) if self.verify else ""
+            if found:
+                raise InputRefused(f"not published, for verification found: {found}", code="NOT-CLEAN")
+            goal.write_bytes(after)
+        except InputRefused as refused:
+            goal.unlink(missing_ok=True)
+            return Outcome(Counter(), refused.code, str(refused))
+        return Outcome(actions)
+
+    def show(self, source: Path) -> Outcome:
+        """What `write` would do; nothing is written."""
+        try:
+            with quiet_pydicom():
+                return Outcome(self.changed(source.read_bytes())[1])
+        except InputRefused as refused:
+            return Outcome(Counter(), refused.code, str(refused))
+
+    def changed(self, source: bytes) -> tuple["Dataset", Counter[str]]:
+        """The object as it will be written, and what was done to it.
+
+        Raises:
+            InputRefused: it is broken, or of a kind that is refused.
+        """
+        dataset = read_whole(source)
+        check_whole(dataset)
+        if not self.engine.profile.codes:
+            return dataset, self.engine.apply(dataset)
+        kind = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
+        name = (
+            dataset.get("SOPInstanceUID") or dataset.file_meta.get("MediaStorageSOPInstanceUID") or sha256(source).hexdigest()
+        )
+        if not kind:
+            raise InputRefused("says nowhere what kind of object it is", code="NO-CLASS")
+        check_kind(dataset, blanked=bool(self.choices.blank))
+        check_pixels(dataset)
+        blanked = blank(dataset, self.choices.blank)
+        actions = self.engine.apply(dataset)
+        codes.claim(dataset, (*self.engine.profile.codes, *(("113101",) if blanked else ())), __version__)
+        _rebuild_meta(dataset, str(kind), str(dataset.get("SOPInstanceUID") or self.engine.uid(str(name))))
+        return dataset, actions
 
 
-def _read(path: Path) -> "Dataset":
+def read_whole(data: bytes) -> "Dataset":
+    """Read all of one object.
+
+    Raises:
+        UnreadableFile: with the code `UNREADABLE` or `TRUNCATED`.
+    """
     import pydicom
 
-    try:
-        dataset = pydicom.dcmread(path, force=True)
-    except Exception as error:  # a broken file breaks readers in many ways; its message may quote values
-        raise UnreadableFile(f"cannot be read as DICOM ({type(error).__name__})", code="UNREADABLE") from None
+    with quiet_pydicom() as warned:
+        try:
+            dataset = pydicom.dcmread(BytesIO(data), force=True)
+        except Exception as error:  # a broken file breaks readers in many ways; its message may quote values
+            raise UnreadableFile(f"cannot be read as DICOM ({type(error).__name__})", code="UNREADABLE") from None
+    if not len(dataset) or any("End of file" in str(warning.message) for warning in warned):
+        raise UnreadableFile("truncated: ends inside an element", code="TRUNCATED")
     if "TransferSyntaxUID" not in dataset.file_meta:
         dataset.file_meta.TransferSyntaxUID = _native_syntax(dataset)
     return dataset
@@ -63,60 +123,31 @@ def _native_syntax(dataset: "Dataset") -> Any:
     return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 
-def check_whole(dataset: "Dataset") -> None:
-    """Refuse an object that was cut off, or whose pixels are fewer than it declares.
+def _rebuild_meta(dataset: "Dataset", kind: str, name: str) -> None:
+    """A file meta group of our own (PS3.10 7.1) and an empty preamble: nothing of the source's stays but the syntax."""
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import UID
+
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\0\1"
+    meta.MediaStorageSOPClassUID = UID(kind)
+    meta.MediaStorageSOPInstanceUID = UID(name)
+    meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
+    meta.ImplementationClassUID = UID(IMPLEMENTATION)
+    meta.ImplementationVersionName = f"PLEURA {__version__}"[:16]
+    dataset.file_meta = meta
+    dataset.preamble = bytes(128)
+
+
+def encoded(dataset: "Dataset") -> bytes:
+    """The object as the bytes of a file.
 
     Raises:
-        UnreadableFile: with the code `TRUNCATED` or `NO-PIXELS`.
+        InputRefused: with the code `UNWRITABLE`.
     """
-    for tag in dataset.keys():  # noqa: SIM118  (a Dataset iterates over decoded elements)
-        element: Any = dataset.get_item(tag)
-        length = getattr(element, "length", UNDEFINED)
-        if element.is_raw and length != UNDEFINED and len(element.value or b"") != length:
-            raise UnreadableFile("truncated: ends inside an element", code="TRUNCATED")
-    declared = _declared_bytes(dataset)
-    if declared is None:
-        return
-    if PIXELS not in dataset:
-        raise UnreadableFile("truncated: declares an image and holds no pixels", code="NO-PIXELS")
-    pixels: Any = dataset.get_item(PIXELS)
-    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-        if _fragments(pixels.value) < int(dataset.get("NumberOfFrames") or 1):
-            raise UnreadableFile("truncated: fewer compressed frames than declared", code="TRUNCATED")
-    elif len(pixels.value or b"") < declared:
-        raise UnreadableFile("truncated: fewer pixel bytes than declared", code="TRUNCATED")
-
-
-def _declared_bytes(dataset: "Dataset") -> int | None:
-    """Bytes of the native pixels by PS3.3 C.7.6.3; `None` where the object declares no PixelData."""
-    if not all(keyword in dataset for keyword in ("Rows", "Columns", "BitsAllocated")):
-        return None
-    if any(tag in dataset for tag in (0x7FE00008, 0x7FE00009, 0x00287FE0)):  # float pixels, or pixels from elsewhere
-        return None
+    file = BytesIO()
     try:
-        samples = int(dataset.get("SamplesPerPixel") or 1)
-        count = int(dataset.Rows) * int(dataset.Columns) * samples * int(dataset.get("NumberOfFrames") or 1)
-        bits = count * int(dataset.BitsAllocated)
-    except (TypeError, ValueError):
-        raise UnreadableFile("the size of the image is no number", code="NO-SIZE") from None
-    if dataset.get("PhotometricInterpretation") == "YBR_FULL_422":
-        bits = bits * 2 // 3
-    return (bits + 7) // 8
-
-
-def _fragments(value: Any) -> int:
-    from pydicom.encaps import parse_fragments
-
-    try:
-        return max(0, parse_fragments(value or b"")[0] - 1)  # the first item is the offset table
-    except Exception:  # cut inside an item
-        return 0
-
-
-def _write(dataset: "Dataset", goal: Path) -> None:
-    try:
-        dataset.save_as(goal, enforce_file_format=True)
-    except OSError:
-        raise
+        dataset.save_as(file, enforce_file_format=True)
     except Exception as error:
         raise InputRefused(f"cannot be written again as DICOM ({type(error).__name__})", code="UNWRITABLE") from None
+    return file.getvalue()

@@ -1,15 +1,23 @@
-"""`pleura deidentify`: a tree of DICOM files in, the same objects without the patients' identity out."""
+"""`pleura deidentify`: a tree of DICOM files in, the same objects without the patients' identity out, each one verified."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pleura.core.errors import Exit, NothingUsable, UsageError
 from pleura.core.files import write_json
+from pleura.core.findings import reason
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 from pleura.store.manifest import Run, start_run
+
+if TYPE_CHECKING:
+    from pleura.deid.choices import Choices
 
 AUDIT = "pleura-deid-audit/1"
 
@@ -22,10 +30,12 @@ class DeidentifyResult:
     profile: str
     units: Mapping[str, Mapping[str, Any]]
     left: Mapping[str, int]
+    said: tuple[str, ...] = ()
+    planned: bool = False
 
     @property
     def files(self) -> int:
-        """How many objects were written."""
+        """How many objects were written, or would be."""
         return sum(unit["files"] for unit in self.units.values())
 
     @property
@@ -49,7 +59,11 @@ class DeidentifyResult:
         }
 
     def table(self) -> Table | None:
-        """One row a folder of OUT."""
+        """One row a folder of OUT; of a plan, one row an attribute and action."""
+        if self.planned:
+            actions: Counter[str] = sum((Counter(unit["actions"]) for unit in self.units.values()), Counter())
+            found = tuple((*name.rsplit(" ", 1), str(count)) for name, count in sorted(actions.items()))
+            return Table(f"Plan, profile {self.profile}", ("attribute", "action", "times [n]"), found)
         rows = tuple(
             (name, unit["case"], str(unit["series"]), str(unit["files"]), "refused" if unit["refused"] else "ok")
             for name, unit in self.units.items()
@@ -59,32 +73,37 @@ class DeidentifyResult:
     def notes(self) -> Sequence[str]:
         """Each refusal, then what was left out, then where things are."""
         lines = [
-            f"{name}: {r['files']} {_files(r['files'])} refused: {r['code']}: {r['reason']}"
+            f"{name}: {_files(r['files'])} refused: {r['code']}: {r['reason']}"
             for name, unit in self.units.items()
             for r in unit["refused"]
         ]
-        if self.left["unreadable"]:
-            count = self.left["unreadable"]
-            lines.append(f"{count} {_files(count)} refused: UNREADABLE: begins as DICOM and cannot be read as DICOM")
-        if self.left["indexes"]:
-            lines.append(f"{self.left['indexes']} DICOMDIR not copied: it lists names that are gone")
-        if self.left["others"]:
-            lines.append(f"{self.left['others']} {_files(self.left['others'])} not copied: no DICOM")
-        lines.append(
-            f"{self.files} {_files(self.files)} in {self.out}; who is who: {_beside(self.out, '.map.json')} (keep it secret)"
-        )
-        return lines
+        for key, text in (
+            ("unreadable", "refused: UNREADABLE: begins as DICOM and cannot be read as DICOM"),
+            ("indexes", "not copied: DICOMDIR lists names that are gone"),
+            ("cropped", "not copied: above the lung apex"),
+            ("others", "not copied: no DICOM"),
+        ):
+            if self.left.get(key):
+                lines.append(f"{_files(self.left[key])} {text}")
+        return [*lines, *self.said]
 
 
 def _files(count: int) -> str:
-    return "file" if count == 1 else "files"
+    return f"{count} file" if count == 1 else f"{count} files"
 
 
 def deidentify(
     source: Path,
     out: Path,
     *,
-    profile: Literal["report"] = "report",
+    profile: Literal["basic", "report"] = "basic",
+    dates: Literal["remove", "shift", "keep"] = "remove",
+    retain: tuple[str, ...] = (),
+    key: Path | None = None,
+    map: Path | None = None,
+    audit: Path | None = None,
+    plan: bool = False,
+    blank: tuple[str, ...] = (),
     workers: int = 0,
     overwrite: bool = False,
     progress: Progress = silent,
@@ -92,13 +111,21 @@ def deidentify(
     """Copy a tree of DICOM files without the patients' identity.
 
     Every DICOM object below IN (found by content) is written to OUT/Case_NNN, with pixels unchanged; IN is never written to.
-    OUT.map.json beside OUT tells who is who, for its owner only; OUT.audit.json tells what was done, without values.
+    Each file is verified before it is published. Faces are not removed from the pixels.
 
     Args:
         source: Folder of DICOM files, or one file.
         out: Folder to write to; made if need be.
-        profile: What is changed: report (PatientName and PatientID become the case id, PatientBirthDate is emptied,
-            PatientBirthTime removed, and nothing else).
+        profile: What is changed: basic (PS3.15 Basic Profile, and every attribute that it does not list), or report
+            (PatientName and PatientID become the case id, PatientBirthDate is emptied, PatientBirthTime removed; nothing else).
+        dates: remove them, shift them by whole days of each patient (intervals and times of day stay), or keep them.
+        retain: Keep what the Standard's option of that name keeps: device, institution, patient, uids, private, descriptors,
+            graphics; repeatable.
+        key: File of 64 hex digits that decides new UIDs and shifts; made where it is absent. Default OUT.key beside OUT.
+        map: File that tells who is who, for its owner only; shared by the runs that name it. Default OUT.map.json beside OUT.
+        audit: File with counts of what was done, without values. Default OUT.audit.json beside OUT.
+        plan: Show what would be done to which attributes, without values; write nothing.
+        blank: Overwrite a rectangle of every image, X0,Y0,X1,Y1 in pixels, ends not included; repeatable.
         workers: Processes; 0 takes one a core.
         overwrite: Replace what OUT holds.
 
@@ -106,48 +133,113 @@ def deidentify(
         What was written and what was refused, as counts.
 
     Raises:
-        UsageError: the input does not exist, the map is no map, or OUT holds something else and `overwrite` is not set.
+        UsageError: the input does not exist, an option is wrong, the key or map is none, or OUT holds something else.
         NothingUsable: there is no DICOM object in the input.
         OutputFailed: OUT cannot be written.
     """
-    from pleura.deid.batch import crew, read_headers, write_unit
+    from pleura.deid.batch import crew, read_headers, show_unit, write_unit
     from pleura.deid.objects import find_objects
     from pleura.deid.plan import make_plan
-    from pleura.deid.vault import read_map, write_map
+    from pleura.deid.vault import open_key, read_map, write_map, write_secret
 
+    choices = _choices(profile, dates, retain, blank)
+    places = [given or _beside(out, f".{name}") for name, given in (("key", key), ("map.json", map), ("audit.json", audit))]
+    if any(out.resolve() in place.resolve().parents for place in places):
+        raise UsageError("deidentify: key, map and audit must not lie inside OUT: it is what others get")
     if not source.exists():
         raise UsageError("deidentify: IN does not exist: check the path")
     progress("find files", 0, 0)
     paths, others = find_objects(source)
     if not paths:
-        raise NothingUsable(f"deidentify: no DICOM object in IN ({others} other {_files(others)}): nothing to do")
-    run = start_run(out, verb="deidentify", sources=[source], options={"profile": profile}, overwrite=overwrite)
+        raise NothingUsable(f"deidentify: no DICOM object in IN ({_files(others)} of other kinds): nothing to do")
+    keyed = profile != "report"
+    secret = open_key(places[0]) if keyed else b""
+    said = _said(choices, places, out)
+    if plan:
+        with crew(workers, len(paths)) as pool:
+            planned = make_plan(read_headers(paths, source, choices, pool, progress), read_map(places[1]), secret)
+            units = {u.folder: show_unit(u, choices, planned.patient(u.case, secret), pool) for u in planned.units}
+        return DeidentifyResult(out, profile, units, {**planned.left, "others": others}, ("nothing was written",), planned=True)
+    options = _options(choices, secret)
+    run = start_run(out, verb="deidentify", sources=[source], options=options, overwrite=overwrite)
     if run.done:
-        return DeidentifyResult(out, profile, run.record["units"], run.record["left"])
-    map_path = _beside(out, ".map.json")
+        return DeidentifyResult(out, profile, run.record["units"], run.record["left"], said)
+    if keyed and not places[0].exists():
+        write_secret(places[0], secret.hex() + "\n")
     with crew(workers, len(paths)) as pool:
-        plan = make_plan(read_headers(paths, source, pool, progress), read_map(map_path))
-        write_map(map_path, plan.patients)  # before any object: what is published can always be traced back
-        left = {"others": others, "indexes": plan.indexes, "unreadable": len(plan.unreadable)}
-        units = _standing(run, [unit.folder for unit in plan.units])
-        total = sum(len(unit.files) for unit in plan.units)
-        done = 0
-
-        def advance(count: int) -> None:
-            nonlocal done
-            done += count
-            progress("de-identify", done, total)
-
-        for unit in plan.units:
+        planned = make_plan(read_headers(paths, source, choices, pool, progress), read_map(places[1]), secret)
+        write_map(places[1], planned.patients)  # before any object: what is published can always be traced back
+        units = _standing(run, [unit.folder for unit in planned.units])
+        advance = _counter(progress, sum(len(unit.files) for unit in planned.units))
+        for unit in planned.units:
             if unit.folder in units:
                 advance(len(unit.files))
                 continue
-            units[unit.folder] = write_unit(unit, out, profile, pool, advance)
+            check = partial(_verify, profile, planned.uids(unit.case))
+            units[unit.folder] = write_unit(unit, out, choices, planned.patient(unit.case, secret), check, pool, advance)
             run.note(units=units)
-    result = DeidentifyResult(out, profile, units, left)
-    write_json(_beside(out, ".audit.json"), {"format": AUDIT, **result.as_json()})
-    run.finish(result.exit_code, units=units, left=left)
+    result = DeidentifyResult(out, profile, units, {**planned.left, "others": others}, said)
+    write_json(places[2], {"format": AUDIT, "options": options, **result.as_json()})
+    run.finish(result.exit_code, units=units, left=dict(result.left))
     return result
+
+
+def _verify(profile: str, uids: frozenset[bytes], source: bytes, written: bytes) -> str:
+    """Why a file must not be published, by the room that knows nothing of the engine; empty where it may."""
+    from pleura.audit.check import check_file, passes
+
+    findings = check_file(source, written, profile=profile, uids=uids)
+    return "" if passes(findings) else reason(findings)
+
+
+def _choices(profile: Any, dates: Any, retain: Sequence[Any], blank: Sequence[str]) -> "Choices":
+    from pleura.deid.choices import RETAINABLE, Choices
+
+    if wrong := sorted({*retain} - {*RETAINABLE}):
+        raise UsageError(f"deidentify: --retain {wrong[0]} is none of {', '.join(RETAINABLE)}")
+    boxes = []
+    for text in blank:
+        match = re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", text.replace(" ", ""))
+        if not match:
+            raise UsageError("deidentify: --blank takes X0,Y0,X1,Y1 in pixels, such as --blank 0,0,200,40")
+        x0, y0, x1, y1 = (int(number) for number in match.groups())
+        boxes.append((x0, y0, x1, y1))
+    if profile == "report" and (dates != "remove" or retain or blank):
+        raise UsageError("deidentify: --profile report takes no --dates, --retain or --blank: it is four rules and no more")
+    return Choices(profile, dates, frozenset(retain), tuple(boxes))
+
+
+def _options(choices: "Choices", secret: bytes) -> dict[str, Any]:
+    """What decides the result, as `run.json` and the audit hold it: of the key a name only."""
+    return {
+        "profile": choices.profile,
+        "dates": choices.dates,
+        "retain": sorted(choices.retain),
+        "blank": [list(box) for box in choices.blank],
+        "key": sha256(b"name of key" + secret).hexdigest()[:16] if secret else None,
+    }
+
+
+def _said(choices: "Choices", places: Sequence[Path], out: Path) -> tuple[str, ...]:
+    lines = [f"written to {out}; who is who: {places[1]} (secret); what was done: {places[2]}"]
+    if choices.profile == "report":
+        lines.append("profile report changes four attributes: dates, UIDs, institutions, staff and free text stay as they were")
+    else:
+        lines.append(f"key of UIDs and shifts: {places[0]} (secret); faces are not removed from pixels (113102 not applied)")
+    if "private" in choices.retain:
+        lines.append("retain private: there is no list of safe private attributes here, so none was kept")
+    return tuple(lines)
+
+
+def _counter(progress: Progress, total: int) -> Callable[[int], None]:
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        progress("de-identify", done, total)
+
+    return advance
 
 
 def _standing(run: Run, folders: Sequence[str]) -> dict[str, Any]:

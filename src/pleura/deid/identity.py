@@ -1,0 +1,45 @@
+"""What a project key makes of UIDs and of days: the same key, the same answer, on any machine and in any order."""
+
+import hmac
+import re
+from hashlib import sha256
+
+from pleura.core.errors import UsageError
+
+STANDARD_ROOT = "1.2.840.10008."
+"""UIDs of the Standard itself (classes, syntaxes, schemes, well-known frames of reference): never anybody's identity."""
+
+YEAR = 365
+
+
+def read_key(text: str) -> bytes:
+    """The key of 64 hex digits.
+
+    Raises:
+        UsageError: it is anything else.
+    """
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text.strip()):
+        raise UsageError("the key must be 64 hex digits (32 bytes), as `--key` makes it where there is none")
+    return bytes.fromhex(text.strip())
+
+
+def new_uid(key: bytes, uid: str) -> str:
+    """A UID of the form 2.25.<UUID> (PS3.5 B.2) in place of `uid`: HMAC-SHA256 under `key` as a version 8 UUID (RFC 9562)."""
+    number = int.from_bytes(_digest(key, "uid", uid)[:16], "big")
+    number = number & ~(0xF << 76) | (8 << 76)
+    number = number & ~(0x3 << 62) | (2 << 62)
+    return f"2.25.{number}"
+
+
+def shift_days(key: bytes, patient: str) -> int:
+    """Whole days by which all dates of a patient move: between one and ten years back, never 0."""
+    return -(YEAR + int.from_bytes(_digest(key, "days", patient)[:8], "big") % (9 * YEAR))
+
+
+def keyed(key: bytes, text: str) -> bytes:
+    """A place for `text` in an order that tells nothing of it."""
+    return _digest(key, "order", text)
+
+
+def _digest(key: bytes, purpose: str, text: str) -> bytes:
+    return hmac.new(key, f"{purpose}\0{text}".encode("utf-8", "surrogatepass"), sha256).digest()

@@ -1,0 +1,55 @@
+"""Rectangles of the image overwritten, in the stored values themselves (PS3.15 E.3.1): for text burned into pixels."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pleura.core.errors import InputRefused
+from pleura.deid.choices import Box
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+
+def blank(dataset: "Dataset", boxes: Sequence[Box]) -> bool:
+    """Overwrite the rectangles `x0, y0, x1, y1` (columns and rows, ends not included) in every frame with its lowest value.
+
+    Compressed pixels are decoded and stay so, as Explicit VR Little Endian.
+
+    Returns:
+        Whether anything was blanked: there were boxes and pixels.
+
+    Raises:
+        InputRefused: the pixels cannot be decoded here, or a box lies outside the image.
+    """
+    if not boxes or "PixelData" not in dataset:
+        return False
+    import numpy as np
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    try:
+        pixels: Any = np.array(dataset.pixel_array)
+    except Exception as error:
+        raise InputRefused(f"its pixels cannot be decoded to be blanked ({type(error).__name__})", code="UNDECODABLE") from None
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    grey = int(dataset.get("SamplesPerPixel") or 1) == 1
+    frames = pixels.reshape((-1, rows, columns) if grey else (-1, rows, columns, pixels.shape[-1]))
+    for x0, y0, x1, y1 in boxes:
+        if not (0 <= x0 < x1 <= columns and 0 <= y0 < y1 <= rows):
+            raise InputRefused("a rectangle to blank lies outside the image", code="BLANK-OUTSIDE")
+        frames[:, y0:y1, x0:x1] = frames.min()
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        dataset.set_original_encoding(False, True, dataset.original_character_set)
+        if not grey:
+            dataset.PhotometricInterpretation, dataset.PlanarConfiguration = "RGB", 0
+        dataset.add_new(
+            0x7FE00010,
+            "OW" if int(dataset.BitsAllocated) > 8 else "OB",
+            frames.astype(frames.dtype.newbyteorder("<")).tobytes(),
+        )
+    else:
+        _, little = dataset.original_encoding
+        stored = frames.astype(frames.dtype.newbyteorder("<" if little else ">"))
+        dataset.add_new(0x7FE00010, "OW" if int(dataset.BitsAllocated) > 8 else "OB", stored.tobytes())
+    dataset.BurnedInAnnotation = "NO"
+    return True

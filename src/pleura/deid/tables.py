@@ -1,0 +1,84 @@
+"""The Standard as data: Table E.1-1 of PS3.15, and the Type of attributes in the IODs of PS3.3 at every path."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+CONTENT_SEQUENCE = 0x0040A730
+STRENGTH = ("1", "1C", "2", "2C", "3")
+UNKNOWN = ""
+"""The Type of an attribute where the IOD, or the place in it, is not in the tables."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of Table E.1-1: the Basic Profile's action (`X/Z/D`…), and K or C for each option that changes it."""
+
+    name: str
+    action: str
+    options: Mapping[str, str]
+
+
+@lru_cache(maxsize=1)
+def edition() -> str:
+    """Which edition the table is of."""
+    return str(_load("table_e1_1.json")["edition"])
+
+
+@lru_cache(maxsize=1)
+def rows() -> Mapping[int, Row]:
+    """Table E.1-1 by tag; without private attributes, curves and overlays, which rules by group decide."""
+    listed = _load("table_e1_1.json")["rows"]
+    return {int(tag, 16): Row(*row) for tag, row in listed.items() if tag != "PRIVATE" and "X" not in tag}
+
+
+@lru_cache(maxsize=8)
+def words(kind: str) -> frozenset[str]:
+    """A vocabulary of `words.json`: `titles`, `common`, `technical`, `labels`, all in lower case."""
+    return frozenset(" ".join(_load("words.json")[kind]).split())
+
+
+class Types:
+    """Types of attributes by place. A place is a number that stands for the trees of all modules that meet there."""
+
+    def __init__(self) -> None:
+        data = _load("types.json")
+        self._nodes = [{int(tag, 16): entry for tag, entry in node.items()} for node in data["nodes"]]
+        self._classes: dict[str, list[int]] = data["classes"]
+        self._places: dict[tuple[int, ...], int] = {(): 0}
+        self._trees: list[tuple[int, ...]] = [()]
+
+    def root(self, sop_class: str) -> int:
+        """The place of a data set of this SOP class; 0 where the class is not in the tables."""
+        return self._place(tuple(self._classes.get(sop_class, ())))
+
+    def of(self, place: int, tag: int) -> str:
+        """The strictest Type among the modules that have `tag` here; `3` where none has, `UNKNOWN` at an unknown place."""
+        kinds = [self._nodes[node][tag][0] for node in self._trees[place] if tag in self._nodes[node]]
+        return min(kinds, key=STRENGTH.index) if kinds else ("3" if place else UNKNOWN)
+
+    def below(self, place: int, tag: int) -> int:
+        """The place of the items of the sequence `tag`. Content items nest without end in the Standard, so they stay."""
+        trees = {self._nodes[node][tag][1] for node in self._trees[place] if tag in self._nodes[node]} - {0}
+        if not trees and tag == CONTENT_SEQUENCE:
+            return place
+        return self._place(tuple(sorted(trees)))
+
+    def _place(self, trees: tuple[int, ...]) -> int:
+        if trees not in self._places:
+            self._places[trees] = len(self._trees)
+            self._trees.append(trees)
+        return self._places[trees]
+
+
+@lru_cache(maxsize=1)
+def types() -> Types:
+    """The tables of PS3.3, read once a process."""
+    return Types()
+
+
+def _load(name: str) -> Any:
+    return json.loads((files("pleura.deid") / "data" / name).read_text(encoding="utf-8"))

@@ -1,0 +1,84 @@
+"""Values by VR (PS3.5 table 6.2-1): what is valid, what stands in for a value that must not stay, dates that move."""
+
+import re
+from datetime import date, timedelta
+
+TEXT = {"SH", "LO", "ST", "LT", "UC", "UT"}
+LENGTHS = {"SH": 16, "LO": 64, "ST": 1024, "LT": 10240, "CS": 16, "AE": 16}
+
+VALID = {
+    "CS": re.compile(r"[A-Z0-9 _]{0,16}"),
+    "DS": re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *| *"),
+    "IS": re.compile(r" *[+-]?\d{1,12} *| *"),
+    "AS": re.compile(r"\d{3}[DWMY]|"),
+    "DA": re.compile(r"(\d{4})[.:]?(0\d|1[0-2])[.:]?([0-3]\d)| *"),
+    "TM": re.compile(r"[0-2]\d(:?[0-5]\d(:?[0-6]\d(\.\d{1,6})?)?)? *| *"),
+    "DT": re.compile(r"(\d{4})(0\d|1[0-2])?([0-3]\d)?(\d{2}){0,3}(\.\d{1,6})?([+-]\d{4})? *| *"),
+}
+"""What a single value may look like; old forms of dates and times, and blanks, included."""
+
+WIDTHS = {
+    "US": 2,
+    "SS": 2,
+    "AT": 4,
+    "UL": 4,
+    "SL": 4,
+    "FL": 4,
+    "FD": 8,
+    "UV": 8,
+    "SV": 8,
+    "OW": 2,
+    "OF": 4,
+    "OL": 4,
+    "OD": 8,
+    "OV": 8,
+}
+
+DUMMIES = {
+    "PN": "ANONYMOUS",
+    "AE": "REMOVED",
+    "AS": "000Y",
+    "CS": "REMOVED",
+    "DA": "19000101",
+    "TM": "000000",
+    "DT": "19000101000000",
+    "DS": "0",
+    "IS": "0",
+    "UI": "2.25.0",
+    **dict.fromkeys(TEXT, "REMOVED"),
+}
+BINARY_DUMMY = {"OB": b"\0\0", "UN": b"\0\0", "AT": 0, **dict.fromkeys(("OW", "OF", "OL", "OD", "OV"), bytes(8))}
+
+
+def dummy(vr: str) -> object:
+    """A value of this VR that says nothing (PS3.15 action D)."""
+    return DUMMIES.get(vr, BINARY_DUMMY.get(vr, 0))
+
+
+def valid(vr: str, value: bytes) -> bool:
+    """Whether the bytes, as read, can be a value of this VR; a VR without a form of its own takes any."""
+    if vr in WIDTHS:
+        return len(value) % WIDTHS[vr] == 0
+    form = VALID.get(vr)
+    if form is None:
+        return True
+    try:
+        text = value.decode("ascii").rstrip("\0")
+    except UnicodeDecodeError:
+        return False
+    return all(form.fullmatch(part.strip(" ") if vr == "CS" else part) for part in text.split("\\"))
+
+
+def shifted(vr: str, text: str, days: int) -> str | None:
+    """A DA or DT value moved by whole days, its time and zone kept; `None` where it is no full date."""
+    parts = []
+    for part in text.rstrip(" \0").split("\\"):
+        match = re.fullmatch(r"(\d{4})[.:]?(\d{2})[.:]?(\d{2})(.*)", part.strip())
+        if not match or (vr == "DA" and match[4]) or not VALID[vr].fullmatch(part.strip()):
+            return None
+        try:
+            moved = date(int(match[1]), int(match[2]), int(match[3])) + timedelta(days)
+        except (ValueError, OverflowError):
+            return None
+        parts.append(f"{moved:%Y%m%d}".zfill(8) + match[4])
+    return "\\".join(parts)
