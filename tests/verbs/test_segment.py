@@ -221,3 +221,14 @@ def test_bad_calls(chests, tmp_path):
     with pytest.raises(OutputConflict):
         segment(chests, tmp_path / "full")
     assert (tmp_path / "full" / "thesis.txt").read_text() == "mine"
+
+
+def test_a_flipped_stack_gets_no_mask(tmp_path):
+    volume, _ = chest(SHAPE, seed=3000)
+    for name, flips in (("Case_000", np.s_[::-1]), ("Case_001", np.s_[:, ::-1]), ("Case_002", np.s_[:, :, ::-1])):
+        lie = Volume(np.ascontiguousarray(volume.hu[flips]), volume.grid)
+        write_series(tmp_path / "in" / name, lie, SeriesSpec(seed=int(name[-1])))
+    result = segment(tmp_path / "in", tmp_path / "out")
+    assert [case["verdict"] for case in result.cases] == ["refused", "refused", "review"]
+    assert [case["reason"].split(":")[0] for case in result.cases] == ["UPSIDE-DOWN", "SPINE-IN-FRONT", "MIRRORED"]
+    assert [case["mask"] is None for case in result.cases] == [True, True, False]

@@ -227,8 +227,10 @@ def _case(job: _Job, recipe: _Recipe, segmenter: "Segmenter", progress: Progress
 def _judged(segmentation: "Segmentation", volume: "Volume") -> tuple[Finding, ...]:
     """What the segmenter said of its answer, and what the answer says of the volume."""
     from pleura.arrays.coverage import coverage_findings
+    from pleura.arrays.orientation import side_findings
 
-    return (*segmentation.findings, *coverage_findings(segmentation.mask, volume))
+    mask = segmentation.mask
+    return (*segmentation.findings, *coverage_findings(mask, volume), *side_findings(volume, mask))
 
 
 def _written(segmentation: "Segmentation", recipe: _Recipe, name: str) -> str:

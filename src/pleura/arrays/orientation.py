@@ -1,0 +1,220 @@
+"""The side gate: does the anatomy lie where the header says that head, back and left are?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.arrays.airways import airways
+from pleura.arrays.grid import Grid
+from pleura.arrays.morphology import depth_mm, dilated, eroded
+from pleura.arrays.regions import HALFWAY_HU, clean_lungs
+from pleura.arrays.resample import Upright, factors_for, shrink
+from pleura.arrays.tabletop import body_mask
+from pleura.arrays.volume import LungMask, Volume
+from pleura.core.findings import Finding, Verdict
+
+Bool = NDArray[np.bool_]
+
+COARSE_MM = 3.0
+COARSEST_MM = 9.0
+"""With wider pixels there is no anatomy to see."""
+BONE_HU = 250
+"""Vertebrae at 3 mm; contrast in the heart may exceed it too, and is not there in every slice."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Chest:
+    """A coarse chest, upright: axis 0 to the head, 1 to the back, 2 to the left, if the header is right."""
+
+    volume: Volume
+    body: Bool
+    lungs: Bool
+    tube: Bool
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        return self.volume.grid.spacing_mm
+
+    def level(self, part: float) -> int:
+        """The slice at a part of the way from the lungs' lowest slice to their highest."""
+        slices = np.flatnonzero(self.lungs.any(axis=(1, 2)))
+        return int(slices[0] + part * (slices[-1] - slices[0]))
+
+
+def side_findings(volume: Volume, mask: LungMask | None = None) -> tuple[Finding, ...]:
+    """Orientation against anatomy, so that a flipped stack is refused or sent to review.
+
+    The spine is bone behind the lungs in every slice, while breastbone, calcified cartilage and contrast in the heart are in
+    some (20th percentile over slices of the bone's area before and behind the lungs' middle). Lungs are round near the head
+    and crescents around the diaphragm near the foot, and the trachea lies in the upper part of their height. The liver is
+    plain soft tissue under the right lung, where the left side has stomach, bowel, gas and fat; and the heart lies to the
+    left of the spine. No sign is taken where the volume does not show it.
+
+    Args:
+        volume: CT in HU, any orientation.
+        mask: the lungs, where they are known; else they are found at 3 mm.
+
+    Returns:
+        `SPINE-IN-FRONT` and `UPSIDE-DOWN` (refused, for no anatomy explains them; review where no trachea is seen),
+        `MIRRORED` (review: situs inversus, one in 10,000, looks the same); empty where nothing speaks against the header, or
+        where there is too little to see.
+    """
+    if max(Upright.of(volume.grid).spacing_mm[1:]) > COARSEST_MM:
+        return ()
+    chest = _seen(volume, mask)
+    if np.count_nonzero(chest.lungs) * chest.volume.grid.voxel_ml < 100 or chest.level(1.0) - chest.level(0.0) < 4:
+        return ()
+    findings = []
+    front, back = _bone_cm2(chest)
+    if front > 2.0 and front > 1.5 * back:
+        findings.append(
+            Finding(
+                "SPINE-IN-FRONT",
+                Verdict.REFUSED,
+                "the spine lies in front of the lungs: rows are flipped or the patient's position was entered wrongly, so "
+                "right and left cannot be told; export again with true orientation",
+                {"bone_front_cm2": round(front, 1), "bone_back_cm2": round(back, 1)},
+            )
+        )
+    findings += _upside_down(chest)
+    return tuple(findings) or _mirrored(chest)
+
+
+def _seen(volume: Volume, mask: LungMask | None) -> _Chest:
+    """The chest at 3 mm."""
+    upright = Upright.of(volume.grid)
+    factors = factors_for(upright.spacing_mm, COARSE_MM)
+    hu = np.rint(shrink(upright.turn(volume.filled()), factors)).astype(np.int16)
+    a, b, c = (step * factor for step, factor in zip(upright.spacing_mm, factors, strict=True))
+    coarse = Volume(hu, Grid.axial(hu.shape, (a, b, c)))
+    body = body_mask(coarse)
+    tube = airways(coarse, body)
+    if mask is None:
+        lungs = clean_lungs(hu < HALFWAY_HU, coarse, body=body, tube=tube)
+    else:
+        lungs = shrink(upright.turn(mask.lungs), factors) > 0.5
+    return _Chest(coarse, body, lungs, tube)
+
+
+def _middle(chest: _Chest) -> tuple[int, int]:
+    """The row of the lungs' centre, and the column half-way across them."""
+    _, rows, columns = np.nonzero(chest.lungs)
+    return int(rows.mean()), int((columns.min() + columns.max()) / 2)
+
+
+def _bone_cm2(chest: _Chest) -> tuple[float, float]:
+    """Bone near the midline in front of and behind the lungs' centre: area that four of five slices exceed, cm²."""
+    row, column = _middle(chest)
+    gap, width = int(10 / chest.spacing[1]), int(35 / chest.spacing[2])
+    strip = slice(max(0, column - width), column + width + 1)
+    bone = ((chest.volume.hu > BONE_HU) & chest.body)[chest.level(0.0) : chest.level(1.0) + 1, :, strip]
+    pixel = chest.spacing[1] * chest.spacing[2] / 100
+    front = np.percentile(bone[:, : max(0, row - gap)].sum(axis=(1, 2)), 20) * pixel
+    back = np.percentile(bone[:, row + gap :].sum(axis=(1, 2)), 20) * pixel
+    return float(front), float(back)
+
+
+def _upside_down(chest: _Chest) -> list[Finding]:
+    """`UPSIDE-DOWN`, where the lungs taper to the foot and no trachea in their upper part speaks against it."""
+    taper, height = _taper(chest), _trachea_height(chest)
+    if taper > 1 / 1.4 or (height is not None and height > 0.4):
+        return []
+    return [
+        Finding(
+            "UPSIDE-DOWN",
+            Verdict.REVIEW if height is None else Verdict.REFUSED,
+            "the lungs taper to the foot, where they should wrap around the diaphragm: slices run the wrong way, so right and "
+            "left cannot be told; export again with true positions",
+            {"taper": round(taper, 2), "trachea_height": None if height is None else round(height, 2)},
+        )
+    ]
+
+
+def _taper(chest: _Chest) -> float:
+    """How much rounder the lungs are in axial slices near their upper end than near their lower: 2 to 4 the right way up.
+
+    Roundness is the area of the largest inscribed circle over half of the lungs' area in the slice; crescents have little.
+    """
+    ends = []
+    for low, high in ((0.8, 0.97), (0.03, 0.2)):
+        values = []
+        for k in range(chest.level(low), chest.level(high) + 1):
+            slice_ = chest.lungs[k : k + 1]
+            if slice_.any():
+                area = np.count_nonzero(slice_) * chest.spacing[1] * chest.spacing[2]
+                values.append(2 * np.pi * float(depth_mm(slice_, chest.spacing).max()) ** 2 / area)
+        ends.append(float(np.median(values)) if values else 1.0)
+    return ends[0] / ends[1]
+
+
+def _trachea_height(chest: _Chest) -> float | None:
+    """Where the airways' mean lies on the way from the lungs' lowest slice (0) to their highest (1)."""
+    slices = np.nonzero(chest.tube)[0]
+    if len(slices) * chest.volume.grid.voxel_ml < 5.0:
+        return None
+    low, high = chest.level(0.0), chest.level(1.0)
+    return float((slices.mean() - low) / (high - low))
+
+
+def _mirrored(chest: _Chest) -> tuple[Finding, ...]:
+    """`MIRRORED`, where liver and heart together speak for it."""
+    row, column = _middle(chest)
+    spine = _spine_column(chest, row, column)
+    light = _lighter_left(chest, row, spine)
+    heart = _heart_mm(chest, row, spine)
+    score = max(-4.0, min(4.0, (light or 0.0) / 0.06)) + (heart or 0.0) / 10.0  # tumours and scars move hearts, not livers
+    if score > -1.5:
+        return ()
+    evidence = {
+        "gas_and_fat_left_minus_right": None if light is None else round(light, 2),
+        "heart_left_of_spine_mm": None if heart is None else round(heart, 1),
+    }
+    return (
+        Finding(
+            "MIRRORED",
+            Verdict.REVIEW,
+            "liver and heart seem to lie on the wrong sides: the stack may be mirrored, and the lungs' sides swapped (or the "
+            "patient has situs inversus); look before you use them",
+            evidence,
+        ),
+    )
+
+
+def _spine_column(chest: _Chest, row: int, column: int) -> int:
+    """The column of the bone behind the lungs."""
+    width = int(50 / chest.spacing[2])
+    start = max(0, column - width)
+    bone = (chest.volume.hu > BONE_HU) & chest.body
+    columns = np.nonzero(bone[:, row + int(10 / chest.spacing[1]) :, start : column + width])[2]
+    return start + int(np.median(columns)) if len(columns) else column
+
+
+def _lighter_left(chest: _Chest, row: int, spine: int) -> float | None:
+    """Part of gas and fat in the belly under the lungs: left of the spine less right of it."""
+    part = slice(chest.level(0.0), chest.level(0.25) + 1)
+    belly = eroded(chest.body[part], chest.spacing, 25.0) & ~dilated(chest.lungs[part], chest.spacing, 6.0)
+    belly[:, row + int(40 / chest.spacing[1]) :] = False
+    away = int(15 / chest.spacing[2])
+    shares = []
+    for side in (slice(spine + away, None), slice(None, max(0, spine - away))):
+        values = chest.volume.hu[part][:, :, side][belly[:, :, side]]
+        if len(values) * chest.volume.grid.voxel_ml < 50:
+            return None
+        shares.append(float(np.mean(values < -20)))
+    return shares[0] - shares[1]
+
+
+def _heart_mm(chest: _Chest, row: int, spine: int) -> float | None:
+    """How far left of the spine the soft tissue between the lungs has its mean, above the liver's dome, in mm."""
+    part = slice(chest.level(0.35), chest.level(0.55) + 1)
+    lungs = chest.lungs[part]
+    right, left = lungs.copy(), lungs.copy()
+    right[:, :, spine:] = False
+    left[:, :, : spine + 1] = False
+    between = np.logical_or.accumulate(right, axis=2) & np.flip(np.logical_or.accumulate(np.flip(left, 2), axis=2), 2)
+    between &= (chest.volume.hu[part] > -50) & chest.body[part]
+    between[:, row + int(15 / chest.spacing[1]) :] = False
+    if np.count_nonzero(between) * chest.volume.grid.voxel_ml < 20:
+        return None
+    return float((np.nonzero(between)[2].mean() - spine) * chest.spacing[2])
