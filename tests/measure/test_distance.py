@@ -1,5 +1,6 @@
 """Distances against a search of every pair, against shapes whose answer is known, and by their properties."""
 
+import json
 import math
 import sys
 from pathlib import Path
@@ -12,9 +13,12 @@ from hypothesis import strategies as st
 from pleura.arrays.grid import Grid
 from pleura.arrays.surface import element_areas
 from pleura.measure.distance import BASIC, DISTANCES, area_distances, distances, weighted_percentile
+from pleura.measure.overlap import ratios, slice_overlap
 from pleura.measure.policy import worst_distance_mm
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "oracles"))
+from peers import KEPT, SPACINGS
+from peers import pair as pair_of_peers
 from slow_distances import slow_distances
 
 
@@ -155,3 +159,13 @@ def test_area_weighing_does_not_depend_on_how_finely_a_plane_is_cut():
 def test_weighted_percentile_by_hand():
     values, weights = np.array([3.0, 1.0, 2.0]), np.array([1.0, 8.0, 1.0])
     assert [weighted_percentile(values, weights, p) for p in (50, 80, 85, 90, 95, 100)] == [1, 1, 2, 2, 3, 3]
+
+
+@pytest.mark.parametrize("name", SPACINGS)
+def test_medpy_monai_and_deepmind_say_the_same_under_the_names_of_their_definitions(name):
+    prediction, reference, spacing = pair_of_peers(name)
+    told = on((prediction, reference), spacing) | ratios(slice_overlap(prediction, reference).total(), 1.0)
+    for peer, values in json.loads(KEPT.read_text())[name].items():
+        for metric, value in values.items():
+            close = 1e-5 if peer == "MONAI" else 1e-9  # MONAI keeps float32
+            assert told[metric] == pytest.approx(value, rel=close), (peer, metric)

@@ -230,15 +230,52 @@ def test_nothing_in_common_is_nothing_usable(folders):
         score(folders)
 
 
-def test_a_broken_mask_is_one_line_and_the_rest_goes_on(folders):
+def broken(path):
+    path.write_bytes(b"not a gzip file")
+
+
+def unknown(path):
+    write(path, np.where(lungs() == 2, 7, lungs()).astype(np.uint8))
+
+
+def not_numbers(path):
+    labels = lungs().astype(np.float32)
+    labels[0, 0, 0] = np.nan
+    write(path, labels)
+
+
+def flat(path):
+    write(path, lungs()[4])
+
+
+@pytest.mark.parametrize("spoil", [broken, unknown, not_numbers, flat])
+def test_a_bad_mask_is_one_line_without_its_path_and_the_rest_goes_on(folders, spoil):
     write(folders / "ref" / "Case_001.nii.gz", lungs())
     (folders / "pred" / "Case_001").mkdir()
-    (folders / "pred" / "Case_001" / "lungs.nii.gz").write_bytes(b"not a gzip file")
+    spoil(folders / "pred" / "Case_001" / "lungs.nii.gz")
     told = score(folders)
     assert told.exit_code is Exit.SOME_FAILED
     assert [case["case"] for case in told.scores["cases"]] == ["Case_000"]
-    assert told.scores["refused"][0]["case"] == "Case_001"
-    assert "\n" not in told.scores["refused"][0]["reason"]
+    (refused,) = told.scores["refused"]
+    assert refused["case"] == "Case_001"
+    assert "\n" not in refused["reason"]
+    assert "lungs.nii.gz" not in refused["reason"]
+
+
+def test_empty_folders_and_missing_ones(folders):
+    (folders / "none").mkdir()
+    with pytest.raises(NothingUsable, match="0 masks"):
+        evaluate(folders / "none", folders / "ref", folders / "out")
+    with pytest.raises(UsageError):
+        evaluate(folders / "nowhere", folders / "ref", folders / "out2")
+
+
+def test_an_empty_mask_misses_everything_and_scores_nought(folders):
+    write(folders / "pred" / "Case_000" / "lungs.nii.gz", np.zeros(SHAPE, np.uint8))
+    (case,) = score(folders).scores["cases"]
+    assert case["right"]["dice"] == case["left"]["dice"] == case["dice"] == 0
+    assert case["slices"] == {"lung": 0, "empty": 3, "hallucinated": 0, "missed": 7}
+    assert case["regions"]["apex"] == {"slices": 1, "missed": 1, "dice": 0.0}
 
 
 def test_it_resumes_and_ends_at_once_when_done(folders):
@@ -269,7 +306,8 @@ def test_many_at_a_time_say_the_same_and_progress_is_told(folders):
     one = evaluate(folders / "pred", folders / "ref", folders / "a", workers=1, progress=lambda *said: heard.append(said))
     two = evaluate(folders / "pred", folders / "ref", folders / "b", workers=2)
     assert one.as_json() == two.as_json()
-    assert (folders / "a" / "slices.csv").read_bytes() == (folders / "b" / "slices.csv").read_bytes()
+    for name in ("scores.json", "scores.csv", "slices.csv"):
+        assert (folders / "a" / name).read_bytes() == (folders / "b" / name).read_bytes()
     assert heard[-1] == ("evaluate", 4, 4)
 
 
