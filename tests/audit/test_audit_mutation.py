@@ -209,7 +209,7 @@ def test_every_kind_is_found(source, damage):
 BYTES = {
     "preamble": (lambda b: b"Quillfeather".ljust(128, b"\0") + b[128:], "PREAMBLE-LEFT"),
     "behind the data set": (lambda b: b + b"\0" * 6, "TRAILING-BYTES"),
-    "more behind the data set": (lambda b: b + b"\0" * 10, "BROKEN"),
+    "more behind the data set": (lambda b: b + b"\1\0\2\0\xff\xff\0\0\0", "BROKEN"),
     "file meta's instance": (lambda b: b[:300].replace(b"2.25.", b"2.26.") + b[300:], "META-DISAGREES"),
     "a name behind the data set": (lambda b: b + b"Quillfeather", "NAME-LEFT"),
     "cut off": (lambda b: b[:-40], "BROKEN"),
@@ -223,6 +223,12 @@ def test_damage_outside_elements_is_found(source, damage):
     change, code = BYTES[damage]
     found = check_file(packed(source), change(packed(cleaned(source))))
     assert code in [f.code for f in found]
+
+
+def test_an_image_cut_off_before_its_pixels_is_not_for_publishing(source):
+    ds = deepcopy(source)
+    del ds.PixelData
+    assert [f.code for f in check_file(packed(ds), packed(cleaned(ds)))] == ["PIXELS-LOST"]
 
 
 def test_shifted_dates(source):

@@ -104,6 +104,21 @@ def test_other_files_names_and_the_key(trees):
     assert family.lower() not in json.dumps(found.as_json()).lower()
 
 
+def test_profile_report_is_declared_by_the_folder(tmp_path):
+    for k, ds in enumerate(series(chest((2, 16, 16), seed=1)[0])):
+        write(tmp_path / "in" / f"{k}.dcm", ds)
+        ds.PatientID = ds.PatientName = "Case_000"
+        ds.PatientBirthDate = ""
+        del ds.PatientBirthTime
+        write(tmp_path / "out" / f"{k}.dcm", ds)
+    assert "UID-LEFT" in codes(tmp_path / "in", tmp_path / "out")
+    record = {"verb": "deidentify", "options": {"profile": "report"}}
+    (tmp_path / "out" / "run.json").write_text(json.dumps(record))
+    report = verify_tree(tmp_path / "in", tmp_path / "out")
+    assert report.counts() == {"REPORT-KEEPS": 2}
+    assert report.clean
+
+
 def test_ends_without_input(trees, tmp_path):
     source, out = trees
     (tmp_path / "empty").mkdir()

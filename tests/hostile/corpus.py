@@ -223,7 +223,7 @@ def _not_images(build: _Builder) -> None:
     with config.disable_value_validation():
         files.add(images(OTTOLINE, 107, 25)[0])
         files.write(build.truth.folder / "disc")
-    files._tmpdir.cleanup()  # pydicom leaves it to chance, with a warning
+    files._stage["t"].cleanup()  # pydicom leaves it to chance, with a warning
     disc = build.truth.folder / "disc"
     build.truth.made.append(Made(disc / "DICOMDIR", "DICOMDIR", OTTOLINE.label, required=False))
     for path in sorted(disc.rglob("*")):

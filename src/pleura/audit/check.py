@@ -10,6 +10,7 @@ from pleura.audit import attributes
 from pleura.audit.declared import CLEAN_PIXELS, CODE_SCHEME, CODE_VALUE, REPORT, Declared, declared
 from pleura.audit.identifiers import harvest, original_uids
 from pleura.audit.pieces import Layout, Path_, Piece, shown, take_apart
+from pleura.audit.required import is_image
 from pleura.audit.sweep import ENCODED, Identifier, Needle, Needles, needles, sweep
 from pleura.audit.vocabulary import COMMON, KEPT_TEXT, NUMERIC, STANDARD_ROOT, TEXT, is_number, vr_of
 from pleura.core.findings import Finding, Verdict, worst
@@ -45,7 +46,7 @@ SAYS = {
     "VALUE-CHANGED": "a technical value or standard code is changed",
     "TYPE-LOST": "an attribute of Type 1 or 2 is lost",
     "TYPE-EMPTY": "an attribute of Type 1 is empty",
-    "PIXELS-LOST": "the pixel data is lost",
+    "PIXELS-LOST": "an image has no pixel data, by loss or because its source was cut off",
     "PIXELS-CHANGED": "the pixel data differs from the source's, and blanking is not declared",
     "REPORT-RULE": "one of the report's four rules is not kept",
 }
@@ -100,10 +101,9 @@ def passes(findings: Iterable[Finding]) -> bool:
 
 
 def _pixels(before: Layout, after: Layout, said: Declared, *, same: bool) -> attributes.Seen:
-    if before.pixels == (0, 0):
-        return
     if after.pixels == (0, 0):
-        yield "PIXELS-LOST", (0x7FE00010,)
+        if before.pixels != (0, 0) or is_image(before.text(0x00080016)):
+            yield "PIXELS-LOST", (0x7FE00010,)
     elif not same and not said.has(CLEAN_PIXELS):
         yield "PIXELS-CHANGED", (0x7FE00010,)
 

@@ -109,6 +109,7 @@ def _name_forms(value: str) -> set[str]:
             parts = [part.strip() for part in group.split(",")]
         named = [part for part in parts[:3] if part and part.casefold() not in PLACEHOLDERS]
         words = {word for part in named for word in re.split(r"[\s\-_,.;]+", part) if len(word) >= 4}
+        words -= {word for word in words if word.casefold() in PLACEHOLDERS}  # "Removed by CTP"
         forms |= set(named) | words
         if len(named) >= 2:
             family, given = named[0], named[1]

@@ -161,8 +161,8 @@ class _Walker:
                     length, start = short.unpack_from(data, pos + 6)[0], pos + 8
                 elif vr in _LONG or (vr.isalpha() and vr.isupper()):
                     length, start = long.unpack_from(data, pos + 8)[0], pos + 12
-                else:
-                    raise _Broken
+                else:  # no VR at all: some writers slip implicit elements in
+                    vr, length, start = b"", long.unpack_from(data, pos + 4)[0], pos + 8
             else:
                 length, start = long.unpack_from(data, pos + 4)[0], pos + 8
             here = (*path, tag)

@@ -29,3 +29,8 @@ def required(sop_class: str) -> Mapping[Path_, int]:
         for module in table["classes"].get(sop_class, ())
         for path, kind in table["modules"][module].items()
     }
+
+
+def is_image(sop_class: str) -> bool:
+    """Whether objects of a class must hold pixels (their IOD has the Image Pixel module)."""
+    return "image-pixel" in _table()["classes"].get(sop_class, ())

@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from pleura.audit.check import check_file, passes
 from pleura.audit.declared import REPORT, declared
 from pleura.audit.identifiers import harvest, original_uids
 from pleura.audit.pieces import Layout, take_apart
-from pleura.audit.sweep import ENCODED, Identifier, needles, sweep
+from pleura.audit.sweep import Identifier, needles, sweep
 from pleura.audit.vocabulary import NEVER, TAGS_OF_CLASSES, vr_of
 from pleura.core.errors import NothingUsable
+from pleura.core.files import read_json
 from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
 
@@ -115,8 +117,9 @@ class _Input:
 
 @dataclass
 class _Between:
-    """What is gathered while the files of the output are judged one by one."""
+    """What is gathered while the files of the output are judged one by one; `profile` where the whole output declares one."""
 
+    profile: str | None = None
     forward: dict[bytes, bytes] = field(default_factory=dict)
     back: dict[bytes, bytes] = field(default_factory=dict)
     written: dict[int, bytes] = field(default_factory=dict)
@@ -132,7 +135,7 @@ def verify_tree(source: Path, out: Path, *, key: Path | None = None, progress: P
 
     Args:
         source: the folder as it was.
-        out: the folder to judge, each file by the profile and options that it declares.
+        out: the folder to judge, each file by the profile and options that it declares, or that `out/run.json` does.
         key: the file with the project's key: it must not be found in the output either.
         progress: told file by file.
 
@@ -148,7 +151,7 @@ def verify_tree(source: Path, out: Path, *, key: Path | None = None, progress: P
     paths = sorted(path for path in out.rglob("*") if path.is_file())
     secret = key.read_bytes().strip() if key else b""
     everyone = frozenset().union(*known.identifiers.values())
-    between = _Between()
+    between = _Between(profile=_profile(out))
     _names(out, paths, everyone, between)
     waiting, judged = [], []
     for number, path in enumerate(paths):
@@ -240,7 +243,7 @@ def _judge(number: int, after: Layout, known: _Input, between: _Between) -> Judg
         before = take_apart(known.sources[k].path)
         clash = sum(between.forward.get(o, n) != n or between.back.get(n, o) != o for o, n in _pairs(before, after) if o and n)
         more = known.identifiers[known.sources[k].patient]
-        findings = check_file(before, after, identifiers=more, uids=known.uids)
+        findings = check_file(before, after, profile=between.profile, identifiers=more, uids=known.uids)
         score = clash * 1000 + sum(f.evidence.get("count", 1) for f in findings)
         if best is None or score < best[0]:
             best = (score, k, findings, before)
@@ -270,9 +273,18 @@ def _remember(k: int, before: Layout, after: Layout, known: _Input, between: _Be
             between.references.append((target, new_value.strip(b" \0")))
     patient = known.sources[k].patient
     between.ids[patient].add(after.text(0x00100020))
-    said = declared(after)
+    said = declared(after, between.profile)
     if said.profile != REPORT and said.dates == "shifted":
         between.shifts[patient] |= set(attributes.shifts(before, after))
+
+
+def _profile(out: Path) -> str | None:
+    """`report` where the output's own record says so: files under that profile declare nothing, being changed so little."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        record = read_json(out / "run.json")
+        if record["verb"] == "deidentify" and record["options"]["profile"] == REPORT:
+            return REPORT
+    return None
 
 
 def _names(out: Path, paths: list[Path], everyone: frozenset[Identifier], between: _Between) -> None:
@@ -284,8 +296,7 @@ def _names(out: Path, paths: list[Path], everyone: frozenset[Identifier], betwee
 
 
 def _other_file(layout: Layout, everyone: frozenset[Identifier], known: _Input, between: _Between) -> None:
-    hits = sweep(layout, needles(everyone), known.uids.__contains__)
-    if any(hit.path == ENCODED or hit.kind for hit in hits):
+    if sweep(layout, needles(everyone), known.uids.__contains__):
         between.found["TEXT-LEFT"] += 1
 
 

@@ -43,7 +43,13 @@ class VerifyResult:
         lines = [f"{report.files} files of the output read and searched; {report.sources} DICOM files in the input"]
         if unpublished:
             lines.append(f"{unpublished} files of the input have no output; a tool may refuse what it cannot make safe")
-        lines.append("nothing was found" if report.clean else "NOT clean: do not give this output away")
+        kept = report.counts().get("REPORT-KEEPS", 0)
+        if kept:
+            lines.append(f"{kept} files are by profile report, which leaves dates, UIDs, places, staff and text: not anonymous")
+        if report.clean:
+            lines.append("the four rules of the report are kept" if kept else "nothing was found")
+        else:
+            lines.append("NOT clean: do not give this output away")
         return lines
 
 
