@@ -13,6 +13,7 @@ from pleura.page.canvas import ORANGE, SKY, figure
 WINDOW_HU = (-1350, 150)
 """The usual lung window: level −600, width 1500."""
 TURN = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
+DARK = {"facecolor": "black", "edgecolor": "none", "alpha": 0.55, "pad": 2.0}
 DOWN = {"P", "I"}
 """In a picture the front and the head are up; the patient's right is on the viewer's left."""
 RIGHTWARD = {"L", "P"}
@@ -82,7 +83,7 @@ def _plane(axis: Any, volume: Volume, mask: LungMask | None, centre: tuple[int, 
     axis.set_xticks([])
     axis.set_yticks([])
     ends = letters[across] if letters[across] in RIGHTWARD else TURN[letters[across]]
-    style = {"transform": axis.transAxes, "color": "white", "fontsize": 15, "fontweight": "bold", "va": "center"}
+    style = {"transform": axis.transAxes, "color": "white", "fontsize": 15, "fontweight": "bold", "va": "center", "bbox": DARK}
     axis.text(0.02, 0.5, TURN[ends], ha="left", **style)
     axis.text(0.98, 0.5, ends, ha="right", **style)
     _scale_bar(axis, shown.shape, spacing[across])
@@ -95,7 +96,9 @@ def _scale_bar(axis: Any, shape: tuple[int, ...], column_mm: float) -> None:
         return
     left, low = shape[1] * 0.04, shape[0] * 0.955
     axis.plot([left, left + length], [low, low], color="white", linewidth=3, solid_capstyle="butt")
-    axis.text(left + length / 2, low - shape[0] * 0.015, "5 cm", color="white", ha="center", va="bottom", fontsize=11)
+    axis.text(
+        left + length / 2, low - shape[0] * 0.015, "5 cm", color="white", ha="center", va="bottom", fontsize=11, bbox=DARK
+    )
     axis.set_xlim(-0.5, shape[1] - 0.5)
     axis.set_ylim(shape[0] - 0.5, -0.5)
 

@@ -1,0 +1,59 @@
+"""The network drawn from its own description (Fig 2.1)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pleura.page.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, figure
+
+COLOURS = {
+    "double convolution": SKY,
+    "max-pool and dropout": ORANGE,
+    "transposed convolution": GREEN,
+    "skip and double convolution": BLUE,
+    "1×1 convolution to one logit": PURPLE,
+}
+
+
+def network_png(told: Mapping[str, Any], path: Path) -> None:
+    """Draw a U: a box a stage, as low as its level, with channels, side in pixels and parameters; skips as arrows."""
+    stages = told["stages"]
+    full = told["input"][1]
+    with figure(path, (13, 6)) as drawn:
+        axis = drawn.subplots()
+        centres = {}
+        for number, stage in enumerate(stages):
+            level = _level(full, stage["side"])
+            centres[stage["name"]] = (number, -level)
+            colour = COLOURS.get(stage["kind"], GREY)
+            axis.bar(number, 0.52, 0.86, bottom=-level - 0.26, color=colour, alpha=0.35, edgecolor=colour, linewidth=1.5)
+            words = f"{stage['channels']} ch\n{stage['side']}²"
+            axis.text(number, -level, words, ha="center", va="center", fontsize=11)
+            if stage["parameters"]:
+                axis.text(number, -level - 0.29, f"{stage['parameters']:,}", ha="center", va="top", fontsize=9, color="#333333")
+            if number:
+                before = centres[stages[number - 1]["name"]]
+                _arrow(axis, before, (number, -level))
+        for name, (number, height) in centres.items():
+            other = centres.get(name.replace("down", "merge"))
+            if name.startswith("down") and other:
+                style = {"arrowstyle": "->", "linestyle": "--", "color": GREY, "shrinkA": 32, "shrinkB": 32}
+                axis.annotate("", other, (number, height), arrowprops=style)
+                axis.text((number + other[0]) / 2, height + 0.05, "skip", ha="center", fontsize=10, color=GREY)
+        for kind, colour in COLOURS.items():
+            axis.bar(0, 0, color=colour, alpha=0.5, label=kind)
+        axis.set_xlim(-0.8, len(stages) - 0.2)
+        axis.set_ylim(-max(_level(full, s["side"]) for s in stages) - 0.6, 0.5)
+        axis.axis("off")
+        axis.set_title(f"one slice of {full} × {full} in, one logit a pixel out; {told['parameters']:,} parameters", loc="left")
+        drawn.legend(loc="outside lower center", ncols=3, handles=axis.get_legend_handles_labels()[0])
+
+
+def _level(full: int, side: int) -> int:
+    return (full // side).bit_length() - 1
+
+
+def _arrow(axis: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    style = {"arrowstyle": "->", "color": "black", "shrinkA": 26, "shrinkB": 26}
+    if start[1] != end[1]:
+        axis.annotate("", end, start, arrowprops=style)

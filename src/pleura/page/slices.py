@@ -1,0 +1,94 @@
+"""Dice and accuracy of every slice, in case and slice order (Figs 2.6 to 2.9), and Dice against position."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pleura.page.canvas import BLUE, GREY, ORANGE, RED, SKY, figure
+from pleura.page.story import SliceScore
+
+CLASSES = {
+    "lung": (BLUE, "o", "lung"),
+    "empty": (GREY, "_", "empty, and left empty"),
+    "hallucinated": (RED, "X", "hallucinated: empty in truth"),
+    "missed": (ORANGE, "v", "missed: lung in truth"),
+}
+
+
+def slices_png(scores: Sequence[SliceScore], metric: str, title: str, path: Path) -> None:
+    """Draw `dice` or `accuracy` of slices in order; cases parted by lines and named, classes by colour and by shape."""
+    with figure(path, (12, 4.2)) as drawn:
+        axis = drawn.subplots()
+        _points(axis, range(len(scores)), scores, metric)
+        _cases(axis, scores)
+        axis.set_title(title, loc="left")
+        axis.set_xlabel("slice, in case and slice order")
+        axis.set_ylabel("Dice" if metric == "dice" else "binary accuracy")
+        axis.set_ylim(-0.03, 1.03) if metric == "dice" else None
+        axis.set_xlim(-1, len(scores))
+        axis.grid(axis="y", alpha=0.3)
+        drawn.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+
+
+def _points(axis: Any, places: Sequence[float], scores: Sequence[SliceScore], metric: str) -> None:
+    for kind, (colour, marker, words) in CLASSES.items():
+        chosen = [(x, getattr(s, metric)) for x, s in zip(places, scores, strict=True) if s.kind == kind]
+        shown = [(x, y) for x, y in chosen if y is not None]
+        if shown:
+            xs, ys = zip(*shown, strict=True)
+            size = 70 if kind in ("hallucinated", "missed") else 18
+            axis.scatter(xs, ys, s=size, color=colour, marker=marker, label=f"{words} ({len(chosen)})", linewidths=0, zorder=3)
+
+
+def _cases(axis: Any, scores: Sequence[SliceScore]) -> None:
+    starts = [k for k, score in enumerate(scores) if k == 0 or score.case != scores[k - 1].case]
+    for start, end in zip(starts, [*starts[1:], len(scores)], strict=True):
+        if start:
+            axis.axvline(start - 0.5, color="black", linewidth=1)
+        axis.text((start + end) / 2, 1.01, scores[start].case, transform=axis.get_xaxis_transform(), ha="center", fontsize=11)
+
+
+def positions_png(scores: Sequence[SliceScore], path: Path) -> None:
+    """Draw Dice against the position of the slice, a panel a case: where in the chest it fails."""
+    cases = sorted({score.case for score in scores})
+    with figure(path, (12, 1.2 + 2.6 * ((len(cases) + 1) // 2))) as drawn:
+        panels = drawn.subplots((len(cases) + 1) // 2, min(2, len(cases)), squeeze=False, sharey=True).ravel()
+        for axis, case in zip(panels, cases, strict=False):
+            chosen = [score for score in scores if score.case == case]
+            _points(axis, [score.position_mm for score in chosen], chosen, "dice")
+            axis.set_title(case, loc="left")
+            axis.set_xlabel("position along the slice normal, mm")
+            axis.set_ylabel("Dice")
+            axis.set_ylim(-0.03, 1.03)
+            axis.grid(alpha=0.3)
+        for axis in panels[len(cases) :]:
+            axis.remove()
+
+
+def volumes_png(rows: Sequence[tuple[str, str, float, float]], path: Path) -> None:
+    """Bland–Altman of lung volume: difference against mean, ml. Rows: case, side, predicted, reference."""
+    with figure(path, (7.5, 4.6)) as drawn:
+        axis = drawn.subplots()
+        for side, colour, marker in (("right", ORANGE, "o"), ("left", SKY, "s")):
+            chosen = [(p, r) for _, name, p, r in rows if name == side]
+            axis.scatter(
+                [(p + r) / 2 for p, r in chosen],
+                [p - r for p, r in chosen],
+                s=60,
+                color=colour,
+                marker=marker,
+                label=f"{side} lung",
+            )
+        differences = [p - r for *_, p, r in rows]
+        mean = sum(differences) / len(differences)
+        axis.axhline(0, color="black", linewidth=0.8)
+        axis.axhline(mean, color=GREY, linestyle="--", label=f"mean {mean:+.0f} ml".replace("-", "−"))
+        if len(differences) > 2:
+            spread = 1.96 * (sum((d - mean) ** 2 for d in differences) / (len(differences) - 1)) ** 0.5
+            for end in (mean - spread, mean + spread):
+                axis.axhline(end, color=GREY, linestyle=":")
+            axis.plot([], [], color=GREY, linestyle=":", label=f"± 1.96 SD ({spread:.0f} ml)")
+        axis.set_xlabel("mean of predicted and reference volume, ml")
+        axis.set_ylabel("predicted − reference, ml")
+        axis.grid(alpha=0.3)
+        drawn.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=4)

@@ -1,0 +1,125 @@
+"""What a run's folder tells: gathered once, whatever parts of it are there, for the figures and the page."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pleura.core.errors import UsageError
+from pleura.core.files import read_json
+
+ORDER = ("bce", "dice", "bce_dice", "classical")
+TITLES = {
+    "bce": "BCE",
+    "dice": "soft Dice",
+    "bce_dice": "BCE + soft Dice",
+    "classical": "thresholds and components, no network",
+}
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Story:
+    """A run's folder as `pleura run` lays it. Every property is empty where its part is absent."""
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: Path) -> "Story":
+        """Open a run. Raises `UsageError` where the folder holds no cohort: there is nothing to tell."""
+        if not (folder / "cohort" / "cohort.json").exists():
+            raise UsageError("report: no run there: cohort/cohort.json is missing; give the folder that pleura run wrote")
+        return cls(folder)
+
+    @cached_property
+    def cohort(self) -> Mapping[str, Any]:
+        """`cohort.json`."""
+        about: Mapping[str, Any] = read_json(self.folder / "cohort" / "cohort.json")
+        return about
+
+    @cached_property
+    def split(self) -> Mapping[str, Any]:
+        """`split.json`."""
+        split: Mapping[str, Any] = read_json(self.folder / "cohort" / "split.json")
+        return split
+
+    @cached_property
+    def histories(self) -> dict[str, list[dict[str, Any]]]:
+        """Loss to its lines of `history.jsonl`."""
+        found = {}
+        for loss in ORDER:
+            path = self.folder / "runs" / loss / "history.jsonl"
+            if path.exists():
+                found[loss] = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return found
+
+    @cached_property
+    def cards(self) -> dict[str, Mapping[str, Any]]:
+        """Loss to `model.json`."""
+        return self._each("runs", "model.json")
+
+    @cached_property
+    def architecture(self) -> Mapping[str, Any] | None:
+        """`architecture.json` of any loss: they share one."""
+        return next(iter(self._each("runs", "architecture.json").values()), None)
+
+    @cached_property
+    def scores(self) -> dict[str, Mapping[str, Any]]:
+        """Loss to `scores.json`."""
+        return self._each("results", "scores.json")
+
+    @cached_property
+    def slices(self) -> dict[str, list["SliceScore"]]:
+        """Loss to the scores of its slices, both lungs, in case and slice order."""
+        return {loss: _slices(self.folder / "results" / loss / "slices.csv") for loss in self.scores}
+
+    @property
+    def primary(self) -> str | None:
+        """The loss that stands for the run: the report's own proposal where it was trained."""
+        return next((loss for loss in ("bce_dice", "dice", "bce", "classical") if loss in self.scores), None)
+
+    def part_of(self, case: str) -> str:
+        """`train`, `validation`, `test` or `unlabelled`."""
+        return next((part for part in (*PARTS, "unlabelled") if case in self.split[part]), "unlabelled")
+
+    def _each(self, room: str, name: str) -> dict[str, Mapping[str, Any]]:
+        paths = {loss: self.folder / room / loss / name for loss in ORDER}
+        return {loss: read_json(path) for loss, path in paths.items() if path.exists()}
+
+
+@dataclass(frozen=True)
+class SliceScore:
+    """One slice of one case: `source` is `raw` (the network's own answer) or `clean` (the mask); `kind` its class."""
+
+    case: str
+    number: int
+    position_mm: float
+    kind: str
+    source: str
+    dice: float | None
+    accuracy: float | None
+
+
+def _slices(path: Path) -> list[SliceScore]:
+    if not path.exists():
+        return []
+    held: dict[tuple[str, int, str], dict[str, Any]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["structure"] != "both" or row["metric"] not in ("dice", "accuracy"):
+                continue
+            key = row["case"], int(row["slice"]), row["source"]
+            one = held.setdefault(key, {"position": float(row["position_mm"]), "class": row["class"]})
+            one[row["metric"]] = float(row["value"]) if row["value"] else None
+    return [
+        SliceScore(case, number, one["position"], one["class"], source, one.get("dice"), one.get("accuracy"))
+        for (case, number, source), one in sorted(held.items())
+    ]
+
+
+def of_cases(scores: Sequence[SliceScore], cases: Sequence[str], source: str) -> list[SliceScore]:
+    """The slices of some cases from one source, in case and slice order."""
+    return [score for score in scores if score.source == source and score.case in cases]
