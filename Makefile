@@ -23,5 +23,17 @@ check: setup
 test: check
 	$(BIN)/python -m pytest -n auto
 
+demo: setup
+	$(BIN)/pleura phantom demo/chests --cases 6 --size 128 --slices 48
+	$(BIN)/pleura run demo/chests demo/out
+	@echo "open demo/out/report.html"
+
+bench: setup
+	for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+docs: setup
+	for script in docs/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	$(BIN)/python -m pytest -q tests/house/test_docs.py
+
 clean:
 	rm -rf demo out dist build

@@ -1,0 +1,117 @@
+"""From a tree of files to a report: the whole of it, twice, killed on the way, and without a name leaking."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pleura.cli.app import app
+from pleura.phantom.dataset import write_dataset
+
+QUICK = ("--epochs", "1", "--size", "64", "--quiet")
+
+
+def pleura(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def chests(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "chests"
+    write_dataset(folder, cases=3, shape=(14, 64, 64), seed=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def journey(chests, tmp_path_factory):
+    out = tmp_path_factory.mktemp("journey") / "out"
+    told = pleura("run", chests, out, *QUICK, "--loss", "both")
+    assert told.exit_code == 0, told.output
+    return out
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Every result's bytes; `run.json` may tell seconds, and a time is all that may differ."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "run.json"
+    }
+
+
+def test_it_leaves_what_others_rely_on(journey):
+    scores = json.loads((journey / "scores.json").read_text())
+    assert [case["case"] for case in scores["cases"]] == ["Case_000", "Case_001", "Case_002"]
+    assert [case["split"] for case in scores["cases"]] == ["train", "train", "test"]
+    for case in scores["cases"]:
+        assert 0 <= case["dice"] <= 1
+        assert 0 <= case["accuracy"] <= 1
+        counts = case["slices"]
+        assert counts["lung"] + counts["empty"] + counts["hallucinated"] + counts["missed"] == 14
+    record = json.loads((journey / "run.json").read_text())
+    assert record["state"] == "done"
+    page = (journey / "report.html").read_text(encoding="utf-8")
+    assert "<html" in page
+    assert page.count("data:image/") >= 5
+    assert 'src="http' not in page
+    for loss in ("bce", "bce_dice"):
+        masks = json.loads((journey / "masks" / loss / "run.json").read_text())
+        assert masks["labels"] == {"1": "right lung", "2": "left lung"}
+        assert {case["id"] for case in masks["cases"]} == {"Case_000", "Case_001", "Case_002"}
+        for case in masks["cases"]:
+            assert (journey / "masks" / loss / case["mask"]).exists()
+
+
+def test_the_held_out_case_is_not_in_training(journey):
+    split = json.loads((journey / "cohort" / "split.json").read_text())
+    assert split["test"] == ["Case_002"]
+    assert "Case_002" not in split["train"] + split["validation"]
+
+
+def test_again_ends_at_once(chests, journey):
+    before = {path: path.stat().st_mtime_ns for path in journey.rglob("*")}
+    assert pleura("run", chests, journey, *QUICK, "--loss", "both").exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in journey.rglob("*")} == before
+    other = pleura("run", chests, journey, *QUICK, "--loss", "bce")
+    assert other.exit_code == 2
+    assert "--overwrite" in other.stderr
+
+
+def test_no_identity_in_anything_written(chests, journey):
+    import pydicom
+
+    words = set()
+    for path in chests.rglob("*.dcm"):
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        words |= {str(header.PatientName), str(header.PatientID), path.stem}
+    words = {word for word in words if len(word) > 3}
+    assert words
+    for path in journey.rglob("*"):
+        assert not any(word in path.name for word in words), "an identity in a file name"
+        if path.suffix in (".json", ".jsonl", ".csv", ".html", ".txt"):
+            text = path.read_text(encoding="utf-8")
+            assert not [word for word in words if word in text], path.name
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a kill by signal")
+def test_killed_anywhere_it_resumes_to_the_same_bytes(chests, journey, tmp_path):
+    out = tmp_path / "out"
+    shutil.copy(journey.parent / "out.key", tmp_path / "out.key")  # the key decides the new UIDs
+    command = [sys.executable, "-m", "pleura", "run", str(chests), str(out), *QUICK, "--loss", "both"]
+    for wait in ("deidentified/run.json", "runs", "masks"):
+        process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE)
+        limit = time.monotonic() + 120
+        while not (out / wait).exists() and process.poll() is None and time.monotonic() < limit:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert not (out / "report.html").exists()
+    assert pleura("run", chests, out, *QUICK, "--loss", "both").exit_code == 0
+    assert results(out) == results(journey)
