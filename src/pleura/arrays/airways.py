@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.morphology import box_of, boxes_of, components
+from pleura.arrays.morphology import box_of, boxes_of, components, dilated
 from pleura.arrays.resample import Upright
 from pleura.arrays.volume import Volume
 
@@ -41,6 +41,15 @@ def airways(volume: Volume, body: Bool) -> Bool:
     trachea = _trachea(hu, inside[box], upright.spacing_mm)
     if trachea is not None:
         upright.turn(result)[box] = _grown(hu, inside[box], trachea, volume.grid.voxel_ml)
+    return result
+
+
+def with_wall(tube: Bool, volume: Volume, wall_mm: float) -> Bool:
+    """The airways with their walls: everything within `wall_mm` of the lumen."""
+    result = tube.copy()
+    box = box_of(tube, margin=int(np.ceil(wall_mm / min(volume.grid.spacing_mm))) + 1)
+    if box is not None:
+        result[box] = dilated(tube[box], volume.grid.spacing_mm, wall_mm)
     return result
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.airways import airways
-from pleura.arrays.morphology import box_of, closed, dilated, holes_filled, slice_holes_filled
+from pleura.arrays.airways import airways, with_wall
+from pleura.arrays.morphology import box_of, closed, holes_filled, slice_holes_filled
 from pleura.arrays.regions import HALFWAY_HU, HOLE_MM2, clean_lungs
 from pleura.arrays.resample import Upright
 from pleura.arrays.sides import split_sides
@@ -50,7 +50,7 @@ class Classical:
         tube = airways(volume, body)
         progress("segment", 2, steps)
         raw = (volume.hu < self.threshold_hu) & body
-        lungs = clean_lungs(raw & ~_widened(tube, volume, self.airway_wall_mm), volume, body=body, tube=tube)
+        lungs = clean_lungs(raw & ~with_wall(tube, volume, self.airway_wall_mm), volume, body=body, tube=tube)
         progress("segment", 3, steps)
         mask = split_sides(lungs, volume.grid, middle_mm=middle_of(body, volume))
         progress("segment", 4, steps)
@@ -66,15 +66,6 @@ def middle_of(body: Bool, volume: Volume) -> float | None:
         return None
     centre = [(part.start + part.stop - 1) / 2 for part in box]
     return float(volume.grid.to_world(centre)[0])
-
-
-def _widened(tube: Bool, volume: Volume, wall_mm: float) -> Bool:
-    """The airways with their walls."""
-    result = tube.copy()
-    box = box_of(tube, margin=int(np.ceil(wall_mm / min(volume.grid.spacing_mm))) + 1)
-    if box is not None:
-        result[box] = dilated(tube[box], volume.grid.spacing_mm, wall_mm)
-    return result
 
 
 def _closed(mask: LungMask, radius_mm: float, body: Bool) -> LungMask:

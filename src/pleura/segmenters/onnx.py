@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.arrays.airways import airways, with_wall
 from pleura.arrays.netgrid import NetInput
 from pleura.arrays.regions import clean_lungs
 from pleura.arrays.resample import Upright
+from pleura.arrays.rim import settle_rim
 from pleura.arrays.sides import split_sides
+from pleura.arrays.tabletop import body_mask
 from pleura.arrays.volume import AIR_HU, Volume
 from pleura.core.errors import InputRefused, UsageError
 from pleura.core.files import read_json, sha256_file
@@ -21,6 +24,8 @@ from pleura.segmenters.protocol import Segmentation
 
 FORMAT = "pleura-model/1"
 BATCH = 4
+WALL_MM = 2.0
+"""Of trachea and main bronchi, which are not lung: their walls, half-way grey, are what networks call lung above the apex."""
 EMPTY = Finding("NO-LUNGS", Verdict.REVIEW, "the network found no lungs: look whether this is a chest")
 
 
@@ -77,7 +82,11 @@ class OnnxSegmenter:
     def __call__(self, volume: Volume, progress: Progress = silent) -> Segmentation:
         """Segment one volume; see the protocol."""
         raw = self.raw(volume, progress)
-        lungs = clean_lungs(raw, volume)
+        body = body_mask(volume)
+        tube = with_wall(airways(volume, body), volume, WALL_MM)
+        turn = Upright.of(volume.grid)
+        pixel = max(volume.hu.shape[axis] * volume.grid.spacing_mm[axis] for axis in turn.axes[1:]) / self.card["input"]["size"]
+        lungs = clean_lungs(settle_rim(raw & body & ~tube, volume, pixel), volume, body=body, tube=tube)
         return Segmentation(raw, split_sides(lungs, volume.grid), () if lungs.any() else (EMPTY,))
 
     def raw(self, volume: Volume, progress: Progress = silent) -> NDArray[np.bool_]:

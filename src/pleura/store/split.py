@@ -17,6 +17,10 @@ FEW = 5
 """Under so many training cases none can be spared for validation: blocks of their slices are held back instead."""
 
 
+BLOCKS = 4
+"""Blocks in each such case, spread over it: a single one would judge by one kind of slice."""
+
+
 @dataclass(frozen=True)
 class Split:
     """Case ids by part. `validation_slices` holds back blocks `[first, last + 1]` of slices of training cases."""
@@ -82,8 +86,8 @@ def make_split(slices: Mapping[str, int], *, rule: str = "order", seed: int = 0,
         unlabelled: cases without masks; in no part.
 
     Returns:
-        The split; the validation part is taken from the training cases: one case in five, or, under five, a block of slices
-        of each (an eighth of its slices, a third of the way up), or nothing where a case has under 16.
+        The split; the validation part is taken from the training cases: one case in five, or, under five, four blocks of
+        slices of each (an eighth of its slices), or nothing where a case has under 32.
 
     Raises:
         UsageError: no such rule.
@@ -101,10 +105,10 @@ def make_split(slices: Mapping[str, int], *, rule: str = "order", seed: int = 0,
         train = [case for case in train if case not in validation]
     else:
         for case in train:
-            length = slices[case] // 8
-            if length >= 2:
-                first = slices[case] // 3
-                blocks[case] = ((first, first + length),)
+            length = slices[case] // (8 * BLOCKS)
+            if length >= 1:
+                middles = [slices[case] * (2 * k + 1) // (2 * BLOCKS) for k in range(BLOCKS)]
+                blocks[case] = tuple((middle, middle + length) for middle in middles)
     return Split(tuple(train), tuple(validation), tuple(test), blocks, tuple(unlabelled), rule, seed)
 
 
