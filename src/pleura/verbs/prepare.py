@@ -24,8 +24,8 @@ from pleura.store.split import check_rule, make_split
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
 
-AIRY_HU = -400
-"""Half-way between lung and soft tissue: most of a lung lies below, whatever is ill in it."""
+AIRY_HU = (-965, -400)
+"""Between open air and half-way to soft tissue: most of a lung lies here, whatever is ill in it."""
 FLIPS = {0: "slices", 1: "rows", 2: "columns"}
 
 
@@ -216,7 +216,7 @@ def _check_on_lung(lungs: NDArray[np.bool_], hu: NDArray[np.int16]) -> None:
     """Most of a lung mask must be airy; where it is not, say so, and whether a flip would mend it."""
     if not lungs.any():
         raise InputRefused("the mask is empty; leave the file out for a case without reference", code="MASK-EMPTY")
-    airy = hu < AIRY_HU
+    airy = (hu > AIRY_HU[0]) & (hu < AIRY_HU[1])
     size = np.count_nonzero(lungs)
     here = np.count_nonzero(airy & lungs) / size
     if here >= 0.9:
@@ -225,10 +225,10 @@ def _check_on_lung(lungs: NDArray[np.bool_], hu: NDArray[np.int16]) -> None:
     best = max(flipped, key=lambda name: flipped[name])
     if flipped[best] > here + 0.1:
         raise InputRefused(
-            f"the mask fits only with its {best} flipped ({here:.0%} of it is airy, {flipped[best]:.0%} flipped); turn it",
+            f"the mask fits only with its {best} flipped ({here:.0%} of it looks like lung, {flipped[best]:.0%} flipped); turn it",
             code="MASK-FLIPPED",
         )
     if here < 0.5:
         raise InputRefused(
-            f"only {here:.0%} of the mask is airy: it does not lie on the lungs of this volume", code="MASK-NOT-LUNG"
+            f"only {here:.0%} of the mask looks like lung: it does not lie on the lungs of this volume", code="MASK-NOT-LUNG"
         )

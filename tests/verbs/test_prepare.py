@@ -1,0 +1,129 @@
+"""prepare: masks must lie on their volume and on lung; what does not is one line, and the rest goes on."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from pleura.core.errors import Exit, NothingUsable, OutputConflict
+from pleura.labels.registry import read_mask, write_mask
+from pleura.phantom.dataset import write_dataset
+from pleura.store.cohort import Cohort
+from pleura.verbs.prepare import prepare
+
+
+@pytest.fixture(scope="module")
+def chests(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "chests"
+    write_dataset(folder, cases=2, shape=(12, 48, 48), seed=4, label=write_mask)
+    return folder
+
+
+@pytest.fixture
+def copy(chests, tmp_path):
+    return shutil.copytree(chests, tmp_path / "chests")
+
+
+def test_a_cohort_with_sides_pictures_and_a_split(chests, tmp_path):
+    result = prepare(chests, tmp_path / "out")
+    assert result.exit_code is Exit.OK
+    cohort = Cohort.open(tmp_path / "out")
+    for case in cohort.cases:
+        truth = np.load(chests / "Segmentations" / f"{case.id}_seg.npz")["masks"]
+        np.testing.assert_array_equal(case.mask().lungs, truth > 0)
+        assert case.mask().sided
+        assert case.mask().volume_ml()["right"] > case.mask().volume_ml()["left"] * 0.8
+        picture = (case.folder / "planes.png").read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        assert len(picture) > 10_000
+    assert (cohort.split.train, cohort.split.test) == (("Case_000",), ("Case_001",))
+    text = json.dumps(cohort.about)
+    assert str(tmp_path) not in text
+
+
+def test_again_ends_at_once_and_other_options_conflict(chests, tmp_path):
+    first = prepare(chests, tmp_path / "out")
+    again = prepare(chests, tmp_path / "out")
+    assert again == first
+    with pytest.raises(OutputConflict, match="--overwrite"):
+        prepare(chests, tmp_path / "out", split="seeded")
+    assert prepare(chests, tmp_path / "out", split="seeded", overwrite=True).split["rule"] == "seeded"
+
+
+def test_masks_elsewhere_and_none_at_all(chests, tmp_path):
+    result = prepare(chests / "Images", tmp_path / "none")
+    assert result.exit_code is Exit.OK
+    assert result.split["unlabelled"] == ["Case_000", "Case_001"]
+    result = prepare(chests / "Images", tmp_path / "given", masks=chests)
+    assert [entry["mask"] for entry in result.about["cases"]] == ["right and left"] * 2
+    result = prepare(chests / "Images", tmp_path / "npz", masks=chests / "Segmentations")
+    assert [entry["mask"] for entry in result.about["cases"]] == ["both as one"] * 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda masks: masks[:, :, :-2], "shape"),
+        (lambda masks: np.roll(masks, 20, axis=1), "does not lie on the lungs"),
+        (lambda masks: masks[::-1], "slices flipped"),
+        (lambda masks: masks * 0, "empty"),
+    ],
+)
+def test_a_mask_that_does_not_fit_is_refused(copy, tmp_path, spoil, words):
+    shutil.rmtree(copy / "Labels")
+    path = copy / "Segmentations" / "Case_000_seg.npz"
+    np.savez(path, masks=spoil(np.load(path)["masks"]))
+    result = prepare(copy, tmp_path / "out")
+    assert result.exit_code is Exit.SOME_FAILED
+    (line,) = result.failures
+    assert "Case_000" in line
+    assert words in line
+    assert [entry["id"] for entry in result.about["cases"]] == ["Case_001"]
+
+
+def test_npz_and_map_must_agree(copy, tmp_path):
+    path = copy / "Segmentations" / "Case_000_seg.npz"
+    masks = np.load(path)["masks"]
+    masks[6, 20:24, 10:14] ^= 1
+    np.savez(path, masks=masks)
+    result = prepare(copy, tmp_path / "out")
+    assert "differ in 16 voxels" in result.failures[0]
+
+
+def test_a_map_on_another_grid_is_refused(copy, tmp_path):
+    path = copy / "Labels" / "Case_000.nii.gz"
+    image = sitk.ReadImage(str(path))
+    image.SetOrigin([x + 5 for x in image.GetOrigin()])
+    sitk.WriteImage(image, str(path))
+    assert "elsewhere" in prepare(copy, tmp_path / "out").failures[0]
+
+
+def test_exports(chests, tmp_path):
+    prepare(chests, tmp_path / "nifti", export="nifti")
+    held = Cohort.open(tmp_path / "nifti").cases[0]
+    image = sitk.ReadImage(str(tmp_path / "nifti" / "export" / "Case_000.nii.gz"))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(image), held.volume().hu)
+    np.testing.assert_allclose(image.GetOrigin(), held.grid.affine[:3, 3], atol=1e-3)
+    prepare(chests, tmp_path / "npy", export="npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "npy" / "export" / "Case_000.npy"), held.volume().hu)
+
+
+def test_nothing_usable(tmp_path):
+    (tmp_path / "in").mkdir()
+    with pytest.raises(NothingUsable):
+        prepare(tmp_path / "in", tmp_path / "out")
+
+
+def test_the_references_of_real_cases_hold(real_data):
+    """The real references fit their volumes by our own checks, sides and all (three slices are enough to see a flip)."""
+    from pleura.dicom.series import find_series
+    from pleura.verbs.prepare import _mask  # the check itself, without writing 100 MB
+
+    (series,) = find_series(real_data / "chests" / "Images" / "Case_000")
+    from pleura.labels.registry import find_masks
+
+    mask = _mask(find_masks(real_data / "chests")["Case_000"], series.read())
+    assert mask.sided
+    assert read_mask(real_data / "chests" / "Labels" / "Case_000.nii.gz", series.grid).volume_ml() == mask.volume_ml()
