@@ -15,6 +15,19 @@ if TYPE_CHECKING:
     from pleura.core.errors import PleuraError as PleuraError
     from pleura.core.findings import Finding as Finding
     from pleura.core.findings import Verdict as Verdict
+    from pleura.verbs.deidentify import deidentify as deidentify
+    from pleura.verbs.evaluate import evaluate as evaluate
+    from pleura.verbs.load import load as load
+    from pleura.verbs.prepare import prepare as prepare
+    from pleura.verbs.report import report as report
+    from pleura.verbs.run import run as run
+    from pleura.verbs.scan import scan as scan
+    from pleura.verbs.segment import segment as segment
+    from pleura.verbs.train import train as train
+    from pleura.verbs.verify import verify as verify
+
+VERBS = ("deidentify", "evaluate", "load", "prepare", "report", "run", "scan", "segment", "train", "verify")
+"""Every verb but `phantom`, whose name is a room's: `from pleura.verbs.phantom import phantom`."""
 
 _HOME = {
     "Finding": "pleura.core.findings",
@@ -24,8 +37,10 @@ _HOME = {
     "Verdict": "pleura.core.findings",
     "Volume": "pleura.arrays.volume",
 }
+_HOME |= {verb: f"pleura.verbs.{verb}" for verb in VERBS}
 
 __all__ = ["Finding", "Grid", "LungMask", "PleuraError", "Verdict", "Volume", "__version__"]
+__all__ += VERBS
 
 
 def __getattr__(name: str) -> Any:

@@ -225,7 +225,7 @@ def _check_on_lung(lungs: NDArray[np.bool_], hu: NDArray[np.int16]) -> None:
     best = max(flipped, key=lambda name: flipped[name])
     if flipped[best] > here + 0.1:
         raise InputRefused(
-            f"the mask fits only with its {best} flipped ({here:.0%} of it looks like lung, {flipped[best]:.0%} flipped); turn it",
+            f"the mask fits only with its {best} flipped ({here:.0%} of it is lung, {flipped[best]:.0%} flipped); turn it",
             code="MASK-FLIPPED",
         )
     if here < 0.5:

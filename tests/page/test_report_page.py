@@ -1,0 +1,146 @@
+"""The page holds everything it shows, says what is missing, and is the same bytes each time."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pleura.arrays.grid import Grid
+from pleura.arrays.volume import LungMask, Volume
+from pleura.core.errors import UsageError
+from pleura.page.planes import planes_png
+from pleura.page.story import Story, of_cases
+from pleura.phantom.anatomy import chest
+from pleura.store.case import write_case
+from pleura.store.cohort import write_cohort
+from pleura.store.split import make_split
+from pleura.verbs.evaluate import evaluate
+from pleura.verbs.report import report
+from pleura.verbs.segment import segment
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run with invented curves, real scores, and one case without a reference."""
+    folder = tmp_path_factory.mktemp("page") / "out"
+    for number in range(3):
+        name = f"Case_{number:03d}"
+        volume, mask = chest((16, 40, 40), seed=number)
+        place = folder / "cohort" / "cases" / name
+        place.mkdir(parents=True)
+        write_case(place, name, volume, mask if number < 2 else None, verdict="ok")
+        planes_png(volume, mask, place / "planes.png")
+    entries = [
+        {"id": f"Case_{k:03d}", "slices": 16, "mask": "right and left" if k < 2 else None, "verdict": "ok"} for k in range(3)
+    ]
+    write_cohort(folder / "cohort", entries, make_split({"Case_000": 16, "Case_001": 16}, unlabelled=["Case_002"]))
+    lines = [
+        {"epoch": k, "lr": 0.1, "train": {"loss": 1 / k, "accuracy": 0.9}, "validation": {"loss": 1.1 / k, "accuracy": 0.8}}
+        for k in (1, 2, 3)
+    ]
+    stage = {"name": "down 1", "kind": "double convolution", "channels": 16, "side": 64, "parameters": 10}
+    for loss in ("bce", "bce_dice"):
+        place = folder / "runs" / loss
+        place.mkdir(parents=True)
+        (place / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        told = {"input": [1, 64, 64], "stages": [stage], "parameters": 10}
+        (place / "architecture.json").write_text(json.dumps(told))
+        card = {"recipe": {"lr": 0.1, "batch": 3, "epochs": 3, "size": 64, "alpha": 0.5}}
+        (place / "model.json").write_text(json.dumps(card))
+        segment(folder / "cohort", folder / "masks" / loss)
+        evaluate(folder / "masks" / loss, folder / "cohort", folder / "results" / loss, workers=1)
+    return folder
+
+
+class Images(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+        self.links = []
+
+    def handle_starttag(self, tag, attrs):
+        told = dict(attrs)
+        if tag == "img":
+            self.seen.append(told)
+        self.links += [told[key] for key in ("src", "href") if key in told]
+
+
+def test_one_page_holds_everything(run, tmp_path):
+    result = report(run, out=tmp_path / "a")
+    text = result.page.read_text(encoding="utf-8")
+    page = Images()
+    page.feed(text)
+    assert len(page.seen) == len(result.figures) >= 15
+    assert all(image["alt"] for image in page.seen)
+    assert all(link.startswith("data:") for link in page.links)
+    for words in ("Not a medical device", "Case_002", "hallucinated", "watched its test set", "BCE + soft Dice"):
+        assert words in text
+    numbers = re.findall(r"Figure (\d\.\d+)", text)
+    assert len(numbers) == len(set(numbers))
+    for name in result.figures:
+        with Image.open(tmp_path / "a" / "figures" / name) as picture:
+            assert min(picture.size) >= 40
+    with Image.open(tmp_path / "a" / "figures" / result.figures[-1]) as film:
+        assert film.n_frames == 16
+    report(run, out=tmp_path / "b")
+    for path in (tmp_path / "a").rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes(), path.name
+
+
+def test_the_table_is_the_scores(run, tmp_path):
+    text = report(run, out=tmp_path).page.read_text(encoding="utf-8")
+    scores = json.loads((run / "results" / "bce" / "scores.json").read_text())
+    for case in scores["cases"]:
+        assert f"{case['dice']:.4f}" in text
+
+
+def test_slices_are_told_by_case_part_and_source(run):
+    story = Story.open(run)
+    assert story.primary == "bce_dice"
+    assert story.part_of("Case_002") == "unlabelled"
+    scores = story.slices["bce_dice"]
+    train = of_cases(scores, story.split["train"], "clean")
+    assert [score.number for score in train] == list(range(16))
+    assert {score.source for score in scores} == {"raw", "clean"}
+
+
+def test_a_cohort_alone_is_a_page_too(run, tmp_path):
+    import shutil
+
+    shutil.copytree(run / "cohort", tmp_path / "out" / "cohort")
+    text = report(tmp_path / "out").page.read_text(encoding="utf-8")
+    assert "nothing is scored" in text
+    with pytest.raises(UsageError):
+        report(tmp_path / "none")
+    with pytest.raises(UsageError):
+        report(run / "cohort" / "cases")
+
+
+def test_planes_put_the_patients_right_on_the_left_whatever_the_grid(tmp_path):
+    """A bright block on the patient's right, in front, at the head: in the picture it is left and up."""
+    hu = np.full((24, 32, 32), -1000, np.int16)
+    hu[16:22, 4:10, 3:9] = 1000  # high: to the head; low rows: front; low columns: the right side
+    plain = Volume(hu, Grid.axial(hu.shape, (1.0, 1.0, 1.0)))
+    affine = plain.grid.affine.copy()
+    affine[:3, 3] = plain.grid.to_world([23, 31, 31])
+    affine[:3, :3] = -affine[:3, :3]
+    flipped = Volume(np.ascontiguousarray(hu[::-1, ::-1, ::-1]), Grid(hu.shape, affine))
+    mask = LungMask((hu > 0).astype(np.uint8), plain.grid)
+    planes_png(plain, mask, tmp_path / "plain.png")
+    planes_png(flipped, LungMask(np.ascontiguousarray(mask.labels[::-1, ::-1, ::-1]), flipped.grid), tmp_path / "flipped.png")
+    with Image.open(tmp_path / "plain.png") as picture:
+        grey = np.asarray(picture.convert("L")).astype(float)
+    height, width = grey.shape
+    axial = grey[int(height * 0.1) : int(height * 0.85), : width // 3]
+    inside = axial[:, int(width * 0.02) : int(width * 0.31)]
+    bright = np.argwhere(inside > 250)
+    block = bright[(bright[:, 0] > inside.shape[0] * 0.1) & (bright[:, 0] < inside.shape[0] * 0.45)]
+    assert len(block) > 100
+    assert block[:, 1].mean() < inside.shape[1] / 2
+    with Image.open(tmp_path / "flipped.png") as other:
+        again = np.asarray(other.convert("L")).astype(float)
+    assert np.mean(np.abs(again - grey) > 60) < 0.02, "titles tell other indices; the pictures are the same"
