@@ -16,7 +16,8 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 check: setup
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff check src tests bench docs
+	$(BIN)/ruff format --check --quiet src tests bench docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -22,9 +22,8 @@ def main() -> None:
     wall = time.monotonic() - begun
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
     record = json.loads((Path(work) / "run.json").read_text())
-    print(
-        f"\n`pleura run {' '.join(['DATA/chests', 'OUT', *options])}`: exit code {code}, {wall / 60:.1f} min, {peak:.1f} GB at most\n"
-    )
+    words = " ".join(["DATA/chests", "OUT", *options])
+    print(f"\n`pleura run {words}`: exit code {code}, {wall / 60:.1f} min, {peak:.1f} GB at most\n")
     print("| stage | seconds |\n|---|---|")
     for stage, seconds in record["seconds"].items():
         print(f"| {stage} | {seconds:.0f} |")
@@ -34,10 +33,9 @@ def main() -> None:
 
 def scores(loss: str, told: dict) -> None:
     print(f"\n**{loss}**; in brackets the network alone, before cleaning\n")
-    print(
-        "| case | part | Dice | right | left | accuracy | MSD mm | HD95 mm | hallucinated | missed | outside body ml | couch ml |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
+    columns = ("case", "part", "Dice", "right", "left", "accuracy", "MSD mm", "HD95 mm", "hallucinated", "missed")
+    columns += ("off body ml", "couch ml")
+    print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
     for case in told["cases"]:
         raw, both = case["raw"], case["both"]
         pairs = (
