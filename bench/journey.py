@@ -7,7 +7,6 @@ import json
 import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 
@@ -17,13 +16,12 @@ def main() -> None:
         print(f"skipped: {data} is not there; name the folder with the chests")
         return
     command = [sys.executable, "-m", "pleura", "run", data, work, "--quiet", *options]
-    begun = time.monotonic()
     code = subprocess.run(command, check=False).returncode
-    wall = time.monotonic() - begun
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
     record = json.loads((Path(work) / "run.json").read_text())
+    total = sum(record["seconds"].values())  # over interruptions too
     words = " ".join(["DATA/chests", "OUT", *options])
-    print(f"\n`pleura run {words}`: exit code {code}, {wall / 60:.1f} min, {peak:.1f} GB at most\n")
+    print(f"\n`pleura run {words}`: exit code {code}, {total / 60:.1f} min, {peak:.1f} GB at most\n")
     print("| stage | seconds |\n|---|---|")
     for stage, seconds in record["seconds"].items():
         print(f"| {stage} | {seconds:.0f} |")
