@@ -99,7 +99,11 @@ def train(
     from pleura.store.cohort import Cohort
 
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin cost 4 times the time where a core is shared
-    need("torch", extra="train", purpose="training")
+    for library in ("torch", "torchmetrics", "safetensors", "onnx"):
+        need(library, extra="train", purpose="training")
+    from pleura.learn.loop import device_of
+
+    device_of(device)  # one that is not there is refused before anything is written
     held = Cohort.open(cohort)
     wanted: dict[str, Any] = {"alpha": alpha, "epochs": epochs, "lr": lr, "batch": batch, "size": size}
     recipe = replace(
