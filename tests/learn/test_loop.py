@@ -72,17 +72,25 @@ def test_a_killed_run_goes_on_to_the_same_bits(cohort, straight, tmp_path, after
         assert torch.equal(ours, theirs)
 
 
+@pytest.mark.parametrize("epoch", [2, 3])
 @pytest.mark.parametrize("stem", ["best", "last"])
-def test_killed_between_two_files_of_a_checkpoint(cohort, straight, tmp_path, stem, monkeypatch):
-    """The tensors of epoch 2 are on disk, their JSON is not."""
-    written = checkpoint.write_json
+@pytest.mark.parametrize("writer", ["write_json", "save_file"])
+def test_killed_between_two_files_of_a_checkpoint(cohort, straight, tmp_path, writer, stem, epoch, monkeypatch):
+    """Killed before either file of an epoch's checkpoint is written; the last epoch too."""
+    written = getattr(checkpoint, writer)
+    end = ".json" if writer == "write_json" else ".safetensors"
+    calls = 0
 
-    def killer(path, told):
-        if path.name == f"{stem}.json" and told["epoch"] == 2:
-            raise Killed
-        written(path, told)
+    def killer(*given, **options):
+        nonlocal calls
+        path = next(one for one in given if isinstance(one, Path))
+        if path.name.endswith(stem + end):
+            calls += 1
+            if calls == epoch:
+                raise Killed
+        written(*given, **options)
 
-    monkeypatch.setattr(checkpoint, "write_json", killer)
+    monkeypatch.setattr(checkpoint, writer, killer)
     with pytest.raises(Killed):
         run(cohort, tmp_path)
     monkeypatch.undo()
@@ -122,6 +130,12 @@ def test_a_finished_run_is_not_trained_again(cohort, straight):
 def test_the_seed_decides(cohort, straight, tmp_path):
     other = run(cohort, tmp_path, Recipe(epochs=1, batch=6, size=32, seed=1))
     assert not torch.equal(other.head.weight, straight[0].head.weight)
+
+
+def test_a_loss_that_runs_away_is_said(cohort, tmp_path):
+    with pytest.raises(UsageError, match=r"epoch 1: give a lower --lr"):
+        run(cohort, tmp_path, Recipe(loss="bce", epochs=2, lr=1e30, batch=6, size=32, schedule="constant"))
+    assert not (tmp_path / "history.jsonl").exists()
 
 
 def test_history_tells_each_epoch(straight):

@@ -1,4 +1,4 @@
-"""Checkpoints: weights and optimiser in safetensors, the rest in JSON beside them; both whole, the tensors first."""
+"""Checkpoints: weights and optimiser in safetensors, the rest in JSON beside them; both whole, the tensors last."""
 
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,15 @@ from pleura.core.files import whole_file, write_json
 
 
 def save(stem: Path, net: nn.Module, optimiser: torch.optim.Optimizer, told: dict[str, Any]) -> None:
-    """Write `<stem>.safetensors` and `<stem>.json`. The epoch stands in both, so that a kill between them shows."""
+    """Write `<stem>.json`, then `<stem>.safetensors`, whose epoch counts: killed between them, it is done again."""
     tensors = {f"net.{name}": value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
     for number, state in optimiser.state_dict()["state"].items():
         tensors |= {
             f"adam.{number}.{name}": torch.as_tensor(value).detach().cpu().contiguous() for name, value in state.items()
         }
+    write_json(stem.with_suffix(".json"), told)
     with whole_file(stem.with_suffix(".safetensors")) as part:
         save_file(tensors, part, metadata={"epoch": str(told["epoch"])})
-    write_json(stem.with_suffix(".json"), told)
 
 
 def epoch_of(stem: Path) -> int:

@@ -19,7 +19,7 @@ Part = Literal["train", "validation", "test"]
 THICKER = 0.3
 """Share of augmented samples that are the mean of two neighbours, as a scanner with thicker slices would show them."""
 CACHE_BYTES = 400_000_000
-"""Slices ready for the network are kept up to this, about 2,000 of 256²."""
+"""Slices ready for the network are kept up to this, about 1,500 of 256²."""
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,10 @@ def fit(
 
     Returns:
         The network with the best weights: lowest validation loss, or the last epoch's.
+
+    Raises:
+        UsageError: the loss ran away to infinity; the epochs before stand.
+        InputRefused: the checkpoint in `out` is of another network.
     """
     torch.manual_seed(recipe.seed)
     net = LightUNet(dropout=recipe.dropout).to(device)
@@ -86,6 +90,8 @@ def fit(
 
         line["train"] = _train_epoch(recipe, net, optimiser, train, epoch, tell)
         line["validation"] = _judge(recipe, net, validation) if len(validation) else None
+        if not all(math.isfinite(line[part]["loss"]) for part in ("train", "validation") if line[part]):
+            raise UsageError(f"train {recipe.loss}: the loss ran away in epoch {epoch + 1}: give a lower --lr")
         history.append(line)
         told = line | {"format": "pleura-checkpoint/1", "recipe": recipe.as_json()}
         if _is_best(history):
