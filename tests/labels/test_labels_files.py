@@ -15,7 +15,7 @@ from pleura.arrays.volume import LungMask
 from pleura.core.errors import GridMismatch, InputRefused, UnreadableFile, UsageError
 from pleura.labels.registry import find_masks, read_mask, write_mask
 
-WITH_GEOMETRY = (".nii.gz", ".nii", ".nrrd")
+WITH_GEOMETRY = (".nii.gz", ".nii", ".nrrd", ".mha")
 
 
 def labels(shape, seed=0, sided=True):

@@ -4,17 +4,24 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pleura.arrays.grid import Grid
 from pleura.arrays.volume import LungMask
-from pleura.core.errors import InputRefused, UsageError
+from pleura.core.errors import GridMismatch, InputRefused, PleuraError, UnreadableFile, UsageError
 from pleura.core.files import PART, whole_file
+from pleura.core.findings import Finding
 
-MAPS = (".nii.gz", ".nii", ".nrrd")
-SUFFIXES = (*MAPS, ".npz")
-OWN = {"lungs": MAPS, "lungs_seg": (".npz",)}
+if TYPE_CHECKING:
+    from pleura.dicom.series import Series
+
+OBJECTS = (".seg.dcm", ".rtstruct.dcm")
+"""DICOM label objects as they are written; any `.dcm` is read by what it says it is."""
+MAPS = (".nii.gz", ".nii", ".nrrd", ".mha")
+SUFFIXES = (*MAPS, ".npz", *OBJECTS, ".dcm")
+OWN = {"lungs": (*MAPS, *OBJECTS), "lungs_seg": (".npz",)}
 """Names of masks in a folder of their case, as `segment` writes them."""
 ON_GRID_MM = 0.01
 """Masks in float32 files come this near to their grid (NIfTI's sform, at 500 mm)."""
@@ -22,7 +29,7 @@ ON_GRID_MM = 0.01
 
 @dataclass(frozen=True)
 class MaskFiles:
-    """The mask files of one case: a label map with geometry, an NPZ, or both."""
+    """The mask files of one case: a label map with geometry (or a DICOM label object), an NPZ, or both."""
 
     case: str
     map: Path | None = None
@@ -58,7 +65,7 @@ def find_masks(folder: Path) -> dict[str, MaskFiles]:
 
 
 def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
-    for entry in sorted(folder.iterdir()):
+    for entry in sorted(folder.iterdir(), key=lambda path: (path.suffix == ".dcm", path.name)):  # maps before objects
         if entry.name.startswith((PART, "._")):
             continue
         if entry.is_dir():
@@ -66,8 +73,18 @@ def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
                 for suffix in suffixes:
                     if (entry / f"{stem}{suffix}").is_file():
                         yield entry.name, entry / f"{stem}{suffix}"
-        elif suffix := suffix_of(entry):
+        elif (suffix := suffix_of(entry)) and (entry.suffix != ".dcm" or _is_label(entry)):
             yield re.sub(r"_seg$", "", entry.name[: -len(suffix)]), entry
+
+
+def _is_label(path: Path) -> bool:
+    from pleura.dicom.header import read_planes
+    from pleura.dicom.series import LABEL_CLASSES
+
+    try:
+        return read_planes(path)[0].sop_class in LABEL_CLASSES
+    except UnreadableFile:
+        return True  # broken, and said so when it is read
 
 
 def suffix_of(path: Path) -> str:
@@ -75,13 +92,15 @@ def suffix_of(path: Path) -> str:
     return next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), "")
 
 
-def read_mask(path: Path, grid: Grid | None = None) -> LungMask:
+def read_mask(path: Path, grid: Grid | None = None, series: "Series | None" = None) -> LungMask:
     """Read a mask of any format.
 
     Args:
         path: the file.
-        grid: the volume's grid. An NPZ needs it. A label map whose voxels are those of the grid, in whatever order and
-            direction its axes run, comes back on it; one that lies elsewhere keeps its own grid, for the caller to judge.
+        grid: the volume's grid. An NPZ and a structure set need it. A label map whose voxels are those of the grid, in
+            whatever order and direction its axes run, comes back on it; one that lies elsewhere keeps its own grid, for the
+            caller to judge.
+        series: the CT series, where it is known: a DICOM label object must lie in its frame of reference.
 
     Returns:
         The mask: labels uint8, sided or not.
@@ -89,35 +108,74 @@ def read_mask(path: Path, grid: Grid | None = None) -> LungMask:
     Raises:
         UnreadableFile, InputRefused, GridMismatch: one line each; the file's name is left out, for it may be a patient's.
     """
-    from pleura.labels import nifti, npz, nrrd
+    return read_judged(path, grid, series)[0]
+
+
+def read_judged(path: Path, grid: Grid | None = None, series: "Series | None" = None) -> tuple[LungMask, tuple[Finding, ...]]:
+    """As `read_mask`, with what was odd in a DICOM label object."""
+    from pleura.labels import mha, nifti, npz, nrrd
 
     suffix = suffix_of(path)
+    if suffix.endswith(".dcm"):
+        return _read_object(path, grid, series)
     if suffix == ".npz":
-        return npz.read(path, grid)
-    if suffix == ".nrrd":
-        mask = nrrd.read(path)
-    elif suffix:
-        mask = nifti.read(path)
-    else:
-        raise InputRefused("a mask of a format that is not known here; give .nii.gz, .nii, .nrrd or .npz")
-    return mask if grid is None else onto(mask, grid)
+        return npz.read(path, grid), ()
+    reader = {".nrrd": nrrd.read, ".mha": mha.read, ".nii.gz": nifti.read, ".nii": nifti.read}.get(suffix)
+    if reader is None:
+        raise InputRefused(f"a mask of a format that is not known here; give one of {', '.join(SUFFIXES)}")
+    mask = reader(path)
+    return (mask if grid is None else onto(mask, grid)), ()
 
 
-def write_mask(path: Path, mask: LungMask) -> None:
+def _read_object(path: Path, grid: Grid | None, series: "Series | None") -> tuple[LungMask, tuple[Finding, ...]]:
+    from pleura.labels import rtstruct, seg
+    from pleura.labels.objects import RTSTRUCT, SEGMENTATIONS, open_dataset
+
+    try:
+        dataset = open_dataset(path)
+        kind = str(dataset.get("SOPClassUID", ""))
+        if kind in SEGMENTATIONS:
+            return seg.read(path, grid, series)
+        if kind != RTSTRUCT:
+            raise InputRefused("a DICOM file that holds no labels: give a segmentation or a structure set")
+        if grid is None:
+            raise GridMismatch("a structure set has no grid of its own: give the volume that it belongs to")
+        return rtstruct.read(dataset, grid, series)
+    except PleuraError:
+        raise
+    except Exception as error:  # broken objects fail in any of pydicom's and highdicom's many ways
+        raise UnreadableFile("the DICOM label object is broken; fetch it again") from error
+
+
+def write_mask(path: Path, mask: LungMask, series: "Series | None" = None) -> None:
     """Write a mask, whole or not at all, in the format that the suffix of `path` names.
 
+    Args:
+        path: ends in one of `.nii.gz .nii .nrrd .mha .npz`, or `.seg.dcm .rtstruct.dcm`.
+        mask: the mask.
+        series: the CT series that the mask lies on; DICOM label objects refer to it.
+
     Raises:
-        UsageError: a suffix that is not known.
+        UsageError: a suffix that is not known, or a DICOM label object without its series.
+        GridMismatch: the mask does not lie on the series.
         OutputFailed: `path` cannot be written.
     """
-    from pleura.labels import nifti, npz, nrrd
+    from pleura.labels import mha, nifti, npz, nrrd, rtstruct, seg
 
     suffix = suffix_of(path)
-    if not suffix:
-        raise UsageError(f"masks are written as {', '.join(SUFFIXES)}, not {path.suffix}")
-    writer = {".npz": npz.write, ".nrrd": nrrd.write}.get(suffix, nifti.write)
+    if suffix in OBJECTS:
+        if series is None or series.grid is None:
+            raise UsageError("segmentations and structure sets refer to a CT series in DICOM: give one")
+        if not mask.grid.same_as(series.grid):
+            raise GridMismatch("the mask does not lie on the series that it should refer to")
+        with whole_file(path) as part:
+            (seg.write if suffix == ".seg.dcm" else rtstruct.write)(part, mask, series)
+        return
+    writers = {".npz": npz.write, ".nrrd": nrrd.write, ".mha": mha.write, ".nii": nifti.write, ".nii.gz": nifti.write}
+    if suffix not in writers:
+        raise UsageError(f"masks are written as {', '.join([*writers, *OBJECTS])}, not {path.suffix}")
     with whole_file(path) as part:
-        writer(part, mask)
+        writers[suffix](part, mask)
 
 
 def onto(mask: LungMask, grid: Grid) -> LungMask:

@@ -1,7 +1,7 @@
 """`pleura prepare`: CT series and lung masks become cases, and cases a cohort."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,9 +13,11 @@ from pleura.arrays.grid import Grid
 from pleura.arrays.volume import LungMask, Volume
 from pleura.core.errors import Exit, GridMismatch, InputRefused, NothingUsable
 from pleura.core.files import read_json, whole_file, whole_folder
+from pleura.core.findings import Finding, Verdict, worst
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
-from pleura.labels.registry import MaskFiles, find_masks, read_mask
+from pleura.labels.objects import LabelObject, join
+from pleura.labels.registry import MaskFiles, find_masks, read_judged
 from pleura.store.case import Case, write_case
 from pleura.store.cohort import NAME, write_cohort
 from pleura.store.manifest import start_run
@@ -27,6 +29,46 @@ if TYPE_CHECKING:
 AIRY_HU = (-965, -400)
 """Between open air and half-way to soft tissue: most of a lung lies here, whatever is ill in it."""
 FLIPS = {0: "slices", 1: "rows", 2: "columns"}
+
+
+@dataclass(frozen=True)
+class _Masks:
+    """What tells of one case's lungs: files named by case, which go before DICOM label objects joined to its series."""
+
+    files: MaskFiles | None
+    objects: Sequence[LabelObject] = ()
+
+    def read(self, volume: Volume, series: "Series") -> tuple[LungMask | None, tuple[Finding, ...]]:
+        """The reference: the first mask, held against the others and against the volume; and what was odd."""
+        paths = [path for path in (self.files.map, self.files.npz) if path] if self.files else []
+        read: list[tuple[LungMask | None, tuple[Finding, ...]]] = [read_judged(path, volume.grid, series) for path in paths]
+        read = read or list(self._objects(volume, series))
+        odd = tuple(finding for _, findings in read for finding in findings)
+        masks: list[LungMask] = [mask for mask, _ in read if mask is not None]
+        if not masks:
+            return None, odd
+        for mask in masks:
+            _check_grid(mask.grid, volume.grid)
+            if not np.array_equal(masks[0].lungs, mask.lungs):
+                differ = int(np.count_nonzero(masks[0].lungs != mask.lungs))
+                raise InputRefused(f"two masks of it differ in {differ} voxels; keep the right one", code="MASKS-DISAGREE")
+        _check_on_lung(masks[0].lungs, volume.hu)
+        return masks[0], odd
+
+    def _objects(self, volume: Volume, series: "Series") -> Iterator[tuple[LungMask | None, tuple[Finding, ...]]]:
+        """Label objects, without a mask where they hold no lung."""
+        for held in self.objects:
+            try:
+                mask, findings = read_judged(held.path, volume.grid, series)
+            except InputRefused as error:
+                if error.code == "NO-LUNG":
+                    yield None, (Finding(error.code, Verdict.REVIEW, str(error)),)
+                    continue
+                raise
+            if held.by != "series":
+                text = f"its labels name no series here and were joined by {held.by}"
+                findings = (*findings, Finding("LABELS-JOINED", Verdict.REPAIRED, text))
+            yield mask, findings
 
 
 @dataclass(frozen=True)
@@ -75,13 +117,15 @@ def prepare(
 ) -> PrepareResult:
     """Make a cohort of cases: HU volumes, lung masks and a split.
 
-    Every usable CT series becomes a case: volume, mask where there is one, and a picture in three planes. A mask must lie on
-    its volume, voxel for voxel, and on lung; where an NPZ and a label map tell of one case they must agree.
+    Every usable CT series becomes a case: volume, mask where there is one, and a picture in three planes. Masks are files named
+    by case, or RT structure sets and DICOM segmentations anywhere in IN, joined to their series by what they refer to (so the
+    LCTSC collection is read as it is delivered). A mask must lie on its volume and on lung; several of one case must agree.
 
     Args:
         source: Folder with CT series, de-identified ones in the ordinary run.
         out: Folder for the cohort.
-        masks: Folder with masks, by case; without it Segmentations/ and Labels/ of IN are looked through.
+        masks: Folder with masks by case, or with DICOM label objects; without it Segmentations/ and Labels/ of IN are looked
+            through, and IN itself for label objects.
         split: Who tests: order (the last third by case id), seeded, or kfold:K/I.
         seed: Draws the cases of a seeded split.
         export: Also write each volume to OUT/export as NIfTI or NPY.
@@ -96,22 +140,28 @@ def prepare(
         NothingUsable: no series could be used.
         OutputFailed: OUT cannot be written.
     """
-    from pleura.dicom.series import find_series
+    from pleura.dicom.series import LABEL_CLASSES, find_series
 
     options = {"split": split, "seed": seed, "export": export}
     run = start_run(out, verb="prepare", sources=[source, *([masks] if masks else [])], options=options, overwrite=overwrite)
     if run.done:
         return _result(out, run.record["refused"])
     check_rule(split)
-    series = [s for s in find_series(source, workers=workers, progress=progress) if s.is_ct or s.id == "unreadable"]
+    seen = find_series(source, workers=workers, progress=progress)
+    series = [s for s in seen if s.is_ct or s.id == "unreadable"]
     found = find_masks(masks) if masks else _masks_beside(source)
     usable, failures = _usable(series)
     failures += _unknown(found, usable)
+    labels = [s for s in seen if s.sop_class_uid in LABEL_CLASSES]
+    if masks and not labels and not found:
+        labels = [s for s in find_series(masks, workers=workers, progress=progress) if s.sop_class_uid in LABEL_CLASSES]
+    joined, strange = join(labels, usable)
+    failures += strange
     entries = []
     progress("prepare", 0, len(usable))
     for done, one in enumerate(usable, 1):
         try:
-            entries.append(_case(one, found.get(one.id), out, export))
+            entries.append(_case(one, _Masks(found.get(one.id), joined.get(one.id, ())), out, export))
         except InputRefused as error:
             text = str(error)
             failures.append(text if text.startswith(one.id) else f"{one.id}: {text}")
@@ -162,20 +212,21 @@ def _unknown(found: Mapping[str, MaskFiles], usable: Sequence["Series"]) -> list
     return [f"{name}: a mask, but no usable CT series of that case: check the name" for name in named]
 
 
-def _case(series: "Series", files: MaskFiles | None, out: Path, export: str) -> dict[str, Any]:
+def _case(series: "Series", masks: "_Masks", out: Path, export: str) -> dict[str, Any]:
     """Write a case, unless it is there, and tell its entry of `cohort.json`."""
     from pleura.page.planes import planes_png
 
     folder = out / "cases" / series.id
     if not (folder / "case.json").exists():
         volume = series.read()
-        mask = None if files is None else _mask(files, volume)
+        mask, odd = masks.read(volume, series)
         if export != "none":
             _export(out / "export", series.id, volume, export)
         with whole_folder(folder) as part:
-            findings = [finding.as_json() for finding in series.findings]
-            told = {"series_uid": series.series_uid, "frame_uid": series.frame_uid, "verdict": series.verdict.word}
-            write_case(part, series.id, volume, mask, findings=findings, header=dict(series.header), **told)
+            findings = [*series.findings, *odd]
+            told = {"series_uid": series.series_uid, "frame_uid": series.frame_uid, "verdict": worst(findings).word}
+            listed = [finding.as_json() for finding in findings]
+            write_case(part, series.id, volume, mask, findings=listed, header=dict(series.header), **told)
             planes_png(volume, mask, part / "planes.png")
     about = Case.open(folder).about
     kind = None if about["mask"] is None else "right and left" if about["mask"]["sided"] else "both as one"
@@ -191,18 +242,6 @@ def _export(folder: Path, case: str, volume: Volume, kind: str) -> None:
             write_volume(part, volume)
         else:
             np.save(part, volume.hu, allow_pickle=False)
-
-
-def _mask(files: MaskFiles, volume: Volume) -> LungMask:
-    """The reference of a case: the label map where there is one, held against the NPZ and against the volume."""
-    masks = [read_mask(path, volume.grid) for path in (files.map, files.npz) if path is not None]
-    for mask in masks:
-        _check_grid(mask.grid, volume.grid)
-    if len(masks) == 2 and not np.array_equal(masks[0].lungs, masks[1].lungs):
-        differ = int(np.count_nonzero(masks[0].lungs != masks[1].lungs))
-        raise InputRefused(f"its NPZ and its label map differ in {differ} voxels; keep the right one", code="MASKS-DISAGREE")
-    _check_on_lung(masks[0].lungs, volume.hu)
-    return masks[0]
 
 
 def _check_grid(mask: Grid, volume: Grid) -> None:

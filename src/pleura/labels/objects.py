@@ -1,0 +1,189 @@
+"""What DICOM label objects (RTSTRUCT, SEG) share: which scan they are of, and the header of a new one."""
+
+import hashlib
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pleura.arrays.volume import LungMask
+from pleura.core.errors import InputRefused, UnreadableFile
+
+if TYPE_CHECKING:
+    from pleura.dicom.series import Series
+
+RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
+SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+"""Segmentation and Label Map Segmentation."""
+
+OF_PATIENT_AND_STUDY = (
+    "SpecificCharacterSet",
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence",
+    "LongitudinalTemporalInformationModified",
+    "StudyInstanceUID",
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "FrameOfReferenceUID",
+    "PositionReferenceIndicator",
+)
+"""A label object belongs to the patient, study and frame of reference of its scan."""
+
+
+@dataclass(frozen=True)
+class LabelObject:
+    """A label object and the case whose scan it is of; `by` says how that is known: `series`, `instances` or `frame`."""
+
+    path: Path
+    by: str
+
+
+def open_dataset(path: Path, *, pixels: bool = True) -> Any:
+    """Read a label object. Raises `UnreadableFile` where it is broken."""
+    from pydicom import dcmread
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # odd values are judged by who reads them
+        try:
+            return dcmread(path, stop_before_pixels=not pixels)
+        except Exception as error:  # a broken file fails in any of pydicom's many ways
+            raise UnreadableFile("the DICOM label object is broken; fetch it again") from error
+
+
+def frames_of(dataset: Any) -> set[str]:
+    """The frames of reference that a label object says it lies in."""
+    items = [dataset, *dataset.get("ReferencedFrameOfReferenceSequence", ()), *dataset.get("StructureSetROISequence", ())]
+    told = {str(one.get(key) or "") for one in items for key in ("FrameOfReferenceUID", "ReferencedFrameOfReferenceUID")}
+    return told - {""}
+
+
+def check_frame(dataset: Any, series: "Series | None") -> None:
+    """Raises `InputRefused` where a label object lies in another scan's frame of reference."""
+    frames = frames_of(dataset)
+    if series is not None and series.frame_uid and frames and series.frame_uid not in frames:
+        raise InputRefused(
+            "the labels lie in the frame of reference of another scan; give those drawn on this series",
+            code="FRAME-OF-REFERENCE",
+        )
+
+
+def join(objects: Iterable["Series"], volumes: Sequence["Series"]) -> tuple[dict[str, list[LabelObject]], list[str]]:
+    """Label objects by the case whose scan they name: by series, by instances, or, where UIDs fail, by frame of reference.
+
+    Some collections carry labels made before their UIDs were hashed (pitfall 25): then the frame of reference decides, where
+    one volume alone lies in it; the caller still holds the mask against that volume.
+
+    Returns:
+        Label objects by case id; and a line for each that is of no scan here.
+    """
+    found: dict[str, list[LabelObject]] = {}
+    strange = []
+    for one in objects:
+        for path in dict.fromkeys(plane.path for plane in one.files):
+            try:
+                case, by = _whose(open_dataset(path, pixels=False), volumes)
+            except InputRefused as error:
+                strange.append(f"{one.id}: {error}")
+                continue
+            found.setdefault(case, []).append(LabelObject(path, by))
+    return found, strange
+
+
+def _whose(dataset: Any, volumes: Sequence["Series"]) -> tuple[str, str]:
+    series, instances = _named(dataset)
+    frames = frames_of(dataset)
+    ways = {
+        "series": [v for v in volumes if v.series_uid in series],
+        "instances": [v for v in volumes if instances & {plane.sop_uid for plane in v.files}],
+        "frame": [v for v in volumes if v.frame_uid in frames],
+    }
+    for by, candidates in ways.items():
+        if len(candidates) > 1:  # one series may hold several volumes
+            shared = [v for v in candidates if instances & {plane.sop_uid for plane in v.files}]
+            candidates = shared or candidates
+        if len(candidates) == 1:
+            return candidates[0].id, by
+        if candidates:
+            raise InputRefused(f"labels that fit {len(candidates)} CT volumes by {by}: cannot tell which; give --masks by case")
+    raise InputRefused("labels of no CT series here, by series, instances or frame of reference: check what belongs to it")
+
+
+def _named(dataset: Any) -> tuple[set[str], set[str]]:
+    """SeriesInstanceUIDs and SOPInstanceUIDs that a label object refers to."""
+    series = {str(one.get("SeriesInstanceUID", "")) for one in dataset.get("ReferencedSeriesSequence", ())}
+    instances = {
+        str(image.get("ReferencedSOPInstanceUID", ""))
+        for one in dataset.get("ReferencedSeriesSequence", ())
+        for image in one.get("ReferencedInstanceSequence", ())
+    }
+    for frame in dataset.get("ReferencedFrameOfReferenceSequence", ()):
+        for study in frame.get("RTReferencedStudySequence", ()):
+            for one in study.get("RTReferencedSeriesSequence", ()):
+                series.add(str(one.get("SeriesInstanceUID", "")))
+                instances |= {str(image.get("ReferencedSOPInstanceUID", "")) for image in one.get("ContourImageSequence", ())}
+    return series - {""}, instances - {""}
+
+
+def item(**values: Any) -> Any:
+    """A sequence item of these attributes."""
+    from pydicom import Dataset
+
+    made = Dataset()
+    for keyword, value in values.items():
+        setattr(made, keyword, value)
+    return made
+
+
+def uid_of(*parts: str | bytes) -> str:
+    """A UID under 2.25 (PS3.5 B.2) that the parts decide, so that the same mask of the same series is the same object."""
+    digest = hashlib.sha256(b"\0".join(part if isinstance(part, bytes) else part.encode() for part in parts)).digest()
+    return f"2.25.{int.from_bytes(digest[:16], 'big')}"
+
+
+def object_uids(series: "Series", mask: LungMask, sop_class: str) -> tuple[str, str]:
+    """SeriesInstanceUID and SOPInstanceUID of the label object of a mask."""
+    return uid_of(series.series_uid, sop_class), uid_of(
+        series.series_uid, sop_class, str(mask.grid.shape), mask.labels.tobytes(), str(mask.sided)
+    )
+
+
+def new_dataset(series: "Series", mask: LungMask, sop_class: str, modality: str, description: str) -> Any:
+    """The header of a label object of `series`; no clock is read, so optional dates are left out."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import UID, ExplicitVRLittleEndian
+
+    source = open_dataset(series.files[0].path, pixels=False)
+    dataset = Dataset()
+    for keyword in OF_PATIENT_AND_STUDY:
+        if keyword in source:
+            dataset[keyword] = source[keyword]
+    for keyword in ("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName", "PatientName"):
+        dataset.setdefault(keyword, "")
+    for keyword in ("PatientID", "PatientBirthDate", "PatientSex", "PositionReferenceIndicator"):
+        dataset.setdefault(keyword, "")
+    dataset.SOPClassUID, dataset.Modality = sop_class, modality
+    dataset.SeriesInstanceUID, dataset.SOPInstanceUID = object_uids(series, mask, sop_class)
+    dataset.SeriesNumber, dataset.InstanceNumber = 1000, 1
+    dataset.SeriesDescription = description
+    dataset.Manufacturer, dataset.ManufacturerModelName, dataset.OperatorsName = "pleura", "pleura", ""
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = UID(sop_class)
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return dataset
+
+
+def write_dataset(path: Path, dataset: Any) -> None:
+    """Write a label object with preamble and file meta."""
+    from pydicom import dcmwrite
+
+    dcmwrite(path, dataset, enforce_file_format=True)
