@@ -21,7 +21,7 @@ def slices_png(scores: Sequence[SliceScore], metric: str, title: str, path: Path
         axis = drawn.subplots()
         _points(axis, range(len(scores)), scores, metric)
         _cases(axis, scores)
-        axis.set_title(title, loc="left")
+        axis.set_title(title, loc="left", pad=26)
         axis.set_xlabel("slice, in case and slice order")
         axis.set_ylabel("Dice" if metric == "dice" else "binary accuracy")
         axis.set_ylim(-0.03, 1.03) if metric == "dice" else None
@@ -37,7 +37,16 @@ def _points(axis: Any, places: Sequence[float], scores: Sequence[SliceScore], me
         if shown:
             xs, ys = zip(*shown, strict=True)
             size = 70 if kind in ("hallucinated", "missed") else 18
-            axis.scatter(xs, ys, s=size, color=colour, marker=marker, label=f"{words} ({len(chosen)})", linewidths=0, zorder=3)
+            axis.scatter(
+                xs,
+                ys,
+                s=size,
+                color=colour,
+                marker=marker,
+                label=f"{words} ({len(chosen)})",
+                linewidths=1.2 if marker == "_" else 0,
+                zorder=3,
+            )
 
 
 def _cases(axis: Any, scores: Sequence[SliceScore]) -> None:
