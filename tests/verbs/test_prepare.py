@@ -4,6 +4,7 @@ import json
 import shutil
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 
@@ -108,6 +109,95 @@ def test_exports(chests, tmp_path):
     np.testing.assert_allclose(image.GetOrigin(), held.grid.affine[:3, 3], atol=1e-3)
     prepare(chests, tmp_path / "npy", export="npy")
     np.testing.assert_array_equal(np.load(tmp_path / "npy" / "export" / "Case_000.npy"), held.volume().hu)
+
+
+@pytest.fixture(scope="module")
+def lctsc(chests, tmp_path_factory):
+    """The same chests as a collection delivers them: patient, study and series folders, CT beside a structure set."""
+    from pleura.dicom.series import find_series
+
+    folder = tmp_path_factory.mktemp("made") / "LCTSC"
+    for number, series in enumerate(find_series(chests / "Images")):
+        study = folder / f"LCTSC-Test-S1-{101 + number}" / "03-03-2004-08186"
+        shutil.copytree(chests / "Images" / series.id, study / "0.000000-NA-73059")
+        mask = read_mask(chests / "Labels" / f"{series.id}.nii.gz", series.grid)
+        write_mask(study / "1.000000-NA-82046" / "1-1.rtstruct.dcm", mask, series)
+        (study / "1.000000-NA-82046" / "1-1.rtstruct.dcm").rename(study / "1.000000-NA-82046" / "1-1.dcm")
+    return folder
+
+
+def sides_equal(cohort, chests):
+    """Every case's mask is one of the label maps, as a stranger reads them."""
+    truths = [sitk.GetArrayFromImage(sitk.ReadImage(str(path))) for path in sorted((chests / "Labels").glob("*.nii.gz"))]
+    return all(any(np.array_equal(case.mask().labels, truth) for truth in truths) for case in cohort.cases)
+
+
+def test_the_lctsc_layout_as_it_is_delivered_and_de_identified(lctsc, chests, tmp_path):
+    result = prepare(lctsc, tmp_path / "out")
+    assert result.exit_code is Exit.OK
+    assert [entry["mask"] for entry in result.about["cases"]] == ["right and left"] * 2
+    assert sides_equal(Cohort.open(tmp_path / "out"), chests)
+    from pleura.verbs.deidentify import deidentify
+
+    deidentify(lctsc, tmp_path / "clean", profile="report")
+    result = prepare(tmp_path / "clean", tmp_path / "cohort", masks=lctsc)  # as `run` calls it
+    assert result.exit_code is Exit.OK
+    assert sides_equal(Cohort.open(tmp_path / "cohort"), chests)
+
+
+def test_labels_in_a_folder_of_their_own(lctsc, chests, tmp_path):
+    for number, path in enumerate(lctsc.rglob("1-1.dcm")):
+        (tmp_path / "labels").mkdir(exist_ok=True)
+        shutil.copy(path, tmp_path / "labels" / f"anything {number}")
+    result = prepare(chests / "Images", tmp_path / "out", masks=tmp_path / "labels")
+    assert result.exit_code is Exit.OK
+    assert sides_equal(Cohort.open(tmp_path / "out"), chests)
+
+
+def changed(copy, change):
+    """One of the structure sets, changed by pydicom."""
+    path = sorted(copy.rglob("1-1.dcm"))[0]
+    dataset = pydicom.dcmread(path)
+    change(dataset)
+    dataset.save_as(path)
+
+
+def other_uids(dataset, frame=None):
+    (referenced,) = dataset.ReferencedFrameOfReferenceSequence
+    (series,) = referenced.RTReferencedStudySequence[0].RTReferencedSeriesSequence
+    series.SeriesInstanceUID = "1.2.3"
+    for image in series.ContourImageSequence:
+        image.ReferencedSOPInstanceUID = "1.2.4"
+    for held in (referenced, *dataset.StructureSetROISequence) if frame else ():
+        held["ReferencedFrameOfReferenceUID" if "ROINumber" in held else "FrameOfReferenceUID"].value = frame
+    if frame:
+        dataset.FrameOfReferenceUID = frame
+
+
+def test_labels_whose_uids_fail_are_joined_by_frame_of_reference(lctsc, tmp_path):
+    copy = shutil.copytree(lctsc, tmp_path / "in")
+    changed(copy, other_uids)
+    result = prepare(copy, tmp_path / "out")
+    assert result.exit_code is Exit.OK
+    findings = [f["code"] for case in Cohort.open(tmp_path / "out").cases for f in case.about["findings"]]
+    assert findings == ["LABELS-JOINED"]
+
+
+def test_labels_of_no_scan_here_are_one_line(lctsc, tmp_path):
+    copy = shutil.copytree(lctsc, tmp_path / "in")
+    changed(copy, lambda dataset: other_uids(dataset, frame="1.2.5"))
+    result = prepare(copy, tmp_path / "out")
+    assert result.exit_code is Exit.SOME_FAILED
+    (line,) = result.failures
+    assert "labels of no CT series here" in line
+    assert len(result.split["unlabelled"]) == 1
+
+
+def test_labels_without_lungs_leave_a_case_unlabelled_and_say_so(lctsc, tmp_path):
+    copy = shutil.copytree(lctsc, tmp_path / "in")
+    changed(copy, lambda dataset: [setattr(roi, "ROIName", "Heart") for roi in dataset.StructureSetROISequence])
+    result = prepare(copy, tmp_path / "out")
+    assert [entry["verdict"] for entry in result.about["cases"] if not entry["mask"]] == ["review"]
 
 
 def test_nothing_usable(tmp_path):

@@ -54,9 +54,12 @@ def open_dataset(path: Path, *, pixels: bool = True) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd values are judged by who reads them
         try:
-            return dcmread(path, stop_before_pixels=not pixels)
+            dataset = dcmread(path, stop_before_pixels=not pixels)
         except Exception as error:  # a broken file fails in any of pydicom's many ways
             raise UnreadableFile("the DICOM label object is broken; fetch it again") from error
+    if "SOPClassUID" not in dataset:
+        raise UnreadableFile("the DICOM label object is broken; fetch it again")
+    return dataset
 
 
 def frames_of(dataset: Any) -> set[str]:

@@ -113,10 +113,11 @@ def read_mask(path: Path, grid: Grid | None = None, series: "Series | None" = No
 
 def read_judged(path: Path, grid: Grid | None = None, series: "Series | None" = None) -> tuple[LungMask, tuple[Finding, ...]]:
     """As `read_mask`, with what was odd in a DICOM label object."""
+    from pleura.dicom.tree import looks_dicom
     from pleura.labels import mha, nifti, npz, nrrd
 
     suffix = suffix_of(path)
-    if suffix.endswith(".dcm"):
+    if suffix.endswith(".dcm") or (not suffix and looks_dicom(path)):
         return _read_object(path, grid, series)
     if suffix == ".npz":
         return npz.read(path, grid), ()

@@ -15,10 +15,11 @@ from pleura.store.manifest import start_run
 
 if TYPE_CHECKING:
     from pleura.arrays.volume import Volume
+    from pleura.dicom.series import Series
     from pleura.segmenters.protocol import Segmentation, Segmenter
 
 LABELS = {"1": "right lung", "2": "left lung"}
-SUFFIX = {"nifti": ".nii.gz", "nrrd": ".nrrd", "npz": ".npz"}
+SUFFIX = {"nifti": ".nii.gz", "nrrd": ".nrrd", "npz": ".npz", "seg": ".seg.dcm", "rtstruct": ".rtstruct.dcm"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class _Job:
     series_uid: str
     read: Callable[[], "Volume"]
     findings: tuple[Finding, ...] = ()
+    series: "Series | None" = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def segment(
     out: Path,
     *,
     model: Path | None = None,
-    format: Literal["nifti", "nrrd", "npz"] = "nifti",
+    format: Literal["nifti", "nrrd", "npz", "seg", "rtstruct"] = "nifti",
     threshold: float | None = None,
     device: Literal["cpu", "cuda"] = "cpu",
     workers: int = 1,
@@ -104,7 +106,8 @@ def segment(
         source: Folder of DICOM files, or a cohort that prepare wrote.
         out: Folder to write to; made if need be.
         model: Run folder of a trained model (model.onnx, model.json); without it, threshold and components.
-        format: Format of the sided mask: nifti (lungs.nii.gz), nrrd (lungs.nrrd) or npz (lungs_seg.npz alone).
+        format: Format of the sided mask: nifti (lungs.nii.gz), nrrd (lungs.nrrd), npz (lungs_seg.npz alone), or, from DICOM
+            series, seg (lungs.seg.dcm, a DICOM segmentation) or rtstruct (lungs.rtstruct.dcm, a structure set).
         threshold: Probability from which the model's answer counts as lung; by default the model's own.
         device: Where the model runs: cpu or cuda.
         workers: Cases at a time, each in a process of its own that needs about 1.5 GB.
@@ -123,6 +126,8 @@ def segment(
     chosen = {"device": device} | ({} if threshold is None else {"threshold": threshold})
     recipe = _Recipe(out, SUFFIX[format], model, {} if model is None else chosen)
     options = {"segmenter": recipe.segmenter().describe(), "format": format} | dict(recipe.options)
+    if format in ("seg", "rtstruct") and (source / "cohort.json").is_file():
+        raise UsageError(f"segment: --format {format} refers to DICOM files: give the folder of CT series, not a cohort")
     jobs = _jobs(source, progress)
     if not jobs:
         raise NothingUsable("segment: IN holds no CT series: pleura scan lists what it holds")
@@ -150,7 +155,7 @@ def _jobs(source: Path, progress: Progress) -> list[_Job]:
 
     found = find_series(source, progress=progress)
     wanted = [series for series in found if series.is_ct or series.id == "unreadable"]
-    return [_Job(series.id, series.series_uid, series.read, series.findings) for series in wanted]
+    return [_Job(series.id, series.series_uid, series.read, series.findings, series) for series in wanted]
 
 
 def _cohort_jobs(source: Path) -> list[_Job]:
@@ -208,7 +213,7 @@ def _case(job: _Job, recipe: _Recipe, segmenter: "Segmenter", progress: Progress
             findings += _judged(segmentation, volume)
             if worst(findings) is not Verdict.REFUSED:
                 ml = {side: round(value, 3) for side, value in segmentation.mask.volume_ml().items()}
-                mask = _written(segmentation, recipe, job.id)
+                mask = _written(segmentation, recipe, job)
     except InputRefused as error:
         findings.append(Finding(error.code, Verdict.REFUSED, str(error)))
         mask = ml = None
@@ -233,7 +238,7 @@ def _judged(segmentation: "Segmentation", volume: "Volume") -> tuple[Finding, ..
     return (*segmentation.findings, *coverage_findings(mask, volume), *side_findings(volume, mask))
 
 
-def _written(segmentation: "Segmentation", recipe: _Recipe, name: str) -> str:
+def _written(segmentation: "Segmentation", recipe: _Recipe, job: _Job) -> str:
     """Write a case's folder, whole or not at all; return where its mask is, below OUT."""
     from pleura.arrays.volume import LungMask
     from pleura.labels.registry import write_mask
@@ -242,9 +247,9 @@ def _written(segmentation: "Segmentation", recipe: _Recipe, name: str) -> str:
     both = LungMask(mask.lungs.astype("uint8"), grid, sided=False)
     raw = LungMask(segmentation.raw.astype("uint8"), grid, sided=False)
     main = "lungs_seg.npz" if recipe.suffix == ".npz" else f"lungs{recipe.suffix}"
-    with whole_folder(recipe.out / name) as folder:
+    with whole_folder(recipe.out / job.id) as folder:
         write_mask(folder / "lungs_seg.npz", both)
         write_mask(folder / "raw.npz", raw)
         if recipe.suffix != ".npz":
-            write_mask(folder / main, mask)
-    return f"{name}/{main}"
+            write_mask(folder / main, mask, job.series)
+    return f"{job.id}/{main}"

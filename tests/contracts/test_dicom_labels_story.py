@@ -1,0 +1,79 @@
+"""Segmentations and structure sets end to end: from a series, plain or de-identified, to a file that strangers accept."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pydicom
+import pytest
+
+from pleura.core.errors import Exit, UsageError
+from pleura.core.files import read_json
+from pleura.dicom.series import find_series
+from pleura.labels.registry import read_mask, write_mask
+from pleura.phantom.dataset import write_dataset
+from pleura.verbs.deidentify import deidentify
+from pleura.verbs.evaluate import evaluate
+from pleura.verbs.prepare import prepare
+from pleura.verbs.segment import segment
+
+FORMATS = {"seg": "lungs.seg.dcm", "rtstruct": "lungs.rtstruct.dcm"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """One chest: as written, de-identified by the Basic Profile, and segmented from both as NIfTI."""
+    folder = tmp_path_factory.mktemp("made")
+    write_dataset(folder / "chests", cases=1, shape=(16, 48, 64), seed=4, label=write_mask)
+    deidentify(folder / "chests" / "Images", folder / "basic", profile="basic")
+    for name in ("chests", "basic"):
+        segment(folder / name, folder / f"{name}-nifti")
+    return folder
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("source", ["chests", "basic"])
+def test_segment_writes_label_objects_that_hold_the_same_lungs(made, source, kind, tmp_path):
+    result = segment(made / source, tmp_path / "out", format=kind)
+    assert result.exit_code is Exit.OK
+    (case,) = result.cases
+    assert case["mask"] == f"{case['id']}/{FORMATS[kind]}"
+    (series,) = (s for s in find_series(made / source) if s.is_ct)
+    mask = read_mask(tmp_path / "out" / case["mask"], series.grid, series)
+    plain = read_mask(made / f"{source}-nifti" / case["id"] / "lungs.nii.gz", series.grid)
+    np.testing.assert_array_equal(mask.labels, plain.labels)
+    written, of = pydicom.dcmread(tmp_path / "out" / case["mask"]), pydicom.dcmread(series.files[0].path)
+    for keyword in ("PatientID", "PatientName", "StudyInstanceUID"):
+        assert written[keyword].value == of[keyword].value
+    assert written.SeriesInstanceUID != of.SeriesInstanceUID
+    if source == "basic":
+        assert written.PatientIdentityRemoved == "YES"
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_evaluate_takes_them(made, kind, tmp_path):
+    prepare(made / "chests", tmp_path / "cohort")
+    segment(made / "chests", tmp_path / "out", format=kind)
+    evaluate(tmp_path / "out", tmp_path / "cohort", tmp_path / "scores", workers=1)
+    evaluate(made / "chests-nifti", tmp_path / "cohort", tmp_path / "plain", workers=1)
+    scores, plain = (read_json(tmp_path / name / "scores.json")["cases"][0] for name in ("scores", "plain"))
+    assert scores["dice"] == plain["dice"]
+
+
+def test_a_cohort_has_no_series_to_refer_to(made, tmp_path):
+    prepare(made / "chests", tmp_path / "cohort")
+    with pytest.raises(UsageError, match="not a cohort"):
+        segment(tmp_path / "cohort", tmp_path / "out", format="seg")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("source", ["chests", "basic"])
+def test_dciodvfy_finds_no_error(made, source, kind, tmp_path):
+    program = shutil.which("dciodvfy")
+    if program is None:
+        pytest.skip("dciodvfy (dicom3tools) is not installed: label objects were not held against it")
+    segment(made / source, tmp_path / "out", format=kind)
+    (path,) = (tmp_path / "out").rglob(FORMATS[kind])
+    said = subprocess.run([program, "-new", str(path)], capture_output=True, text=True)
+    assert said.returncode == 0
+    assert "Error" not in said.stderr

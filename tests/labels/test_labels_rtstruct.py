@@ -1,0 +1,216 @@
+"""Structure sets as clinics and collections have them: names, planes, holes, references, and what is refused."""
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import FileMetaDataset
+
+from pleura.arrays.grid import Grid
+from pleura.arrays.volume import LungMask, Volume
+from pleura.core.errors import GridMismatch, InputRefused, UnreadableFile
+from pleura.dicom.series import find_series
+from pleura.labels.names import side_of
+from pleura.labels.registry import read_judged, read_mask, write_mask
+from pleura.phantom.writer import SeriesSpec, write_series
+
+GRID = Grid.axial((6, 20, 24), (3.0, 1.0, 1.0), (-12.0, -10.0, 100.0))
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ct")
+    write_series(folder, Volume(np.zeros(GRID.shape, np.int16), GRID))
+    return find_series(folder)[0]
+
+
+def rectangle(k, rows, columns):
+    """A contour in mm round the pixels `[first, last]` of rows and columns, in the plane of slice k (fractions allowed)."""
+    (r0, r1), (c0, c1) = rows, columns
+    z, y, x = 100.0 + 3 * k, [r0 - 10.5, r1 - 9.5], [c0 - 12.5, c1 - 11.5]
+    return [(x[0], y[0], z), (x[1], y[0], z), (x[1], y[1], z), (x[0], y[1], z)]
+
+
+def structure_set(path, rois, *, frame="", images=None, kind="CLOSED_PLANAR"):
+    """A structure set made with pydicom alone: name to contours."""
+    dataset = pydicom.Dataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID, dataset.Modality = "1.2.840.10008.5.1.4.1.1.481.3", "1.2.3.4", "RTSTRUCT"
+    dataset.SeriesInstanceUID, dataset.StudyInstanceUID = "1.2.3.5", "1.2.3.6"
+    dataset.StructureSetROISequence, dataset.ROIContourSequence = [], []
+    for number, (name, contours) in enumerate(rois, 1):
+        roi = pydicom.Dataset()
+        roi.ROINumber, roi.ROIName, roi.ReferencedFrameOfReferenceUID = number, name, frame
+        dataset.StructureSetROISequence.append(roi)
+        if contours is None:
+            continue
+        drawn = pydicom.Dataset()
+        drawn.ReferencedROINumber, drawn.ContourSequence = number, []
+        for points in contours:
+            contour = pydicom.Dataset()
+            contour.ContourGeometricType, contour.NumberOfContourPoints = kind, len(points)
+            contour.ContourData = [f"{v:.4f}" for point in points for v in point]
+            if images:
+                image = pydicom.Dataset()
+                image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", images
+                contour.ContourImageSequence = [image]
+            drawn.ContourSequence.append(contour)
+        dataset.ROIContourSequence.append(drawn)
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    dataset.file_meta.MediaStorageSOPClassUID, dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPClassUID, "1.2.3.4"
+    pydicom.dcmwrite(path, dataset, enforce_file_format=True)
+    return path
+
+
+def codes(findings):
+    return {finding.code: finding.evidence["n"] for finding in findings}
+
+
+RIGHT_BOX = [rectangle(k, (4, 11), (2, 7)) for k in range(1, 5)]
+LEFT_BOX = [rectangle(k, (4, 11), (14, 19)) for k in range(1, 5)]
+WANTED = np.zeros(GRID.shape, np.uint8)
+WANTED[1:5, 4:12, 2:8] = 1
+WANTED[1:5, 4:12, 14:20] = 2
+
+
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        *[(name, "left") for name in ("Lung_L", "Lung L", "lung_left", "L Lung", "LT LUNG", "Left Lung", "LLUNG", "Lung (L)")],
+        *[(name, "right") for name in ("Lung_R", "RIGHT LUNG", "rt_lung", "LungR", "Lung, right")],
+        *[(name, "both") for name in ("Lungs", "Lung", "Lung Total", "Lungs_Combined", "both lungs")],
+        *[(name, None) for name in ("Lung_L_PRV05", "Lungs-GTV", "zLung_L", "Lobe_RUL", "Heart", "", "L", "Lung_L2")],
+        *[(name, None) for name in ("left lung r", "SpinalCord", "Esophagus", "Plunge", "Lungs_Sub")],
+    ],
+)  # fmt: skip
+def test_names(name, side):
+    assert side_of(name) == side
+
+
+def test_lctsc_names_without_image_references(series, tmp_path):
+    path = structure_set(
+        tmp_path / "m.dcm",
+        [("Esophagus", RIGHT_BOX), ("Lung_L", LEFT_BOX), ("Lung_R", RIGHT_BOX), ("Heart", None)],
+        frame=series.frame_uid,
+    )
+    mask, findings = read_judged(path, series.grid, series)
+    np.testing.assert_array_equal(mask.labels, WANTED)
+    assert mask.sided
+    assert findings == ()
+
+
+@pytest.mark.parametrize("off", [0.4, -0.4, 0.5])
+def test_contours_between_slices_go_to_the_nearest_one(series, tmp_path, off):
+    rois = [
+        ("Lung_R", [[(x, y, z + off * 3) for x, y, z in points] for points in RIGHT_BOX]),
+        ("Lung_L", LEFT_BOX),
+    ]
+    mask, findings = read_judged(structure_set(tmp_path / "m.dcm", rois), series.grid, series)
+    shift = 1 if off == 0.5 else 0  # half-way: all of them upwards, none twice
+    np.testing.assert_array_equal(mask.right, np.roll(WANTED == 1, shift, axis=0))
+    assert codes(findings) == {"CONTOURS-BETWEEN-SLICES": 4}
+
+
+def test_uneven_spacing_takes_the_nearest_true_plane(tmp_path):
+    positions = np.array([0.0, 3.0, 6.0, 16.0, 26.0, 36.0])
+    affine = GRID.affine.copy()
+    affine[:3, 0] = [0, 0, positions[-1] / 5]
+    grid = Grid(GRID.shape, affine, positions)
+    write_series(tmp_path / "ct", Volume(np.zeros(grid.shape, np.int16), grid))
+    (found,) = find_series(tmp_path / "ct")
+    assert not found.grid.is_even
+    contours = [[(x, y, 100 + z) for x, y, _ in rectangle(0, (4, 11), (2, 7))] for z in (2.8, 6.0, 20.0, 25.0)]
+    mask, _ = read_judged(structure_set(tmp_path / "m.dcm", [("Lung_R", contours)]), found.grid, found)
+    assert np.flatnonzero(mask.right.any(axis=(1, 2))).tolist() == [1, 2, 3, 4]
+
+
+def test_holes_by_xor_and_by_keyhole(series, tmp_path):
+    hole = rectangle(2, (6, 8), (3, 4))
+    outer = rectangle(2, (4, 11), (2, 7))
+    wanted = np.zeros(GRID.shape, bool)
+    wanted[2, 4:12, 2:8] = True
+    wanted[2, 6:9, 3:5] = False
+    ways = {
+        "two": ([outer, hole], "CLOSED_PLANAR"),
+        "xor": ([outer, hole], "CLOSEDPLANAR_XOR"),
+        "key": ([[*outer, outer[0], *hole[::-1], hole[-1]]], "CLOSED_PLANAR"),
+    }
+    for name, (contours, kind) in ways.items():
+        path = structure_set(tmp_path / f"{name}.dcm", [("Lung_R", contours)], kind=kind)
+        np.testing.assert_array_equal(read_mask(path, series.grid).right, wanted)
+
+
+def test_what_is_odd_is_counted(series, tmp_path):
+    other = series.files[0].sop_uid
+    contours = [
+        rectangle(1, (4, 11), (2, 7)),
+        rectangle(1.3, (0, 1), (0, 1)),  # another plane that comes to slice 1 too
+        rectangle(4, (4, 11), (2, 7)),  # slices 2 and 3 have none
+        rectangle(4, (4, 11), (2, 7))[:2],
+        rectangle(90, (4, 11), (2, 7)),
+        [(-10, -6, 100), (-5, -6, 106), (-5, 2, 106), (-10, 2, 100)],
+    ]
+    path = structure_set(tmp_path / "m.dcm", [("Lung_R", contours), ("Lung_L", [rectangle(1, (4, 11), (6, 9))])], images=other)
+    mask, findings = read_judged(path, series.grid, series)
+    assert np.flatnonzero(mask.right.any(axis=(1, 2))).tolist() == [1, 4]
+    np.testing.assert_array_equal(mask.right[1], WANTED[1] == 1)
+    counted = codes(findings)
+    assert counted.pop("CONTOURS-WRONG-INSTANCE") >= 3
+    assert counted == {
+        "CONTOURS-DEGENERATE": 2,
+        "CONTOURS-OUTSIDE": 1,
+        "CONTOURS-BETWEEN-SLICES": 1,
+        "CONTOURS-CROWDED": 1,
+        "CONTOURS-MISSING": 2,
+        "LUNGS-OVERLAP": 16,
+    }
+
+
+def test_one_structure_for_both_lungs_is_unsided_and_sides_go_before_it(series, tmp_path):
+    both = [*RIGHT_BOX, *LEFT_BOX]
+    mask = read_mask(structure_set(tmp_path / "a.dcm", [("Lungs", both)]), series.grid)
+    assert not mask.sided
+    np.testing.assert_array_equal(mask.lungs, WANTED > 0)
+    rois = [("Lungs", both), ("Lung_R", RIGHT_BOX), ("Lung_L", LEFT_BOX)]
+    np.testing.assert_array_equal(read_mask(structure_set(tmp_path / "b.dcm", rois), series.grid).labels, WANTED)
+    _, findings = read_judged(structure_set(tmp_path / "c.dcm", [("Lung_R", RIGHT_BOX), ("Lung_L", None)]), series.grid)
+    assert codes(findings) == {"ONE-LUNG": 1}
+
+
+def test_refusals_are_one_line(series, tmp_path):
+    (tmp_path / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"nonsense" * 9)
+    cases = {
+        structure_set(tmp_path / "a.dcm", [("Heart", RIGHT_BOX)]): (InputRefused, "no contours of a lung"),
+        structure_set(tmp_path / "b.dcm", [("Lung_R", RIGHT_BOX), ("Right lung", RIGHT_BOX)]): (InputRefused, "two structures"),
+        structure_set(tmp_path / "c.dcm", [("Lung_R", [rectangle(90, (4, 11), (2, 7))])]): (GridMismatch, "another scan"),
+        structure_set(tmp_path / "d.dcm", [("Lung_R", RIGHT_BOX)], frame="1.2.9"): (InputRefused, "frame of reference"),
+        tmp_path / "broken.dcm": (UnreadableFile, "broken"),
+        series.files[0].path: (InputRefused, "holds no labels"),
+    }
+    for path, (error, words) in cases.items():
+        path = path.rename(path.with_suffix(".dcm")) if path.suffix != ".dcm" else path
+        with pytest.raises(error, match=words) as caught:
+            read_mask(path, series.grid, series)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(GridMismatch, match="no grid"):
+        read_mask(tmp_path / "a.dcm")
+
+
+def test_a_corrupt_segmentation_is_one_line(series, tmp_path):
+    write_mask(tmp_path / "m.seg.dcm", LungMask(WANTED, series.grid), series)
+    whole = (tmp_path / "m.seg.dcm").read_bytes()
+    for share in (0.3, 0.6, 0.9):
+        (tmp_path / "cut.seg.dcm").write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(InputRefused) as caught:
+            read_mask(tmp_path / "cut.seg.dcm", series.grid, series)
+        assert "\n" not in str(caught.value)
+
+
+def test_labels_of_another_series_are_refused(series, tmp_path):
+    shifted = Grid(GRID.shape, GRID.affine + np.array([[0, 0, 0, 0.4]] * 3 + [[0] * 4]))
+    write_series(tmp_path / "ct", Volume(np.zeros(GRID.shape, np.int16), shifted), SeriesSpec(seed=9, study=0))
+    (other,) = find_series(tmp_path / "ct")
+    write_mask(tmp_path / "m.seg.dcm", LungMask(WANTED, series.grid), series)
+    with pytest.raises(GridMismatch, match="voxels of this volume"):
+        read_mask(tmp_path / "m.seg.dcm", other.grid, other)
+    with pytest.raises(GridMismatch, match="does not lie on the series"):
+        write_mask(tmp_path / "n.seg.dcm", LungMask(WANTED, series.grid), other)
