@@ -119,7 +119,9 @@ def test_killed_anywhere_it_resumes_to_the_same_bytes(chests, journey, tmp_path)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert not (out / "report.html").exists()
-    assert started("run", chests, out, *QUICK, "--loss", "both").wait() == 0
+    process = started("run", chests, out, *QUICK, "--loss", "both")
+    process.communicate()
+    assert process.returncode == 0
     assert results(out) == results(journey)
 
 
