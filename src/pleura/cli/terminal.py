@@ -73,12 +73,14 @@ def _draw(table: Table) -> None:
     drawn = RichTable(title=escape(table.title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in table.columns:
         numeric = column.endswith("]") or column in ("slices", "Dice", "accuracy")
-        drawn.add_column(escape(column), justify="right" if numeric else "left", no_wrap=column != "why", overflow="fold")
+        drawn.add_column(escape(column), justify="right" if numeric else "left", no_wrap=column in WHOLE, overflow="fold")
     for row in table.rows:
         drawn.add_row(*(_coloured(escape(cell)) for cell in row))
-    Console(soft_wrap=not sys.stdout.isatty()).print(drawn)
+    Console(width=None if sys.stdout.isatty() else 160).print(drawn)  # a pipe has no width of its own
 
 
+WHOLE = ("id", "case", "modality", "slices", "split", "part", "verdict", "Dice", "accuracy")
+"""Columns that are never broken over lines."""
 COLOURS = {"ok": "green", "repaired": "cyan", "review": "yellow", "refused": "red"}
 
 
