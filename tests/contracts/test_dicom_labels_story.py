@@ -60,6 +60,36 @@ def test_evaluate_takes_them(made, kind, tmp_path):
     assert scores["dice"] == plain["dice"]
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+def test_labels_of_another_frame_of_reference_are_refused_and_the_rest_goes_on(made, kind, tmp_path):
+    """Masks of the de-identified series lie in another frame of reference than the series as it came."""
+    write_dataset(tmp_path / "two", cases=2, shape=(16, 48, 64), seed=4, label=write_mask)
+    prepare(tmp_path / "two", tmp_path / "cohort")
+    segment(tmp_path / "two", tmp_path / "out", format=kind)
+    segment(made / "basic", tmp_path / "other", format=kind)
+    (strange,) = (tmp_path / "other").rglob(FORMATS[kind])
+    shutil.copy(strange, tmp_path / "out" / "Case_000" / FORMATS[kind])
+    result = evaluate(tmp_path / "out", tmp_path / "cohort", tmp_path / "scores", workers=1)
+    assert result.exit_code is Exit.SOME_FAILED
+    (refused,) = result.scores["refused"]
+    assert refused["case"] == "Case_000"
+    assert "frame of reference" in refused["reason"]
+    assert [case["case"] for case in result.scores["cases"]] == ["Case_001"]
+
+
+def test_a_folder_of_label_objects_by_case_name(made, tmp_path):
+    """As other tools leave them: CASE.dcm, of either kind, beside a reference with a grid."""
+    (series,) = (s for s in find_series(made / "chests") if s.is_ct)
+    mask = read_mask(made / "chests-nifti" / "Case_000" / "lungs.nii.gz", series.grid)
+    for kind in FORMATS:
+        write_mask(tmp_path / kind / f"m.{kind}.dcm", mask, series)
+        (tmp_path / kind / f"m.{kind}.dcm").rename(tmp_path / kind / "Case_000.dcm")
+        shutil.copy(series.files[0].path, tmp_path / kind / "a slice of the CT.dcm")
+        result = evaluate(tmp_path / kind, made / "chests" / "Labels", tmp_path / f"{kind}-scores", workers=1)
+        assert result.exit_code is Exit.OK
+        assert result.scores["without_reference"] == []
+
+
 def test_a_cohort_has_no_series_to_refer_to(made, tmp_path):
     prepare(made / "chests", tmp_path / "cohort")
     with pytest.raises(UsageError, match="not a cohort"):

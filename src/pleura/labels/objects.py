@@ -11,6 +11,7 @@ from pleura.arrays.volume import LungMask
 from pleura.core.errors import InputRefused, UnreadableFile
 
 if TYPE_CHECKING:
+    from pleura.dicom.header import Plane
     from pleura.dicom.series import Series
 
 RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
@@ -37,6 +38,14 @@ OF_PATIENT_AND_STUDY = (
     "PositionReferenceIndicator",
 )
 """A label object belongs to the patient, study and frame of reference of its scan."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What is known of the scan of a label object where its `Series` is not at hand: its frame of reference."""
+
+    frame_uid: str
+    files: tuple["Plane", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ def frames_of(dataset: Any) -> set[str]:
     return told - {""}
 
 
-def check_frame(dataset: Any, series: "Series | None") -> None:
+def check_frame(dataset: Any, series: "Series | Scan | None") -> None:
     """Raises `InputRefused` where a label object lies in another scan's frame of reference."""
     frames = frames_of(dataset)
     if series is not None and series.frame_uid and frames and series.frame_uid not in frames:

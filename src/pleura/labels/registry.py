@@ -16,6 +16,7 @@ from pleura.core.findings import Finding
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
+    from pleura.labels.objects import Scan
 
 OBJECTS = (".seg.dcm", ".rtstruct.dcm")
 """DICOM label objects as they are written; any `.dcm` is read by what it says it is."""
@@ -82,7 +83,7 @@ def _is_label(path: Path) -> bool:
     from pleura.dicom.series import LABEL_CLASSES
 
     try:
-        return read_planes(path)[0].sop_class in LABEL_CLASSES
+        return any(plane.sop_class in LABEL_CLASSES for plane in read_planes(path) or ())
     except UnreadableFile:
         return True  # broken, and said so when it is read
 
@@ -92,7 +93,7 @@ def suffix_of(path: Path) -> str:
     return next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), "")
 
 
-def read_mask(path: Path, grid: Grid | None = None, series: "Series | None" = None) -> LungMask:
+def read_mask(path: Path, grid: Grid | None = None, series: "Series | Scan | None" = None) -> LungMask:
     """Read a mask of any format.
 
     Args:
@@ -100,7 +101,7 @@ def read_mask(path: Path, grid: Grid | None = None, series: "Series | None" = No
         grid: the volume's grid. An NPZ and a structure set need it. A label map whose voxels are those of the grid, in
             whatever order and direction its axes run, comes back on it; one that lies elsewhere keeps its own grid, for the
             caller to judge.
-        series: the CT series, where it is known: a DICOM label object must lie in its frame of reference.
+        series: the CT series, or what is known of it: a DICOM label object must lie in its frame of reference.
 
     Returns:
         The mask: labels uint8, sided or not.
@@ -111,7 +112,9 @@ def read_mask(path: Path, grid: Grid | None = None, series: "Series | None" = No
     return read_judged(path, grid, series)[0]
 
 
-def read_judged(path: Path, grid: Grid | None = None, series: "Series | None" = None) -> tuple[LungMask, tuple[Finding, ...]]:
+def read_judged(
+    path: Path, grid: Grid | None = None, series: "Series | Scan | None" = None
+) -> tuple[LungMask, tuple[Finding, ...]]:
     """As `read_mask`, with what was odd in a DICOM label object."""
     from pleura.dicom.tree import looks_dicom
     from pleura.labels import mha, nifti, npz, nrrd
@@ -128,7 +131,7 @@ def read_judged(path: Path, grid: Grid | None = None, series: "Series | None" = 
     return (mask if grid is None else onto(mask, grid)), ()
 
 
-def _read_object(path: Path, grid: Grid | None, series: "Series | None") -> tuple[LungMask, tuple[Finding, ...]]:
+def _read_object(path: Path, grid: Grid | None, series: "Series | Scan | None") -> tuple[LungMask, tuple[Finding, ...]]:
     from pleura.labels import rtstruct, seg
     from pleura.labels.objects import RTSTRUCT, SEGMENTATIONS, open_dataset
 

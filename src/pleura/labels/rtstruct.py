@@ -14,7 +14,7 @@ from pleura.arrays.volume import LEFT, RIGHT, LungMask
 from pleura.core.errors import GridMismatch, InputRefused
 from pleura.core.findings import Finding, Verdict
 from pleura.labels.names import Side, side_of
-from pleura.labels.objects import RTSTRUCT, check_frame, item, new_dataset, write_dataset
+from pleura.labels.objects import RTSTRUCT, Scan, check_frame, item, new_dataset, write_dataset
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
@@ -25,7 +25,7 @@ ONE_PLANE = 0.05
 """Contours this near to each other are of one plane, and even-odd together (in slices)."""
 
 
-def read(dataset: Any, grid: Grid, series: "Series | None" = None) -> tuple[LungMask, tuple[Finding, ...]]:
+def read(dataset: Any, grid: Grid, series: "Series | Scan | None" = None) -> tuple[LungMask, tuple[Finding, ...]]:
     """Lungs of a structure set on `grid`.
 
     Every contour goes to the nearest true slice, by its coordinates and never by the instance that it names; contours of a
@@ -135,7 +135,7 @@ def _counted(side: Side, counts: Mapping[str, int]) -> list[Finding]:
     return [_odd(code, f"{lung}: {counts[k]} {text}", counts[k], v) for k, (code, v, text) in told.items() if counts.get(k)]
 
 
-def _wrong_instances(structures: Mapping[Side, Sequence[Any]], grid: Grid, series: "Series | None") -> list[Finding]:
+def _wrong_instances(structures: Mapping[Side, Sequence[Any]], grid: Grid, series: "Series | Scan | None") -> list[Finding]:
     """Contours that name an instance which is not the slice that they lie on."""
     if series is None or len({plane.sop_uid for plane in series.files}) != grid.shape[0]:
         return []

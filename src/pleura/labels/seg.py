@@ -1,5 +1,6 @@
 """DICOM Segmentation (PS3.3 A.51): lungs by SNOMED codes, frames by their positions. The only highdicom."""
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,16 @@ from pleura.arrays.volume import LEFT, RIGHT, LungMask
 from pleura.core.errors import GridMismatch, InputRefused
 from pleura.core.findings import Finding, Verdict
 from pleura.labels.names import Side, side_of
-from pleura.labels.objects import SEGMENTATIONS, check_frame, new_dataset, object_uids, open_dataset, uid_of, write_dataset
+from pleura.labels.objects import (
+    SEGMENTATIONS,
+    Scan,
+    check_frame,
+    new_dataset,
+    object_uids,
+    open_dataset,
+    uid_of,
+    write_dataset,
+)
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
@@ -24,7 +34,7 @@ NEAR = 0.02
 """A frame lies on the grid where its corner is this near to a voxel's centre, in voxels."""
 
 
-def read(path: Path, grid: Grid | None, series: "Series | None" = None) -> tuple[LungMask, tuple[Finding, ...]]:
+def read(path: Path, grid: Grid | None, series: "Series | Scan | None" = None) -> tuple[LungMask, tuple[Finding, ...]]:
     """Lungs of a segmentation: BINARY, FRACTIONAL (from one half on) or LABELMAP.
 
     Frames go where their positions say, in any order; slices without a frame are empty. Without `grid` the mask comes on the
@@ -154,23 +164,25 @@ def write(path: Path, mask: LungMask, series: "Series") -> None:
         if int(source[0].get("NumberOfFrames", 1)) != len(series.files):
             raise InputRefused("a multi-frame object that holds several volumes takes no segmentation here; write NIfTI")
         pixels = pixels[np.argsort([plane.frame for plane in series.files])]
-    made = hd.seg.Segmentation(
-        source_images=source,
-        pixel_array=pixels,
-        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=[_described(number, name) for number, name in enumerate(names, 1)],
-        series_instance_uid=object_uids(series, mask, head.SOPClassUID)[0],
-        sop_instance_uid=head.SOPInstanceUID,
-        series_number=1000,
-        instance_number=1,
-        manufacturer="pleura",
-        manufacturer_model_name="pleura",
-        software_versions="1",
-        device_serial_number="1",
-        content_label="LUNGS",
-        series_description="lungs",
-        omit_empty_frames=bool(mask.labels.any()),
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the scan's own values, such as a name of one part, which are copied as they are
+        made = hd.seg.Segmentation(
+            source_images=source,
+            pixel_array=pixels,
+            segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+            segment_descriptions=[_described(number, name) for number, name in enumerate(names, 1)],
+            series_instance_uid=object_uids(series, mask, head.SOPClassUID)[0],
+            sop_instance_uid=head.SOPInstanceUID,
+            series_number=1000,
+            instance_number=1,
+            manufacturer="pleura",
+            manufacturer_model_name="pleura",
+            software_versions="1",
+            device_serial_number="1",
+            content_label="LUNGS",
+            series_description="lungs",
+            omit_empty_frames=bool(mask.labels.any()),
+        )
     _settle(made, source[0])
     write_dataset(path, made)
 

@@ -22,6 +22,7 @@ from pleura.core.files import read_json, whole_file, write_json
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 from pleura.dicom.series import find_series
+from pleura.labels.objects import Scan
 from pleura.labels.registry import find_masks, read_mask
 from pleura.measure.case import score_case, score_raw
 from pleura.measure.policy import Policy
@@ -300,8 +301,10 @@ def _record(job: _Job) -> dict[str, Any]:
 
 def _pair(job: _Job) -> tuple[LungMask, LungMask]:
     """Mask and reference; one that has no geometry of its own lies on the other's grid."""
+    scan = None
     if job.truth.in_cohort:
-        reference = Cohort.open(job.truth.place).case(job.case).mask()
+        case = Cohort.open(job.truth.place).case(job.case)
+        reference, scan = case.mask(), Scan(str(case.about.get("frame_uid", "")))
     elif job.truth.place.suffix != ".npz" or job.grid is not None:
         reference = read_mask(job.truth.place, job.grid)
     elif job.answer.mask.suffix != ".npz":
@@ -309,7 +312,7 @@ def _pair(job: _Job) -> tuple[LungMask, LungMask]:
         return answer, read_mask(job.truth.place, answer.grid)
     else:
         raise GridMismatch("mask and reference are both NPZ, which have no geometry: give --grid")
-    return read_mask(job.answer.mask, reference.grid), reference
+    return read_mask(job.answer.mask, reference.grid, scan), reference
 
 
 def _is_one_lung_alone(answer: LungMask, reference: LungMask) -> bool:
