@@ -73,10 +73,10 @@ def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, int], bits_alloc
 
 
 def _decoder(syntax: str) -> Callable[..., Any] | None:
-    import imagecodecs
-
     if syntax not in ENCODED:
         return None
+    import imagecodecs
+
     name = ENCODED[syntax][1]
     codec = getattr(imagecodecs, {"htj2k": "HTJ2K"}.get(name, name.upper()), None)
     if codec is None or not getattr(codec, "available", True):

@@ -1,12 +1,16 @@
 """Headers: what one image plane says of itself. A frame of a multi-frame object is a plane like any file (pitfall 16)."""
 
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
+from pleura.codecs.frames import BIG_ENDIAN, NATIVE
 from pleura.core.errors import UnreadableFile
+from pleura.dicom.walk import FIRST_READ, TAGS, Walked, walk
 
 TECHNICAL = (
     "Manufacturer",
@@ -36,38 +40,7 @@ TELLING = (
 )
 """What may tell volumes apart that share a SeriesInstanceUID, in the order that it is asked (pitfall 3)."""
 
-WANTED = [
-    *TECHNICAL,
-    *TELLING,
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "StudyInstanceUID",
-    "SeriesInstanceUID",
-    "SeriesNumber",
-    "FrameOfReferenceUID",
-    "Modality",
-    "InstanceNumber",
-    "NumberOfFrames",
-    "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence",
-    "Rows",
-    "Columns",
-    "PixelSpacing",
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "RescaleSlope",
-    "RescaleIntercept",
-    "RescaleType",
-    "ModalityLUTSequence",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "PixelPaddingValue",
-    "PixelPaddingRangeLimit",
-]
+WANTED = [*TAGS.values(), "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "ModalityLUTSequence"]
 
 
 class Cells(NamedTuple):
@@ -88,8 +61,10 @@ PLAIN = Cells(16, 16, 15, False, 1, "MONOCHROME2")
 class Plane:
     """One image plane, or one object without an image: its place, its values' meaning and where its pixels are.
 
-    `offset` and `length` are the place of uncompressed pixels in the file; `None` where the file must be decoded. Lengths in
-    mm, LPS. `position`, `orientation` and `spacing` are `None` where the header is silent.
+    `offset` and `length` are the place of uncompressed pixels in the file; `None` where the file must be decoded, and then
+    `place` is where PixelData begins, if it is one frame. Of a `member` of an `archive` (zip, tar), `path` is the archive's own
+    path with the member's name behind it. Lengths in mm, LPS. `position`, `orientation` and `spacing` are `None` where the
+    header is silent.
     """
 
     path: Path
@@ -118,103 +93,153 @@ class Plane:
     telling: tuple[str, ...] = ()
     technical: Mapping[str, str] = field(default_factory=dict)
     offset: int | None = None
+    place: int | None = None
     length: int = 0
+    archive: Path | None = None
+    member: str = ""
     complete: bool = True
     has_pixels: bool = True
+
+
+HEADLESS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
+"""How a file without preamble begins: group 0002 or 0008, either byte order."""
+
+
+def begins_dicom(head: bytes) -> bool:
+    """Whether a file's first 132 bytes are DICOM's: DICM after the preamble, or a data set at once (pitfall 6)."""
+    if head[128:132] == b"DICM":
+        return True
+    if len(head) < 132 or head[:2] not in HEADLESS:
+        return False
+    element = int.from_bytes(head[2:4], "little" if head[0] else "big")
+    return element <= 0x0070 and (head[4:6].isalpha() or head[6:8] == b"\0\0" or head[4:6] == b"\0\0")
 
 
 def read_planes(path: Path) -> list[Plane]:
     """The planes of a DICOM file: one, or as many as it has frames; one without pixels for an object that is no image.
 
     Raises:
-        UnreadableFile: DICOM by its looks, but broken.
+        UnreadableFile: broken, or no DICOM at all.
     """
-    from pydicom import dcmread
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what pydicom warns of (odd values) is judged below or harmless
-        try:
-            with path.open("rb") as file:
-                dataset = dcmread(file, stop_before_pixels=True, specific_tags=WANTED, force=True)
-                place = file.tell()
-                head = file.read(16)
-            size = path.stat().st_size
-            return _planes(path, dataset, place, head, size)
-        except UnreadableFile:
-            raise
-        except Exception as error:  # a broken header fails in any of pydicom's many ways
-            raise UnreadableFile("a DICOM file whose header is broken") from error
-
-
-def _planes(path: Path, dataset: Any, place: int, head: bytes, size: int) -> list[Plane]:
-    if "SOPClassUID" not in dataset and "Rows" not in dataset:
-        raise UnreadableFile("a DICOM file without SOPClassUID and Rows: broken or cut off")
-    meta = dataset.file_meta
-    syntax = str(meta.get("TransferSyntaxUID", "") or _guessed(dataset))
-    frames = int(dataset.get("NumberOfFrames") or 1)
-    common: dict[str, Any] = {
-        "path": path,
-        "sop_class": str(dataset.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or _class_by_looks(dataset)),
-        "sop_uid": str(dataset.get("SOPInstanceUID", "")),
-        "study_uid": str(dataset.get("StudyInstanceUID", "")),
-        "series_uid": str(dataset.get("SeriesInstanceUID", "")),
-        "frame_uid": str(dataset.get("FrameOfReferenceUID", "")),
-        "modality": str(dataset.get("Modality", "")),
-        "syntax": syntax,
-        "series_number": _whole(dataset.get("SeriesNumber")) or 0,
-        "technical": {name: _text(dataset.get(name)) for name in TECHNICAL if _text(dataset.get(name))},
-    }
-    if "Rows" not in dataset or "BitsAllocated" not in dataset:
-        return [Plane(frame=0, has_pixels=False, **common)]
-    common |= _pixels(dataset, syntax, place, head, size, frames)
-    shared = dataset.get("SharedFunctionalGroupsSequence")
-    each = dataset.get("PerFrameFunctionalGroupsSequence")
-    planes = []
-    for number in range(frames):
-        groups = [dataset]
-        groups += [shared[0]] if shared else []
-        groups += [each[number]] if each and number < len(each) else []
-        told = common | _geometry(groups)
-        if told["offset"] is not None:
-            told["offset"] += number * told["length"]
-        planes.append(Plane(frame=number, telling=tuple(_text(dataset.get(name)) for name in TELLING), **told))
+    with path.open("rb", buffering=0) as file:
+        planes = planes_of(file, os.fstat(file.fileno()).st_size, path)
+    if not planes:
+        raise UnreadableFile("not a DICOM file")
     return planes
 
 
-def _pixels(dataset: Any, syntax: str, place: int, head: bytes, size: int, frames: int) -> dict[str, Any]:
-    """What the header says of the cells, and where in the file uncompressed pixels lie."""
-    from pleura.codecs.frames import BIG_ENDIAN, NATIVE
+def planes_of(file: BinaryIO, size: int, path: Path, archive: Path | None = None, member: str = "") -> list[Plane]:
+    """As `read_planes`, from an open file of `size` bytes; empty where it is no DICOM by its looks."""
+    head = file.read(FIRST_READ)
+    if not begins_dicom(head):
+        return []
+    try:
+        return _planes((path, archive, member), walk(file, size, head) or _parsed(file), size)
+    except UnreadableFile:
+        raise
+    except Exception as error:  # a broken header fails in any of pydicom's many ways
+        raise UnreadableFile("a DICOM file whose header is broken") from error
 
-    allocated = int(dataset.BitsAllocated)
-    stored = int(dataset.get("BitsStored") or allocated)
-    signed = bool(int(dataset.get("PixelRepresentation") or 0))
-    samples = int(dataset.get("SamplesPerPixel") or 1)
-    rows, columns = int(dataset.Rows), int(dataset.Columns)
+
+def _parsed(file: BinaryIO) -> Walked:
+    """What `walk` gives, from pydicom: for files that are not plain."""
+    from pydicom import dcmread
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what pydicom warns of (odd values) is judged elsewhere or harmless
+        file.seek(0)
+        dataset = dcmread(file, stop_before_pixels=True, specific_tags=WANTED, force=True)
+        place = file.tell()
+        values = {name: dataset.get(name) for name in WANTED if name in dataset}
+    meta = dataset.file_meta
+    syntax = str(meta.get("TransferSyntaxUID", "") or _guessed(dataset))
+    return Walked(values, syntax, str(meta.get("MediaStorageSOPClassUID", "")), place, file.read(16))
+
+
+def _planes(where: tuple[Path, Path | None, str], walked: Walked, size: int) -> list[Plane]:
+    told = walked.values
+    if "SOPClassUID" not in told and "Rows" not in told:
+        raise UnreadableFile("a DICOM file without SOPClassUID and Rows: broken or cut off")
+    frames = _whole(told.get("NumberOfFrames")) or 1
+    if not 0 < frames <= size:
+        raise UnreadableFile("a DICOM file that declares more frames than it can hold")
+    common: dict[str, Any] = {
+        "path": where[0],
+        "archive": where[1],
+        "member": where[2],
+        "sop_class": str(told.get("SOPClassUID") or walked.media_class or _class_by_looks(told)),
+        "sop_uid": str(told.get("SOPInstanceUID") or ""),
+        "study_uid": str(told.get("StudyInstanceUID") or ""),
+        "series_uid": str(told.get("SeriesInstanceUID") or ""),
+        "frame_uid": str(told.get("FrameOfReferenceUID") or ""),
+        "modality": str(told.get("Modality") or ""),
+        "syntax": walked.syntax,
+        "series_number": _whole(told.get("SeriesNumber")) or 0,
+        "technical": _technical(tuple(_text(told.get(name)) for name in TECHNICAL)),
+    }
+    if "Rows" not in told or "BitsAllocated" not in told:
+        return [Plane(frame=0, has_pixels=False, **common)]
+    common |= _pixels(walked, size, frames)
+    common["telling"] = tuple([_text(told.get(name)) for name in TELLING])
+    shared = told.get("SharedFunctionalGroupsSequence")
+    each = told.get("PerFrameFunctionalGroupsSequence")
+    start = common.pop("offset")
+    planes = []
+    for number in range(frames):
+        groups: list[Any] = [told]
+        groups += [shared[0]] if shared else []
+        groups += [each[number]] if each and number < len(each) else []
+        common |= _geometry(groups)
+        place = None if start is None else start + number * common["length"]
+        planes.append(Plane(frame=number, offset=place, **common))
+    return planes
+
+
+def _pixels(walked: Walked, size: int, frames: int) -> dict[str, Any]:
+    """What the header says of the cells, and where in the file uncompressed pixels lie."""
+    told, syntax, head = walked.values, walked.syntax, walked.head
+    allocated = int(told["BitsAllocated"])
+    stored = int(told.get("BitsStored") or allocated)
+    high = told.get("HighBit")
+    signed = bool(int(told.get("PixelRepresentation") or 0))
+    samples = int(told.get("SamplesPerPixel") or 1)
+    rows, columns = int(told["Rows"]), int(told["Columns"])
     length = rows * columns * samples * allocated // 8
     native = syntax in NATIVE and "Deflated" not in NATIVE[syntax]
-    offset, complete, has = None, True, True
+    big = syntax == BIG_ENDIAN
+    has = "Deflated" in NATIVE.get(syntax, "") or head[:4] == (b"\x7f\xe0\x00\x10" if big else b"\xe0\x7f\x10\x00")
+    offset, complete = None, True
     if native:
-        big = syntax == BIG_ENDIAN
-        tag = head[:4]
-        has = tag == (b"\x7f\xe0\x00\x10" if big else b"\xe0\x7f\x10\x00")
-        offset = place + (12 if head[4:6] in (b"OW", b"OB", b"UN") else 8)
-        complete = has and offset + length * frames <= size
-        # cut off before the pixels begin reads as no pixels at all: an image object must have them
-    high = int(dataset.get("HighBit") if dataset.get("HighBit") is not None else stored - 1)
-    photometric = str(dataset.get("PhotometricInterpretation", ""))
+        offset = walked.place + (12 if head[4:6] in (b"OW", b"OB", b"UN") else 8)
+        inside = int.from_bytes(head[offset - walked.place - 4 : offset - walked.place], "big" if big else "little")
+        complete = has and offset + length * frames <= size and inside >= length * frames
     return {
         "rows": rows,
         "columns": columns,
-        "cells": Cells(allocated, stored, high, signed, samples, photometric),
-        "padding": _padding(dataset, signed, allocated),
-        "image_type": tuple(str(v) for v in _several(dataset.get("ImageType"))),
-        "instance_number": _whole(dataset.get("InstanceNumber")),
-        "modality_lut": bool(dataset.get("ModalityLUTSequence")),
+        "cells": Cells(
+            allocated,
+            stored,
+            stored - 1 if high is None else int(high),
+            signed,
+            samples,
+            _text(told.get("PhotometricInterpretation")),
+        ),
+        "padding": _padding(told, signed, allocated),
+        "image_type": tuple(str(v) for v in _several(told.get("ImageType"))),
+        "instance_number": _whole(told.get("InstanceNumber")),
+        "modality_lut": bool(told.get("ModalityLUTSequence")),
         "offset": offset,
         "length": length,
+        "place": walked.place if frames == 1 and head[8:12] == b"\xff\xff\xff\xff" else None,
         "complete": complete,
         "has_pixels": has or native,
     }
+
+
+@lru_cache(maxsize=1024)
+def _technical(values: tuple[str, ...]) -> Mapping[str, str]:
+    """Shared by the slices of a series, for they mostly agree."""
+    return {name: value for name, value in zip(TECHNICAL, values, strict=True) if value}
 
 
 def _geometry(groups: list[Any]) -> dict[str, Any]:
@@ -232,10 +257,10 @@ def _geometry(groups: list[Any]) -> dict[str, Any]:
     }
     for group in groups:
         for sequence, names in sequences.items():
-            inner = group.get(sequence)
-            for source in (group, inner[0] if inner else None):
+            inner = group.get(sequence) if len(groups) > 1 else None
+            for source in (group, inner[0]) if inner else (group,):
                 for name, key in names.items():
-                    value = source.get(name) if source is not None else None
+                    value = source.get(name)
                     if value is not None and value != "":
                         told[key] = value
     lengths = {"position": 3, "orientation": 6, "spacing": 2}
@@ -248,12 +273,12 @@ def _geometry(groups: list[Any]) -> dict[str, Any]:
     return told
 
 
-def _padding(dataset: Any, signed: bool, allocated: int) -> tuple[int, int] | None:
+def _padding(told: Mapping[str, Any], signed: bool, allocated: int) -> tuple[int, int] | None:
     """Declared padding in stored units, lowest and highest; a US that means a negative SS is read so (pitfall 18)."""
-    value = _whole(dataset.get("PixelPaddingValue"))
+    value = _whole(told.get("PixelPaddingValue"))
     if value is None:
         return None
-    limit = _whole(dataset.get("PixelPaddingRangeLimit"))
+    limit = _whole(told.get("PixelPaddingRangeLimit"))
     ends = [_as_stored(v, signed, allocated) for v in (value, value if limit is None else limit)]
     return min(ends), max(ends)
 
@@ -266,9 +291,9 @@ def _as_stored(value: int, signed: bool, allocated: int) -> int:
     return value
 
 
-def _class_by_looks(dataset: Any) -> str:
+def _class_by_looks(told: Mapping[str, Any]) -> str:
     """CT Image, where an anonymiser took the class away from what says CT and holds an image plane."""
-    looks = dataset.get("Modality") == "CT" and "Rows" in dataset and "ImagePositionPatient" in dataset
+    looks = told.get("Modality") == "CT" and "Rows" in told and "ImagePositionPatient" in told
     return "1.2.840.10008.5.1.4.1.1.2" if looks else ""
 
 

@@ -1,9 +1,15 @@
 """Stored values to HU: cells, sign, rescale per plane, padding (pitfalls 17, 18, 19, 22)."""
 
+import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +17,10 @@ from numpy.typing import NDArray
 from pleura.codecs.frames import BIG_ENDIAN, NATIVE, decode_frame
 from pleura.core.errors import UnreadableFile
 from pleura.core.progress import Progress, silent
+from pleura.dicom.archive import fetch, opened
 from pleura.dicom.header import Cells, Plane
 
+CUT_OFF = "a slice's pixels are cut off: the file is truncated; fetch it again"
 NO_TISSUE_HU = -1100
 """No matter is lighter than air (−1000 HU); noise and filters reach a little below. A constant value under this is padding."""
 
@@ -35,51 +43,100 @@ def read_hu(
     first = planes[0]
     shape = (len(planes), first.rows, first.columns)
     hu = np.empty(shape, np.int16)
-    padding = np.zeros(shape, np.bool_)
-    saturated = [0] * len(planes)
+    padding = np.zeros(shape, np.bool_)  # pages that nothing is written to cost nothing
+    unpacked = _unpacked(planes)
 
-    def one(number: int) -> None:
-        stored = stored_values(planes[number])
-        saturated[number] = _rescale(stored, planes[number], hu[number])
-        _find_padding(stored, hu[number], planes[number], padding[number])
+    def one(number: int) -> tuple[int, bool]:
+        plane, out = planes[number], hu[number]
+        data = unpacked.get((plane.archive, plane.member))
+        saturated = 0
+        if not _straight(plane, out, data):
+            saturated = _rescale(stored_values(plane, data), plane, out)
+        return saturated, _find_padding(out, plane, padding[number])
 
-    with ThreadPoolExecutor(workers or 4) as pool:
-        for done, _ in enumerate(pool.map(one, range(len(planes))), 1):
+    with ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1)) as pool:
+        told = []
+        for done, answer in enumerate(pool.map(one, range(len(planes))), 1):
+            told.append(answer)
             progress("read pixels", done, len(planes))
-    return hu, padding if padding.any() else None, sum(saturated)
+    return hu, padding if any(padded for _, padded in told) else None, sum(count for count, _ in told)
 
 
-def stored_values(plane: Plane) -> NDArray[Any]:
-    """Stored values of a plane, `(rows, columns)`, sign and unused bits treated.
+def _unpacked(planes: Sequence[Plane]) -> dict[tuple[Path | None, str], bytes]:
+    """The bytes of planes that lie in archives, each archive gone through once."""
+    names: dict[Path, set[str]] = defaultdict(set)
+    for plane in planes:
+        if plane.archive is not None:
+            names[plane.archive].add(plane.member)
+    return {(path, name): data for path, wanted in names.items() for name, data in fetch(path, wanted).items()}
+
+
+@contextmanager
+def _open(plane: Plane, data: bytes | None) -> Iterator[IO[bytes]]:
+    if data is not None:
+        yield BytesIO(data)
+    elif plane.archive is not None:
+        with opened(plane.archive, plane.member) as member:
+            yield member
+    else:
+        with plane.path.open("rb", buffering=0) as file:
+            yield file
+
+
+def _straight(plane: Plane, out: NDArray[np.int16], data: bytes | None) -> bool:
+    """Read plain 16-bit pixels where they are to be and add the intercept there; `False` where that would not be exact."""
+    slope, intercept = plane.slope, plane.intercept
+    plain = plane.offset is not None and plane.syntax != BIG_ENDIAN and sys.byteorder == "little"
+    if not plain or plane.archive is not None or slope != 1.0 or intercept is None or intercept != int(intercept):
+        return False
+    if plane.cells.allocated != 16 or plane.cells.samples != 1 or plane.cells.high_bit != plane.cells.stored - 1:
+        return False
+    with _open(plane, data) as file:
+        file.seek(plane.offset or 0)
+        if file.readinto(out.reshape(-1).view(np.uint8).data) != out.nbytes:  # type: ignore[attr-defined]
+            raise UnreadableFile(CUT_OFF)
+    seen = out if plane.cells.signed else out.view(np.uint16)
+    low, high = int(seen.min()), int(seen.max())
+    bits, shift = plane.cells.stored, int(intercept)
+    least, most = (-(1 << bits - 1), (1 << bits - 1) - 1) if plane.cells.signed else (0, (1 << bits) - 1)
+    if low < least or high > most or low + shift < -32768 or high + shift > 32767:
+        return False
+    if shift:
+        unsigned = out.view(np.uint16)  # arithmetic of uint16 wraps, and the sum fits
+        np.add(unsigned, np.uint16(shift & 0xFFFF), out=unsigned)
+    return True
+
+
+def stored_values(plane: Plane, data: bytes | None = None) -> NDArray[Any]:
+    """Stored values of a plane, `(rows, columns)`, sign and unused bits treated; `data` is its file where it was read already.
 
     Raises:
         UnreadableFile: cut off, or not decodable.
     """
     shape = (plane.rows, plane.columns)
     cell = np.dtype(f"u{plane.cells.allocated // 8}")
-    if plane.offset is not None:
-        order = cell.newbyteorder(">" if plane.syntax == BIG_ENDIAN else "<")
-        raw = np.empty(shape, order)
-        with plane.path.open("rb", buffering=0) as file:
-            file.seek(plane.offset)
-            if file.readinto(raw.view(np.uint8).reshape(-1).data) != raw.nbytes:
-                raise UnreadableFile("a slice's pixels are cut off: the file is truncated; fetch it again")
-        cells = raw if order.isnative or sys.byteorder == order.byteorder else raw.astype(cell)
-    else:
-        cells = _decoded(plane, shape, cell)
-    return _signed(cells, plane.cells)
+    with _open(plane, data) as file:
+        if plane.offset is None:
+            return _signed(_decoded(plane, file, shape, cell), plane.cells)
+        file.seek(plane.offset)
+        raw = file.read(plane.length)
+    if len(raw) != plane.length:
+        raise UnreadableFile(CUT_OFF)
+    order = cell.newbyteorder(">" if plane.syntax == BIG_ENDIAN else "<")
+    return _signed(np.frombuffer(raw, order).reshape(shape).astype(cell, copy=False), plane.cells)
 
 
-def _decoded(plane: Plane, shape: tuple[int, int], cell: np.dtype[Any]) -> NDArray[Any]:
-    import warnings
-
+def _decoded(plane: Plane, file: IO[bytes], shape: tuple[int, int], cell: np.dtype[Any]) -> NDArray[Any]:
+    if plane.place is not None and plane.syntax not in NATIVE:
+        file.seek(plane.place + 12)
+        return decode_frame(_one_frame(file.read()), plane.syntax, shape, plane.cells.allocated)
     from pydicom import dcmread
     from pydicom.encaps import get_frame
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            dataset = dcmread(plane.path, force=True)
+            dataset = dcmread(file, force=True)
             data = dataset.PixelData
             if plane.syntax in NATIVE:  # deflated: the pixels are plain once the data set is inflated
                 start = plane.frame * plane.length
@@ -88,6 +145,20 @@ def _decoded(plane: Plane, shape: tuple[int, int], cell: np.dtype[Any]) -> NDArr
         except Exception as error:
             raise UnreadableFile("a slice's pixels cannot be read: the file is broken or truncated; fetch it again") from error
     return decode_frame(encoded, plane.syntax, shape, plane.cells.allocated)
+
+
+def _one_frame(data: bytes) -> bytes:
+    """The fragments of an encapsulated frame, joined, without the offset table (PS3.5 A.4)."""
+    fragments, at = [], 0
+    while data[at : at + 4] == b"\xfe\xff\x00\xe0":
+        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        fragments.append(data[at + 8 : at + 8 + length])
+        if len(fragments[-1]) != length:
+            raise UnreadableFile(CUT_OFF)
+        at += 8 + length
+    if len(fragments) < 2:
+        raise UnreadableFile(CUT_OFF)
+    return b"".join(fragments[1:])
 
 
 def _signed(cells: NDArray[Any], said: Cells) -> NDArray[Any]:
@@ -115,12 +186,17 @@ def _rescale(stored: NDArray[Any], plane: Plane, out: NDArray[np.int16]) -> int:
     return int(np.count_nonzero(over))
 
 
-def _find_padding(stored: NDArray[Any], hu: NDArray[np.int16], plane: Plane, out: NDArray[np.bool_]) -> None:
+def _find_padding(hu: NDArray[np.int16], plane: Plane, out: NDArray[np.bool_]) -> bool:
     """Mark padding: the declared range where it lies below all matter, and any constant below it that a corner holds."""
+    ranges = set()
     if plane.padding is not None:
-        low, high = plane.padding
-        if (1.0 if plane.slope is None else plane.slope) * high + (plane.intercept or 0.0) < NO_TISSUE_HU:
-            np.logical_and(stored >= low, stored <= high, out=out)
+        slope, intercept = (1.0 if plane.slope is None else plane.slope), plane.intercept or 0.0
+        low, high = sorted(round(slope * end + intercept) for end in plane.padding)
+        if high < NO_TISSUE_HU:
+            ranges.add((low, high))
     for corner in {int(hu[row, column]) for row in (0, -1) for column in (0, -1)}:
         if corner < NO_TISSUE_HU:
-            out |= hu == corner
+            ranges.add((corner, corner))
+    for low, high in ranges:
+        out |= (hu == low) if low == high else (hu >= low) & (hu <= high)
+    return bool(ranges) and bool(out.any())

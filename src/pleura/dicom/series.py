@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,9 +12,9 @@ from pleura.arrays.volume import Volume
 from pleura.core.errors import InputRefused, UnreadableFile
 from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
-from pleura.dicom.header import Plane, read_planes
+from pleura.dicom.header import Plane
 from pleura.dicom.stack import depth, drop_copies, grid_of, shape_key, volumes_of
-from pleura.dicom.tree import dicom_files
+from pleura.dicom.tree import Found, planes_in
 
 CT_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2": "CT Image",
@@ -116,39 +115,21 @@ def find_series(root: Path, *, workers: int = 0, progress: Progress = silent) ->
     Raises:
         UsageError: `root` does not exist.
     """
-    paths = dicom_files(root, workers=workers, progress=progress)
-    planes: list[Plane] = []
-    broken = 0
-    with ThreadPoolExecutor(workers or 4) as pool:
-        for done, read in enumerate(pool.map(_read, paths), 1):
-            if read is None:
-                broken += 1
-            else:
-                planes += read
-            if done % 16 == 0 or done == len(paths):
-                progress("read headers", done, len(paths))
-    found = [series for group in _by_uid(planes) for series in _series_of(group, root)]
-    found = _named(found)
-    if broken:
-        found.append(_unreadable(broken))
+    tree = planes_in(root, workers=workers, progress=progress)
+    found = _named([series for group in _by_uid(tree.planes) for series in _series_of(group, root)])
+    if tree.broken or tree.archives:
+        found.append(_unreadable(tree))
     return found
 
 
-def _read(path: Path) -> list[Plane] | None:
-    try:
-        return [plane for plane in read_planes(path) if plane.sop_class != "1.2.840.10008.1.3.10"]  # DICOMDIR is a list
-    except UnreadableFile:
-        return None
-
-
-def _unreadable(count: int) -> Series:
-    finding = Finding(
-        "UNREADABLE-FILES",
-        Verdict.REFUSED,
-        f"{count} DICOM file(s) with a broken or truncated header; fetch them again",
-        {"n": count},
-    )
-    return Series("unreadable", "", "", "", "", "", 0, 0, count, None, (finding,), ())
+def _unreadable(tree: Found) -> Series:
+    findings = []
+    if tree.broken:
+        message = f"{tree.broken} DICOM file(s) with a broken or truncated header; fetch them again"
+        findings.append(Finding("UNREADABLE-FILES", Verdict.REFUSED, message, {"n": tree.broken}))
+    findings += [Finding("ARCHIVE-REFUSED", Verdict.REFUSED, message) for message in sorted(set(tree.archives))]
+    count = tree.broken + len(tree.archives)
+    return Series("unreadable", "", "", "", "", "", 0, 0, count, None, tuple(findings), ())
 
 
 def _by_uid(planes: Sequence[Plane]) -> list[list[Plane]]:

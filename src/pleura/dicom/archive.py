@@ -1,0 +1,108 @@
+"""Zip and tar files read in place: nothing is ever unpacked to disk, so no name in an archive can lead anywhere."""
+
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple
+
+from pleura.core.errors import UnreadableFile
+
+MEMBERS = 100_000
+MEMBER_BYTES = 1 << 30
+"""No CT object is larger; one that says so is not read."""
+GROWTH, GROWTH_FREE = 100, 256 << 20
+"""An archive may unpack to a hundred times its size, or 256 MiB; CT packs to a half or a third, a bomb to a thousandth."""
+TAR_SUFFIXES = (".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
+BROKEN = (OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+
+
+class Member(NamedTuple):
+    """One file of an archive: its name there, the path to show for it, its size, and itself, open until the next is asked."""
+
+    name: str
+    path: Path
+    size: int
+    file: IO[bytes]
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a zip or tar by its content; a compressed tar also by its name, for much else is compressed."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(265)
+    except OSError:
+        return False
+    return head[:4] == b"PK\x03\x04" or head[257:262] == b"ustar" or path.name.lower().endswith(TAR_SUFFIXES)
+
+
+def members(path: Path, only: Collection[str] | None = None) -> Iterator[Member]:
+    """The plain files of an archive, one pass, within bounds; archives within archives are left alone.
+
+    Raises:
+        UnreadableFile: broken, encrypted, or it would unpack to more than `MEMBERS`, `GROWTH` and `MEMBER_BYTES` allow.
+    """
+    try:
+        allowed = max(GROWTH_FREE, GROWTH * path.stat().st_size)
+        with path.open("rb") as file:
+            plain_zip = file.read(4) == b"PK\x03\x04"
+        each = _zip(path, allowed, only) if plain_zip else _tar(path, allowed, only)
+        yield from each
+    except UnreadableFile:
+        raise
+    except (*BROKEN, tarfile.TarError) as error:
+        raise UnreadableFile("an archive that is broken or locked: unpack it yourself") from error
+
+
+@contextmanager
+def opened(path: Path, name: str) -> Iterator[IO[bytes]]:
+    """One member, open."""
+    for member in members(path, {name}):
+        yield member.file
+        return
+    raise UnreadableFile("an archive that changed while it was read")
+
+
+def fetch(path: Path, names: Collection[str]) -> dict[str, bytes]:
+    """The bytes of some members, in one pass."""
+    found = {}
+    for member in members(path, names):
+        found[member.name] = member.file.read(MEMBER_BYTES)
+        if len(found) == len(names):
+            break
+    return found
+
+
+def _zip(path: Path, allowed: int, only: Collection[str] | None) -> Iterator[Member]:
+    with zipfile.ZipFile(path) as archive:
+        infos = archive.infolist()
+        _check(len(infos), sum(info.file_size for info in infos), allowed)
+        for info in infos:
+            if not info.is_dir() and info.file_size <= MEMBER_BYTES and (only is None or info.filename in only):
+                with archive.open(info) as file:
+                    yield Member(info.filename, _shown(path, info.filename), info.file_size, file)
+
+
+def _tar(path: Path, allowed: int, only: Collection[str] | None) -> Iterator[Member]:
+    total = 0
+    with tarfile.open(path) as archive:
+        for number, info in enumerate(archive, 1):
+            total += info.size
+            _check(number, total, allowed)  # before its bytes are passed over, which unpacks them
+            if info.isreg() and info.size <= MEMBER_BYTES and (only is None or info.name in only):
+                file = archive.extractfile(info)
+                if file is not None:
+                    yield Member(info.name, _shown(path, info.name), info.size, file)
+
+
+def _check(count: int, total: int, allowed: int) -> None:
+    if count > MEMBERS or total > allowed:
+        raise UnreadableFile("an archive that would unpack to far more than it weighs: unpack it yourself if you trust it")
+
+
+def _shown(path: Path, name: str) -> Path:
+    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "..", ".")]
+    return Path(path, *(part.replace(":", "_").replace("\0", "_") for part in parts))

@@ -1,0 +1,249 @@
+"""A walk over a file's first kilobytes that reads the few attributes pleura wants, fifteen times faster than a full parser.
+
+Only what is plain is walked: a preamble, little endian, tags in rising order. Anything else gives `None`, and pydicom reads
+that file instead; pydicom is also the oracle of the tests. Hand-written because header scans are what `scan` waits for.
+"""
+
+from functools import lru_cache
+from struct import Struct
+from typing import Any, BinaryIO, NamedTuple
+
+TAGS = {
+    0x00080008: "ImageType",
+    0x00080016: "SOPClassUID",
+    0x00080018: "SOPInstanceUID",
+    0x00080032: "AcquisitionTime",
+    0x00080033: "ContentTime",
+    0x00080060: "Modality",
+    0x00080070: "Manufacturer",
+    0x00081090: "ManufacturerModelName",
+    0x00180015: "BodyPartExamined",
+    0x00180050: "SliceThickness",
+    0x00180060: "KVP",
+    0x00180088: "SpacingBetweenSlices",
+    0x00181060: "TriggerTime",
+    0x00181120: "GantryDetectorTilt",
+    0x00181210: "ConvolutionKernel",
+    0x00185100: "PatientPosition",
+    0x0020000D: "StudyInstanceUID",
+    0x0020000E: "SeriesInstanceUID",
+    0x00200011: "SeriesNumber",
+    0x00200012: "AcquisitionNumber",
+    0x00200013: "InstanceNumber",
+    0x00200032: "ImagePositionPatient",
+    0x00200037: "ImageOrientationPatient",
+    0x00200052: "FrameOfReferenceUID",
+    0x00200100: "TemporalPositionIdentifier",
+    0x00209241: "NominalPercentageOfCardiacPhase",
+    0x00280002: "SamplesPerPixel",
+    0x00280004: "PhotometricInterpretation",
+    0x00280008: "NumberOfFrames",
+    0x00280010: "Rows",
+    0x00280011: "Columns",
+    0x00280030: "PixelSpacing",
+    0x00280100: "BitsAllocated",
+    0x00280101: "BitsStored",
+    0x00280102: "HighBit",
+    0x00280103: "PixelRepresentation",
+    0x00280120: "PixelPaddingValue",
+    0x00280121: "PixelPaddingRangeLimit",
+    0x00280301: "BurnedInAnnotation",
+    0x00281052: "RescaleIntercept",
+    0x00281053: "RescaleSlope",
+    0x00281054: "RescaleType",
+    0x00282110: "LossyImageCompression",
+}
+"""Tag to keyword of what is read; sequences are pydicom's work."""
+
+NESTED = {0x00283000, 0x52009229, 0x52009230}
+"""Modality LUT and functional groups: a file that holds one is read by pydicom."""
+PIXELS = 0x7FE00010
+SYNTAX, MEDIA_CLASS = 0x00020010, 0x00020002
+IMPLICIT = "1.2.840.10008.1.2"
+OTHER_WALKS = {"1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", "1.2.840.113619.5.2"}
+"""Big endian and deflated: pydicom's work."""
+DECIMAL = {"ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept"}
+WHOLE = {"SeriesNumber", "InstanceNumber", "NumberOfFrames"}
+BINARY = {
+    "SamplesPerPixel",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+}
+LONG = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
+SHORT = {
+    *(b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS"),
+    *(b"ST", b"TM", b"UI", b"UL", b"US"),
+}
+SIGNED = {b"SS", b"SL"}
+UNDEFINED = 0xFFFFFFFF
+ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+FIRST_READ, LAST_READ = 8 << 10, 16 << 20
+
+_explicit = Struct("<HH2sH").unpack_from
+_implicit = Struct("<HHI").unpack_from
+_long = Struct("<I").unpack_from
+
+
+class Walked(NamedTuple):
+    """Values by keyword, the transfer syntax, the class named in the file meta, where PixelData's element begins, its head."""
+
+    values: dict[str, Any]
+    syntax: str
+    media_class: str
+    place: int
+    head: bytes
+
+
+class _Unusual(Exception):
+    """Not for the walk."""
+
+
+def walk(file: BinaryIO, size: int, buffer: bytes) -> Walked | None:
+    """Read what `TAGS` names, or `None` where the file is anything but plain. Reads no more than the header needs.
+
+    `buffer` is what was read of the file already, from its beginning.
+    """
+    want = FIRST_READ
+    while True:
+        if buffer[128:132] != b"DICM":
+            return None
+        try:
+            return _walked(buffer, whole=len(buffer) >= size)
+        except (IndexError, _Short):
+            if len(buffer) >= size or want >= LAST_READ:
+                return None
+            want *= 8
+            buffer += file.read(want)
+        except (_Unusual, ValueError):
+            return None
+
+
+class _Short(Exception):
+    """The buffer ends before the header does."""
+
+
+def _walked(buffer: bytes, *, whole: bool) -> Walked:
+    at, syntax, media = 132, "", ""
+    end = len(buffer)
+    while True:
+        if at + 12 > end:
+            raise _Short
+        group, element, vr, length = _explicit(buffer, at)
+        if group != 2:
+            break
+        if vr in LONG:
+            length, at = _long(buffer, at + 8)[0], at + 4
+        elif vr not in SHORT:
+            raise _Unusual
+        at += 8
+        if at + length > end:
+            raise _Short
+        if group << 16 | element == SYNTAX:
+            syntax = _text(buffer[at : at + length])
+        elif group << 16 | element == MEDIA_CLASS:
+            media = _text(buffer[at : at + length])
+        at += length
+    if not syntax or syntax in OTHER_WALKS:
+        raise _Unusual
+    values, place = _data_set(buffer, at, implicit=syntax == IMPLICIT)
+    if place + 16 > end and not whole:
+        raise _Short
+    return Walked(values, syntax, media, place, buffer[place : place + 16])
+
+
+def _data_set(buffer: bytes, at: int, *, implicit: bool) -> tuple[dict[str, Any], int]:
+    """Values by keyword up to PixelData, and where that element begins."""
+    values: dict[str, Any] = {}
+    last, end = 0, len(buffer)
+    while True:
+        if at + 12 > end:
+            raise _Short
+        start = at
+        vr = b""
+        if implicit:
+            group, element, length = _implicit(buffer, at)
+        else:
+            group, element, vr, length = _explicit(buffer, at)
+        tag = group << 16 | element
+        if tag == PIXELS:
+            return values, start
+        if tag <= last or tag in NESTED or tag > PIXELS:
+            raise _Unusual
+        last = tag
+        if vr in LONG:
+            length, at = _long(buffer, at + 8)[0], at + 4
+        elif not implicit and vr not in SHORT:
+            raise _Unusual
+        at += 8
+        if length == UNDEFINED:
+            at = _past_items(buffer, at, implicit=implicit or vr == b"UN", until=SEQUENCE_END, depth=0)
+            continue
+        if at + length > end:
+            raise _Short
+        name = TAGS.get(tag)
+        if name is not None:
+            values[name] = _value(name, vr, buffer[at : at + length])
+        at += length
+
+
+def _past_items(buffer: bytes, at: int, *, implicit: bool, until: int, depth: int) -> int:
+    """Where a sequence, or an item, of undefined length ends."""
+    if depth > 32:
+        raise _Unusual
+    while True:
+        if at + 12 > len(buffer):
+            raise _Short
+        group, element, length = _implicit(buffer, at)
+        tag = group << 16 | element
+        if tag == until:
+            return at + 8
+        if group == 0xFFFE:
+            if tag != ITEM or until != SEQUENCE_END:
+                raise _Unusual
+            inner = ITEM_END
+        else:
+            if until != ITEM_END:
+                raise _Unusual
+            inner = SEQUENCE_END
+            if not implicit:
+                vr = buffer[at + 4 : at + 6]
+                if vr in LONG:
+                    length, at = _long(buffer, at + 8)[0], at + 4
+                elif vr in SHORT:
+                    length &= 0xFFFFFFFF
+                    length >>= 16
+                else:
+                    raise _Unusual
+        at += 8
+        at = _past_items(buffer, at, implicit=implicit, until=inner, depth=depth + 1) if length == UNDEFINED else at + length
+
+
+@lru_cache(maxsize=8192)
+def _value(name: str, vr: bytes, raw: bytes) -> Any:
+    """One attribute's value: float, int or str; a list where there are several, `None` where it is empty."""
+    if name in BINARY:
+        if len(raw) not in (2, 4) or vr not in (b"", b"US", b"SS", b"UL", b"SL"):
+            raise _Unusual
+        return int.from_bytes(raw, "little", signed=vr in SIGNED)
+    if vr in SIGNED or vr in (b"US", b"UL", b"FL", b"FD", b"AT") or vr in LONG:
+        raise _Unusual  # text expected: pydicom knows what to do with the wrong VR
+    text = _text(raw)
+    if not text:
+        return None
+    parts = [part.strip() for part in text.split("\\")]
+    if name in DECIMAL:
+        numbers = [float(part) for part in parts if part]
+        return numbers if len(numbers) != 1 else numbers[0]
+    if name in WHOLE:
+        return int(parts[0]) if parts[0] else None
+    return parts if len(parts) > 1 else parts[0]
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("ascii").strip(" \0")

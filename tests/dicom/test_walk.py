@@ -1,0 +1,128 @@
+"""The quick walk tells what pydicom tells, or leaves the file to pydicom; archives give what folders give."""
+
+import io
+import shutil
+import tarfile
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+
+from pleura.arrays.grid import Grid
+from pleura.arrays.volume import Volume
+from pleura.core.findings import Verdict
+from pleura.dicom import archive
+from pleura.dicom.header import _parsed, planes_of
+from pleura.dicom.series import find_series
+from pleura.dicom.walk import FIRST_READ, walk
+from pleura.phantom.writer import SYNTAXES, SeriesSpec, series, write_files
+
+SHAPE = (6, 20, 24)
+
+
+def made():
+    hu = np.random.default_rng(2).integers(-900, 900, SHAPE).astype(np.int16)
+    return Volume(hu, Grid.axial(SHAPE, (2.0, 0.8, 0.7), (-5.0, 3.0, 100.0)))
+
+
+def both(path):
+    """The planes of a file by the walk, where it goes, and by pydicom."""
+    data = path.read_bytes()
+    with path.open("rb") as file:
+        walked = walk(file, len(data), file.read(FIRST_READ))
+    if walked is None:
+        return None, None
+    return walked, _parsed(io.BytesIO(data))
+
+
+def agree(path):
+    walked, oracle = both(path)
+    if walked is None:
+        return False
+    assert (walked.syntax, walked.media_class, walked.place, walked.head) == oracle[1:], path
+    names = set(walked.values) | set(oracle.values)
+    for name in names:
+        ours, theirs = walked.values.get(name), oracle.values.get(name)
+        flat = [None if v in ("", None) else v for v in (theirs if hasattr(theirs, "append") else [theirs])]
+        mine = ours if isinstance(ours, list) else [ours]
+        if name in ("PixelPaddingValue", "PixelPaddingRangeLimit") and mine != [None]:
+            assert [v % 65536 for v in mine] == [v % 65536 for v in flat]
+        else:
+            assert mine == (flat or [None]) or [str(v) for v in mine] == [str(v).strip() for v in flat], (path, name)
+    return True
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_the_walk_is_pydicom(syntax, tmp_path):
+    (path, *_) = write_files(tmp_path, series(made(), SeriesSpec(syntax=syntax)))
+    assert agree(path) == (syntax not in ("big endian", "deflated"))
+
+
+def test_the_walk_is_pydicom_on_real_files(real_data):
+    files = [path for path in sorted(real_data.rglob("*")) if path.is_file() and path.suffix not in (".gz", ".npz", ".json")]
+    seen = 0
+    for path in files[::7] + sorted((real_data / "oddities" / "formats").rglob("*.dcm")):
+        try:
+            seen += agree(path)
+        except Exception as error:
+            raise AssertionError(path.name) from error
+    assert seen > 60
+
+
+def packed(folder, place, how):
+    if how == "zip":
+        with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as target:
+            for path in folder.rglob("*.dcm"):
+                target.write(path, f"../../{path.relative_to(folder)}")
+    else:
+        with tarfile.open(place, how) as target:
+            target.add(folder, "/etc")
+
+
+@pytest.mark.parametrize(("name", "how"), [("a.zip", "zip"), ("noname", "w"), ("a.tgz", "w:gz"), ("a.tar.xz", "w:xz")])
+@pytest.mark.parametrize("syntax", ["explicit", "jpeg-ls", "deflated"])
+def test_archives_are_read_in_place(name, how, syntax, tmp_path):
+    volume = made()
+    write_files(tmp_path / "made" / "Case_004", series(volume, SeriesSpec(syntax=syntax)))
+    (tmp_path / "in").mkdir()
+    packed(tmp_path / "made", tmp_path / "in" / name, how)
+    before = sorted(tmp_path.rglob("*"))
+    (one,) = find_series(tmp_path / "in")
+    assert one.id == "Case_004"
+    np.testing.assert_array_equal(one.read().hu, volume.hu)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_bombs_and_broken_archives_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "GROWTH_FREE", 1 << 20)
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("1.dcm", bytes(200 << 20))
+    with tarfile.open(tmp_path / "bomb.tgz", "w:gz") as target:
+        info = tarfile.TarInfo("2.dcm")
+        info.size = 200 << 20
+        target.addfile(info, io.BytesIO(bytes(200 << 20)))
+    (tmp_path / "cut.zip").write_bytes((tmp_path / "bomb.zip").read_bytes()[:5000])
+    (tmp_path / "not.tgz").write_bytes(zlib.compress(b"x" * 999))
+    (one,) = find_series(tmp_path)
+    assert one.verdict is Verdict.REFUSED
+    assert one.slices == 4
+    assert {finding.code for finding in one.findings} == {"ARCHIVE-REFUSED"}
+
+
+def test_loops_zero_bytes_and_a_dicomdir(tmp_path):
+    write_files(tmp_path / "in", series(made()))
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "gone").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "in" / "empty.dcm").touch()
+    (tmp_path / "in" / "zeros.dcm").write_bytes(bytes(4096))
+    (one,) = find_series(tmp_path / "in")
+    assert (one.slices, one.verdict) == (SHAPE[0], Verdict.OK)
+
+
+def test_frames_that_no_file_can_hold(tmp_path):
+    (path, *_) = write_files(tmp_path, series(made(), SeriesSpec(tags={"NumberOfFrames": "2000000000"})))
+    (one,) = find_series(path)
+    assert one.reason.startswith("UNREADABLE-FILES")
+    shutil.rmtree(tmp_path)
+    assert planes_of(io.BytesIO(b"plain text" * 50), 500, path) == []
