@@ -99,9 +99,7 @@ def opened(make):
 def main():
     tools = {"pleura": opened(ours), "rt-utils": opened(rt_utils), "platipy": opened(platipy)}
     missing = [name for name, tool in tools.items() if tool is None]
-    print(
-        "Contours to a mask: the mask's area against the polygon's, signed mean (mean of absolute errors; worst), in per cent.\n"
-    )
+    print("Contours to a mask: its area against the polygon's, in per cent: signed mean (mean of absolute errors; worst).\n")
     names = [name for name in tools if name not in missing]
     print(f"| section | half-axes, mm | {' | '.join(names)} |\n|---|---|{'---|' * len(names)}")
     masks = []

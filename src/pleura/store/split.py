@@ -60,8 +60,13 @@ class Split:
 
     @classmethod
     def read(cls, folder: Path) -> "Split":
-        """Read `split.json`."""
-        value: dict[str, Any] = read_json(folder / NAME)
+        """Read `split.json`. Raises `UsageError` where it is missing, broken or of another version."""
+        try:
+            value: dict[str, Any] = read_json(folder / NAME)
+        except (OSError, ValueError):
+            raise UsageError(f"{NAME} is missing or broken; prepare the cohort again") from None
+        if value.get("format") != FORMAT:
+            raise UsageError(f"{NAME} is of a format that this version does not know; prepare the cohort again")
         blocks = {case: tuple((int(a), int(b)) for a, b in held) for case, held in value["validation_slices"].items()}
         train, validation, test = (tuple(value[part]) for part in ("train", "validation", "test"))
         return cls(train, validation, test, blocks, tuple(value["unlabelled"]), value["rule"], value["seed"])
