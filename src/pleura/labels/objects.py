@@ -63,7 +63,7 @@ def open_dataset(path: Path, *, pixels: bool = True) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd values are judged by who reads them
         try:
-            dataset = dcmread(path, stop_before_pixels=not pixels)
+            dataset = dcmread(path, stop_before_pixels=not pixels, force=True)  # some have no preamble
         except Exception as error:  # a broken file fails in any of pydicom's many ways
             raise UnreadableFile("the DICOM label object is broken; fetch it again") from error
     if "SOPClassUID" not in dataset:

@@ -139,7 +139,7 @@ def _read_object(path: Path, grid: Grid | None, series: "Series | Scan | None") 
         dataset = open_dataset(path)
         kind = str(dataset.get("SOPClassUID", ""))
         if kind in SEGMENTATIONS:
-            return seg.read(path, grid, series)
+            return seg.read(dataset, grid, series)
         if kind != RTSTRUCT:
             raise InputRefused("a DICOM file that holds no labels: give a segmentation or a structure set")
         if grid is None:

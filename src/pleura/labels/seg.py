@@ -34,7 +34,7 @@ NEAR = 0.02
 """A frame lies on the grid where its corner is this near to a voxel's centre, in voxels."""
 
 
-def read(path: Path, grid: Grid | None, series: "Series | Scan | None" = None) -> tuple[LungMask, tuple[Finding, ...]]:
+def read(dataset: Any, grid: Grid | None, series: "Series | Scan | None" = None) -> tuple[LungMask, tuple[Finding, ...]]:
     """Lungs of a segmentation: BINARY, FRACTIONAL (from one half on) or LABELMAP.
 
     Frames go where their positions say, in any order; slices without a frame are empty. Without `grid` the mask comes on the
@@ -46,7 +46,7 @@ def read(path: Path, grid: Grid | None, series: "Series | Scan | None" = None) -
     """
     import highdicom as hd
 
-    image = hd.seg.segread(path)
+    image = hd.seg.Segmentation.from_dataset(dataset, copy=False)
     check_frame(image, series)
     segments = _lungs(image)
     if grid is None:
