@@ -7,11 +7,17 @@ import numpy as np
 import pydicom
 import pytest
 
+from pleura.arrays.grid import Grid
+from pleura.arrays.volume import LungMask, Volume
 from pleura.core.errors import Exit, UsageError
 from pleura.core.files import read_json
 from pleura.dicom.series import find_series
 from pleura.labels.registry import read_mask, write_mask
 from pleura.phantom.dataset import write_dataset
+from pleura.phantom.enhanced import enhanced
+from pleura.phantom.writer import series as plain_series
+from pleura.phantom.writer import write_files
+from pleura.store.cohort import Cohort
 from pleura.verbs.deidentify import deidentify
 from pleura.verbs.evaluate import evaluate
 from pleura.verbs.prepare import prepare
@@ -48,6 +54,40 @@ def test_segment_writes_label_objects_that_hold_the_same_lungs(made, source, kin
     assert written.SeriesInstanceUID != of.SeriesInstanceUID
     if source == "basic":
         assert written.PatientIdentityRemoved == "YES"
+
+
+@pytest.mark.parametrize("profile", ["report", "basic"])
+@pytest.mark.parametrize("kind", FORMATS)
+def test_de_identified_label_objects_still_belong_to_their_scans(made, kind, profile, tmp_path):
+    for series in (s for s in find_series(made / "chests") if s.is_ct):
+        truth = read_mask(made / "chests" / "Labels" / f"{series.id}.nii.gz", series.grid)
+        write_mask(tmp_path / "in" / series.id / f"labels.{kind}.dcm", truth, series)
+        shutil.copytree(made / "chests" / "Images" / series.id, tmp_path / "in" / series.id / "ct")
+    assert deidentify(tmp_path / "in", tmp_path / "clean", profile=profile).exit_code is Exit.OK
+    assert prepare(tmp_path / "clean", tmp_path / "cohort").exit_code is Exit.OK
+    (case,) = Cohort.open(tmp_path / "cohort").cases
+    np.testing.assert_array_equal(case.mask().labels, truth.labels)
+    assert case.about["findings"] == []
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_frames_of_one_enhanced_object_in_any_order(kind, tmp_path):
+    grid = Grid.axial((6, 20, 24), (2.5, 0.7, 0.8), (-10, 20, 30))
+    slices = plain_series(Volume(np.zeros(grid.shape, np.int16), grid))
+    write_files(tmp_path / "ct", [enhanced(slices, order=[3, 1, 0, 5, 4, 2])])
+    (series,) = find_series(tmp_path / "ct")
+    labels = np.zeros(grid.shape, np.uint8)
+    labels[1:4, 4:15, 2:9], labels[1:5, 4:15, 13:20] = 1, 2
+    write_mask(tmp_path / f"m.{kind}.dcm", LungMask(labels, series.grid), series)
+    np.testing.assert_array_equal(read_mask(tmp_path / f"m.{kind}.dcm", series.grid, series).labels, labels)
+    written = pydicom.dcmread(tmp_path / f"m.{kind}.dcm")
+    if kind == "rtstruct":
+        positions = [g.PlanePositionSequence[0].ImagePositionPatient[2] for g in enhanced(
+            slices, order=[3, 1, 0, 5, 4, 2]).PerFrameFunctionalGroupsSequence]  # fmt: skip
+        for roi in written.ROIContourSequence:
+            for contour in roi.ContourSequence:
+                frame = contour.ContourImageSequence[0].ReferencedFrameNumber
+                assert abs(contour.ContourData[2] - positions[frame - 1]) < 1e-4
 
 
 @pytest.mark.parametrize("kind", FORMATS)

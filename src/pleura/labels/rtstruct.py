@@ -171,7 +171,8 @@ def write(path: Path, mask: LungMask, series: "Series") -> None:
                 ROIGenerationAlgorithm="AUTOMATIC",
             )
         )
-        contours = [_contour(points, k, mask.grid, series) for k in range(len(lung)) for points in trace(lung[k])]
+        drawn = np.flatnonzero(lung.any(axis=(1, 2)))
+        contours = [_contour(points, int(k), mask.grid, series) for k in drawn for points in trace(lung[k])]
         colour = {"Lung_R": [0, 170, 255], "Lung_L": [255, 140, 0]}.get(name, [0, 200, 120])
         held = {"ContourSequence": contours} if contours else {}
         dataset.ROIContourSequence.append(item(ROIDisplayColor=colour, ReferencedROINumber=number, **held))

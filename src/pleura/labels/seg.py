@@ -178,7 +178,7 @@ def write(path: Path, mask: LungMask, series: "Series") -> None:
             manufacturer="pleura",
             manufacturer_model_name="pleura",
             software_versions="1",
-            device_serial_number="1",
+            device_serial_number="software",
             content_label="LUNGS",
             series_description="lungs",
             omit_empty_frames=bool(mask.labels.any()),
