@@ -139,16 +139,20 @@ def test_the_lctsc_layout_as_it_is_delivered_and_de_identified(lctsc, chests, tm
     assert sides_equal(Cohort.open(tmp_path / "out"), chests)
     from pleura.verbs.deidentify import deidentify
 
-    deidentify(lctsc, tmp_path / "clean", profile="report")
-    result = prepare(tmp_path / "clean", tmp_path / "cohort", masks=lctsc)  # as `run` calls it
-    assert result.exit_code is Exit.OK
-    assert sides_equal(Cohort.open(tmp_path / "cohort"), chests)
+    for profile in ("report", "basic"):
+        deidentify(lctsc, tmp_path / f"clean-{profile}", profile=profile)
+        out = tmp_path / f"cohort-{profile}"
+        result = prepare(tmp_path / f"clean-{profile}", out, masks=lctsc)  # as `run` calls it
+        assert result.exit_code is Exit.OK
+        assert sides_equal(Cohort.open(out), chests)
 
 
-def test_labels_in_a_folder_of_their_own(lctsc, chests, tmp_path):
+@pytest.mark.parametrize("name", ["anything {}", "doe {}.dcm", "deep/er/{}.dcm"])
+def test_labels_in_a_folder_of_their_own(lctsc, chests, tmp_path, name):
     for number, path in enumerate(lctsc.rglob("1-1.dcm")):
-        (tmp_path / "labels").mkdir(exist_ok=True)
-        shutil.copy(path, tmp_path / "labels" / f"anything {number}")
+        goal = tmp_path / "labels" / name.format(number)
+        goal.parent.mkdir(exist_ok=True, parents=True)
+        shutil.copy(path, goal)
     result = prepare(chests / "Images", tmp_path / "out", masks=tmp_path / "labels")
     assert result.exit_code is Exit.OK
     assert sides_equal(Cohort.open(tmp_path / "out"), chests)

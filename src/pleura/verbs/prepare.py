@@ -148,20 +148,23 @@ def prepare(
         return _result(out, run.record["refused"])
     check_rule(split)
     seen = find_series(source, workers=workers, progress=progress)
-    series = [s for s in seen if s.is_ct or s.id == "unreadable"]
+    usable, failures = _usable([s for s in seen if s.is_ct or s.id == "unreadable"])
     found = find_masks(masks) if masks else _masks_beside(source)
-    usable, failures = _usable(series)
-    failures += _unknown(found, usable)
-    labels = [s for s in seen if s.sop_class_uid in LABEL_CLASSES]
-    if masks and not labels and not found:
-        labels = [s for s in find_series(masks, workers=workers, progress=progress) if s.sop_class_uid in LABEL_CLASSES]
-    joined, strange = join(labels, usable)
+    cases = {one.id for one in usable}
+    named = {case: files for case, files in found.items() if case in cases or files.path.suffix != ".dcm"}
+    failures += _unknown(named, usable)
+    joined, strange = join((s for s in seen if s.sop_class_uid in LABEL_CLASSES), usable)
+    if masks and (not named or len(named) < len(found)):  # then there may be label objects that go by what they refer to
+        given = find_series(masks, workers=workers, progress=progress)
+        more, unlike = join((s for s in given if s.sop_class_uid in LABEL_CLASSES), usable)
+        strange += [] if joined else unlike  # `run` gives the tree before de-identification, whose UIDs may be others
+        joined |= more
     failures += strange
     entries = []
     progress("prepare", 0, len(usable))
     for done, one in enumerate(usable, 1):
         try:
-            entries.append(_case(one, _Masks(found.get(one.id), joined.get(one.id, ())), out, export))
+            entries.append(_case(one, _Masks(named.get(one.id), joined.get(one.id, ())), out, export))
         except InputRefused as error:
             text = str(error)
             failures.append(text if text.startswith(one.id) else f"{one.id}: {text}")
