@@ -173,7 +173,7 @@ def stayed(before: Layout, after: Layout) -> Seen:
         new = after.values.get(path)
         if new is None:
             yield "VALUE-LOST", path
-        elif _value(before, piece) != _value(after, new):
+        elif piece.end > piece.start and _value(before, piece) != _value(after, new):  # what was empty may be filled
             yield "VALUE-CHANGED", path
 
 

@@ -181,7 +181,7 @@ def _read_input(source: Path, progress: Progress) -> _Input:
     for number, path in enumerate(paths):
         progress("read", number, len(paths))
         layout = take_apart(path)
-        instance = layout.text(0x00080018).encode()
+        instance = (layout.text(0x00080018) or layout.text(0x00020003)).encode()  # emptied by some anonymisers
         known.uids |= original_uids(layout)
         if not instance:
             continue
@@ -213,7 +213,8 @@ def _mark(layout: Layout) -> bytes:
     """What a file keeps through any honest de-identification: class, place, numbers, pixels, contours, measurements."""
     digest = hashlib.blake2b(digest_size=16)
     for tag in _FINGERPRINT:
-        digest.update(layout.text(tag).strip().encode() + b"\0")
+        told = layout.text(tag) or (layout.text(0x00020002) if tag == 0x00080016 else "")
+        digest.update(told.strip().encode() + b"\0")
     for piece in layout.pieces:
         if piece.path[-1] in _CONTENT:
             digest.update(layout.data[piece.start : piece.end].strip(b" \0"))

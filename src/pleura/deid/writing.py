@@ -85,12 +85,14 @@ class Writer:
         )
         if not kind:
             raise InputRefused("says nowhere what kind of object it is", code="NO-CLASS")
+        dataset.SOPClassUID = kind  # Type 1, and emptied by some anonymisers: the file meta group still tells them
+        dataset.SOPInstanceUID = str(name)
         check_kind(dataset, blanked=bool(self.choices.blank))
         check_pixels(dataset)
         blanked = blank(dataset, self.choices.blank)
         actions = self.engine.apply(dataset)
         codes.claim(dataset, (*self.engine.profile.codes, *(("113101",) if blanked else ())), __version__)
-        _rebuild_meta(dataset, str(kind), str(dataset.get("SOPInstanceUID") or self.engine.uid(str(name))))
+        _rebuild_meta(dataset, str(kind), str(dataset.SOPInstanceUID))
         return dataset, actions
 
 
