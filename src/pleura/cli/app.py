@@ -16,6 +16,7 @@ from pleura.cli.options import command_function, dashed
 
 VERBS = {
     "scan": "List every series of a folder with a verdict and a reason.",
+    "doctor": "Tell what can be read here, with versions.",
     "deidentify": "Copy a tree of DICOM files without the patients' identity.",
     "verify": "Search de-identified output for what should be gone.",
     "prepare": "Make a cohort of cases: HU volumes, lung masks and a split.",

@@ -5,7 +5,6 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
@@ -17,7 +16,10 @@ MEMBER_BYTES = 1 << 30
 GROWTH, GROWTH_FREE = 100, 256 << 20
 """An archive may unpack to a hundred times its size, or 256 MiB; CT packs to a half or a third, a bomb to a thousandth."""
 TAR_SUFFIXES = (".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
-BROKEN = (OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+BROKEN = (
+    *(OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zlib.error, lzma.LZMAError),
+    *(zipfile.BadZipFile, tarfile.TarError),
+)
 
 
 class Member(NamedTuple):
@@ -53,27 +55,25 @@ def members(path: Path, only: Collection[str] | None = None) -> Iterator[Member]
         yield from each
     except UnreadableFile:
         raise
-    except (*BROKEN, tarfile.TarError) as error:
+    except BROKEN as error:
         raise UnreadableFile("an archive that is broken or locked: unpack it yourself") from error
 
 
-@contextmanager
-def opened(path: Path, name: str) -> Iterator[IO[bytes]]:
-    """One member, open."""
-    for member in members(path, {name}):
-        yield member.file
-        return
-    raise UnreadableFile("an archive that changed while it was read")
-
-
 def fetch(path: Path, names: Collection[str]) -> dict[str, bytes]:
-    """The bytes of some members, in one pass."""
+    """The bytes of some members, in one pass.
+
+    Raises:
+        UnreadableFile: as `members`, or one of them is not there any more.
+    """
     found = {}
-    for member in members(path, names):
-        found[member.name] = member.file.read(MEMBER_BYTES)
-        if len(found) == len(names):
-            break
-    return found
+    try:
+        for member in members(path, names):
+            found[member.name] = member.file.read(MEMBER_BYTES)
+            if len(found) == len(names):
+                return found
+    except BROKEN as error:
+        raise UnreadableFile("an archive that is broken: a member does not unpack; fetch it again") from error
+    raise UnreadableFile("an archive that changed while it was read")
 
 
 def _zip(path: Path, allowed: int, only: Collection[str] | None) -> Iterator[Member]:

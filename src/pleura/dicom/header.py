@@ -130,10 +130,10 @@ def read_planes(path: Path) -> list[Plane]:
 
 def planes_of(file: BinaryIO, size: int, path: Path, archive: Path | None = None, member: str = "") -> list[Plane]:
     """As `read_planes`, from an open file of `size` bytes; empty where it is no DICOM by its looks."""
-    head = file.read(FIRST_READ)
-    if not begins_dicom(head):
-        return []
     try:
+        head = file.read(FIRST_READ)
+        if not begins_dicom(head):
+            return []
         return _planes((path, archive, member), walk(file, size, head) or _parsed(file), size)
     except UnreadableFile:
         raise

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pleura.codecs.frames import BIG_ENDIAN, NATIVE, decode_frame
 from pleura.core.errors import UnreadableFile
 from pleura.core.progress import Progress, silent
-from pleura.dicom.archive import fetch, opened
+from pleura.dicom.archive import fetch
 from pleura.dicom.header import Cells, Plane
 
 CUT_OFF = "a slice's pixels are cut off: the file is truncated; fetch it again"
@@ -76,8 +76,7 @@ def _open(plane: Plane, data: bytes | None) -> Iterator[IO[bytes]]:
     if data is not None:
         yield BytesIO(data)
     elif plane.archive is not None:
-        with opened(plane.archive, plane.member) as member:
-            yield member
+        yield BytesIO(fetch(plane.archive, {plane.member})[plane.member])
     else:
         with plane.path.open("rb", buffering=0) as file:
             yield file

@@ -12,8 +12,10 @@ from pleura.arrays.volume import Volume
 from pleura.core.errors import InputRefused, UnreadableFile
 from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
+from pleura.dicom.gaps import Gaps, filled_in, stacks_of
 from pleura.dicom.header import Plane
-from pleura.dicom.stack import depth, drop_copies, grid_of, shape_key, volumes_of
+from pleura.dicom.remarks import plane_findings, remarks
+from pleura.dicom.stack import depth, drop_copies, shape_key, volumes_of
 from pleura.dicom.tree import Found, planes_in
 
 CT_CLASSES = {
@@ -26,8 +28,6 @@ LABEL_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.66.4": "Segmentation",
     "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation",
 }
-NAMES_HU = re.compile(r"(HU|US|hound?sfield.*)?", re.IGNORECASE)
-"""RescaleType of a CT: HU, spelled as vendors do; "unspecified" where it was scanned before the attribute was."""
 CASE_FOLDER = re.compile(r"Case_\d+")
 
 
@@ -35,7 +35,8 @@ CASE_FOLDER = re.compile(r"Case_\d+")
 class Series:
     """One volume, or one series of objects that are no CT volume. `files` ascend along cross(row cosine, column cosine).
 
-    `header` holds technical attributes only. `folder` is the case folder (`Case_<digits>`) that the files lie in, or `None`.
+    `header` holds technical attributes only. `lost` are slices without files, which `read` was asked to interpolate.
+    `folder` is the case folder (`Case_<digits>`) that the files lie in, or `None`.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Series:
     files: tuple[Plane, ...]
     folder: Path | None = None
     header: Mapping[str, str] = field(default_factory=dict)
+    lost: tuple[int, ...] = ()
 
     @property
     def spacing_mm(self) -> tuple[float, float, float] | None:
@@ -94,18 +96,37 @@ class Series:
             hu, padding, _ = read_hu(self.files, progress=progress)
         except UnreadableFile as error:
             raise UnreadableFile(f"{self.id}: {error}", code="UNREADABLE-PIXELS") from error
+        if self.lost:
+            hu, padding = filled_in(hu, padding, self.lost)
         return Volume(hu, self.grid, padding)
+
+    def sample(self, most: int) -> Volume:
+        """Every n-th slice, from the first, so that there are no more than `most`: a quick look at a volume, on its own grid.
+
+        Raises:
+            InputRefused: as `read`.
+        """
+        step = -(-self.slices // most)
+        if step == 1 or self.grid is None or self.lost:
+            return self.read()
+        files = self.files[::step]
+        affine = self.grid.affine.copy()
+        affine[:3, 0] *= step
+        positions = None if self.grid.positions_mm is None else self.grid.positions_mm[::step]
+        grid = Grid((len(files), self.rows, self.columns), affine, positions)
+        return replace(self, files=files, slices=len(files), grid=grid).read()
 
 
 def _code(findings: Iterable[Finding]) -> str:
     return next((f.code for f in findings if f.verdict is Verdict.REFUSED), "NOT-CT")
 
 
-def find_series(root: Path, *, workers: int = 0, progress: Progress = silent) -> list[Series]:
+def find_series(root: Path, *, gaps: Gaps = "refuse", workers: int = 0, progress: Progress = silent) -> list[Series]:
     """Every series at or below `root`, each volume once, with its verdict; headers only, no pixels are decoded.
 
     Args:
-        root: a folder or a file.
+        root: a folder, a file, or an archive.
+        gaps: what becomes of stacks with lost slices: refused, parted into stacks without, or the lost slices interpolated.
         workers: threads; 0 chooses.
         progress: told of files found and headers read.
 
@@ -116,7 +137,7 @@ def find_series(root: Path, *, workers: int = 0, progress: Progress = silent) ->
         UsageError: `root` does not exist.
     """
     tree = planes_in(root, workers=workers, progress=progress)
-    found = _named([series for group in _by_uid(tree.planes) for series in _series_of(group, root)])
+    found = _named([series for group in _by_uid(tree.planes) for series in _series_of(group, root, gaps)])
     if tree.broken or tree.archives:
         found.append(_unreadable(tree))
     return found
@@ -140,7 +161,7 @@ def _by_uid(planes: Sequence[Plane]) -> list[list[Plane]]:
     return [groups[key] for key in sorted(groups)]
 
 
-def _series_of(planes: Sequence[Plane], root: Path) -> list[Series]:
+def _series_of(planes: Sequence[Plane], root: Path, gaps: Gaps) -> list[Series]:
     """The volumes under one SeriesInstanceUID: parted by shape and orientation, then by what tells them apart."""
     first = planes[0]
     if first.sop_class not in CT_CLASSES:
@@ -151,7 +172,7 @@ def _series_of(planes: Sequence[Plane], root: Path) -> list[Series]:
         parts[shape_key(plane)].append(plane)
     found = []
     for part in parts.values():
-        refusals = [*copies, *_plane_findings(part)]
+        refusals = [*copies, *plane_findings(part)]
         if any(finding.verdict is Verdict.REFUSED for finding in refusals):
             placed = all(plane.position and plane.orientation for plane in part)
             found.append(_make(sorted(part, key=depth) if placed else part, None, refusals, root))
@@ -161,8 +182,12 @@ def _series_of(planes: Sequence[Plane], root: Path) -> list[Series]:
             found.append(_make(stacks[0], None, [*refusals, *notes], root))
             continue
         for stack in stacks:
-            grid, steps = grid_of(stack) if len(stack) > 1 else (None, [_single()])
-            found.append(_make(stack, grid, [*refusals, *notes, *steps], root))
+            if len(stack) == 1:
+                found.append(_make(stack, None, [*refusals, *notes, _single()], root))
+                continue
+            for run, grid, steps, lost in stacks_of(stack, gaps):
+                made = _make(run, grid, [*refusals, *notes, *steps, *remarks(run)], root)
+                found.append(replace(made, slices=len(run) + len(lost), lost=lost))
     return found
 
 
@@ -176,42 +201,6 @@ def _no_ct(plane: Plane) -> Finding:
 
 def _single() -> Finding:
     return Finding("ONE-SLICE", Verdict.REFUSED, "a single slice has no known slice spacing, so it makes no volume")
-
-
-def _plane_findings(planes: Sequence[Plane]) -> list[Finding]:
-    """What headers alone refuse."""
-    from pleura.codecs.frames import can_decode, name_of
-
-    def some(code: str, bad: Iterable[Plane], sentence: str) -> list[Finding]:
-        count = len(list(bad))
-        return [Finding(code, Verdict.REFUSED, f"{count} of {len(planes)} slices {sentence}", {"n": count})] if count else []
-
-    undecodable = {plane.syntax for plane in planes if not can_decode(plane.syntax)}
-    findings = [
-        *some("LOCALIZER", (p for p in planes if "LOCALIZER" in p.image_type), "are localizers, no volume"),
-        *some("NO-PIXELS", (p for p in planes if not p.has_pixels), "hold no pixels; truncated: fetch them again"),
-        *some("TRUNCATED", (p for p in planes if p.has_pixels and not p.complete), "are truncated; fetch them again"),
-        *some("NO-POSITION", (p for p in planes if not p.position), "tell no ImagePositionPatient: their order is unknown"),
-        *some("NO-ORIENTATION", (p for p in planes if not p.orientation), "tell no ImageOrientationPatient; export again"),
-        *some("NO-SPACING", (p for p in planes if not p.spacing or min(p.spacing) <= 0), "tell no PixelSpacing; export again"),
-        *some(
-            "NOT-HU",
-            (
-                p
-                for p in planes
-                if p.cells.samples != 1 or p.cells.allocated != 16 or not p.cells.photometric.startswith("MONO")
-            ),
-            "are colour or 8-bit pictures, not HU; export the original series",
-        ),
-        *some("NO-RESCALE", (p for p in planes if p.slope is None or p.intercept is None), "tell no rescale, so no HU"),
-        *some("ZERO-SLOPE", (p for p in planes if p.slope == 0), "have RescaleSlope 0; export again"),
-        *some("RESCALE-NOT-HU", (p for p in planes if not NAMES_HU.fullmatch(p.rescale_type)), "have values other than HU"),
-        *some("MODALITY-LUT", (p for p in planes if p.modality_lut), "need a Modality LUT, which is not read here"),
-    ]
-    if undecodable:
-        names = ", ".join(sorted(name_of(syntax) for syntax in undecodable))
-        findings.append(Finding("NO-DECODER", Verdict.REFUSED, f"compressed as {names}, which cannot be read here; convert it"))
-    return findings
 
 
 def _make(planes: Sequence[Plane], grid: Grid | None, findings: Sequence[Finding], root: Path) -> Series:

@@ -1,24 +1,30 @@
 """`pleura scan`: what is in a folder, and what of it can be used."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pleura.core.errors import Exit
-from pleura.core.findings import Verdict
+from pleura.core.errors import Exit, InputRefused
+from pleura.core.findings import Finding, Verdict, worst
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 
 if TYPE_CHECKING:
+    from pleura.arrays.volume import Volume
     from pleura.dicom.series import Series
+
+LOOK_AT = 48
+"""Slices of a series whose pixels are looked at, at most: 10 mm apart in a long scan, and lungs are 200 mm high."""
+COARSE_MM = 3.0
 
 
 @dataclass(frozen=True)
 class ScanResult:
-    """Every series found, sorted by id."""
+    """Every series found, sorted by id. `content` says whether pixels were looked at."""
 
     series: tuple["Series", ...]
+    content: bool = True
 
     @property
     def exit_code(self) -> Exit:
@@ -29,7 +35,7 @@ class ScanResult:
 
     def as_json(self) -> list[dict[str, Any]]:
         """One entry a series; `spacing` is `[slice, row, column]` in mm or null."""
-        return [_entry(series) for series in self.series]
+        return [_entry(series) | {"content_checked": self.content and bool(series.grid)} for series in self.series]
 
     def table(self) -> Table | None:
         """Id, modality, size, spacing, verdict and codes of what was found; `notes` has the sentences."""
@@ -52,10 +58,13 @@ class ScanResult:
     def notes(self) -> Sequence[str]:
         """One line for each series that is refused or wants review, then the count."""
         if not self.series:
-            return ["scan: no DICOM files here: check the path; archives must be unpacked first"]
+            return ["scan: no DICOM files here: check the path"]
         lines = [f"{s.verdict.word}: {s.id}: {s.reason}" for s in self.series if s.verdict >= Verdict.REVIEW]
         usable = sum(series.usable for series in self.series)
-        return [*lines, f"scan: {usable} usable CT volume(s) of {len(self.series)} series"]
+        unseen = (
+            [] if self.content else ["scan: headers alone were read; whether the pixels are HU and a chest was not checked"]
+        )
+        return [*lines, *unseen, f"scan: {usable} usable CT volume(s) of {len(self.series)} series"]
 
 
 def _entry(series: "Series") -> dict[str, Any]:
@@ -78,13 +87,19 @@ def _entry(series: "Series") -> dict[str, Any]:
     }
 
 
-def scan(source: Path, *, workers: int = 0, progress: Progress = silent) -> ScanResult:
+def scan(
+    source: Path, *, headers: bool = False, rules: list[str] | None = None, workers: int = 0, progress: Progress = silent
+) -> ScanResult:
     """List every series of a folder with a verdict and a reason.
 
-    Files are found by content, whatever they are called; headers are read, pixels are not. Nothing is written.
+    Files are found by content, whatever they are called, in zip and tar files too. Headers are read, and some slices of each
+    CT series, spread over it: are these HU, is it a chest, whole, the right way round? Nothing is written.
 
     Args:
         source: Folder (or file) to look through.
+        headers: Read headers alone; pixels stay unchecked, and the result says so.
+        rules: Keep one CT series per study, chosen by these in turn: thinnest, most-slices, first, or a kernel's name
+            (STANDARD); may be given several times.
         workers: Threads that read; 0 chooses.
 
     Returns:
@@ -95,4 +110,76 @@ def scan(source: Path, *, workers: int = 0, progress: Progress = silent) -> Scan
     """
     from pleura.dicom.series import find_series
 
-    return ScanResult(tuple(find_series(source, workers=workers, progress=progress)))
+    found = find_series(source, workers=workers, progress=progress)
+    if not headers:
+        checked = []
+        for done, series in enumerate(found, 1):
+            checked.append(_content_checked(series) if series.usable else series)
+            progress("look at pixels", done, len(found))
+        found = checked
+    return ScanResult(tuple(_chosen(found, rules) if rules else found), not headers)
+
+
+def _content_checked(series: "Series") -> "Series":
+    """A series with what its pixels say added to its findings."""
+    try:
+        findings = _content(series.sample(LOOK_AT))
+    except InputRefused as error:
+        findings = (Finding(error.code, Verdict.REFUSED, str(error)),)
+    return replace(series, findings=(*series.findings, *findings))
+
+
+def _content(volume: "Volume") -> tuple[Finding, ...]:
+    """HU, lungs, their cover, their sides: at 3 mm, which is enough to tell."""
+    from pleura.arrays.coverage import coverage_findings
+    from pleura.arrays.hounsfield import settled
+    from pleura.arrays.orientation import side_findings
+    from pleura.segmenters.classical import Classical
+
+    volume, findings = settled(volume)
+    if worst(findings) is Verdict.REFUSED:
+        return findings
+    volume = _coarse(volume)
+    mask = Classical()(volume).mask
+    lungs = coverage_findings(mask, volume)
+    return (*findings, *lungs, *(side_findings(volume, mask) if worst(lungs) is not Verdict.REFUSED else ()))
+
+
+def _coarse(volume: "Volume") -> "Volume":
+    """Means over blocks of pixels of about 3 mm; slices stay."""
+    import numpy as np
+
+    from pleura.arrays.grid import Grid
+    from pleura.arrays.resample import factors_for, shrink
+    from pleura.arrays.volume import Volume
+
+    grid = volume.grid
+    factors = (1, *factors_for(grid.spacing_mm, COARSE_MM)[1:])
+    hu = np.rint(shrink(volume.filled(), factors)).astype(np.int16)
+    padding = None if volume.padding is None else shrink(volume.padding, factors) > 0.5
+    affine = grid.affine.copy()
+    affine[:3, 3] = grid.affine[:3, 3] + grid.affine[:3, :3] @ [(factor - 1) / 2 for factor in factors]
+    affine[:3, :3] *= factors
+    shape = (int(hu.shape[0]), int(hu.shape[1]), int(hu.shape[2]))
+    return Volume(hu, Grid(shape, affine, grid.positions_mm), padding)
+
+
+def _chosen(found: Sequence["Series"], rules: Sequence[str]) -> list["Series"]:
+    """Of each study the usable CT series that the rules put first; what is no usable CT is left out."""
+    studies: dict[str, list[Series]] = {}
+    for series in found:
+        if series.usable:
+            studies.setdefault(series.study_uid or series.id, []).append(series)
+    best = [min(group, key=lambda one: tuple(_rank(one, rule) for rule in rules)) for group in studies.values()]
+    return sorted(best, key=lambda one: one.id)
+
+
+def _rank(series: "Series", rule: str) -> float:
+    """How well a rule likes a series: the lower the better."""
+    if rule == "thinnest":
+        return series.spacing_mm[0] if series.spacing_mm else float("inf")
+    if rule == "most-slices":
+        return -series.slices
+    if rule == "first":
+        return series.files[0].series_number
+    return 0.0 if rule.lower() in series.header.get("ConvolutionKernel", "").lower().split("\\") else 1.0

@@ -1,0 +1,116 @@
+"""Are these numbers HU? Air and soft tissue lie where physics puts them, or the rescale was wrong (pitfalls 17, 21)."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.arrays.volume import Volume
+from pleura.core.findings import Finding, Verdict
+
+AIR = (-1100, -700)
+"""Air outside, in airways and in most of a lung. By definition air is −1000 HU."""
+TISSUE = (-200, 200)
+"""Fat (−100), water (0), muscle, blood, liver (40 to 60), and contrast in part."""
+DENSE = 800
+"""Cortical bone, metal and much contrast lie above; nobody has a tenth of it."""
+NO_MATTER = -1250
+"""Nothing that is not padding lies below, but for a little noise and streaks."""
+LEAST_AIR, LEAST_TISSUE, MOST_DENSE, MOST_NOTHING = 0.005, 0.02, 0.10, 0.02
+OFFSETS = (-1024, 1024, -1000, 1000, -2048, 2048)
+"""What goes wrong with an intercept: it is left out, or applied twice."""
+CLEAR_AIR, CLEAR_TISSUE, NEAR = 0.05, 0.08, 60
+
+
+def settled(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
+    """Judge a volume's values, and put an intercept right that was certainly left out or applied twice.
+
+    An offset is certain where the values as they are cannot be HU, exactly one of the usual slips makes both air and soft
+    tissue appear in bulk, and the most frequent value near air then lies within 60 HU of −1000. Scale errors are never
+    guessed at.
+
+    Args:
+        volume: CT as its header says it is.
+
+    Returns:
+        The volume (a corrected copy where it was repaired) and findings: `PADDING` (note), `HU-OFFSET` (repaired), `NOT-HU`
+        (refused).
+    """
+    notes = _padding(volume)
+    counts = _histogram(volume)
+    if _plausible(counts):
+        return volume, notes
+    everything = _histogram(Volume(volume.hu, volume.grid))  # twice subtracted, air looks like padding
+    certain = [offset for offset in OFFSETS if _certain(everything, offset)]
+    nearest = {round(offset, -3) for offset in certain}
+    if len(nearest) == 1:
+        offset = min(certain, key=lambda one: abs(_air_peak(everything, one) + 1000))
+        hu = np.clip(volume.hu.astype(np.int32) + offset, -32768, 32767).astype(np.int16)
+        finding = Finding(
+            "HU-OFFSET",
+            Verdict.REPAIRED,
+            f"RescaleIntercept is wrong: air lies at {_air_peak(everything, offset) - offset} HU; {offset:+d} was added to all",
+            {"added_hu": offset},
+        )
+        padding = hu < NO_MATTER
+        return Volume(hu, volume.grid, padding if padding.any() else None), (*notes, finding)
+    return volume, (*notes, _refused(counts))
+
+
+def hu_findings(volume: Volume) -> tuple[Finding, ...]:
+    """The findings of `settled` alone."""
+    return settled(volume)[1]
+
+
+def _padding(volume: Volume) -> tuple[Finding, ...]:
+    if volume.padding is None:
+        return ()
+    count = int(np.count_nonzero(volume.padding))
+    values = np.unique(volume.hu[volume.padding][:: max(1, count // 10_000)])
+    share = count / volume.padding.size
+    written = ", ".join(str(value) for value in values[:3])
+    message = f"{100 * share:.0f} % of the voxels are padding ({written} HU); marked, and kept as they are"
+    return (Finding("PADDING", Verdict.OK, message, {"share": round(share, 4), "hu": [int(v) for v in values[:3]]}),)
+
+
+def _histogram(volume: Volume) -> NDArray[np.int64]:
+    """Counts of every int16 value, padding left out; index 0 is −32768."""
+    hu = volume.hu if volume.padding is None else volume.hu[~volume.padding]
+    return np.bincount(hu.ravel().view(np.uint16) ^ np.uint16(0x8000), minlength=65536)
+
+
+def _share(counts: NDArray[np.int64], low: int, high: int) -> float:
+    low, high = (min(max(end + 32768, 0), 65536) for end in (low, high))
+    return float(counts[low:high].sum()) / max(1, int(counts.sum()))
+
+
+def _plausible(counts: NDArray[np.int64]) -> bool:
+    return (
+        _share(counts, *AIR) >= LEAST_AIR
+        and _share(counts, *TISSUE) >= LEAST_TISSUE
+        and _share(counts, DENSE, 32768) <= MOST_DENSE
+        and _share(counts, -32768, NO_MATTER) <= MOST_NOTHING
+    )
+
+
+def _certain(counts: NDArray[np.int64], offset: int) -> bool:
+    """Whether `offset`, added, makes these values HU beyond doubt."""
+    air, tissue, dense = ((low - offset, high - offset) for low, high in (AIR, TISSUE, (DENSE, 32768)))
+    clear = _share(counts, *air) >= CLEAR_AIR and _share(counts, *tissue) >= CLEAR_TISSUE
+    return clear and _share(counts, *dense) <= MOST_DENSE and abs(_air_peak(counts, offset) + 1000) <= NEAR
+
+
+def _air_peak(counts: NDArray[np.int64], offset: int) -> int:
+    """The most frequent value of air, once `offset` is added."""
+    start = max(0, AIR[0] - offset + 32768)
+    return int(np.argmax(counts[start : max(start + 1, AIR[1] - offset + 32768)])) + start - 32768 + offset
+
+
+def _refused(counts: NDArray[np.int64]) -> Finding:
+    total = np.cumsum(counts)
+    low, middle, high = (int(np.searchsorted(total, part * total[-1])) - 32768 for part in (0.01, 0.5, 0.99))
+    return Finding(
+        "NOT-HU",
+        Verdict.REFUSED,
+        f"the values are not HU: 1 % lie below {low}, half below {middle}, 99 % below {high}; there should be air near -1000 "
+        "and tissue near 0: export the original series",
+        {"p1": low, "median": middle, "p99": high},
+    )

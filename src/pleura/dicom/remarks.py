@@ -1,0 +1,99 @@
+"""What the headers of a stack refuse, and what they say that is worth a note and decides nothing."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from pleura.core.findings import Finding, Verdict
+from pleura.dicom.header import Plane
+from pleura.dicom.stack import depth
+
+NAMES_HU = re.compile(r"(HU|US|hound?sfield.*)?", re.IGNORECASE)
+"""RescaleType of a CT: HU, spelled as vendors do; "unspecified" where it was scanned before the attribute was."""
+HUGE = 1 << 24
+"""Pixels of a slice, from which a CT is none: 4096 × 4096."""
+LOSSY = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81"}
+
+
+def plane_findings(planes: Sequence[Plane]) -> list[Finding]:
+    """What headers alone refuse."""
+    from pleura.codecs.frames import can_decode, name_of
+
+    def some(code: str, bad: Iterable[Plane], sentence: str) -> list[Finding]:
+        count = len(list(bad))
+        return [Finding(code, Verdict.REFUSED, f"{count} of {len(planes)} slices {sentence}", {"n": count})] if count else []
+
+    if not any(plane.has_pixels for plane in planes):
+        return some("NO-PIXELS", planes, "hold no pixels; truncated: fetch them again")
+    undecodable = {plane.syntax for plane in planes if not can_decode(plane.syntax)}
+    findings = [
+        *some("LOCALIZER", (p for p in planes if "LOCALIZER" in p.image_type), "are localizers, no volume"),
+        *some("NO-PIXELS", (p for p in planes if not p.has_pixels), "hold no pixels; truncated: fetch them again"),
+        *some("TRUNCATED", (p for p in planes if p.has_pixels and not p.complete), "are truncated; fetch them again"),
+        *some("NO-POSITION", (p for p in planes if not p.position), "tell no ImagePositionPatient: their order is unknown"),
+        *some("NO-ORIENTATION", (p for p in planes if not p.orientation), "tell no ImageOrientationPatient; export again"),
+        *some("NO-SPACING", (p for p in planes if not p.spacing or min(p.spacing) <= 0), "tell no PixelSpacing; export again"),
+        *some(
+            "NOT-HU",
+            (
+                p
+                for p in planes
+                if p.cells.samples != 1
+                or p.cells.allocated != 16
+                or p.cells.stored < 10
+                or not p.cells.photometric.startswith("MONO")
+            ),
+            "are colour or 8-bit pictures, not HU; export the original series",
+        ),
+        *some(
+            "HUGE-IMAGE",
+            (p for p in planes if p.rows * p.columns > HUGE or not p.rows or not p.columns),
+            "declare an impossible size",
+        ),
+        *some("NO-RESCALE", (p for p in planes if p.slope is None or p.intercept is None), "tell no rescale, so no HU"),
+        *some("ZERO-SLOPE", (p for p in planes if p.slope == 0), "have RescaleSlope 0; export again"),
+        *some("RESCALE-NOT-HU", (p for p in planes if not NAMES_HU.fullmatch(p.rescale_type)), "have values other than HU"),
+        *some("MODALITY-LUT", (p for p in planes if p.modality_lut), "need a Modality LUT, which is not read here"),
+    ]
+    if undecodable:
+        names = ", ".join(sorted(name_of(syntax) for syntax in undecodable))
+        findings.append(Finding("NO-DECODER", Verdict.REFUSED, f"compressed as {names}, which cannot be read here; convert it"))
+    return findings
+
+
+def remarks(planes: Sequence[Plane]) -> list[Finding]:
+    """Notes on an ascending stack: what contradicts the geometry that was used, and what a reader of results should know."""
+    first = planes[0]
+    step = float(np.median(np.diff([depth(plane) for plane in planes])))
+    found = []
+
+    def note(code: str, message: str) -> None:
+        found.append(Finding(code, Verdict.OK, message))
+
+    numbers = [plane.instance_number for plane in planes]
+    told = [number for number in numbers if number is not None]
+    if len(told) == len(numbers) and told not in (sorted(told), sorted(told, reverse=True)):
+        note("ORDER-DISAGREES", "InstanceNumber tells another order than ImagePositionPatient, which was followed")
+    for keyword, code in (("SpacingBetweenSlices", "SPACING-DISAGREES"), ("SliceThickness", "THICKNESS-IS-NOT-STEP")):
+        value = _number(first.technical.get(keyword))
+        if value is not None and abs(value - step) > 0.02 * step:
+            note(code, f"{keyword} says {value:g} mm, the positions {step:.3g} mm, which were followed")
+    if any(plane.syntax in LOSSY or plane.technical.get("LossyImageCompression") == "01" for plane in planes):
+        note("LOSSY", "the pixels were compressed with loss: densities and small structures have changed")
+    if any(plane.cells.photometric == "MONOCHROME1" for plane in planes):
+        note("MONOCHROME1", "to be shown inverted; the values are HU all the same")
+    if len({(plane.slope, plane.intercept) for plane in planes}) > 1:
+        note("RESCALE-DIFFERS", "slices have rescale pairs of their own; each was rescaled with its own")
+    if len({plane.syntax for plane in planes}) > 1:
+        note("MIXED-SYNTAX", "slices are compressed in different ways; each was decoded in its own")
+    if "DERIVED" in first.image_type:
+        note("DERIVED", "ImageType says derived: reformatted or processed, not as reconstructed")
+    return found
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

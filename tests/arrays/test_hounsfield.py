@@ -1,0 +1,60 @@
+"""HU are told from what is not HU, and offsets put right only where they are certain."""
+
+import numpy as np
+import pytest
+
+from pleura.arrays.grid import Grid
+from pleura.arrays.hounsfield import hu_findings, settled
+from pleura.arrays.volume import Volume
+from pleura.core.findings import Verdict, worst
+
+SHAPE = (8, 40, 40)
+
+
+def chest(change=lambda hu: hu, padding=None):
+    """Air, lung, fat, muscle and some bone, with noise, in parts that a chest has."""
+    rng = np.random.default_rng(4)
+    parts = rng.choice([-1000, -850, -100, 50, 700], SHAPE, p=[0.3, 0.25, 0.15, 0.28, 0.02]) + rng.normal(0, 20, SHAPE)
+    hu = np.clip(np.rint(change(parts)), -32768, 32767).astype(np.int16)
+    if padding is not None:
+        hu[:, :10] = padding
+    return Volume(hu, Grid.axial(SHAPE, (3, 1, 1)), None if padding is None else hu == padding)
+
+
+def codes(volume):
+    return {finding.code for finding in hu_findings(volume)}
+
+
+def test_hu_are_left_alone():
+    volume = chest()
+    assert settled(volume) == (volume, ())
+    padded = chest(padding=-2048)
+    assert settled(padded)[0] is padded
+    assert codes(padded) == {"PADDING"}
+    assert worst(hu_findings(padded)) is Verdict.OK
+
+
+@pytest.mark.parametrize("offset", [-1024, 1024, 1000, -1000])
+def test_an_intercept_left_out_or_applied_twice_is_put_right(offset):
+    volume, findings = settled(chest(lambda hu: hu + offset))
+    assert worst(findings) is Verdict.REPAIRED
+    (evidence,) = [finding.evidence for finding in findings if finding.code == "HU-OFFSET"]
+    assert abs(evidence["added_hu"] + offset) <= 24
+    assert np.abs(volume.hu - chest().hu.astype(int)).max() <= 24
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda hu: hu * 2,
+        lambda hu: hu / 2,
+        lambda hu: (hu + 1000) / 8,
+        lambda hu: np.clip((hu + 160) / 400, 0, 1) * 255,
+        lambda hu: np.clip((hu + 160) / 400, 0, 1),
+        lambda hu: hu * 0,
+        lambda hu: hu + 500,
+    ],
+)
+def test_what_is_not_hu_is_refused(change):
+    assert codes(chest(change)) == {"NOT-HU"}
+    assert worst(hu_findings(chest(change))) is Verdict.REFUSED

@@ -1,0 +1,60 @@
+"""Lost slices: refused, parted, or filled; and what is true stays true."""
+
+import numpy as np
+import pytest
+
+from pleura.arrays.grid import Grid
+from pleura.arrays.volume import Volume
+from pleura.core.errors import InputRefused
+from pleura.core.findings import Verdict
+from pleura.dicom.series import find_series
+from pleura.phantom import flaws
+from pleura.phantom.writer import SeriesSpec, series, write_files
+
+SHAPE = (12, 20, 16)
+
+
+def ramp() -> Volume:
+    """Linear along the slices, so that interpolation is exact."""
+    hu = np.broadcast_to(-900 + 40 * np.arange(12)[:, None, None], SHAPE) + np.arange(16)
+    return Volume(hu.astype(np.int16), Grid.axial(SHAPE, (2.0, 0.8, 0.7), (-5.0, 3.0, 100.0)))
+
+
+@pytest.fixture
+def gapped(tmp_path):
+    write_files(tmp_path, flaws.missing(series(ramp()), 3, 7, 8))
+    return tmp_path
+
+
+def test_refused_unless_asked(gapped):
+    (one,) = find_series(gapped)
+    assert one.reason.startswith("GAP-IN-SLICES: 3 missing")
+    with pytest.raises(InputRefused):
+        one.read()
+
+
+def test_split(gapped):
+    parts = sorted(find_series(gapped, gaps="split"), key=lambda one: one.grid.affine[2, 3])
+    assert [one.slices for one in parts] == [3, 3, 3]
+    assert {one.verdict for one in parts} == {Verdict.REPAIRED}
+    truth = ramp()
+    for one, start in zip(parts, (0, 4, 9), strict=True):
+        np.testing.assert_array_equal(one.read().hu, truth.hu[start : start + 3])
+        np.testing.assert_allclose(one.grid.to_world([0, 0, 0]), truth.grid.to_world([start, 0, 0]))
+
+
+def test_interpolated(gapped):
+    (one,) = find_series(gapped, gaps="interpolate")
+    truth = ramp()
+    assert (one.verdict, one.slices, one.lost) == (Verdict.REPAIRED, 12, (3, 7, 8))
+    np.testing.assert_allclose(one.grid.affine, truth.grid.affine, atol=1e-6)
+    np.testing.assert_array_equal(one.read().hu, truth.hu)
+
+
+def test_padding_is_never_interpolated(tmp_path):
+    made = flaws.padded(series(ramp(), SeriesSpec(signed=True, intercept=0.0)), -2000)
+    write_files(tmp_path, flaws.missing(made, 5))
+    (one,) = find_series(tmp_path, gaps="interpolate")
+    read = one.read()
+    np.testing.assert_array_equal(read.padding, read.hu == -2000)
+    assert (read.padding[5] == read.padding[4]).all()

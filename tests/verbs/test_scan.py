@@ -1,0 +1,93 @@
+"""scan looks at headers and pixels, says what it saw, and changes nothing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pleura.arrays.grid import Grid
+from pleura.arrays.volume import Volume
+from pleura.core.errors import Exit, UsageError
+from pleura.phantom import flaws
+from pleura.phantom.anatomy import chest
+from pleura.phantom.writer import SeriesSpec, series, write_files
+from pleura.verbs.scan import scan
+
+
+@pytest.fixture(scope="module")
+def volume():
+    return chest((40, 96, 96), seed=3)[0]
+
+
+def entry(folder, **options):
+    (one,) = scan(folder, **options).as_json()
+    return one
+
+
+def codes(one):
+    return {finding["code"] for finding in one["findings"]}
+
+
+def test_a_chest_is_ok(volume, tmp_path):
+    write_files(tmp_path, series(volume))
+    one = entry(tmp_path)
+    assert one["verdict"] in ("ok", "review"), one
+    assert not codes(one) & {"NOT-HU", "NO-LUNGS", "UPSIDE-DOWN", "SPINE-IN-FRONT", "HU-OFFSET"}
+    assert one["content_checked"]
+    assert one["spacing"] == pytest.approx(volume.grid.spacing_mm)
+
+
+def test_headers_alone_say_so(volume, tmp_path):
+    write_files(tmp_path, flaws.tags(series(volume), RescaleIntercept="0"))
+    told = scan(tmp_path, headers=True)
+    assert told.as_json()[0]["verdict"] == "ok"
+    assert not told.as_json()[0]["content_checked"]
+    assert "not checked" in " ".join(told.notes())
+
+
+@pytest.mark.parametrize(
+    ("flaw", "code", "verdict"),
+    [
+        (lambda s: flaws.tags(s, RescaleIntercept="0"), "HU-OFFSET", "repaired"),
+        (lambda s: flaws.tags(s, RescaleSlope="3"), "NOT-HU", "refused"),
+        (flaws.upside_down, "UPSIDE-DOWN", "refused"),
+    ],
+)
+def test_pixels_are_looked_at(flaw, code, verdict, volume, tmp_path):
+    write_files(tmp_path, flaw(series(volume)))
+    one = entry(tmp_path)
+    assert code in codes(one), one
+    assert {f["verdict"] for f in one["findings"] if f["code"] == code} == {verdict}
+
+
+def test_water_is_no_chest(tmp_path):
+    hu = np.full((20, 48, 48), -1000, np.int16)
+    hu[:, 8:40, 8:40] = 10
+    grid = Grid.axial(hu.shape, (5, 6, 6))
+    write_files(tmp_path, series(Volume(hu, grid)))
+    one = entry(tmp_path)
+    assert "NO-LUNGS" in one["reason"]
+    assert scan(tmp_path).exit_code is Exit.NOTHING_USABLE
+
+
+def test_rules_choose_one_series_of_a_study(tmp_path):
+    rng = np.random.default_rng(1)
+    for number, (kernel, slices) in enumerate((("LUNG", 6), ("STANDARD", 8)), 1):
+        hu = rng.integers(-1000, 100, (slices, 16, 16)).astype(np.int16)
+        thick = Volume(hu, Grid.axial(hu.shape, (48 / slices, 4, 4)))
+        write_files(tmp_path, series(thick, replace(SeriesSpec(seed=5, number=number), kernel=kernel)))
+
+    def chosen(*rules):
+        return entry(tmp_path, headers=True, rules=list(rules))["header"]["ConvolutionKernel"]
+
+    assert chosen("thinnest") == "STANDARD"
+    assert chosen("most-slices") == "STANDARD"
+    assert chosen("first") == "LUNG"
+    assert chosen("LUNG", "thinnest") == "LUNG"
+
+
+def test_exit_codes(tmp_path):
+    (tmp_path / "a").mkdir()
+    assert scan(tmp_path / "a").exit_code is Exit.NOTHING_USABLE
+    with pytest.raises(UsageError):
+        scan(tmp_path / "none")
