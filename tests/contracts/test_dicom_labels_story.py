@@ -130,6 +130,18 @@ def test_a_folder_of_label_objects_by_case_name(made, tmp_path):
         assert result.scores["without_reference"] == []
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+def test_evaluate_matches_label_objects_by_what_they_refer_to(kind, tmp_path):
+    write_dataset(tmp_path / "two", cases=2, shape=(16, 48, 64), seed=4, label=write_mask)
+    prepare(tmp_path / "two", tmp_path / "cohort")
+    for number, series in enumerate(find_series(tmp_path / "two" / "Images")):
+        mask = read_mask(tmp_path / "two" / "Labels" / f"{series.id}.nii.gz", series.grid)
+        write_mask(tmp_path / "pred" / f"export {7 - number}.{kind}.dcm", mask, series)
+    result = evaluate(tmp_path / "pred", tmp_path / "cohort", tmp_path / "scores", workers=1)
+    assert result.exit_code is Exit.OK
+    assert [(case["case"], case["dice"]) for case in result.scores["cases"]] == [("Case_000", 1.0), ("Case_001", 1.0)]
+
+
 def test_a_cohort_has_no_series_to_refer_to(made, tmp_path):
     prepare(made / "chests", tmp_path / "cohort")
     with pytest.raises(UsageError, match="not a cohort"):

@@ -42,9 +42,11 @@ OF_PATIENT_AND_STUDY = (
 
 @dataclass(frozen=True)
 class Scan:
-    """What is known of the scan of a label object where its `Series` is not at hand: its frame of reference."""
+    """What is known of the scan of a label object where its `Series` is not at hand, as in a cohort."""
 
     frame_uid: str
+    series_uid: str = ""
+    id: str = ""
     files: tuple["Plane", ...] = ()
 
 
@@ -110,7 +112,15 @@ def join(objects: Iterable["Series"], volumes: Sequence["Series"]) -> tuple[dict
     return found, strange
 
 
-def _whose(dataset: Any, volumes: Sequence["Series"]) -> tuple[str, str]:
+def case_of(path: Path, scans: Sequence[Scan]) -> str | None:
+    """The id of the scan that a label object is of; `None` where it is of none of them, or cannot be told."""
+    try:
+        return _whose(open_dataset(path, pixels=False), scans)[0]
+    except InputRefused:
+        return None
+
+
+def _whose(dataset: Any, volumes: Sequence["Series | Scan"]) -> tuple[str, str]:
     series, instances = _named(dataset)
     frames = frames_of(dataset)
     ways = {

@@ -22,7 +22,7 @@ from pleura.core.files import read_json, whole_file, write_json
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 from pleura.dicom.series import find_series
-from pleura.labels.objects import Scan
+from pleura.labels.objects import Scan, case_of
 from pleura.labels.registry import find_masks, read_mask
 from pleura.measure.case import score_case, score_raw
 from pleura.measure.policy import Policy
@@ -84,7 +84,8 @@ def evaluate(
     named lung, empty, hallucinated or missed. What is missed or undefined is counted as the policy in scores.json says.
 
     Args:
-        pred: Masks to score: a folder as segment writes it, or any folder of CASE.nii.gz, CASE_seg.npz, CASE/lungs.nii.gz.
+        pred: Masks to score: a folder as segment writes it, or any folder of CASE.nii.gz, CASE_seg.npz, CASE/lungs.nii.gz, or of
+            DICOM segmentations and structure sets (CASE.dcm; against a cohort, under any name).
         ref: References: a cohort, or a folder of masks; matched with the masks by case name.
         out: Folder for scores.json, scores.csv, slices.csv and run.json.
         empty: What Dice counts as where neither mask has lung: one, zero, or undefined (left out of means).
@@ -112,10 +113,10 @@ def evaluate(
         return EvaluateResult(out, read_json(out / "scores.json"))
     truths, people = _truths(ref, split), _people(patients)
     rules = _Rules(Policy(empty), resample, _grids(grid))
-    first = _Method.score(_answers(pred), truths, out / "cases", rules, workers, progress)
+    first = _Method.score(_answers(pred, ref), truths, out / "cases", rules, workers, progress)
     second = None
     if against is not None:
-        second = _Method.score(_answers(against), truths, out / "against", rules, workers, progress)
+        second = _Method.score(_answers(against, ref), truths, out / "against", rules, workers, progress)
     result = EvaluateResult(out, _gather(out, first, second, people, rules.policy))
     run.finish(result.exit_code, cases=len(result.scores["cases"]))
     return result
@@ -193,9 +194,16 @@ class _Method:
         return [read_json(job.goal) for job in self.cases if job.goal.exists()]
 
 
-def _answers(folder: Path) -> dict[str, _Answer]:
-    found = {}
+def _answers(folder: Path, ref: Path) -> dict[str, _Answer]:
+    """Masks by case; a DICOM label object under another name goes to the case of the cohort that it refers to."""
+    scans = []
+    if (ref / "cohort.json").exists():
+        held = [(case.id, case.about) for case in Cohort.open(ref).cases]
+        scans = [Scan(str(told.get("frame_uid", "")), str(told.get("series_uid", "")), case) for case, told in held]
+    found: dict[str, _Answer] = {}
     for case, files in find_masks(folder).items():
+        if files.path.suffix == ".dcm" and case not in {scan.id for scan in scans}:
+            case = case_of(files.path, scans) or case
         raw = files.path.with_name("raw.npz")
         found[case] = _Answer(files.path, raw if files.path.name == "lungs.nii.gz" and raw.exists() else None)
     return found
