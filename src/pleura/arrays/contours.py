@@ -11,6 +11,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+RULE = (
+    "contours are filled by voxel centres, even-odd over all contours of a plane, vertices not rounded; each contour lies on "
+    "the nearest true slice"
+)
+"""The rule in words, for results."""
+
 Points = NDArray[np.float64]
 """`(n, 2)`: row, column; closed without repeating the first point."""
 

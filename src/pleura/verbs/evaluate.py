@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.arrays.contours import RULE
 from pleura.arrays.grid import Grid
 from pleura.arrays.resample import resample_mask
 from pleura.arrays.tabletop import body_mask, couch_mask
@@ -84,8 +85,8 @@ def evaluate(
     named lung, empty, hallucinated or missed. What is missed or undefined is counted as the policy in scores.json says.
 
     Args:
-        pred: Masks to score: a folder as segment writes it, or any folder of CASE.nii.gz, CASE_seg.npz, CASE/lungs.nii.gz, or of
-            DICOM segmentations and structure sets (CASE.dcm; against a cohort, under any name).
+        pred: Masks to score: a folder as segment writes it, or any folder of CASE.nii.gz, CASE_seg.npz, CASE/lungs.nii.gz, or
+            of DICOM segmentations and structure sets (CASE.dcm; against a cohort, under any name).
         ref: References: a cohort, or a folder of masks; matched with the masks by case name.
         out: Folder for scores.json, scores.csv, slices.csv and run.json.
         empty: What Dice counts as where neither mask has lung: one, zero, or undefined (left out of means).
@@ -357,7 +358,7 @@ def _gather(
     cases = [_whose(record["case"], people) for record in records]
     scores = {
         "format": FORMAT,
-        "policy": policy.as_json(),
+        "policy": policy.as_json() | {"rasterisation": RULE},
         "cases": cases,
         "refused": first.refused,
         "unanswered": first.unanswered,
