@@ -45,7 +45,7 @@ def agree(path):
     for name in names:
         ours, theirs = walked.values.get(name), oracle.values.get(name)
         flat = [None if v in ("", None) else v for v in (theirs if hasattr(theirs, "append") else [theirs])]
-        mine = ours if isinstance(ours, list) else [ours]
+        mine = list(ours) if isinstance(ours, tuple) else [ours]
         if name in ("PixelPaddingValue", "PixelPaddingRangeLimit") and mine != [None]:
             assert [v % 65536 for v in mine] == [v % 65536 for v in flat]
         else:

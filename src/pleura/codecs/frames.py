@@ -58,6 +58,9 @@ def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, int], bits_alloc
     decoder = _decoder(syntax)
     if decoder is None:
         raise UnreadableFile(f"no decoder here for transfer syntax {syntax}: convert the files to an uncompressed one")
+    said = declared_size(encoded)
+    if said is not None and said != shape:
+        raise UnreadableFile(f"{name_of(syntax)} frame says {said} of itself, the header declares {shape}")
     cell = np.dtype(f"u{bits_allocated // 8}")
     try:
         if syntax == RLE:
@@ -70,6 +73,20 @@ def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, int], bits_alloc
     if pixels.shape != shape:
         raise UnreadableFile(f"{name_of(syntax)} frame decodes to {pixels.shape}, the header declares {shape}")
     return pixels.astype(np.int64).astype(cell) if pixels.dtype.kind == "i" else pixels.astype(cell, copy=False)
+
+
+def declared_size(encoded: bytes) -> tuple[int, int] | None:
+    """`(rows, columns)` that a JPEG, JPEG-LS or JPEG 2000 stream says of itself; asked before a decoder believes it."""
+    if encoded[:4] == b"\xff\x4f\xff\x51" and len(encoded) >= 24:
+        right, bottom, left, top = (int.from_bytes(encoded[at : at + 4], "big") for at in (8, 12, 16, 20))
+        return bottom - top, right - left
+    at = 2
+    while encoded[:2] == b"\xff\xd8" and encoded[at : at + 1] == b"\xff" and at + 9 <= len(encoded):
+        marker = encoded[at + 1]
+        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+            return int.from_bytes(encoded[at + 5 : at + 7], "big"), int.from_bytes(encoded[at + 7 : at + 9], "big")
+        at += 2 + int.from_bytes(encoded[at + 2 : at + 4], "big")
+    return None
 
 
 def _decoder(syntax: str) -> Callable[..., Any] | None:

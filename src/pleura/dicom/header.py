@@ -163,19 +163,14 @@ def _planes(where: tuple[Path, Path | None, str], walked: Walked, size: int) -> 
     frames = _whole(told.get("NumberOfFrames")) or 1
     if not 0 < frames <= size:
         raise UnreadableFile("a DICOM file that declares more frames than it can hold")
-    common: dict[str, Any] = {
+    common = dict(_shared_by_slices(*(_hashable(told.get(name)) for name in SHARED)))
+    common |= {
         "path": where[0],
         "archive": where[1],
         "member": where[2],
         "sop_class": str(told.get("SOPClassUID") or walked.media_class or _class_by_looks(told)),
         "sop_uid": str(told.get("SOPInstanceUID") or ""),
-        "study_uid": str(told.get("StudyInstanceUID") or ""),
-        "series_uid": str(told.get("SeriesInstanceUID") or ""),
-        "frame_uid": str(told.get("FrameOfReferenceUID") or ""),
-        "modality": str(told.get("Modality") or ""),
         "syntax": walked.syntax,
-        "series_number": _whole(told.get("SeriesNumber")) or 0,
-        "technical": _technical(tuple(_text(told.get(name)) for name in TECHNICAL)),
     }
     if "Rows" not in told or "BitsAllocated" not in told:
         return [Plane(frame=0, has_pixels=False, **common)]
@@ -236,33 +231,54 @@ def _pixels(walked: Walked, size: int, frames: int) -> dict[str, Any]:
     }
 
 
+SHARED = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality", "SeriesNumber", *TECHNICAL)
+
+
 @lru_cache(maxsize=1024)
-def _technical(values: tuple[str, ...]) -> Mapping[str, str]:
-    """Shared by the slices of a series, for they mostly agree."""
-    return {name: value for name, value in zip(TECHNICAL, values, strict=True) if value}
+def _shared_by_slices(study: Any, series: Any, frame: Any, modality: Any, number: Any, *technical: Any) -> Mapping[str, Any]:
+    """What the slices of a series mostly agree in, worked out once."""
+    texts = zip(TECHNICAL, map(_text, technical), strict=True)
+    return {
+        "study_uid": str(study or ""),
+        "series_uid": str(series or ""),
+        "frame_uid": str(frame or ""),
+        "modality": str(modality or ""),
+        "series_number": _whole(number) or 0,
+        "technical": {name: text for name, text in texts if text},
+    }
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) or hasattr(value, "append") else value
+
+
+DIRECT = {
+    "ImagePositionPatient": "position",
+    "ImageOrientationPatient": "orientation",
+    "PixelSpacing": "spacing",
+    "RescaleSlope": "slope",
+    "RescaleIntercept": "intercept",
+    "RescaleType": "rescale_type",
+}
+NESTED = (
+    "PlanePositionSequence",
+    "PlaneOrientationSequence",
+    "PixelMeasuresSequence",
+    "PixelValueTransformationSequence",
+)
+"""Functional groups of a multi-frame object, which hold what a single slice says outright."""
 
 
 def _geometry(groups: list[Any]) -> dict[str, Any]:
     """Place and rescale of one frame: the last group that tells a thing is right."""
     told: dict[str, Any] = {}
-    sequences = {
-        "PlanePositionSequence": {"ImagePositionPatient": "position"},
-        "PlaneOrientationSequence": {"ImageOrientationPatient": "orientation"},
-        "PixelMeasuresSequence": {"PixelSpacing": "spacing"},
-        "PixelValueTransformationSequence": {
-            "RescaleSlope": "slope",
-            "RescaleIntercept": "intercept",
-            "RescaleType": "rescale_type",
-        },
-    }
     for group in groups:
-        for sequence, names in sequences.items():
-            inner = group.get(sequence) if len(groups) > 1 else None
-            for source in (group, inner[0]) if inner else (group,):
-                for name, key in names.items():
-                    value = source.get(name)
-                    if value is not None and value != "":
-                        told[key] = value
+        inner = [group.get(sequence) for sequence in NESTED] if len(groups) > 1 else []
+        for source in (group, *(items[0] for items in inner if items)):
+            for name, key in DIRECT.items():
+                value = source.get(name)
+                if value is not None and value != "":
+                    told[key] = value
     lengths = {"position": 3, "orientation": 6, "spacing": 2}
     for key, length in lengths.items():
         values = tuple(float(v) for v in _several(told.get(key)))
@@ -311,6 +327,8 @@ def _several(value: Any) -> list[Any]:
 
 
 def _text(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return (value or "").strip()
     return "\\".join(str(v) for v in _several(value)).strip()
 
 

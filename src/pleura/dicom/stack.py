@@ -6,6 +6,7 @@ SliceLocation or a file's name (pitfall 8); the step is never SliceThickness (pi
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,15 @@ TILT_DEGREES = 0.5
 
 def shape_key(plane: Plane) -> Hashable:
     """Planes of one volume agree in this: size, spacing, orientation, whether they are a localizer (pitfalls 2, 13)."""
-    rounded = None if plane.orientation is None else tuple(round(x / COSINES / 2) for x in plane.orientation)
-    spacing = None if plane.spacing is None else tuple(round(x, 3) for x in plane.spacing)
-    return plane.rows, plane.columns, spacing, rounded, "LOCALIZER" in plane.image_type
+    return plane.rows, plane.columns, _rounded(plane.spacing, plane.orientation), "LOCALIZER" in plane.image_type
+
+
+@lru_cache(maxsize=1024)
+def _rounded(spacing: tuple[float, ...] | None, orientation: tuple[float, ...] | None) -> Hashable:
+    return (
+        None if spacing is None else tuple(round(x, 3) for x in spacing),
+        None if orientation is None else tuple(round(x / COSINES / 2) for x in orientation),
+    )
 
 
 def depth(plane: Plane) -> float:

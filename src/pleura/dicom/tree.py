@@ -1,6 +1,7 @@
 """The planes of every DICOM file of a tree, found by content, whatever the files are called (pitfall 6)."""
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from pleura.dicom.header import Plane, begins_dicom, planes_of
 DICOMDIR = "1.2.840.10008.1.3.10"
 CHUNK = 64
 """Files that a thread takes at a time: a header costs less than handing one over."""
+SLOW = 1e-3
+"""Seconds a file from which storage, not Python, is what is waited for."""
 
 
 @dataclass
@@ -39,14 +42,26 @@ def planes_in(root: Path, *, workers: int = 0, progress: Progress = silent) -> F
     chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
     found = Found()
     done = 0
-    with ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1)) as pool:
-        for chunk, part in zip(chunks, pool.map(_read_files, chunks), strict=True):
-            found.planes += part.planes
-            found.broken += part.broken
-            found.archives += part.archives
-            done += len(chunk)
-            progress("read headers", done, len(paths))
+    for chunk, part in zip(chunks, _each(chunks, workers), strict=True):
+        found.planes += part.planes
+        found.broken += part.broken
+        found.archives += part.archives
+        done += len(chunk)
+        progress("read headers", done, len(paths))
     return found
+
+
+def _each(chunks: Sequence[Sequence[str]], workers: int) -> Iterator[Found]:
+    """Chunks in order; threads only where files are slow to come, for on a warm disk they merely wait for each other."""
+    start = time.perf_counter()
+    if chunks:
+        yield _read_files(chunks[0])
+    slow = time.perf_counter() - start > SLOW * CHUNK
+    if workers > 1 or (workers == 0 and slow):
+        with ThreadPoolExecutor(workers or 8) as pool:
+            yield from pool.map(_read_files, chunks[1:])
+    else:
+        yield from map(_read_files, chunks[1:])
 
 
 def looks_dicom(path: Path) -> bool:

@@ -226,7 +226,7 @@ def _past_items(buffer: bytes, at: int, *, implicit: bool, until: int, depth: in
 
 @lru_cache(maxsize=8192)
 def _value(name: str, vr: bytes, raw: bytes) -> Any:
-    """One attribute's value: float, int or str; a list where there are several, `None` where it is empty."""
+    """One attribute's value: float, int or str; a tuple where there are several, `None` where it is empty."""
     if name in BINARY:
         if len(raw) not in (2, 4) or vr not in (b"", b"US", b"SS", b"UL", b"SL"):
             raise _Unusual
@@ -236,9 +236,9 @@ def _value(name: str, vr: bytes, raw: bytes) -> Any:
     text = _text(raw)
     if not text:
         return None
-    parts = [part.strip() for part in text.split("\\")]
+    parts = tuple(part.strip() for part in text.split("\\"))
     if name in DECIMAL:
-        numbers = [float(part) for part in parts if part]
+        numbers = tuple(float(part) for part in parts if part)
         return numbers if len(numbers) != 1 else numbers[0]
     if name in WHOLE:
         return int(parts[0]) if parts[0] else None
