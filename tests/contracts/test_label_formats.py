@@ -134,6 +134,7 @@ def test_strangers_find_each_lung_where_it_was_over_all_48_axis_orders_and_flips
         write_mask(path, mask, series)
         near(places(path, series), points_of(mask.labels, series.grid.to_world))
         back = read_mask(path, series.grid, series)
+        assert back.grid is series.grid
         np.testing.assert_array_equal(back.labels, mask.labels)
         assert back.sided
         right, left = (series.grid.to_world(np.argwhere(back.labels == side))[:, 0].mean() for side in (1, 2))
@@ -161,6 +162,7 @@ def test_no_voxel_is_lost_on_oblique_and_uneven_stacks(tmp_path_factory, grid, s
     labels[0, 0, 0], labels[0, 0, 1] = 1, 2
     write_mask(folder / f"m{suffix}", LungMask(labels, series.grid), series)
     back = read_mask(folder / f"m{suffix}", series.grid, series)
+    assert back.grid is series.grid
     np.testing.assert_array_equal(back.labels, labels)
     assert back.sided
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,15 +123,19 @@ def case_of(path: Path, scans: Sequence[Scan]) -> str | None:
 def _whose(dataset: Any, volumes: Sequence["Series | Scan"]) -> tuple[str, str]:
     series, instances = _named(dataset)
     frames = frames_of(dataset)
-    ways = {
-        "series": [v for v in volumes if v.series_uid in series],
-        "instances": [v for v in volumes if instances & {plane.sop_uid for plane in v.files}],
-        "frame": [v for v in volumes if v.frame_uid in frames],
+
+    def shares(volume: "Series | Scan") -> bool:
+        return any(plane.sop_uid in instances for plane in volume.files)
+
+    ways: dict[str, Callable[[Series | Scan], bool]] = {  # asked in this order; the quick one nearly always answers
+        "series": lambda volume: volume.series_uid in series,
+        "instances": shares,
+        "frame": lambda volume: volume.frame_uid in frames,
     }
-    for by, candidates in ways.items():
+    for by, fits in ways.items():
+        candidates = [volume for volume in volumes if fits(volume)]
         if len(candidates) > 1:  # one series may hold several volumes
-            shared = [v for v in candidates if instances & {plane.sop_uid for plane in v.files}]
-            candidates = shared or candidates
+            candidates = [volume for volume in candidates if shares(volume)] or candidates
         if len(candidates) == 1:
             return candidates[0].id, by
         if candidates:
