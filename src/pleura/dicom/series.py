@@ -171,8 +171,10 @@ def _series_of(planes: Sequence[Plane], root: Path, gaps: Gaps) -> list[Series]:
     for plane in planes:
         parts[shape_key(plane)].append(plane)
     found = []
+    slices = [part for part in parts.values() if "LOCALIZER" not in part[0].image_type]
     for part in parts.values():
-        refusals = [*copies, *plane_findings(part)]
+        apart = sum(map(len, slices)) - len(part) if part in slices else 0
+        refusals = [*copies, *plane_findings(part), *([_in_parts(apart)] if apart else [])]
         if any(finding.verdict is Verdict.REFUSED for finding in refusals):
             placed = all(plane.position and plane.orientation for plane in part)
             found.append(_make(sorted(part, key=depth) if placed else part, None, refusals, root))
@@ -196,6 +198,15 @@ def _no_ct(plane: Plane) -> Finding:
         return Finding("LABEL-OBJECT", Verdict.OK, f"{LABEL_CLASSES[plane.sop_class]}: labels, not an image")
     return Finding(
         "NOT-CT", Verdict.REFUSED, f"no CT image but {plane.modality or 'an object of unknown modality'}: not used for lungs"
+    )
+
+
+def _in_parts(others: int) -> Finding:
+    return Finding(
+        "SERIES-IN-PARTS",
+        Verdict.REVIEW,
+        f"{others} other slice(s) of this series differ in size, spacing or orientation and are listed apart; is this whole?",
+        {"others": others},
     )
 
 
