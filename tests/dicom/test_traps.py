@@ -41,6 +41,8 @@ def assert_clean(folder, volume):
 SAME = {
     "order of InstanceNumber": lambda s: flaws.instance_numbers(s, [5, 3, 9, 1, 7, 2, 8, 6, 4]),
     "a copy of a slice": lambda s: flaws.duplicated(s, 3),
+    "a copy under another UID": lambda s: flaws.duplicated(s, 3, new_uid=True),
+    "no SOPInstanceUID": lambda s: flaws.tags(s, SOPInstanceUID=""),
     "a localizer in the series": flaws.with_localizer,
     "rescale per slice": lambda s: flaws.rescaled(s, 2, 5, 6, intercept=-2047),
     "wobble of 5 micrometres": lambda s: flaws.shifted(s, [0.005 * (k % 2) for k in range(9)]),
@@ -175,6 +177,16 @@ def test_no_preamble_no_suffix_and_trailing_bytes(tmp_path):
     for path in list((tmp_path / "a").iterdir()):
         path.write_bytes(flaws.with_trailing(path.read_bytes()))
     assert_clean(tmp_path / "a", volume)
+
+
+def test_guids_for_uids(tmp_path):
+    volume = made()
+    slices = series(volume, spec())
+    name = str(slices[0].SeriesInstanceUID)
+    guid = "{0C3F-a1b2}".ljust(len(name), "-")
+    for path in write_files(tmp_path, slices):
+        path.write_bytes(path.read_bytes().replace(name.encode(), guid.encode()))
+    assert assert_clean(tmp_path, volume).series_uid == guid
 
 
 def test_screenshots_are_no_ct(tmp_path):

@@ -64,8 +64,12 @@ def drop_copies(planes: Sequence[Plane]) -> tuple[list[Plane], list[Finding]]:
                 Finding("SAME-UID-DIFFERENT", Verdict.REFUSED, "two different slices share one SOPInstanceUID; export again")
             )
     if dropped:
-        findings.append(Finding("COPIES-DROPPED", Verdict.OK, f"{dropped} second copies of slices left out", {"n": dropped}))
+        findings.append(_dropped(dropped))
     return list(kept.values()), findings[:1] + findings[-1:] if len(findings) > 2 else findings
+
+
+def _dropped(count: int) -> Finding:
+    return Finding("COPIES-DROPPED", Verdict.OK, f"{count} second copies of slices left out", {"n": count})
 
 
 def _same_pixels(one: Plane, two: Plane) -> bool:
@@ -102,6 +106,14 @@ def volumes_of(planes: Sequence[Plane]) -> tuple[list[list[Plane]], list[Finding
                 {"by": name},
             )
             return [parts[key] for key in sorted(parts)], [note]
+    once = [ordered[0]]
+    for plane in ordered[1:]:
+        if depth(plane) - depth(once[-1]) >= SAME_PLACE_MM or not _same_pixels(plane, once[-1]):
+            once.append(plane)
+        elif plane.complete and not once[-1].complete:
+            once[-1] = plane
+    if not _crowded(once):
+        return [once], [_dropped(len(ordered) - len(once))]
     return [ordered], [
         Finding(
             "SLICES-SHARE-A-PLACE",
