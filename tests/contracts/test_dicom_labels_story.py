@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -152,7 +154,7 @@ def test_a_cohort_has_no_series_to_refer_to(made, tmp_path):
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("source", ["chests", "basic"])
 def test_dciodvfy_finds_no_error(made, source, kind, tmp_path):
-    program = shutil.which("dciodvfy")
+    program = shutil.which("dciodvfy") or shutil.which("dciodvfy", path=str(Path(sys.executable).parent))
     if program is None:
         pytest.skip("dciodvfy (dicom3tools) is not installed: label objects were not held against it")
     segment(made / source, tmp_path / "out", format=kind)
