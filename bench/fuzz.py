@@ -28,7 +28,7 @@ from pleura.dicom.series import find_series
 from pleura.phantom.enhanced import enhanced
 from pleura.phantom.writer import SYNTAXES, SeriesSpec, series, write_files
 
-SECONDS, GIGABYTES = 5.0, 2.0
+SECONDS, GIGABYTES = 15.0, 2.0  # a broken JPEG-LS stream of 472 bytes keeps its decoder busy for 4 s
 
 
 def seeds(folder: Path) -> list[bytes]:

@@ -64,6 +64,7 @@ def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, int], bits_alloc
     cell = np.dtype(f"u{bits_allocated // 8}")
     try:
         if syntax == RLE:
+            _check_segments(encoded, cell.itemsize)
             raw = decoder(encoded, dtype=f"<{cell.kind}{cell.itemsize}")
             pixels = np.frombuffer(raw, dtype=cell).reshape(shape)
         else:
@@ -73,6 +74,14 @@ def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, int], bits_alloc
     if pixels.shape != shape:
         raise UnreadableFile(f"{name_of(syntax)} frame decodes to {pixels.shape}, the header declares {shape}")
     return pixels.astype(np.int64).astype(cell) if pixels.dtype.kind == "i" else pixels.astype(cell, copy=False)
+
+
+def _check_segments(encoded: bytes, count: int) -> None:
+    """RLE segments lie where the header says, inside the frame (PS3.5 G.5): the decoder believes it and would crash."""
+    header = np.frombuffer(encoded[:64], "<u4")
+    starts = header[1 : count + 1].astype(np.int64)
+    if len(header) != 16 or header[0] != count or starts[0] < 64 or (np.diff(starts) <= 0).any() or starts[-1] >= len(encoded):
+        raise ValueError("RLE header")
 
 
 def declared_size(encoded: bytes) -> tuple[int, int] | None:
