@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import numpy as np
@@ -11,14 +12,17 @@ from PIL import Image
 from pleura.arrays.grid import Grid
 from pleura.arrays.volume import LungMask, Volume
 from pleura.core.errors import UsageError
+from pleura.page.cases import distributions_png
+from pleura.page.examples import _sides
 from pleura.page.planes import planes_png
-from pleura.page.story import Story, of_cases
+from pleura.page.slices import positions_png, slices_png
+from pleura.page.story import SliceScore, Story, of_cases
 from pleura.phantom.anatomy import chest
 from pleura.store.case import write_case
 from pleura.store.cohort import write_cohort
 from pleura.store.split import make_split
 from pleura.verbs.evaluate import evaluate
-from pleura.verbs.report import report
+from pleura.verbs.report import _figures, report
 from pleura.verbs.segment import segment
 
 
@@ -83,7 +87,7 @@ def test_one_page_holds_everything(run, tmp_path):
     for name in result.figures:
         with Image.open(tmp_path / "a" / "figures" / name) as picture:
             assert min(picture.size) >= 40
-    with Image.open(tmp_path / "a" / "figures" / result.figures[-1]) as film:
+    with Image.open(tmp_path / "a" / "figures" / "fig-3.3-film.gif") as film:
         assert film.n_frames == 16
     report(run, out=tmp_path / "b")
     for path in (tmp_path / "a").rglob("*"):
@@ -109,8 +113,6 @@ def test_slices_are_told_by_case_part_and_source(run):
 
 
 def test_a_cohort_alone_is_a_page_too(run, tmp_path):
-    import shutil
-
     shutil.copytree(run / "cohort", tmp_path / "out" / "cohort")
     text = report(tmp_path / "out").page.read_text(encoding="utf-8")
     assert "nothing is scored" in text
@@ -118,6 +120,90 @@ def test_a_cohort_alone_is_a_page_too(run, tmp_path):
         report(tmp_path / "none")
     with pytest.raises(UsageError):
         report(run / "cohort" / "cases")
+
+
+@pytest.fixture
+def copied(run, tmp_path):
+    """A run of one loss, to be spoiled; fewer figures are drawn sooner."""
+    goal = tmp_path / "copied"
+    return shutil.copytree(run, goal, ignore=lambda _, names: {"bce"} & set(names))
+
+
+def captions(folder):
+    """File name to caption of each figure that would be drawn; nothing is."""
+    return {slug: caption for _, slug, _, _, caption in _figures(Story.open(folder))}
+
+
+def test_a_run_without_curves_or_masks_says_so(copied):
+    (copied / "runs" / "bce_dice" / "history.jsonl").unlink()
+    shutil.rmtree(copied / "masks" / "bce_dice" / "Case_001")
+    result = report(copied)
+    assert not any("loss.png" in name or "accuracy.png" in name for name in result.figures)
+    text = result.page.read_text(encoding="utf-8")
+    assert "No curves of training" in text
+    assert "1 scored case(s) without pictures" in text
+    shutil.rmtree(copied / "masks")
+    assert not {"film.gif", "examples.png"} & captions(copied).keys()
+
+
+def test_a_case_that_was_trained_on_is_never_called_held_out(copied):
+    assert "nothing was trained on" in captions(copied)["film.gif"]
+    path = copied / "cohort" / "split.json"
+    split = json.loads(path.read_text())
+    split["train"], split["test"] = split["train"] + split["test"], []
+    path.write_text(json.dumps(split))
+    told = " ".join(captions(copied).values())
+    assert "nothing was trained on" not in told
+    assert "held-out" not in told
+
+
+def test_figures_of_an_earlier_page_go_and_other_files_stay(copied):
+    (copied / "figures").mkdir()
+    for name in ("mine.png", "fig-notes.png", "fig-2.4-train-dice-dice-network.png", "fig-3.9-film.gif"):
+        (copied / "figures" / name).write_bytes(b"there before")
+    shutil.rmtree(copied / "results")
+    shutil.rmtree(copied / "runs")
+    result = report(copied)
+    assert {path.name for path in (copied / "figures").iterdir()} == {*result.figures, "mine.png", "fig-notes.png"}
+
+
+def test_the_worst_case_comes_first(copied):
+    path = copied / "results" / "bce_dice" / "scores.json"
+    scores = json.loads(path.read_text())
+    first = dict(scores["cases"][0], split="test")
+    values = {"Case_010": 0.9, "Case_011": 0.2, "Case_012": 0.5}
+    scores["cases"] = [dict(first, case=name, dice=dice) for name, dice in values.items()]
+    scores["cases"].append(dict(first, case="Case_013", dice=0.1, split="train"))
+    path.write_text(json.dumps(scores))
+    shutil.rmtree(copied / "runs")
+    (copied / "results" / "bce_dice" / "slices.csv").write_text(
+        "case,slice,position_mm,structure,class,metric,value,source\n"
+        + "".join(f"{name},0,0.0,both,lung,dice,{dice},clean\n" for name, dice in values.items())
+    )
+    text = report(copied).page.read_text(encoding="utf-8")
+    table = text[text.index("<h2>Scores") : text.index("<h2>Cases")]
+    assert re.findall(r"<td>(Case_\d+)", table) == ["Case_011", "Case_012", "Case_010", "Case_013"]
+
+
+def test_sixty_cases_still_have_figures(tmp_path):
+    names = [f"Case_{k:03d}" for k in range(60)]
+    scores = [SliceScore(name, s, s * 3.0, "lung", "clean", 1 - k / 100, 0.9) for k, name in enumerate(names) for s in range(3)]
+    slices_png(scores, "dice", "many", tmp_path / "slices.png")
+    positions_png(scores, tmp_path / "positions.png")
+    lung = {"dice": 0.9, "msd_mm": 1.0, "hd95_mm": None}
+    told = [{"case": name, "split": "test", "right": lung, "left": lung} for name in names]
+    distributions_png(told, tmp_path / "spread.png")
+    for name in ("slices", "positions", "spread"):
+        with Image.open(tmp_path / f"{name}.png") as picture:
+            assert max(picture.size) < 2500
+
+
+def test_slices_name_the_patients_sides_whatever_the_grid():
+    plain = Grid.axial((4, 5, 6), (1.0, 1.0, 1.0))
+    mirrored = plain.affine.copy()
+    mirrored[:3, 2] *= -1
+    assert _sides(plain) == ("R", "L")
+    assert _sides(Grid(plain.shape, mirrored)) == ("L", "R")
 
 
 def test_planes_put_the_patients_right_on_the_left_whatever_the_grid(tmp_path):

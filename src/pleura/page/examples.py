@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.arrays.grid import Grid
 from pleura.arrays.volume import AIR_HU
+from pleura.core.errors import InputRefused
 from pleura.core.files import whole_file
 from pleura.labels.registry import read_mask
 from pleura.page.canvas import ORANGE, SKY, figure
-from pleura.page.planes import WINDOW_HU
-from pleura.page.story import SliceScore
+from pleura.page.planes import DARK, TURN, WINDOW_HU
+from pleura.page.story import SliceScore, mask_file
 from pleura.store.case import Case
 
 FILM_SIDE = 320
@@ -38,7 +40,7 @@ def examples_png(rows: Sequence[tuple[str, SliceScore]], cohort: Path, masks: Pa
             case = Case.open(cohort / "cases" / score.case)
             ct = _shown(case, score.number)
             truth = case.mask().lungs[score.number]
-            answer = read_mask(_mask_file(masks, score.case), case.grid).lungs[score.number]
+            answer = _answer(masks, case)[score.number]
             low, high = WINDOW_HU
             _, down, across = case.grid.spacing_mm
             for axis, mask, colour, name in (
@@ -52,6 +54,9 @@ def examples_png(rows: Sequence[tuple[str, SliceScore]], cohort: Path, masks: Pa
                 axis.set_xticks([])
                 axis.set_yticks([])
                 axis.set_title(name)
+                style = {"transform": axis.transAxes, "color": "white", "fontsize": 13, "va": "center", "bbox": DARK}
+                for letter, place, side in zip(_sides(case.grid), (0.02, 0.98), ("left", "right"), strict=True):
+                    axis.text(place, 0.5, letter, ha=side, **style)
             accuracy = "" if score.accuracy is None else f", accuracy {score.accuracy:.4f}"
             axes[0].set_ylabel(f"{word}: {score.case}, slice {score.number}\nDice {score.dice:.3f}{accuracy}", fontsize=11)
         drawn.supxlabel(f"window {low} to {high} HU".replace("-", "−"), fontsize=11)
@@ -62,7 +67,7 @@ def film_gif(case: Case, masks: Path, path: Path) -> None:
     from PIL import Image, ImageDraw
 
     truth = case.mask().lungs
-    answer = read_mask(_mask_file(masks, case.id), case.grid).lungs
+    answer = _answer(masks, case)
     count = case.grid.shape[0]
     step = max(1, -(-count // FILM_SLICES))
     factor = max(1, round(max(case.grid.shape[1:]) / FILM_SIDE))
@@ -78,13 +83,24 @@ def film_gif(case: Case, masks: Path, path: Path) -> None:
         rgb[lines[0] & lines[1]] = 255
         picture = Image.fromarray(rgb)
         ImageDraw.Draw(picture).text((5, 3), f"{case.id}  {number + 1}/{count}", fill=(255, 255, 255))
+        for letter, across in zip(_sides(case.grid), (5, picture.width - 11), strict=True):
+            ImageDraw.Draw(picture).text((across, picture.height // 2 - 5), letter, fill=(255, 255, 255))
         frames.append(picture.quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE))
     with whole_file(path) as part:
         frames[0].save(part, format="GIF", save_all=True, append_images=frames[1:], duration=110, loop=0, optimize=False)
 
 
-def _mask_file(masks: Path, case: str) -> Path:
-    return next(path for path in (masks / case / "lungs.nii.gz", masks / case / "lungs_seg.npz") if path.exists())
+def _answer(masks: Path, case: Case) -> NDArray[np.bool_]:
+    path = mask_file(masks, case.id)
+    if path is None:
+        raise InputRefused(f"report: {case.id}: no mask to draw; run segment again")
+    return read_mask(path, case.grid).lungs
+
+
+def _sides(grid: Grid) -> tuple[str, str]:
+    """The patient's directions at the left and right edge of a slice as it is stored."""
+    end = grid.orientation()[2]
+    return TURN[end], end
 
 
 def _shown(case: Case, number: int) -> NDArray[np.int16]:

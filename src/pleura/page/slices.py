@@ -15,13 +15,19 @@ CLASSES = {
 }
 
 
+PANELS = 12
+"""As many cases have a panel of their own; more than that nobody reads."""
+NAMED = 8
+"""Up to so many cases are named side by side; beyond, upright, and at most 40 of them."""
+
+
 def slices_png(scores: Sequence[SliceScore], metric: str, title: str, path: Path) -> None:
     """Draw `dice` or `accuracy` of slices in order; cases parted by lines and named, classes by colour and by shape."""
     with figure(path, (12, 4.2)) as drawn:
         axis = drawn.subplots()
         _points(axis, range(len(scores)), scores, metric)
         _cases(axis, scores)
-        axis.set_title(title, loc="left", pad=26)
+        axis.set_title(title, loc="left", pad=26 if len({s.case for s in scores}) <= NAMED else 66)
         axis.set_xlabel("slice, in case and slice order")
         axis.set_ylabel("Dice" if metric == "dice" else "binary accuracy")
         axis.set_ylim(-0.03, 1.03) if metric == "dice" else None
@@ -51,15 +57,19 @@ def _points(axis: Any, places: Sequence[float], scores: Sequence[SliceScore], me
 
 def _cases(axis: Any, scores: Sequence[SliceScore]) -> None:
     starts = [k for k, score in enumerate(scores) if k == 0 or score.case != scores[k - 1].case]
-    for start, end in zip(starts, [*starts[1:], len(scores)], strict=True):
+    style = {"fontsize": 11} if len(starts) <= NAMED else {"fontsize": 9, "rotation": 90}
+    every = -(-len(starts) // 40)
+    for k, (start, end) in enumerate(zip(starts, [*starts[1:], len(scores)], strict=True)):
         if start:
-            axis.axvline(start - 0.5, color="black", linewidth=1)
-        axis.text((start + end) / 2, 1.01, scores[start].case, transform=axis.get_xaxis_transform(), ha="center", fontsize=11)
+            axis.axvline(start - 0.5, color="black", linewidth=1 if len(starts) <= NAMED else 0.4)
+        if k % every == 0:
+            place = (start + end) / 2, 1.01
+            axis.text(*place, scores[start].case, transform=axis.get_xaxis_transform(), ha="center", va="bottom", **style)
 
 
 def positions_png(scores: Sequence[SliceScore], path: Path) -> None:
-    """Draw Dice against the position of the slice, a panel a case: where in the chest it fails."""
-    cases = sorted({score.case for score in scores})
+    """Draw Dice against the position of the slice, a panel a case, worst first: where in the chest it fails."""
+    cases = _worst_first(scores)[:PANELS]
     with figure(path, (12, 1.2 + 2.6 * ((len(cases) + 1) // 2))) as drawn:
         panels = drawn.subplots((len(cases) + 1) // 2, min(2, len(cases)), squeeze=False, sharey=True).ravel()
         for axis, case in zip(panels, cases, strict=False):
@@ -72,6 +82,21 @@ def positions_png(scores: Sequence[SliceScore], path: Path) -> None:
             axis.grid(alpha=0.3)
         for axis in panels[len(cases) :]:
             axis.remove()
+        shown = {score.kind for score in scores if score.case in cases and score.dice is not None}
+        handles = [
+            panels[0].scatter([], [], s=50, color=colour, marker=marker, label=words, linewidths=1.2 if marker == "_" else 0)
+            for colour, marker, words in (CLASSES[kind] for kind in CLASSES if kind in shown)
+        ]
+        drawn.legend(handles=handles, loc="outside lower center", ncols=4)
+
+
+def _worst_first(scores: Sequence[SliceScore]) -> list[str]:
+    """Cases by the mean Dice of their slices; one without any defined Dice is the last."""
+    held: dict[str, list[float]] = {score.case: [] for score in scores}
+    for score in scores:
+        if score.dice is not None:
+            held[score.case].append(score.dice)
+    return sorted(held, key=lambda case: (sum(held[case]) / len(held[case]) if held[case] else 2.0, case))
 
 
 def volumes_png(rows: Sequence[tuple[str, str, float, float]], path: Path) -> None:

@@ -81,6 +81,23 @@ class Story:
         """The loss that stands for the run: the report's own proposal where it was trained."""
         return next((loss for loss in ("bce_dice", "dice", "bce", "classical") if loss in self.scores), None)
 
+    def drawable(self, loss: str) -> list[str]:
+        """Scored cases whose masks still lie in the folder."""
+        cases = [case["case"] for case in self.scores[loss]["cases"]]
+        return [case for case in cases if mask_file(self.folder / "masks" / loss, case) is not None]
+
+    @property
+    def missing(self) -> list[str]:
+        """What a page should show and this folder does not hold: one sentence each."""
+        told = []
+        if self.architecture is not None and not self.histories:
+            told.append("No curves of training: runs/LOSS/history.jsonl is not there.")
+        if self.primary is not None:
+            lost = len(self.scores[self.primary]["cases"]) - len(self.drawable(self.primary))
+            if lost:
+                told.append(f"{lost} scored case(s) without pictures of slices: the mask is not in masks/{self.primary}.")
+        return told
+
     def part_of(self, case: str) -> str:
         """`train`, `validation`, `test` or `unlabelled`."""
         return next((part for part in (*PARTS, "unlabelled") if case in self.split[part]), "unlabelled")
@@ -101,6 +118,12 @@ class SliceScore:
     source: str
     dice: float | None
     accuracy: float | None
+
+
+def mask_file(masks: Path, case: str) -> Path | None:
+    """Where `segment` put the mask of a case; `None` where it is not."""
+    places = (masks / case / name for name in ("lungs.nii.gz", "lungs_seg.npz"))
+    return next((path for path in places if path.exists()), None)
 
 
 def _slices(path: Path) -> list[SliceScore]:

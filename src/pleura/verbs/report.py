@@ -17,6 +17,8 @@ from pleura.page.story import TITLES, Story, of_cases
 
 PAGE = "report.html"
 FIGURES = "figures"
+OURS = "fig-[1-9].[1-9]*-*.[pg][ni][gf]"
+"""The names of figures here, and of nothing else that a user may keep beside them."""
 REPORTED = {"patients": "12", "lr": "0.1", "batch": "3", "epochs": "10", "size": "512²", "alpha": "0.5"}
 """The student report's settings, as far as we hold them."""
 
@@ -76,7 +78,11 @@ def report(run: Path, *, out: Path | None = None, progress: Progress = silent) -
     progress("figures", len(plan), len(plan))
     with whole_file(goal / PAGE) as part:
         part.write_text(page_html(pictures, _told(story)), encoding="utf-8", newline="\n")
-    return ReportResult(goal / PAGE, tuple(picture.path.name for picture in pictures))
+    names = tuple(picture.path.name for picture in pictures)
+    for path in (goal / FIGURES).glob(OURS):  # an earlier page's figure that this one has not would pass for its own
+        if path.name not in names:
+            path.unlink()
+    return ReportResult(goal / PAGE, names)
 
 
 Drawing = tuple[str, str, Callable[[Path], None], str, str]
@@ -119,6 +125,8 @@ def _network_figures(story: Story) -> Iterator[Drawing]:
         "The U-Net as boxes, going down four levels and up again, with three skip connections",
         "The network, drawn from the model itself: channels (ch), side of the picture in pixels, parameters below each box.",
     )
+    if not story.histories:
+        return
     notes = {"loss": " Values of different loss functions do not compare.", "accuracy": ""}
     for metric, note in notes.items():
         yield (
@@ -131,7 +139,7 @@ def _network_figures(story: Story) -> Iterator[Drawing]:
 
 
 def _slice_figures(story: Story) -> Iterator[Drawing]:
-    from pleura.page.slices import positions_png, slices_png, volumes_png
+    from pleura.page.slices import PANELS, positions_png, slices_png, volumes_png
 
     for part in ("train", "test"):
         cases = story.split[part]
@@ -159,8 +167,9 @@ def _slice_figures(story: Story) -> Iterator[Drawing]:
         "3",
         "positions.png",
         partial(positions_png, clean),
-        "Dice of each slice against its position in mm, one panel for each case",
-        f"Where in the chest it fails: Dice against position, {TITLES[primary]}, cleaned mask.",
+        "Dice of each slice against its position in mm, one panel for each case, worst case first",
+        f"Where in the chest it fails: Dice against position, {TITLES[primary]}, cleaned mask; worst case first by mean "
+        f"Dice of its slices, at most {PANELS} cases.",
     )
     rows = [
         (case["case"], side, case[side]["volume_ml"], case[side]["reference_volume_ml"])
@@ -179,11 +188,15 @@ def _slice_figures(story: Story) -> Iterator[Drawing]:
 
 
 def _example_figures(story: Story, primary: str) -> Iterator[Drawing]:
+    from pleura.page.cases import distributions_png
     from pleura.page.examples import chosen_slices, examples_png, film_gif
     from pleura.store.case import Case
 
     masks = story.folder / "masks" / primary
-    held = story.split["test"] or [case["case"] for case in story.scores[primary]["cases"]]
+    drawable = story.drawable(primary)
+    held = [case for case in drawable if story.part_of(case) == "test"]
+    whose = "held-out" if held else "scored"
+    held = held or drawable
     rows = chosen_slices(of_cases(story.slices[primary], held, "clean"))
     if rows:
         yield (
@@ -191,15 +204,24 @@ def _example_figures(story: Story, primary: str) -> Iterator[Drawing]:
             "examples.png",
             partial(examples_png, rows, story.folder / "cohort", masks),
             "Best, median and worst slice as CT, truth and prediction",
-            f"Best, median and worst slice of the held-out cases by Dice, {TITLES[primary]}, cleaned mask, with their scores.",
+            f"Best, median and worst slice of the {whose} cases by Dice, {TITLES[primary]}, cleaned mask, with their scores.",
         )
-    case = Case.open(story.folder / "cohort" / "cases" / held[0])
+    if held:
+        case = Case.open(story.folder / "cohort" / "cases" / held[0])
+        told = "which nothing was trained on" if whose == "held-out" else f"part: {story.part_of(case.id)}"
+        yield (
+            "3",
+            "film.gif",
+            partial(film_gif, case, masks),
+            f"A film through the slices of {case.id} with the outlines of truth and prediction",
+            f"Through {case.id}, {told}: truth orange, prediction blue, both white.",
+        )
     yield (
         "3",
-        "film.gif",
-        partial(film_gif, case, masks),
-        f"A film through the slices of {case.id} with the outlines of truth and prediction",
-        f"Through {case.id}, which nothing was trained on: truth orange, prediction blue, both white.",
+        "distributions.png",
+        partial(distributions_png, story.scores[primary]["cases"]),
+        "Dice, mean surface distance and 95th percentile Hausdorff distance of the right and left lung, a point for each case",
+        f"How scores spread over cases, {TITLES[primary]}, cleaned mask. Training cases are hollow.",
     )
 
 
@@ -212,6 +234,7 @@ def _told(story: Story) -> dict[str, Any]:
         "version": __version__,
         "summary": f"{len(cases)} case(s). {trained}",
         "rows": [row for loss in story.scores for row in _score_rows(story, loss)],
+        "missing": story.missing,
         "policy": story.scores[primary]["policy"]["both_empty"] if primary else "",
         "cases": cases,
         "validation": story.split["validation_is"],
@@ -221,7 +244,9 @@ def _told(story: Story) -> dict[str, Any]:
 
 
 def _score_rows(story: Story, loss: str) -> Iterator[list[str]]:
-    for case in story.scores[loss]["cases"]:
+    """A row a case: test cases first, and in each part the worst first."""
+    cases = story.scores[loss]["cases"]
+    for case in sorted(cases, key=lambda c: (c["split"] != "test", c["split"] or "", c["dice"] is not None, c["dice"] or 0)):
         raw = case.get("raw") or {}
         right, left, both, both_raw = (
             (case.get("right") or {}),
