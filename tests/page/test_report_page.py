@@ -157,6 +157,15 @@ def test_a_case_that_was_trained_on_is_never_called_held_out(copied):
     assert "held-out" not in told
 
 
+def test_no_network_is_told_of_where_there_was_none(copied):
+    shutil.rmtree(copied / "runs")
+    for room in ("masks", "results"):
+        (copied / room / "bce_dice").rename(copied / room / "classical")
+    told = captions(copied)
+    assert "film.gif" in told
+    assert not any("network alone" in caption for caption in told.values())
+
+
 def test_figures_of_an_earlier_page_go_and_other_files_stay(copied):
     (copied / "figures").mkdir()
     for name in ("mine.png", "fig-notes.png", "fig-2.4-train-dice-dice-network.png", "fig-3.9-film.gif"):

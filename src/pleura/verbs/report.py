@@ -153,7 +153,8 @@ def _slice_figures(story: Story) -> Iterator[Drawing]:
             ):
                 if not shown:
                     continue
-                title = f"{part} cases, {TITLES[loss]}, {kind}"
+                words = "before cleaning" if loss == "classical" and kind != "cleaned" else kind
+                title = f"{part} cases, {TITLES[loss]}, {words}"
                 yield (
                     "2",
                     f"{part}-{loss}-{metric}-{kind.split()[0]}.png",
