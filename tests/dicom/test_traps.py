@@ -74,6 +74,7 @@ REFUSED = {
     "NO-ORIENTATION": lambda s: flaws.tags(s, ImageOrientationPatient=None),
     "NO-SPACING": lambda s: flaws.tags(s, PixelSpacing=None),
     "NO-RESCALE": lambda s: flaws.tags(s, RescaleSlope=None),
+    "BAD-CELLS": lambda s: flaws.tags(s, BitsStored=16, HighBit=9),
     "ZERO-SLOPE": lambda s: flaws.tags(s, RescaleSlope="0"),
     "RESCALE-NOT-HU": lambda s: flaws.tags(s, RescaleType="OD"),
     "BAD-COSINES": lambda s: flaws.tags(s, ImageOrientationPatient=["1", "0", "0", "0.5", "0.8", "0"]),

@@ -162,6 +162,8 @@ def _one_frame(data: bytes) -> bytes:
 
 def _signed(cells: NDArray[Any], said: Cells) -> NDArray[Any]:
     """Cut stored bits out of their cells and give them their sign (PS3.5 section 8.1.1)."""
+    if not said.stored <= said.high_bit + 1 <= said.allocated:
+        raise UnreadableFile("BitsStored, HighBit and BitsAllocated contradict each other: export the series again")
     if said.stored == said.allocated:
         return cells.view(cells.dtype.str.replace("u", "i")) if said.signed else cells
     shift = said.high_bit + 1 - said.stored

@@ -47,6 +47,11 @@ def plane_findings(planes: Sequence[Plane]) -> list[Finding]:
             "are colour or 8-bit pictures, not HU; export the original series",
         ),
         *some(
+            "BAD-CELLS",
+            (p for p in planes if not p.cells.stored <= p.cells.high_bit + 1 <= p.cells.allocated),
+            "have BitsStored, HighBit and BitsAllocated that contradict each other; export again",
+        ),
+        *some(
             "HUGE-IMAGE",
             (p for p in planes if p.rows * p.columns > HUGE or not p.rows or not p.columns),
             "declare an impossible size",
