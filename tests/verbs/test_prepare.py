@@ -222,3 +222,18 @@ def test_the_references_of_real_cases_hold(real_data):
     assert not odd
     assert mask.sided
     assert read_mask(real_data / "chests" / "Labels" / "Case_000.nii.gz", series.grid).volume_ml() == mask.volume_ml()
+
+
+def test_an_intercept_left_out_is_put_right_and_said(tmp_path):
+    from pleura.phantom import flaws
+    from pleura.phantom.anatomy import chest
+    from pleura.phantom.writer import SeriesSpec, series, write_files
+
+    volume, _ = chest((24, 64, 64), seed=3)
+    slices = series(volume, SeriesSpec(seed=3, signed=False, intercept=-1024.0, declare_padding=False))
+    write_files(tmp_path / "in" / "Case_000", flaws.tags(slices, RescaleIntercept="0"))
+    result = prepare(tmp_path / "in", tmp_path / "out")
+    (case,) = Cohort.open(tmp_path / "out").cases
+    assert result.about["cases"][0]["verdict"] == "repaired"
+    assert "HU-OFFSET" in {finding["code"] for finding in case.about["findings"]}
+    assert np.abs(case.volume().hu.astype(int) - volume.hu).max() <= 60

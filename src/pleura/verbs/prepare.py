@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.arrays.grid import Grid
+from pleura.arrays.hounsfield import settled
 from pleura.arrays.volume import LungMask, Volume
 from pleura.core.errors import Exit, GridMismatch, InputRefused, NothingUsable
 from pleura.core.files import read_json, whole_file, whole_folder
-from pleura.core.findings import Finding, Verdict, worst
+from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 from pleura.labels.objects import LabelObject, join
@@ -221,12 +222,14 @@ def _case(series: "Series", masks: "_Masks", out: Path, export: str) -> dict[str
 
     folder = out / "cases" / series.id
     if not (folder / "case.json").exists():
-        volume = series.read()
+        volume, values = settled(series.read())
+        if worst(values) is Verdict.REFUSED:
+            raise InputRefused(reason(values), code="NOT-HU")
         mask, odd = masks.read(volume, series)
         if export != "none":
             _export(out / "export", series.id, volume, export)
         with whole_folder(folder) as part:
-            findings = [*series.findings, *odd]
+            findings = [*series.findings, *values, *odd]
             told = {"series_uid": series.series_uid, "frame_uid": series.frame_uid, "verdict": worst(findings).word}
             listed = [finding.as_json() for finding in findings]
             write_case(part, series.id, volume, mask, findings=listed, header=dict(series.header), **told)

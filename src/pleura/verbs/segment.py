@@ -208,9 +208,11 @@ def _case(job: _Job, recipe: _Recipe, segmenter: "Segmenter", progress: Progress
     ml: dict[str, float] | None = None
     try:
         if worst(findings) is not Verdict.REFUSED:
-            volume = job.read()
-            segmentation = segmenter(volume, progress)
-            findings += _judged(segmentation, volume)
+            volume, told = _settled(job)
+            findings += told
+            if worst(findings) is not Verdict.REFUSED:
+                segmentation = segmenter(volume, progress)
+                findings += _judged(segmentation, volume)
             if worst(findings) is not Verdict.REFUSED:
                 ml = {side: round(value, 3) for side, value in segmentation.mask.volume_ml().items()}
                 mask = _written(segmentation, recipe, job)
@@ -227,6 +229,13 @@ def _case(job: _Job, recipe: _Recipe, segmenter: "Segmenter", progress: Progress
         "mask": mask,
     }
     return record, round(time.perf_counter() - start, 2)
+
+
+def _settled(job: _Job) -> tuple["Volume", tuple[Finding, ...]]:
+    """The job's volume, its values judged; a cohort's were judged when it was prepared."""
+    from pleura.arrays.hounsfield import settled
+
+    return (job.read(), ()) if job.series is None else settled(job.read())
 
 
 def _judged(segmentation: "Segmentation", volume: "Volume") -> tuple[Finding, ...]:
