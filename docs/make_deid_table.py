@@ -8,9 +8,11 @@ from pleura.deid.tables import edition, rows
 
 HEAD = """# What happens to each attribute
 
-Made by `python docs/make_deid_table.py` from {edition}. Actions of the Basic Profile: D replaced by a dummy, Z emptied or a dummy, X removed,
-K kept, C cleaned, U mapped to a new UID; compounds (X/Z/D) are resolved by the attribute's Type in the object at hand. What is not
-listed here is treated by its VR: see [deidentification.md](deidentification.md).
+Made by `python docs/make_deid_table.py` from {edition}.
+
+Actions of the Basic Profile: D replaced by a dummy, Z emptied or a dummy, X removed, K kept, C cleaned, U mapped to a new UID;
+compounds (X/Z/D) are resolved by the attribute's Type in the object at hand. What is not listed here is treated by its VR: see
+[deidentification.md](deidentification.md).
 
 | tag | attribute | Basic Profile | options that act otherwise |
 |---|---|---|---|
