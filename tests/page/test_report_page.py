@@ -239,3 +239,20 @@ def test_planes_put_the_patients_right_on_the_left_whatever_the_grid(tmp_path):
     with Image.open(tmp_path / "flipped.png") as other:
         again = np.asarray(other.convert("L")).astype(float)
     assert np.mean(np.abs(again - grey) > 60) < 0.02, "titles tell other indices; the pictures are the same"
+
+
+def test_what_was_refused_and_what_wants_review_is_on_the_page(run, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "out")
+    about = folder / "cohort" / "cases" / "Case_001" / "case.json"
+    case = json.loads(about.read_text())
+    case["findings"] = [{"code": "CHEST-CUT", "verdict": "review", "message": "it reaches <the edge>", "evidence": {}}]
+    about.write_text(json.dumps(case))
+    (folder / "cohort" / "run.json").write_text(json.dumps({"refused": ["Case_009: GAP-IN-SLICES: one is missing"]}))
+    masks = folder / "masks" / "bce_dice" / "run.json"
+    told = json.loads(masks.read_text())
+    told["cases"][0] |= {"verdict": "review", "reason": "LITTLE-LUNG: 0.9 l"}
+    masks.write_text(json.dumps(told))
+    text = report(folder).page.read_text(encoding="utf-8")
+    assert "LITTLE-LUNG: 0.9 l" in text
+    assert "CHEST-CUT: it reaches &lt;the edge&gt;" in text
+    assert "<li>Case_009: GAP-IN-SLICES: one is missing</li>" in text

@@ -154,3 +154,13 @@ def test_real_chests_keep_every_element_but_four(real_data, tmp_path):
             assert dataset.PixelData == other.PixelData
             seen += 1
     assert seen == 4
+
+
+def test_a_case_folder_with_two_patients_names_neither_and_that_is_said(source, tmp_path):
+    for path in (source / "Images" / "Case_001").iterdir():
+        path.rename(source / "Images" / "Case_000" / f"more-{path.name}")
+    result = deidentify(source, tmp_path / "out")
+    (line,) = [line for line in result.notes() if "several patients" in line]
+    assert line.startswith("Case_000: ")
+    assert all(unit["case"] in line and unit["case"] != "Case_000" for unit in result.units.values())
+    assert len(result.units) == 2

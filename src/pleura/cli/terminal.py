@@ -28,7 +28,7 @@ def carry_out(name: str, verb: Callable[..., Result], values: dict[str, Any], *,
     except PleuraError as error:
         if debug:
             traceback.print_exc()
-        _say(f"pleura {name}: {error}")
+        _say(f"pleura {name}: {str(error).removeprefix(f'{name}: ')}")
         return int(error.exit_code)
     except KeyboardInterrupt:
         _say(f"pleura {name}: interrupted; what is written is whole, and the same command goes on from there")

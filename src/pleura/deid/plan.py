@@ -28,6 +28,7 @@ class Plan:
     patients: Mapping[str, tuple[Person, ...]]
     units: tuple[Unit, ...]
     left: Mapping[str, int]  # objects without an output: unreadable ones, and DICOMDIRs, whose names are gone
+    shared: Mapping[str, tuple[str, ...]]  # case folders that hold several patients: they name none of these cases
 
     def patient(self, case: str, key: bytes) -> Patient:
         """What the engine must know of a patient: all that any object of theirs tells."""
@@ -73,13 +74,17 @@ def make_plan(headers: Sequence[Header], known: Mapping[str, Sequence[Person]], 
     taken = {h.folder for h in headers if h.folder} | set(known)
     ids = name_cases(len(groups), folders, {index[person]: name for person, name in owner.items()}, taken)
     units: dict[tuple[str, str], list[Header]] = defaultdict(list)
+    shared: dict[str, set[str]] = defaultdict(set)
     for header in objects:
         case = ids[index[Person.of(header)]]
+        if header.folder and header.folder not in believed:
+            shared[header.folder].add(case)
         units[header.folder if header.folder in believed else case, case].append(header)
     return Plan(
         {ids[i]: group for i, group in enumerate(groups)},
         tuple(Unit(folder, case, _files(units[folder, case], believed)) for folder, case in sorted(units)),
         {"unreadable": unreadable, "indexes": len(headers) - len(objects) - unreadable},
+        {folder: tuple(sorted(cases)) for folder, cases in sorted(shared.items())},
     )
 
 

@@ -26,11 +26,15 @@ def network_png(told: Mapping[str, Any], path: Path) -> None:
             level = _level(full, stage["side"])
             centres[stage["name"]] = (number, -level)
             colour = COLOURS.get(stage["kind"], GREY)
-            axis.bar(number, 0.52, 0.86, bottom=-level - 0.26, color=colour, alpha=0.35, edgecolor=colour, linewidth=1.5)
+            place = {"x": number, "height": 0.52, "width": 0.86, "bottom": -level - 0.26, "zorder": 3}
+            axis.bar(**place, color="white")  # a skip passes behind
+            axis.bar(**place, color=colour, alpha=0.35, edgecolor=colour, linewidth=1.5)
             words = f"{stage['channels']} ch\n{stage['side']}²"
-            axis.text(number, -level, words, ha="center", va="center", fontsize=11)
+            axis.text(number, -level, words, ha="center", va="center", fontsize=12, zorder=4)
             if stage["parameters"]:
-                axis.text(number, -level - 0.29, f"{stage['parameters']:,}", ha="center", va="top", fontsize=9, color="#333333")
+                axis.text(
+                    number, -level - 0.29, f"{stage['parameters']:,}", ha="center", va="top", fontsize=11, color="#333333"
+                )
             if number:
                 before = centres[stages[number - 1]["name"]]
                 _arrow(axis, before, (number, -level))
@@ -38,8 +42,8 @@ def network_png(told: Mapping[str, Any], path: Path) -> None:
             other = centres.get(name.replace("down", "merge"))
             if name.startswith("down") and other:
                 style = {"arrowstyle": "->", "linestyle": "--", "color": GREY, "shrinkA": 32, "shrinkB": 32}
-                axis.annotate("", other, (number, height), arrowprops=style)
-                axis.text((number + other[0]) / 2, height + 0.05, "skip", ha="center", fontsize=10, color=GREY)
+                axis.annotate("", other, (number, height), arrowprops=style, zorder=2)
+                axis.text((number + other[0]) / 2, height + 0.05, "skip", ha="center", fontsize=12, color=GREY)
         for kind, colour in COLOURS.items():
             axis.bar(0, 0, color=colour, alpha=0.5, label=kind)
         axis.set_xlim(-0.8, len(stages) - 0.2)

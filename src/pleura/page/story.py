@@ -98,6 +98,25 @@ class Story:
                 told.append(f"{lost} scored case(s) without pictures of slices: the mask is not in masks/{self.primary}.")
         return told
 
+    @cached_property
+    def answers(self) -> dict[str, Mapping[str, Any]]:
+        """Case to what `segment` said of it (`verdict`, `reason`), of the loss that stands for the run."""
+        told = self._each("masks", "run.json").get(self.primary or "classical", {})
+        return {case["id"]: case for case in told.get("cases", ())}
+
+    def why(self, case: str) -> str:
+        """What keeps a case from being plainly ok, in the words of `prepare` and of `segment`."""
+        path = self.folder / "cohort" / "cases" / case / "case.json"
+        found = read_json(path).get("findings", ()) if path.exists() else ()
+        seen = [f"{one['code']}: {one['message']}" for one in found if one["verdict"] != "ok"]
+        return "; ".join(dict.fromkeys([*seen, *filter(None, [self.answers.get(case, {}).get("reason")])]))
+
+    @property
+    def refused(self) -> list[str]:
+        """Series and masks that `prepare` refused, a line each."""
+        path = self.folder / "cohort" / "run.json"
+        return list(read_json(path).get("refused", ())) if path.exists() else []
+
     def part_of(self, case: str) -> str:
         """`train`, `validation`, `test` or `unlabelled`."""
         return next((part for part in (*PARTS, "unlabelled") if case in self.split[part]), "unlabelled")

@@ -178,6 +178,7 @@ def deidentify(
             check = partial(_verify, profile, planned.uids(unit.case))
             units[unit.folder] = write_unit(unit, out, choices, planned.patient(unit.case, secret), check, pool, advance)
             run.note(units=units)
+    said = (*(_shared(folder, cases) for folder, cases in planned.shared.items()), *said)
     result = DeidentifyResult(out, profile, units, {**planned.left, "others": others}, said)
     write_json(places[2], {"format": AUDIT, "options": options, **result.as_json()})
     run.finish(result.exit_code, units=units, left=dict(result.left))
@@ -229,6 +230,10 @@ def _said(choices: "Choices", places: Sequence[Path], out: Path) -> tuple[str, .
     if "private" in choices.retain:
         lines.append("retain private: there is no list of safe private attributes here, so none was kept")
     return tuple(lines)
+
+
+def _shared(folder: str, cases: Sequence[str]) -> str:
+    return f"{folder}: several patients lie in this folder, so it names none of them: they are {', '.join(cases)}"
 
 
 def _counter(progress: Progress, total: int) -> Callable[[int], None]:

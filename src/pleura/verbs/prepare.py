@@ -153,7 +153,8 @@ def prepare(
     found = find_masks(masks) if masks else _masks_beside(source)
     cases = {one.id for one in usable}
     named = {case: files for case, files in found.items() if case in cases or files.path.suffix != ".dcm"}
-    failures += _unknown(named, usable)
+    told = {line.split(":")[0] for line in failures}
+    failures += _unknown({case: files for case, files in named.items() if case not in told}, usable)
     joined, strange = join((s for s in seen if s.sop_class_uid in LABEL_CLASSES), usable)
     if masks and (not named or len(named) < len(found)):  # then there may be label objects that go by what they refer to
         given = find_series(masks, workers=workers, progress=progress)
@@ -213,7 +214,8 @@ def _unknown(found: Mapping[str, MaskFiles], usable: Sequence["Series"]) -> list
     known = {one.id for one in usable}
     strange = [case for case in found if case not in known]
     named = [case if case.startswith("Case_") and case[5:].isdigit() else "(a name that is no case id)" for case in strange]
-    return [f"{name}: a mask, but no usable CT series of that case: check the name" for name in named]
+    hint = "check the name, and that its folder holds one series of one patient"
+    return [f"{name}: a mask, but no usable CT series of that case: {hint}" for name in named]
 
 
 def _case(series: "Series", masks: "_Masks", out: Path, export: str) -> dict[str, Any]:

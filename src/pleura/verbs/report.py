@@ -228,7 +228,15 @@ def _example_figures(story: Story, primary: str) -> Iterator[Drawing]:
 
 def _told(story: Story) -> dict[str, Any]:
     primary = story.primary
-    cases = [dict(case) | {"part": story.part_of(case["id"])} for case in story.cohort["cases"]]
+    cases = [
+        dict(case)
+        | {
+            "part": story.part_of(case["id"]),
+            "answer": story.answers.get(case["id"], {}).get("verdict", "–"),
+            "why": story.why(case["id"]),
+        }
+        for case in story.cohort["cases"]
+    ]
     numbers = [len(story.split[part]) for part in ("train", "test")]
     trained = f"{numbers[0]} case(s) trained, {numbers[1]} tested." if primary else ""
     return {
@@ -238,6 +246,7 @@ def _told(story: Story) -> dict[str, Any]:
         "missing": story.missing,
         "policy": story.scores[primary]["policy"]["both_empty"] if primary else "",
         "cases": cases,
+        "refused": story.refused,
         "validation": story.split["validation_is"],
         "settings": _settings(story),
         "losses": [TITLES[loss] for loss in story.cards],
