@@ -14,7 +14,7 @@ NATIVE = {
     "1.2.840.10008.1.2.1.99": "Deflated Explicit VR Little Endian",
     "1.2.840.10008.1.2.2": "Explicit VR Big Endian",
 }
-BIG_ENDIAN = "1.2.840.10008.1.2.2"
+BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
 RLE = "1.2.840.10008.1.2.5"
 ENCODED = {
     RLE: ("RLE Lossless", "dicomrle"),

@@ -3,14 +3,13 @@
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from pleura.codecs.frames import BIG_ENDIAN, NATIVE
+from pleura.codecs.frames import BIG_ENDIAN, DEFLATED, NATIVE
 from pleura.core.errors import UnreadableFile
-from pleura.dicom.walk import FIRST_READ, TAGS, Walked, walk
+from pleura.dicom.walk import FIRST_READ, TAGS, Known, Walked, walk
 
 TECHNICAL = (
     "Manufacturer",
@@ -40,7 +39,11 @@ TELLING = (
 )
 """What may tell volumes apart that share a SeriesInstanceUID, in the order that it is asked (pitfall 3)."""
 
-WANTED = [*TAGS.values(), "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "ModalityLUTSequence"]
+SHARED_GROUPS, FRAME_GROUPS = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
+WANTED = [*TAGS.values(), SHARED_GROUPS, FRAME_GROUPS, "ModalityLUTSequence"]
+OWN = {"SOPInstanceUID", "InstanceNumber", "ImagePositionPatient", "NumberOfFrames", *TELLING, SHARED_GROUPS, FRAME_GROUPS}
+"""What each slice or frame has for itself; the slices of a series mostly agree in all the rest."""
+ALIKE = tuple(name for name in WANTED if name not in OWN or name in ("ConvolutionKernel", "ImageType"))
 
 
 class Cells(NamedTuple):
@@ -57,17 +60,16 @@ class Cells(NamedTuple):
 PLAIN = Cells(16, 16, 15, False, 1, "MONOCHROME2")
 
 
-@dataclass(frozen=True)
-class Plane:
+class Plane(NamedTuple):
     """One image plane, or one object without an image: its place, its values' meaning and where its pixels are.
 
     `offset` and `length` are the place of uncompressed pixels in the file; `None` where the file must be decoded, and then
-    `place` is where PixelData begins, if it is one frame. Of a `member` of an `archive` (zip, tar), `path` is the archive's own
+    `place` is where PixelData begins, if it is one frame. Of a `member` of an `archive` (zip, tar), `file` is the archive's own
     path with the member's name behind it. Lengths in mm, LPS. `position`, `orientation` and `spacing` are `None` where the
     header is silent.
     """
 
-    path: Path
+    file: str
     frame: int
     sop_class: str
     sop_uid: str
@@ -91,7 +93,7 @@ class Plane:
     series_number: int = 0
     instance_number: int | None = None
     telling: tuple[str, ...] = ()
-    technical: Mapping[str, str] = field(default_factory=dict)
+    technical: Mapping[str, str] = {}
     offset: int | None = None
     place: int | None = None
     length: int = 0
@@ -99,6 +101,11 @@ class Plane:
     member: str = ""
     complete: bool = True
     has_pixels: bool = True
+
+    @property
+    def path(self) -> Path:
+        """`file` as a path, which takes longer to make than a header to read."""
+        return Path(self.file)
 
 
 HEADLESS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
@@ -122,19 +129,19 @@ def read_planes(path: Path) -> list[Plane]:
         UnreadableFile: broken, or no DICOM at all.
     """
     with path.open("rb", buffering=0) as file:
-        planes = planes_of(file, os.fstat(file.fileno()).st_size, path)
+        planes = planes_of(file, os.fstat(file.fileno()).st_size, str(path), Known())
     if not planes:
         raise UnreadableFile("not a DICOM file")
     return planes
 
 
-def planes_of(file: BinaryIO, size: int, path: Path, archive: Path | None = None, member: str = "") -> list[Plane]:
-    """As `read_planes`, from an open file of `size` bytes; empty where it is no DICOM by its looks."""
+def planes_of(file: BinaryIO, size: int, name: str, known: Known, archive: Path | None = None, member: str = "") -> list[Plane]:
+    """As `read_planes`, from an open file of `size` bytes; empty where it is no DICOM by its looks. `known` as in `walk`."""
     try:
         head = file.read(FIRST_READ)
         if not begins_dicom(head):
             return []
-        return _planes((path, archive, member), walk(file, size, head) or _parsed(file), size)
+        return _planes((name, archive, member), walk(file, size, head, known) or _parsed(file), size)
     except UnreadableFile:
         raise
     except Exception as error:  # a broken header fails in any of pydicom's many ways
@@ -150,106 +157,110 @@ def _parsed(file: BinaryIO) -> Walked:
         file.seek(0)
         dataset = dcmread(file, stop_before_pixels=True, specific_tags=WANTED, force=True)
         place = file.tell()
-        values = {name: dataset.get(name) for name in WANTED if name in dataset}
+        values = {name: _plain(dataset.get(name)) for name in WANTED if name in dataset}
     meta = dataset.file_meta
     syntax = str(meta.get("TransferSyntaxUID", "") or _guessed(dataset))
-    return Walked(values, syntax, str(meta.get("MediaStorageSOPClassUID", "")), place, file.read(16))
+    media = str(meta.get("MediaStorageSOPClassUID", ""))
+    return Walked({"MediaStorageSOPClassUID": media, **values, "TransferSyntaxUID": syntax}, syntax, place, file.read(16))
 
 
-def _planes(where: tuple[Path, Path | None, str], walked: Walked, size: int) -> list[Plane]:
+def _plain(value: Any) -> Any:
+    """Several values as a tuple, which can be remembered; a sequence stays what it is."""
+    return tuple(value) if hasattr(value, "append") and not (value and hasattr(value[0], "walk")) else value
+
+
+def _planes(where: tuple[str, Path | None, str], walked: Walked, size: int) -> list[Plane]:
     told = walked.values
     if "SOPClassUID" not in told and "Rows" not in told:
         raise UnreadableFile("a DICOM file without SOPClassUID and Rows: broken or cut off")
     frames = _whole(told.get("NumberOfFrames")) or 1
     if not 0 < frames <= size:
         raise UnreadableFile("a DICOM file that declares more frames than it can hold")
-    common = dict(_shared_by_slices(*(_hashable(told.get(name)) for name in SHARED)))
-    common |= {
-        "path": where[0],
-        "archive": where[1],
-        "member": where[2],
-        "sop_class": str(told.get("SOPClassUID") or walked.media_class or _class_by_looks(told)),
-        "sop_uid": str(told.get("SOPInstanceUID") or ""),
-        "syntax": walked.syntax,
-    }
-    if "Rows" not in told or "BitsAllocated" not in told:
-        return [Plane(frame=0, has_pixels=False, **common)]
-    common |= _pixels(walked, size, frames)
-    common["telling"] = tuple([_text(told.get(name)) for name in TELLING])
-    shared = told.get("SharedFunctionalGroupsSequence")
-    each = told.get("PerFrameFunctionalGroupsSequence")
-    start = common.pop("offset")
+    image = "Rows" in told and "BitsAllocated" in told
+    name, archive, member = where
+    alike = _alike(image, *map(told.get, ALIKE))
+    offset, complete, has_pixels = _pixels_at(walked, alike, size, frames) if image else (None, True, False)
+    plane = alike._replace(
+        file=name,
+        archive=archive,
+        member=member,
+        sop_uid=str(told.get("SOPInstanceUID") or ""),
+        sop_class=alike.sop_class or _class_by_looks(told),
+        position=_numbers(told.get("ImagePositionPatient"), 3),
+        instance_number=_whole(told.get("InstanceNumber")),
+        telling=_telling(*map(told.get, TELLING)),
+        offset=offset,
+        place=walked.place if frames == 1 and walked.head[8:12] == b"\xff\xff\xff\xff" else None,
+        complete=complete,
+        has_pixels=has_pixels,
+    )
+    shared, each = told.get(SHARED_GROUPS), told.get(FRAME_GROUPS)
+    if frames == 1 and not shared and not each:
+        return [plane]
     planes = []
     for number in range(frames):
-        groups: list[Any] = [told]
-        groups += [shared[0]] if shared else []
-        groups += [each[number]] if each and number < len(each) else []
-        common |= _geometry(groups)
-        place = None if start is None else start + number * common["length"]
-        planes.append(Plane(frame=number, offset=place, **common))
+        groups = [told, *(shared[:1] if shared else ()), *(each[number : number + 1] if each else ())]
+        start = None if offset is None else offset + number * plane.length
+        planes.append(plane._replace(frame=number, offset=start, **_geometry(groups)))
     return planes
 
 
-def _pixels(walked: Walked, size: int, frames: int) -> dict[str, Any]:
-    """What the header says of the cells, and where in the file uncompressed pixels lie."""
-    told, syntax, head = walked.values, walked.syntax, walked.head
-    allocated = int(told["BitsAllocated"])
-    stored = int(told.get("BitsStored") or allocated)
-    high = told.get("HighBit")
-    signed = bool(int(told.get("PixelRepresentation") or 0))
-    samples = int(told.get("SamplesPerPixel") or 1)
-    rows, columns = int(told["Rows"]), int(told["Columns"])
-    length = rows * columns * samples * allocated // 8
-    native = syntax in NATIVE and "Deflated" not in NATIVE[syntax]
-    big = syntax == BIG_ENDIAN
-    has = "Deflated" in NATIVE.get(syntax, "") or head[:4] == (b"\x7f\xe0\x00\x10" if big else b"\xe0\x7f\x10\x00")
-    offset, complete = None, True
-    if native:
-        offset = walked.place + (12 if head[4:6] in (b"OW", b"OB", b"UN") else 8)
-        inside = int.from_bytes(head[offset - walked.place - 4 : offset - walked.place], "big" if big else "little")
-        complete = has and offset + length * frames <= size and inside >= length * frames
-    return {
-        "rows": rows,
-        "columns": columns,
-        "cells": Cells(
-            allocated,
-            stored,
-            stored - 1 if high is None else int(high),
-            signed,
-            samples,
-            _text(told.get("PhotometricInterpretation")),
-        ),
-        "padding": _padding(told, signed, allocated),
-        "image_type": tuple(str(v) for v in _several(told.get("ImageType"))),
-        "instance_number": _whole(told.get("InstanceNumber")),
-        "modality_lut": bool(told.get("ModalityLUTSequence")),
-        "offset": offset,
-        "length": length,
-        "place": walked.place if frames == 1 and head[8:12] == b"\xff\xff\xff\xff" else None,
-        "complete": complete,
-        "has_pixels": has or native,
-    }
-
-
-SHARED = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality", "SeriesNumber", *TECHNICAL)
+def _pixels_at(walked: Walked, plane: Plane, size: int, frames: int) -> tuple[int | None, bool, bool]:
+    """Where in the file uncompressed pixels lie, whether all of them are there, and whether there are any."""
+    head = walked.head
+    deflated, native = walked.syntax == DEFLATED, walked.syntax in NATIVE
+    big = walked.syntax == BIG_ENDIAN
+    has = deflated or head[:4] == (b"\x7f\xe0\x00\x10" if big else b"\xe0\x7f\x10\x00")
+    if deflated or not native:
+        return None, True, has
+    begin = 12 if head[4:6] in (b"OW", b"OB", b"UN") else 8
+    inside = int.from_bytes(head[begin - 4 : begin], "big" if big else "little")
+    offset = walked.place + begin
+    return offset, has and offset + plane.length * frames <= size and inside >= plane.length * frames, True
 
 
 @lru_cache(maxsize=1024)
-def _shared_by_slices(study: Any, series: Any, frame: Any, modality: Any, number: Any, *technical: Any) -> Mapping[str, Any]:
-    """What the slices of a series mostly agree in, worked out once."""
-    texts = zip(TECHNICAL, map(_text, technical), strict=True)
-    return {
-        "study_uid": str(study or ""),
-        "series_uid": str(series or ""),
-        "frame_uid": str(frame or ""),
-        "modality": str(modality or ""),
-        "series_number": _whole(number) or 0,
-        "technical": {name: text for name, text in texts if text},
-    }
+def _alike(image: bool, *values: Any) -> Plane:
+    """What the slices of a series mostly agree in, worked out once; `values` are those of `ALIKE`."""
+    told = dict(zip(ALIKE, values, strict=True))
+    technical = {name: _text(told[name]) for name in TECHNICAL}
+    plane = Plane(
+        file="",
+        frame=0,
+        sop_class=str(told["SOPClassUID"] or told["MediaStorageSOPClassUID"] or ""),
+        sop_uid="",
+        study_uid=str(told["StudyInstanceUID"] or ""),
+        series_uid=str(told["SeriesInstanceUID"] or ""),
+        frame_uid=str(told["FrameOfReferenceUID"] or ""),
+        modality=str(told["Modality"] or ""),
+        syntax=told["TransferSyntaxUID"],
+        series_number=_whole(told["SeriesNumber"]) or 0,
+        technical={name: text for name, text in technical.items() if text},
+        has_pixels=False,
+    )
+    if not image:
+        return plane
+    allocated = int(told["BitsAllocated"])
+    stored = int(told["BitsStored"] or allocated)
+    signed = bool(int(told["PixelRepresentation"] or 0))
+    samples = int(told["SamplesPerPixel"] or 1)
+    rows, columns = int(told["Rows"]), int(told["Columns"])
+    high = stored - 1 if told["HighBit"] is None else int(told["HighBit"])
+    return plane._replace(
+        rows=rows,
+        columns=columns,
+        cells=Cells(allocated, stored, high, signed, samples, _text(told["PhotometricInterpretation"])),
+        padding=_padding(told, signed, allocated),
+        image_type=tuple(str(v) for v in _several(told["ImageType"])),
+        modality_lut=bool(told["ModalityLUTSequence"]),
+        length=rows * columns * samples * allocated // 8,
+        **_geometry([told]),
+    )
 
 
-def _hashable(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) or hasattr(value, "append") else value
+@lru_cache(maxsize=1024)
+def _telling(*values: Any) -> tuple[str, ...]:
+    return tuple(map(_text, values))
 
 
 DIRECT = {
@@ -279,14 +290,17 @@ def _geometry(groups: list[Any]) -> dict[str, Any]:
                 value = source.get(name)
                 if value is not None and value != "":
                     told[key] = value
-    lengths = {"position": 3, "orientation": 6, "spacing": 2}
-    for key, length in lengths.items():
-        values = tuple(float(v) for v in _several(told.get(key)))
-        told[key] = values if len(values) == length else None
+    for key, length in (("position", 3), ("orientation", 6), ("spacing", 2)):
+        told[key] = _numbers(told.get(key), length)
     for key in ("slope", "intercept"):
         told[key] = None if told.get(key) is None else float(told[key])
     told["rescale_type"] = str(told.get("rescale_type", ""))
     return told
+
+
+def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
+    values = tuple([float(v) for v in _several(value)])
+    return values if len(values) == count else None
 
 
 def _padding(told: Mapping[str, Any], signed: bool, allocated: int) -> tuple[int, int] | None:

@@ -53,13 +53,13 @@ def drop_copies(planes: Sequence[Plane]) -> tuple[list[Plane], list[Finding]]:
         key = (plane.sop_uid, plane.frame)
         other = kept.get(key) if plane.sop_uid else None
         if other is None:
-            kept[key if plane.sop_uid else (str(plane.path), plane.frame)] = plane
+            kept[key if plane.sop_uid else (plane.file, plane.frame)] = plane
         elif plane.position == other.position and _same_pixels(plane, other):
             dropped += 1
             if not other.complete and plane.complete:
                 kept[key] = plane
         else:
-            kept[(str(plane.path), plane.frame)] = plane
+            kept[(plane.file, plane.frame)] = plane
             findings.append(
                 Finding("SAME-UID-DIFFERENT", Verdict.REFUSED, "two different slices share one SOPInstanceUID; export again")
             )
