@@ -1,38 +1,71 @@
-"""`pleura.load`: the volumes of a cohort as a dictionary that reads when it is asked."""
+"""`pleura.load`: the volumes of a folder as a dictionary that reads when it is asked."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pleura.arrays.volume import Volume
-from pleura.store.cohort import Cohort
+from pleura.core.errors import InputRefused, NothingUsable
+from pleura.core.findings import Verdict, reason, worst
+from pleura.store.cohort import NAME, Cohort
+
+if TYPE_CHECKING:
+    from pleura.dicom.series import Series
 
 
 class Volumes(Mapping[str, Volume]):
-    """Case id to `Volume`; nothing is read before a case is asked for, and then it is memory-mapped."""
+    """Case or series id to `Volume`; nothing is read before a case is asked for. `refused` tells which series are not here,
+    and why; asking for one of them raises `InputRefused`."""
 
-    def __init__(self, cohort: Cohort) -> None:
-        self._cases = {case.id: case for case in cohort.cases}
+    def __init__(self, readers: Mapping[str, Callable[[], Volume]], refused: Mapping[str, str]) -> None:
+        self._readers = dict(readers)
+        self.refused = dict(refused)
 
     def __getitem__(self, case: str) -> Volume:
-        return self._cases[case].volume()
+        if case in self.refused:
+            raise InputRefused(f"{case}: {self.refused[case]}")
+        return self._readers[case]()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._cases)
+        return iter(self._readers)
 
     def __len__(self) -> int:
-        return len(self._cases)
+        return len(self._readers)
 
 
-def load(folder: Path | str) -> Mapping[str, Volume]:
-    """The volumes of a cohort by case id, lazily.
+def load(folder: Path | str) -> Volumes:
+    """The volumes of a cohort, or of a tree of DICOM files, by id, lazily.
 
     Args:
-        folder: what `pleura prepare` wrote.
+        folder: what `pleura prepare` or `pleura run` wrote (then arrays are memory-mapped), or a folder with CT series.
 
     Returns:
-        A read-only mapping; `volumes["Case_000"].hu` is int16 HU `[slice, row, column]`.
+        A read-only mapping; `volumes["Case_000"].hu` is int16 HU `[slice, row, column]`. Series that cannot be used are not in
+        it; its `refused` maps their ids to the reasons.
 
     Raises:
-        UsageError: the folder is no cohort.
+        UsageError: the folder does not exist, or its cohort is broken.
+        NothingUsable: no case and no CT series in it can be used.
     """
-    return Volumes(Cohort.open(Path(folder)))
+    folder = Path(folder)
+    for place in (folder, folder / "cohort"):
+        if (place / NAME).exists():
+            return Volumes({case.id: case.volume for case in Cohort.open(place).cases}, {})
+    from pleura.dicom.series import find_series
+
+    found = [series for series in find_series(folder) if series.is_ct or series.verdict is Verdict.REFUSED]
+    refused = {series.id: series.reason for series in found if not series.usable}
+    if len(refused) == len(found):
+        raise NothingUsable("load: no cohort and no CT series that could be used: pleura scan lists what is there")
+    return Volumes({series.id: partial(_read, series) for series in found if series.usable}, refused)
+
+
+def _read(series: "Series") -> Volume:
+    """A series' volume, its values judged, and put right where that is certain."""
+    from pleura.arrays.hounsfield import settled
+
+    volume, findings = settled(series.read())
+    if worst(findings) is Verdict.REFUSED:
+        raise InputRefused(f"{series.id}: {reason(findings)}", code="NOT-HU")
+    return volume
