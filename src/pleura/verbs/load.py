@@ -27,6 +27,9 @@ class Volumes(Mapping[str, Volume]):
             raise InputRefused(f"{case}: {self.refused[case]}")
         return self._readers[case]()
 
+    def __contains__(self, case: object) -> bool:
+        return case in self._readers  # Mapping's own would read the volume
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._readers)
 
