@@ -41,6 +41,12 @@ def test_json_refuses_nan(tmp_path):
 def test_parts_are_cleared(tmp_path):
     (tmp_path / ".part-1-x").write_text("")
     (tmp_path / ".part-1-y").mkdir()
+    (tmp_path / ".part-1-y" / ".part-1-z").write_text("")
+    (tmp_path / "runs" / "bce").mkdir(parents=True)
+    (tmp_path / "runs" / "bce" / ".part-2-best").write_text("")
     (tmp_path / "z").write_text("")
     files.clear_parts(tmp_path)
+    assert not list((tmp_path / "runs" / "bce").iterdir())
+    (tmp_path / "runs" / "bce").rmdir()
+    (tmp_path / "runs").rmdir()
     assert [p.name for p in tmp_path.iterdir()] == ["z"]

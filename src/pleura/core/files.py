@@ -93,8 +93,8 @@ def read_json(path: Path) -> Any:
 
 
 def clear_parts(folder: Path) -> None:
-    """Remove what an interrupted run left half-written directly in `folder`."""
-    for left in folder.glob(f"{PART}*"):
+    """Remove what an interrupted run left half-written in `folder`, at any depth."""
+    for left in sorted(folder.rglob(f"{PART}*")):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:
