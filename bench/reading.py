@@ -1,10 +1,12 @@
-"""Reading CT series: ours beside the floor and the peers: `python bench/reading.py [slices]`. Prints Markdown tables.
+"""Reading CT series: ours beside the floor and the peers: `python bench/reading.py [slices] [python of the peers]`.
 
 The series is synthetic, 512 × 512, noise included, written to a temporary folder and read from a warm cache. Methods take
-turns; a cell is the median of five rounds (fastest to slowest).
+turns in one run; a cell is the fastest round and, in brackets, the median. With a Python that has lungmask, its reader takes
+turns too, in a process of its own and timed inside it. Peak memory is that of a fresh process. Prints Markdown tables.
 """
 
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,8 +20,30 @@ from pleura.arrays.grid import Grid
 from pleura.arrays.volume import Volume
 from pleura.dicom.series import find_series
 from pleura.phantom.writer import SeriesSpec, write_series
+from pleura.verbs.scan import scan
 
-ROUNDS = 5
+ROUNDS = 9
+PLAIN = ("explicit", "implicit")
+Method = Callable[[], object]
+PEAK = "; print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+FRESH = {
+    "pleura": "from pathlib import Path; from pleura.dicom.series import find_series; "
+    "volume = find_series(Path({folder!r}))[0].read()",
+    "SimpleITK": "import SimpleITK as s; r = s.ImageSeriesReader(); r.SetFileNames(r.GetGDCMSeriesFileNames({folder!r})); "
+    "volume = s.GetArrayFromImage(r.Execute())",
+    "lungmask": "from lungmask.utils import load_input_image; import SimpleITK as s; "
+    "volume = s.GetArrayFromImage(load_input_image({folder!r}, disable_tqdm=True))",
+}
+"""What a fresh process does, of which the peak memory is asked."""
+SERVED = """
+import sys, time
+from lungmask.utils import load_input_image
+import SimpleITK as sitk
+for folder in sys.stdin:
+    start = time.perf_counter()
+    sitk.GetArrayFromImage(load_input_image(folder.strip(), disable_tqdm=True))
+    print("took", time.perf_counter() - start, flush=True)
+"""
 
 
 def made(slices: int) -> Volume:
@@ -74,6 +98,19 @@ def simpleitk(folder: Path) -> object:
     return sitk.GetArrayFromImage(reader.Execute())
 
 
+class Lungmask:
+    """lungmask's reader in a process of its own; a call gives the seconds that it took there."""
+
+    def __init__(self, python: str) -> None:
+        self.process = subprocess.Popen([python, "-c", SERVED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __call__(self, folder: Path) -> float:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(folder, file=self.process.stdin, flush=True)
+        return next(float(line.split()[1]) for line in self.process.stdout if line.startswith("took"))
+
+
 def headers_pydicom(folder: Path) -> object:
     """A loop over headers."""
     from pydicom import dcmread
@@ -81,47 +118,95 @@ def headers_pydicom(folder: Path) -> object:
     return [dcmread(path, stop_before_pixels=True).SOPInstanceUID for path in folder.rglob("*") if path.is_file()]
 
 
-def timed(methods: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Seconds of each method in each round, after one round that is not counted."""
+def timed(methods: dict[str, Method], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each method in each round, after one round that is not counted; a method may tell its own seconds."""
     told: dict[str, list[float]] = {name: [] for name in methods}
     for turn in range(rounds + 1):
         for name, method in methods.items():
             start = time.perf_counter()
-            method()
+            answer = method()
+            took = answer if isinstance(answer, float) else time.perf_counter() - start
             if turn:
-                told[name].append(time.perf_counter() - start)
+                told[name].append(took)
     return told
 
 
-def cell(seconds: list[float]) -> str:
-    """Median and range."""
-    return f"{median(seconds):.3f} ({min(seconds):.3f}-{max(seconds):.3f})"
+def row(name: str, told: dict[str, list[float]], columns: tuple[str, ...]) -> str:
+    """A line of a table: seconds, and how many times pleura's fastest the fastest of each other is."""
+    ours = min(told["pleura"])
+    cells = [f"{1e3 * min(told[one]):.1f} ({1e3 * median(told[one]):.1f})" if one in told else "-" for one in columns]
+    times = [f"{min(told[one]) / ours:.2f}" if one in told else "-" for one in columns[1:]]
+    return f"| {name} | {' | '.join(cells + times)} |"
+
+
+def head(columns: tuple[str, ...], unit: str) -> str:
+    """Headings for `row`."""
+    cells = [*(f"{one} [{unit}]" for one in columns), *(f"{one} / pleura" for one in columns[1:])]
+    return f"| | {' | '.join(cells)} |\n|{'---|' * (len(cells) + 1)}"
+
+
+def peak(python: str, code: str) -> int:
+    """Bytes of memory that a fresh process had at its most."""
+    told = subprocess.run([python, "-c", code + PEAK], check=True, capture_output=True, text=True).stdout
+    return 1024 * int(told.split()[-2])
+
+
+def volumes(place: Path, count: int, peers: str | None) -> None:
+    """The tables of speed and of memory."""
+    volume = made(count)
+    columns = ("pleura", "preadv, fresh volume", "SimpleITK", "lungmask", "pydicom loop")
+    lungmask = Lungmask(peers) if peers else None
+    print(f"{count} x 512 x 512, {os.cpu_count()} threads: found, grouped, checked, read, in HU. Fastest (median).\n")
+    print(head(columns, "ms"))
+    for syntax in (*PLAIN, "jpeg-ls", "jpeg lossless", "rle", "jpeg 2000"):
+        folder = place / syntax
+        write_series(folder, volume, SeriesSpec(syntax=syntax))
+        assert np.array_equal(ours(folder), simpleitk(folder))
+        methods: dict[str, Method] = {"pleura": lambda f=folder: ours(f), "SimpleITK": lambda f=folder: simpleitk(f)}  # type: ignore[misc]
+        if syntax in PLAIN:
+            methods["preadv, fresh volume"] = floor(folder)
+            if lungmask:
+                methods["lungmask"] = lambda f=folder: lungmask(f)  # type: ignore[misc]
+        if syntax != "jpeg lossless":  # pydicom has no decoder for it that is not GPL
+            methods["pydicom loop"] = lambda f=folder: pydicom_loop(f)  # type: ignore[misc]
+        print(row(syntax, timed(methods, ROUNDS if syntax in PLAIN else 2), columns), flush=True)
+    print("\n| peak memory, fresh process | MB | times the volume |\n|---|---|---|")
+    for syntax in (*PLAIN, "jpeg-ls", "jpeg lossless", "rle", "jpeg 2000"):
+        bytes_ = peak(sys.executable, FRESH["pleura"].format(folder=str(place / syntax)))
+        print(f"| pleura, {syntax} | {bytes_ / 1e6:.0f} | {bytes_ / volume.hu.nbytes:.2f} |")
+    for name, python in (("SimpleITK", sys.executable), ("lungmask", peers)):
+        if python:
+            bytes_ = peak(python, FRESH[name].format(folder=str(place / "explicit")))
+            print(f"| {name}, explicit | {bytes_ / 1e6:.0f} | {bytes_ / volume.hu.nbytes:.2f} |")
+
+
+def headers(place: Path) -> None:
+    """The table of header scans: the verb, and the command with its start."""
+    hu = np.zeros((200, 64, 64), np.int16)
+    for number in range(10):
+        write_series(place / str(number), Volume(hu, Grid.axial(hu.shape, (1, 1, 1))), SeriesSpec(seed=number))
+    loop = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from pathlib import Path; import reading; "
+    commands = {
+        "pleura": [sys.executable, "-m", "pleura", "scan", "--headers", str(place)],
+        "pydicom loop": [sys.executable, "-c", f"{loop}reading.headers_pydicom(Path({str(place)!r}))"],
+    }
+    columns = tuple(commands)
+    print(f"\n2,000 files in ten series, headers alone. Fastest (median).\n\n{head(columns, 'ms')}")
+    verb = {"pleura": lambda: scan(place, headers=True), "pydicom loop": lambda: headers_pydicom(place)}
+    print(row("the verb", timed(verb, 5), columns))
+    whole: dict[str, Method] = {
+        name: lambda c=command: subprocess.run(c, check=True, capture_output=True)  # type: ignore[misc]
+        for name, command in commands.items()
+    }
+    print(row("the command, its start included", timed(whole, 5), columns))
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 140
-    volume = made(count)
-    print(f"{count} x 512 x 512, {os.cpu_count()} threads, seconds: median of {ROUNDS} (range)\n")
-    print("| | pleura | preadv, fresh volume | SimpleITK | pydicom loop |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as place:
-        for syntax in ("explicit", "implicit", "jpeg-ls", "jpeg lossless", "rle", "jpeg 2000"):
-            folder = Path(place) / syntax
-            write_series(folder, volume, SeriesSpec(syntax=syntax))
-            assert np.array_equal(ours(folder), simpleitk(folder))
-            methods: dict[str, Callable[[], object]] = {"pleura": lambda f=folder: ours(f)}  # type: ignore[misc]
-            if syntax in ("explicit", "implicit"):
-                methods["floor"] = floor(folder)
-            methods |= {"SimpleITK": lambda f=folder: simpleitk(f), "pydicom": lambda f=folder: pydicom_loop(f)}  # type: ignore[misc]
-            if syntax == "jpeg lossless":
-                del methods["pydicom"]  # it has no decoder for it that is not GPL
-            told = timed(methods, ROUNDS if syntax in ("explicit", "implicit") else 2)
-            cells = [cell(told[name]) if name in told else "-" for name in ("pleura", "floor", "SimpleITK", "pydicom")]
-            print(f"| {syntax} | {' | '.join(cells)} |", flush=True)
-        many = Path(place) / "explicit"
-        told = timed({"pleura": lambda: find_series(many), "pydicom": lambda: headers_pydicom(many)})
-        ours_us, theirs_us = (1e6 / count * median(told[name]) for name in ("pleura", "pydicom"))
-        print(f"\nheaders, µs a file: pleura {ours_us:.0f}, pydicom {theirs_us:.0f}")
+        volumes(Path(place), count, sys.argv[2] if len(sys.argv) > 2 else None)
+        headers(Path(place) / "headers")
 
 
 if __name__ == "__main__":

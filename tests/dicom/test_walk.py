@@ -114,6 +114,16 @@ def test_archives_are_read_in_place(name, how, syntax, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_members_of_one_name_are_told_apart(tmp_path):
+    volume = made()
+    paths = write_files(tmp_path / "made", series(volume))
+    with tarfile.open(tmp_path / "a.tar", "w") as target:
+        for path in paths:
+            target.add(path, "CT.dcm")
+    (one,) = find_series(tmp_path / "a.tar")
+    np.testing.assert_array_equal(one.read().hu, volume.hu)
+
+
 def test_bombs_and_broken_archives_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "GROWTH_FREE", 1 << 20)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as target:

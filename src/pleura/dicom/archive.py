@@ -17,9 +17,10 @@ TAR_SUFFIXES = (".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
 
 class Member(NamedTuple):
-    """One file of an archive: its name there, the path to show for it, its size, and itself, open until the next is asked."""
+    """One file of an archive: its number there (names can repeat), the path to show for it, its size, and itself, open until
+    the next is asked."""
 
-    name: str
+    number: int
     path: Path
     size: int
     file: IO[bytes]
@@ -35,7 +36,7 @@ def is_archive(path: Path) -> bool:
     return head[:4] == b"PK\x03\x04" or head[257:262] == b"ustar" or path.name.lower().endswith(TAR_SUFFIXES)
 
 
-def members(path: Path, only: Collection[str] | None = None) -> Iterator[Member]:
+def members(path: Path, only: Collection[int] | None = None) -> Iterator[Member]:
     """The plain files of an archive, one pass, within bounds; archives within archives are left alone.
 
     Raises:
@@ -53,18 +54,19 @@ def members(path: Path, only: Collection[str] | None = None) -> Iterator[Member]
         raise UnreadableFile("an archive that is broken or locked: unpack it yourself") from error
 
 
-def fetch(path: Path, names: Collection[str]) -> dict[str, bytes]:
-    """The bytes of some members, in one pass.
+def fetch(path: Path, numbers: Collection[int]) -> Iterator[tuple[int, bytes]]:
+    """Some members by number, with their bytes, in one pass.
 
     Raises:
         UnreadableFile: as `members`, or one of them is not there any more.
     """
-    found = {}
+    missing = set(numbers)
     try:
-        for member in members(path, names):
-            found[member.name] = member.file.read(MEMBER_BYTES)
-            if len(found) == len(names):
-                return found
+        for member in members(path, numbers):
+            missing.remove(member.number)
+            yield member.number, member.file.read(MEMBER_BYTES)
+            if not missing:
+                return
     except UnreadableFile:
         raise
     except Exception as error:
@@ -72,26 +74,26 @@ def fetch(path: Path, names: Collection[str]) -> dict[str, bytes]:
     raise UnreadableFile("an archive that changed while it was read")
 
 
-def _zip(path: Path, allowed: int, only: Collection[str] | None) -> Iterator[Member]:
+def _zip(path: Path, allowed: int, only: Collection[int] | None) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
         infos = archive.infolist()
         _check(len(infos), sum(info.file_size for info in infos), allowed)
-        for info in infos:
-            if not info.is_dir() and info.file_size <= MEMBER_BYTES and (only is None or info.filename in only):
+        for number, info in enumerate(infos):
+            if not info.is_dir() and info.file_size <= MEMBER_BYTES and (only is None or number in only):
                 with archive.open(info) as file:
-                    yield Member(info.filename, _shown(path, info.filename), info.file_size, file)
+                    yield Member(number, _shown(path, info.filename), info.file_size, file)
 
 
-def _tar(path: Path, allowed: int, only: Collection[str] | None) -> Iterator[Member]:
+def _tar(path: Path, allowed: int, only: Collection[int] | None) -> Iterator[Member]:
     total = 0
     with tarfile.open(path) as archive:
         for number, info in enumerate(archive, 1):
             total += info.size
             _check(number, total, allowed)  # before its bytes are passed over, which unpacks them
-            if info.isreg() and info.size <= MEMBER_BYTES and (only is None or info.name in only):
+            if info.isreg() and info.size <= MEMBER_BYTES and (only is None or number in only):
                 file = archive.extractfile(info)
                 if file is not None:
-                    yield Member(info.name, _shown(path, info.name), info.size, file)
+                    yield Member(number, _shown(path, info.name), info.size, file)
 
 
 def _check(count: int, total: int, allowed: int) -> None:

@@ -64,9 +64,9 @@ class Plane(NamedTuple):
     """One image plane, or one object without an image: its place, its values' meaning and where its pixels are.
 
     `offset` and `length` are the place of uncompressed pixels in the file; `None` where the file must be decoded, and then
-    `place` is where PixelData begins, if it is one frame. Of a `member` of an `archive` (zip, tar), `file` is the archive's own
-    path with the member's name behind it. Lengths in mm, LPS. `position`, `orientation` and `spacing` are `None` where the
-    header is silent.
+    `place` is where PixelData begins, if it is one frame. Of an `archive` (zip, tar), `member` is the number of the file in it,
+    and `file` the archive's own path with the member's name behind it. Lengths in mm, LPS. `position`, `orientation` and
+    `spacing` are `None` where the header is silent.
     """
 
     file: str
@@ -98,7 +98,7 @@ class Plane(NamedTuple):
     place: int | None = None
     length: int = 0
     archive: Path | None = None
-    member: str = ""
+    member: int = -1
     complete: bool = True
     has_pixels: bool = True
 
@@ -135,7 +135,7 @@ def read_planes(path: Path) -> list[Plane]:
     return planes
 
 
-def planes_of(file: BinaryIO, size: int, name: str, known: Known, archive: Path | None = None, member: str = "") -> list[Plane]:
+def planes_of(file: BinaryIO, size: int, name: str, known: Known, archive: Path | None = None, member: int = -1) -> list[Plane]:
     """As `read_planes`, from an open file of `size` bytes; empty where it is no DICOM by its looks. `known` as in `walk`."""
     try:
         head = file.read(FIRST_READ)
@@ -169,7 +169,7 @@ def _plain(value: Any) -> Any:
     return tuple(value) if hasattr(value, "append") and not (value and hasattr(value[0], "walk")) else value
 
 
-def _planes(where: tuple[str, Path | None, str], walked: Walked, size: int) -> list[Plane]:
+def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> list[Plane]:
     told = walked.values
     if "SOPClassUID" not in told and "Rows" not in told:
         raise UnreadableFile("a DICOM file without SOPClassUID and Rows: broken or cut off")

@@ -21,6 +21,8 @@ from pleura.dicom.archive import fetch
 from pleura.dicom.header import Cells, Plane
 
 CUT_OFF = "a slice's pixels are cut off: the file is truncated; fetch it again"
+BATCH = 64
+"""Slices of an archive that are held at once."""
 NO_TISSUE_HU = -1100
 """No matter is lighter than air (−1000 HU); noise and filters reach a little below. A constant value under this is padding."""
 
@@ -44,31 +46,41 @@ def read_hu(
     shape = (len(planes), first.rows, first.columns)
     hu = np.empty(shape, np.int16)
     padding = np.zeros(shape, np.bool_)  # pages that nothing is written to cost nothing
-    unpacked = _unpacked(planes)
 
-    def one(number: int) -> tuple[int, bool]:
-        plane, out = planes[number], hu[number]
-        data = unpacked.get((plane.archive, plane.member))
-        saturated = 0
-        if not _straight(plane, out, data):
-            saturated = _rescale(stored_values(plane, data), plane, out)
-        return saturated, _find_padding(out, plane, padding[number])
+    def run(part: Sequence[tuple[int, bytes | None]]) -> list[tuple[int, bool]]:
+        return [_one(planes[number], data, hu[number], padding[number]) for number, data in part]
 
-    with ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1)) as pool:
-        told = []
-        for done, answer in enumerate(pool.map(one, range(len(planes))), 1):
-            told.append(answer)
-            progress("read pixels", done, len(planes))
+    told: list[tuple[int, bool]] = []
+    workers = workers or min(4, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers) as pool:
+        for batch in _batches(planes):
+            length = -(-len(batch) // (4 * workers)) or 1  # long runs: threads do not fight over one page of fresh memory
+            for answers in pool.map(run, [batch[start : start + length] for start in range(0, len(batch), length)]):
+                told += answers
+                progress("read pixels", len(told), len(planes))
     return hu, padding if any(padded for _, padded in told) else None, sum(count for count, _ in told)
 
 
-def _unpacked(planes: Sequence[Plane]) -> dict[tuple[Path | None, str], bytes]:
-    """The bytes of planes that lie in archives, each archive gone through once."""
-    names: dict[Path, set[str]] = defaultdict(set)
-    for plane in planes:
+def _one(plane: Plane, data: bytes | None, out: NDArray[np.int16], padding: NDArray[np.bool_]) -> tuple[int, bool]:
+    saturated = 0 if _straight(plane, out) else _rescale(stored_values(plane, data), plane, out)
+    return saturated, _find_padding(out, plane, padding)
+
+
+def _batches(planes: Sequence[Plane]) -> Iterator[list[tuple[int, bytes | None]]]:
+    """Numbers of planes, and the bytes of those in archives: each archive is gone through once, never held whole."""
+    yield [(number, None) for number, plane in enumerate(planes) if plane.archive is None]
+    wanted: dict[Path, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for number, plane in enumerate(planes):
         if plane.archive is not None:
-            names[plane.archive].add(plane.member)
-    return {(path, name): data for path, wanted in names.items() for name, data in fetch(path, wanted).items()}
+            wanted[plane.archive][plane.member].append(number)
+    for path, members in wanted.items():
+        batch: list[tuple[int, bytes | None]] = []
+        for member, data in fetch(path, members):
+            batch += [(number, data) for number in members[member]]
+            if len(batch) >= BATCH:
+                yield batch
+                batch = []
+        yield batch
 
 
 @contextmanager
@@ -76,13 +88,13 @@ def _open(plane: Plane, data: bytes | None) -> Iterator[IO[bytes]]:
     if data is not None:
         yield BytesIO(data)
     elif plane.archive is not None:
-        yield BytesIO(fetch(plane.archive, {plane.member})[plane.member])
+        yield BytesIO(next(fetch(plane.archive, {plane.member}))[1])
     else:
-        with plane.path.open("rb", buffering=0) as file:
+        with open(plane.file, "rb", buffering=0) as file:  # noqa: PTH123
             yield file
 
 
-def _straight(plane: Plane, out: NDArray[np.int16], data: bytes | None) -> bool:
+def _straight(plane: Plane, out: NDArray[np.int16]) -> bool:
     """Read plain 16-bit pixels where they are to be and add the intercept there; `False` where that would not be exact."""
     slope, intercept = plane.slope, plane.intercept
     plain = plane.offset is not None and plane.syntax != BIG_ENDIAN and sys.byteorder == "little"
@@ -90,12 +102,12 @@ def _straight(plane: Plane, out: NDArray[np.int16], data: bytes | None) -> bool:
         return False
     if plane.cells.allocated != 16 or plane.cells.samples != 1 or plane.cells.high_bit != plane.cells.stored - 1:
         return False
-    with _open(plane, data) as file:
+    with open(plane.file, "rb", buffering=0) as file:  # noqa: PTH123
         file.seek(plane.offset or 0)
-        if file.readinto(out.reshape(-1).view(np.uint8).data) != out.nbytes:  # type: ignore[attr-defined]
+        if file.readinto(out.reshape(-1).view(np.uint8).data) != out.nbytes:
             raise UnreadableFile(CUT_OFF)
     seen = out if plane.cells.signed else out.view(np.uint16)
-    low, high = int(seen.min()), int(seen.max())
+    low, high = int(out.min()) if plane.cells.signed else 0, int(seen.max())
     bits, shift = plane.cells.stored, int(intercept)
     least, most = (-(1 << bits - 1), (1 << bits - 1) - 1) if plane.cells.signed else (0, (1 << bits) - 1)
     if low < least or high > most or low + shift < -32768 or high + shift > 32767:

@@ -98,7 +98,7 @@ def _read_archive(path: Path, found: Found, known: Known) -> None:
             try:
                 found.planes += [
                     plane
-                    for plane in planes_of(member.file, member.size, str(member.path), known, path, member.name)  # type: ignore[arg-type]
+                    for plane in planes_of(member.file, member.size, str(member.path), known, path, member.number)  # type: ignore[arg-type]
                     if plane.sop_class != DICOMDIR
                 ]
             except UnreadableFile:

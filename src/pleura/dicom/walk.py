@@ -68,8 +68,8 @@ PIXELS = 0x7FE00010
 META_END = 0x00030000
 META, EXPLICIT, IMPLICIT = range(3)
 """How elements are encoded where the walk is: the meta group is explicit whatever follows it."""
-FEW = 12
-"""Elements that differ between neighbours, at most; where more had to be walked, there is something to learn."""
+MANY = 32
+"""Steps that a walk takes where neighbours differ in fifteen elements or so; where it took more, it learns."""
 MOST_KNOWN = 8192
 IMPLICIT_SYNTAX = "1.2.840.10008.1.2"
 OTHER_WALKS = {"1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", "1.2.840.113619.5.2"}
@@ -159,7 +159,7 @@ def walk(file: BinaryIO, size: int, buffer: bytes, known: Known) -> Walked | Non
 def _walked(buffer: bytes, known: Known, *, whole: bool) -> Walked:
     """Values by keyword up to PixelData: of the meta group, then of the data set, encoded as the meta group says."""
     values: dict[str, Any] = {}
-    walked: list[tuple[int, int, int]] = []
+    steps: list[tuple[int, int, int, int]] = []  # first tag, last tag, begin, end
     stretches, mode, stop = known.stretches, META, META_END
     at, last, end = 132, 0, len(buffer)
     while True:
@@ -168,8 +168,9 @@ def _walked(buffer: bytes, known: Known, *, whole: bool) -> Walked:
         stretch = stretches.get((buffer[at : at + 8], mode))
         if stretch is not None and stretch.first > last and buffer.startswith(stretch.raw, at):
             values.update(stretch.values)
-            at += len(stretch.raw)
             last = stretch.last
+            steps.append((stretch.first, last, at, at + len(stretch.raw)))
+            at += len(stretch.raw)
             continue
         start = at
         vr = b""
@@ -200,13 +201,13 @@ def _walked(buffer: bytes, known: Known, *, whole: bool) -> Walked:
             if name is not None:
                 values[name] = _value(name, vr, buffer[at : at + length])
             at += length
-        walked.append((tag, start, at))
+        steps.append((tag, tag, start, at))
     if tag != PIXELS:
         raise _Unusual
     if at + 16 > end and not whole:
         raise _Short
-    if len(walked) > FEW:
-        _learn(known, buffer, walked, values, mode)
+    if len(steps) > MANY:
+        _learn(known, buffer, steps, values, mode)
     return Walked(values, values["TransferSyntaxUID"], at, buffer[at : at + 16])
 
 
@@ -216,25 +217,25 @@ def _encoding(syntax: Any) -> int:
     return IMPLICIT if syntax == IMPLICIT_SYNTAX else EXPLICIT
 
 
-def _learn(known: Known, buffer: bytes, walked: list[tuple[int, int, int]], values: dict[str, Any], mode: int) -> None:
-    """Make stretches of those elements walked that were seen before: they were the neighbour's, and will be the next one's."""
+def _learn(known: Known, buffer: bytes, steps: list[tuple[int, int, int, int]], values: dict[str, Any], mode: int) -> None:
+    """Join steps that were seen before into stretches: they were the neighbour's, and will be the next one's."""
     if len(known.elements) > MOST_KNOWN:
         known.elements.clear()
         known.stretches.clear()
-    tags: list[int] = []
-    begins = ends = 0
-    for tag, start, end in (*walked, (0, -1, -1)):
-        seen = buffer[start:end] in known.elements
-        if tags and (not seen or start != ends or (tags[0] < META_END) != (tag < META_END)):
-            told = {TAGS[one]: values[TAGS[one]] for one in tags if one in TAGS}
-            key = buffer[begins : begins + 8], META if tags[0] < META_END else mode
-            known.stretches[key] = Stretch(buffer[begins:ends], told, tags[0], tags[-1])
-            tags = []
-        if seen:
-            begins = begins if tags else start
-            tags.append(tag)
-        ends = end
-    known.elements.update(buffer[start:end] for _, start, end in walked)
+    joined: list[list[int]] = []
+    for first, last, start, end in steps:
+        raw = buffer[start:end]
+        key = raw[:8], META if first < META_END else mode
+        if raw not in known.elements and (key not in known.stretches or known.stretches[key].raw != raw):
+            known.elements.add(raw)
+        elif joined and joined[-1][3] == start and (joined[-1][0] < META_END) == (first < META_END):
+            joined[-1][1], joined[-1][3] = last, end
+        else:
+            joined.append([first, last, start, end])
+    for first, last, start, end in joined:
+        told = {name: values[name] for tag, name in TAGS.items() if first <= tag <= last and name in values}
+        key = buffer[start : start + 8], META if first < META_END else mode
+        known.stretches[key] = Stretch(buffer[start:end], told, first, last)
 
 
 def _past_items(buffer: bytes, at: int, *, implicit: bool, until: int, depth: int) -> int:
