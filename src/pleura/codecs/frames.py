@@ -16,6 +16,7 @@ NATIVE = {
 }
 BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
 RLE = "1.2.840.10008.1.2.5"
+MOST_TILES = 4096
 ENCODED = {
     RLE: ("RLE Lossless", "dicomrle"),
     "1.2.840.10008.1.2.4.57": ("JPEG Lossless", "ljpeg"),
@@ -40,17 +41,17 @@ def can_decode(syntax: str) -> bool:
     return syntax in NATIVE or (syntax in ENCODED and _decoder(syntax) is not None)
 
 
-def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, int], bits_allocated: int) -> NDArray[Any]:
+def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, ...], bits_allocated: int) -> NDArray[Any]:
     """Decode one encapsulated frame.
 
     Args:
         encoded: the frame's bytes.
         syntax: transfer syntax UID.
-        shape: `(rows, columns)` that the header declares.
+        shape: `(rows, columns)` that the header declares, of colour `(rows, columns, samples)`.
         bits_allocated: 8 or 16.
 
     Returns:
-        Stored cells, uint of `bits_allocated`, `(rows, columns)`; sign and unused bits are the caller's to treat.
+        Stored cells, uint of `bits_allocated`, of that shape; sign and unused bits are the caller's to treat.
 
     Raises:
         UnreadableFile: no decoder, broken data, or another shape than declared.
@@ -58,9 +59,9 @@ def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, int], bits_alloc
     decoder = _decoder(syntax)
     if decoder is None:
         raise UnreadableFile(f"no decoder here for transfer syntax {syntax}: convert the files to an uncompressed one")
-    said = declared_size(encoded)
-    if said is not None and said != shape:
-        raise UnreadableFile(f"{name_of(syntax)} frame says {said} of itself, the header declares {shape}")
+    declared = (*shape, 1)[:3]
+    if syntax != RLE and (said := declared_size(encoded)) != declared:
+        raise UnreadableFile(f"{name_of(syntax)} frame says {said or 'nothing'} of itself, the header declares {declared}")
     cell = np.dtype(f"u{bits_allocated // 8}")
     try:
         if syntax == RLE:
@@ -84,16 +85,20 @@ def _check_segments(encoded: bytes, count: int) -> None:
         raise ValueError("RLE header")
 
 
-def declared_size(encoded: bytes) -> tuple[int, int] | None:
-    """`(rows, columns)` that a JPEG, JPEG-LS or JPEG 2000 stream says of itself; asked before a decoder believes it."""
-    if encoded[:4] == b"\xff\x4f\xff\x51" and len(encoded) >= 24:
-        right, bottom, left, top = (int.from_bytes(encoded[at : at + 4], "big") for at in (8, 12, 16, 20))
-        return bottom - top, right - left
+def declared_size(encoded: bytes) -> tuple[int, int, int] | None:
+    """`(rows, columns, samples)` that a JPEG, JPEG-LS or JPEG 2000 stream says of itself; asked before it is believed."""
+    start = encoded.find(b"\xff\x4f\xff\x51", 0, 512)  # a codestream, or one in the boxes of a JP2 file
+    if encoded[:2] != b"\xff\xd8" and 0 <= start <= len(encoded) - 42:
+        right, bottom, left, top, width, height = (int(n) for n in np.frombuffer(encoded, ">u4", 6, start + 8))
+        samples = int.from_bytes(encoded[start + 40 : start + 42], "big")
+        tiles = -(-right // max(width, 1)) * -(-bottom // max(height, 1))
+        return None if tiles > MOST_TILES else (bottom - top, right - left, samples)
     at = 2
-    while encoded[:2] == b"\xff\xd8" and encoded[at : at + 1] == b"\xff" and at + 9 <= len(encoded):
+    while encoded[:2] == b"\xff\xd8" and encoded[at : at + 1] == b"\xff" and at + 10 <= len(encoded):
         marker = encoded[at + 1]
         if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
-            return int.from_bytes(encoded[at + 5 : at + 7], "big"), int.from_bytes(encoded[at + 7 : at + 9], "big")
+            rows, columns = (int.from_bytes(encoded[at + n : at + n + 2], "big") for n in (5, 7))
+            return rows, columns, encoded[at + 9]
         at += 2 + int.from_bytes(encoded[at + 2 : at + 4], "big")
     return None
 

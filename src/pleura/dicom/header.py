@@ -4,12 +4,14 @@ import os
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from pleura.codecs.frames import BIG_ENDIAN, DEFLATED, NATIVE
 from pleura.core.errors import UnreadableFile
-from pleura.dicom.walk import FIRST_READ, TAGS, Known, Walked, walk
+from pleura.dicom.deflated import inflated
+from pleura.dicom.walk import FIRST_READ, LAST_READ, TAGS, Known, Walked, walk
 
 TECHNICAL = (
     "Manufacturer",
@@ -41,6 +43,8 @@ TELLING = (
 
 SHARED_GROUPS, FRAME_GROUPS = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 WANTED = [*TAGS.values(), SHARED_GROUPS, FRAME_GROUPS, "ModalityLUTSequence"]
+MOST_ITEMS, MOST_FRAMES, LEAST_FRAME = 100_000, 1 << 16, 16
+"""Sequence items and frames of a file, at most, and bytes of a frame, at least: each costs memory before it can be judged."""
 OWN = {"SOPInstanceUID", "InstanceNumber", "ImagePositionPatient", "NumberOfFrames", *TELLING, SHARED_GROUPS, FRAME_GROUPS}
 """What each slice or frame has for itself; the slices of a series mostly agree in all the rest."""
 ALIKE = tuple(name for name in WANTED if name not in OWN or name in ("ConvolutionKernel", "ImageType"))
@@ -63,10 +67,10 @@ PLAIN = Cells(16, 16, 15, False, 1, "MONOCHROME2")
 class Plane(NamedTuple):
     """One image plane, or one object without an image: its place, its values' meaning and where its pixels are.
 
-    `offset` and `length` are the place of uncompressed pixels in the file; `None` where the file must be decoded, and then
-    `place` is where PixelData begins, if it is one frame. Of an `archive` (zip, tar), `member` is the number of the file in it,
-    and `file` the archive's own path with the member's name behind it. Lengths in mm, LPS. `position`, `orientation` and
-    `spacing` are `None` where the header is silent.
+    `offset` and `length` are the place of uncompressed pixels in the (inflated) file, and `place` is where the PixelData
+    element of encapsulated ones begins, `frames` of them; the other is `None`. Of an `archive` (zip, tar), `member` is the
+    number of the file in it, and `file` the archive's own path with the member's name behind it. Lengths in mm, LPS.
+    `position`, `orientation` and `spacing` are `None` where the header is silent.
     """
 
     file: str
@@ -96,6 +100,7 @@ class Plane(NamedTuple):
     technical: Mapping[str, str] = {}
     offset: int | None = None
     place: int | None = None
+    frames: int = 1
     length: int = 0
     archive: Path | None = None
     member: int = -1
@@ -141,7 +146,14 @@ def planes_of(file: BinaryIO, size: int, name: str, known: Known, archive: Path 
         head = file.read(FIRST_READ)
         if not begins_dicom(head):
             return []
-        return _planes((name, archive, member), walk(file, size, head, known) or _parsed(file), size)
+        walked = walk(file, size, head, known)
+        if walked is None and DEFLATED.encode() in head:
+            file.seek(0)
+            file = BytesIO(inflated(file.read()))
+            size = len(file.getbuffer())
+            walked = walk(file, size, file.read(FIRST_READ), known) or _parsed(file)
+            walked.values["TransferSyntaxUID"] = DEFLATED
+        return _planes((name, archive, member), walked or _parsed(file), size)
     except UnreadableFile:
         raise
     except Exception as error:  # a broken header fails in any of pydicom's many ways
@@ -152,6 +164,9 @@ def _parsed(file: BinaryIO) -> Walked:
     """What `walk` gives, from pydicom: for files that are not plain."""
     from pydicom import dcmread
 
+    file.seek(0)
+    if file.read(LAST_READ).count(b"\xfe\xff\x00\xe0") > MOST_ITEMS:
+        raise UnreadableFile("a DICOM file of more sequence items than any CT has")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what pydicom warns of (odd values) is judged elsewhere or harmless
         file.seek(0)
@@ -161,7 +176,7 @@ def _parsed(file: BinaryIO) -> Walked:
     meta = dataset.file_meta
     syntax = str(meta.get("TransferSyntaxUID", "") or _guessed(dataset))
     media = str(meta.get("MediaStorageSOPClassUID", ""))
-    return Walked({"MediaStorageSOPClassUID": media, **values, "TransferSyntaxUID": syntax}, syntax, place, file.read(16))
+    return Walked({"MediaStorageSOPClassUID": media, **values, "TransferSyntaxUID": syntax}, place, file.read(16))
 
 
 def _plain(value: Any) -> Any:
@@ -174,7 +189,7 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
     if "SOPClassUID" not in told and "Rows" not in told:
         raise UnreadableFile("a DICOM file without SOPClassUID and Rows: broken or cut off")
     frames = _whole(told.get("NumberOfFrames")) or 1
-    if not 0 < frames <= size:
+    if not 0 < frames <= min(size // LEAST_FRAME, MOST_FRAMES):
         raise UnreadableFile("a DICOM file that declares more frames than it can hold")
     image = "Rows" in told and "BitsAllocated" in told
     name, archive, member = where
@@ -190,7 +205,8 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
         instance_number=_whole(told.get("InstanceNumber")),
         telling=_telling(*map(told.get, TELLING)),
         offset=offset,
-        place=walked.place if frames == 1 and walked.head[8:12] == b"\xff\xff\xff\xff" else None,
+        place=walked.place if walked.head[8:12] == b"\xff\xff\xff\xff" else None,
+        frames=frames,
         complete=complete,
         has_pixels=has_pixels,
     )
@@ -207,11 +223,10 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
 
 def _pixels_at(walked: Walked, plane: Plane, size: int, frames: int) -> tuple[int | None, bool, bool]:
     """Where in the file uncompressed pixels lie, whether all of them are there, and whether there are any."""
-    head = walked.head
-    deflated, native = walked.syntax == DEFLATED, walked.syntax in NATIVE
-    big = walked.syntax == BIG_ENDIAN
-    has = deflated or head[:4] == (b"\x7f\xe0\x00\x10" if big else b"\xe0\x7f\x10\x00")
-    if deflated or not native:
+    head, syntax = walked.head, plane.syntax
+    big = syntax == BIG_ENDIAN
+    has = head[:4] == (b"\x7f\xe0\x00\x10" if big else b"\xe0\x7f\x10\x00")
+    if syntax not in NATIVE:
         return None, True, has
     begin = 12 if head[4:6] in (b"OW", b"OB", b"UN") else 8
     inside = int.from_bytes(head[begin - 4 : begin], "big" if big else "little")

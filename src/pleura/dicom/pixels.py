@@ -14,10 +14,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.codecs.frames import BIG_ENDIAN, NATIVE, decode_frame
+from pleura.codecs.frames import BIG_ENDIAN, DEFLATED, decode_frame
 from pleura.core.errors import UnreadableFile
 from pleura.core.progress import Progress, silent
 from pleura.dicom.archive import fetch
+from pleura.dicom.deflated import inflated
 from pleura.dicom.header import Cells, Plane
 
 CUT_OFF = "a slice's pixels are cut off: the file is truncated; fetch it again"
@@ -85,7 +86,10 @@ def _batches(planes: Sequence[Plane]) -> Iterator[list[tuple[int, bytes | None]]
 
 @contextmanager
 def _open(plane: Plane, data: bytes | None) -> Iterator[IO[bytes]]:
-    if data is not None:
+    if plane.syntax == DEFLATED:
+        with _open(plane._replace(syntax=""), data) as file:
+            yield BytesIO(inflated(file.read()))
+    elif data is not None:
         yield BytesIO(data)
     elif plane.archive is not None:
         yield BytesIO(next(fetch(plane.archive, {plane.member}))[1])
@@ -97,7 +101,7 @@ def _open(plane: Plane, data: bytes | None) -> Iterator[IO[bytes]]:
 def _straight(plane: Plane, out: NDArray[np.int16]) -> bool:
     """Read plain 16-bit pixels where they are to be and add the intercept there; `False` where that would not be exact."""
     slope, intercept = plane.slope, plane.intercept
-    plain = plane.offset is not None and plane.syntax != BIG_ENDIAN and sys.byteorder == "little"
+    plain = plane.offset is not None and plane.syntax not in (BIG_ENDIAN, DEFLATED) and sys.byteorder == "little"
     if not plain or plane.archive is not None or slope != 1.0 or intercept is None or intercept != int(intercept):
         return False
     if plane.cells.allocated != 16 or plane.cells.samples != 1 or plane.cells.high_bit != plane.cells.stored - 1:
@@ -124,11 +128,13 @@ def stored_values(plane: Plane, data: bytes | None = None) -> NDArray[Any]:
     Raises:
         UnreadableFile: cut off, or not decodable.
     """
-    shape = (plane.rows, plane.columns)
+    if plane.cells.allocated not in (8, 16, 32):
+        raise UnreadableFile(f"BitsAllocated is {plane.cells.allocated}: no CT")
+    shape = (plane.rows, plane.columns, plane.cells.samples)[: 2 if plane.cells.samples == 1 else 3]
     cell = np.dtype(f"u{plane.cells.allocated // 8}")
     with _open(plane, data) as file:
         if plane.offset is None:
-            return _signed(_decoded(plane, file, shape, cell), plane.cells)
+            return _signed(decode_frame(_encoded(plane, file), plane.syntax, shape, plane.cells.allocated), plane.cells)
         file.seek(plane.offset)
         raw = file.read(plane.length)
     if len(raw) != plane.length:
@@ -137,25 +143,21 @@ def stored_values(plane: Plane, data: bytes | None = None) -> NDArray[Any]:
     return _signed(np.frombuffer(raw, order).reshape(shape).astype(cell, copy=False), plane.cells)
 
 
-def _decoded(plane: Plane, file: IO[bytes], shape: tuple[int, int], cell: np.dtype[Any]) -> NDArray[Any]:
-    if plane.place is not None and plane.syntax not in NATIVE:
-        file.seek(plane.place + 12)
-        return decode_frame(_one_frame(file.read()), plane.syntax, shape, plane.cells.allocated)
-    from pydicom import dcmread
+def _encoded(plane: Plane, file: IO[bytes]) -> bytes:
+    """A frame as it is encoded."""
     from pydicom.encaps import get_frame
 
+    if plane.place is None:
+        raise UnreadableFile("a slice's pixels are not encapsulated, although its transfer syntax is a compressed one")
+    file.seek(plane.place + 12)
+    if plane.frames == 1:
+        return _one_frame(file.read())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            dataset = dcmread(file, force=True)
-            data = dataset.PixelData
-            if plane.syntax in NATIVE:  # deflated: the pixels are plain once the data set is inflated
-                start = plane.frame * plane.length
-                return np.frombuffer(data[start : start + plane.length], cell).reshape(shape)
-            encoded = get_frame(data, plane.frame, number_of_frames=int(dataset.get("NumberOfFrames") or 1))
+            return get_frame(file, plane.frame, number_of_frames=plane.frames)
         except Exception as error:
-            raise UnreadableFile("a slice's pixels cannot be read: the file is broken or truncated; fetch it again") from error
-    return decode_frame(encoded, plane.syntax, shape, plane.cells.allocated)
+            raise UnreadableFile("a frame's pixels cannot be found: the file is broken or truncated; fetch it again") from error
 
 
 def _one_frame(data: bytes) -> bytes:

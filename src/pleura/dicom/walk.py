@@ -103,10 +103,9 @@ _long = Struct("<I").unpack_from
 
 
 class Walked(NamedTuple):
-    """Values by keyword, file meta included, the transfer syntax, where PixelData's element begins, and its first bytes."""
+    """Values by keyword, TransferSyntaxUID among them, where PixelData's element begins, and its first bytes."""
 
     values: dict[str, Any]
-    syntax: str
     place: int
     head: bytes
 
@@ -208,7 +207,7 @@ def _walked(buffer: bytes, known: Known, *, whole: bool) -> Walked:
         raise _Short
     if len(steps) > MANY:
         _learn(known, buffer, steps, values, mode)
-    return Walked(values, values["TransferSyntaxUID"], at, buffer[at : at + 16])
+    return Walked(values, at, buffer[at : at + 16])
 
 
 def _encoding(syntax: Any) -> int:
