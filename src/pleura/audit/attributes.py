@@ -13,6 +13,8 @@ from pleura.audit.declared import (
     CLEAN_PIXELS,
     CODE_SCHEME,
     CODE_VALUE,
+    DEVICE,
+    INSTITUTION,
     METHOD,
     METHOD_CODES,
     REMOVED,
@@ -27,20 +29,27 @@ from pleura.audit.vocabulary import (
     CHARACTERISTICS as ABOUT_PEOPLE,
 )
 from pleura.audit.vocabulary import (
+    COMMENTS,
     DEIDENTIFICATION,
     DESCRIPTORS,
+    DEVICE_DATES,
+    DEVICE_UID,
     IDENTIFYING,
     IDS,
+    INSTITUTION_TEXT,
     NEVER,
     NUMBERS_OF_PEOPLE,
     NUMERIC,
     STANDARD_ROOT,
     STANDARD_SCHEMES,
+    STATE,
     TAGS_OF_CLASSES,
     TECHNICAL,
+    TIME_ZONE,
     is_known,
     is_number,
     is_private,
+    stands_for_nobody,
     vr_of,
 )
 
@@ -104,20 +113,32 @@ def _kept(piece: Piece, before: Layout, after: Layout, said: Declared) -> Seen:
     same = old is not None and _value(before, old) == value
     if tag == 0x00101010 and said.has(CHARACTERISTICS):
         years = re.match(rb"(\d+)Y", value)
-        if years and int(years[1]) > 89:
+        if years and int(years[1]) > 90:  # 090Y says: 90 or more
             yield "AGE-OVER-89", piece.path
         return
-    if not value or not same:
+    if not value or not same or stands_for_nobody(value.decode("latin-1")):
         return
-    personal = vr == "PN" or tag in IDS or tag in IDENTIFYING
+    personal = vr == "PN" or tag in IDS or (tag in IDENTIFYING and not _may_stay(tag, said))
     personal |= tag in ABOUT_PEOPLE and not said.has(CHARACTERISTICS)
     if personal or (tag in DESCRIPTORS and not said.has(CLEAN_DESCRIPTORS)):
         yield "VALUE-LEFT", piece.path
+    elif tag in DEVICE_DATES and said.has(DEVICE) and said.dates == "removed":
+        return
     elif (vr == "TM" and said.dates == "removed") or (vr in ("DA", "DT") and said.dates != "kept"):
         if value.strip(b"0.:") and not (vr != "TM" and value[:4] in (b"1900", b"0001")):
             yield "DATE-LEFT", piece.path
+    elif tag == DEVICE_UID and said.has(DEVICE):
+        return
     elif vr == "UI" and tag not in TAGS_OF_CLASSES and not said.has(UIDS) and not value.startswith(STANDARD_ROOT):
         yield "UID-LEFT", piece.path
+
+
+def _may_stay(tag: int, said: Declared) -> bool:
+    """Whether text of a kind that identifies may be left, cleaned, by an option that is declared."""
+    if tag == TIME_ZONE:
+        return said.dates != "removed"
+    options = {CLEAN_DESCRIPTORS: COMMENTS, CHARACTERISTICS: STATE, INSTITUTION: INSTITUTION_TEXT}
+    return any(said.has(option) and tag in tags for option, tags in options.items())
 
 
 def _unsafe(after: Layout, said: Declared) -> Seen:

@@ -7,12 +7,29 @@ from pathlib import Path
 from typing import Any
 
 from pleura.audit import attributes
-from pleura.audit.declared import CLEAN_PIXELS, CODE_SCHEME, CODE_VALUE, REPORT, Declared, declared
+from pleura.audit.declared import CLEAN_PIXELS, CODE_MEANING, CODE_SCHEME, CODE_VALUE, DEVICE, REPORT, Declared, declared
 from pleura.audit.identifiers import harvest, original_uids
 from pleura.audit.pieces import Layout, Path_, Piece, shown, take_apart
 from pleura.audit.required import is_image
-from pleura.audit.sweep import ENCODED, Identifier, Needle, Needles, needles, sweep
-from pleura.audit.vocabulary import COMMON, KEPT_TEXT, NUMERIC, STANDARD_ROOT, TEXT, is_number, vr_of
+from pleura.audit.sweep import ENCODED, Identifier, Needle, Needles, needles, shares, sweep
+from pleura.audit.vocabulary import (
+    CLAIMS,
+    COMMON,
+    DESCRIPTORS,
+    DEVICE_DATES,
+    DEVICE_UID,
+    IDENTIFYING,
+    IDS,
+    KEPT_TEXT,
+    NUMERIC,
+    SAYING,
+    STANDARD_ROOT,
+    STANDARD_SCHEMES,
+    SUSPECT,
+    TEXT,
+    is_number,
+    vr_of,
+)
 from pleura.core.findings import Finding, Verdict, worst
 
 SAYS = {
@@ -83,7 +100,7 @@ def check_file(
     pixels = _same_pixels(before, after)
     seen: list[tuple[str, Path_]] = [*attributes.form(after), *_pixels(before, after, said, same=pixels)]
     seen += attributes.complete(before, after)
-    seen += attributes.stayed(before, after)
+    seen += _stayed(before, after, said, identifiers)
     without = after.pixels if pixels else (0, 0)
     if said.profile == REPORT:
         kept = {path for _, path in _found(before, after, said, identifiers, uids, without=without)}
@@ -98,6 +115,17 @@ def check_file(
 def passes(findings: Iterable[Finding]) -> bool:
     """Whether a file with these findings may be published."""
     return worst(findings) < Verdict.REFUSED
+
+
+def _stayed(before: Layout, after: Layout, said: Declared, identifiers: Collection[Identifier]) -> attributes.Seen:
+    """What should have stayed and did not; a technical word that tells of somebody, and a long number that is an id, may go."""
+    for code, path in attributes.stayed(before, after):
+        piece = before.values[path]
+        old, vr = before.data[piece.start : piece.end], vr_of(piece)
+        fixed = path[-1] in (CODE_VALUE, CODE_SCHEME) or (vr in NUMERIC and (vr not in ("DS", "IS") or len(old) < 6))
+        told = not fixed and vr not in NUMERIC and SUSPECT.search(old)
+        if not told and (fixed or not shares(_wanted(harvest(before), frozenset(identifiers), said), old, COMMON)):
+            yield code, path
 
 
 def _pixels(before: Layout, after: Layout, said: Declared, *, same: bool) -> attributes.Seen:
@@ -139,6 +167,7 @@ def _found(
     """The sweep, with what may stay taken out."""
     wanted = _wanted(harvest(before), frozenset(identifiers), said)
     own = original_uids(before)
+    devices = original_uids(before, only=DEVICE_UID) if said.has(DEVICE) else frozenset()
     seek = said.sought("uid")
     shifted = set()
     if said.dates == "shifted":
@@ -148,11 +177,20 @@ def _found(
     def excused(needle: Needle, piece: Piece, at: int) -> bool:
         if piece.path in shifted and needle.kind == "date":
             return True
+        if said.has(DEVICE) and needle.kind in ("date", "birth") and piece.path[-1] in DEVICE_DATES:
+            return True
+        if said.dates == "kept" and needle.kind == "id" and vr_of(piece) in ("DA", "DT"):  # an id that reads as a date
+            return True
         return _excused(before, after, needle, piece, at)
 
     texts = [p for p in after.pieces if vr_of(p) in TEXT and not _same(before, after, p, KEPT_TEXT)]
     hits = sweep(
-        after, wanted, lambda uid: seek and (uid in own or uid in uids), without=without, excused=excused, text_pieces=texts
+        after,
+        wanted,
+        lambda uid: seek and uid not in devices and (uid in own or uid in uids),
+        without=without,
+        excused=excused,
+        text_pieces=texts,
     )
     return [(_KINDS[hit.kind], hit.path) for hit in hits]
 
@@ -173,21 +211,32 @@ def _excused(before: Layout, after: Layout, needle: Needle, piece: Piece, at: in
     value = after.data[piece.start : piece.end]
     if vr == "UI":
         return value.startswith(STANDARD_ROOT) or tag == 0x00020012
+    if tag in SAYING and needle.kind == "name":
+        return needle.raw in CLAIMS
+    if needle.bound == "w":  # a short id or name: letters of everybody, unless it stands where people are told of
+        if tag in (CODE_VALUE, CODE_MEANING):
+            return after.raw(*piece.path[:-1], CODE_SCHEME) is not None and _scheme(after, piece) in STANDARD_SCHEMES
+        telling = tag in IDS or tag in IDENTIFYING or tag in DESCRIPTORS
+        return needle.kind == "id" and not telling and before.raw(*piece.path) == value
     if vr in NUMERIC:
         return before.raw(*piece.path) == value and (vr not in ("DS", "IS") or is_number(value))
     if _same(before, after, piece, KEPT_TEXT) or vr == "CS":
         inside = at - piece.start
         beside = value[max(0, inside - 1) : inside] + value[inside + len(needle.raw) :][:1]
         return beside.isalnum() or needle.raw in COMMON or (tag in KEPT_TEXT and needle.kind != "name")
-    if tag in (0x00080104, 0x00080100):
+    if tag in (CODE_MEANING, CODE_VALUE):
         return _standard(after, piece)
     return False
+
+
+def _scheme(layout: Layout, piece: Piece) -> bytes:
+    return (layout.raw(*piece.path[:-1], CODE_SCHEME) or b"").strip(b" \0")
 
 
 def _standard(after: Layout, piece: Piece) -> bool:
     """Whether a code's meaning is the Standard's own for its value, of the codes that pydicom carries (PS3.16)."""
     item = piece.path[:-1]
-    value, scheme, meaning = (after.text(*item, tag) for tag in (CODE_VALUE, CODE_SCHEME, 0x00080104))
+    value, scheme, meaning = (after.text(*item, tag) for tag in (CODE_VALUE, CODE_SCHEME, CODE_MEANING))
     return meaning in _meanings().get((scheme, value), ())
 
 

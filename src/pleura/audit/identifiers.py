@@ -14,10 +14,10 @@ from pleura.audit.vocabulary import (
     PLACEHOLDERS,
     STANDARD_ROOT,
     TAGS_OF_CLASSES,
+    stands_for_nobody,
     vr_of,
 )
 
-_CASE = re.compile(r"^case[_-]?\d+$", re.IGNORECASE)
 _MONTHS = (
     ("January", "Januar"), ("February", "Februar"), ("March", "März"), ("April", "April"), ("May", "Mai"), ("June", "Juni"),
     ("July", "Juli"), ("August", "August"), ("September", "September"), ("October", "Oktober"), ("November", "November"),
@@ -40,11 +40,14 @@ def harvest(source: bytes | Path | Layout) -> frozenset[Identifier]:
     return _expanded(frozenset(held), layout.text(0x00080005))
 
 
-def original_uids(layout: Layout) -> frozenset[bytes]:
-    """Every UID of the source that names an instance, a series, a study, a frame, a device …; not those of the Standard."""
+def original_uids(layout: Layout, only: int | None = None) -> frozenset[bytes]:
+    """Every UID of the source that names an instance, a series, a study, a frame, a device …; not those of the Standard.
+
+    `only` takes those of one tag.
+    """
     found: set[bytes] = set()
     for piece in layout.pieces:
-        if vr_of(piece) == "UI" and piece.path[-1] not in TAGS_OF_CLASSES:
+        if vr_of(piece) == "UI" and piece.path[-1] not in TAGS_OF_CLASSES and only in (None, piece.path[-1]):
             for value in layout.data[piece.start : piece.end].split(b"\\"):
                 value = value.strip(b" \0")
                 if value.count(b".") >= 2 and not value.startswith(STANDARD_ROOT):
@@ -70,7 +73,7 @@ def _expanded(held: frozenset[tuple[str, bytes]], charset: str) -> frozenset[Ide
     for kind, raw in held:
         for value in _decoded(raw, charset, person=kind == "name").split("\\"):
             value = value.strip(" \0")
-            if not value or value.casefold() in PLACEHOLDERS or _CASE.match(value):
+            if not value or stands_for_nobody(value):
                 continue
             if kind == "name":
                 forms = _name_forms(value)
@@ -78,7 +81,8 @@ def _expanded(held: frozenset[tuple[str, bytes]], charset: str) -> frozenset[Ide
                 forms = date_forms(value[:8])
             elif kind == "id":
                 bare = re.sub(r"[^0-9A-Za-z]", "", value)
-                forms = {value} | ({bare} if len(bare) >= 5 else set())
+                digits = re.sub(r"\D", "", value)
+                forms = {value} | ({bare} if len(bare) >= 5 else set()) | ({digits} if len(digits) >= 6 else set())
             else:
                 forms = {value}
             found |= {Identifier(kind, form) for form in forms}
@@ -137,7 +141,8 @@ def date_forms(value: str) -> set[str]:
     forms = {value} | {f"{y}{s}{m}{s}{d}" for s in "-./ "}
     for dd, mm in {(d, m), (str(day.day), str(day.month)), (str(day.day), m)}:
         forms |= {f"{dd}{s}{mm}{s}{y}" for s in "-./"} | {f"{mm}{s}{dd}{s}{y}" for s in "-./"}
-    forms |= {f"{d}.{m}.{yy}", f"{m}/{d}/{yy}", f"{d}/{m}/{yy}"}
+    forms |= {f"{d}.{m}.{yy}", f"{m}/{d}/{yy}", f"{d}/{m}/{yy}", f"{yy}-{m}-{d}"}
+    forms |= {f"{yy}{m}{d}"} if yy > "24" else set()  # else it may be a time of day
     for month in {name for full in _MONTHS[day.month - 1] for name in (full, full[:3])}:
         for dd in {d, str(day.day)}:
             forms |= {f"{dd} {month} {y}", f"{dd}-{month}-{y}", f"{dd}{month}{y}", f"{dd}. {month} {y}", f"{month} {dd}, {y}"}

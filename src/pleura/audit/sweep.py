@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -37,7 +37,10 @@ class Hit(NamedTuple):
 
 
 class Needle(NamedTuple):
-    """What to look for: bytes in lower case and what must not stand beside them: `d`igits, `l`etters, nothing (empty)."""
+    """What to look for: bytes in lower case and what must not stand beside them: `d`igits, `l`etters, nothing (empty).
+
+    `w` is for what was found as a whole value.
+    """
 
     kind: str
     raw: bytes
@@ -114,7 +117,7 @@ def sweep(
                 hits.append(Hit(needle.kind, piece.path if piece else ENCODED))
             offset = lower.find(needle.raw, offset + 1)
     for view in _views(searched):
-        hits += [Hit(n.kind, ENCODED) for n in wanted.inside if n.raw in view and _alone(view, n)]
+        hits += [Hit(n.kind, ENCODED) for n in wanted.inside if n.raw in view and _telling(n) and _alone(view, n)]
         hits += [Hit("uid", ENCODED) for uid in _UID.findall(view) if is_original(uid)]
     for match in _UID.finditer(searched):
         if is_original(match[0]):
@@ -123,10 +126,19 @@ def sweep(
     if wanted.whole:
         for piece in text_pieces:
             for value in data[piece.start : piece.end].lower().split(b"\\"):
-                kind = wanted.whole.get(value.strip(b" \0^=\r\n"))
-                if kind:
+                value = value.strip(b" \0^=\r\n")
+                kind = wanted.whole.get(value)
+                if kind and not excused(Needle(kind, value, "w"), piece, piece.start):
                     hits.append(Hit(kind, piece.path))
     return hits
+
+
+def shares(wanted: Needles, value: bytes, common: Collection[bytes]) -> bool:
+    """Whether a value has a word, or digits, of something that is looked for, other than those of everybody."""
+    lower = value.lower()
+    words = {*re.findall(rb"[a-z\x80-\xff]{4,}|\d{4,}", lower), *(d for d in (re.sub(rb"\D", b"", lower),) if len(d) > 5)}
+    whole = not wanted.whole.keys().isdisjoint(re.findall(rb"[^\W_]+", lower))
+    return whole or any(word in needle.raw for word in words.difference(common) for needle in wanted.inside)
 
 
 def _bounded(lower: bytes, offset: int, needle: Needle, piece: Piece | None, place: int) -> bool:
@@ -139,6 +151,11 @@ def _bounded(lower: bytes, offset: int, needle: Needle, piece: Piece | None, pla
     if needle.bound == "d":
         return not (before.isdigit() or after.isdigit())
     return not (before.isalpha() or after.isalpha())
+
+
+def _telling(needle: Needle) -> bool:
+    """Whether a find in decoded bytes means something: four or five digits turn up in them by chance."""
+    return needle.bound != "d" or len(needle.raw) > 5
 
 
 def _alone(view: bytes, needle: Needle) -> bool:

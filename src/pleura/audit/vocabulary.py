@@ -3,6 +3,7 @@
 Not the engine's table on purpose. The lists say what identifies; whether and how it went is for the engine to decide.
 """
 
+import re
 from functools import lru_cache
 
 from pydicom.datadict import DicomDictionary, RepeatersDictionary, tag_for_keyword
@@ -26,6 +27,14 @@ PLACEHOLDERS = frozenset(
 )
 """Words that stand where an identity stood."""
 
+CASE = re.compile(r"case[_-]?\d+", re.IGNORECASE)
+
+
+def stands_for_nobody(value: str) -> bool:
+    """Whether a value is a case id or a placeholder."""
+    return value.casefold() in PLACEHOLDERS or CASE.fullmatch(value) is not None
+
+
 TAGS_OF_CLASSES = _tags(
     "MediaStorageSOPClassUID TransferSyntaxUID ImplementationClassUID SOPClassUID ReferencedSOPClassUID"
     " CodingSchemeUID ContextUID MappingResourceUID ReferencedRelatedGeneralSOPClassUIDInFile"
@@ -43,11 +52,14 @@ IDS = _tags(
     " PersonTelecomInformation OrderCallbackPhoneNumber ReferringPhysicianTelephoneNumbers ReferringPhysicianAddress"
     " MilitaryRank CountryOfResidence RegionOfResidence PatientInstitutionResidence CurrentPatientLocation"
     " ClinicalTrialSubjectID ClinicalTrialSubjectReadingID SpecimenIdentifier SpecimenAccessionNumber"
-    " ContainerIdentifier Occupation ResponsibleOrganization"
+    " ContainerIdentifier"
 )
-INSTITUTION = _tags("InstitutionName InstitutionAddress InstitutionalDepartmentName ClinicalTrialSiteName ClinicalTrialSiteID")
+INSTITUTION = _tags(
+    "InstitutionName InstitutionAddress InstitutionalDepartmentName ClinicalTrialSiteName ClinicalTrialSiteID"
+    " ResponsibleOrganization"
+)
 DEVICE = _tags(
-    "StationName DeviceSerialNumber DeviceUID DetectorID GantryID PlateID CassetteID GeneratorID PerformedStationName"
+    "StationName DeviceSerialNumber DetectorID GantryID PlateID CassetteID GeneratorID PerformedStationName"
     " PerformedStationAETitle ScheduledStationName ScheduledStationAETitle StationAETitle RetrieveAETitle"
     " TreatmentMachineName SourceApplicationEntityTitle SendingApplicationEntityTitle ReceivingApplicationEntityTitle"
     " UniqueDeviceIdentifier XRayDetectorID XRaySourceID"
@@ -64,6 +76,20 @@ IDENTIFYING = _tags(
 )
 """Free text about a person that no profile but `report` leaves as it was (with IDS and every PN)."""
 
+COMMENTS = IDENTIFYING - _tags(
+    "SpecialNeeds PatientReligiousPreference PatientBirthTime PatientMotherBirthName OtherPatientNames PatientBirthName"
+    " RequestingService TextComments ClinicalTrialSponsorName ClinicalTrialProtocolID ClinicalTrialProtocolName"
+    " ClinicalTrialCoordinatingCenterName TimezoneOffsetFromUTC PatientTransportArrangements"
+)
+"""What of it Clean Descriptors may clean and leave."""
+
+DEVICE_DATES = _tags(
+    "DateOfLastCalibration TimeOfLastCalibration DateTimeOfLastCalibration CalibrationDateTime CalibrationDate CalibrationTime"
+    " DateOfLastDetectorCalibration TimeOfLastDetectorCalibration DateOfManufacture DateOfInstallation"
+    " BeamHoldTransitionDateTime"
+)
+"""Dates of a device, that Retain Device Identity leaves."""
+
 DESCRIPTORS = _tags(
     "StudyDescription SeriesDescription ProtocolName RequestedProcedureDescription PerformedProcedureStepDescription"
     " ScheduledProcedureStepDescription"
@@ -71,6 +97,11 @@ DESCRIPTORS = _tags(
 CHARACTERISTICS = _tags(
     "PatientAge PatientSize PatientWeight EthnicGroup SmokingStatus PregnancyStatus PatientSexNeutered PatientSex"
 )
+
+INSTITUTION_TEXT = _tags("ClinicalTrialCoordinatingCenterName")
+TIME_ZONE, DEVICE_UID = 0x00080201, 0x00181002
+STATE = _tags("SpecialNeeds PatientState Allergies")
+"""Text that Retain Patient Characteristics may clean and leave."""
 
 NEVER = _tags(
     "OriginalAttributesSequence ModifiedAttributesSequence EncryptedAttributesSequence DigitalSignaturesSequence"
@@ -100,6 +131,14 @@ DEIDENTIFICATION = _tags(
     " DeidentificationActionSequence"
 )
 
+SUSPECT = re.compile(rb"@|/\w+/|:/|\d{6,}|\d[-./ ]\d+[-./ ]\d{2}|(?:19|20)\d\d|\b(?:dr|mrs?)\b"
+                     rb"|\d(?:th|[-. ])+(?:of )?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
+                     re.IGNORECASE)  # fmt: skip
+"""Text like an address, a path, a telephone number, a date: no technical term."""
+
+SAYING = _tags("DeidentificationMethod ImplementationVersionName")
+"""Text in which a tool names itself and what it did."""
+
 NUMBERS_OF_PEOPLE = CHARACTERISTICS | _tags(
     "GPSLatitude GPSLongitude GPSAltitude GPSDOP GPSSpeed GPSTrack GPSImgDirection GPSDestLatitude GPSDestLongitude"
     " GPSDestBearing GPSDestDistance GPSAltitudeRef GPSDifferential LensSpecification"
@@ -113,10 +152,46 @@ STANDARD_SCHEMES = frozenset(
 )
 
 COMMON = frozenset(
-    b"original primary derived secondary axial localizer helical volume none chest lung lungs head neck abdomen thorax pelvis"
-    b" heart liver spine brain body left right cart image mixed monochrome standard soft sharp bone detail".split()
+    b"abdomen abdomenpelvis acq added affine alternate angio angle ankle aorta applicator approved aquilion arm attenuation"
+    b" attn automatic average avoidance axial axis based basic beam biopsy bladder blend block body bolus bone boneplus"
+    b" boundary bowtie brachy brain breast brilliance bronchus canon cardiac cart cast center cervical channel chest circle"
+    b" clavicle clean close closed coccyx code colon color colour combo common compensator complete composite compound"
+    b" concept cone constant container contains context continuous contour contrast control coronal cspine ct ctv curative"
+    b" curve date dates datetime decay decubitus decy definition deformable derived detail detector digitized digitizer"
+    b" direct discovery dorsal dose double drive dtim dynamic ear ec edge effective elbow electron ellipse ellipsoid emission"
+    b" equal error esophagus external extremity eye face fan feet femur field film filtered final finger first fixation fixed"
+    b" flash flat fluoroscopy foot force forearm fraction frame free from full fusion gallbladder gas gated gaussian ge"
+    b" general graphic gray grey grid gtv hand hard has head healthcare healthineers heart heel helical helix high hip"
+    b" hitachi horizontal humerus identity image inferred infinite interface inverse irradiated irregular isocenter item jaw"
+    b" kidney knee landmark large larynx left leg level lightspeed line linear list liver localiser localizer long low lower"
+    b" lspine lumbar lung lungs magnetic mandible manual map mark marker marking mask matrix maxilla maximum mean median"
+    b" mediastinum medical medium middle minimum minip mip mixed mod modified monitor monochrome motion mpr mr multi multiple"
+    b" multipoint name nasal native neck negative neutron nipple no none norm normal nose num number oblique obs open optima"
+    b" orbit organ original ortho other outline outside oval ovary over page palette palliative pancreas part partial patient"
+    b" pelvis perfusion phase philips photon photopeak physical plain plan planar plane planned plus pname point polygon"
+    b" polyline positive preliminary presentation previous primary pro processed processing profile projection prone"
+    b" properties prostate proton ptv pulse quality ran rand range ratio rcbf rcbv real record rectangle rectum reduced"
+    b" reformatted region registration regular rejected relative removed resampled rescale rescaled rest revolution rib right"
+    b" rigid ring rmtt room rotary row rttp sacrum sagittal same sample sampled scale scan scapula scat scoord scout scrotum"
+    b" sculptured seated secondary section segment selected semiautomatic sensation separate sequence series setup shape"
+    b" sharp short shoulder shutter side siemens sigmoid simple simulated single site size skin skull slice slow small smooth"
+    b" soft software somatom source special spine spiral spleen square stack standard standing start state static sternum"
+    b" stomach stop striped structure subtracted subtraction sum summation supine support surface synthetic systems target"
+    b" tcoord temporal testis text thick thigh thin thorax thyroid tibia time tissue toe tongue topogram toshiba total"
+    b" trachea transmission transversal transverse treated treatment true tspine type uidref ultra unapproved uniform unit"
+    b" units unknown unmodified unspecified unverified up upper ureter uterus vagina valid value vector verification verified"
+    b" vertical video view volume volumetric warm waveform wedge weighted white whole wholebody wide width window working"
+    b" workstation wrist xyz yes".split()
 )
-"""Words of coded values that are also surnames."""
+"""Words of coded values (defined and enumerated terms of PS3.3) that are also surnames."""
+
+CLAIMS = frozenset(
+    b"pleura basic profile application confidentiality clean retain option modified full dates longitudinal temporal"
+    b" information patient characteristics device institution identity safe private uids graphics descriptors descriptor"
+    b" pixel data method report deidentify keep shift remove removed blank case files folders format input options key left"
+    b" series actions units state done refused reason code".split()
+)
+"""Words that say what was done: of de-identification methods, codes and records. Somebody may be called Basic or Key."""
 
 
 @lru_cache(maxsize=4096)

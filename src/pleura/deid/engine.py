@@ -204,7 +204,7 @@ class Engine:
         return False
 
     def _numbers(self) -> frozenset[str]:
-        return frozenset(p for p in self.patient.identifiers.phrases if p.isdigit())
+        return frozenset(p for p in self.patient.identifiers.phrases if p.isdigit()) | self.patient.identifiers.dates
 
     def _replace(self, dataset: "Dataset", tag: Any, vr: str, action: Action, place: int) -> None:
         """Actions that make a new value of the old."""

@@ -78,9 +78,15 @@ def harvest(dataset: "Dataset", kept: frozenset[int] = frozenset()) -> Identifie
             elif vr in ("DA", "DT"):
                 dates |= {text[:8]} if re.fullmatch(r"\d{8}.*", text) else set()
             else:
-                phrases |= {text} if len(text) > 2 else set()
+                phrases |= {text, *_digits(text)} if len(text) > 2 else set()
                 names |= place_words(text) if not any(c.isdigit() for c in text) or tag in PLACES else set()
     return Identifiers(frozenset(names), frozenset(phrases), frozenset(dates))
+
+
+def _digits(text: str) -> set[str]:
+    """The digits of an id, by which it is told too, where they are many."""
+    digits = "".join(c for c in text if c.isdecimal())
+    return {digits} if 5 < len(digits) < len(text) else set()
 
 
 PLACES = {0x00080081, 0x00101040, 0x00080080, 0x00081040}

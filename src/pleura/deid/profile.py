@@ -121,6 +121,8 @@ def profile(choices: Choices) -> Profile:
         ours |= {0x00700006: (Action.CLEAN,)}
     if "descriptors" in choices.retain:
         ours |= {0x0040A160: (Action.CLEAN,)}
+    if "uids" in choices.retain:  # the table has no K for it, and a reference that moves alone leads nowhere
+        ours |= {0x0040A124: (Action.KEEP,)}
     if "patient" in choices.retain:
         ours |= {0x00101010: (Action.AGE,)}
     overlays: Rule = (Action.CHECK,) if "graphics" in choices.retain else GONE
@@ -139,17 +141,24 @@ def _rule(tag: int, action: str, options: list[str], columns: set[str]) -> Rule:
 
     if not options:
         return tuple(Action(letter) for letter in action.split("/"))
+    vr = dictionary_VR(tag)
+    if vr in ("DA", "DT") and "dates-shift" in columns:  # a calibration of that morning would tell the shift
+        return (Action.SHIFT,)
     if "K" in options:
         return (Action.CHECK,)
-    vr = dictionary_VR(tag)
-    if vr in ("DA", "DT") and "dates-shift" in columns:
-        return (Action.SHIFT,)
     return (Action.CHECK,) if vr in ("TM", "SH") and "dates-shift" in columns else (Action.CLEAN,)
 
 
 def kept_tags(profile: Profile) -> frozenset[int] | None:
     """Attributes whose values stay by the user's choice, so that they are no identifiers; `None` where no text is looked at."""
-    return frozenset(tag for tag, rule in profile.tags.items() if Action.CHECK in rule) if profile.vrs else None
+    if not profile.vrs:
+        return None
+    kept = frozenset(tag for tag, rule in profile.tags.items() if Action.CHECK in rule)
+    return kept | ORGANIZATIONS if CODES["institution"] in profile.codes else kept
+
+
+ORGANIZATIONS = frozenset({0x0040A027, 0x00102299})
+"""Verifying and responsible organization: they go, but where the institution stays they say nothing more."""
 
 
 def _date_code(dates: Dates) -> tuple[str, ...]:

@@ -30,14 +30,14 @@ EVERYBODY = (
     r"(?:https?|ftp|file)://\S+|www\.\S+",  # addresses on the net
     r"[a-z]:\\\S+|\\\\\w\S+|(?:/[\w.~-]+){3,}",  # paths
     r"(?<![\d.])\d+(?:\.\d+){5,}(?![\d.])",  # UIDs
-    r"(?<!\w)\+?\d{1,4}[ (./-]+\d{2,5}[ )./-]+\d{3,}(?:[ ./-]?\d{2,})*(?!\w)",  # telephone numbers
+    r"(?<!\w)(?:\+?|\()\d{1,4}[ ()./-]+\d{2,5}[ )./-]+\d{3,}(?:[ ./-]?\d{2,})*(?!\w)",  # telephone numbers
     r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)",  # social security numbers
     r"(?<![^\W_])(?:dr|mrs|mr|ms|prof|herr|frau)\b\.?\s+[^\W\d_][\w'-]+(?:\s+[A-Z][\w'-]+)?",  # whoever is addressed
 )
 DATES = (
     r"(?<!\d)(?:19|20)\d\d[-./ ]?(?:0[1-9]|1[0-2])[-./ ]?(?:0[1-9]|[12]\d|3[01])(?!\d)",
     r"(?<![\d.])\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d\d(?!\d)",
-    rf"(?<![^\W_])\d{{1,2}}(?:st|nd|rd|th|\.)?[ .-]*{ANY_MONTH}\.?,?[ .-]*(?:(?:19|20)?\d\d)(?!\d)",
+    rf"(?<![^\W_])\d{{1,2}}(?:st|nd|rd|th|\.)?[ .-]*(?:of |de )?{ANY_MONTH}\.?,?[ .-]*(?:de )?(?:(?:19|20)?\d\d)(?!\d)",
     rf"(?<![^\W_]){ANY_MONTH}\.?[ .-]*\d{{1,2}}(?:st|nd|rd|th)?,?[ .-]+(?:19|20)\d\d(?!\d)",
 )
 """Days as people write them, whoever's they are."""
@@ -121,14 +121,15 @@ def _date(day: str) -> str:
     except ValueError:
         return re.escape(day)
     y, yy, m, d = f"{moment:%Y}", f"{moment:%y}", rf"0?{moment.month}", rf"0?{moment.day}"
-    gap, month = r"[-./ ,]*", f"(?:{MONTHS[moment.month - 1]})"
+    gap, month = r"(?:[-./ ,]|de |of )*", f"(?:{MONTHS[moment.month - 1]})"
     th = r"(?:st|nd|rd|th|\.)?"
     forms = [
         rf"{y}{gap}{moment:%m}{gap}{moment:%d}",
         rf"{y}[-./ ]{m}[-./ ]{d}",
         rf"{d}[-./ ]{m}[-./ ](?:{y}|{yy})",
         rf"{m}[-./ ]{d}[-./ ](?:{y}|{yy})",
-        f"{moment:%d}{moment:%m}{y}|{moment:%m}{moment:%d}{y}",
+        f"{moment:%d%m%Y}|{moment:%m%d%Y}|{moment:%y%m%d}|{moment:%d%m%y}|{moment:%m%d%y}",
+        rf"{yy}[-./ ]{moment:%m}[-./ ]{moment:%d}",
         rf"{d}{th}{gap}{month}{gap}(?:{y}|{yy})",
         rf"{month}{gap}{d}{th}{gap}(?:{y}|{yy})",
         rf"{y}{gap}{month}{gap}{d}",
