@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +19,7 @@ from pleura.store.manifest import Run, start_run
 
 if TYPE_CHECKING:
     from pleura.deid.choices import Choices
+    from pleura.deid.objects import Header
 
 AUDIT = "pleura-deid-audit/1"
 
@@ -41,7 +43,11 @@ class DeidentifyResult:
     @property
     def refused(self) -> int:
         """How many objects were not, for a reason that `notes` tells."""
-        return self.left["unreadable"] + sum(r["files"] for unit in self.units.values() for r in unit["refused"])
+        return (
+            self.left["unreadable"]
+            + self.left.get("uncropped", 0)
+            + sum(r["files"] for unit in self.units.values() for r in unit["refused"])
+        )
 
     @property
     def exit_code(self) -> Exit:
@@ -80,7 +86,8 @@ class DeidentifyResult:
         for key, text in (
             ("unreadable", "refused: UNREADABLE: begins as DICOM and cannot be read as DICOM"),
             ("indexes", "not copied: DICOMDIR lists names that are gone"),
-            ("cropped", "not copied: above the lung apex"),
+            ("uncropped", "refused: NO-APEX: CT without lungs, or no axial stack: nothing tells where to crop it"),
+            ("cropped", "not copied: too far above the lung apex"),
             ("others", "not copied: no DICOM"),
         ):
             if self.left.get(key):
@@ -104,6 +111,7 @@ def deidentify(
     audit: Path | None = None,
     plan: bool = False,
     blank: tuple[str, ...] = (),
+    crop_above_apex: float | None = None,
     workers: int = 0,
     overwrite: bool = False,
     progress: Progress = silent,
@@ -126,6 +134,8 @@ def deidentify(
         audit: File with counts of what was done, without values. Default OUT.audit.json beside OUT.
         plan: Show what would be done to which attributes, without values; write nothing.
         blank: Overwrite a rectangle of every image, X0,Y0,X1,Y1 in pixels, ends not included; repeatable.
+        crop_above_apex: Leave out slices of CT more than so many mm above the lungs' apex, towards the face; CT in which
+            no apex is found is refused.
         workers: Processes; 0 takes one a core.
         overwrite: Replace what OUT holds.
 
@@ -143,6 +153,7 @@ def deidentify(
     from pleura.deid.vault import open_key, read_map, write_map, write_secret
 
     choices = _choices(profile, dates, retain, blank)
+    _check_crop(profile, crop_above_apex)
     places = [given or _beside(out, f".{name}") for name, given in (("key", key), ("map.json", map), ("audit.json", audit))]
     if any(out.resolve() in place.resolve().parents for place in places):
         raise UsageError("deidentify: key, map and audit must not lie inside OUT: it is what others get")
@@ -157,17 +168,20 @@ def deidentify(
     said = _said(choices, places, out)
     if plan:
         with crew(workers, len(paths)) as pool:
-            planned = make_plan(read_headers(paths, source, choices, pool, progress), read_map(places[1]), secret)
+            headers, cut = _cropped(read_headers(paths, source, choices, pool, progress), source, crop_above_apex, progress)
+            planned = make_plan(headers, read_map(places[1]), secret)
             units = {u.folder: show_unit(u, choices, planned.patient(u.case, secret), pool) for u in planned.units}
-        return DeidentifyResult(out, profile, units, {**planned.left, "others": others}, ("nothing was written",), planned=True)
-    options = _options(choices, secret)
+        left = {**planned.left, **cut, "others": others}
+        return DeidentifyResult(out, profile, units, left, ("nothing was written",), planned=True)
+    options = {**_options(choices, secret), "crop_above_apex_mm": crop_above_apex}
     run = start_run(out, verb="deidentify", sources=[source], options=options, overwrite=overwrite)
     if run.done:
         return DeidentifyResult(out, profile, run.record["units"], run.record["left"], said)
     if keyed and not places[0].exists():
         write_secret(places[0], secret.hex() + "\n")
     with crew(workers, len(paths)) as pool:
-        planned = make_plan(read_headers(paths, source, choices, pool, progress), read_map(places[1]), secret)
+        headers, cut = _cropped(read_headers(paths, source, choices, pool, progress), source, crop_above_apex, progress)
+        planned = make_plan(headers, read_map(places[1]), secret)
         write_map(places[1], planned.patients)  # before any object: what is published can always be traced back
         units = _standing(run, [unit.folder for unit in planned.units])
         advance = _counter(progress, sum(len(unit.files) for unit in planned.units))
@@ -179,7 +193,7 @@ def deidentify(
             units[unit.folder] = write_unit(unit, out, choices, planned.patient(unit.case, secret), check, pool, advance)
             run.note(units=units)
     said = (*(_shared(folder, cases) for folder, cases in planned.shared.items()), *said)
-    result = DeidentifyResult(out, profile, units, {**planned.left, "others": others}, said)
+    result = DeidentifyResult(out, profile, units, {**planned.left, **cut, "others": others}, said)
     write_json(places[2], {"format": AUDIT, "options": options, **result.as_json()})
     run.finish(result.exit_code, units=units, left=dict(result.left))
     return result
@@ -208,6 +222,30 @@ def _choices(profile: Any, dates: Any, retain: Sequence[Any], blank: Sequence[st
     if profile == "report" and (dates != "remove" or retain or blank):
         raise UsageError("deidentify: --profile report takes no --dates, --retain or --blank: it is four rules and no more")
     return Choices(profile, dates, frozenset(retain), tuple(boxes))
+
+
+def _check_crop(profile: str, margin_mm: float | None) -> None:
+    if margin_mm is None:
+        return
+    if not 0 <= margin_mm < inf:
+        raise UsageError("deidentify: --crop-above-apex takes millimetres above the lung apex, such as --crop-above-apex 30")
+    if profile == "report":
+        raise UsageError("deidentify: --profile report takes no --crop-above-apex: it leaves out nothing")
+
+
+def _cropped(
+    headers: list["Header"], source: Path, margin_mm: float | None, progress: Progress
+) -> tuple[list["Header"], dict[str, int]]:
+    """The headers of what may be published, and how many CT slices lie too high or cannot be placed."""
+    if margin_mm is None:
+        return headers, {}
+    from pleura.dicom.series import CT_CLASSES
+    from pleura.verbs.crop import crop_above_apex
+
+    crop = crop_above_apex(source, margin_mm, progress)
+    too_high = [crop.above(h.path, h.get("SOPInstanceUID")) if h.get("SOPClassUID") in CT_CLASSES else False for h in headers]
+    kept = [header for header, above in zip(headers, too_high, strict=True) if above is False]
+    return kept, {"cropped": too_high.count(True), "uncropped": too_high.count(None)}
 
 
 def _options(choices: "Choices", secret: bytes) -> dict[str, Any]:
