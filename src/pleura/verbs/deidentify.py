@@ -10,9 +10,9 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pleura.core.errors import Exit, NothingUsable, UsageError
+from pleura.core.errors import Exit, InputRefused, NothingUsable, UsageError
 from pleura.core.files import write_json
-from pleura.core.findings import reason
+from pleura.core.findings import Verdict, reason, worst
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 from pleura.store.manifest import Run, start_run
@@ -20,6 +20,7 @@ from pleura.store.manifest import Run, start_run
 if TYPE_CHECKING:
     from pleura.deid.choices import Choices
     from pleura.deid.objects import Header
+    from pleura.dicom.series import Series
 
 AUDIT = "pleura-deid-audit/1"
 
@@ -239,13 +240,36 @@ def _cropped(
     """The headers of what may be published, and how many CT slices lie too high or cannot be placed."""
     if margin_mm is None:
         return headers, {}
-    from pleura.dicom.series import CT_CLASSES
-    from pleura.verbs.crop import crop_above_apex
+    from pleura.dicom.series import CT_CLASSES, find_series
 
-    crop = crop_above_apex(source, margin_mm, progress)
-    too_high = [crop.above(h.path, h.get("SOPInstanceUID")) if h.get("SOPClassUID") in CT_CLASSES else False for h in headers]
+    files: dict[Path, bool] = {}
+    uids: dict[str, bool] = {}  # a copy of a slice, that no volume counts, is as high as the slice
+    series = [one for one in find_series(source) if one.is_ct]
+    for number, one in enumerate(series):
+        progress("find apex", number, len(series))
+        for plane, above in zip(one.files, _above(one, margin_mm), strict=False):
+            files[plane.path] = uids[plane.sop_uid] = above
+    progress("find apex", len(series), len(series))
+    too_high = [
+        files.get(h.path, uids.get(h.get("SOPInstanceUID"))) if h.get("SOPClassUID") in CT_CLASSES else False for h in headers
+    ]
     kept = [header for header, above in zip(headers, too_high, strict=True) if above is False]
     return kept, {"cropped": too_high.count(True), "uncropped": too_high.count(None)}
+
+
+def _above(series: "Series", margin_mm: float) -> list[bool]:
+    """For each slice of a series whether it lies too high; empty where nothing tells: a scout, no lungs, not axial."""
+    from pleura.arrays.hounsfield import settled
+    from pleura.segmenters.apex import above_apex
+
+    if not series.usable or any(plane.frames > 1 for plane in series.files):
+        return []
+    try:
+        volume, findings = settled(series.read())
+        above = None if worst(findings) is Verdict.REFUSED else above_apex(volume, margin_mm)
+    except InputRefused:
+        return []
+    return [] if above is None else above.tolist()
 
 
 def _options(choices: "Choices", secret: bytes) -> dict[str, Any]:
