@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.morphology import components, dilated, eroded, opened, within_fov
+from pleura.arrays.morphology import components, dilated, eroded, opened, slice_holes_filled, within_fov
 from pleura.arrays.resample import Upright, enlarge, factors_for, shrink
-from pleura.arrays.volume import Volume
+from pleura.arrays.volume import AIR_HU, Volume
 
 Bool = NDArray[np.bool_]
 
@@ -17,6 +17,8 @@ THICK_MM = 6.0
 """Half of the thickness that a body part has everywhere at its core and that shells, blankets and wires have not."""
 SPECK_ML = 0.2
 """Smaller pieces outside the body are noise."""
+NARROW_MM, MOSTLY = 200.0, 0.5
+"""A field of view of less area than a circle so wide, or with more body along its edge, may lie wholly within the patient."""
 GAS_HU = -960
 """A region whose median lies below is gas; inflated lung lies above, even with emphysema."""
 
@@ -56,31 +58,79 @@ def body_mask(volume: Volume) -> Bool:
 
 
 def couch_mask(volume: Volume, body: Bool) -> Bool:
-    """Everything solid outside the patient: couch, mattress, blankets, wires, head rest.
+    """Everything solid outside the patient, and what it encloses: couch, mattress, blankets, wires, head rest.
+
+    What may be patient is left alone, so that no lung is taken where the field of view cuts the body mask short: voxels within
+    3 mm (or a pixel) of the body, voxels from which body is met in three of the four directions along rows and columns (in two,
+    where the field of view cuts the torso), and slices whose field of view is narrower than a chest or mostly body at its edge.
 
     Args:
         volume: CT in HU.
         body: bool of its shape, as `body_mask` gives it.
 
     Returns:
-        bool of the same shape: above -900 HU, more than 3 mm away from the body, not padding, in pieces of 0.2 ml and 8 voxels
-        or more (noise in air is not couch). A slice without body holds no couch, for there is nothing to tell one from the
-        other. No voxel of the body, so none of lung, is ever in it.
+        bool of the same shape: above -900 HU, not padding, in pieces of 0.2 ml and 8 voxels or more (noise in air is not
+        couch), with the hollows of each slice. A slice without body holds no couch, for there is nothing to tell one from the
+        other. No voxel of the body is ever in it.
     """
     upright = Upright.of(volume.grid)
     patient = upright.turn(body)
     factors = factors_for(upright.spacing_mm, COARSE_MM)
     spacing = (upright.spacing_mm[0] * factors[0], upright.spacing_mm[1] * factors[1], upright.spacing_mm[2] * factors[2])
-    near = dilated(shrink(patient, factors) > 0, spacing, COARSE_MM)
-    seen = patient.any(axis=(1, 2))
-    couch = upright.turn(volume.filled()) > -900
-    couch &= ~enlarge(near, factors, patient.shape)
-    couch[~seen] = False
-    labels, counts = components(couch, connectivity=6)
-    kept = counts >= max(8.0, SPECK_ML / volume.grid.voxel_ml)
-    kept[0] = False
-    couch = kept[labels]
+    coarse = shrink(patient, factors) > 0
+    kept = dilated(coarse, spacing, max(COARSE_MM, 1.01 * spacing[1], 1.01 * spacing[2]))  # skin's partial volume is one pixel
+    kept |= _may_be_patient(coarse, _coarse_fov(volume, upright, factors, coarse.shape), spacing[1] * spacing[2])
+    free = ~enlarge(kept, factors, patient.shape)
+    free[~patient.any(axis=(1, 2))] = False
+    solid = (upright.turn(volume.filled()) > -900) & ~patient
+    labels, counts = components(solid, connectivity=6)
+    large = counts >= max(8.0, SPECK_ML / volume.grid.voxel_ml)
+    large[0] = False
+    solid = large[labels]
+    pixel = upright.spacing_mm[1] * upright.spacing_mm[2]
+    couch = slice_holes_filled(solid, pixel, solid[0].size * pixel) & free
+    if volume.padding is not None:
+        couch &= ~upright.turn(volume.padding)
     return np.ascontiguousarray(upright.back(couch))
+
+
+def hidden_slices(volume: Volume, body: Bool) -> int:
+    """In how many slices no couch is looked for, because the field of view may lie wholly within the patient."""
+    upright = Upright.of(volume.grid)
+    factors = factors_for(upright.spacing_mm, COARSE_MM)
+    coarse = shrink(upright.turn(body), factors) > 0
+    fov = _coarse_fov(volume, upright, factors, coarse.shape)
+    pixel = upright.spacing_mm[1] * upright.spacing_mm[2] * factors[1] * factors[2]
+    hidden = sum(_hidden(one, seen, pixel) for one, seen in zip(coarse, fov, strict=True))
+    return min(factors[0] * hidden, body.shape[upright.axes[0]])
+
+
+def without_couch(volume: Volume, couch: Bool) -> Volume:
+    """The volume with air (-1024 HU) in place of the couch; every other voxel as it was."""
+    hu = volume.hu.copy()
+    hu[couch] = AIR_HU
+    return Volume(hu, volume.grid, volume.padding)
+
+
+def _may_be_patient(body: Bool, fov: Bool, pixel_mm2: float) -> Bool:
+    """Where something outside the body mask may be patient all the same, slice by slice."""
+    kept = np.zeros_like(body)
+    for k in range(body.shape[0]):
+        if _hidden(body[k], fov[k], pixel_mm2):
+            kept[k] = True
+            continue
+        labels, counts = components(body[k][None], connectivity=6)
+        torso = labels[0] == (int(np.argmax(counts[1:])) + 1 if len(counts) > 1 else -1)
+        cut = bool((torso & fov[k] & ~within_fov(fov[k])).any())
+        kept[k] = _directions_met(body[k]) >= (2 if cut else 3)
+    return kept
+
+
+def _hidden(body: Bool, fov: Bool, pixel_mm2: float) -> bool:
+    """Whether the field of view of a slice is too small for a whole chest, or mostly body along its edge."""
+    edge = fov & ~within_fov(fov)
+    narrow = np.count_nonzero(fov) * pixel_mm2 < np.pi / 4 * NARROW_MM**2
+    return bool(narrow or np.count_nonzero(body & edge) > MOSTLY * np.count_nonzero(edge))
 
 
 def _coarse_fov(volume: Volume, upright: Upright, factors: tuple[int, int, int], shape: tuple[int, ...]) -> Bool:

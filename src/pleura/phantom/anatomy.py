@@ -1,7 +1,7 @@
 """Synthetic chests: a CT volume of an invented body and the true mask of its lungs, slice by slice from formulas."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,24 +42,18 @@ def chest(
     Raises:
         UsageError: `variation` names something that a body does not have.
     """
-    body = Body.sample(seed, **variation)
-    slices, rows, columns = (int(n) for n in shape)
-    spacing = tuple(float(s) for s in spacing_mm or (f / n for f, n in zip(FIELD_MM, shape, strict=True)))
-    origin = tuple(-(n - 1) / 2 * s for n, s in zip((slices, rows, columns), spacing, strict=True))
-    down = 0.35 * body.couch_thickness if body.couch else 0.0  # the table is in the picture, so the body is off its centre
-    grid = Grid.axial((slices, rows, columns), spacing, (origin[2], origin[1] + down, origin[0]))
-    x = (origin[2] + spacing[2] * np.arange(columns)).astype(np.float32)
-    y = (origin[1] + down + spacing[1] * np.arange(rows)).astype(np.float32)
-    scene = _Scene(body, x, y, airways(body), vessels(body))
+    scene, grid = _laid_out(shape, spacing_mm, Body.sample(seed, **variation))
+    body, spacing = scene.body, grid.spacing_mm
+    corner = grid.to_world([0, 0, 0])
     hu = np.empty(grid.shape, dtype=np.int16)
     labels = np.zeros(grid.shape, dtype=np.uint8)
     outside = None
     if body.padding_hu is not None:
-        reach = min(rows * spacing[1], columns * spacing[2]) / 2
-        outside = x[None, :] ** 2 + (y[:, None] - down) ** 2 > reach**2
+        reach = min(grid.shape[1] * spacing[1], grid.shape[2] * spacing[2]) / 2
+        outside = scene.x[None, :] ** 2 + (scene.y[:, None] - _lowered(body)) ** 2 > reach**2
         labels_allowed = ~outside
-    for k in range(slices):
-        z = origin[0] + spacing[0] * k
+    for k in range(grid.shape[0]):
+        z = float(corner[2]) + spacing[0] * k
         exact, lungs = scene.slice(z)
         seen = _scanned(exact, lungs > 0, body, spacing, k)
         hu[k] = np.clip(np.rint(seen), AIR_HU, 3071)
@@ -69,6 +63,37 @@ def chest(
             labels[k] *= labels_allowed
     padding = None if outside is None else np.broadcast_to(outside, grid.shape).copy()
     return Volume(hu, grid, padding), LungMask(labels, grid)
+
+
+def couch(
+    shape: Sequence[int] = (40, 128, 128),
+    spacing_mm: Sequence[float] | None = None,
+    seed: int = 0,
+    **variation: Any,
+) -> Bools:
+    """Where the couch lies in `chest` of the same arguments, its light core included: bool `[slice, row, column]`."""
+    body = Body.sample(seed, **variation)
+    scene, grid = _laid_out(shape, spacing_mm, body)
+    bare = replace(scene, body=replace(body, couch=False))
+    heights = [float(grid.to_world([k, 0, 0])[2]) for k in range(grid.shape[0])]
+    return np.stack([scene.slice(z)[0] != bare.slice(z)[0] for z in heights])
+
+
+def _laid_out(shape: Sequence[int], spacing_mm: Sequence[float] | None, body: Body) -> tuple["_Scene", Grid]:
+    """A body on its grid, the middle of the lungs in the middle of the picture."""
+    slices, rows, columns = (int(n) for n in shape)
+    spacing = tuple(float(s) for s in spacing_mm or (f / n for f, n in zip(FIELD_MM, shape, strict=True)))
+    origin = tuple(-(n - 1) / 2 * s for n, s in zip((slices, rows, columns), spacing, strict=True))
+    down = _lowered(body)
+    grid = Grid.axial((slices, rows, columns), spacing, (origin[2], origin[1] + down, origin[0]))
+    x = (origin[2] + spacing[2] * np.arange(columns)).astype(np.float32)
+    y = (origin[1] + down + spacing[1] * np.arange(rows)).astype(np.float32)
+    return _Scene(body, x, y, airways(body), vessels(body)), grid
+
+
+def _lowered(body: Body) -> float:
+    """How far the picture's middle lies below the body's, in mm: the table is in the picture."""
+    return 0.35 * body.couch_thickness if body.couch else 0.0
 
 
 def _scanned(exact: Floats, lungs: Bools, body: Body, spacing: tuple[float, ...], k: int) -> Floats:

@@ -1,8 +1,9 @@
 """`pleura segment`: every CT series, or every case of a cohort, to a lung mask that says how far it can be trusted."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,11 +12,11 @@ from pleura.core.files import whole_folder
 from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
+from pleura.store.jobs import Job, in_processes, is_cohort, jobs_of
 from pleura.store.manifest import start_run
 
 if TYPE_CHECKING:
     from pleura.arrays.volume import Volume
-    from pleura.dicom.series import Series
     from pleura.segmenters.protocol import Segmentation, Segmenter
 
 LABELS = {"1": "right lung", "2": "left lung"}
@@ -52,17 +53,6 @@ class SegmentResult:
         lines = [f"{case['id']}: {case['verdict']}: {case['reason']}" for case in self.cases if case["reason"]]
         done = sum(case["mask"] is not None for case in self.cases)
         return [*lines, f"{done} of {len(self.cases)} segmented: {self.out} (1 right lung, 2 left lung)"]
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One case to do. `read` is picklable, for workers are spawned."""
-
-    id: str
-    series_uid: str
-    read: Callable[[], "Volume"]
-    findings: tuple[Finding, ...] = ()
-    series: "Series | None" = None
 
 
 @dataclass(frozen=True)
@@ -126,9 +116,9 @@ def segment(
     chosen = {"device": device} | ({} if threshold is None else {"threshold": threshold})
     recipe = _Recipe(out, SUFFIX[format], model, {} if model is None else chosen)
     options = {"segmenter": recipe.segmenter().describe(), "format": format} | dict(recipe.options)
-    if format in ("seg", "rtstruct") and (source / "cohort.json").is_file():
+    if format in ("seg", "rtstruct") and is_cohort(source):
         raise UsageError(f"segment: --format {format} refers to DICOM files: give the folder of CT series, not a cohort")
-    jobs = _jobs(source, progress)
+    jobs = jobs_of(source, progress)
     if not jobs:
         raise NothingUsable("segment: IN holds no CT series: pleura scan lists what it holds")
     run = start_run(out, verb="segment", sources=[source], options=options, overwrite=overwrite)
@@ -147,60 +137,21 @@ def segment(
     return result
 
 
-def _jobs(source: Path, progress: Progress) -> list[_Job]:
-    """The cases of a cohort, or the CT series of a tree."""
-    if (source / "cohort.json").is_file():
-        return _cohort_jobs(source)
-    from pleura.dicom.series import find_series
-
-    found = find_series(source, progress=progress)
-    wanted = [series for series in found if series.is_ct or series.id == "unreadable"]
-    return [_Job(series.id, series.series_uid, series.read, series.findings, series) for series in wanted]
-
-
-def _cohort_jobs(source: Path) -> list[_Job]:
-    """The cases of a cohort; a broken one is a job that is refused."""
-    from pleura.store.cohort import Cohort
-
-    cohort = Cohort.open(source)
-    jobs = []
-    for entry in cohort.about["cases"]:
-        try:
-            case = cohort.case(entry["id"])
-        except InputRefused as error:
-            jobs.append(_Job(entry["id"], "", _nothing, (Finding("BROKEN-CASE", Verdict.REFUSED, str(error)),)))
-            continue
-        told = [
-            Finding(f["code"], Verdict[f["verdict"].upper()], f["message"], f["evidence"])
-            for f in case.about.get("findings", ())
-        ]
-        jobs.append(_Job(case.id, str(case.about.get("series_uid", "")), case.volume, tuple(told)))
-    return jobs
-
-
-def _nothing() -> "Volume":
-    raise InputRefused("this case cannot be read")  # never called: a refused job is not read
-
-
-def _each(jobs: Sequence[_Job], recipe: _Recipe, workers: int, progress: Progress) -> Iterator[tuple[dict[str, Any], float]]:
+def _each(jobs: Sequence[Job], recipe: _Recipe, workers: int, progress: Progress) -> Iterator[tuple[dict[str, Any], float]]:
     """Each case's record and seconds, in order; in this process, or in `workers` of their own."""
     if workers < 2 or len(jobs) < 2:
         segmenter = recipe.segmenter()
         for job in jobs:
             yield _case(job, recipe, segmenter, progress)
         return
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_in_worker, jobs, [recipe] * len(jobs))
+    yield from in_processes(partial(_in_worker, recipe), jobs, workers)
 
 
-def _in_worker(job: _Job, recipe: _Recipe) -> tuple[dict[str, Any], float]:
+def _in_worker(recipe: _Recipe, job: Job) -> tuple[dict[str, Any], float]:
     return _case(job, recipe, recipe.segmenter(), silent)
 
 
-def _case(job: _Job, recipe: _Recipe, segmenter: "Segmenter", progress: Progress) -> tuple[dict[str, Any], float]:
+def _case(job: Job, recipe: _Recipe, segmenter: "Segmenter", progress: Progress) -> tuple[dict[str, Any], float]:
     """One case: read, segmented, judged, written. A refusal is a record, not an error."""
     start = time.perf_counter()
     findings = list(job.findings)
@@ -208,7 +159,7 @@ def _case(job: _Job, recipe: _Recipe, segmenter: "Segmenter", progress: Progress
     ml: dict[str, float] | None = None
     try:
         if worst(findings) is not Verdict.REFUSED:
-            volume, told = _settled(job)
+            volume, told = job.read()
             findings += told
             if worst(findings) is not Verdict.REFUSED:
                 segmentation = segmenter(volume, progress)
@@ -231,13 +182,6 @@ def _case(job: _Job, recipe: _Recipe, segmenter: "Segmenter", progress: Progress
     return record, round(time.perf_counter() - start, 2)
 
 
-def _settled(job: _Job) -> tuple["Volume", tuple[Finding, ...]]:
-    """The job's volume, its values judged; a cohort's were judged when it was prepared."""
-    from pleura.arrays.hounsfield import settled
-
-    return (job.read(), ()) if job.series is None else settled(job.read())
-
-
 def _judged(segmentation: "Segmentation", volume: "Volume") -> tuple[Finding, ...]:
     """What the segmenter said of its answer, and what the answer says of the volume."""
     from pleura.arrays.coverage import coverage_findings
@@ -247,7 +191,7 @@ def _judged(segmentation: "Segmentation", volume: "Volume") -> tuple[Finding, ..
     return (*segmentation.findings, *coverage_findings(mask, volume), *side_findings(volume, mask))
 
 
-def _written(segmentation: "Segmentation", recipe: _Recipe, job: _Job) -> str:
+def _written(segmentation: "Segmentation", recipe: _Recipe, job: Job) -> str:
     """Write a case's folder, whole or not at all; return where its mask is, below OUT."""
     from pleura.arrays.volume import LungMask
     from pleura.labels.registry import write_mask

@@ -1,0 +1,77 @@
+"""What a verb that reads volumes has to do: the CT series of a tree, or the cases of a cohort, one job each."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pleura.arrays.hounsfield import settled
+from pleura.arrays.volume import Volume
+from pleura.core.errors import InputRefused
+from pleura.core.findings import Finding, Verdict
+from pleura.core.progress import Progress, silent
+from pleura.dicom.series import find_series
+from pleura.store.cohort import NAME, Cohort
+
+if TYPE_CHECKING:
+    from pleura.dicom.series import Series
+
+
+@dataclass(frozen=True)
+class Job:
+    """One case to do. `load` is picklable, for workers are spawned; `series` is `None` for a cohort's case."""
+
+    id: str
+    series_uid: str
+    load: Callable[[], Volume]
+    findings: tuple[Finding, ...] = ()
+    series: "Series | None" = None
+
+    def read(self) -> tuple[Volume, tuple[Finding, ...]]:
+        """The volume, its values judged and put right where that is certain; a cohort's were judged when it was prepared.
+
+        Raises:
+            InputRefused: it cannot be read.
+        """
+        return (self.load(), ()) if self.series is None else settled(self.load())
+
+
+def is_cohort(source: Path) -> bool:
+    """Whether a folder is a cohort that `prepare` wrote."""
+    return (source / NAME).is_file()
+
+
+def jobs_of(source: Path, progress: Progress = silent) -> list[Job]:
+    """The cases of a cohort, or the CT series of a tree; what is refused already is a job that says so.
+
+    Raises:
+        UsageError: `source` does not exist, or its cohort is broken.
+    """
+    if is_cohort(source):
+        cohort = Cohort.open(source)
+        return [_case_job(cohort, entry["id"]) for entry in cohort.about["cases"]]
+    found = [series for series in find_series(source, progress=progress) if series.is_ct or series.id == "unreadable"]
+    return [Job(series.id, series.series_uid, series.read, series.findings, series) for series in found]
+
+
+def _case_job(cohort: Cohort, name: str) -> Job:
+    try:
+        case = cohort.case(name)
+    except InputRefused as error:
+        return Job(name, "", _nothing, (Finding("BROKEN-CASE", Verdict.REFUSED, str(error)),))
+    told = [
+        Finding(f["code"], Verdict[f["verdict"].upper()], f["message"], f["evidence"]) for f in case.about.get("findings", ())
+    ]
+    return Job(case.id, str(case.about.get("series_uid", "")), case.volume, tuple(told))
+
+
+def _nothing() -> Volume:
+    raise InputRefused("this case cannot be read")  # never called: a refused job is not read
+
+
+def in_processes(work: Callable[[Job], Any], jobs: Sequence[Job], workers: int) -> Iterator[Any]:
+    """`work` of each job, in order, each in one of `workers` processes of its own."""
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
+        yield from pool.map(work, jobs)
