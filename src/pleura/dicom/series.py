@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from pleura.arrays.grid import Grid
 from pleura.arrays.volume import Volume
 from pleura.core.errors import InputRefused, UnreadableFile
@@ -99,6 +101,16 @@ class Series:
         if self.lost:
             hu, padding = filled_in(hu, padding, self.lost)
         return Volume(hu, self.grid, padding)
+
+    def measured(self) -> "Series":
+        """The series of the slices that have files, at their true places: itself, where none was lost."""
+        if not self.lost or self.grid is None:
+            return self
+        true = np.setdiff1d(np.arange(self.slices), self.lost)
+        affine = self.grid.affine.copy()
+        affine[:3, 0] *= (self.slices - 1) / (len(true) - 1)
+        positions = true * self.grid.spacing_mm[0]
+        return replace(self, slices=len(true), grid=Grid((len(true), self.rows, self.columns), affine, positions), lost=())
 
     def sample(self, most: int) -> Volume:
         """Every n-th slice, from the first, so that there are no more than `most`: a quick look at a volume, on its own grid.

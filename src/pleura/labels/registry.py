@@ -157,7 +157,7 @@ def write_mask(path: Path, mask: LungMask, series: "Series | None" = None) -> No
     Args:
         path: ends in one of `.nii.gz .nii .nrrd .mha .npz`, or `.seg.dcm .rtstruct.dcm`.
         mask: the mask.
-        series: the CT series that the mask lies on; DICOM label objects refer to it.
+        series: the CT series that the mask lies on; DICOM label objects refer to it, and leave out slices that it lost.
 
     Raises:
         UsageError: a suffix that is not known, or a DICOM label object without its series.
@@ -172,6 +172,10 @@ def write_mask(path: Path, mask: LungMask, series: "Series | None" = None) -> No
             raise UsageError("segmentations and structure sets refer to a CT series in DICOM: give one")
         if not mask.grid.same_as(series.grid):
             raise GridMismatch("the mask does not lie on the series that it should refer to")
+        if series.lost:  # what was interpolated is no instance, and nothing can be said of it
+            true = np.setdiff1d(np.arange(series.slices), series.lost)
+            series = series.measured()
+            mask = LungMask(mask.labels[true], series.grid, mask.sided)  # type: ignore[arg-type]
         with whole_file(path) as part:
             (seg.write if suffix == ".seg.dcm" else rtstruct.write)(part, mask, series)
         return

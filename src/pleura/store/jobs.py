@@ -12,6 +12,7 @@ from pleura.arrays.volume import Volume
 from pleura.core.errors import InputRefused
 from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
+from pleura.dicom.gaps import Gaps
 from pleura.dicom.series import find_series
 from pleura.store.cohort import NAME, Cohort
 
@@ -43,8 +44,10 @@ def is_cohort(source: Path) -> bool:
     return (source / NAME).is_file()
 
 
-def jobs_of(source: Path, progress: Progress = silent) -> list[Job]:
+def jobs_of(source: Path, progress: Progress = silent, gaps: Gaps = "refuse") -> list[Job]:
     """The cases of a cohort, or the CT series of a tree; what is refused already is a job that says so.
+
+    `gaps` is what becomes of series with lost slices; a cohort's were dealt with when it was prepared.
 
     Raises:
         UsageError: `source` does not exist, or its cohort is broken.
@@ -52,7 +55,8 @@ def jobs_of(source: Path, progress: Progress = silent) -> list[Job]:
     if is_cohort(source):
         cohort = Cohort.open(source)
         return [_case_job(cohort, entry["id"]) for entry in cohort.about["cases"]]
-    found = [series for series in find_series(source, progress=progress) if series.is_ct or series.id == "unreadable"]
+    found = find_series(source, gaps=gaps, progress=progress)
+    found = [series for series in found if series.is_ct or series.id == "unreadable"]
     return [Job(series.id, series.series_uid, series.read, series.findings, series) for series in found]
 
 

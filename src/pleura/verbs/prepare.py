@@ -112,6 +112,7 @@ def prepare(
     split: str = "order",
     seed: int = 0,
     export: Literal["none", "nifti", "npy"] = "none",
+    gaps: Literal["refuse", "interpolate", "split"] = "refuse",
     workers: int = 0,
     overwrite: bool = False,
     progress: Progress = silent,
@@ -130,6 +131,8 @@ def prepare(
         split: Who tests: order (the last third by case id), seeded, or kfold:K/I.
         seed: Draws the cases of a seeded split.
         export: Also write each volume to OUT/export as NIfTI or NPY.
+        gaps: What becomes of a series with lost slices: refuse, interpolate (fill them from their neighbours, and say so), or
+            split (a case for each run of slices).
         workers: Threads that read; 0 chooses.
         overwrite: Replace what OUT holds.
 
@@ -143,12 +146,12 @@ def prepare(
     """
     from pleura.dicom.series import LABEL_CLASSES, find_series
 
-    options = {"split": split, "seed": seed, "export": export}
+    options = {"split": split, "seed": seed, "export": export, "gaps": gaps}
     run = start_run(out, verb="prepare", sources=[source, *([masks] if masks else [])], options=options, overwrite=overwrite)
     if run.done:
         return _result(out, run.record["refused"])
     check_rule(split)
-    seen = find_series(source, workers=workers, progress=progress)
+    seen = find_series(source, gaps=gaps, workers=workers, progress=progress)
     usable, failures = _usable([s for s in seen if s.is_ct or s.id == "unreadable"])
     found = find_masks(masks) if masks else _masks_beside(source)
     cases = {one.id for one in usable}
@@ -197,7 +200,8 @@ def _usable(series: Sequence["Series"]) -> tuple[list["Series"], list[str]]:
         if one.usable and one.folder is not None:
             for parent in {plane.path.parent for plane in one.files}:
                 together[parent].append(one)
-    crowded = {one.id: len(group) for group in together.values() if len(group) > 1 for one in group}
+    kinds = {parent: len({_whole_id(one) for one in group}) for parent, group in together.items()}
+    crowded = {one.id: kinds[parent] for parent, group in together.items() if kinds[parent] > 1 for one in group}
     failures = [f"{one.id}: {one.reason}" for one in series if not one.usable]
     said: set[str] = set()
     for one in series:
@@ -208,6 +212,11 @@ def _usable(series: Sequence["Series"]) -> tuple[list["Series"], list[str]]:
                 "give each a folder of its own"
             )
     return [one for one in series if one.usable and one.id not in crowded], failures
+
+
+def _whole_id(series: "Series") -> str:
+    """The series' id; for the parts of one that was split at its gaps, what they share."""
+    return series.series_uid if any(finding.code == "GAP-SPLIT" for finding in series.findings) else series.id
 
 
 def _unknown(found: Mapping[str, MaskFiles], usable: Sequence["Series"]) -> list[str]:

@@ -64,6 +64,7 @@ def run(
     profile: Literal["basic", "report"] = "basic",
     masks: Path | None = None,
     split: str = "order",
+    gaps: Literal["refuse", "interpolate", "split"] = "refuse",
     preset: Literal["default", "report"] = "default",
     loss: Literal["bce", "dice", "bce_dice", "both"] | None = None,
     alpha: float | None = None,
@@ -89,6 +90,8 @@ def run(
         profile: How identity is taken out: basic, or report (the report's four rules).
         masks: Folder with masks by case, where they are not in IN.
         split: Who tests: order (the last third by case id), seeded, or kfold:K/I.
+        gaps: What becomes of a series with lost slices: refuse, interpolate (fill them from their neighbours, and say so), or
+            split (a case for each run of slices).
         preset: How to train: default, or report (the report's own settings).
         loss: bce, dice, bce_dice, or both; by default the preset's.
         alpha: Share of BCE in bce_dice.
@@ -114,6 +117,7 @@ def run(
     given = {
         "profile": profile,
         "split": split,
+        "gaps": gaps,
         "preset": preset,
         "loss": loss,
         "alpha": alpha,
@@ -128,7 +132,7 @@ def run(
     if whole.done:
         return _result(out, whole.exit_code, whole.record["said"])
     journey = _Journey(whole, source, out, progress, workers)
-    journey.to_cohort(masks or source, profile, split, seed)
+    journey.to_cohort(masks or source, profile, gaps, {"split": split, "seed": seed})
     recipe = {"preset": preset, "loss": loss, "alpha": alpha, "epochs": epochs, "lr": lr, "batch": batch, "size": size}
     names = journey.to_models(recipe, device, seed)
     journey.to_scores(names, threshold, device)
@@ -167,14 +171,14 @@ class _Journey:
             self.said += list(result.notes())[:-1]
             self.worst = Exit.SOME_FAILED
 
-    def to_cohort(self, masks: Path, profile: Any, split: str, seed: int) -> None:
+    def to_cohort(self, masks: Path, profile: Any, gaps: Any, parts: Mapping[str, Any]) -> None:
         """Scan, de-identify, prepare."""
         from pleura.verbs.deidentify import deidentify
         from pleura.verbs.prepare import prepare
         from pleura.verbs.scan import scan
 
         with self.stage("scan"):
-            seen = scan(self.source, workers=self.workers, progress=self.progress)
+            seen = scan(self.source, gaps=gaps, workers=self.workers, progress=self.progress)
             if seen.exit_code is Exit.NOTHING_USABLE:
                 raise NothingUsable("; ".join(list(seen.notes())[:5]))
             self.keep(seen)
@@ -187,7 +191,8 @@ class _Journey:
             )
         with self.stage("prepare"):
             cohort = self.out / "cohort"
-            self.keep(prepare(clean, cohort, masks=masks, split=split, seed=seed, workers=self.workers, progress=self.progress))
+            made = prepare(clean, cohort, masks=masks, gaps=gaps, **parts, workers=self.workers, progress=self.progress)
+            self.keep(made)
 
     def to_models(self, recipe: Mapping[str, Any], device: Any, seed: int) -> tuple[str, ...]:
         """Train, where there is a mask to train from. Returns the losses, or the stand-in for them."""

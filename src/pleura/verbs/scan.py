@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pleura.core.errors import Exit, InputRefused
 from pleura.core.findings import Finding, Verdict, worst
@@ -88,7 +88,13 @@ def _entry(series: "Series") -> dict[str, Any]:
 
 
 def scan(
-    source: Path, *, headers: bool = False, rules: list[str] | None = None, workers: int = 0, progress: Progress = silent
+    source: Path,
+    *,
+    headers: bool = False,
+    rules: list[str] | None = None,
+    gaps: Literal["refuse", "interpolate", "split"] = "refuse",
+    workers: int = 0,
+    progress: Progress = silent,
 ) -> ScanResult:
     """List every series of a folder with a verdict and a reason.
 
@@ -100,6 +106,7 @@ def scan(
         headers: Read headers alone; pixels stay unchecked, and the result says so.
         rules: Keep one CT series per study, chosen by these in turn: thinnest, most-slices, first, or a kernel's name
             (STANDARD); may be given several times.
+        gaps: How a series with lost slices is judged: as prepare, segment and run have it with refuse, interpolate or split.
         workers: Threads that read; 0 chooses.
 
     Returns:
@@ -110,7 +117,7 @@ def scan(
     """
     from pleura.dicom.series import find_series
 
-    found = find_series(source, workers=workers, progress=progress)
+    found = find_series(source, gaps=gaps, workers=workers, progress=progress)
     if not headers:
         checked = []
         for done, series in enumerate(found, 1):

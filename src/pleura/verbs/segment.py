@@ -81,6 +81,7 @@ def segment(
     model: Path | None = None,
     format: Literal["nifti", "nrrd", "npz", "seg", "rtstruct"] = "nifti",
     threshold: float | None = None,
+    gaps: Literal["refuse", "interpolate", "split"] = "refuse",
     device: Literal["cpu", "cuda"] = "cpu",
     workers: int = 1,
     overwrite: bool = False,
@@ -99,6 +100,8 @@ def segment(
         format: Format of the sided mask: nifti (lungs.nii.gz), nrrd (lungs.nrrd), npz (lungs_seg.npz alone), or, from DICOM
             series, seg (lungs.seg.dcm, a DICOM segmentation) or rtstruct (lungs.rtstruct.dcm, a structure set).
         threshold: Probability from which the model's answer counts as lung; by default the model's own.
+        gaps: What becomes of a series with lost slices: refuse, interpolate (fill them from their neighbours; SEG
+            and structure sets leave them out), or split (a mask for each run of slices).
         device: Where the model runs: cpu or cuda.
         workers: Cases at a time, each in a process of its own that needs about 1.5 GB.
         overwrite: Replace what OUT holds.
@@ -115,10 +118,12 @@ def segment(
         raise UsageError("segment: --model is no folder: give the run folder that train wrote (it holds model.onnx)")
     chosen = {"device": device} | ({} if threshold is None else {"threshold": threshold})
     recipe = _Recipe(out, SUFFIX[format], model, {} if model is None else chosen)
-    options = {"segmenter": recipe.segmenter().describe(), "format": format} | dict(recipe.options)
+    options = {"segmenter": recipe.segmenter().describe(), "format": format, "gaps": gaps} | dict(recipe.options)
     if format in ("seg", "rtstruct") and is_cohort(source):
         raise UsageError(f"segment: --format {format} refers to DICOM files: give the folder of CT series, not a cohort")
-    jobs = jobs_of(source, progress)
+    if gaps != "refuse" and is_cohort(source):
+        raise UsageError("segment: --gaps is for DICOM series; a cohort's gaps were dealt with when it was prepared")
+    jobs = jobs_of(source, progress, gaps)
     if not jobs:
         raise NothingUsable("segment: IN holds no CT series: pleura scan lists what it holds")
     run = start_run(out, verb="segment", sources=[source], options=options, overwrite=overwrite)
