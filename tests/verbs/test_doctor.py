@@ -4,8 +4,10 @@ import hashlib
 import json
 from importlib.metadata import version
 
+import imagecodecs
 import pytest
 
+from pleura.codecs import frames
 from pleura.core.errors import UsageError
 from pleura.phantom.writer import SYNTAXES
 from pleura.verbs.doctor import doctor
@@ -15,8 +17,19 @@ def test_what_is_written_can_be_read():
     told = doctor().as_json()
     readable = {one["uid"] for one in told["syntaxes"] if one["readable"]}
     assert set(SYNTAXES.values()) <= readable
+    assert len(readable) == len(frames.NATIVE) + len(frames.ENCODED)
+    assert told["licences"]["imagecodecs"] == "BSD-3-Clause"
     assert told["libraries"]["pydicom"] == version("pydicom")
     assert json.loads(json.dumps(told)) == told
+
+
+def test_a_decoder_that_is_there_and_does_not_work_is_told(monkeypatch):
+    frames.can_decode.cache_clear()
+    monkeypatch.setattr(imagecodecs, "jpegls_decode", lambda encoded: imagecodecs.ljpeg_decode(encoded))
+    told = {one["name"]: one["readable"] for one in doctor().as_json()["syntaxes"]}
+    frames.can_decode.cache_clear()
+    assert not told["JPEG-LS Lossless"]
+    assert sum(told.values()) == len(told) - 2
 
 
 def test_weights(tmp_path):

@@ -1,11 +1,13 @@
 """One encoded frame to its stored values, by transfer syntax (PS3.5 section 8 and annex A)."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.codecs.samples import PICTURE, sample
 from pleura.core.errors import UnreadableFile
 
 NATIVE = {
@@ -17,6 +19,18 @@ NATIVE = {
 BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
 RLE = "1.2.840.10008.1.2.5"
 MOST_TILES = 4096
+LICENCES = {
+    "dicomrle": "BSD-3-Clause",
+    "ljpeg": "MIT",
+    "jpeg": "IJG, BSD-3-Clause",
+    "jpegls": "BSD-3-Clause",
+    "jpeg2k": "BSD-2-Clause",
+    "htj2k": "BSD-2-Clause",
+}
+"""Of the libraries that imagecodecs bundles for what is read here."""
+LOSSY = {"1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91"}
+LOSS = 8
+"""Stored values that the lossy samples may be off."""
 ENCODED = {
     RLE: ("RLE Lossless", "dicomrle"),
     "1.2.840.10008.1.2.4.57": ("JPEG Lossless", "ljpeg"),
@@ -36,9 +50,26 @@ def name_of(syntax: str) -> str:
     return NATIVE.get(syntax) or ENCODED.get(syntax, (syntax, ""))[0]
 
 
+@lru_cache
 def can_decode(syntax: str) -> bool:
-    """Whether frames of this transfer syntax can be read here."""
-    return syntax in NATIVE or (syntax in ENCODED and _decoder(syntax) is not None)
+    """Whether frames of this transfer syntax can be read here: a tiny one of each compressed syntax is really decoded."""
+    if syntax not in ENCODED:
+        return syntax in NATIVE
+    try:
+        decoded = decode_frame(sample(syntax), syntax, PICTURE.shape, 16)
+    except UnreadableFile:
+        return False
+    return int(np.abs(decoded.astype(np.int32) - PICTURE).max()) <= (LOSS if syntax in LOSSY else 0)
+
+
+def decoder_of(syntax: str) -> str:
+    """The library that decodes a compressed transfer syntax, its version and its licence."""
+    import imagecodecs
+
+    codec = ENCODED[syntax][1]
+    if _decoder(syntax) is None:
+        return f"imagecodecs has no {codec}"
+    return f"{getattr(imagecodecs, f'{codec}_version')()} ({LICENCES[codec]})"
 
 
 def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, ...], bits_allocated: int) -> NDArray[Any]:
@@ -69,6 +100,8 @@ def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, ...], bits_alloc
             raw = decoder(encoded, dtype=f"<{cell.kind}{cell.itemsize}")
             pixels = np.frombuffer(raw, dtype=cell).reshape(shape)
         else:
+            if ENCODED[syntax][1] == "jpegls" and b"\xff\xd9" not in encoded[-4:]:
+                raise ValueError("cut off: CharLS would look for the rest for ten seconds")
             pixels = np.asarray(decoder(encoded))
     except Exception as error:  # decoders of C libraries raise what they like
         raise UnreadableFile(f"{name_of(syntax)} frame does not decode: broken or cut off") from error

@@ -43,6 +43,8 @@ TELLING = (
 
 SHARED_GROUPS, FRAME_GROUPS = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 WANTED = [*TAGS.values(), SHARED_GROUPS, FRAME_GROUPS, "ModalityLUTSequence"]
+MILLION = 1e6
+"""No length in mm, no slope and no intercept is as large; NaN and infinity are not either."""
 MOST_ITEMS, MOST_FRAMES, LEAST_FRAME = 100_000, 1 << 16, 16
 """Sequence items and frames of a file, at most, and bytes of a frame, at least: each costs memory before it can be judged."""
 OWN = {"SOPInstanceUID", "InstanceNumber", "ImagePositionPatient", "NumberOfFrames", *TELLING, SHARED_GROUPS, FRAME_GROUPS}
@@ -308,14 +310,15 @@ def _geometry(groups: list[Any]) -> dict[str, Any]:
     for key, length in (("position", 3), ("orientation", 6), ("spacing", 2)):
         told[key] = _numbers(told.get(key), length)
     for key in ("slope", "intercept"):
-        told[key] = None if told.get(key) is None else float(told[key])
+        told[key] = (_numbers(told.get(key), 1) or (None,))[0]
     told["rescale_type"] = str(told.get("rescale_type", ""))
     return told
 
 
 def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
+    """So many numbers that a patient or a scanner can have, or `None`."""
     values = tuple([float(v) for v in _several(value)])
-    return values if len(values) == count else None
+    return values if len(values) == count and all(-MILLION < v < MILLION for v in values) else None
 
 
 def _padding(told: Mapping[str, Any], signed: bool, allocated: int) -> tuple[int, int] | None:

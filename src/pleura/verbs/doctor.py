@@ -3,12 +3,12 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 from typing import Any
 
 from pleura import __version__
-from pleura.core.errors import Exit, UsageError
+from pleura.core.errors import Exit, InputRefused, UsageError
 from pleura.core.files import sha256_file
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
@@ -22,12 +22,12 @@ LIBRARIES = (
 
 @dataclass(frozen=True)
 class DoctorResult:
-    """`syntaxes`: UID, name, whether it can be read, by what; `libraries`: name and version (empty: not here)."""
+    """`syntaxes`: UID, name, whether it can be read, by what; `libraries`: name, version (empty: not here) and licence."""
 
     python: str
     threads: int
     syntaxes: tuple[tuple[str, str, bool, str], ...]
-    libraries: tuple[tuple[str, str], ...]
+    libraries: tuple[tuple[str, str, str], ...]
     weights: tuple[tuple[str, str], ...]
 
     @property
@@ -42,7 +42,8 @@ class DoctorResult:
             "python": self.python,
             "threads": self.threads,
             "syntaxes": [dict(zip(("uid", "name", "readable", "by"), one, strict=True)) for one in self.syntaxes],
-            "libraries": {name: found or None for name, found in self.libraries},
+            "libraries": {name: found or None for name, found, _ in self.libraries},
+            "licences": {name: licence for name, found, licence in self.libraries if found},
             "weights": dict(self.weights),
         }
 
@@ -52,11 +53,10 @@ class DoctorResult:
         return Table("Transfer syntaxes", ("name", "UID", "read", "by"), rows)
 
     def notes(self) -> Sequence[str]:
-        """Versions, threads, the hash of a model's weights."""
-        libraries = ", ".join(f"{name} {found or 'not installed'}" for name, found in self.libraries)
+        """Versions, threads, licences, the hash of a model's weights."""
         return [
             f"pleura {__version__}, Python {self.python}, {self.threads} threads",
-            libraries,
+            *(f"{name} {found} ({licence})" if found else f"{name}: not installed" for name, found, licence in self.libraries),
             *(f"weights {name}: sha256 {digest}" for name, digest in self.weights),
         ]
 
@@ -64,37 +64,66 @@ class DoctorResult:
 def doctor(*, model: Path | None = None, progress: Progress = silent) -> DoctorResult:
     """Tell what can be read here, with versions.
 
+    A tiny slice is written and read back in each uncompressed transfer syntax, and a tiny frame decoded in each compressed one.
+
     Args:
         model: Run folder of a trained model, whose weights' SHA-256 is to be told too.
 
     Returns:
-        Transfer syntaxes and whether each can be decoded, versions of the libraries, threads, the hash of the weights.
+        Transfer syntaxes and whether each can be decoded; versions and licences of the libraries, threads, the weights' hash.
 
     Raises:
         UsageError: `model` holds no model.onnx.
     """
     import platform
 
-    from pleura.codecs.frames import ENCODED, NATIVE, can_decode
+    from pleura.codecs.frames import ENCODED, NATIVE, can_decode, decoder_of
 
     weights = []
     if model is not None:
         if not (model / "model.onnx").is_file():
             raise UsageError("doctor: --model holds no model.onnx: give the run folder that train wrote")
         weights.append(("model.onnx", sha256_file(model / "model.onnx")))
-    plain = [(uid, name, True, "pleura" if "Deflated" not in name else "pydicom") for uid, name in NATIVE.items()]
-    packed = [(uid, name, can_decode(uid), f"imagecodecs {codec}") for uid, (name, codec) in ENCODED.items()]
+    plain = [(uid, name, _reads(uid), "pleura") for uid, name in NATIVE.items()]
+    packed = [(uid, name, can_decode(uid), decoder_of(uid)) for uid, (name, _) in ENCODED.items()]
     return DoctorResult(
         platform.python_version(),
         os.cpu_count() or 1,
         (*plain, *packed),
-        tuple((name, _version(name)) for name in LIBRARIES),
+        tuple((name, *_version(name)) for name in LIBRARIES),
         tuple(weights),
     )
 
 
-def _version(name: str) -> str:
+def _reads(syntax: str) -> bool:
+    """Whether a small volume written in an uncompressed transfer syntax comes back as it was."""
+    import tempfile
+
+    import numpy as np
+
+    from pleura.arrays.grid import Grid
+    from pleura.arrays.volume import Volume
+    from pleura.dicom.series import find_series
+    from pleura.phantom.writer import SYNTAXES, SeriesSpec, write_series
+
+    hu = np.arange(-1000, 1048, 16, dtype=np.int16).reshape(2, 8, 8)
+    volume = Volume(hu, Grid.axial(hu.shape, (1, 1, 1)))
+    names = {uid: name for name, uid in SYNTAXES.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        write_series(Path(folder), volume, SeriesSpec(syntax=names[syntax]))
+        try:
+            (one,) = find_series(Path(folder))
+            return bool(np.array_equal(one.read().hu, hu))
+        except (InputRefused, ValueError):
+            return False
+
+
+def _version(name: str) -> tuple[str, str]:
+    """Version and licence of a library, as its distribution tells them; empty where it is not installed."""
     try:
-        return version(name)
+        told = metadata(name)
     except PackageNotFoundError:
-        return ""
+        return "", ""
+    classifiers = [one.split(" :: ")[-1] for one in told.get_all("Classifier") or [] if one.startswith("License ::")]
+    expressions, texts = (told.get_all(field) or [""] for field in ("License-Expression", "License"))
+    return version(name), expressions[0] or ", ".join(classifiers) or texts[0].strip().split("\n")[0] or "no licence told"
