@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pleura.core.errors import PleuraError as PleuraError
     from pleura.core.findings import Finding as Finding
     from pleura.core.findings import Verdict as Verdict
+    from pleura.verbs.couch import couch as couch
     from pleura.verbs.deidentify import deidentify as deidentify
     from pleura.verbs.evaluate import evaluate as evaluate
     from pleura.verbs.load import load as load
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pleura.verbs.train import train as train
     from pleura.verbs.verify import verify as verify
 
-VERBS = ("deidentify", "evaluate", "load", "prepare", "report", "run", "scan", "segment", "train", "verify")
+VERBS = ("couch", "deidentify", "evaluate", "load", "prepare", "report", "run", "scan", "segment", "train", "verify")
 """Every verb but `phantom`, whose name is a room's: `from pleura.verbs.phantom import phantom`."""
 
 _HOME = {

@@ -36,7 +36,7 @@ def run(tmp_path_factory):
         place = folder / "cohort" / "cases" / name
         place.mkdir(parents=True)
         write_case(place, name, volume, mask if number < 2 else None, verdict="ok")
-        planes_png(volume, mask, place / "planes.png")
+        planes_png(volume, mask.labels, place / "planes.png")
     entries = [
         {"id": f"Case_{k:03d}", "slices": 16, "mask": "right and left" if k < 2 else None, "verdict": "ok"} for k in range(3)
     ]
@@ -225,8 +225,8 @@ def test_planes_put_the_patients_right_on_the_left_whatever_the_grid(tmp_path):
     affine[:3, :3] = -affine[:3, :3]
     flipped = Volume(np.ascontiguousarray(hu[::-1, ::-1, ::-1]), Grid(hu.shape, affine))
     mask = LungMask((hu > 0).astype(np.uint8), plain.grid)
-    planes_png(plain, mask, tmp_path / "plain.png")
-    planes_png(flipped, LungMask(np.ascontiguousarray(mask.labels[::-1, ::-1, ::-1]), flipped.grid), tmp_path / "flipped.png")
+    planes_png(plain, mask.labels, tmp_path / "plain.png")
+    planes_png(flipped, np.ascontiguousarray(mask.labels[::-1, ::-1, ::-1]), tmp_path / "flipped.png")
     with Image.open(tmp_path / "plain.png") as picture:
         grey = np.asarray(picture.convert("L")).astype(float)
     height, width = grey.shape

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from pleura.arrays.morphology import components, dilated, eroded, opened, slice_holes_filled, within_fov
 from pleura.arrays.resample import Upright, enlarge, factors_for, shrink
 from pleura.arrays.volume import AIR_HU, Volume
+from pleura.core.findings import Finding, Verdict
 
 Bool = NDArray[np.bool_]
 
@@ -103,6 +104,21 @@ def hidden_slices(volume: Volume, body: Bool) -> int:
     pixel = upright.spacing_mm[1] * upright.spacing_mm[2] * factors[1] * factors[2]
     hidden = sum(_hidden(one, seen, pixel) for one, seen in zip(coarse, fov, strict=True))
     return min(factors[0] * hidden, body.shape[upright.axes[0]])
+
+
+def couch_findings(volume: Volume, body: Bool, couch: Bool) -> tuple[Finding, ...]:
+    """What to say of a couch that was removed, or could not be told from the patient."""
+    if not body.any():
+        return (Finding("NO-BODY", Verdict.REVIEW, "no patient was found, so nothing was called couch: is this a chest?"),)
+    told = []
+    if hidden := hidden_slices(volume, body):
+        text = f"in {hidden} slice(s) the field of view may lie within the patient: nothing was called couch there"
+        told.append(Finding("COUCH-UNSEEN", Verdict.OK, text, {"slices": hidden}))
+    ml = float(np.count_nonzero(couch)) * volume.grid.voxel_ml
+    if ml:
+        text = f"{ml:.0f} ml of couch, blankets and wires around the patient were replaced by air"
+        told.append(Finding("COUCH-REMOVED", Verdict.REPAIRED, text, {"ml": round(ml, 1)}))
+    return tuple(told)
 
 
 def without_couch(volume: Volume, couch: Bool) -> Volume:

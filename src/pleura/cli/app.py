@@ -20,6 +20,7 @@ VERBS = {
     "deidentify": "Copy a tree of DICOM files without the patients' identity.",
     "verify": "Search de-identified output for what should be gone.",
     "prepare": "Make a cohort of cases: HU volumes, lung masks and a split.",
+    "couch": "Take the couch out of every CT series of a folder.",
     "train": "Train the U-Net on the training cases of a cohort.",
     "segment": "Find the lungs in every CT series of a folder.",
     "evaluate": "Score lung masks against references.",
@@ -83,7 +84,7 @@ def _front(
 
 
 def main(argv: list[str] | None = None) -> Any:
-    """Run the command; ends the process with the exit code that docs/exit-codes tells."""
+    """Run the command; ends the process with the exit code that docs/commands.md tells."""
     for stream in (sys.stdout, sys.stderr):  # a console that cannot print ≥ must not end a run
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

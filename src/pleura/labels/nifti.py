@@ -52,6 +52,11 @@ def write(path: Path, mask: LungMask) -> None:
     _save(path, mask.labels, mask.grid, SIDED if mask.sided else "1 lung")
 
 
+def write_labels(path: Path, labels: NDArray[np.uint8], grid: Grid, said: str) -> None:
+    """Write a label map of anything else; `said` tells in the header what the labels are, in at most 79 characters."""
+    _save(path, labels, grid, said)
+
+
 def write_volume(path: Path, volume: Volume) -> None:
     """Write HU as int16, true values, padding included."""
     _save(path, volume.hu, volume.grid, "HU")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LEFT, LungMask, Volume
+from pleura.arrays.volume import LEFT, Volume
 from pleura.page.canvas import ORANGE, SKY, figure
 
 WINDOW_HU = (-1350, 150)
@@ -20,22 +20,26 @@ RIGHTWARD = {"L", "P"}
 VIEWS = {"axial": ("PA", "LR"), "coronal": ("IS", "LR"), "sagittal": ("IS", "PA")}
 
 
-def planes_png(volume: Volume, mask: LungMask | None, path: Path) -> None:
-    """Draw three planes through the middle of the lungs (of the volume, where there is no mask).
+REFERENCE = "reference mask, right lung orange, left lung blue"
+
+
+def planes_png(volume: Volume, labels: NDArray[np.uint8] | None, path: Path, *, outline: str = REFERENCE) -> None:
+    """Draw three planes through the middle of what is labelled 1 (of the volume, where nothing is).
 
     Args:
         volume: HU on any grid; which plane is which comes from the affine.
-        mask: its outline is drawn: right lung orange, left lung blue, an unsided one orange.
+        labels: uint8 of its shape, whose outlines are drawn, 1 orange and 2 blue; or `None`.
         path: the PNG to write.
+        outline: what the outlines are, in words.
     """
-    centre = _centre(volume.hu.shape, mask)
+    centre = _centre(volume.hu.shape, labels)
     letters = volume.grid.orientation()
     with figure(path, (13, 5)) as drawn:
         axes = drawn.subplots(1, 3)
         for axis, (name, (rows, columns)) in zip(axes, VIEWS.items(), strict=True):
-            _plane(axis, volume, mask, centre, (name, _axis(letters, rows), _axis(letters, columns)))
+            _plane(axis, volume, labels, centre, (name, _axis(letters, rows), _axis(letters, columns)))
         low, high = WINDOW_HU
-        words = "" if mask is None else "; outline: reference mask, right lung orange, left lung blue"
+        words = "" if labels is None else f"; outline: {outline}"
         drawn.supxlabel(f"window {low} to {high} HU{words}".replace("-", "−"), fontsize=11)
 
 
@@ -43,12 +47,12 @@ def _axis(letters: str, pair: str) -> int:
     return next(k for k, letter in enumerate(letters) if letter in pair)
 
 
-def _centre(shape: tuple[int, ...], mask: LungMask | None) -> tuple[int, ...]:
-    """The index that the planes go through: the middle of the mask, a little aside of the spine in the sagittal."""
-    if mask is None or not mask.labels.any():
+def _centre(shape: tuple[int, ...], labels: NDArray[np.uint8] | None) -> tuple[int, ...]:
+    """The index that the planes go through: the middle of the right lung, aside of the spine in the sagittal."""
+    if labels is None or not labels.any():
         return tuple(n // 2 for n in shape)
-    held = mask.labels if not mask.sided else mask.labels == 1
-    held = held if held.any() else mask.labels > 0
+    held = labels == 1
+    held = held if held.any() else labels > 0
     centre = []
     for axis in range(3):
         others = tuple(k for k in range(3) if k != axis)
@@ -57,7 +61,9 @@ def _centre(shape: tuple[int, ...], mask: LungMask | None) -> tuple[int, ...]:
     return tuple(centre)
 
 
-def _plane(axis: Any, volume: Volume, mask: LungMask | None, centre: tuple[int, ...], view: tuple[str, int, int]) -> None:
+def _plane(
+    axis: Any, volume: Volume, drawn: NDArray[np.uint8] | None, centre: tuple[int, ...], view: tuple[str, int, int]
+) -> None:
     name, down, across = view
     through = 3 - down - across
     letters = volume.grid.orientation()
@@ -74,8 +80,8 @@ def _plane(axis: Any, volume: Volume, mask: LungMask | None, centre: tuple[int, 
         shown = np.where(cut(volume.padding), -1024, shown)
     aspect = spacing[down] / spacing[across]
     axis.imshow(shown, cmap="gray", vmin=WINDOW_HU[0], vmax=WINDOW_HU[1], aspect=aspect, interpolation="nearest")
-    if mask is not None:
-        labels = cut(mask.labels)
+    if drawn is not None:
+        labels = cut(drawn)
         for label, colour in ((1, ORANGE), (LEFT, SKY)):
             if (labels == label).any() and (labels != label).any():
                 axis.contour(labels == label, [0.5], colors=colour, linewidths=1.4)

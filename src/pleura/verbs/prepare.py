@@ -113,6 +113,7 @@ def prepare(
     seed: int = 0,
     export: Literal["none", "nifti", "npy"] = "none",
     gaps: Literal["refuse", "interpolate", "split"] = "refuse",
+    couch: Literal["keep", "remove"] = "keep",
     workers: int = 0,
     overwrite: bool = False,
     progress: Progress = silent,
@@ -133,6 +134,7 @@ def prepare(
         export: Also write each volume to OUT/export as NIfTI or NPY.
         gaps: What becomes of a series with lost slices: refuse, interpolate (fill them from their neighbours, and say so), or
             split (a case for each run of slices).
+        couch: keep, or remove what lies around the patient (couch, blankets, wires): air stands there then, in no lung.
         workers: Threads that read; 0 chooses.
         overwrite: Replace what OUT holds.
 
@@ -146,7 +148,7 @@ def prepare(
     """
     from pleura.dicom.series import LABEL_CLASSES, find_series
 
-    options = {"split": split, "seed": seed, "export": export, "gaps": gaps}
+    options = {"split": split, "seed": seed, "export": export, "gaps": gaps, "couch": couch}
     run = start_run(out, verb="prepare", sources=[source, *([masks] if masks else [])], options=options, overwrite=overwrite)
     if run.done:
         return _result(out, run.record["refused"])
@@ -169,7 +171,8 @@ def prepare(
     progress("prepare", 0, len(usable))
     for done, one in enumerate(usable, 1):
         try:
-            entries.append(_case(one, _Masks(named.get(one.id), joined.get(one.id, ())), out, export))
+            told_of = _Masks(named.get(one.id), joined.get(one.id, ()))
+            entries.append(_case(one, told_of, out, export, couch=couch == "remove"))
         except InputRefused as error:
             text = str(error)
             failures.append(text if text.startswith(one.id) else f"{one.id}: {text}")
@@ -227,7 +230,7 @@ def _unknown(found: Mapping[str, MaskFiles], usable: Sequence["Series"]) -> list
     return [f"{name}: a mask, but no usable CT series of that case: {hint}" for name in named]
 
 
-def _case(series: "Series", masks: "_Masks", out: Path, export: str) -> dict[str, Any]:
+def _case(series: "Series", masks: "_Masks", out: Path, export: str, *, couch: bool) -> dict[str, Any]:
     """Write a case, unless it is there, and tell its entry of `cohort.json`."""
     from pleura.page.planes import planes_png
 
@@ -237,6 +240,9 @@ def _case(series: "Series", masks: "_Masks", out: Path, export: str) -> dict[str
         if worst(values) is Verdict.REFUSED:
             raise InputRefused(reason(values), code="NOT-HU")
         mask, odd = masks.read(volume, series)
+        if couch:
+            volume, found = _bared(volume)
+            values = (*values, *found)
         if export != "none":
             _export(out / "export", series.id, volume, export)
         with whole_folder(folder) as part:
@@ -244,10 +250,19 @@ def _case(series: "Series", masks: "_Masks", out: Path, export: str) -> dict[str
             told = {"series_uid": series.series_uid, "frame_uid": series.frame_uid, "verdict": worst(findings).word}
             listed = [finding.as_json() for finding in findings]
             write_case(part, series.id, volume, mask, findings=listed, header=dict(series.header), **told)
-            planes_png(volume, mask, part / "planes.png")
+            planes_png(volume, None if mask is None else mask.labels, part / "planes.png")
     about = Case.open(folder).about
     kind = None if about["mask"] is None else "right and left" if about["mask"]["sided"] else "both as one"
     return {"id": series.id, "slices": about["grid"]["shape"][0], "mask": kind, "verdict": about["verdict"]}
+
+
+def _bared(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
+    """The volume without its couch, and what to say of it."""
+    from pleura.arrays.tabletop import body_mask, couch_findings, couch_mask, without_couch
+
+    body = body_mask(volume)
+    around = couch_mask(volume, body)
+    return without_couch(volume, around), couch_findings(volume, body, around)
 
 
 def _export(folder: Path, case: str, volume: Volume, kind: str) -> None:
