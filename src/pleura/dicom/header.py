@@ -36,6 +36,7 @@ TELLING = (
     "TriggerTime",
     "ConvolutionKernel",
     "ImageType",
+    "StackID",
     "AcquisitionTime",
     "ContentTime",
 )
@@ -219,7 +220,7 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
     for number in range(frames):
         groups = [told, *(shared[:1] if shared else ()), *(each[number : number + 1] if each else ())]
         start = None if offset is None else offset + number * plane.length
-        planes.append(plane._replace(frame=number, offset=start, **_geometry(groups)))
+        planes.append(plane._replace(frame=number, offset=start, **_geometry(groups), **_of_frame(plane, groups)))
     return planes
 
 
@@ -273,6 +274,30 @@ def _alike(image: bool, *values: Any) -> Plane:
         length=rows * columns * samples * allocated // 8,
         **_geometry([told]),
     )
+
+
+FRAME_TELLING = {
+    "AcquisitionNumber": ("FrameContentSequence", "FrameAcquisitionNumber"),
+    "TemporalPositionIdentifier": ("FrameContentSequence", "TemporalPositionIndex"),
+    "NominalPercentageOfCardiacPhase": ("CardiacSynchronizationSequence", "NominalPercentageOfCardiacPhase"),
+    "ConvolutionKernel": ("CTReconstructionSequence", "ConvolutionKernel"),
+    "ImageType": ("CTImageFrameTypeSequence", "FrameType"),
+    "StackID": ("FrameContentSequence", "StackID"),
+}
+"""Where a frame of a multi-frame object tells what a slice tells outright."""
+
+
+def _of_frame(plane: Plane, groups: list[Any]) -> dict[str, Any]:
+    """`telling` and `image_type` of a frame, where its functional groups have them; else those of the object."""
+    told = dict(zip(TELLING, plane.telling, strict=True))
+    image_type = plane.image_type
+    for name, (sequence, inner) in FRAME_TELLING.items():
+        items = [item for group in groups[1:] for item in (group.get(sequence) or ())[:1]]
+        value = next((item.get(inner) for item in reversed(items) if item.get(inner) not in (None, "")), None)
+        if value is not None:
+            told[name] = _text(value)
+            image_type = tuple(map(str, _several(value))) if name == "ImageType" else image_type
+    return {"telling": tuple(told.values()), "image_type": image_type}
 
 
 @lru_cache(maxsize=1024)

@@ -7,12 +7,14 @@ import numpy as np
 
 from pleura.core.findings import Finding, Verdict
 from pleura.dicom.header import Plane
-from pleura.dicom.stack import depth
+from pleura.dicom.stack import PROJECTIONS, depth, usual_step
 
 NAMES_HU = re.compile(r"(HU|US|hound?sfield.*)?", re.IGNORECASE)
 """RescaleType of a CT: HU, spelled as vendors do; "unspecified" where it was scanned before the attribute was."""
 HUGE = 1 << 24
 """Pixels of a slice, from which a CT is none: 4096 × 4096."""
+FAR_MM = 1e5
+"""No position or spacing is as large: a hundred metres."""
 LOSSY = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81"}
 
 
@@ -31,9 +33,19 @@ def plane_findings(planes: Sequence[Plane]) -> list[Finding]:
         *some("LOCALIZER", (p for p in planes if "LOCALIZER" in p.image_type), "are localizers, no volume"),
         *some("NO-PIXELS", (p for p in planes if not p.has_pixels), "hold no pixels; truncated: fetch them again"),
         *some("TRUNCATED", (p for p in planes if p.has_pixels and not p.complete), "are truncated; fetch them again"),
-        *some("NO-POSITION", (p for p in planes if not p.position), "tell no ImagePositionPatient: their order is unknown"),
-        *some("NO-ORIENTATION", (p for p in planes if not p.orientation), "tell no ImageOrientationPatient; export again"),
-        *some("NO-SPACING", (p for p in planes if not p.spacing or min(p.spacing) <= 0), "tell no PixelSpacing; export again"),
+        *some(
+            "NO-POSITION",
+            (p for p in planes if not _told(p.position)),
+            "tell no ImagePositionPatient; export again",
+        ),
+        *some(
+            "NO-ORIENTATION", (p for p in planes if not _told(p.orientation)), "tell no ImageOrientationPatient: export again"
+        ),
+        *some(
+            "NO-SPACING",
+            (p for p in planes if not _told(p.spacing) or min(p.spacing or (0,)) <= 0),
+            "tell no PixelSpacing; export again",
+        ),
         *some(
             "NOT-HU",
             (
@@ -44,7 +56,7 @@ def plane_findings(planes: Sequence[Plane]) -> list[Finding]:
                 or p.cells.stored < 10
                 or not p.cells.photometric.startswith("MONO")
             ),
-            "are colour or 8-bit pictures, not HU; export the original series",
+            "are colour, 8-bit or 32-bit pictures, not HU in 16 bits; export the original series",
         ),
         *some(
             "BAD-CELLS",
@@ -67,10 +79,15 @@ def plane_findings(planes: Sequence[Plane]) -> list[Finding]:
     return findings
 
 
+def _told(values: Sequence[float] | None) -> bool:
+    """Whether numbers are there, and of this world."""
+    return values is not None and all(abs(value) < FAR_MM for value in values)  # which NaN is not
+
+
 def remarks(planes: Sequence[Plane]) -> list[Finding]:
     """Notes on an ascending stack: what contradicts the geometry that was used, and what a reader of results should know."""
     first = planes[0]
-    step = float(np.median(np.diff([depth(plane) for plane in planes])))
+    step = usual_step(np.diff([depth(plane) for plane in planes]))
     found = []
 
     def note(code: str, message: str) -> None:
@@ -92,7 +109,10 @@ def remarks(planes: Sequence[Plane]) -> list[Finding]:
         note("RESCALE-DIFFERS", "slices have rescale pairs of their own; each was rescaled with its own")
     if len({plane.syntax for plane in planes}) > 1:
         note("MIXED-SYNTAX", "slices are compressed in different ways; each was decoded in its own")
-    if "DERIVED" in first.image_type:
+    if set(first.image_type) & set(PROJECTIONS):
+        text = "ImageType says that these were projected or averaged from other slices: measure those instead"
+        found.append(Finding("PROJECTION", Verdict.REVIEW, text))
+    elif "DERIVED" in first.image_type:
         note("DERIVED", "ImageType says derived: reformatted or processed, not as reconstructed")
     return found
 

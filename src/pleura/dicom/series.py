@@ -17,7 +17,7 @@ from pleura.core.progress import Progress, silent
 from pleura.dicom.gaps import Gaps, filled_in, stacks_of
 from pleura.dicom.header import Plane
 from pleura.dicom.remarks import plane_findings, remarks
-from pleura.dicom.stack import depth, drop_copies, shape_key, volumes_of
+from pleura.dicom.stack import by_shape, depth, drop_copies, kind_of, volumes_of
 from pleura.dicom.tree import Found, planes_in
 
 CT_CLASSES = {
@@ -30,6 +30,7 @@ LABEL_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.66.4": "Segmentation",
     "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation",
 }
+SCANNER = ("Manufacturer", "ManufacturerModelName")
 CASE_FOLDER = re.compile(r"Case_\d+")
 
 
@@ -122,9 +123,10 @@ class Series:
         if step == 1 or self.grid is None or self.lost:
             return self.read()
         files = self.files[::step]
-        affine = self.grid.affine.copy()
-        affine[:3, 0] *= step
         positions = None if self.grid.positions_mm is None else self.grid.positions_mm[::step]
+        mean = step if positions is None else positions[-1] / (len(files) - 1) / self.grid.spacing_mm[0]
+        affine = self.grid.affine.copy()
+        affine[:3, 0] *= mean
         grid = Grid((len(files), self.rows, self.columns), affine, positions)
         return replace(self, files=files, slices=len(files), grid=grid).read()
 
@@ -166,11 +168,23 @@ def _unreadable(tree: Found) -> Series:
 
 
 def _by_uid(planes: Sequence[Plane]) -> list[list[Plane]]:
+    """Planes by SeriesInstanceUID and class; a UID that two studies, scanners or frames of reference share is two series."""
     groups: dict[tuple[str, ...], list[Plane]] = defaultdict(list)
     for plane in planes:
         where = str(plane.path.parent) if not plane.series_uid else ""  # without a UID, a folder is a series
         groups[plane.series_uid, plane.sop_class, plane.modality, where].append(plane)
-    return [groups[key] for key in sorted(groups)]
+    return [part for key in sorted(groups) for part in _by_origin(groups[key])]
+
+
+def _by_origin(planes: list[Plane]) -> list[list[Plane]]:
+    told = [(p.study_uid, p.frame_uid, *(p.technical.get(name, "") for name in SCANNER)) for p in planes]
+    telling = [len(set(values) - {""}) > 1 for values in zip(*told, strict=True)]  # a value that is missing is no other one
+    parts: dict[tuple[str, ...], list[Plane]] = defaultdict(list)
+    for plane, values in zip(planes, told, strict=True):
+        parts[tuple(value for value, tells in zip(values, telling, strict=True) if tells)].append(plane)
+    if max(map(len, parts.values())) == 1:  # a UID of its own for each file: an anonymiser's noise
+        return [planes]
+    return [parts[key] for key in sorted(parts)]
 
 
 def _series_of(planes: Sequence[Plane], root: Path, gaps: Gaps) -> list[Series]:
@@ -179,14 +193,11 @@ def _series_of(planes: Sequence[Plane], root: Path, gaps: Gaps) -> list[Series]:
     if first.sop_class not in CT_CLASSES:
         return [_make(planes, None, [_no_ct(first)], root)]
     planes, copies = drop_copies(planes)
-    parts: dict[object, list[Plane]] = defaultdict(list)
-    for plane in planes:
-        parts[shape_key(plane)].append(plane)
+    parts = by_shape(planes)
     found = []
-    slices = [part for part in parts.values() if "LOCALIZER" not in part[0].image_type]
-    for part in parts.values():
-        apart = sum(map(len, slices)) - len(part) if part in slices else 0
-        refusals = [*copies, *plane_findings(part), *([_in_parts(apart)] if apart else [])]
+    slices = [part for part in parts if "LOCALIZER" not in part[0].image_type]
+    for part in parts:
+        refusals = [*copies, *plane_findings(part), *(_in_parts(part, slices) if part in slices else ())]
         if any(finding.verdict is Verdict.REFUSED for finding in refusals):
             placed = all(plane.position and plane.orientation for plane in part)
             found.append(_make(sorted(part, key=depth) if placed else part, None, refusals, root))
@@ -213,13 +224,19 @@ def _no_ct(plane: Plane) -> Finding:
     )
 
 
-def _in_parts(others: int) -> Finding:
-    return Finding(
-        "SERIES-IN-PARTS",
-        Verdict.REVIEW,
-        f"{others} other slice(s) of this series differ in size, spacing or orientation and are listed apart; is this whole?",
-        {"others": others},
-    )
+def _in_parts(part: Sequence[Plane], parts: Sequence[Sequence[Plane]]) -> list[Finding]:
+    """Whether a series holds more than this part of it: slices that differ in geometry, or projections beside slices."""
+    kind = kind_of(part[0].image_type)
+    like = sum(len(other) for other in parts if kind_of(other[0].image_type) == kind) - len(part)
+    unlike = sum(map(len, parts)) - len(part) - like
+    findings = []
+    if like:
+        text = f"{like} slice(s) of this series differ in size, spacing or orientation and are listed apart; is this whole?"
+        findings.append(Finding("SERIES-IN-PARTS", Verdict.REVIEW, text, {"others": like}))
+    if unlike:
+        text = f"{unlike} slice(s) of another kind (ImageType) share this series and are listed apart"
+        findings.append(Finding("SPLIT-BY-ATTRIBUTE", Verdict.OK, text, {"by": "ImageType"}))
+    return findings
 
 
 def _single() -> Finding:

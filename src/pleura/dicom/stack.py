@@ -4,9 +4,10 @@ Order of a stack is the projection of ImagePositionPatient on cross(row cosine, 
 SliceLocation or a file's name (pitfall 8); the step is never SliceThickness (pitfall 11).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
-from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,22 +18,83 @@ from pleura.dicom.header import TELLING, Plane
 
 SAME_PLACE_MM = 1e-3
 COSINES = 1e-3
+SPACING_MM = 1e-3
+ROUNDED_MM = 0.11
+"""Positions written to a tenth of a millimetre lie up to 0.1 mm off the even stack that they are of (pitfalls 9, 10)."""
 WOBBLE = 0.02
-"""A gap may differ from the median by 2 %, or 0.02 mm: vendors round positions (pitfalls 9, 10)."""
 TILT_DEGREES = 0.5
+PROJECTIONS = ("MIP", "MINIP", "MNIP", "AVERAGE", "AVG", "PROJECTION IMAGE", "RESAMPLED")
+"""Words of ImageType of what was computed from slices, and lies among them without being one."""
 
 
-def shape_key(plane: Plane) -> Hashable:
-    """Planes of one volume agree in this: size, spacing, orientation, whether they are a localizer (pitfalls 2, 13)."""
-    return plane.rows, plane.columns, _rounded(plane.spacing, plane.orientation), "LOCALIZER" in plane.image_type
+class Shape(NamedTuple):
+    """Planes of one volume agree in this: size, spacing, orientation, and what their ImageType says they are."""
+
+    rows: int
+    columns: int
+    spacing: tuple[float, ...] | None
+    orientation: tuple[float, ...] | None
+    kind: tuple[str, ...]
+
+    def near(self, other: "Shape") -> bool:
+        """The same but for the noise of their digits."""
+        return (
+            (self.rows, self.columns, self.kind) == (other.rows, other.columns, other.kind)
+            and _near(self.spacing, other.spacing, SPACING_MM)
+            and _near(self.orientation, other.orientation, COSINES)
+        )
 
 
-@lru_cache(maxsize=1024)
-def _rounded(spacing: tuple[float, ...] | None, orientation: tuple[float, ...] | None) -> Hashable:
-    return (
-        None if spacing is None else tuple(round(x, 3) for x in spacing),
-        None if orientation is None else tuple(round(x / COSINES / 2) for x in orientation),
-    )
+def _near(one: Sequence[float] | None, two: Sequence[float] | None, tolerance: float) -> bool:
+    if one is None or two is None:
+        return one is two
+    return all(abs(a - b) <= tolerance for a, b in zip(one, two, strict=True))
+
+
+def by_shape(planes: Sequence[Plane]) -> list[list[Plane]]:
+    """Planes parted by size, spacing, orientation and kind (pitfalls 2, 13); those of a part get the cosines that most have.
+
+    A stack that is even only as a whole, although ImageType changes along it, is not parted (pitfall 5).
+    """
+    exact: dict[Shape, list[Plane]] = defaultdict(list)
+    for plane in planes:
+        exact[Shape(plane.rows, plane.columns, plane.spacing, plane.orientation, kind_of(plane.image_type))].append(plane)
+    parts: dict[Shape, list[Plane]] = {}
+    for shape in sorted(exact, key=lambda one: -len(exact[one])):
+        like = next((one for one in parts if one.near(shape)), None)
+        if like is None:
+            parts[shape] = list(exact[shape])
+        else:
+            parts[like] += [p._replace(orientation=like.orientation, spacing=like.spacing) for p in exact[shape]]
+    return _rejoined(parts)
+
+
+def kind_of(image_type: Sequence[str]) -> tuple[str, ...]:
+    """What tells a slice from what was made of slices: localizer, projection, or else derived or original."""
+    if "LOCALIZER" in image_type:
+        return ("LOCALIZER",)
+    projections = tuple(word for word in image_type if word in PROJECTIONS)
+    return projections or tuple(word for word in image_type[:2] if word in ("DERIVED", "SECONDARY"))
+
+
+def _rejoined(parts: dict[Shape, list[Plane]]) -> list[list[Plane]]:
+    """Originals and derived slices together again, where they make one even stack and neither does alone."""
+    groups: dict[Hashable, list[list[Plane]]] = defaultdict(list)
+    for shape, part in parts.items():
+        plain = not set(shape.kind) & {"LOCALIZER", *PROJECTIONS}
+        groups[shape._replace(kind=()) if plain else shape].append(part)
+    found = []
+    for group in groups.values():
+        whole = [plane for part in group for plane in part]
+        found += [whole] if len(group) > 1 and _is_even(whole) else group
+    return found
+
+
+def _is_even(planes: Sequence[Plane]) -> bool:
+    if not all(plane.position and plane.orientation for plane in planes):
+        return False
+    depths = np.sort([depth(plane) for plane in planes])
+    return len(depths) > 2 and float(np.diff(depths).min()) > SAME_PLACE_MM and not _gap_findings(depths)
 
 
 def depth(plane: Plane) -> float:
@@ -47,8 +109,7 @@ def depth(plane: Plane) -> float:
 def drop_copies(planes: Sequence[Plane]) -> tuple[list[Plane], list[Finding]]:
     """Drop second copies of the same instance in the same place; pixels of copies are compared (pitfall 4)."""
     kept: dict[Hashable, Plane] = {}
-    dropped = 0
-    findings = []
+    dropped = clashes = 0
     for plane in planes:
         key = (plane.sop_uid, plane.frame)
         other = kept.get(key) if plane.sop_uid else None
@@ -60,12 +121,12 @@ def drop_copies(planes: Sequence[Plane]) -> tuple[list[Plane], list[Finding]]:
                 kept[key] = plane
         else:
             kept[(plane.file, plane.frame)] = plane
-            findings.append(
-                Finding("SAME-UID-DIFFERENT", Verdict.REFUSED, "two different slices share one SOPInstanceUID; export again")
-            )
-    if dropped:
-        findings.append(_dropped(dropped))
-    return list(kept.values()), findings[:1] + findings[-1:] if len(findings) > 2 else findings
+            clashes += 1
+    findings = [_dropped(dropped)] if dropped else []
+    if clashes:
+        text = f"{clashes} slice(s) have the SOPInstanceUID of another, different one; export again"
+        findings.append(Finding("SAME-UID-DIFFERENT", Verdict.REFUSED, text, {"n": clashes}))
+    return list(kept.values()), findings
 
 
 def _dropped(count: int) -> Finding:
@@ -86,46 +147,109 @@ def _same_pixels(one: Plane, two: Plane) -> bool:
 
 
 def volumes_of(planes: Sequence[Plane]) -> tuple[list[list[Plane]], list[Finding]]:
-    """Stacks with one plane at each position: the whole, or what a telling attribute separates it into (pitfall 3).
+    """Stacks with one plane at each position: the whole, or what telling attributes separate it into (pitfall 3).
 
     Returns:
         The stacks, each ascending, and findings; where nothing separates planes that share a place, one stack and a refusal.
     """
     ordered = sorted(planes, key=depth)
-    if not _crowded(ordered):
-        return [ordered], []
-    for index, name in enumerate(TELLING):
-        parts: dict[str, list[Plane]] = defaultdict(list)
-        for plane in ordered:
-            parts[plane.telling[index] if plane.telling else ""].append(plane)
-        if len(parts) > 1 and not any(_crowded(part) for part in parts.values()):
-            note = Finding(
-                "SPLIT-BY-ATTRIBUTE",
-                Verdict.OK,
-                f"one SeriesInstanceUID, {len(parts)} volumes told apart by {name}",
-                {"by": name},
-            )
-            return [parts[key] for key in sorted(parts)], [note]
-    once = [ordered[0]]
-    for plane in ordered[1:]:
-        if depth(plane) - depth(once[-1]) >= SAME_PLACE_MM or not _same_pixels(plane, once[-1]):
-            once.append(plane)
-        elif plane.complete and not once[-1].complete:
-            once[-1] = plane
-    if not _crowded(once):
-        return [once], [_dropped(len(ordered) - len(once))]
-    return [ordered], [
-        Finding(
+    places = _places(ordered)
+    if max(places) == 1:
+        return _passes(ordered)
+    notes: list[Finding] = []
+    if 2 * sum(count > 1 for count in places) < len(places):  # a few slices twice: copies, rather than a second volume
+        ordered, notes = _once(ordered)
+    told = _told_apart(ordered)
+    if told is None:
+        ordered, notes = _once(ordered)
+        told = ([ordered], []) if max(_places(ordered)) == 1 else _by_run(ordered)
+    if told is None:
+        refusal = Finding(
             "SLICES-SHARE-A-PLACE",
             Verdict.REFUSED,
             "several slices lie at one position and nothing tells them apart; export the series alone",
         )
-    ]
+        return [ordered], [*notes, refusal]
+    stacks, names = told
+    if len(stacks) > 1:
+        by = ", ".join(dict.fromkeys(names))
+        notes.append(_split(len(stacks), by, Verdict.REVIEW if by == "InstanceNumber" else Verdict.OK))
+    return stacks, notes
 
 
-def _crowded(ordered: Sequence[Plane]) -> bool:
+def _split(count: int, by: str, verdict: Verdict) -> Finding:
+    guess = "; look whether each is whole" if verdict is Verdict.REVIEW else ""
+    text = f"one SeriesInstanceUID, {count} volumes told apart by {by}{guess}"
+    return Finding("SPLIT-BY-ATTRIBUTE", verdict, text, {"by": by})
+
+
+def _places(ordered: Sequence[Plane]) -> list[int]:
+    """How many planes lie at each place, upwards."""
+    depths = [depth(plane) for plane in ordered]
+    counts = [1]
+    for below, above in pairwise(depths):
+        if above - below < SAME_PLACE_MM:
+            counts[-1] += 1
+        else:
+            counts.append(1)
+    return counts
+
+
+def _once(ordered: Sequence[Plane]) -> tuple[list[Plane], list[Finding]]:
+    """Without second copies of the same pixels at the same place (pitfall 4)."""
+    once: list[Plane] = []
+    start = 0  # of the planes at the place that is being looked at
+    for plane in ordered:
+        if once and depth(plane) - depth(once[-1]) >= SAME_PLACE_MM:
+            start = len(once)
+        twin = next((k for k in range(start, len(once)) if _same_pixels(plane, once[k])), None)
+        if twin is None:
+            once.append(plane)
+        elif plane.complete and not once[twin].complete:
+            once[twin] = plane
+    dropped = len(ordered) - len(once)
+    return once, [_dropped(dropped)] if dropped else []
+
+
+def _told_apart(ordered: Sequence[Plane]) -> tuple[list[list[Plane]], list[str]] | None:
+    """By one attribute after another, into no more volumes than planes share a place; `None` where that cannot be done."""
+    most = max(_places(ordered))
+    if most == 1:
+        return [list(ordered)], []
+    for index, name in enumerate(TELLING):
+        parts: dict[str, list[Plane]] = defaultdict(list)
+        for plane in ordered:
+            parts[plane.telling[index] if plane.telling else ""].append(plane)
+        if not 1 < len(parts) <= most or min(map(len, parts.values())) < 2:
+            continue
+        told = [_told_apart(parts[key]) for key in sorted(parts)]
+        if all(one is not None for one in told):
+            stacks = [stack for one in told if one for stack in one[0]]
+            return stacks, [name, *(inner for one in told if one for inner in one[1])]
+    return None
+
+
+def _by_run(ordered: Sequence[Plane]) -> tuple[list[list[Plane]], list[str]] | None:
+    """By runs of InstanceNumber, where every place is held equally often and each run goes through all places once."""
+    counts = _places(ordered)
+    if len(set(counts)) > 1 or len(counts) < 2 or len({plane.instance_number for plane in ordered} - {None}) < len(ordered):
+        return None
+    numbered = sorted(ordered, key=lambda plane: plane.instance_number or 0)
+    runs = [sorted(numbered[k : k + len(counts)], key=depth) for k in range(0, len(numbered), len(counts))]
+    return (runs, ["InstanceNumber"]) if all(max(_places(run)) == 1 for run in runs) else None
+
+
+def _passes(ordered: list[Plane]) -> tuple[list[list[Plane]], list[Finding]]:
+    """One stack; or several passes whose slices do not lie on one even stack, though each pass alone does (pitfall 3)."""
     depths = np.array([depth(plane) for plane in ordered])
-    return bool((np.diff(depths) < SAME_PLACE_MM).any())
+    if len(ordered) < 4 or not any(finding.code == "UNEVEN-SPACING" for finding in _gap_findings(depths)):
+        return [ordered], []
+    for index in (0, TELLING.index("ConvolutionKernel")):
+        names = Counter(plane.telling[index] if plane.telling else "" for plane in ordered)
+        parts = [[p for p in ordered if p.telling and p.telling[index] == name] for name in sorted(names)]
+        if 1 < len(parts) <= 4 and all(len(part) > 2 and _is_even(part) for part in parts):
+            return parts, [_split(len(parts), TELLING[index], Verdict.REVIEW)]
+    return [ordered], []
 
 
 def grid_of(planes: Sequence[Plane]) -> tuple[Grid | None, list[Finding]]:
@@ -140,10 +264,9 @@ def grid_of(planes: Sequence[Plane]) -> tuple[Grid | None, list[Finding]]:
         return None, [trouble]
     row, column = cosines
     depths = np.array([depth(plane) for plane in planes])
-    gaps = np.diff(depths)
     step = (np.array(last.position) - np.array(first.position)) / (len(planes) - 1)
     normal = np.cross(row, column)
-    findings = _gap_findings(gaps)
+    findings = _gap_findings(depths)
     affine = np.eye(4)
     lean = float(np.degrees(np.arccos(min(1.0, step @ normal / np.linalg.norm(step)))))
     if lean > TILT_DEGREES:
@@ -176,23 +299,32 @@ def _orthonormal(orientation: Sequence[float]) -> tuple[NDArray[np.float64], Fin
     return cosines, None
 
 
-def _gap_findings(gaps: NDArray[np.float64]) -> list[Finding]:
-    """Missing slices are whole multiples of the median step; anything else off it is uneven spacing."""
-    usual = float(np.median(gaps))
-    slack = max(WOBBLE * usual, 0.02)
-    off = np.abs(gaps - usual) > slack
-    if not off.any():
+def usual_step(gaps: NDArray[np.float64]) -> float:
+    """The step that most slices take: the mean of the gaps near the median, for rounded positions make few exact ones."""
+    middle = float(np.sort(gaps)[(len(gaps) - 1) // 2])
+    return float(gaps[np.abs(gaps - middle) < 0.5 * middle].mean())
+
+
+def _gap_findings(depths: NDArray[np.float64]) -> list[Finding]:
+    """Missing slices are whole multiples of the usual step; anything else off the even stack is uneven spacing."""
+    gaps = np.diff(depths)
+    usual = usual_step(gaps)
+    slack = max(WOBBLE * usual, min(ROUNDED_MM, usual / 5))
+    drift = np.abs(depths - np.linspace(depths[0], depths[-1], len(depths)))
+    if drift.max() <= slack:
         return []
+    off = np.abs(gaps - usual) > slack
     times = np.rint(gaps / usual)
     missing = off & (times >= 2) & (np.abs(gaps - times * usual) <= slack)
-    if missing.any() and (missing == off).all() and np.count_nonzero(off) <= len(gaps) // 3:
+    if missing.any() and (missing == off).all() and not _goes_on(missing) and np.count_nonzero(off) <= max(1, len(gaps) // 3):
         lost = int((times[missing] - 1).sum())
         where = ", ".join(str(int(k) + 1) for k in np.flatnonzero(missing)[:5])
         return [
             Finding(
                 "GAP-IN-SLICES",
                 Verdict.REFUSED,
-                f"{lost} missing slice(s), after slice {where} of {len(gaps) + 1}; fetch the series again",
+                f"{lost} missing slice(s), after slice {where} of {len(depths)}; fetch the series again, "
+                "or give --gaps split or interpolate",
                 {"missing": lost, "median_step_mm": usual},
             )
         ]
@@ -204,3 +336,8 @@ def _gap_findings(gaps: NDArray[np.float64]) -> list[Finding]:
             {"smallest_mm": float(gaps.min()), "largest_mm": float(gaps.max())},
         )
     ]
+
+
+def _goes_on(missing: NDArray[np.bool_]) -> bool:
+    """Three wide gaps in a row are another protocol, not lost slices (pitfall 10)."""
+    return bool((missing[:-2] & missing[1:-1] & missing[2:]).any())
