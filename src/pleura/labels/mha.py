@@ -8,7 +8,8 @@ import numpy as np
 from pleura.arrays.grid import Grid
 from pleura.arrays.volume import LungMask
 from pleura.core.errors import UnreadableFile
-from pleura.labels.values import labels_of
+from pleura.labels.mappings import LUNGS, Naming
+from pleura.labels.values import labels_of, sided
 
 TYPES = {
     "MET_CHAR": "i1",
@@ -25,12 +26,12 @@ TYPES = {
 LONGEST_HEADER = 1 << 16
 
 
-def read(path: Path) -> LungMask:
+def read(path: Path, naming: Naming = LUNGS) -> LungMask:
     """Read a label map with its own grid.
 
     Raises:
         UnreadableFile: broken, not of three dimensions, or with its voxels in another file.
-        InputRefused: values other than 0, 1, 2.
+        InputRefused: values that `naming` does not know.
     """
     try:
         header, at = _header(path)
@@ -51,8 +52,8 @@ def read(path: Path) -> LungMask:
         raise
     except (OSError, KeyError, ValueError, zlib.error) as error:
         raise UnreadableFile("the MetaImage mask is broken; make it again") from error
-    labels = labels_of(array)
-    return LungMask(labels, Grid((slices, rows, columns), affine), bool((labels == 2).any()) or header.get("Name") == "sided")
+    labels = labels_of(array, naming)
+    return LungMask(labels, Grid((slices, rows, columns), affine), sided(labels, naming, header.get("Name") == "sided"))
 
 
 def _header(path: Path) -> tuple[dict[str, str], int]:

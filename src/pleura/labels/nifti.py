@@ -9,19 +9,20 @@ from numpy.typing import NDArray
 from pleura.arrays.grid import Grid
 from pleura.arrays.volume import LungMask, Volume
 from pleura.core.errors import UnreadableFile
-from pleura.labels.values import labels_of
+from pleura.labels.mappings import LUNGS, Naming
+from pleura.labels.values import labels_of, sided
 
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 SIDED = "1 right lung, 2 left lung"
 """Stands in the header's `descrip`: tells a map with one lung alone from an unsided one."""
 
 
-def read(path: Path) -> LungMask:
+def read(path: Path, naming: Naming = LUNGS) -> LungMask:
     """Read a label map with its own grid; unsided where nothing says otherwise and no 2 occurs.
 
     Raises:
         UnreadableFile: broken, or not of three dimensions.
-        InputRefused: values other than 0, 1, 2.
+        InputRefused: values that `naming` does not know.
     """
     import nibabel
     from nibabel.filebasedimages import ImageFileError
@@ -37,9 +38,8 @@ def read(path: Path) -> LungMask:
     data = data.reshape(data.shape[:3]) if data.ndim > 3 and set(data.shape[3:]) == {1} else data
     if data.ndim != 3:
         raise UnreadableFile(f"the NIfTI mask has {data.ndim} dimensions, not three")
-    labels = labels_of(np.ascontiguousarray(data.T))
-    sided = bool((labels == 2).any()) or said == SIDED
-    return LungMask(labels, _grid(labels.shape, affine), sided)
+    labels = labels_of(np.ascontiguousarray(data.T), naming)
+    return LungMask(labels, _grid(labels.shape, affine), sided(labels, naming, said == SIDED))
 
 
 def _grid(shape: tuple[int, ...], ras: NDArray[np.float64]) -> Grid:

@@ -8,12 +8,14 @@ import numpy as np
 from pleura.arrays.grid import Grid
 from pleura.arrays.volume import LungMask
 from pleura.core.errors import GridMismatch, InputRefused, UnreadableFile
+from pleura.labels.mappings import LUNGS, Naming
+from pleura.labels.values import labels_of
 
 KEY = "masks"
 
 
-def read(path: Path, grid: Grid | None) -> LungMask:
-    """Read an unsided mask onto `grid`.
+def read(path: Path, grid: Grid | None, naming: Naming = LUNGS) -> LungMask:
+    """Read a mask onto `grid`: unsided, but where a `naming` other than `LUNGS` tells of sides.
 
     Raises:
         GridMismatch: no grid is known, or the mask's shape is another.
@@ -31,6 +33,8 @@ def read(path: Path, grid: Grid | None) -> LungMask:
         raise GridMismatch("an NPZ mask has no geometry of its own: give the volume that it belongs to")
     if array.shape != grid.shape:
         raise GridMismatch(f"the mask's shape {array.shape} is not the volume's {grid.shape}")
+    if naming is not LUNGS:
+        return LungMask(labels_of(array, naming), grid, bool(naming.sided))
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InputRefused("the mask holds NaN or infinity", code="MASK-VALUES")
     if array.dtype.kind not in "biuf" or len(values := np.unique(array)) > 2 or (values[0] != 0 and len(values) == 2):

@@ -8,7 +8,8 @@ import numpy as np
 from pleura.arrays.grid import Grid
 from pleura.arrays.volume import LungMask
 from pleura.core.errors import UnreadableFile
-from pleura.labels.values import labels_of
+from pleura.labels.mappings import LUNGS, Naming
+from pleura.labels.values import labels_of, sided
 
 TO_LPS = {
     "left-posterior-superior": (1, 1, 1),
@@ -20,12 +21,12 @@ TO_LPS = {
 }
 
 
-def read(path: Path) -> LungMask:
+def read(path: Path, naming: Naming = LUNGS) -> LungMask:
     """Read a label map with its own grid.
 
     Raises:
         UnreadableFile: broken, not of three dimensions, or without `space` and `space directions`.
-        InputRefused: values other than 0, 1, 2.
+        InputRefused: values that `naming` does not know.
     """
     import nrrd
 
@@ -40,9 +41,9 @@ def read(path: Path) -> LungMask:
     affine = np.eye(4)
     affine[:3, :3] = np.asarray(directions, dtype=np.float64)[::-1].T * np.array(sign)[:, None]
     affine[:3, 3] = np.asarray(header.get("space origin", (0, 0, 0)), dtype=np.float64) * sign
-    labels = labels_of(np.ascontiguousarray(data.T))
-    sided = bool((labels == 2).any()) or header.get("pleura") == "sided"
-    return LungMask(labels, Grid((labels.shape[0], labels.shape[1], labels.shape[2]), affine), sided)
+    labels = labels_of(np.ascontiguousarray(data.T), naming)
+    grid = Grid((labels.shape[0], labels.shape[1], labels.shape[2]), affine)
+    return LungMask(labels, grid, sided(labels, naming, header.get("pleura") == "sided"))
 
 
 def write(path: Path, mask: LungMask) -> None:

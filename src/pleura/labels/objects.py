@@ -48,6 +48,7 @@ class Scan:
     series_uid: str = ""
     id: str = ""
     files: tuple["Plane", ...] = ()
+    instances: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def check_frame(dataset: Any, series: "Series | Scan | None") -> None:
         )
 
 
-def join(objects: Iterable["Series"], volumes: Sequence["Series"]) -> tuple[dict[str, list[LabelObject]], list[str]]:
+def join(objects: Iterable["Series"], volumes: Sequence["Series | Scan"]) -> tuple[dict[str, list[LabelObject]], list[str]]:
     """Label objects by the case whose scan they name: by series, by instances, or, where UIDs fail, by frame of reference.
 
     Some collections carry labels made before their UIDs were hashed (pitfall 25): then the frame of reference decides, where
@@ -120,12 +121,23 @@ def case_of(path: Path, scans: Sequence[Scan]) -> str | None:
         return None
 
 
+def scan_of(path: Path, case: str) -> Scan | None:
+    """What a label object says of the scan that it is of; `None` where it is broken."""
+    try:
+        dataset = open_dataset(path, pixels=False)
+    except InputRefused:
+        return None
+    series, instances = _named(dataset)
+    return Scan(next(iter(sorted(frames_of(dataset))), ""), next(iter(sorted(series)), ""), case, (), frozenset(instances))
+
+
 def _whose(dataset: Any, volumes: Sequence["Series | Scan"]) -> tuple[str, str]:
     series, instances = _named(dataset)
     frames = frames_of(dataset)
 
     def shares(volume: "Series | Scan") -> bool:
-        return any(plane.sop_uid in instances for plane in volume.files)
+        own = volume.instances if isinstance(volume, Scan) else {plane.sop_uid for plane in volume.files}
+        return not own.isdisjoint(instances)
 
     ways: dict[str, Callable[[Series | Scan], bool]] = {  # asked in this order; the quick one nearly always answers
         "series": lambda volume: volume.series_uid in series,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from pleura.arrays.volume import LungMask
 from pleura.core.errors import GridMismatch, InputRefused, PleuraError, UnreadableFile, UsageError
 from pleura.core.files import PART, whole_file
 from pleura.core.findings import Finding
+from pleura.labels.mappings import LUNGS, Naming
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
@@ -24,17 +25,23 @@ MAPS = (".nii.gz", ".nii", ".nrrd", ".mha")
 SUFFIXES = (*MAPS, ".npz", *OBJECTS, ".dcm")
 OWN = {"lungs": (*MAPS, *OBJECTS), "lungs_seg": (".npz",)}
 """Names of masks in a folder of their case, as `segment` writes them."""
+OTHERS = ("lung", "mask", "seg", "segmentation", "segmentations", "label", "labels", "prediction")
+"""Names of masks in a folder of their case, as other tools write them; or the case's own."""
+ENDING = re.compile(r"[._](seg|lungs?|mask|pred|prediction|labels?)$", re.IGNORECASE)
+"""What tools put behind a case's name."""
 ON_GRID_MM = 0.01
 """Masks in float32 files come this near to their grid (NIfTI's sform, at 500 mm)."""
 
 
 @dataclass(frozen=True)
 class MaskFiles:
-    """The mask files of one case: a label map with geometry (or a DICOM label object), an NPZ, or both."""
+    """The mask files of one case: a label map with geometry (or a DICOM label object, or a folder of one file a structure), an
+    NPZ, or both; `more` are other files under the same case's name."""
 
     case: str
     map: Path | None = None
     npz: Path | None = None
+    more: tuple[Path, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -46,7 +53,8 @@ class MaskFiles:
 
 def find_masks(folder: Path) -> dict[str, MaskFiles]:
     """Masks of a folder by case: `Segmentations/` and `Labels/` where it has them, else `CASE.nii.gz`, `CASE_seg.npz`,
-    `CASE/lungs.nii.gz` directly in it; never deeper, since other tools' label maps lie below.
+    `CASE/lungs.nii.gz`, or a folder `CASE/` of one file a structure directly in it; never deeper, since other tools' label maps
+    lie below.
 
     Raises:
         UsageError: no such folder.
@@ -58,24 +66,39 @@ def find_masks(folder: Path) -> dict[str, MaskFiles]:
     for place in layout or [folder]:
         for case, path in _masks_in(place):
             held = found.get(case, MaskFiles(case))
-            is_npz = path.suffix == ".npz"
-            other = held.npz if is_npz else held.map
-            if other is None:
-                found[case] = MaskFiles(case, held.map if is_npz else path, path if is_npz else held.npz)
+            if path.suffix == ".npz" and held.npz is None:
+                held = replace(held, npz=path)
+            elif path.suffix != ".npz" and held.map is None:
+                held = replace(held, map=path)
+            else:
+                held = replace(held, more=(*held.more, path))
+            found[case] = held
     return dict(sorted(found.items()))
 
 
 def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
     for entry in sorted(folder.iterdir(), key=lambda path: (path.suffix == ".dcm", path.name)):  # maps before objects
-        if entry.name.startswith((PART, "._")):
+        if entry.name.startswith((PART, ".")):
             continue
         if entry.is_dir():
-            for stem, suffixes in OWN.items():
-                for suffix in suffixes:
-                    if (entry / f"{stem}{suffix}").is_file():
-                        yield entry.name, entry / f"{stem}{suffix}"
+            yield from ((entry.name, path) for path in _masks_of_case(entry))
         elif (suffix := suffix_of(entry)) and (entry.suffix != ".dcm" or _is_label(entry)):
-            yield re.sub(r"_seg$", "", entry.name[: -len(suffix)]), entry
+            yield ENDING.sub("", entry.name[: -len(suffix)]), entry
+
+
+def _masks_of_case(folder: Path) -> Iterator[Path]:
+    """Masks in a folder of their case: the first name that is known, of each kind; else the folder, where it holds parts."""
+    from pleura.labels.parts import parts_of
+
+    names = list(OWN.items())
+    names += [(stem, (*MAPS, ".npz")) for stem in (*OTHERS, folder.name, f"{folder.name}_seg")]
+    held = [folder / f"{stem}{suffix}" for stem, suffixes in names for suffix in suffixes]
+    for kind in (False, True):
+        found = next((path for path in held if (path.suffix == ".npz") is kind and path.is_file()), None)
+        if found is not None:
+            yield found
+    if not any(path.is_file() for path in held) and parts_of(folder, MAPS):
+        yield folder
 
 
 def _is_label(path: Path) -> bool:
@@ -93,15 +116,16 @@ def suffix_of(path: Path) -> str:
     return next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), "")
 
 
-def read_mask(path: Path, grid: Grid | None = None, series: "Series | Scan | None" = None) -> LungMask:
+def read_mask(path: Path, grid: Grid | None = None, series: "Series | Scan | None" = None, naming: Naming = LUNGS) -> LungMask:
     """Read a mask of any format.
 
     Args:
-        path: the file.
+        path: the file; or a folder of one file a structure.
         grid: the volume's grid. An NPZ and a structure set need it. A label map whose voxels are those of the grid, in
             whatever order and direction its axes run, comes back on it; one that lies elsewhere keeps its own grid, for the
             caller to judge.
         series: the CT series, or what is known of it: a DICOM label object must lie in its frame of reference.
+        naming: what the numbers of a label map mean.
 
     Returns:
         The mask: labels uint8, sided or not.
@@ -109,25 +133,28 @@ def read_mask(path: Path, grid: Grid | None = None, series: "Series | Scan | Non
     Raises:
         UnreadableFile, InputRefused, GridMismatch: one line each; the file's name is left out, for it may be a patient's.
     """
-    return read_judged(path, grid, series)[0]
+    return read_judged(path, grid, series, naming)[0]
 
 
 def read_judged(
-    path: Path, grid: Grid | None = None, series: "Series | Scan | None" = None
+    path: Path, grid: Grid | None = None, series: "Series | Scan | None" = None, naming: Naming = LUNGS
 ) -> tuple[LungMask, tuple[Finding, ...]]:
     """As `read_mask`, with what was odd in a DICOM label object."""
     from pleura.dicom.tree import looks_dicom
-    from pleura.labels import mha, nifti, npz, nrrd
+    from pleura.labels import mha, nifti, npz, nrrd, parts
 
     suffix = suffix_of(path)
+    if path.is_dir():
+        mask, findings = parts.read(parts.parts_of(path, MAPS), read_mask)
+        return (mask if grid is None else onto(mask, grid)), findings
     if suffix.endswith(".dcm") or (not suffix and looks_dicom(path)):
         return _read_object(path, grid, series)
     if suffix == ".npz":
-        return npz.read(path, grid), ()
+        return npz.read(path, grid, naming), ()
     reader = {".nrrd": nrrd.read, ".mha": mha.read, ".nii.gz": nifti.read, ".nii": nifti.read}.get(suffix)
     if reader is None:
         raise InputRefused(f"a mask of a format that is not known here; give one of {', '.join(SUFFIXES)}")
-    mask = reader(path)
+    mask = reader(path, naming)
     return (mask if grid is None else onto(mask, grid)), ()
 
 

@@ -117,6 +117,14 @@ def _structure(
     return values | apart, notes
 
 
+def is_one_lung_alone(prediction: LungMask, reference: LungMask) -> bool:
+    """Whether a mask that only holds label 1 leaves the reference's left lung out: missed, whichever way it was meant."""
+    if prediction.sided or not reference.sided:
+        return False
+    covered = int(np.count_nonzero(prediction.lungs & reference.left))
+    return 2 * covered <= int(np.count_nonzero(reference.left))
+
+
 def _exchanged(prediction: LungMask, reference: LungMask) -> bool:
     own = np.count_nonzero((prediction.labels == reference.labels) & reference.lungs)
     others = np.count_nonzero(prediction.lungs & reference.lungs) - own

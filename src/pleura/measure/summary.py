@@ -20,6 +20,17 @@ TESTED = ("dice", "msd_mm", "hd95_mm", "surface_dice_2mm")
 """Metrics on which two methods are compared, each for right, left and both lungs; Holm's adjustment is over all of these."""
 
 
+def over_cases(cases: Sequence[Case]) -> dict[str, Any]:
+    """What `scores.json` says of all cases together."""
+    return {
+        "summary": summaries(cases),
+        "summary_method": METHOD,
+        "pooled": pooled(cases),
+        "sites": site_summaries(cases),
+        "lctsc": lctsc_protocol(cases),
+    }
+
+
 def summaries(cases: Sequence[Case]) -> dict[str, Any]:
     """Spread of every metric, for all cases and for each split.
 

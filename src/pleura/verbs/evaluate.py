@@ -1,6 +1,5 @@
 """`pleura evaluate`: masks of any tool beside references, scored under one written policy."""
 
-import csv
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -23,17 +22,23 @@ from pleura.core.files import read_json, whole_file, write_json
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 from pleura.dicom.series import find_series
-from pleura.labels.objects import Scan, case_of
-from pleura.labels.registry import find_masks, read_mask
-from pleura.measure.case import score_case, score_raw
+from pleura.labels.mappings import Naming, naming_of
+from pleura.labels.matching import Matched, match, scans_of
+from pleura.labels.objects import Scan
+from pleura.labels.pair import Judged, read_pair
+from pleura.labels.registry import find_masks, read_judged, read_mask
+from pleura.measure.case import is_one_lung_alone, score_case, score_raw
 from pleura.measure.policy import Policy
-from pleura.measure.summary import METHOD, comparison, lctsc_protocol, pooled, site_summaries, summaries
+from pleura.measure.summary import comparison, over_cases
 from pleura.measure.tables import SCORE_COLUMNS, SLICE_COLUMNS, as_csv, case_table, score_notes, score_rows, slice_rows
 from pleura.store.cohort import Cohort
 from pleura.store.manifest import start_run
+from pleura.store.people import read_people
 
 FORMAT = "pleura-scores/1"
 Bool = NDArray[np.bool_]
+ANY = Naming("any", either=(1,), others=True)
+"""For a file of which the grid alone is asked."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,9 @@ def evaluate(
     against: Path | None = None,
     patients: Path | None = None,
     grid: Path | None = None,
+    mapping: str = "auto",
+    ref_mapping: str = "auto",
+    against_mapping: str = "auto",
     resample: bool = False,
     workers: int = 0,
     overwrite: bool = False,
@@ -85,17 +93,23 @@ def evaluate(
     named lung, empty, hallucinated or missed. What is missed or undefined is counted as the policy in scores.json says.
 
     Args:
-        pred: Masks to score: a folder as segment writes it, or any folder of CASE.nii.gz, CASE_seg.npz, CASE/lungs.nii.gz, or
-            of DICOM segmentations and structure sets (CASE.dcm; against a cohort, under any name).
-        ref: References: a cohort, or a folder of masks; matched with the masks by case name.
+        pred: Masks to score: a folder as segment writes it, or any folder of CASE.nii.gz, CASE_seg.npz, CASE/lungs.nii.gz, of
+            CASE/ with one file a structure, or of DICOM segmentations and structure sets (CASE.dcm; or under any name, where
+            the references or --grid say which scan they are of).
+        ref: References: a cohort, or a folder of masks; matched with the masks by case name, or by referenced UIDs.
         out: Folder for scores.json, scores.csv, slices.csv and run.json.
         empty: What Dice counts as where neither mask has lung: one, zero, or undefined (left out of means).
         split: Score only these cases of a cohort.
         against: Another method's masks of the same cases: scored too, and compared by paired tests.
         patients: CSV file with the columns case, patient and site (one of these two may be missing): intervals and tests go by
             patient, tables by site; without it every case is a patient of its own.
-        grid: Where the grids of NPZ masks are read from: a cohort, a folder of label maps, or of the DICOM series. Not needed
-            where the other side of a pair has a grid.
+        grid: Where the grids of NPZ masks and structure sets are read from: a cohort, a folder of label maps, or of the DICOM
+            series. Not needed where the other side of a pair has a grid.
+        mapping: What the labels of PRED mean: lungs (1 right, 2 left), lungmask, lungmask-lobes, totalsegmentator,
+            totalsegmentator-v1, nnunet (the names in dataset.json), or labels by side, as right=3+4+5,left=1+2 or either=1.
+            auto is nnunet where dataset.json lies in or above the folder and names lungs, and lungs else.
+        ref_mapping: The same for label maps of REF.
+        against_mapping: The same for AGAINST.
         resample: Bring a mask on another grid to the reference's (nearest voxel), and say so; else such a case is refused.
         workers: Cases at a time; 0 for as many as there are cores.
         overwrite: Replace what OUT holds.
@@ -107,37 +121,37 @@ def evaluate(
         NothingUsable: no case has both a mask and a reference.
         OutputConflict: OUT holds something else.
     """
-    options = {"empty": empty, "split": split, "resample": resample}
+    folders = {"mask": (pred, mapping), "reference": (ref, ref_mapping)}
+    folders |= {"against": (against, against_mapping)} if against is not None else {}
+    namings = {side: naming_of(said, folder) for side, (folder, said) in folders.items()}
+    options = {"empty": empty, "split": split, "resample": resample, "labels": [n.as_json() for n in namings.values()]}
     sources = [pred, ref, *(path for path in (against, patients, grid) if path is not None)]
     run = start_run(out, verb="evaluate", sources=sources, options=options, overwrite=overwrite)
     if run.done:
         return EvaluateResult(out, read_json(out / "scores.json"))
-    truths, people = _truths(ref, split), _people(patients)
-    rules = _Rules(Policy(empty), resample, _grids(grid))
-    first = _Method.score(_answers(pred, ref), truths, out / "cases", rules, workers, progress)
+    people = read_people(patients) if patients is not None else {}
+    grids, scans = _grids(grid)
+    truths = _truths(ref, split, scans)
+    rules = _Rules(Policy(empty), resample, grids, {scan.id: scan for scan in (*scans, *truths.scans)}, namings["reference"])
+    first = _Method.score(_answers(pred, rules, truths), namings["mask"], truths, out / "cases", rules, workers, progress)
     second = None
     if against is not None:
-        second = _Method.score(_answers(against, ref), truths, out / "against", rules, workers, progress)
-    result = EvaluateResult(out, _gather(out, first, second, people, rules.policy))
+        others = _answers(against, rules, truths)
+        second = _Method.score(others, namings["against"], truths, out / "against", rules, workers, progress)
+    result = EvaluateResult(out, _gather(out, first, second, people, rules.policy, namings))
     run.finish(result.exit_code, cases=len(result.scores["cases"]))
     return result
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """Where a case's mask lies, and what the network said before cleaning, where that was kept."""
+class _Truths:
+    """Where each case's reference lies: a mask file, or the cohort that holds the case (then its volume is known too)."""
 
-    mask: Path
-    raw: Path | None
-
-
-@dataclass(frozen=True)
-class _Truth:
-    """Where a case's reference lies: a mask file, or a cohort that holds the case (then its volume is known too)."""
-
-    place: Path
-    in_cohort: bool
-    split: str | None
+    places: Mapping[str, Path]
+    scans: Sequence[Scan]
+    unclear: Mapping[str, str]
+    parts: Mapping[str, str | None] | None = None
+    """In a cohort, case to the part of the split that it is in."""
 
 
 @dataclass(frozen=True)
@@ -145,17 +159,25 @@ class _Rules:
     policy: Policy
     resample: bool
     grids: Mapping[str, Grid]
+    scans: Mapping[str, Scan]
+    naming: Naming
 
 
 @dataclass(frozen=True)
 class _Job:
+    """A case to score, its mask `mask` against its reference `truth`."""
+
     case: str
-    answer: _Answer
-    truth: _Truth
+    mask: Path
+    truth: Path
+    in_cohort: bool
+    part: str | None
     goal: Path
     policy: Policy
     resample: bool
     grid: Grid | None
+    scan: Scan | None
+    namings: tuple[Naming, Naming]
 
 
 @dataclass(frozen=True)
@@ -170,78 +192,77 @@ class _Method:
     @classmethod
     def score(
         cls,
-        answers: Mapping[str, _Answer],
-        truths: Mapping[str, _Truth],
+        answers: Matched,
+        naming: Naming,
+        truths: _Truths,
         folder: Path,
         rules: _Rules,
         workers: int,
         progress: Progress,
     ) -> "_Method":
         """Score every case that has both. Raises `NothingUsable` where none has."""
-        shared = sorted(answers.keys() & truths.keys())
+        shared = sorted(answers.masks.keys() & truths.places.keys())
         if not shared:
-            raise NothingUsable(f"no case has both: {len(answers)} masks and {len(truths)} references, matched by case name")
-        jobs = [
-            _Job(
-                case, answers[case], truths[case], folder / f"{case}.json", rules.policy, rules.resample, rules.grids.get(case)
-            )
-            for case in shared
-        ]
-        refused = _score_all(jobs, workers, progress)
-        return cls(jobs, refused, sorted(truths.keys() - answers.keys()), sorted(answers.keys() - truths.keys()))
+            counts = f"{len(answers.masks)} masks and {len(truths.places)} references"
+            raise NothingUsable(f"no case has both: {counts}, matched by case name and by referenced UIDs")
+        jobs, unclear = [], {}
+        for case in shared:
+            if case in answers.unclear or case in truths.unclear:
+                unclear[case] = answers.unclear.get(case) or f"reference: {truths.unclear[case]}"
+                continue
+            held = answers.masks[case].path, truths.places[case], truths.parts is not None, (truths.parts or {}).get(case)
+            goal, grid, scan = folder / f"{case}.json", rules.grids.get(case), rules.scans.get(case)
+            jobs.append(_Job(case, *held, goal, rules.policy, rules.resample, grid, scan, (naming, rules.naming)))
+        refused = unclear | _score_all(jobs, workers, progress)
+        return cls(
+            jobs,
+            [{"case": case, "reason": refused[case]} for case in sorted(refused)],
+            sorted(truths.places.keys() - answers.masks.keys()),
+            [*sorted(answers.masks.keys() - truths.places.keys()), *answers.lost],
+        )
 
     def records(self) -> list[dict[str, Any]]:
         """What was written of each case that was scored."""
         return [read_json(job.goal) for job in self.cases if job.goal.exists()]
 
 
-def _answers(folder: Path, ref: Path) -> dict[str, _Answer]:
-    """Masks by case; a DICOM label object under another name goes to the case of the cohort that it refers to."""
-    scans = []
-    if (ref / "cohort.json").exists():
-        held = [(case.id, case.about) for case in Cohort.open(ref).cases]
-        scans = [Scan(str(told.get("frame_uid", "")), str(told.get("series_uid", "")), case) for case, told in held]
-    found: dict[str, _Answer] = {}
-    for case, files in find_masks(folder).items():
-        if files.path.suffix == ".dcm" and case not in {scan.id for scan in scans}:
-            case = case_of(files.path, scans) or case
-        raw = files.path.with_name("raw.npz")
-        found[case] = _Answer(files.path, raw if files.path.name == "lungs.nii.gz" and raw.exists() else None)
-    return found
+def _answers(folder: Path, rules: _Rules, truths: _Truths) -> Matched:
+    return match(folder, list(rules.scans.values()), wanted=frozenset(truths.places))
 
 
-def _truths(folder: Path, split: str) -> dict[str, _Truth]:
+def _truths(folder: Path, split: str, scans: Sequence[Scan]) -> _Truths:
     if not (folder / "cohort.json").exists():
-        return {case: _Truth(files.path, False, None) for case, files in find_masks(folder).items()}
+        if split != "all":
+            raise UsageError("--split chooses cases of a cohort, and REF is a folder of masks")
+        found = match(folder, scans, wanted=frozenset(scan.id for scan in scans))
+        return _Truths({case: files.path for case, files in found.masks.items()}, scans_of(found.masks), found.unclear)
     cohort = Cohort.open(folder)
-    truths = {case.id: _Truth(folder, True, cohort.split.part_of(case.id)) for case in cohort.cases if case.has_mask}
-    return {case: truth for case, truth in truths.items() if split in ("all", truth.split)}
+    parts = {case.id: cohort.split.part_of(case.id) for case in cohort.cases if case.has_mask}
+    kept = {case: part for case, part in parts.items() if split in ("all", part)}
+    return _Truths(dict.fromkeys(kept, folder), _scans_in(cohort), {}, kept)
 
 
-def _grids(place: Path | None) -> dict[str, Grid]:
-    """Grids by case, from a cohort, a folder of label maps, or of DICOM series."""
+def _scans_in(cohort: Cohort) -> list[Scan]:
+    held = [(case.id, case.about) for case in cohort.cases]
+    return [Scan(str(told.get("frame_uid", "")), str(told.get("series_uid", "")), case) for case, told in held]
+
+
+def _grids(place: Path | None) -> tuple[dict[str, Grid], list[Scan]]:
+    """Grids by case, and what is known of scans: from a cohort, a folder of label maps, or of DICOM series."""
     if place is None:
-        return {}
+        return {}, []
     if (place / "cohort.json").exists():
-        return {case.id: case.grid for case in Cohort.open(place).cases}
-    maps = {case: files.map for case, files in find_masks(place).items() if files.map is not None}
+        cohort = Cohort.open(place)
+        return {case.id: case.grid for case in cohort.cases}, _scans_in(cohort)
+    maps = {case: files.map for case, files in find_masks(place).items() if files.map and files.map.suffix != ".dcm"}
     if maps:
-        return {case: read_mask(path).grid for case, path in maps.items()}
-    return {series.id: series.grid for series in find_series(place) if series.usable and series.grid is not None}
+        return {case: read_mask(path, naming=ANY).grid for case, path in maps.items()}, []
+    series = [(one, one.grid) for one in find_series(place) if one.usable and one.grid is not None]
+    scans = [Scan(s.frame_uid, s.series_uid, s.id, (), frozenset(plane.sop_uid for plane in s.files)) for s, _ in series]
+    return {one.id: grid for one, grid in series}, scans
 
 
-def _people(table: Path | None) -> dict[str, dict[str, str]]:
-    """Case to `patient` and `site`, from a CSV file."""
-    if table is None:
-        return {}
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or "case" not in rows[0] or not {"patient", "site"} & rows[0].keys():
-        raise UsageError("--patients needs a CSV file with a heading: case, and patient or site or both")
-    return {row["case"]: {key: row[key] for key in ("patient", "site") if row.get(key)} for row in rows}
-
-
-def _score_all(jobs: Sequence[_Job], workers: int, progress: Progress) -> list[dict[str, str]]:
+def _score_all(jobs: Sequence[_Job], workers: int, progress: Progress) -> dict[str, str]:
     """Score what is not scored yet, each case into its own file; the refused ones with their reasons come back."""
     open_jobs = [job for job in jobs if not job.goal.exists()]
     done = len(jobs) - len(open_jobs)
@@ -252,7 +273,7 @@ def _score_all(jobs: Sequence[_Job], workers: int, progress: Progress) -> list[d
         progress("evaluate", done, len(jobs))
         if reason:
             refused[job.case] = reason
-    return [{"case": case, "reason": refused[case]} for case in sorted(refused)]
+    return refused
 
 
 def _each(jobs: Sequence[_Job], workers: int) -> Iterator[tuple[_Job, str]]:
@@ -284,8 +305,8 @@ def _score(job: _Job) -> str:
 
 
 def _record(job: _Job) -> dict[str, Any]:
-    remarks: list[str] = []
-    answer, reference = _pair(job)
+    (answer, odd), (reference, strange) = _pair(job)
+    remarks = [f"mask: {f.message}" for f in odd] + [f"reference: {f.message}" for f in strange]
     if not answer.grid.same_as(reference.grid):
         if not job.resample:
             raise GridMismatch(
@@ -294,49 +315,32 @@ def _record(job: _Job) -> dict[str, Any]:
             )
         remarks.append(f"brought from a grid of {_told(answer)} to the reference's by nearest voxel")
         answer = resample_mask(answer, reference.grid)
-    if _is_one_lung_alone(answer, reference):
+    if is_one_lung_alone(answer, reference):
         answer = LungMask(answer.labels, answer.grid)
         remarks.append("the mask has no label 2 and no left lung: its label 1 is taken as the right lung")
     places = _places(job)
     scores = score_case(answer, reference, job.policy, places=places)
-    raw = None
-    if job.answer.raw and answer.grid is reference.grid:
-        raw = score_raw(read_mask(job.answer.raw, reference.grid).lungs, reference, job.policy, places=places)
+    raw, before = None, job.mask.with_name("raw.npz")  # what the network said before cleaning, where that was kept
+    if job.mask.name == "lungs.nii.gz" and before.exists() and answer.grid is reference.grid:
+        raw = score_raw(read_mask(before, reference.grid).lungs, reference, job.policy, places=places)
     tables = scores.pop("per_slice") + (raw.pop("per_slice") if raw else [])
     remarks += scores.pop("remarks")
-    head = {"case": job.case, "split": job.truth.split, "grid": _grid(reference), "remarks": remarks, "raw": raw}
+    head = {"case": job.case, "split": job.part, "grid": _grid(reference), "remarks": remarks, "raw": raw}
     return {"case": head | scores, "per_slice": tables}
 
 
-def _pair(job: _Job) -> tuple[LungMask, LungMask]:
-    """Mask and reference; one that has no geometry of its own lies on the other's grid."""
-    scan = None
-    if job.truth.in_cohort:
-        case = Cohort.open(job.truth.place).case(job.case)
-        reference, scan = case.mask(), Scan(str(case.about.get("frame_uid", "")))
-    elif job.truth.place.suffix != ".npz" or job.grid is not None:
-        reference = read_mask(job.truth.place, job.grid)
-    elif job.answer.mask.suffix != ".npz":
-        answer = read_mask(job.answer.mask)
-        return answer, read_mask(job.truth.place, answer.grid)
-    else:
-        raise GridMismatch("mask and reference are both NPZ, which have no geometry: give --grid")
-    return read_mask(job.answer.mask, reference.grid, scan), reference
-
-
-def _is_one_lung_alone(answer: LungMask, reference: LungMask) -> bool:
-    """Whether a mask that only holds label 1 leaves the reference's left lung out: missed, whichever way it was meant."""
-    if answer.sided or not reference.sided:
-        return False
-    covered = int(np.count_nonzero(answer.lungs & reference.left))
-    return 2 * covered <= int(np.count_nonzero(reference.left))
+def _pair(job: _Job) -> tuple[Judged, Judged]:
+    if not job.in_cohort:
+        return read_pair(job.mask, job.truth, job.grid, job.scan, job.namings)
+    reference = Cohort.open(job.truth).case(job.case).mask()
+    return read_judged(job.mask, reference.grid, job.scan, job.namings[0]), (reference, ())
 
 
 def _places(job: _Job) -> Mapping[str, Bool]:
     """Where lung cannot be, where the volume is there to tell."""
-    if not job.truth.in_cohort:
+    if not job.in_cohort:
         return {}
-    volume = Cohort.open(job.truth.place).case(job.case).volume()
+    volume = Cohort.open(job.truth).case(job.case).volume()
     body = body_mask(volume)
     return {"outside_body": ~body, "couch": couch_mask(volume, body)}
 
@@ -351,7 +355,12 @@ def _grid(mask: LungMask) -> dict[str, Any]:
 
 
 def _gather(
-    out: Path, first: _Method, second: _Method | None, people: Mapping[str, Mapping[str, str]], policy: Policy
+    out: Path,
+    first: _Method,
+    second: _Method | None,
+    people: Mapping[str, Mapping[str, str]],
+    policy: Policy,
+    namings: Mapping[str, Naming],
 ) -> dict[str, Any]:
     """Join the cases' files into the tables; `scores.json` comes last."""
     records = first.records()
@@ -359,17 +368,13 @@ def _gather(
     scores = {
         "format": FORMAT,
         "policy": policy.as_json() | {"rasterisation": RULE},
+        "labels": {side: naming.as_json() for side, naming in namings.items()},
         "cases": cases,
         "refused": first.refused,
         "unanswered": first.unanswered,
         "without_reference": first.without_reference,
-        "summary": summaries(cases),
-        "summary_method": METHOD,
-        "pooled": pooled(cases),
-        "sites": site_summaries(cases),
-        "lctsc": lctsc_protocol(cases),
         "against": None,
-    }
+    } | over_cases(cases)
     if second is not None:
         others = [_whose(record["case"], people) for record in second.records()]
         tests = comparison(cases, others)

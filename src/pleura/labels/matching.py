@@ -1,0 +1,75 @@
+"""Whose mask is whose: masks of a folder by case, by name or, for DICOM label objects, by what they refer to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pleura.labels.objects import Scan, case_of, join, scan_of
+from pleura.labels.registry import MaskFiles, find_masks
+
+TWICE = "{} masks of it in one folder: keep the right one"
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Masks by case; and the cases whose mask cannot be told, each with a reason."""
+
+    masks: Mapping[str, MaskFiles]
+    unclear: Mapping[str, str]
+    lost: tuple[str, ...] = ()
+
+
+def match(folder: Path, scans: Sequence[Scan], *, wanted: frozenset[str] = frozenset()) -> Matched:
+    """The masks of a folder by case.
+
+    Masks under names of cases go first (`find_masks`; where none lies in the folder itself, in the folders below). A DICOM
+    label object under another name goes to the scan that it refers to. Where cases of `wanted` are still without a mask, label
+    objects anywhere below are looked at.
+
+    Args:
+        folder: where the masks lie.
+        scans: what is known of the scans; their ids are cases.
+        wanted: cases that should have a mask.
+
+    Raises:
+        UsageError: no such folder.
+    """
+    known = {scan.id for scan in scans}
+    found: dict[str, list[MaskFiles]] = {}
+    for case, files in _named(folder):
+        by_name = files.path.suffix != ".dcm" or case in known
+        found.setdefault(case if by_name else case_of(files.path, scans) or case, []).append(files)
+    lost: list[str] = []
+    if scans and not wanted <= found.keys():
+        seen = {path for held in found.values() for files in held for path in (files.path, *files.more)}
+        joined, lost = _below(folder, seen, scans)
+        for case, paths in joined.items():
+            found.setdefault(case, []).extend(MaskFiles(case, path) for path in paths)
+    unclear = {}
+    for case, held in found.items():
+        count = len(held) + sum(len(files.more) for files in held)
+        if count > 1:
+            unclear[case] = TWICE.format(count)
+    return Matched({case: held[0] for case, held in sorted(found.items())}, unclear, tuple(lost))
+
+
+def _named(folder: Path) -> list[tuple[str, MaskFiles]]:
+    found = list(find_masks(folder).items())
+    if found:
+        return found
+    return [pair for place in sorted(folder.iterdir()) if place.is_dir() for pair in _named(place)]
+
+
+def _below(folder: Path, seen: set[Path], scans: Sequence[Scan]) -> tuple[dict[str, list[Path]], list[str]]:
+    """Label objects anywhere in the tree by the case that they refer to; and a line for each that is of no scan here."""
+    from pleura.dicom.series import LABEL_CLASSES, find_series
+
+    objects = [one for one in find_series(folder) if one.sop_class_uid in LABEL_CLASSES]
+    joined, strange = join((one for one in objects if not {plane.path for plane in one.files} & seen), scans)
+    return {case: [one.path for one in held] for case, held in joined.items()}, strange
+
+
+def scans_of(masks: Mapping[str, MaskFiles]) -> list[Scan]:
+    """What the DICOM label objects among some masks say of their scans: another's label objects may refer to the same ones."""
+    told = [scan_of(files.path, case) for case, files in masks.items() if files.path.suffix == ".dcm"]
+    return [scan for scan in told if scan is not None]
