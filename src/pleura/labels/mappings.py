@@ -1,7 +1,7 @@
 """What the numbers of other tools' label maps mean for lungs: a named mapping each, so that nothing is guessed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,17 @@ MAPPINGS: Mapping[str, Naming] = {
 }
 """`lungmask` is its R231 and R231CovidWeb, `lungmask-lobes` its LTRCLobes (left upper and lower, then right upper, middle and
 lower); `totalsegmentator` is the map of task `total` in version 2, `totalsegmentator-v1` in version 1."""
+
+
+def fitting(values: Collection[float]) -> list[str]:
+    """Names of the mappings of other tools that would explain the values of a map: all of their labels are there."""
+    fits = []
+    for naming in MAPPINGS.values():
+        labels = {*naming.right, *naming.left}
+        if labels <= set(values) and (naming.others or set(values) <= {0, *labels}):
+            fits.append(naming.name)
+    return fits
+
 
 CHOICES = f"auto, {', '.join(MAPPINGS)}, nnunet, or labels by side such as right=1,left=2 or either=1+2"
 DATASET = "dataset.json"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pleura.core.errors import UnreadableFile
 from pleura.labels.objects import Scan, case_of, join, scan_of
 from pleura.labels.registry import MaskFiles, find_masks
 
@@ -36,16 +37,21 @@ def match(folder: Path, scans: Sequence[Scan], *, wanted: frozenset[str] = froze
     """
     known = {scan.id for scan in scans}
     found: dict[str, list[MaskFiles]] = {}
+    unclear: dict[str, str] = {}
     for case, files in _named(folder):
-        by_name = files.path.suffix != ".dcm" or case in known
-        found.setdefault(case if by_name else case_of(files.path, scans) or case, []).append(files)
+        whose: str | None = case
+        if files.path.suffix == ".dcm" and case not in known:
+            try:
+                whose = case_of(files.path, scans)
+            except UnreadableFile as error:
+                unclear[case] = str(error)
+        found.setdefault(whose or case, []).append(files)
     lost: list[str] = []
     if scans and not wanted <= found.keys():
         seen = {path for held in found.values() for files in held for path in (files.path, *files.more)}
         joined, lost = _below(folder, seen, scans)
         for case, paths in joined.items():
             found.setdefault(case, []).extend(MaskFiles(case, path) for path in paths)
-    unclear = {}
     for case, held in found.items():
         count = len(held) + sum(len(files.more) for files in held)
         if count > 1:

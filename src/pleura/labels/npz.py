@@ -38,7 +38,7 @@ def read(path: Path, grid: Grid | None, naming: Naming = LUNGS) -> LungMask:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InputRefused("the mask holds NaN or infinity", code="MASK-VALUES")
     if array.dtype.kind not in "biuf" or len(values := np.unique(array)) > 2 or (values[0] != 0 and len(values) == 2):
-        raise InputRefused("the NPZ mask is not of two values, 0 and one other", code="MASK-VALUES")
+        raise InputRefused("the NPZ mask is not of two values, 0 and one other", code="MASK-LABELS")
     return LungMask((array != 0).astype(np.uint8), grid, sided=False)
 
 

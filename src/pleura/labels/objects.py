@@ -114,9 +114,13 @@ def join(objects: Iterable["Series"], volumes: Sequence["Series | Scan"]) -> tup
 
 
 def case_of(path: Path, scans: Sequence[Scan]) -> str | None:
-    """The id of the scan that a label object is of; `None` where it is of none of them, or cannot be told."""
+    """The id of the scan that a label object is of; `None` where it is of none of them, or cannot be told.
+
+    Raises `UnreadableFile` where it is broken.
+    """
+    dataset = open_dataset(path, pixels=False)
     try:
-        return _whose(open_dataset(path, pixels=False), scans)[0]
+        return _whose(dataset, scans)[0]
     except InputRefused:
         return None
 

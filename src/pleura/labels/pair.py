@@ -8,7 +8,7 @@ import numpy as np
 
 from pleura.arrays.grid import Grid
 from pleura.arrays.volume import LungMask
-from pleura.core.errors import GridMismatch
+from pleura.core.errors import GridMismatch, InputRefused
 from pleura.core.findings import Finding
 from pleura.labels.mappings import Naming
 from pleura.labels.objects import RTSTRUCT, open_dataset
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 NOTHING, LATTICE, WHOLE = 0, 1, 2
 """What a mask's file says of the grid: nothing; a lattice without its ends (a segmentation leaves empty frames out); all."""
+
+REFERENCE = "reference: "
+"""Stands before what is wrong with a reference."""
 
 Judged = tuple[LungMask, tuple[Finding, ...]]
 
@@ -40,7 +43,11 @@ def read_pair(
     """
 
     def read(which: int, on: Grid | None) -> Judged:
-        return read_judged((answer, reference)[which], on, scan, namings[which])
+        try:
+            return read_judged((answer, reference)[which], on, scan, namings[which])
+        except InputRefused as error:
+            error.args = (f"{REFERENCE}{error}",) if which else error.args
+            raise
 
     known = [_grid_in(path) for path in (answer, reference)]
     first = int(known[1] >= known[0])

@@ -60,7 +60,8 @@ def find_masks(folder: Path) -> dict[str, MaskFiles]:
         UsageError: no such folder.
     """
     if not folder.is_dir():
-        raise UsageError("the masks' folder does not exist: check the path")
+        what = "is a file: give the folder that it lies in" if folder.exists() else "does not exist: check the path"
+        raise UsageError(f"the masks' folder {what}")
     layout = [folder / name for name in ("Segmentations", "Labels") if (folder / name).is_dir()]
     found: dict[str, MaskFiles] = {}
     for place in layout or [folder]:

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from pleura.arrays.volume import LEFT, RIGHT
 from pleura.core.errors import InputRefused
-from pleura.labels.mappings import LUNGS, Naming
+from pleura.labels.mappings import LUNGS, Naming, fitting
 
 WIDEST = 1 << 16
 """Labels lie within so many numbers of each other; what does not is no label map."""
+MENTIONED = 6
+"""So many odd values are told."""
 WHITE = 255
 """What tools that think of masks as pictures write for 1."""
 
@@ -20,7 +22,8 @@ def labels_of(array: NDArray[Any], naming: Naming = LUNGS) -> NDArray[np.uint8]:
     """Labels as uint8: 0 background, 1 right (or either), 2 left.
 
     Raises:
-        InputRefused: code `MASK-VALUES`: a value that `naming` does not know, in a map of lungs alone; or no whole number.
+        InputRefused: code `MASK-LABELS`: a value that `naming` does not know, in a map of lungs alone, or no whole number;
+            `MASK-VALUES`: NaN, infinity, or no numbers at all.
     """
     if array.dtype.kind not in "biuf":
         raise InputRefused("the mask holds no numbers", code="MASK-VALUES")
@@ -41,7 +44,7 @@ def labels_of(array: NDArray[Any], naming: Naming = LUNGS) -> NDArray[np.uint8]:
         ours = {WHITE: RIGHT}
     odd = [value for value in values if value and value not in ours]
     if odd and not naming.others:
-        raise _unknown(odd[:4])
+        raise _unknown(odd, values)
     table = np.zeros(len(counts), dtype=np.uint8)
     for value in values:
         table[value - least] = ours.get(value, 0)
@@ -54,7 +57,7 @@ def labels_of(array: NDArray[Any], naming: Naming = LUNGS) -> NDArray[np.uint8]:
 def _whole(part: NDArray[Any]) -> NDArray[np.int64]:
     whole = part.astype(np.int64)
     if part.dtype.kind == "f" and (broken := part[whole != part]).size:
-        raise _unknown(np.unique(broken)[:4].tolist())
+        raise _unknown(np.unique(broken).tolist())
     return whole
 
 
@@ -63,7 +66,9 @@ def sided(labels: NDArray[np.uint8], naming: Naming, said: bool) -> bool:
     return bool(said or (labels == LEFT).any()) if naming.sided is None else naming.sided
 
 
-def _unknown(values: Sequence[float]) -> InputRefused:
-    some = ", ".join(f"{value:g}" for value in values)
-    text = f"the mask holds the values {some}; expected 0, 1 right, 2 left, or 0 and 1; name what labels mean with --mapping"
-    return InputRefused(text, code="MASK-VALUES")
+def _unknown(odd: Sequence[float], values: Sequence[float] = ()) -> InputRefused:
+    some = ", ".join(f"{value:g}" for value in odd[:MENTIONED])
+    more = " …" if len(odd) > MENTIONED else ""
+    text = f"the mask holds the values {some}{more}; expected 0, 1 right, 2 left, or 0 and 1"
+    fits = fitting(values)
+    return InputRefused(f"{text}; they fit the mapping {' or '.join(fits)}" if fits else text, code="MASK-LABELS")

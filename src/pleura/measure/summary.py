@@ -82,6 +82,8 @@ def comparison(first: Sequence[Case], second: Sequence[Case]) -> list[dict[str, 
         `difference` (median of first less second), `effect`, `p`, `adjusted_p`.
     """
     shared = sorted({case["case"] for case in first} & {case["case"] for case in second})
+    if not shared:
+        return []
     sides = [[next(case for case in cases if case["case"] == name) for name in shared] for cases in (first, second)]
     rows, tests = [], []
     for structure in STRUCTURES:

@@ -88,14 +88,19 @@ def score_notes(scores: Mapping[str, Any]) -> list[str]:
     lines = [f"{entry['case']}: refused: {entry['reason']}" for entry in scores["refused"]]
     lines += [f"{case['case']}: {remark}" for case in scores["cases"] for remark in case["remarks"]]
     for key, told in (("unanswered", "references have no mask in PRED"), ("without_reference", "masks have no reference")):
-        names = scores[key]
-        if names:
-            lines.append(f"{len(names)} {told}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}")
+        if scores[key]:
+            lines.append(_some(scores[key], told))
     other = scores["against"]
     if other:
         lines += [f"AGAINST: {entry['case']}: refused: {entry['reason']}" for entry in other["refused"]]
+        if other["unanswered"]:
+            lines.append(_some(other["unanswered"], "references have no mask in AGAINST"))
         lines += [_compared(test) for test in other["tests"] if test["metric"] in ("dice", "hd95_mm")]
     return lines
+
+
+def _some(names: Sequence[str], told: str) -> str:
+    return f"{len(names)} {told}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"
 
 
 def _compared(test: Mapping[str, Any]) -> str:

@@ -23,9 +23,9 @@ from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 from pleura.dicom.series import find_series
 from pleura.labels.mappings import Naming, naming_of
-from pleura.labels.matching import Matched, match, scans_of
+from pleura.labels.matching import match, scans_of
 from pleura.labels.objects import Scan
-from pleura.labels.pair import Judged, read_pair
+from pleura.labels.pair import REFERENCE, Judged, read_pair
 from pleura.labels.registry import find_masks, read_judged, read_mask
 from pleura.measure.case import is_one_lung_alone, score_case, score_raw
 from pleura.measure.policy import Policy
@@ -36,6 +36,7 @@ from pleura.store.manifest import start_run
 from pleura.store.people import read_people
 
 FORMAT = "pleura-scores/1"
+AGAINST = "against"
 Bool = NDArray[np.bool_]
 ANY = Naming("any", either=(1,), others=True)
 """For a file of which the grid alone is asked."""
@@ -62,7 +63,7 @@ class EvaluateResult:
 
     def table(self) -> Table | None:
         """One row a case."""
-        return case_table(self.scores["cases"])
+        return case_table(self.scores["cases"]) if self.scores["cases"] else None
 
     def notes(self) -> Sequence[str]:
         """Refusals, what had no partner, remarks, the comparison, and where the tables are."""
@@ -133,11 +134,10 @@ def evaluate(
     grids, scans = _grids(grid)
     truths = _truths(ref, split, scans)
     rules = _Rules(Policy(empty), resample, grids, {scan.id: scan for scan in (*scans, *truths.scans)}, namings["reference"])
-    first = _Method.score(_answers(pred, rules, truths), namings["mask"], truths, out / "cases", rules, workers, progress)
+    first = _Method.score(pred, namings["mask"], truths, out / "cases", rules, workers, progress)
     second = None
     if against is not None:
-        others = _answers(against, rules, truths)
-        second = _Method.score(others, namings["against"], truths, out / "against", rules, workers, progress)
+        second = _Method.score(against, namings["against"], truths, out / AGAINST, rules, workers, progress)
     result = EvaluateResult(out, _gather(out, first, second, people, rules.policy, namings))
     run.finish(result.exit_code, cases=len(result.scores["cases"]))
     return result
@@ -192,7 +192,7 @@ class _Method:
     @classmethod
     def score(
         cls,
-        answers: Matched,
+        masks: Path,
         naming: Naming,
         truths: _Truths,
         folder: Path,
@@ -201,15 +201,14 @@ class _Method:
         progress: Progress,
     ) -> "_Method":
         """Score every case that has both. Raises `NothingUsable` where none has."""
+        answers = match(masks, list(rules.scans.values()), wanted=frozenset(truths.places))
         shared = sorted(answers.masks.keys() & truths.places.keys())
         if not shared:
             counts = f"{len(answers.masks)} masks and {len(truths.places)} references"
             raise NothingUsable(f"no case has both: {counts}, matched by case name and by referenced UIDs")
-        jobs, unclear = [], {}
-        for case in shared:
-            if case in answers.unclear or case in truths.unclear:
-                unclear[case] = answers.unclear.get(case) or f"reference: {truths.unclear[case]}"
-                continue
+        unclear = {case: REFERENCE + reason for case, reason in truths.unclear.items()} | dict(answers.unclear)
+        jobs = []
+        for case in (case for case in shared if case not in unclear):
             held = answers.masks[case].path, truths.places[case], truths.parts is not None, (truths.parts or {}).get(case)
             goal, grid, scan = folder / f"{case}.json", rules.grids.get(case), rules.scans.get(case)
             jobs.append(_Job(case, *held, goal, rules.policy, rules.resample, grid, scan, (naming, rules.naming)))
@@ -217,17 +216,13 @@ class _Method:
         return cls(
             jobs,
             [{"case": case, "reason": refused[case]} for case in sorted(refused)],
-            sorted(truths.places.keys() - answers.masks.keys()),
-            [*sorted(answers.masks.keys() - truths.places.keys()), *answers.lost],
+            sorted(truths.places.keys() - answers.masks.keys() - unclear.keys()),
+            [*sorted(answers.masks.keys() - truths.places.keys() - unclear.keys()), *answers.lost],
         )
 
     def records(self) -> list[dict[str, Any]]:
         """What was written of each case that was scored."""
         return [read_json(job.goal) for job in self.cases if job.goal.exists()]
-
-
-def _answers(folder: Path, rules: _Rules, truths: _Truths) -> Matched:
-    return match(folder, list(rules.scans.values()), wanted=frozenset(truths.places))
 
 
 def _truths(folder: Path, split: str, scans: Sequence[Scan]) -> _Truths:
@@ -300,13 +295,22 @@ def _score(job: _Job) -> str:
     try:
         write_json(job.goal, _record(job))
     except (InputRefused, OSError, MemoryError) as error:
-        return str(error) if isinstance(error, InputRefused) else f"{type(error).__name__} while scoring: look at the file"
+        if isinstance(error, InputRefused):
+            return _reason(job, error)
+        return f"{type(error).__name__} while scoring: look at the file"
     return ""
+
+
+def _reason(job: _Job, error: InputRefused) -> str:
+    if error.code != "MASK-LABELS":
+        return str(error)
+    whose = "ref-" if str(error).startswith(REFERENCE) else "against-" if job.goal.parent.name == AGAINST else ""
+    return f"{error}; tell what labels mean with --{whose}mapping"
 
 
 def _record(job: _Job) -> dict[str, Any]:
     (answer, odd), (reference, strange) = _pair(job)
-    remarks = [f"mask: {f.message}" for f in odd] + [f"reference: {f.message}" for f in strange]
+    remarks = [f"mask: {f.message}" for f in odd] + [f"{REFERENCE}{f.message}" for f in strange]
     if not answer.grid.same_as(reference.grid):
         if not job.resample:
             raise GridMismatch(
