@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
+from math import prod
 
 from pleura.audit.declared import (
     BASIC_PROFILE,
@@ -23,7 +24,7 @@ from pleura.audit.declared import (
     UIDS,
     Declared,
 )
-from pleura.audit.pieces import PIXEL_DATA, Layout, Path_, Piece
+from pleura.audit.pieces import NATIVE, PIXEL_DATA, Layout, Path_, Piece
 from pleura.audit.required import required
 from pleura.audit.vocabulary import (
     CHARACTERISTICS as ABOUT_PEOPLE,
@@ -34,12 +35,14 @@ from pleura.audit.vocabulary import (
     DESCRIPTORS,
     DEVICE_DATES,
     DEVICE_UID,
+    GONE_UNLESS,
     IDENTIFYING,
     IDS,
     INSTITUTION_TEXT,
     NEVER,
     NUMBERS_OF_PEOPLE,
     NUMERIC,
+    PLACES_AND_LENSES,
     STANDARD_ROOT,
     STANDARD_SCHEMES,
     STATE,
@@ -51,6 +54,7 @@ from pleura.audit.vocabulary import (
     is_private,
     stands_for_nobody,
     vr_of,
+    vr_of_tag,
 )
 
 Seen = Iterator[tuple[str, Path_]]
@@ -69,6 +73,7 @@ UNSAFE_CLASSES = (
 
 def gone(before: Layout, after: Layout, said: Declared) -> Seen:
     """What should be gone and is not, under the Basic Profile and the options said."""
+    unless = frozenset().union(*(tags for option, tags in GONE_UNLESS.items() if not said.has(option)))
     for piece in after.pieces:
         tag = piece.path[-1]
         tags = piece.path[::2]
@@ -80,7 +85,8 @@ def gone(before: Layout, after: Layout, said: Declared) -> Seen:
             if not said.has(SAFE_PRIVATE):
                 yield "PRIVATE-LEFT", piece.path
             continue
-        if any(t in NEVER for t in tags):
+        held = tags if piece.end > piece.start else tags[:-1]  # an empty one says nothing
+        if any(t in NEVER or t in unless for t in held):
             yield "FORBIDDEN-LEFT", piece.path
         elif tag & 0xFFFF == 0:
             yield "GROUP-LENGTH-LEFT", piece.path
@@ -88,7 +94,7 @@ def gone(before: Layout, after: Layout, said: Declared) -> Seen:
             yield "CURVE-LEFT", piece.path
         elif 0x6000 <= group <= 0x60FF and not said.has(CLEAN_GRAPHICS):
             yield "OVERLAY-LEFT", piece.path
-        elif not is_known(tag) or vr_of(piece) == "UN":
+        elif not is_known(tag) or (vr_of(piece) == "UN" != vr_of_tag(tag)):
             yield "UNKNOWN-LEFT", piece.path
         elif piece.end > piece.start:
             yield from _kept(piece, before, after, said)
@@ -120,6 +126,7 @@ def _kept(piece: Piece, before: Layout, after: Layout, said: Declared) -> Seen:
         return
     personal = vr == "PN" or tag in IDS or (tag in IDENTIFYING and not _may_stay(tag, said))
     personal |= tag in ABOUT_PEOPLE and not said.has(CHARACTERISTICS)
+    personal |= tag in PLACES_AND_LENSES and not said.has(DEVICE)
     if personal or (tag in DESCRIPTORS and not said.has(CLEAN_DESCRIPTORS)):
         yield "VALUE-LEFT", piece.path
     elif tag in DEVICE_DATES and said.has(DEVICE) and said.dates == "removed":
@@ -189,7 +196,8 @@ def stayed(before: Layout, after: Layout) -> Seen:
             continue
         code = tag in (CODE_VALUE, CODE_SCHEME) and schemes.get(path[:-1]) in STANDARD_SCHEMES
         number = _is_number(piece) and (vr_of(piece) not in ("DS", "IS") or is_number(_value(before, piece)))
-        if not (code or tag in TECHNICAL or number) or tag in DEIDENTIFICATION or METHOD_CODES in path:
+        kind = tag in TAGS_OF_CLASSES and tag >> 16 > 2 and _value(before, piece).startswith(STANDARD_ROOT)
+        if not (code or tag in TECHNICAL or number or kind) or tag in DEIDENTIFICATION or METHOD_CODES in path:
             continue
         new = after.values.get(path)
         if new is None:
@@ -254,6 +262,17 @@ def report_rules(after: Layout) -> Seen:
         yield "REPORT-RULE", (0x00100030,)
     if after.raw(0x00100032) is not None:
         yield "REPORT-RULE", (0x00100032,)
+
+
+def declared_bytes(layout: Layout) -> int:
+    """Bytes of uncompressed PixelData by the size that the header tells (PS3.3 C.7.6.3); 0 where it does not, or cannot."""
+    if layout.syntax not in NATIVE or PIXEL_DATA[-1:] not in layout.values:
+        return 0
+    bits = [layout.number(tag) for tag in (0x00280010, 0x00280011, 0x00280100)]
+    frames, samples = layout.text(0x00280008).strip() or "1", layout.number(0x00280002) or 1
+    if not frames.isdigit() or not all(bits) or layout.text(0x00280004) == "YBR_FULL_422":
+        return 0
+    return (prod(bits) * samples * int(frames) + 7) // 8
 
 
 def _value(layout: Layout, piece: Piece) -> bytes:

@@ -64,6 +64,7 @@ SAYS = {
     "TYPE-LOST": "an attribute of Type 1 or 2 is lost",
     "TYPE-EMPTY": "an attribute of Type 1 is empty",
     "PIXELS-LOST": "an image has no pixel data, by loss or because its source was cut off",
+    "PIXELS-SIZE": "the pixel data is more or less than the size of the image: what is beyond can hold anything",
     "PIXELS-CHANGED": "the pixel data differs from the source's, and blanking is not declared",
     "REPORT-RULE": "one of the report's four rules is not kept",
 }
@@ -134,6 +135,9 @@ def _pixels(before: Layout, after: Layout, said: Declared, *, same: bool) -> att
             yield "PIXELS-LOST", (0x7FE00010,)
     elif not same and not said.has(CLEAN_PIXELS):
         yield "PIXELS-CHANGED", (0x7FE00010,)
+    declared_size = attributes.declared_bytes(after)
+    if declared_size and not declared_size <= after.pixels[1] - after.pixels[0] <= declared_size + 1:
+        yield "PIXELS-SIZE", (0x7FE00010,)
 
 
 def _same_pixels(before: Layout, after: Layout) -> bool:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 IMPLICIT, BIG, DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
+NATIVE = (IMPLICIT, "1.2.840.10008.1.2.1", BIG, DEFLATED)
+"""Syntaxes whose pixels are not compressed one by one."""
 PIXEL_DATA = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _UNDEFINED = 0xFFFFFFFF
@@ -75,6 +77,11 @@ class Layout:
     def text(self, *path: int) -> str:
         """The value at `path` as text without padding; empty where there is none."""
         return (self.raw(*path) or b"").rstrip(b" \0").decode("latin-1")
+
+    def number(self, *path: int) -> int:
+        """The value at `path`, of VR US, as a number; 0 where there is none."""
+        raw = self.raw(*path) or b""
+        return int.from_bytes(raw, "big" if self.big else "little") if len(raw) == 2 else 0
 
     def at(self, offset: int) -> Piece | None:
         """The piece that holds the byte at `offset`, `None` for headers and loose bytes."""

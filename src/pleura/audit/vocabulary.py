@@ -96,6 +96,7 @@ DESCRIPTORS = _tags(
 )
 CHARACTERISTICS = _tags(
     "PatientAge PatientSize PatientWeight EthnicGroup SmokingStatus PregnancyStatus PatientSexNeutered PatientSex"
+    " SelectorASValue"
 )
 
 INSTITUTION_TEXT = _tags("ClinicalTrialCoordinatingCenterName")
@@ -110,9 +111,33 @@ NEVER = _tags(
     " PhysiciansOfRecordIdentificationSequence PhysiciansReadingStudyIdentificationSequence ReferencedPatientSequence"
     " ReferencedPatientPhotoSequence DataSetTrailingPadding NonconformingModifiedAttributesSequence"
     " AuthorObserverSequence ParticipantSequence PersonIdentificationCodeSequence"
-    " ConsultingPhysicianIdentificationSequence"
+    " ConsultingPhysicianIdentificationSequence ScheduledPerformingPhysicianIdentificationSequence"
+    " PatientInsurancePlanCodeSequence PatientPrimaryLanguageCodeSequence PatientPrimaryLanguageModifierCodeSequence"
+    " EthnicGroupCodeSequence OtherClinicalTrialProtocolIDsSequence ReferencedPatientAliasSequence"
+    " IssuerOfAdmissionIDSequence IssuerOfServiceEpisodeIDSequence IssuerOfTheContainerIdentifierSequence"
+    " IssuerOfTheSpecimenIdentifierSequence IntendedRecipientsOfResultsIdentificationSequence"
+    " ScheduledHumanPerformersSequence ActualHumanPerformersSequence CustodialOrganizationSequence"
+    " VerifyingObserverIdentificationCodeSequence VerbalSourceIdentifierCodeSequenceTrial"
+    " ContentCreatorIdentificationCodeSequence ReferencedDigitalSignatureSequence ReferencedSOPInstanceMACSequence"
+    " ROICreatorSequence ROIInterpreterSequence InterpretationApproverSequence ResultsDistributionListSequence"
+    " WaveformAnnotationSequence"
 )
 """Elements of which nothing may be left, under any option."""
+
+GONE_UNLESS = {
+    "113109": _tags(
+        "UDISequence TransducerIdentificationSequence ScheduledStationNameCodeSequence PerformedStationNameCodeSequence"
+        " ScheduledStationGeographicLocationCodeSequence PerformedStationGeographicLocationCodeSequence"
+    ),
+    "113112": _tags("InstitutionCodeSequence InstitutionalDepartmentTypeCodeSequence"),
+    "113105": _tags(
+        "AdmittingDiagnosesCodeSequence ReasonForVisitCodeSequence RequestAttributesSequence"
+        " ReasonForRequestedProcedureCodeSequence PrescriptionNotesSequence"
+    ),
+    "113110": _tags("ReferencedStudySequence ReferencedPerformedProcedureStepSequence"),
+    "113104": _tags("AcquisitionContextSequence SpecimenPreparationSequence"),
+}
+"""Sequences that may hold items under one option (by its code) only."""
 
 TECHNICAL = _tags(
     "SOPClassUID Modality ImageType PatientPosition PhotometricInterpretation RescaleType ConvolutionKernel"
@@ -139,10 +164,11 @@ SUSPECT = re.compile(rb"@|/\w+/|:/|\d{6,}|\d[-./ ]\d+[-./ ]\d{2}|(?:19|20)\d\d|\
 SAYING = _tags("DeidentificationMethod ImplementationVersionName")
 """Text in which a tool names itself and what it did."""
 
-NUMBERS_OF_PEOPLE = CHARACTERISTICS | _tags(
+PLACES_AND_LENSES = _tags(
     "GPSLatitude GPSLongitude GPSAltitude GPSDOP GPSSpeed GPSTrack GPSImgDirection GPSDestLatitude GPSDestLongitude"
     " GPSDestBearing GPSDestDistance GPSAltitudeRef GPSDifferential LensSpecification"
 )
+NUMBERS_OF_PEOPLE = CHARACTERISTICS | PLACES_AND_LENSES
 """Numbers that tell of somebody, and need not be kept."""
 
 NUMERIC = frozenset({"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "UV", "SV", "OF", "OD", "OL", "AT"})

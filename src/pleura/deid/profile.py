@@ -78,7 +78,10 @@ OURS: Mapping[int, Rule] = {
     0x00120063: GONE,  # Method and
     0x00120064: GONE,  # Method Code Sequence: earlier claims are replaced, not trusted
     0x0040A160: (Action.DUMMY,),  # Text Value of content items: the table leaves it to its Content Sequence (D)
-    0x0070000A: (Action.WALK,),
+    0x00401101: (
+        Action.REMOVE,
+        Action.EMPTY,
+    ),  # Person Identification Code Sequence: D in the table, and a code can be a person
     0x30060026: (Action.LABEL,),  # ROI Name: Z in the table; a structure without its name is of no use
     0x00620005: (Action.LABEL,),  # Segment Label
     0x30060085: (Action.LABEL,),  # ROI Observation Label

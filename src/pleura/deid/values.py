@@ -45,6 +45,7 @@ DUMMIES = {
     "DS": "0",
     "IS": "0",
     "UI": "2.25.0",
+    "UR": "urn:removed",
     **dict.fromkeys(TEXT, "REMOVED"),
 }
 BINARY_DUMMY = {"OB": b"\0\0", "UN": b"\0\0", "AT": 0, **dict.fromkeys(("OW", "OF", "OL", "OD", "OV"), bytes(8))}
