@@ -72,9 +72,12 @@ def _padding(volume: Volume) -> tuple[Finding, ...]:
 
 
 def _histogram(volume: Volume) -> NDArray[np.int64]:
-    """Counts of every int16 value, padding left out; index 0 is −32768."""
-    hu = volume.hu if volume.padding is None else volume.hu[~volume.padding]
-    return np.bincount(hu.ravel().view(np.uint16) ^ np.uint16(0x8000), minlength=65536)
+    """Counts of every int16 value, padding left out; index 0 is −32768. Slice by slice, for bincount makes eight bytes of two."""
+    counts = np.zeros(65536, np.int64)
+    for k, hu in enumerate(volume.hu):
+        seen = hu if volume.padding is None else hu[~volume.padding[k]]
+        counts += np.bincount(seen.ravel().view(np.uint16) ^ np.uint16(0x8000), minlength=65536)
+    return counts
 
 
 def _share(counts: NDArray[np.int64], low: int, high: int) -> float:

@@ -63,14 +63,20 @@ def depth_mm(mask: Bool, spacing_mm: Spacing) -> NDArray[np.float32]:
 
 def eroded(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
     """Voxels deeper than `radius_mm` inside the mask (ball erosion, anisotropic)."""
-    deep: Bool = depth_mm(mask, spacing_mm) > radius_mm
-    return deep
+    result = np.zeros_like(mask)
+    box = box_of(mask, margin=1)
+    if box is not None:
+        result[box] = depth_mm(mask[box], spacing_mm) > radius_mm
+    return result
 
 
 def dilated(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
     """Voxels within `radius_mm` of the mask (ball dilation, anisotropic)."""
-    near: Bool = depth_mm(~mask, spacing_mm) <= radius_mm
-    return near
+    result = np.zeros_like(mask)
+    box = box_of(mask, margin=int(radius_mm / min(spacing_mm)) + 1)
+    if box is not None:
+        result[box] = depth_mm(~mask[box], spacing_mm) <= radius_mm
+    return result
 
 
 def opened(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
