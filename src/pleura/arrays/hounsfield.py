@@ -72,7 +72,7 @@ def _padding(volume: Volume) -> tuple[Finding, ...]:
 
 
 def _histogram(volume: Volume) -> NDArray[np.int64]:
-    """Counts of every int16 value, padding left out; index 0 is −32768. Slice by slice, for bincount makes eight bytes of two."""
+    """Counts of every int16 value but padding; index 0 is −32768. Slice by slice, for bincount makes eight bytes of two."""
     counts = np.zeros(65536, np.int64)
     for k, hu in enumerate(volume.hu):
         seen = hu if volume.padding is None else hu[~volume.padding[k]]
