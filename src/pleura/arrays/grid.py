@@ -86,6 +86,27 @@ class Grid:
         """Whether all slices are one step apart."""
         return self.positions_mm is None
 
+    @property
+    def thickness_mm(self) -> Array:
+        """What of the stack each slice stands for, `(slices,)` in mm along the normal: half-way to both neighbours."""
+        if self.positions_mm is None:
+            return np.full(self.shape[0], self.spacing_mm[0])
+        steps = np.diff(self.positions_mm)
+        return (np.append(steps[0], steps) + np.append(steps, steps[-1])) / 2
+
+    def even(self) -> "Grid":
+        """The grid itself, or one of even steps from its first slice to its last, no step longer than its shortest.
+
+        What lies on it by nearest voxel comes back to the slices by nearest voxel as it was.
+        """
+        if self.positions_mm is None:
+            return self
+        whole = float(self.positions_mm[-1])
+        count = int(np.ceil(whole / np.diff(self.positions_mm).min() - 1e-6)) + 1
+        affine = self.affine.copy()
+        affine[:3, 0] *= whole / (count - 1) / self.spacing_mm[0]
+        return Grid((count, *self.shape[1:]), affine)
+
     def to_world(self, index: Any) -> Array:
         """Indices `(…, 3)` as `[slice, row, column]`, fractions allowed, to points `(…, 3)` LPS mm."""
         index = np.array(index, dtype=np.float64)

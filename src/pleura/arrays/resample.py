@@ -116,8 +116,10 @@ def resample_volume(volume: Volume, grid: Grid, *, progress: Progress = silent) 
         progress: told of each slice.
 
     Returns:
-        The volume on `grid`.
+        The volume on `grid`; the volume itself, where that is its grid.
     """
+    if grid is volume.grid:
+        return volume
     from scipy.ndimage import map_coordinates
 
     hu = np.empty(grid.shape, dtype=np.int16)
@@ -138,23 +140,29 @@ def resample_volume(volume: Volume, grid: Grid, *, progress: Progress = silent) 
 
 
 def resample_mask(mask: LungMask, grid: Grid) -> LungMask:
-    """A mask on another grid: each voxel takes the label of the nearest source voxel (ties to the higher index), else 0.
+    """A mask on another grid by `resample_labels`, sided as the source; the mask itself, where that is its grid."""
+    return mask if grid is mask.grid else LungMask(resample_labels(mask.labels, mask.grid, grid), grid, sided=mask.sided)
+
+
+def resample_labels(labels: NDArray[np.uint8], source: Grid, grid: Grid) -> NDArray[np.uint8]:
+    """Labels on another grid: each voxel takes the label of the nearest source voxel (ties to the higher index), else 0.
 
     Args:
-        mask: the source.
+        labels: uint8 `[slice, row, column]`.
+        source: the grid that they lie on.
         grid: where the result lies.
 
     Returns:
-        The mask on `grid`, sided as the source.
+        uint8 of the shape of `grid`.
     """
-    labels = np.zeros(grid.shape, dtype=np.uint8)
-    limits = np.array(mask.labels.shape).reshape(3, 1, 1) - 1
-    for k, index in _slices(mask.grid, grid):
+    moved = np.zeros(grid.shape, dtype=np.uint8)
+    limits = np.array(labels.shape).reshape(3, 1, 1) - 1
+    for k, index in _slices(source, grid):
         nearest = np.floor(index + 0.5).astype(np.intp)
         inside = ((nearest >= 0) & (nearest <= limits)).all(axis=0)
         a, b, c = (nearest[axis][inside] for axis in range(3))
-        labels[k][inside] = mask.labels[a, b, c]
-    return LungMask(labels, grid, sided=mask.sided)
+        moved[k][inside] = labels[a, b, c]
+    return moved
 
 
 def _slices(source: Grid, target: Grid) -> Any:

@@ -97,9 +97,8 @@ class LungMask:
 
     def volume_ml(self) -> dict[str, float]:
         """Volume in ml of `right`, `left` (where sided) and `both`."""
-        unit = self.grid.voxel_ml
-        both = {"both": float(np.count_nonzero(self.labels)) * unit}
-        if not self.sided:
-            return both
-        counts = np.bincount(self.labels.ravel(), minlength=3)
-        return {"right": float(counts[RIGHT]) * unit, "left": float(counts[LEFT]) * unit} | both
+        each = self.grid.thickness_mm * (self.grid.voxel_ml / self.grid.spacing_mm[0])
+        counts = np.array([np.bincount(labels.ravel(), minlength=3) for labels in self.labels])
+        ml = each @ counts
+        both = {"both": float(ml[RIGHT] + ml[LEFT])}
+        return {"right": float(ml[RIGHT]), "left": float(ml[LEFT])} | both if self.sided else both

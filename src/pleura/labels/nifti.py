@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.arrays.grid import Grid
+from pleura.arrays.resample import resample_labels, resample_volume
 from pleura.arrays.volume import LungMask, Volume
 from pleura.core.errors import UnreadableFile
 from pleura.labels.mappings import LUNGS, Naming
@@ -54,12 +55,14 @@ def write(path: Path, mask: LungMask) -> None:
 
 def write_labels(path: Path, labels: NDArray[np.uint8], grid: Grid, said: str) -> None:
     """Write a label map of anything else; `said` tells in the header what the labels are, in at most 79 characters."""
-    _save(path, labels, grid, said)
+    even = grid.even()
+    _save(path, labels if even is grid else resample_labels(labels, grid, even), even, said)
 
 
 def write_volume(path: Path, volume: Volume) -> None:
-    """Write HU as int16, true values, padding included."""
-    _save(path, volume.hu, volume.grid, "HU")
+    """Write HU as int16, true values, padding included; on their even grid, where slices are uneven."""
+    even = resample_volume(volume, volume.grid.even())
+    _save(path, even.hu, even.grid, "HU")
 
 
 def _save(path: Path, array: NDArray[np.generic], grid: Grid, said: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pleura.arrays.grid import Grid
+from pleura.arrays.resample import resample_mask
 from pleura.arrays.volume import LungMask
 from pleura.core.errors import GridMismatch, InputRefused, PleuraError, UnreadableFile, UsageError
 from pleura.core.files import PART, whole_file
@@ -182,6 +183,8 @@ def _read_object(path: Path, grid: Grid | None, series: "Series | Scan | None") 
 def write_mask(path: Path, mask: LungMask, series: "Series | None" = None) -> None:
     """Write a mask, whole or not at all, in the format that the suffix of `path` names.
 
+    Label maps know one step only: a mask on uneven slices is written on their `even` grid, from which it comes back as it was.
+
     Args:
         path: ends in one of `.nii.gz .nii .nrrd .mha .npz`, or `.seg.dcm .rtstruct.dcm`.
         mask: the mask.
@@ -195,6 +198,8 @@ def write_mask(path: Path, mask: LungMask, series: "Series | None" = None) -> No
     from pleura.labels import mha, nifti, npz, nrrd, rtstruct, seg
 
     suffix = suffix_of(path)
+    if suffix in MAPS:
+        mask = resample_mask(mask, mask.grid.even())
     if suffix in OBJECTS:
         if series is None or series.grid is None:
             raise UsageError("segmentations and structure sets refer to a CT series in DICOM: give one")
@@ -218,6 +223,10 @@ def onto(mask: LungMask, grid: Grid) -> LungMask:
     """The mask in the axis order of `grid` where both hold the same voxels; else the mask as it is."""
     if mask.grid.same_as(grid, tolerance_mm=ON_GRID_MM):
         return LungMask(mask.labels, grid, mask.sided)
+    if not grid.is_even:
+        straight = onto(mask, grid.even())
+        if straight.grid.same_as(grid.even(), tolerance_mm=ON_GRID_MM):
+            return resample_mask(straight, grid)
     there = np.linalg.inv(mask.grid.affine) @ grid.affine
     whole = np.rint(there[:3, :3])
     if not np.array_equal(np.sort(np.abs(whole), axis=0), [[0] * 3, [0] * 3, [1] * 3]) or abs(np.linalg.det(whole)) != 1:

@@ -137,8 +137,8 @@ def _ratios(overlap: Overlap, policy: Policy) -> dict[str, Any]:
 
 def _volumes(overlap: Overlap, grid: Grid) -> dict[str, Any]:
     """Volumes in ml; the error is prediction less reference, and relative to the reference."""
-    predicted = float(overlap.predicted.sum()) * grid.voxel_ml
-    true = float(overlap.true.sum()) * grid.voxel_ml
+    each = grid.thickness_mm * (grid.voxel_ml / grid.spacing_mm[0])  # of a voxel in each slice, ml
+    predicted, true = (float(each @ counts) for counts in (overlap.predicted, overlap.true))
     return {
         "volume_ml": predicted,
         "reference_volume_ml": true,

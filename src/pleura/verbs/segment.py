@@ -16,6 +16,7 @@ from pleura.store.jobs import Job, in_processes, is_cohort, jobs_of
 from pleura.store.manifest import start_run
 
 if TYPE_CHECKING:
+    from pleura.arrays.grid import Grid
     from pleura.arrays.volume import Volume
     from pleura.segmenters.protocol import Segmentation, Segmenter
 
@@ -172,6 +173,7 @@ def _case(job: Job, recipe: _Recipe, segmenter: "Segmenter", progress: Progress)
             if worst(findings) is not Verdict.REFUSED:
                 ml = {side: round(value, 3) for side, value in segmentation.mask.volume_ml().items()}
                 mask = _written(segmentation, recipe, job)
+                findings += _resampled(segmentation.mask.grid, mask)
     except InputRefused as error:
         findings.append(Finding(error.code, Verdict.REFUSED, str(error)))
         mask = ml = None
@@ -194,6 +196,17 @@ def _judged(segmentation: "Segmentation", volume: "Volume") -> tuple[Finding, ..
 
     mask = segmentation.mask
     return (*segmentation.findings, *coverage_findings(mask, volume), *side_findings(volume, mask))
+
+
+def _resampled(grid: "Grid", written: str) -> tuple[Finding, ...]:
+    """A note where the file's format knows one step only and the slices have several."""
+    if grid.is_even or written.endswith((".npz", ".dcm")):
+        return ()
+    text = (
+        f"label maps know one step: it is written on an even grid of {grid.even().spacing_mm[0]:.4g} mm (nearest slice); "
+        "lungs_seg.npz has the true slices"
+    )
+    return (Finding("EVEN-GRID", Verdict.OK, text, {"slices": grid.even().shape[0]}),)
 
 
 def _written(segmentation: "Segmentation", recipe: _Recipe, job: Job) -> str:
