@@ -5,11 +5,15 @@ from typing import Any
 
 TABLE = "Fu Y, Lei Y, Wang T, et al. Phys Med 2021;85:107-122, Table 7 (PMC8217246), doi:10.1016/j.ejmp.2021.05.003"
 CHALLENGE = (
-    "AAPM 2017 challenge (LCTSC): 36 training, 12 off-site and 12 live cases of 3 institutions (Yang J, et al. Med Phys "
-    "2018;45:4568-4581, doi:10.1002/mp.13141); Dice, mean surface distance and 95 % Hausdorff distance per lung, computed by "
-    "the organisers' own program; how it joins the two directions we could not verify"
+    "AAPM 2017 challenge (LCTSC): 36 training, 12 off-line and 12 on-line test cases of 3 institutions (Yang J, et al. Med "
+    "Phys 2018;45:4568-4581, doi:10.1002/mp.13141); Dice, mean surface distance and 95 % Hausdorff distance per lung; which of "
+    "the test cases, and how the distances join the two directions, the table does not say"
 )
-OTHER_SPLIT = "the same collection in a split of the authors' own: not the challenge's test cases"
+UNMARKED = "the challenge's collection (LCTSC); the table does not mark it as a participant's own result, nor say which cases tested it"
+OTHER_SPLIT = (
+    "35 patients by its authors' abstract (Dong X, et al. Med Phys 2019;46:2157-2168, doi:10.1002/mp.13458), which the table "
+    "counts to the challenge's collection: not the challenge's test cases"
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,9 @@ class Published:
 
 LCTSC = (
     Published("DCNN, team Elekta", ("0.97±0.02",) * 2, ("0.74±0.31", "1.08±0.54"), ("2.9±1.32", "4.7±2.50"), CHALLENGE),
-    Published("3D U-Net (Feng)", ("0.97±0.02",) * 2, ("0.59±0.29", "0.93±0.57"), ("2.10±0.94", "3.96±2.85"), CHALLENGE),
+    Published(
+        "3D U-Net, reference 265 there", ("0.97±0.02",) * 2, ("0.59±0.29", "0.93±0.57"), ("2.10±0.94", "3.96±2.85"), UNMARKED
+    ),
     Published(
         "Multi-class CNN, team Mirada",
         ("0.98±0.02", "0.97±0.02"),
