@@ -172,6 +172,8 @@ def other_uids(dataset, frame=None):
     series.SeriesInstanceUID = "1.2.3"
     for image in series.ContourImageSequence:
         image.ReferencedSOPInstanceUID = "1.2.4"
+    for contour in (one for roi in dataset.ROIContourSequence for one in roi.ContourSequence):
+        contour.ContourImageSequence[0].ReferencedSOPInstanceUID = "1.2.4"
     for held in (referenced, *dataset.StructureSetROISequence) if frame else ():
         held["ReferencedFrameOfReferenceUID" if "ROINumber" in held else "FrameOfReferenceUID"].value = frame
     if frame:
@@ -184,7 +186,7 @@ def test_labels_whose_uids_fail_are_joined_by_frame_of_reference(lctsc, tmp_path
     result = prepare(copy, tmp_path / "out")
     assert result.exit_code is Exit.OK
     findings = [f["code"] for case in Cohort.open(tmp_path / "out").cases for f in case.about["findings"]]
-    assert findings == ["LABELS-JOINED"]
+    assert findings == ["CONTOURS-WRONG-INSTANCE", "LABELS-JOINED"]
 
 
 def test_labels_of_no_scan_here_are_one_line(lctsc, tmp_path):

@@ -145,7 +145,7 @@ def _wrong_instances(structures: Mapping[Side, Sequence[Any]], grid: Grid, serie
         points, images = _points(contour), contour.get("ContourImageSequence")
         if points is not None and images:
             at = grid.to_index(points)[:, 0].mean()
-            wrong += abs(place.get(str(images[0].get("ReferencedSOPInstanceUID", "")), -9) - at) > 0.5 + UPWARDS
+            wrong += bool(abs(place.get(str(images[0].get("ReferencedSOPInstanceUID", "")), -9) - at) > 0.5 + UPWARDS)
     text = f"{wrong} contours name an instance other than the slice that they lie on; their coordinates count"
     return [_odd("CONTOURS-WRONG-INSTANCE", text, wrong, Verdict.REPAIRED)] if wrong else []
 
