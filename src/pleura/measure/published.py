@@ -9,7 +9,10 @@ CHALLENGE = (
     "Phys 2018;45:4568-4581, doi:10.1002/mp.13141); Dice, mean surface distance and 95 % Hausdorff distance per lung; which of "
     "the test cases, and how the distances join the two directions, the table does not say"
 )
-UNMARKED = "the challenge's collection (LCTSC); the table does not mark it as a participant's own result, nor say which cases tested it"
+UNMARKED = (
+    "the challenge's collection (LCTSC); the table does not mark it as a participant's own result, nor say which cases "
+    "tested it"
+)
 OTHER_SPLIT = (
     "35 patients by its authors' abstract (Dong X, et al. Med Phys 2019;46:2157-2168, doi:10.1002/mp.13458), which the table "
     "counts to the challenge's collection: not the challenge's test cases"
