@@ -4,6 +4,7 @@ from copy import deepcopy
 
 import numpy as np
 import pytest
+from pydicom import Dataset
 
 from pleura.arrays.grid import Grid
 from pleura.arrays.volume import Volume
@@ -188,3 +189,42 @@ def test_positions_of_no_world_are_refused(text, tmp_path):
     paths[4].write_bytes(data[:start] + f"{text}\\0\\0".encode().ljust(length)[:length] + data[start + length :])
     (one,) = find_series(tmp_path)
     assert "NO-POSITION" in one.reason
+
+
+def test_maps_are_no_density(tmp_path):
+    perfusion = ["DERIVED", "PRIMARY", "PERFUSION", "RCBF"]
+    slices = flaws.tags(series(made(), SPEC), ImageType=perfusion, RescaleType="US")
+    write_files(tmp_path / "classic", slices)
+    object_ = enhanced(series(made(), SPEC))
+    object_.ImageType = perfusion
+    write_files(tmp_path / "enhanced", [object_])
+    for folder in ("classic", "enhanced"):
+        (one,) = find_series(tmp_path / folder)
+        assert "MAP" in one.reason
+
+
+def test_slices_beside_each_other_make_no_grid(tmp_path):
+    slices = series(made(), SPEC)
+    for one in slices[len(slices) // 2 :]:
+        x, y, z = one.ImagePositionPatient
+        one.ImagePositionPatient = [str(float(x) + 3), y, z]
+    write_files(tmp_path, slices)
+    (one,) = find_series(tmp_path)
+    assert "SLICES-ASIDE" in one.reason
+
+
+def test_a_modality_lut_is_named(tmp_path):
+    slices = series(made(), SPEC)
+    for one in slices:
+        lut = Dataset()
+        lut.LUTDescriptor, lut.ModalityLUTType, lut.LUTData = [2, 0, 16], "HU", b"\0\0\1\0"
+        one.ModalityLUTSequence = [lut]
+    write_files(tmp_path, slices)
+    (one,) = find_series(tmp_path)
+    assert "MODALITY-LUT" in one.reason
+
+
+def test_a_modality_that_contradicts_the_class_wants_a_look(tmp_path):
+    write_files(tmp_path, flaws.tags(series(made(), SPEC), Modality="MR"))
+    (one,) = find_series(tmp_path)
+    assert "MODALITY-DISAGREES" in one.reason

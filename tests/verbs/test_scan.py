@@ -91,3 +91,16 @@ def test_exit_codes(tmp_path):
     assert scan(tmp_path / "a").exit_code is Exit.NOTHING_USABLE
     with pytest.raises(UsageError):
         scan(tmp_path / "none")
+
+
+def test_json_tells_what_each_series_is(tmp_path):
+    volume, _ = chest((12, 24, 24), spacing_mm=(24, 16, 16), seed=1)
+    write_files(tmp_path, flaws.syntaxes(series(volume, SeriesSpec(kernel="B30f")), ["explicit", "rle"]))
+    (entry,) = scan(tmp_path, headers=True).as_json()
+    assert entry["transfer_syntaxes"] == {
+        "1.2.840.10008.1.2.1": "Explicit VR Little Endian",
+        "1.2.840.10008.1.2.5": "RLE Lossless",
+    }
+    wanted = {"modality": "CT", "sop_class": "CT Image Storage", "body_part": "CHEST", "patient_position": "HFS"}
+    wanted |= {"manufacturer": "Pleura Phantoms", "kernel": "B30f", "files": 12, "slices": 12, "orientation": "SPL"}
+    assert {key: entry[key] for key in wanted} == wanted

@@ -86,3 +86,9 @@ def test_no_other_object_passes_for_a_ct(seen):
     found = [series for group in seen.values() for series in group if not series.is_ct]
     assert {series.modality for series in found} >= {"MR", "RTSTRUCT", "RTPLAN", "RTDOSE", "SEG", "SR", "US", "OT"}
     assert all(told(series) in (("refused", {"NOT-CT"}), ("ok", {"LABEL-OBJECT"})) for series in found)
+
+
+def test_a_perfusion_map_is_no_density(seen):
+    found = [s for group in seen.values() for s in group if s.is_ct and s.files[0].path.name == "eCT_Supplemental.dcm"]
+    assert [told(series)[0] for series in found] == ["refused"]
+    assert "MAP" in found[0].reason

@@ -43,7 +43,8 @@ TELLING = (
 """What may tell volumes apart that share a SeriesInstanceUID, in the order that it is asked (pitfall 3)."""
 
 SHARED_GROUPS, FRAME_GROUPS = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
-WANTED = [*TAGS.values(), SHARED_GROUPS, FRAME_GROUPS, "ModalityLUTSequence"]
+LUT = "ModalityLUTSequence"
+WANTED = [*TAGS.values(), SHARED_GROUPS, FRAME_GROUPS, LUT]
 MILLION = 1e6
 """No length in mm, no slope and no intercept is as large; NaN and infinity are not either."""
 MOST_ITEMS, MOST_FRAMES, LEAST_FRAME = 100_000, 1 << 16, 16
@@ -176,6 +177,8 @@ def _parsed(file: BinaryIO) -> Walked:
         dataset = dcmread(file, stop_before_pixels=True, specific_tags=WANTED, force=True)
         place = file.tell()
         values = {name: _plain(dataset.get(name)) for name in WANTED if name in dataset}
+        if LUT in values:
+            values[LUT] = bool(values[LUT])  # what it holds is not read
     meta = dataset.file_meta
     syntax = str(meta.get("TransferSyntaxUID", "") or _guessed(dataset))
     media = str(meta.get("MediaStorageSOPClassUID", ""))
@@ -270,7 +273,7 @@ def _alike(image: bool, *values: Any) -> Plane:
         cells=Cells(allocated, stored, high, signed, samples, _text(told["PhotometricInterpretation"])),
         padding=_padding(told, signed, allocated),
         image_type=tuple(str(v) for v in _several(told["ImageType"])),
-        modality_lut=bool(told["ModalityLUTSequence"]),
+        modality_lut=bool(told[LUT]),
         length=rows * columns * samples * allocated // 8,
         **_geometry([told]),
     )
@@ -296,7 +299,9 @@ def _of_frame(plane: Plane, groups: list[Any]) -> dict[str, Any]:
         value = next((item.get(inner) for item in reversed(items) if item.get(inner) not in (None, "")), None)
         if value is not None:
             told[name] = _text(value)
-            image_type = tuple(map(str, _several(value))) if name == "ImageType" else image_type
+            if name == "ImageType":
+                whole = () if "MIXED" in image_type else image_type  # what is said of all frames holds for each
+                image_type = tuple(dict.fromkeys((*map(str, _several(value)), *whole)))
     return {"telling": tuple(told.values()), "image_type": image_type}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from pleura.core.findings import Finding, Verdict
 from pleura.dicom.header import Plane
-from pleura.dicom.stack import PROJECTIONS, depth, usual_step
+from pleura.dicom.stack import MAPS, PROJECTIONS, depth, usual_step
 
 NAMES_HU = re.compile(r"(HU|US|hound?sfield.*)?", re.IGNORECASE)
 """RescaleType of a CT: HU, spelled as vendors do; "unspecified" where it was scanned before the attribute was."""
@@ -16,6 +16,8 @@ HUGE = 1 << 24
 FAR_MM = 1e5
 """No position or spacing is as large: a hundred metres."""
 LOSSY = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81"}
+MAYBE_LOSSY = {"1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.203"}
+"""JPEG 2000 that may be reversible or not, as the encoder chose."""
 
 
 def plane_findings(planes: Sequence[Plane]) -> list[Finding]:
@@ -71,6 +73,11 @@ def plane_findings(planes: Sequence[Plane]) -> list[Finding]:
         *some("NO-RESCALE", (p for p in planes if p.slope is None or p.intercept is None), "tell no rescale, so no HU"),
         *some("ZERO-SLOPE", (p for p in planes if p.slope == 0), "have RescaleSlope 0; export again"),
         *some("RESCALE-NOT-HU", (p for p in planes if not NAMES_HU.fullmatch(p.rescale_type)), "have values other than HU"),
+        *some(
+            "MAP",
+            (p for p in planes if set(p.image_type) & set(MAPS)),
+            "are maps by their ImageType (perfusion, difference, material), not HU; give the original series",
+        ),
         *some("MODALITY-LUT", (p for p in planes if p.modality_lut), "need a Modality LUT, which is not read here"),
     ]
     if undecodable:
@@ -103,6 +110,11 @@ def remarks(planes: Sequence[Plane]) -> list[Finding]:
             note(code, f"{keyword} says {value:g} mm, the positions {step:.3g} mm, which were followed")
     if any(plane.syntax in LOSSY or plane.technical.get("LossyImageCompression") == "01" for plane in planes):
         note("LOSSY", "the pixels were compressed with loss: densities and small structures have changed")
+    elif any(p.syntax in MAYBE_LOSSY and p.technical.get("LossyImageCompression") != "00" for p in planes):
+        note("LOSSY", "the pixels may have been compressed with loss: their transfer syntax allows it, and nothing denies it")
+    if first.modality not in ("CT", ""):
+        text = f"Modality says {first.modality} where the object's class says CT: is it what it should be?"
+        found.append(Finding("MODALITY-DISAGREES", Verdict.REVIEW, text))
     if any(plane.cells.photometric == "MONOCHROME1" for plane in planes):
         note("MONOCHROME1", "to be shown inverted; the values are HU all the same")
     if len({(plane.slope, plane.intercept) for plane in planes}) > 1:

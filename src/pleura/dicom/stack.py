@@ -23,8 +23,16 @@ ROUNDED_MM = 0.11
 """Positions written to a tenth of a millimetre lie up to 0.1 mm off the even stack that they are of (pitfalls 9, 10)."""
 WOBBLE = 0.02
 TILT_DEGREES = 0.5
+ASIDE = 0.25
+"""How far beside the others a slice may lie, in pixels: no grid holds it."""
 PROJECTIONS = ("MIP", "MINIP", "MNIP", "AVERAGE", "AVG", "PROJECTION IMAGE", "RESAMPLED")
 """Words of ImageType of what was computed from slices, and lies among them without being one."""
+MAPS = (
+    *("RCBF", "RCBV", "CBF", "CBV", "MTT", "TTP", "TTD", "TMAX", "TTS", "PERMEABILITY", "FLOW_MAP", "PBV"),
+    *("SUBTRACTION", "DIVISION", "MULTIPLICATION", "STD_DEVIATION", "QUANTITY", "VELOCITY"),
+    *("MAT_SPECIFIC", "MAT_FRACTION", "MAT_VALUE_BASED", "EFF_ATOMIC_NUM", "ELECTRON_DENSITY"),
+)
+"""Words of ImageType of maps of something other than X-ray density (PS3.3 C.8.15.2.1.1, C.8.15.3.10): values are no HU."""
 
 
 class Shape(NamedTuple):
@@ -70,18 +78,18 @@ def by_shape(planes: Sequence[Plane]) -> list[list[Plane]]:
 
 
 def kind_of(image_type: Sequence[str]) -> tuple[str, ...]:
-    """What tells a slice from what was made of slices: localizer, projection, or else derived or original."""
+    """What tells a slice from what was made of slices: localizer, projection, map, or else derived or original."""
     if "LOCALIZER" in image_type:
         return ("LOCALIZER",)
-    projections = tuple(word for word in image_type if word in PROJECTIONS)
-    return projections or tuple(word for word in image_type[:2] if word in ("DERIVED", "SECONDARY"))
+    computed = tuple(word for word in image_type if word in PROJECTIONS or word in MAPS)
+    return computed or tuple(word for word in image_type[:2] if word in ("DERIVED", "SECONDARY"))
 
 
 def _rejoined(parts: dict[Shape, list[Plane]]) -> list[list[Plane]]:
     """Originals and derived slices together again, where they make one even stack and neither does alone."""
     groups: dict[Hashable, list[list[Plane]]] = defaultdict(list)
     for shape, part in parts.items():
-        plain = not set(shape.kind) & {"LOCALIZER", *PROJECTIONS}
+        plain = not set(shape.kind) & {"LOCALIZER", *PROJECTIONS, *MAPS}
         groups[shape._replace(kind=()) if plain else shape].append(part)
     found = []
     for group in groups.values():
@@ -267,6 +275,10 @@ def grid_of(planes: Sequence[Plane]) -> tuple[Grid | None, list[Finding]]:
     step = (np.array(last.position) - np.array(first.position)) / (len(planes) - 1)
     normal = np.cross(row, column)
     findings = _gap_findings(depths)
+    aside = _aside_mm(planes, depths)
+    if aside > max(ROUNDED_MM, ASIDE * min(first.spacing)):
+        text = f"slices lie up to {aside:.1f} mm beside each other: their fields of view have different centres; export again"
+        findings.append(Finding("SLICES-ASIDE", Verdict.REFUSED, text, {"mm": aside}))
     affine = np.eye(4)
     lean = float(np.degrees(np.arccos(min(1.0, step @ normal / np.linalg.norm(step)))))
     if lean > TILT_DEGREES:
@@ -286,6 +298,13 @@ def grid_of(planes: Sequence[Plane]) -> tuple[Grid | None, list[Finding]]:
         return None, [Finding("BAD-GEOMETRY", Verdict.REFUSED, "spacing or position makes no volume; export the series again")]
     uneven = any(finding.code == "UNEVEN-SPACING" for finding in findings)
     return Grid((len(planes), first.rows, first.columns), affine, depths - depths[0] if uneven else None), findings
+
+
+def _aside_mm(planes: Sequence[Plane], depths: NDArray[np.float64]) -> float:
+    """How far slices lie beside the line from the first to the last, mm; a tilted gantry leaves them on it."""
+    places = np.array([plane.position for plane in planes], dtype=np.float64)
+    line = places[0] + np.outer((depths - depths[0]) / (depths[-1] - depths[0]), places[-1] - places[0])
+    return float(np.linalg.norm(places - line, axis=1).max())
 
 
 def _orthonormal(orientation: Sequence[float]) -> tuple[NDArray[np.float64], Finding | None]:

@@ -74,6 +74,13 @@ def _entry(series: "Series") -> dict[str, Any]:
         "study_uid": series.study_uid,
         "modality": series.modality,
         "sop_class_uid": series.sop_class_uid,
+        "sop_class": _name(series.sop_class_uid),
+        "transfer_syntaxes": {uid: _name(uid) for uid in sorted({plane.syntax for plane in series.files})},
+        "body_part": series.header.get("BodyPartExamined"),
+        "patient_position": series.header.get("PatientPosition"),
+        "manufacturer": series.header.get("Manufacturer"),
+        "kernel": series.header.get("ConvolutionKernel"),
+        "files": len({plane.file for plane in series.files}),
         "slices": series.slices,
         "rows": series.rows,
         "columns": series.columns,
@@ -85,6 +92,14 @@ def _entry(series: "Series") -> dict[str, Any]:
         "findings": [finding.as_json() for finding in series.findings],
         "header": dict(series.header),
     }
+
+
+def _name(uid: str) -> str:
+    """A UID of the standard in words; itself where it is none of them."""
+    from pydicom.config import IGNORE
+    from pydicom.uid import UID
+
+    return UID(uid, IGNORE).name if uid else ""
 
 
 def scan(
