@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 from pleura.codecs.frames import BIG_ENDIAN, DEFLATED, NATIVE
 from pleura.core.errors import UnreadableFile
 from pleura.dicom.deflated import inflated
+from pleura.dicom.values import numbers, several, text, whole
 from pleura.dicom.walk import FIRST_READ, LAST_READ, TAGS, Known, Walked, walk
 
 TECHNICAL = (
@@ -45,8 +46,6 @@ TELLING = (
 SHARED_GROUPS, FRAME_GROUPS = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 LUT = "ModalityLUTSequence"
 WANTED = [*TAGS.values(), SHARED_GROUPS, FRAME_GROUPS, LUT]
-MILLION = 1e6
-"""No length in mm, no slope and no intercept is as large; NaN and infinity are not either."""
 MOST_ITEMS, MOST_FRAMES, LEAST_FRAME = 100_000, 1 << 16, 16
 """Sequence items and frames of a file, at most, and bytes of a frame, at least: each costs memory before it can be judged."""
 OWN = {"SOPInstanceUID", "InstanceNumber", "ImagePositionPatient", "NumberOfFrames", *TELLING, SHARED_GROUPS, FRAME_GROUPS}
@@ -194,7 +193,7 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
     told = walked.values
     if "SOPClassUID" not in told and "Rows" not in told:
         raise UnreadableFile("a DICOM file without SOPClassUID and Rows: broken or cut off")
-    frames = _whole(told.get("NumberOfFrames")) or 1
+    frames = whole(told.get("NumberOfFrames")) or 1
     if not 0 < frames <= min(size // LEAST_FRAME, MOST_FRAMES):
         raise UnreadableFile("a DICOM file that declares more frames than it can hold")
     image = "Rows" in told and "BitsAllocated" in told
@@ -207,8 +206,8 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
         member=member,
         sop_uid=str(told.get("SOPInstanceUID") or ""),
         sop_class=alike.sop_class or _class_by_looks(told),
-        position=_numbers(told.get("ImagePositionPatient"), 3),
-        instance_number=_whole(told.get("InstanceNumber")),
+        position=numbers(told.get("ImagePositionPatient"), 3),
+        instance_number=whole(told.get("InstanceNumber")),
         telling=_telling(*map(told.get, TELLING)),
         offset=offset,
         place=walked.place if walked.head[8:12] == b"\xff\xff\xff\xff" else None,
@@ -244,7 +243,7 @@ def _pixels_at(walked: Walked, plane: Plane, size: int, frames: int) -> tuple[in
 def _alike(image: bool, *values: Any) -> Plane:
     """What the slices of a series mostly agree in, worked out once; `values` are those of `ALIKE`."""
     told = dict(zip(ALIKE, values, strict=True))
-    technical = {name: _text(told[name]) for name in TECHNICAL}
+    technical = {name: text(told[name]) for name in TECHNICAL}
     plane = Plane(
         file="",
         frame=0,
@@ -255,8 +254,8 @@ def _alike(image: bool, *values: Any) -> Plane:
         frame_uid=str(told["FrameOfReferenceUID"] or ""),
         modality=str(told["Modality"] or ""),
         syntax=told["TransferSyntaxUID"],
-        series_number=_whole(told["SeriesNumber"]) or 0,
-        technical={name: text for name, text in technical.items() if text},
+        series_number=whole(told["SeriesNumber"]) or 0,
+        technical={name: said for name, said in technical.items() if said},
         has_pixels=False,
     )
     if not image:
@@ -270,9 +269,9 @@ def _alike(image: bool, *values: Any) -> Plane:
     return plane._replace(
         rows=rows,
         columns=columns,
-        cells=Cells(allocated, stored, high, signed, samples, _text(told["PhotometricInterpretation"])),
+        cells=Cells(allocated, stored, high, signed, samples, text(told["PhotometricInterpretation"])),
         padding=_padding(told, signed, allocated),
-        image_type=tuple(str(v) for v in _several(told["ImageType"])),
+        image_type=tuple(str(v) for v in several(told["ImageType"])),
         modality_lut=bool(told[LUT]),
         length=rows * columns * samples * allocated // 8,
         **_geometry([told]),
@@ -298,16 +297,16 @@ def _of_frame(plane: Plane, groups: list[Any]) -> dict[str, Any]:
         items = [item for group in groups[1:] for item in (group.get(sequence) or ())[:1]]
         value = next((item.get(inner) for item in reversed(items) if item.get(inner) not in (None, "")), None)
         if value is not None:
-            told[name] = _text(value)
+            told[name] = text(value)
             if name == "ImageType":
-                whole = () if "MIXED" in image_type else image_type  # what is said of all frames holds for each
-                image_type = tuple(dict.fromkeys((*map(str, _several(value)), *whole)))
+                object_type = () if "MIXED" in image_type else image_type  # what is said of all frames holds for each
+                image_type = tuple(dict.fromkeys((*map(str, several(value)), *object_type)))
     return {"telling": tuple(told.values()), "image_type": image_type}
 
 
 @lru_cache(maxsize=1024)
 def _telling(*values: Any) -> tuple[str, ...]:
-    return tuple(map(_text, values))
+    return tuple(map(text, values))
 
 
 DIRECT = {
@@ -338,25 +337,19 @@ def _geometry(groups: list[Any]) -> dict[str, Any]:
                 if value is not None and value != "":
                     told[key] = value
     for key, length in (("position", 3), ("orientation", 6), ("spacing", 2)):
-        told[key] = _numbers(told.get(key), length)
+        told[key] = numbers(told.get(key), length)
     for key in ("slope", "intercept"):
-        told[key] = (_numbers(told.get(key), 1) or (None,))[0]
+        told[key] = (numbers(told.get(key), 1) or (None,))[0]
     told["rescale_type"] = str(told.get("rescale_type", ""))
     return told
 
 
-def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
-    """So many numbers that a patient or a scanner can have, or `None`."""
-    values = tuple([float(v) for v in _several(value)])
-    return values if len(values) == count and all(-MILLION < v < MILLION for v in values) else None
-
-
 def _padding(told: Mapping[str, Any], signed: bool, allocated: int) -> tuple[int, int] | None:
     """Declared padding in stored units, lowest and highest; a US that means a negative SS is read so (pitfall 18)."""
-    value = _whole(told.get("PixelPaddingValue"))
+    value = whole(told.get("PixelPaddingValue"))
     if value is None:
         return None
-    limit = _whole(told.get("PixelPaddingRangeLimit"))
+    limit = whole(told.get("PixelPaddingRangeLimit"))
     ends = [_as_stored(v, signed, allocated) for v in (value, value if limit is None else limit)]
     return min(ends), max(ends)
 
@@ -380,25 +373,3 @@ def _guessed(dataset: Any) -> str:
     if getattr(dataset, "original_encoding", (True, True))[0]:
         return "1.2.840.10008.1.2"
     return "1.2.840.10008.1.2.1" if dataset.original_encoding[1] else "1.2.840.10008.1.2.2"
-
-
-def _several(value: Any) -> list[Any]:
-    if value is None or value == "":
-        return []
-    return list(value) if not isinstance(value, (str, int, float)) and hasattr(value, "__iter__") else [value]
-
-
-def _text(value: Any) -> str:
-    if value is None or isinstance(value, str):
-        return (value or "").strip()
-    return "\\".join(str(v) for v in _several(value)).strip()
-
-
-def _whole(value: Any) -> int | None:
-    values = _several(value)
-    if not values:
-        return None
-    try:
-        return int(values[0]) if not isinstance(values[0], bytes) else int.from_bytes(values[0][:2], "little", signed=True)
-    except (TypeError, ValueError):
-        return None

@@ -1,0 +1,37 @@
+"""Attribute values in Python's types, whether the walk or pydicom read them."""
+
+from typing import Any
+
+MILLION = 1e6
+"""No length in mm, no slope and no intercept is as large; NaN and infinity are not either."""
+
+
+def several(value: Any) -> list[Any]:
+    """The values of an attribute, none where it is empty."""
+    if value is None or value == "":
+        return []
+    return list(value) if not isinstance(value, (str, int, float)) and hasattr(value, "__iter__") else [value]
+
+
+def text(value: Any) -> str:
+    """As text, several values parted by backslashes."""
+    if value is None or isinstance(value, str):
+        return (value or "").strip()
+    return "\\".join(str(v) for v in several(value)).strip()
+
+
+def whole(value: Any) -> int | None:
+    """The first value as an int, `None` where it is none."""
+    values = several(value)
+    if not values:
+        return None
+    try:
+        return int(values[0]) if not isinstance(values[0], bytes) else int.from_bytes(values[0][:2], "little", signed=True)
+    except (TypeError, ValueError):
+        return None
+
+
+def numbers(value: Any, count: int) -> tuple[float, ...] | None:
+    """So many numbers that a patient or a scanner can have, or `None`."""
+    values = tuple([float(v) for v in several(value)])
+    return values if len(values) == count and all(-MILLION < v < MILLION for v in values) else None
