@@ -90,7 +90,7 @@ def _differences(made: Made, values: dict[str, str]) -> list[str]:
 
 
 def _references(truth: Truth, mates: dict[int, Dataset], found: Verdicts) -> None:
-    new = {truth.made[k].uid: str(ds.SOPInstanceUID) for k, ds in mates.items()}
+    new = {truth.made[k].uid: str(ds.get("SOPInstanceUID", "")) for k, ds in mates.items()}
     for k, ds in mates.items():
         wanted = {new[uid] for uid in truth.made[k].references if uid in new}
         if wanted - references(ds):
@@ -100,7 +100,7 @@ def _references(truth: Truth, mates: dict[int, Dataset], found: Verdicts) -> Non
 def _patients(truth: Truth, mates: dict[int, Dataset], found: Verdicts) -> None:
     ids: dict[str, set[str]] = defaultdict(set)
     for k, ds in mates.items():
-        ids[truth.made[k].person].add(str(ds.PatientID))
+        ids[truth.made[k].person].add(str(ds.get("PatientID", "")))
     found.patients += [f"{person} has {len(held)} ids" for person, held in ids.items() if len(held) > 1]
     if len({i for held in ids.values() for i in held}) < len(ids):
         found.patients.append("two patients share an id")
