@@ -1,6 +1,7 @@
 """What other tools' labels mean: tables read from their own documentation, and a real map of one of them."""
 
 import json
+import pickle
 
 import nibabel
 import numpy as np
@@ -36,6 +37,13 @@ def test_any_type_of_number_and_pictures_of_255(kind):
     assert labels_of(np.array([[[0, 255]]], dtype=kind)).tolist() == [[[0, 1]]]
     with pytest.raises(InputRefused, match="255"):
         labels_of(np.array([[[0, 1, 255]]], dtype=kind))
+
+
+def test_a_naming_means_the_same_in_another_process():
+    """Workers get a copy: a map of label 1 alone is as unsided there as here."""
+    copy = pickle.loads(pickle.dumps(LUNGS))
+    assert copy.sided is None
+    assert labels_of(np.array([[[0, 255]]]), copy).tolist() == [[[0, 1]]]
 
 
 def test_names_of_an_nnu_net():

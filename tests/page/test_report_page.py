@@ -1,5 +1,6 @@
 """The page holds everything it shows, says what is missing, and is the same bytes each time."""
 
+import html
 import json
 import re
 import shutil
@@ -12,6 +13,7 @@ from PIL import Image
 from pleura.arrays.grid import Grid
 from pleura.arrays.volume import LungMask, Volume
 from pleura.core.errors import UsageError
+from pleura.labels.registry import write_mask
 from pleura.page.cases import distributions_png
 from pleura.page.examples import _sides
 from pleura.page.planes import planes_png
@@ -256,3 +258,47 @@ def test_what_was_refused_and_what_wants_review_is_on_the_page(run, tmp_path):
     assert "LITTLE-LUNG: 0.9 l" in text
     assert "CHEST-CUT: it reaches &lt;the edge&gt;" in text
     assert "<li>Case_009: GAP-IN-SLICES: one is missing</li>" in text
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory):
+    """Four references; masks of three: one good, one without its left lung, one unreadable."""
+    folder = tmp_path_factory.mktemp("scored")
+    for number in range(4):
+        _, mask = chest((16, 40, 40), seed=number)
+        write_mask(folder / "ref" / f"Case_00{number}.nii.gz", mask)
+        labels = mask.labels if number else np.where(mask.labels == 2, 0, mask.labels).astype(np.uint8)
+        if number < 2:
+            write_mask(folder / "pred" / f"Case_00{number}.nii.gz", LungMask(labels, mask.grid))
+    (folder / "pred" / "Case_002.nii.gz").write_bytes(b"broken")
+    (folder / "people.csv").write_text("case,patient,site\nCase_000,P0,A\nCase_001,P1,B\n")
+    options = {"against": folder / "ref", "patients": folder / "people.csv", "workers": 1}
+    evaluate(folder / "pred", folder / "ref", folder / "out", **options)
+    return folder
+
+
+def test_an_evaluation_of_any_masks_has_its_page(scored, tmp_path):
+    result = report(scored / "out", out=tmp_path / "a")
+    assert [name.split("-")[2] for name in result.figures] == ["distributions.png", "volumes.png", "positions.png"]
+    text = result.page.read_text(encoding="utf-8")
+    page = Images()
+    page.feed(text)
+    assert len(page.seen) == 3
+    assert all(image["src"].startswith("data:image/png") for image in page.seen)
+    plain = re.sub(r"<[^>]+>", " ", text)
+    assert re.search(r"Case_000 .*Case_001", plain, re.DOTALL)  # the worst first
+    for words in ("2 case(s) scored, 1 refused, 1 without a mask", "Case_002: the NIfTI mask is broken", "Case_003: no mask",
+                  "Against the other method", "Sites", "Fu Y", "the scan's diagonal", "surface Dice at 2 mm"):  # fmt: skip
+        assert words in html.unescape(plain), words
+    again = report(scored / "out", out=tmp_path / "b")
+    assert again.page.read_bytes() == result.page.read_bytes()
+
+
+def test_masks_without_sides_and_a_single_case_have_a_page_too(scored, tmp_path):
+    (tmp_path / "npz").mkdir()
+    _, mask = chest((16, 40, 40), seed=1)
+    write_mask(tmp_path / "npz" / "Case_001_seg.npz", mask)
+    evaluate(tmp_path / "npz", scored / "ref", tmp_path / "out", workers=1)
+    result = report(tmp_path / "out")
+    assert len(result.figures) == 3
+    assert "1.0000" in result.page.read_text(encoding="utf-8")

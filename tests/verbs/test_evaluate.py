@@ -302,6 +302,7 @@ def test_many_at_a_time_say_the_same_and_progress_is_told(folders):
     for k in range(1, 4):
         write(folders / "ref" / f"Case_00{k}.nii.gz", lungs())
         write(folders / "pred" / f"Case_00{k}" / "lungs.nii.gz", answer())
+    write(folders / "pred" / "Case_003" / "lungs.nii.gz", (answer() == 1).astype(np.uint8))
     heard = []
     one = evaluate(folders / "pred", folders / "ref", folders / "a", workers=1, progress=lambda *said: heard.append(said))
     two = evaluate(folders / "pred", folders / "ref", folders / "b", workers=2)

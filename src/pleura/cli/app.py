@@ -24,7 +24,7 @@ VERBS = {
     "train": "Train the U-Net on the training cases of a cohort.",
     "segment": "Find the lungs in every CT series of a folder.",
     "evaluate": "Score lung masks against references.",
-    "report": "Draw the figures and the page of a run.",
+    "report": "Draw the figures and the page of a run, or of an evaluation.",
     "run": "The whole journey, from a folder of CT to a report.",
     "phantom": "Write synthetic chests in the report's layout.",
 }

@@ -27,7 +27,7 @@ class Naming:
     @property
     def sided(self) -> bool | None:
         """Whether a map tells right from left; `None` where only the map itself can say, as one of label 1 alone."""
-        return None if self is LUNGS else not self.either
+        return None if self == LUNGS else not self.either
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for `scores.json`."""

@@ -33,7 +33,7 @@ def read(path: Path, grid: Grid | None, naming: Naming = LUNGS) -> LungMask:
         raise GridMismatch("an NPZ mask has no geometry of its own: give the volume that it belongs to")
     if array.shape != grid.shape:
         raise GridMismatch(f"the mask's shape {array.shape} is not the volume's {grid.shape}")
-    if naming is not LUNGS:
+    if naming != LUNGS:
         return LungMask(labels_of(array, naming), grid, bool(naming.sided))
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InputRefused("the mask holds NaN or infinity", code="MASK-VALUES")

@@ -40,7 +40,7 @@ def labels_of(array: NDArray[Any], naming: Naming = LUNGS) -> NDArray[np.uint8]:
         counts += np.bincount((_whole(part) - least).ravel(), minlength=len(counts))
     values = [int(value) + least for value in np.flatnonzero(counts)]
     ours = dict.fromkeys((*naming.right, *naming.either), RIGHT) | dict.fromkeys(naming.left, LEFT)
-    if naming is LUNGS and values in ([WHITE], [0, WHITE]):
+    if naming == LUNGS and values in ([WHITE], [0, WHITE]):
         ours = {WHITE: RIGHT}
     odd = [value for value in values if value and value not in ours]
     if odd and not naming.others:

@@ -24,10 +24,12 @@ class Picture:
         return f"data:image/{kind};base64,{base64.b64encode(self.path.read_bytes()).decode('ascii')}"
 
 
-def page_html(pictures: Sequence[Picture], told: Mapping[str, Any]) -> str:
+def page_html(template: str, pictures: Sequence[Picture], told: Mapping[str, Any]) -> str:
     """The page as text. `told` holds the tables and sentences that the template names."""
     import jinja2
 
-    source = files("pleura.page").joinpath("report.html.j2").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(source).render(pictures=pictures, **told) + "\n"
+    loader = jinja2.FunctionLoader(lambda name: files("pleura.page").joinpath(name).read_text(encoding="utf-8"))
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.get_template(template).render(pictures=pictures, **told) + "\n"

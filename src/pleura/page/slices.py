@@ -1,10 +1,11 @@
 """Dice and accuracy of every slice, in case and slice order (Figs 2.6 to 2.9), and Dice against position."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pleura.page.canvas import BLUE, GREY, ORANGE, RED, SKY, figure
+from pleura.page.canvas import BLUE, GREY, ORANGE, RED, figure
+from pleura.page.cases import MANY, NAMES, SIDES, UNSIDED, sides_of
 from pleura.page.story import SliceScore
 
 CLASSES = {
@@ -100,18 +101,23 @@ def _worst_first(scores: Sequence[SliceScore]) -> list[str]:
 
 
 def volumes_png(rows: Sequence[tuple[str, str, float, float]], path: Path) -> None:
-    """Bland–Altman of lung volume: difference against mean, ml. Rows: case, side, predicted, reference."""
+    """Bland–Altman of lung volume: difference against mean, ml. Rows: case, side (or both), predicted, reference."""
+    drawn_sides = {name for _, name, _, _ in rows}
     with figure(path, (7.5, 4.6)) as drawn:
         axis = drawn.subplots()
-        for side, colour, marker in (("right", ORANGE, "o"), ("left", SKY, "s")):
+        for side, (colour, marker) in (SIDES | UNSIDED).items():
+            if side not in drawn_sides:
+                continue
             chosen = [(p, r) for _, name, p, r in rows if name == side]
             axis.scatter(
                 [(p + r) / 2 for p, r in chosen],
                 [p - r for p, r in chosen],
-                s=60,
+                s=60 if len(rows) <= MANY else 24,
                 color=colour,
                 marker=marker,
-                label=f"{side} lung",
+                alpha=0.8,
+                linewidths=0,
+                label=NAMES[side],
             )
         differences = [p - r for *_, p, r in rows]
         mean = sum(differences) / len(differences)
@@ -122,7 +128,19 @@ def volumes_png(rows: Sequence[tuple[str, str, float, float]], path: Path) -> No
             for end in (mean - spread, mean + spread):
                 axis.axhline(end, color=GREY, linestyle=":")
             axis.plot([], [], color=GREY, linestyle=":", label=f"± 1.96 SD ({spread:.0f} ml)")
+        case, _, p, r = max(rows, key=lambda row: abs(row[2] - row[3]))
+        axis.annotate(case, ((p + r) / 2, p - r), (7, 0), textcoords="offset points", fontsize=10, va="center")
         axis.set_xlabel("mean of predicted and reference volume, ml")
         axis.set_ylabel("predicted − reference, ml")
         axis.grid(alpha=0.3)
         drawn.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+
+
+def volume_rows(cases: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, float, float]]:
+    """The rows that `volumes_png` draws, of cases as `scores.json` has them."""
+    return [
+        (case["case"], side, case[side]["volume_ml"], case[side]["reference_volume_ml"])
+        for case in cases
+        for side in sides_of(cases)
+        if case.get(side) and case[side].get("reference_volume_ml") is not None
+    ]

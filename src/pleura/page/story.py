@@ -31,7 +31,9 @@ class Story:
     def open(cls, folder: Path) -> "Story":
         """Open a run. Raises `UsageError` where the folder holds no cohort: there is nothing to tell."""
         if not (folder / "cohort" / "cohort.json").exists():
-            raise UsageError("report: no run there: cohort/cohort.json is missing; give the folder that pleura run wrote")
+            raise UsageError(
+                "report: no run there: cohort/cohort.json is missing; give the folder that pleura run or evaluate wrote"
+            )
         return cls(folder)
 
     @cached_property
@@ -74,7 +76,7 @@ class Story:
     @cached_property
     def slices(self) -> dict[str, list["SliceScore"]]:
         """Loss to the scores of its slices, both lungs, in case and slice order."""
-        return {loss: _slices(self.folder / "results" / loss / "slices.csv") for loss in self.scores}
+        return {loss: read_slices(self.folder / "results" / loss / "slices.csv") for loss in self.scores}
 
     @property
     def primary(self) -> str | None:
@@ -145,7 +147,8 @@ def mask_file(masks: Path, case: str) -> Path | None:
     return next((path for path in places if path.exists()), None)
 
 
-def _slices(path: Path) -> list[SliceScore]:
+def read_slices(path: Path) -> list[SliceScore]:
+    """The slices of `slices.csv`, both lungs, in case and slice order; none where there is no such file."""
     if not path.exists():
         return []
     held: dict[tuple[str, int, str], dict[str, Any]] = {}

@@ -1,7 +1,7 @@
 """`pleura report`: the figures of a run, and one page that holds them all."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from pleura.core.errors import Exit, UsageError
 from pleura.core.files import whole_file
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
+from pleura.page.evaluation import Evaluation
 from pleura.page.html import Picture, page_html
 from pleura.page.story import TITLES, Story, of_cases
 
@@ -19,6 +20,7 @@ PAGE = "report.html"
 FIGURES = "figures"
 OURS = "fig-[1-9].[1-9]*-*.[pg][ni][gf]"
 """The names of figures here, and of nothing else that a user may keep beside them."""
+FAR = "Where distances go beyond 60 mm, as of a missed lung, the axis is logarithmic above 1 mm."
 REPORTED = {"patients": "12", "lr": "0.1", "batch": "3", "epochs": "10", "size": "512²", "alpha": "0.5"}
 """The student report's settings, as far as we hold them."""
 
@@ -47,24 +49,24 @@ class ReportResult:
 
 
 def report(run: Path, *, out: Path | None = None, progress: Progress = silent) -> ReportResult:
-    """Draw the figures and the page of a run.
+    """Draw the figures and the page of a run, or of an evaluation.
 
     Args:
-        run: The folder that run wrote: cohort, runs, masks and results, as far as they are there.
+        run: The folder that run wrote: cohort, runs, masks and results, as far as they are there; or the folder of scores that
+            evaluate wrote, of any tool's masks.
         out: Folder for report.html and figures/; the run's own where it is left out.
 
     Returns:
         The page and the names of its figures.
 
     Raises:
-        UsageError: there is no run in the folder.
+        UsageError: there is neither in the folder.
         OutputFailed: the output cannot be written.
     """
     if not run.is_dir():
-        raise UsageError("report: no such folder: give the folder that pleura run wrote")
-    story = Story.open(run)
+        raise UsageError("report: no such folder: give the folder that pleura run or evaluate wrote")
     goal = out or run
-    plan = list(_figures(story))
+    plan, page = _evaluation(run) if Evaluation.is_in(run) else _run(run)
     pictures = []
     counts: Counter[str] = Counter()
     for done, (section, slug, draw, alt, caption) in enumerate(plan):
@@ -77,7 +79,7 @@ def report(run: Path, *, out: Path | None = None, progress: Progress = silent) -
         pictures.append(Picture(number, path, alt, caption))
     progress("figures", len(plan), len(plan))
     with whole_file(goal / PAGE) as part:
-        part.write_text(page_html(pictures, _told(story)), encoding="utf-8", newline="\n")
+        part.write_text(page(pictures), encoding="utf-8", newline="\n")
     names = tuple(picture.path.name for picture in pictures)
     for path in (goal / FIGURES).glob(OURS):  # an earlier page's figure that this one has not would pass for its own
         if path.name not in names:
@@ -87,6 +89,16 @@ def report(run: Path, *, out: Path | None = None, progress: Progress = silent) -
 
 Drawing = tuple[str, str, Callable[[Path], None], str, str]
 """Section, file name without its number, what draws it, alternative text, caption."""
+
+
+def _run(folder: Path) -> tuple[list[Drawing], Callable[[Sequence[Picture]], str]]:
+    story = Story.open(folder)
+    return list(_figures(story)), lambda pictures: page_html("report.html.j2", pictures, _told(story))
+
+
+def _evaluation(folder: Path) -> tuple[list[Drawing], Callable[[Sequence[Picture]], str]]:
+    scored = Evaluation(folder)
+    return list(_evaluation_figures(scored)), lambda pictures: page_html("scores.html.j2", pictures, scored.told())
 
 
 def _figures(story: Story) -> Iterator[Drawing]:
@@ -139,7 +151,7 @@ def _network_figures(story: Story) -> Iterator[Drawing]:
 
 
 def _slice_figures(story: Story) -> Iterator[Drawing]:
-    from pleura.page.slices import PANELS, positions_png, slices_png, volumes_png
+    from pleura.page.slices import PANELS, positions_png, slices_png
 
     for part in ("train", "test"):
         cases = story.split[part]
@@ -172,20 +184,36 @@ def _slice_figures(story: Story) -> Iterator[Drawing]:
         f"Where in the chest it fails: Dice against position, {TITLES[primary]}, cleaned mask; worst case first by mean "
         f"Dice of its slices, at most {PANELS} cases.",
     )
-    rows = [
-        (case["case"], side, case[side]["volume_ml"], case[side]["reference_volume_ml"])
-        for case in story.scores[primary]["cases"]
-        for side in ("right", "left")
-        if case.get(side) and case[side].get("reference_volume_ml") is not None
-    ]
-    if rows:
-        yield (
-            "3",
-            "volumes.png",
-            partial(volumes_png, rows),
-            "Bland–Altman plot of lung volumes",
-            "Volumes of each lung, predicted against reference (Bland and Altman 1986).",
-        )
+    yield from _volumes(story.scores[primary]["cases"])
+
+
+def _volumes(cases: Sequence[Mapping[str, Any]]) -> Iterator[Drawing]:
+    from pleura.page.slices import volume_rows, volumes_png
+
+    if rows := volume_rows(cases):
+        alt = "Bland–Altman plot of lung volumes"
+        caption = "Volumes of each lung, predicted against reference (Bland and Altman 1986); the largest difference is named."
+        yield "3", "volumes.png", partial(volumes_png, rows), alt, caption
+
+
+def _evaluation_figures(told: Evaluation) -> Iterator[Drawing]:
+    from pleura.page.cases import distributions_png
+    from pleura.page.slices import PANELS, positions_png
+
+    if not told.cases:
+        return
+    alt = "Dice, mean surface distance and 95th percentile Hausdorff distance of the lungs, a point for each case"
+    caption = f"How scores spread over cases; the worst of each lung is named. {FAR}"
+    yield "3", "distributions.png", partial(distributions_png, told.cases), alt, caption
+    yield from _volumes(told.cases)
+    yield (
+        "3",
+        "positions.png",
+        partial(positions_png, told.slices),
+        "Dice of each slice against its position in mm, one panel for each case, worst case first",
+        f"Where in the chest masks fail: Dice of both lungs against position; worst case first by mean Dice of its slices, "
+        f"at most {PANELS} cases.",
+    )
 
 
 def _example_figures(story: Story, primary: str) -> Iterator[Drawing]:
@@ -222,7 +250,7 @@ def _example_figures(story: Story, primary: str) -> Iterator[Drawing]:
         "distributions.png",
         partial(distributions_png, story.scores[primary]["cases"]),
         "Dice, mean surface distance and 95th percentile Hausdorff distance of the right and left lung, a point for each case",
-        f"How scores spread over cases, {TITLES[primary]}, cleaned mask. Training cases are hollow.",
+        f"How scores spread over cases, {TITLES[primary]}, cleaned mask. Training cases are hollow. {FAR}",
     )
 
 
