@@ -1,18 +1,26 @@
 """Real CT, beside an independent reader."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from pleura.dicom.series import find_series
 
+FOLDERS = [
+    *(f"chests/Images/Case_00{number}" for number in range(4)),
+    *("lung_dx_A0002/2_8mm_B70f", "lung_dx_A0002/3_8mm_B40f", "oddities/neck_not_chest", "oddities/abdomen_j2k"),
+    "oddities/formats/dcmqi_ct-3slice",
+]
 
-@pytest.mark.parametrize("case", ["Case_000", "Case_001", "Case_002", "Case_003"])
-def test_volumes_equal_simpleitk(real_data, case):
-    (one,) = find_series(real_data / "chests" / "Images" / case)
-    assert one.id == case
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_volumes_equal_simpleitk(real_data, name):
+    (one,) = find_series(real_data / name)
+    assert one.id == Path(name).name or "Case" not in name
     reader = sitk.ImageSeriesReader()
-    folder = str(real_data / "chests" / "Images" / case)
+    folder = str(one.files[0].path.parent)
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(folder))  # its own files, in its own order
     image = reader.Execute()
     volume = one.read()
