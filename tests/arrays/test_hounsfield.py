@@ -58,3 +58,38 @@ def test_an_intercept_left_out_or_applied_twice_is_put_right(offset):
 def test_what_is_not_hu_is_refused(change):
     assert codes(chest(change)) == {"NOT-HU"}
     assert worst(hu_findings(chest(change))) is Verdict.REFUSED
+
+
+@pytest.mark.parametrize("offset", [-1024, 1024, 1000, -1000])
+def test_the_slip_is_told_exactly_also_where_air_is_cut_at_its_floor(offset):
+    rng = np.random.default_rng(5)
+    parts = rng.choice([-1000, -850, -100, 50], SHAPE, p=[0.4, 0.25, 0.1, 0.25]) + rng.normal(0, 20, SHAPE)
+    floored = np.clip(np.rint(parts), -1024, 3071).astype(np.int16)
+    volume, findings = settled(Volume((floored + offset).astype(np.int16), Grid.axial(SHAPE, (3, 1, 1))))
+    assert [finding.evidence["added_hu"] for finding in findings if finding.code == "HU-OFFSET"] == [-offset]
+    np.testing.assert_array_equal(volume.hu, floored)
+
+
+@pytest.mark.parametrize("offset", [200, -200, 300, 120, -120])
+def test_other_offsets_are_refused_with_where_air_lies(offset):
+    (finding,) = [f for f in hu_findings(chest(lambda hu: hu + offset)) if f.code == "NOT-HU"]
+    assert abs(finding.evidence["air_hu"] - (offset - 1000)) <= 10
+
+
+def test_a_body_without_air_around_it_is_not_thought_shifted():
+    rng = np.random.default_rng(6)
+    parts = rng.choice([-850, -100, 50, 700], SHAPE, p=[0.55, 0.1, 0.33, 0.02]) + rng.normal(0, 15, SHAPE)
+    assert codes(Volume(np.rint(parts).astype(np.int16), Grid.axial(SHAPE, (3, 1, 1)))) == set()
+
+
+def test_slices_with_a_rescale_of_their_own_gone_wrong_are_refused():
+    hu = chest().hu.copy()
+    hu[3:5] += 1024
+    assert codes(Volume(hu, chest().grid)) == {"SLICES-DISAGREE"}
+    assert worst(hu_findings(Volume(hu, chest().grid))) is Verdict.REFUSED
+
+
+def test_thick_bone_in_a_head_is_no_offset():
+    parts = np.random.default_rng(7).choice([-1000, 35, 1200], SHAPE, p=[0.5, 0.35, 0.15])
+    volume = Volume((parts + np.random.default_rng(8).integers(-9, 10, SHAPE)).astype(np.int16), Grid.axial(SHAPE, (3, 1, 1)))
+    assert "HU-OFFSET" not in codes(volume)

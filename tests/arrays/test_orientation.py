@@ -80,3 +80,18 @@ def test_nothing_is_said_where_nothing_is_seen():
     top = slice(int(np.flatnonzero(mask.lungs.any(axis=(1, 2)))[-1]) - 1, None)
     apex = Volume(np.ascontiguousarray(volume.hu[top]), Grid.axial(volume.hu[top].shape, volume.grid.spacing_mm))
     assert side_findings(apex) == ()
+
+
+@pytest.mark.parametrize("signs", list(itertools.product((1, -1), repeat=3)))
+def test_pixels_of_a_centimetre_still_tell(signs):
+    volume, _ = chest((24, 40, 40), seed=6)
+    found = side_findings(flipped(volume, flips_of(signs)))
+    assert bool(found) == (signs != (1, 1, 1))
+
+
+def test_bases_of_lungs_alone_lie_behind_the_spine_and_are_no_lie():
+    volume, mask = chest(SHAPE, seed=3)
+    low = int(np.flatnonzero(mask.lungs.any(axis=(1, 2)))[0])
+    part = slice(low - 2, low + 6)
+    base = Volume(np.ascontiguousarray(volume.hu[part]), Grid.axial(volume.hu[part].shape, volume.grid.spacing_mm))
+    assert "SPINE-IN-FRONT" not in {finding.code for finding in side_findings(base)}

@@ -18,6 +18,12 @@ LEAST_AIR, LEAST_TISSUE, MOST_DENSE, MOST_NOTHING = 0.005, 0.02, 0.10, 0.02
 OFFSETS = (-1024, 1024, -1000, 1000, -2048, 2048)
 """What goes wrong with an intercept: it is left out, or applied twice."""
 CLEAR_AIR, CLEAR_TISSUE, NEAR = 0.05, 0.08, 60
+MUSCLE = (20, 80)
+"""Muscle, blood, liver; fat lies well below, contrast above."""
+SHARP, LEAST_SHARP, FAR_OFF = 0.6, 0.05, 60
+"""Air has one density, lung many: of what lies within 100 HU of air's peak, this part lies within 25."""
+BAND, AGREE = 400, 250
+"""Both ends of a slice's values jump by so much, and by the same within so much, only where its rescale is wrong."""
 
 
 def settled(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
@@ -25,29 +31,32 @@ def settled(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
 
     An offset is certain where the values as they are cannot be HU, exactly one of the usual slips makes both air and soft
     tissue appear in bulk, and the most frequent value near air then lies within 60 HU of −1000. Scale errors are never
-    guessed at.
+    guessed at, nor are smaller offsets or some slices' own put right: they are refused.
 
     Args:
         volume: CT as its header says it is.
 
     Returns:
-        The volume (a corrected copy where it was repaired) and findings: `PADDING` (note), `HU-OFFSET` (repaired), `NOT-HU`
-        (refused).
+        The volume (a corrected copy where it was repaired) and findings: `PADDING` (note), `HU-OFFSET` (repaired), `NOT-HU`,
+        `SLICES-DISAGREE` (refused).
     """
     notes = _padding(volume)
+    bands = _bands(volume)
+    if bands:
+        return volume, (*notes, *bands)
     counts = _histogram(volume)
     if _plausible(counts):
-        return volume, notes
+        return volume, (*notes, *_shifted(counts))
     everything = _histogram(Volume(volume.hu, volume.grid))  # twice subtracted, air looks like padding
     certain = [offset for offset in OFFSETS if _certain(everything, offset)]
     nearest = {round(offset, -3) for offset in certain}
     if len(nearest) == 1:
-        offset = min(certain, key=lambda one: abs(_air_peak(everything, one) + 1000))
+        offset = min(certain, key=lambda one: abs(_air_centre(everything, one) + 1000))
         hu = np.clip(volume.hu.astype(np.int32) + offset, -32768, 32767).astype(np.int16)
         finding = Finding(
             "HU-OFFSET",
             Verdict.REPAIRED,
-            f"RescaleIntercept is wrong: air lies at {_air_peak(everything, offset) - offset} HU; {offset:+d} was added to all",
+            f"RescaleIntercept is wrong: air lies at {_air_centre(everything, offset) - offset}; {offset:+d} was added to all",
             {"added_hu": offset},
         )
         padding = hu < NO_MATTER
@@ -98,13 +107,57 @@ def _certain(counts: NDArray[np.int64], offset: int) -> bool:
     """Whether `offset`, added, makes these values HU beyond doubt."""
     air, tissue, dense = ((low - offset, high - offset) for low, high in (AIR, TISSUE, (DENSE, 32768)))
     clear = _share(counts, *air) >= CLEAR_AIR and _share(counts, *tissue) >= CLEAR_TISSUE
-    return clear and _share(counts, *dense) <= MOST_DENSE and abs(_air_peak(counts, offset) + 1000) <= NEAR
+    below = counts[: max(0, NO_MATTER - offset + 32768)]
+    nothing = int(below.sum()) - int(below.max(initial=0)) <= MOST_NOTHING * counts.sum()  # one value alone is padding
+    return clear and nothing and _share(counts, *dense) <= MOST_DENSE and abs(_air_centre(counts, offset) + 1000) <= NEAR
 
 
-def _air_peak(counts: NDArray[np.int64], offset: int) -> int:
-    """The most frequent value of air, once `offset` is added."""
-    start = max(0, AIR[0] - offset + 32768)
-    return int(np.argmax(counts[start : max(start + 1, AIR[1] - offset + 32768)])) + start - 32768 + offset
+def _air_centre(counts: NDArray[np.int64], offset: int) -> int:
+    """The median of air once `offset` is added, without the lowest value, where scanners heap up what lies below."""
+    start = max(0, -1000 - NEAR - 15 - offset + 32768)
+    air = counts[start : max(start + 1, -1000 + NEAR + 15 - offset + 32768)].copy()
+    lowest = int(np.flatnonzero(counts)[0]) - start
+    if 0 <= lowest < len(air) and air.sum() > air[lowest]:
+        air[lowest] = 0
+    return int(np.searchsorted(np.cumsum(air), air.sum() / 2)) + start - 32768 + offset
+
+
+def _shifted(counts: NDArray[np.int64]) -> tuple[Finding, ...]:
+    """`NOT-HU`, where a peak as sharp as air's lies lower than any matter; or elsewhere, nothing at air's place, and soft
+    tissue has moved with it."""
+    air = _sharp_peak(counts, -1400, -1000 - FAR_OFF)
+    if air is None and _share(counts, -1050, -940) < 0.01:
+        peak = _sharp_peak(counts, -1000 + FAR_OFF, -500)
+        moved = None if peak is None else _share(counts, *(end + peak + 1000 for end in MUSCLE))
+        air = peak if moved is not None and moved > 2 * _share(counts, *MUSCLE) else None
+    if air is None:
+        return ()
+    text = f"the values are not HU: air lies at {air}, {air + 1000:+d} from where it should; the rescale is wrong: export again"
+    return (Finding("NOT-HU", Verdict.REFUSED, text, {"air_hu": air}),)
+
+
+def _sharp_peak(counts: NDArray[np.int64], low: int, high: int) -> int | None:
+    """The most frequent value within, where it stands out as air does and is not one value alone, as padding is."""
+    part = counts[low + 32768 : high + 32768]
+    peak = int(np.argmax(np.convolve(part, np.ones(11), "same"))) + low
+    near, around = _share(counts, peak - 25, peak + 26), _share(counts, peak - 100, peak + 101)
+    alone = float(counts[peak - 25 + 32768 : peak + 26 + 32768].max()) / max(1, int(counts.sum()))
+    return peak if near >= LEAST_SHARP and near >= SHARP * around and alone < near / 2 else None
+
+
+def _bands(volume: Volume) -> tuple[Finding, ...]:
+    """`SLICES-DISAGREE`, where both ends of the values of a slice jump by the same against the slice below it."""
+    few = volume.hu[:, ::4, ::4]
+    hidden = None if volume.padding is None else volume.padding[:, ::4, ::4]
+    seen = [one if hidden is None else one[~hidden[k]] for k, one in enumerate(few)]
+    ends = np.array([np.percentile(one, (2, 98)) for one in seen if one.size > 50])
+    jumps = np.diff(ends, axis=0)
+    wrong = (np.abs(jumps) > BAND).all(axis=1) & (np.abs(jumps[:, 1:] - jumps[:, :1]) < AGREE).all(axis=1) if len(jumps) else []
+    if not np.any(wrong):
+        return ()
+    most = int(jumps[wrong][np.abs(jumps[wrong]).sum(axis=1).argmax()].mean())
+    text = f"slices jump by {most:+d} HU against their neighbours: some have a wrong rescale of their own; export again"
+    return (Finding("SLICES-DISAGREE", Verdict.REFUSED, text, {"jump_hu": most}),)
 
 
 def _refused(counts: NDArray[np.int64]) -> Finding:

@@ -17,7 +17,7 @@ from pleura.core.findings import Finding, Verdict
 Bool = NDArray[np.bool_]
 
 COARSE_MM = 3.0
-COARSEST_MM = 9.0
+COARSEST_MM = 12.0
 """With wider pixels there is no anatomy to see."""
 BONE_HU = 250
 """Vertebrae at 3 mm; contrast in the heart may exceed it too, and is not there in every slice."""
@@ -67,11 +67,12 @@ def side_findings(volume: Volume, mask: LungMask | None = None) -> tuple[Finding
         return ()
     findings = []
     front, back = _bone_cm2(chest)
-    if front > 2.0 and front > 1.5 * back:
+    clear = front > 2.0 and front > 1.5 * back
+    if clear or (front > 0.5 and front > 4 * back):
         findings.append(
             Finding(
                 "SPINE-IN-FRONT",
-                Verdict.REFUSED,
+                Verdict.REFUSED if clear else Verdict.REVIEW,
                 "the spine lies in front of the lungs: rows are flipped or the patient's position was entered wrongly, so "
                 "right and left cannot be told; export again with true orientation",
                 {"bone_front_cm2": round(front, 1), "bone_back_cm2": round(back, 1)},
@@ -104,26 +105,30 @@ def _middle(chest: _Chest) -> tuple[int, int]:
 
 
 def _bone_cm2(chest: _Chest) -> tuple[float, float]:
-    """Bone near the midline in front of and behind the lungs' centre: area that four of five slices exceed, cm²."""
+    """Bone near the midline in front of and behind both the lungs' centre and the body's: area that four of five slices
+    exceed, cm². The bases of lungs alone lie behind the spine, and are no reason to think it in front."""
     row, column = _middle(chest)
+    rows = np.flatnonzero(chest.body[chest.level(0.0) : chest.level(1.0) + 1].any(axis=(0, 2)))
+    middle = int(rows[0] + rows[-1]) // 2 if len(rows) else row
     gap, width = int(10 / chest.spacing[1]), int(35 / chest.spacing[2])
     strip = slice(max(0, column - width), column + width + 1)
     bone = ((chest.volume.hu > BONE_HU) & chest.body)[chest.level(0.0) : chest.level(1.0) + 1, :, strip]
     pixel = chest.spacing[1] * chest.spacing[2] / 100
-    front = np.percentile(bone[:, : max(0, row - gap)].sum(axis=(1, 2)), 20) * pixel
-    back = np.percentile(bone[:, row + gap :].sum(axis=(1, 2)), 20) * pixel
+    front = np.percentile(bone[:, : max(0, min(row, middle) - gap)].sum(axis=(1, 2)), 20) * pixel
+    back = np.percentile(bone[:, max(row, middle) + gap :].sum(axis=(1, 2)), 20) * pixel
     return float(front), float(back)
 
 
 def _upside_down(chest: _Chest) -> list[Finding]:
     """`UPSIDE-DOWN`, where the lungs taper to the foot and no trachea in their upper part speaks against it."""
     taper, height = _taper(chest), _trachea_height(chest)
-    if taper > 1 / 1.4 or (height is not None and height > 0.4):
+    low = height is not None and height < 0.3 and taper < 1.0
+    if not low and (taper > 1 / 1.4 or (height is not None and height > 0.4)):
         return []
     return [
         Finding(
             "UPSIDE-DOWN",
-            Verdict.REVIEW if height is None else Verdict.REFUSED,
+            Verdict.REVIEW if height is None or taper > 1 / 1.4 else Verdict.REFUSED,
             "the lungs taper to the foot, where they should wrap around the diaphragm: slices run the wrong way, so right and "
             "left cannot be told; export again with true positions",
             {"taper": round(taper, 2), "trachea_height": None if height is None else round(height, 2)},

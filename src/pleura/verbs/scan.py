@@ -152,13 +152,15 @@ def _content_checked(series: "Series") -> "Series":
 
 
 def _content(volume: "Volume") -> tuple[Finding, ...]:
-    """HU, lungs, their cover, their sides: at 3 mm, which is enough to tell."""
+    """HU, field of view, lungs, their cover, their sides: at 3 mm, which is enough to tell."""
     from pleura.arrays.coverage import coverage_findings
+    from pleura.arrays.field import field_findings
     from pleura.arrays.hounsfield import settled
     from pleura.arrays.orientation import side_findings
     from pleura.segmenters.classical import Classical
 
     volume, findings = settled(volume)
+    findings = (*findings, *field_findings(volume))
     if worst(findings) is Verdict.REFUSED:
         return findings
     volume = _coarse(volume)
