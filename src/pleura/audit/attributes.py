@@ -114,6 +114,8 @@ def _meta(piece: Piece, after: Layout) -> Seen:
 def _kept(piece: Piece, before: Layout, after: Layout, said: Declared) -> Seen:
     """Values that are still the source's and identify."""
     tag, vr = piece.path[-1], vr_of(piece)
+    if len(piece.path) == 1 and tag in PIXEL_DATA:  # compared as pixels
+        return
     value = _value(after, piece)
     old = before.values.get(piece.path)
     same = old is not None and _value(before, old) == value
