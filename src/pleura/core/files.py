@@ -4,7 +4,9 @@ import hashlib
 import json
 import os
 import shutil
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from pleura.core.errors import OutputFailed
 
 PART = ".part-"
 """Prefix of everything half-written; readers skip it, writers clear it away."""
+
+FLUSHES = 8
 
 
 @contextmanager
@@ -53,9 +57,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise OutputFailed(f"cannot write {path.parent}: {error.strerror or 'not a folder'}") from error
     try:
         yield part
-        for file in part.rglob("*"):
-            if file.is_file():
-                flush(file)
+        with ThreadPoolExecutor(FLUSHES) as pool:  # waiting for the disk together: many files in one commit of its journal
+            deque(pool.map(flush, [file for file in part.rglob("*") if file.is_file()]), maxlen=0)
         if path.exists():
             os.replace(path, old)
         os.replace(part, path)

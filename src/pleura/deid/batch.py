@@ -2,12 +2,13 @@
 
 import multiprocessing
 import os
-from collections import Counter
+import pickle
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +16,74 @@ from pleura.core.files import whole_folder
 from pleura.core.progress import Progress
 from pleura.deid.choices import Choices
 from pleura.deid.engine import Patient
-from pleura.deid.objects import Header, read_header
+from pleura.deid.headers import HeaderReader
+from pleura.deid.objects import Header
 from pleura.deid.plan import Unit
 from pleura.deid.profile import kept_tags, profile
 from pleura.deid.writing import Outcome, Verify, Writer
 
-CHUNK = 32
+CHUNK = 16
 FEW = 64  # files: below, a process costs more than it brings
 
 
+@dataclass(frozen=True)
+class Crew:
+    """So many processes: this one, and those of `pool`."""
+
+    count: int = 1
+    pool: Executor | None = None
+
+    def spread(self, work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+        """`work` on every item, in their order. This process works too, so that it never waits for others to start."""
+        todo = deque(enumerate(items))
+        running: dict[Future[Any], int] = {}
+        done: dict[int, Any] = {}
+        at = 0
+        while todo or running:
+            while self.pool and todo and len(running) < self.count:
+                k, item = todo.popleft()
+                running[self.pool.submit(work, item)] = k
+            if todo:
+                k, item = todo.popleft()
+                done[k] = work(item)
+            else:
+                wait(running, return_when=FIRST_COMPLETED)
+            for future in [future for future in running if future.done()]:
+                done[running.pop(future)] = future.result()
+            while at in done:
+                yield done.pop(at)
+                at += 1
+
+
 @contextmanager
-def crew(workers: int, files: int) -> Iterator[Executor | None]:
-    """Worker processes for so many files, or `None` where this process does better alone. 0 workers: one a core, at most 8."""
+def crew(workers: int, files: int) -> Iterator[Crew]:
+    """Processes for so many files; this one alone where they are few. 0 workers: one a core, at most 8."""
     count = workers or min(os.cpu_count() or 1, 8)
     if count == 1 or files < FEW:
-        yield None
+        yield Crew()
         return
-    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield pool
+    with ProcessPoolExecutor(count - 1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield Crew(count, pool)
 
 
-def read_headers(
-    paths: Sequence[Path], source: Path, choices: Choices, pool: Executor | None, progress: Progress
-) -> list[Header]:
+def read_headers(paths: Sequence[Path], source: Path, choices: Choices, crew: Crew, progress: Progress) -> list[Header]:
     """The header pass over all files, in their order."""
     progress("read headers", 0, len(paths))
     headers: list[Header] = []
-    for some in _spread(partial(_read_some, source, choices), list(_chunks(paths)), pool):
+    for some in crew.spread(partial(_read_some, source, choices), _chunks(paths)):
         headers += some
         progress("read headers", len(headers), len(paths))
     return headers
 
 
 def _read_some(source: Path, choices: Choices, paths: Sequence[Path]) -> list[Header]:
-    kept = kept_tags(profile(choices))
-    return [read_header(path, source, kept) for path in paths]
+    reader = _reader(source, choices)
+    return [reader.read(path) for path in paths]
+
+
+@lru_cache(maxsize=1)
+def _reader(source: Path, choices: Choices) -> HeaderReader:
+    return HeaderReader(source, kept_tags(profile(choices)))
 
 
 @dataclass
@@ -80,7 +114,7 @@ def write_unit(
     choices: Choices,
     patient: Patient,
     verify: Verify | None,
-    pool: Executor | None,
+    crew: Crew,
     advance: Callable[[int], None],
 ) -> dict[str, Any]:
     """De-identify the objects of `unit` into `out/<unit.folder>`, which appears whole; none where all were refused.
@@ -95,13 +129,13 @@ def write_unit(
         folders = {goal.parent for _, goal in pairs}
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
-        outcomes = _spread(partial(_write_some, choices, patient, verify), list(_chunks(pairs)), pool)
+        outcomes = crew.spread(partial(_write_some, pickle.dumps((choices, patient, verify))), _chunks(pairs))
         for (_, header), outcome in zip(unit.files, (one for chunk in outcomes for one in chunk), strict=True):
             if outcome.code:
                 record.refused[outcome.code, outcome.reason] += 1
             else:
                 record.files += 1
-                record.actions += outcome.actions
+                record.actions.update(outcome.actions)
                 series.add(header.get("SeriesInstanceUID"))
             advance(1)
         for folder in folders - {part}:
@@ -113,38 +147,39 @@ def write_unit(
     return record.as_json()
 
 
-def show_unit(unit: Unit, choices: Choices, patient: Patient, pool: Executor | None) -> dict[str, Any]:
+def show_unit(unit: Unit, choices: Choices, patient: Patient, crew: Crew) -> dict[str, Any]:
     """What `write_unit` would do, by a record of the same form; nothing is written."""
     record = UnitRecord(unit.case)
     paths = [header.path for _, header in unit.files]
-    shown = _spread(partial(_show_some, choices, patient), list(_chunks(paths)), pool)
+    shown = crew.spread(partial(_show_some, pickle.dumps((choices, patient))), _chunks(paths))
     for outcome in (one for chunk in shown for one in chunk):
         if outcome.code:
             record.refused[outcome.code, outcome.reason] += 1
         else:
             record.files += 1
-            record.actions += outcome.actions
+            record.actions.update(outcome.actions)
     record.series = len({header.get("SeriesInstanceUID") for _, header in unit.files})
     return record.as_json()
 
 
-def _show_some(choices: Choices, patient: Patient, paths: Sequence[Path]) -> list[Outcome]:
-    writer = Writer(choices, patient)
+def _show_some(job: bytes, paths: Sequence[Path]) -> list[Outcome]:
+    writer = _writer(job)
     return [writer.show(path) for path in paths]
 
 
-def _write_some(choices: Choices, patient: Patient, verify: Verify | None, pairs: Sequence[tuple[Path, Path]]) -> list[Outcome]:
-    """One worker's share: the writer and what it remembers live as long as the share."""
-    writer = Writer(choices, patient, verify)
+def _write_some(job: bytes, pairs: Sequence[tuple[Path, Path]]) -> list[Outcome]:
+    writer = _writer(job)
     return [writer.write(source, goal) for source, goal in pairs]
 
 
-def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (items[at : at + CHUNK] for at in range(0, len(items), CHUNK))
+@lru_cache(maxsize=1)
+def _writer(job: bytes) -> Writer:
+    """The writer of a unit, and all that it remembers: for the chunks of this unit in this process, and never for another's.
+
+    The job is pickled once a unit, not once a chunk: it holds every UID of a patient.
+    """
+    return Writer(*pickle.loads(job))
 
 
-def _spread(work: Callable[[Any], Any], items: Sequence[Any], pool: Executor | None) -> Iterator[Any]:
-    if pool is None:
-        yield from map(work, items)
-    else:
-        yield from pool.map(work, items)
+def _chunks(items: Sequence[Any]) -> list[Sequence[Any]]:
+    return [items[at : at + CHUNK] for at in range(0, len(items), CHUNK)]

@@ -1,6 +1,7 @@
 """One recursive walk over a data set that does to every attribute what a profile says."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ class Engine:
         self.types = types() if profile.vrs else None
         self.kept = kept_tags(profile) or frozenset()
         self.any_date = "113106" not in profile.codes
+        self._numbers = frozenset(p for p in patient.identifiers.phrases if p.isdigit()) | patient.identifiers.dates
         self._actions: dict[tuple[int, str, int], Action] = {}
         self._uids: dict[str, str] = {}
         self._values: dict[tuple[str, bool, str], str] = {}
@@ -70,6 +72,24 @@ class Engine:
         self._walk(dataset, place)
         return self._counts
 
+    def again(self, dataset: "Dataset", tags: Collection[int]) -> dict[int, tuple[str, ...]] | None:
+        """Do what `apply` does, to some elements only of an object like one that it was applied to.
+
+        Returns:
+            What was done, by tag; `None` where the object tells of somebody whom `patient` does not tell of.
+        """
+        if self.profile.vrs:
+            if not harvest(dataset, self.kept) <= self.patient.identifiers:
+                return None
+            self._scrub = self._scrubber(self.patient.identifiers)
+        place = self.types.root(str(dataset.get("SOPClassUID", ""))) if self.types else 0
+        done = {}
+        for tag in [tag for tag in dataset.keys() if tag in tags]:  # noqa: SIM118
+            self._counts = Counter()
+            self._element(dataset, tag, place)
+            done[int(tag)] = tuple(self._counts.elements())
+        return done
+
     def _scrubber(self, identifiers: Identifiers) -> Scrubber:
         if identifiers not in self._scrubbers:
             if len(self._scrubbers) > 8:  # memory stays flat where every object tells of somebody else
@@ -82,15 +102,15 @@ class Engine:
     def _walk(self, dataset: "Dataset", place: int) -> None:
         coded = self.profile.vrs and codes.SCHEME in dataset and codes.standard(dataset)
         for tag in sorted(dataset.keys()):
-            number = int(tag)
-            if coded and number in codes.FIXED:
-                continue
-            vr = self._vr(dataset, tag)
-            action = self._actions.get((number, vr, place))
-            if action is None:
-                action = self._actions[number, vr, place] = self._decide(number, vr, place)
-            if action is Action.KEEP:
-                continue
+            if not (coded and int(tag) in codes.FIXED):
+                self._element(dataset, tag, place)
+
+    def _element(self, dataset: "Dataset", tag: Any, place: int) -> None:
+        number, vr = int(tag), self._vr(dataset, tag)
+        action = self._actions.get((number, vr, place))
+        if action is None:
+            action = self._actions[number, vr, place] = self._decide(number, vr, place)
+        if action is not Action.KEEP:
             self._do(dataset, tag, vr, action, place)
 
     def _vr(self, dataset: "Dataset", tag: Any) -> str:
@@ -195,16 +215,13 @@ class Engine:
         """Whether a value that has its VR's form is an identifier all the same."""
         if vr in ("DS", "IS"):  # a number is its own affair, unless it is a long number that somebody is known by
             parts = value.decode("ascii", "replace").split("\\")
-            return any(len(part.strip()) > 5 and part.strip() in self._numbers() for part in parts)
+            return any(len(part.strip()) > 5 and part.strip() in self._numbers for part in parts)
         if vr == "CS":
             text = value.decode("ascii", "replace")
             return len(text.strip()) > 3 and self._scrub.clean(text, SPARED) != text
         if vr in WIDTHS or vr == "OB":
             return len(value) > 7 and self._scrub.names_somebody(value[:65536])
         return False
-
-    def _numbers(self) -> frozenset[str]:
-        return frozenset(p for p in self.patient.identifiers.phrases if p.isdigit()) | self.patient.identifiers.dates
 
     def _replace(self, dataset: "Dataset", tag: Any, vr: str, action: Action, place: int) -> None:
         """Actions that make a new value of the old."""

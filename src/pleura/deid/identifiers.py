@@ -1,7 +1,7 @@
 """What tells who a patient is: collected from every object of that patient before any text of theirs is written."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,10 @@ class Identifiers:
 
     def __or__(self, other: "Identifiers") -> "Identifiers":
         return Identifiers(self.words | other.words, self.phrases | other.phrases, self.dates | other.dates)
+
+    def __le__(self, other: "Identifiers") -> bool:
+        """Whether `other` has all of these."""
+        return self.words <= other.words and self.phrases <= other.phrases and self.dates <= other.dates
 
     @property
     def empty(self) -> bool:
@@ -64,13 +68,16 @@ def _generic(name: str) -> bool:
     )
 
 
-def harvest(dataset: "Dataset", kept: frozenset[int] = frozenset()) -> Identifiers:
-    """The identifiers of one object, at every depth: all person names, what `identifying` lists, all dates."""
+def harvest(dataset: "Dataset", kept: frozenset[int] = frozenset(), only: Collection[int] | None = None) -> Identifiers:
+    """The identifiers of one object, at every depth: all person names, what `identifying` lists, all dates.
+
+    With `only`, what these attributes of its top level tell.
+    """
     listed = identifying(kept)
     names: set[str] = set()
     phrases: set[str] = set()
     dates: set[str] = set()
-    for tag, vr, value in _values(dataset, listed):
+    for tag, vr, value in _values(dataset, listed, dataset.keys() if only is None else only):
         for text in value:
             if vr == "PN":
                 names |= name_words(text)
@@ -93,10 +100,10 @@ PLACES = {0x00080081, 0x00101040, 0x00080080, 0x00081040}
 """Institution address, patient's address, institution and department: their words identify beside their numbers."""
 
 
-def _values(dataset: "Dataset", listed: frozenset[int]) -> Iterator[tuple[int, str, Iterable[str]]]:
+def _values(dataset: "Dataset", listed: frozenset[int], tags: Collection[int]) -> Iterator[tuple[int, str, Iterable[str]]]:
     from pydicom.datadict import dictionary_VR
 
-    for tag in list(dataset.keys()):
+    for tag in list(tags):
         element: Any = dataset.get_item(tag)
         vr = element.VR
         if vr is None or vr == "UN":
@@ -107,7 +114,7 @@ def _values(dataset: "Dataset", listed: frozenset[int]) -> Iterator[tuple[int, s
         if vr == "SQ":
             for item in _decoded(dataset, tag):
                 if hasattr(item, "keys"):
-                    yield from _values(item, listed)
+                    yield from _values(item, listed, item.keys())
         elif vr in ("PN", "DA", "DT") or int(tag) in listed:
             yield int(tag), str(vr), [str(part).strip(" \0") for part in _decoded(dataset, tag)]
 

@@ -8,13 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from pleura.core.files import PART
-from pleura.deid.identifiers import NOBODY, Identifiers, harvest
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
+from pleura.deid.identifiers import NOBODY, Identifiers
 
 CASE_FOLDER = re.compile(r"Case_\d+")
 """The only folder names that are taken for a case id; any other can be a patient's name."""
@@ -75,27 +71,6 @@ def find_objects(source: Path) -> tuple[list[Path], int]:
     return found, others
 
 
-def read_header(path: Path, source: Path, kept: frozenset[int] | None = None) -> Header:
-    """The header pass over one file: what `HEADER_TAGS` names and, unless `kept` is `None`, all that identifies.
-
-    `kept` are attributes whose values stay, so that they identify nobody who is not to be known.
-    """
-    import pydicom
-
-    folder, place = _case_folder(path, source), path.parent.relative_to(source if source.is_dir() else source.parent)
-    wanted = list(HEADER_TAGS) if kept is None else None
-    try:
-        with quiet_pydicom():
-            dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=wanted)
-            found = NOBODY if kept is None else harvest(dataset, kept)
-            values = tuple(_text(dataset, keyword) for keyword in HEADER_TAGS)
-            if not values[0]:
-                values = (str(dataset.file_meta.get("MediaStorageSOPClassUID", "")), *values[1:])
-    except Exception:  # whatever a broken file provokes: it is refused and counted when its turn comes
-        return Header(path, folder, place.as_posix(), ("",) * len(HEADER_TAGS), readable=False)
-    return Header(path, folder, place.as_posix(), values, found, readable=bool(values[0] or values[1]))
-
-
 @contextmanager
 def quiet_pydicom() -> Iterator[list[warnings.WarningMessage]]:
     """No warning and no log line of pydicom reaches anyone: they quote values and file names. Yields the warnings."""
@@ -135,7 +110,7 @@ def _is_dicom(path: Path) -> bool:
     return explicit or (little and head[3] == 0 and head[6:8] == b"\0\0")
 
 
-def _case_folder(path: Path, source: Path) -> str:
+def case_folder(path: Path, source: Path) -> str:
     top = source if source.is_dir() else source.parent
     for folder in path.parents:
         name = top.resolve().name if folder == top else folder.name
@@ -144,11 +119,6 @@ def _case_folder(path: Path, source: Path) -> str:
         if folder == top:
             break
     return ""
-
-
-def _text(dataset: "Dataset", keyword: str) -> str:
-    value: Any = dataset.get(keyword)
-    return "" if value is None else str(value).strip(" \0")
 
 
 def _integer(text: str) -> int:

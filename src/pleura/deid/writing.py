@@ -17,6 +17,7 @@ from pleura.deid.objects import quiet_pydicom
 from pleura.deid.pixels import blank
 from pleura.deid.profile import profile
 from pleura.deid.refusals import check_kind, check_pixels, check_whole
+from pleura.deid.repeats import Done, Repeats
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -44,14 +45,14 @@ class Writer:
         self.choices = choices
         self.verify = verify
         self.engine = Engine(profile(choices), patient)
+        self._done = self._whole if choices.blank else Repeats(self.engine, self._whole, self._check).done
 
     def write(self, source: Path, goal: Path) -> Outcome:
         """De-identify the object in `source` into the new file `goal`; a refused one leaves no file, and none raises."""
         try:
             before = source.read_bytes()
             with quiet_pydicom():
-                dataset, actions = self.changed(before)
-                after = encoded(dataset)
+                after, actions = self._done(before)
                 found = self.verify(before, after) if self.verify else ""
             if found:
                 raise InputRefused(f"not published, for verification found: {found}", code="NOT-CLEAN")
@@ -65,9 +66,19 @@ class Writer:
         """What `write` would do; nothing is written."""
         try:
             with quiet_pydicom():
-                return Outcome(self.changed(source.read_bytes())[1])
+                return Outcome(self._done(source.read_bytes())[1])
         except InputRefused as refused:
             return Outcome(Counter(), refused.code, str(refused))
+
+    def _whole(self, source: bytes) -> Done:
+        dataset, actions = self.changed(source)
+        return encoded(dataset), actions
+
+    def _check(self, source: bytes) -> None:
+        dataset = read_whole(source)
+        check_whole(dataset)
+        if self.engine.profile.codes:
+            check_pixels(dataset)
 
     def changed(self, source: bytes) -> tuple["Dataset", Counter[str]]:
         """The object as it will be written, and what was done to it.

@@ -168,10 +168,10 @@ def deidentify(
     secret = open_key(places[0]) if keyed else b""
     said = _said(choices, places, out)
     if plan:
-        with crew(workers, len(paths)) as pool:
-            headers, cut = _cropped(read_headers(paths, source, choices, pool, progress), source, crop_above_apex, progress)
+        with crew(workers, len(paths)) as hands:
+            headers, cut = _cropped(read_headers(paths, source, choices, hands, progress), source, crop_above_apex, progress)
             planned = make_plan(headers, read_map(places[1]), secret)
-            units = {u.folder: show_unit(u, choices, planned.patient(u.case, secret), pool) for u in planned.units}
+            units = {u.folder: show_unit(u, choices, planned.patient(u.case, secret), hands) for u in planned.units}
         left = {**planned.left, **cut, "others": others}
         return DeidentifyResult(out, profile, units, left, ("nothing was written",), planned=True)
     options = {**_options(choices, secret), "crop_above_apex_mm": crop_above_apex}
@@ -180,8 +180,8 @@ def deidentify(
         return DeidentifyResult(out, profile, run.record["units"], run.record["left"], said)
     if keyed and not places[0].exists():
         write_secret(places[0], secret.hex() + "\n")
-    with crew(workers, len(paths)) as pool:
-        headers, cut = _cropped(read_headers(paths, source, choices, pool, progress), source, crop_above_apex, progress)
+    with crew(workers, len(paths)) as hands:
+        headers, cut = _cropped(read_headers(paths, source, choices, hands, progress), source, crop_above_apex, progress)
         planned = make_plan(headers, read_map(places[1]), secret)
         write_map(places[1], planned.patients)  # before any object: what is published can always be traced back
         units = _standing(run, [unit.folder for unit in planned.units])
@@ -191,7 +191,7 @@ def deidentify(
                 advance(len(unit.files))
                 continue
             check = partial(_verify, profile, planned.uids(unit.case))
-            units[unit.folder] = write_unit(unit, out, choices, planned.patient(unit.case, secret), check, pool, advance)
+            units[unit.folder] = write_unit(unit, out, choices, planned.patient(unit.case, secret), check, hands, advance)
             run.note(units=units)
     said = (*(_shared(folder, cases) for folder, cases in planned.shared.items()), *said)
     result = DeidentifyResult(out, profile, units, {**planned.left, **cut, "others": others}, said)

@@ -1,0 +1,128 @@
+"""Where the top-level elements of a file lie (PS3.5 7.1), so that files can be compared element by element without decoding."""
+
+import struct
+from typing import NamedTuple
+
+EXPLICIT_LITTLE, IMPLICIT_LITTLE, BIG, DEFLATED = (f"1.2.840.10008.1.2{end}" for end in (".1", "", ".2", ".1.99"))
+NATIVE = (EXPLICIT_LITTLE, IMPLICIT_LITTLE)
+META_SYNTAX, META_NAME = 0x00020010, 0x00020003
+PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+_LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
+_SHORT = frozenset(
+    {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS", b"ST"}
+    | {b"TM", b"UI", b"UL", b"US"}
+)
+_ITEM, _ITEM_END, _SEQUENCE_END, _UNDEFINED = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD, 0xFFFFFFFF
+_DEEPEST = 16
+_with_vr = struct.Struct("<HH2sH").unpack_from
+_without_vr = struct.Struct("<HHI").unpack_from
+_long = struct.Struct("<I").unpack_from
+
+
+class Element(NamedTuple):
+    """`data[start:end]` is the whole element, its header included."""
+
+    tag: int
+    start: int
+    end: int
+
+
+class Parts(NamedTuple):
+    """A file's elements: `meta` of group 2, `elements` of the data set in order of their tags."""
+
+    syntax: str
+    meta: list[Element]
+    elements: list[Element]
+
+
+def take_apart(data: bytes, *, until_pixels: bool = False) -> Parts | None:
+    """The elements of a file, or with `until_pixels` those before its pixels (`data` may then be the begin of a file).
+
+    Returns:
+        `None` for whatever is not plain: without meta group, deflated, big-endian, unknown VRs, elements out of order, bytes
+        that belong to none, sequences whose end is not found.
+    """
+    if data[128:132] != b"DICM":
+        return None
+    try:
+        meta, at = _elements(data, 132, explicit=True, stop=0x00030000)
+        syntax = next((value(data, one).rstrip(b" \0").decode("latin-1") for one in meta if one.tag == META_SYNTAX), "")
+        explicit = syntax != IMPLICIT_LITTLE
+        if syntax in ("", DEFLATED, BIG) or (not explicit and data[at + 4 : at + 6].isalpha()):
+            return None
+        elements, at = _elements(data, at, explicit=explicit, stop=PIXELS[0] if until_pixels else _UNDEFINED)
+    except (struct.error, _NotPlain):
+        return None
+    return Parts(syntax, meta, elements) if until_pixels or at == len(data) else None
+
+
+def split(data: bytes, at: int, *, explicit: bool) -> list[Element] | None:
+    """The elements of a data set that begins at `at`; `None` as of `take_apart`."""
+    try:
+        elements, at = _elements(data, at, explicit=explicit, stop=_UNDEFINED)
+    except (struct.error, _NotPlain):
+        return None
+    return elements if at == len(data) else None
+
+
+def value(data: bytes, element: Element) -> bytes:
+    """The value of an element of a VR with a short header."""
+    return data[element.start + 8 : element.end]
+
+
+class _NotPlain(Exception):
+    """Not what `take_apart` takes apart."""
+
+
+def _elements(data: bytes, at: int, *, explicit: bool, stop: int) -> tuple[list[Element], int]:
+    found: list[Element] = []
+    last, size = 0, len(data)
+    while at < size:
+        tag, end = _element(data, at, 0, explicit=explicit, stop=stop)
+        if tag >= stop:
+            break
+        if tag <= last or end > size:
+            raise _NotPlain
+        found.append(Element(tag, at, end))
+        last, at = tag, end
+    return found, at
+
+
+def _element(data: bytes, at: int, depth: int, *, explicit: bool, stop: int = _UNDEFINED) -> tuple[int, int]:
+    """Tag and end of the element at `at`; an end of no meaning for a tag from `stop` on, and for the end of an item."""
+    if not explicit:
+        group, element, length = _without_vr(data, at)
+        tag, vr, start = group << 16 | element, b"", at + 8
+    else:
+        group, element, vr, length = _with_vr(data, at)
+        tag, start = group << 16 | element, at + 8
+        if tag >= stop or tag == _ITEM_END:
+            return tag, start
+        if vr in _LONG:
+            length, start = _long(data, at + 8)[0], at + 12
+        elif vr not in _SHORT:
+            raise _NotPlain
+    if length != _UNDEFINED or tag >= stop:
+        return tag, start + length
+    if tag not in PIXELS and vr not in (b"SQ", b""):
+        raise _NotPlain
+    return tag, _items(data, start, depth + 1, explicit=explicit)
+
+
+def _items(data: bytes, at: int, depth: int, *, explicit: bool) -> int:
+    """The end of a sequence, or of encapsulated pixels, that says its end by a delimiter."""
+    if depth > _DEEPEST:
+        raise _NotPlain
+    while True:
+        group, element, length = _without_vr(data, at)
+        at += 8
+        if group << 16 | element == _SEQUENCE_END:
+            return at
+        if group << 16 | element != _ITEM:
+            raise _NotPlain
+        if length != _UNDEFINED:
+            at += length
+            continue
+        tag = 0
+        while tag != _ITEM_END:
+            tag, at = _element(data, at, depth, explicit=explicit)

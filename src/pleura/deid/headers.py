@@ -1,0 +1,111 @@
+"""The header pass: who every object is of, and what identifies them."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, reduce
+from io import BytesIO
+from operator import or_
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pleura.deid.elements import IMPLICIT_LITTLE, Element, take_apart
+from pleura.deid.identifiers import NOBODY, Identifiers, harvest, identifying
+from pleura.deid.objects import HEADER_TAGS, Header, case_folder, quiet_pydicom
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+BEGIN = 1 << 16
+"""Bytes of a file that hold its header, as a rule."""
+
+CHARSET = 0x00080005
+REMEMBERED = 4096  # elements
+TELLING = (b"PN", b"DA", b"DT", b"SQ", b"UN")
+"""VRs that can hold identifiers, whatever the attribute."""
+
+
+class HeaderReader:
+    """The header pass: what `HEADER_TAGS` names and, unless `kept` is `None`, all that identifies.
+
+    `kept` are attributes whose values stay, so that they identify nobody who is not to be known. What an element said is
+    remembered, for the next slice has most of them too.
+    """
+
+    def __init__(self, source: Path, kept: frozenset[int] | None = None) -> None:
+        self.source = source
+        self.kept = kept
+        self._told: dict[tuple[bytes, bytes], tuple[str, Identifiers]] = {}
+
+    def read(self, path: Path) -> Header:
+        """The header of one file; one that says so where it cannot be read."""
+        top = self.source if self.source.is_dir() else self.source.parent
+        place = (case_folder(path, self.source), path.parent.relative_to(top).as_posix())
+        try:
+            with quiet_pydicom():
+                values, found = self._quick(path) or self._whole(path)
+        except Exception:  # whatever a broken file provokes: it is refused and counted when its turn comes
+            return Header(path, *place, ("",) * len(HEADER_TAGS), readable=False)
+        return Header(path, *place, values, found, readable=bool(values[0] or values[1]))
+
+    def _whole(self, path: Path) -> tuple[tuple[str, ...], Identifiers]:
+        import pydicom
+
+        wanted = list(HEADER_TAGS) if self.kept is None else None
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=wanted)
+        found = NOBODY if self.kept is None else harvest(dataset, self.kept)
+        values = tuple(_text(dataset, keyword) for keyword in HEADER_TAGS)
+        if not values[0]:
+            values = (str(dataset.file_meta.get("MediaStorageSOPClassUID", "")), *values[1:])
+        return values, found
+
+    def _quick(self, path: Path) -> tuple[tuple[str, ...], Identifiers] | None:
+        """The same from what is remembered; `None` where the begin of the file is not enough, or not plain."""
+        with path.open("rb") as file:
+            data = file.read(BEGIN)
+        parts = take_apart(data, until_pixels=True)
+        if parts is None or not parts.elements or parts.elements[-1].end == BEGIN:
+            return None
+        charset = next((data[one.start : one.end] for one in parts.elements if one.tag == CHARSET), b"")
+        raw = {one.tag: data[one.start : one.end] for one in parts.elements if self._matters(one, data, parts.syntax)}
+        new = [tag for tag in raw if (charset, raw[tag]) not in self._told]
+        if new:
+            self._look(charset, raw, new, implicit=parts.syntax == IMPLICIT_LITTLE)
+        told = {tag: self._told[charset, raw[tag]] for tag in raw}
+        values = tuple(told[tag][0] if tag in told else "" for tag in _header_tags())
+        return (values, _union(tuple(said for _, said in told.values() if said is not NOBODY))) if values[0] else None
+
+    def _matters(self, one: Element, data: bytes, syntax: str) -> bool:
+        if one.tag in _header_tags():
+            return True
+        if self.kept is None:
+            return False
+        return syntax == IMPLICIT_LITTLE or data[one.start + 4 : one.start + 6] in TELLING or one.tag in identifying(self.kept)
+
+    def _look(self, charset: bytes, raw: Mapping[int, bytes], new: Sequence[int], *, implicit: bool) -> None:
+        from pydicom.filereader import read_dataset
+
+        if len(self._told) > REMEMBERED:
+            self._told = {key: said for key, said in self._told.items() if key[1] in set(raw.values())}
+        few = b"".join([charset, *(raw[tag] for tag in sorted(new) if tag != CHARSET)])
+        dataset = read_dataset(BytesIO(few), implicit, True)
+        for tag in new:
+            found = NOBODY if self.kept is None else harvest(dataset, self.kept, (tag,))
+            text = _text(dataset, _header_tags()[tag]) if tag in _header_tags() else ""
+            self._told[charset, raw[tag]] = (text, NOBODY if found.empty else found)
+
+
+@lru_cache(maxsize=256)
+def _union(all_: tuple[Identifiers, ...]) -> Identifiers:
+    """One object for all slices that tell the same, so that memory stays flat."""
+    return reduce(or_, all_, NOBODY)
+
+
+@lru_cache(maxsize=1)
+def _header_tags() -> Mapping[int, str]:
+    from pydicom.datadict import tag_for_keyword
+
+    return {int(tag_for_keyword(keyword) or 0): keyword for keyword in HEADER_TAGS}
+
+
+def _text(dataset: "Dataset", keyword: str) -> str:
+    value: Any = dataset.get(keyword)
+    return "" if value is None else str(value).strip(" \0")
