@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def write_unit(
         folders = {goal.parent for _, goal in pairs}
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
-        outcomes = crew.spread(partial(_write_some, pickle.dumps((choices, patient, verify))), _chunks(pairs))
+        outcomes = crew.spread(partial(_write_some, _Job(choices, patient, verify)), _chunks(pairs))
         for (_, header), outcome in zip(unit.files, (one for chunk in outcomes for one in chunk), strict=True):
             if outcome.code:
                 record.refused[outcome.code, outcome.reason] += 1
@@ -151,7 +151,7 @@ def show_unit(unit: Unit, choices: Choices, patient: Patient, crew: Crew) -> dic
     """What `write_unit` would do, by a record of the same form; nothing is written."""
     record = UnitRecord(unit.case)
     paths = [header.path for _, header in unit.files]
-    shown = crew.spread(partial(_show_some, pickle.dumps((choices, patient))), _chunks(paths))
+    shown = crew.spread(partial(_show_some, _Job(choices, patient)), _chunks(paths))
     for outcome in (one for chunk in shown for one in chunk):
         if outcome.code:
             record.refused[outcome.code, outcome.reason] += 1
@@ -162,23 +162,38 @@ def show_unit(unit: Unit, choices: Choices, patient: Patient, crew: Crew) -> dic
     return record.as_json()
 
 
-def _show_some(job: bytes, paths: Sequence[Path]) -> list[Outcome]:
-    writer = _writer(job)
-    return [writer.show(path) for path in paths]
+class _Job:
+    """What the chunks of a unit share: its writer, and all that it remembers. Nothing of it is there for another unit.
 
+    It is pickled once, not once a chunk, for it holds every UID of a patient.
+    """
 
-def _write_some(job: bytes, pairs: Sequence[tuple[Path, Path]]) -> list[Outcome]:
-    writer = _writer(job)
-    return [writer.write(source, goal) for source, goal in pairs]
+    def __init__(self, choices: Choices, patient: Patient, verify: Verify | None = None) -> None:
+        self._what = (choices, patient, verify)
+
+    @cached_property
+    def writer(self) -> Writer:
+        return Writer(*self._what)
+
+    @cached_property
+    def _pickled(self) -> bytes:
+        return pickle.dumps(self._what)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _received, (self._pickled,)
 
 
 @lru_cache(maxsize=1)
-def _writer(job: bytes) -> Writer:
-    """The writer of a unit, and all that it remembers: for the chunks of this unit in this process, and never for another's.
+def _received(pickled: bytes) -> _Job:
+    return _Job(*pickle.loads(pickled))
 
-    The job is pickled once a unit, not once a chunk: it holds every UID of a patient.
-    """
-    return Writer(*pickle.loads(job))
+
+def _show_some(job: _Job, paths: Sequence[Path]) -> list[Outcome]:
+    return [job.writer.show(path) for path in paths]
+
+
+def _write_some(job: _Job, pairs: Sequence[tuple[Path, Path]]) -> list[Outcome]:
+    return [job.writer.write(source, goal) for source, goal in pairs]
 
 
 def _chunks(items: Sequence[Any]) -> list[Sequence[Any]]:
