@@ -3,6 +3,7 @@
 import io
 import shutil
 import tarfile
+import warnings
 import zipfile
 import zlib
 from copy import deepcopy
@@ -17,6 +18,7 @@ from pleura.dicom import archive
 from pleura.dicom.header import _parsed, planes_of
 from pleura.dicom.series import find_series
 from pleura.dicom.walk import FIRST_READ, Known, walk
+from pleura.phantom.enhanced import enhanced
 from pleura.phantom.writer import SYNTAXES, SeriesSpec, series, write_files
 
 SHAPE = (6, 20, 24)
@@ -34,7 +36,9 @@ def both(path, known):
         walked = walk(file, len(data), file.read(FIRST_READ), known)
     if walked is None:
         return None, None
-    return walked, _parsed(io.BytesIO(data))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return walked, _parsed(io.BytesIO(data))
 
 
 def agree(path, known):
@@ -148,6 +152,20 @@ def test_loops_zero_bytes_and_a_dicomdir(tmp_path):
     (tmp_path / "in" / "zeros.dcm").write_bytes(bytes(4096))
     (one,) = find_series(tmp_path / "in")
     assert (one.slices, one.verdict) == (SHAPE[0], Verdict.OK)
+
+
+def test_no_value_is_quoted_by_a_warning(tmp_path, recwarn):
+    one = enhanced(series(made()))
+    one.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence[0].FrameOfReferenceUID = "DOE^JANE"
+    one.StudyInstanceUID = "DOE^JANE"
+    recwarn.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        write_files(tmp_path, [one])
+    warnings.simplefilter("always")
+    (found,) = find_series(tmp_path)
+    assert found.slices == SHAPE[0]
+    assert not recwarn.list
 
 
 def test_frames_that_no_file_can_hold(tmp_path):

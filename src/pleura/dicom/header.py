@@ -149,14 +149,20 @@ def planes_of(file: BinaryIO, size: int, name: str, known: Known, archive: Path 
         head = file.read(FIRST_READ)
         if not begins_dicom(head):
             return []
+        where = (name, archive, member)
         walked = walk(file, size, head, known)
-        if walked is None and DEFLATED.encode() in head:
+        if walked is not None:
+            return _planes(where, walked, size)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom quotes odd values in its warnings; they are judged elsewhere
+            if DEFLATED.encode() not in head:
+                return _planes(where, _parsed(file), size)
             file.seek(0)
-            file = BytesIO(inflated(file.read()))
-            size = len(file.getbuffer())
-            walked = walk(file, size, file.read(FIRST_READ), known) or _parsed(file)
+            plain = inflated(file.read())
+            file = BytesIO(plain)
+            walked = walk(file, len(plain), file.read(FIRST_READ), known) or _parsed(file)
             walked.values["TransferSyntaxUID"] = DEFLATED
-        return _planes((name, archive, member), walked or _parsed(file), size)
+            return _planes(where, walked, len(plain))
     except UnreadableFile:
         raise
     except Exception as error:  # a broken header fails in any of pydicom's many ways
@@ -170,14 +176,12 @@ def _parsed(file: BinaryIO) -> Walked:
     file.seek(0)
     if file.read(LAST_READ).count(b"\xfe\xff\x00\xe0") > MOST_ITEMS:
         raise UnreadableFile("a DICOM file of more sequence items than any CT has")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what pydicom warns of (odd values) is judged elsewhere or harmless
-        file.seek(0)
-        dataset = dcmread(file, stop_before_pixels=True, specific_tags=WANTED, force=True)
-        place = file.tell()
-        values = {name: _plain(dataset.get(name)) for name in WANTED if name in dataset}
-        if LUT in values:
-            values[LUT] = bool(values[LUT])  # what it holds is not read
+    file.seek(0)
+    dataset = dcmread(file, stop_before_pixels=True, specific_tags=WANTED, force=True)
+    place = file.tell()
+    values = {name: _plain(dataset.get(name)) for name in WANTED if name in dataset}
+    if LUT in values:
+        values[LUT] = bool(values[LUT])  # what it holds is not read
     meta = dataset.file_meta
     syntax = str(meta.get("TransferSyntaxUID", "") or _guessed(dataset))
     media = str(meta.get("MediaStorageSOPClassUID", ""))
