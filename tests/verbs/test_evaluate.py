@@ -94,7 +94,9 @@ def test_slices_in_order_with_class_and_both_sources(folders):
     assert [r["class"] for r in clean] == ["empty"] * 2 + ["missed"] + ["lung"] * 6 + ["hallucinated"]
     expected = [f1_score(t.ravel() > 0, p.ravel() > 0, zero_division=1.0) for t, p in zip(lungs(), answer(), strict=True)]
     np.testing.assert_allclose([float(r["value"]) for r in clean], expected, atol=1e-6)
-    raw = [r["class"] for r in table if (r["metric"], r["source"]) == ("accuracy", "raw")]
+    raw = [r["class"] for r in table if (r["metric"], r["source"]) == ("raw_accuracy", "raw")]
+    keys = [tuple(r[name] for name in ("case", "slice", "structure", "metric")) for r in table]
+    assert len(set(keys)) == len(keys)
     assert raw[:2] == ["hallucinated", "empty"]
 
 

@@ -13,6 +13,9 @@ from pleura.measure.slices import CLASSES
 SCORE_COLUMNS = ("case", "structure", "metric", "value", "unit", "note")
 SLICE_COLUMNS = ("case", "slice", "position_mm", "structure", "class", "metric", "value", "source", "region")
 
+RAW = "raw_"
+"""Before the metrics of what a network said before cleaning, so that a name means one thing in a table."""
+
 Row = tuple[str, ...]
 
 
@@ -35,24 +38,25 @@ def score_rows(case: Mapping[str, Any]) -> Iterator[Row]:
                 continue
             value = case[structure].get(metric)
             yield name, structure, metric, text(value), unit(metric), notes.get(metric, notes.get("*", ""))
-    for prefix, told in (("", case), ("raw_", case.get("raw"))):
+    for prefix, told in (("", case), (RAW, case.get("raw"))):
         if not told:
             continue
         if prefix:
             for metric, value in told["both"].items():
-                yield name, "both", f"raw_{metric}", text(value), unit(metric), "" if value is not None else "in neither mask"
+                yield name, "both", f"{RAW}{metric}", text(value), unit(metric), "" if value is not None else "in neither mask"
         yield name, "both", f"{prefix}mean_slice_dice", text(told["mean_slice_dice"]), "ratio", ""
         for word in CLASSES:
             yield name, "both", f"{prefix}slices_{word}", text(told["slices"][word]), "slices", ""
 
 
 def slice_rows(name: str, tables: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
-    """The rows of one case for `slices.csv`, from its slice tables: cleaned mask and raw answer, ascending."""
+    """The rows of one case for `slices.csv`, from its slice tables, ascending: the mask's, then the raw answer's as `raw_…`."""
     for table in tables:
+        before = RAW if table["source"] == "raw" else ""
         for k, number in enumerate(table["slice"]):
             place = (name, str(number), text(table["position_mm"][k]), table["structure"], table["class"][k])
             for metric in RATIOS:
-                yield *place, metric, text(table[metric][k]), table["source"], table["region"][k]
+                yield *place, f"{before}{metric}", text(table[metric][k]), table["source"], table["region"][k]
 
 
 def text(value: float | int | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pleura.core.errors import UsageError
 from pleura.core.files import read_json
+from pleura.measure.tables import RAW
 
 ORDER = ("bce", "dice", "bce_dice", "classical")
 TITLES = {
@@ -154,11 +155,12 @@ def read_slices(path: Path) -> list[SliceScore]:
     held: dict[tuple[str, int, str], dict[str, Any]] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            if row["structure"] != "both" or row["metric"] not in ("dice", "accuracy"):
+            metric = row["metric"].removeprefix(RAW)
+            if row["structure"] != "both" or metric not in ("dice", "accuracy"):
                 continue
             key = row["case"], int(row["slice"]), row["source"]
             one = held.setdefault(key, {"position": float(row["position_mm"]), "class": row["class"]})
-            one[row["metric"]] = float(row["value"]) if row["value"] else None
+            one[metric] = float(row["value"]) if row["value"] else None
     return [
         SliceScore(case, number, one["position"], one["class"], source, one.get("dice"), one.get("accuracy"))
         for (case, number, source), one in sorted(held.items())
