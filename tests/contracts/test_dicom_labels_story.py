@@ -5,13 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
 
 from pleura.arrays.grid import Grid
 from pleura.arrays.volume import LungMask, Volume
-from pleura.core.errors import Exit, UsageError
+from pleura.core.errors import Exit, InputRefused, UsageError
 from pleura.core.files import read_json
 from pleura.dicom.series import find_series
 from pleura.labels.registry import read_mask, write_mask
@@ -151,14 +152,75 @@ def test_a_cohort_has_no_series_to_refer_to(made, tmp_path):
         segment(tmp_path / "cohort", tmp_path / "out", format="seg")
 
 
-@pytest.mark.parametrize("kind", FORMATS)
-@pytest.mark.parametrize("source", ["chests", "basic"])
-def test_dciodvfy_finds_no_error(made, source, kind, tmp_path):
+@pytest.fixture(scope="module")
+def dciodvfy():
+    """The errors that dciodvfy finds in a file."""
     program = shutil.which("dciodvfy") or shutil.which("dciodvfy", path=str(Path(sys.executable).parent))
     if program is None:
         pytest.skip("dciodvfy (dicom3tools) is not installed: label objects were not held against it")
+
+    def errors(path):
+        said = subprocess.run([program, "-new", str(path)], capture_output=True, text=True)
+        return [line for line in said.stderr.splitlines() if "Error" in line] + ["failed"] * (said.returncode != 0)
+
+    return errors
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("source", ["chests", "basic"])
+def test_dciodvfy_finds_no_error(made, source, kind, tmp_path, dciodvfy):
     segment(made / source, tmp_path / "out", format=kind)
     (path,) = (tmp_path / "out").rglob(FORMATS[kind])
-    said = subprocess.run([program, "-new", str(path)], capture_output=True, text=True)
-    assert said.returncode == 0
-    assert "Error" not in said.stderr
+    assert dciodvfy(path) == []
+
+
+def odd_headers(folder, **tags):
+    """A series of three slices with a header as scanners and other tools leave it."""
+    volume = Volume(np.full((3, 16, 16), -800, np.int16), Grid.axial((3, 16, 16), (3.0, 1.0, 1.0)))
+    slices = plain_series(volume)
+    for one in slices:
+        for keyword, value in tags.items():
+            setattr(one, keyword, value)
+    write_files(folder, slices)
+    (series,) = find_series(folder)
+    labels = np.zeros(series.grid.shape, np.uint8)
+    labels[:, 2:6, 2:6], labels[:, 8:12, 2:9] = 1, 2
+    return LungMask(labels, series.grid), series
+
+
+def incomplete():
+    item = pydicom.Dataset()
+    item.ReferencedSOPInstanceUID = "1.2.3"
+    return [item]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_what_is_incomplete_in_a_scan_does_not_spoil_its_labels(kind, tmp_path, dciodvfy):
+    """As found in real scans: references without their class, and values that may be absent but not empty."""
+    odd = {"ReferencedStudySequence": incomplete(), "ReferencedPatientSequence": incomplete(), "ProcedureCodeSequence": [],
+           "SpecificCharacterSet": None, "DeidentificationMethod": None, "PatientIdentityRemoved": ""}  # fmt: skip
+    mask, series = odd_headers(tmp_path / "ct", **odd)
+    path = tmp_path / f"m.{kind}.dcm"
+    write_mask(path, mask, series)
+    assert dciodvfy(path) == []
+    np.testing.assert_array_equal(read_mask(path, series.grid, series).labels, mask.labels)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_scan_that_cannot_be_referred_to_has_no_labels_in_dicom(kind, tmp_path):
+    mask, series = odd_headers(tmp_path / "ct", StudyInstanceUID="")
+    with pytest.raises(InputRefused, match="write NIfTI"):
+        write_mask(tmp_path / f"m.{kind}.dcm", mask, series)
+    assert list(tmp_path.glob("*.dcm")) == []
+
+
+def test_highdicom_reads_what_is_written_by_source_instance(made, tmp_path):
+    (series,) = (s for s in find_series(made / "chests") if s.is_ct)
+    mask = read_mask(made / "chests-nifti" / "Case_000" / "lungs.nii.gz", series.grid)
+    write_mask(tmp_path / "m.seg.dcm", mask, series)
+    read = hd.seg.segread(tmp_path / "m.seg.dcm")
+    codes = [read.get_segment_description(n).segmented_property_type.value for n in read.segment_numbers]
+    assert codes == ["3341006", "44029006"]
+    sources = [plane.sop_uid for plane in series.files]
+    held = read.get_pixels_by_source_instance(sources, combine_segments=True, assert_missing_frames_are_empty=True)
+    np.testing.assert_array_equal(held, mask.labels)

@@ -74,6 +74,31 @@ def open_dataset(path: Path, *, pixels: bool = True) -> Any:
     return dataset
 
 
+NEVER_EMPTY = (
+    "SpecificCharacterSet",
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence",
+    "LongitudinalTemporalInformationModified",
+)
+"""Of what is copied, what PS3.3 allows to be absent but not to be empty; scanners and tools leave them empty all the same."""
+
+
+def source_header(path: Path) -> Any:
+    """The header of a slice, for a label object to take over and refer to.
+
+    Raises:
+        InputRefused: it has no UIDs that could be referred to.
+    """
+    source = open_dataset(path, pixels=False)
+    for keyword in NEVER_EMPTY:
+        if keyword in source and source[keyword].is_empty:
+            del source[keyword]
+    if not all(source.get(key) for key in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")):
+        raise InputRefused("the scan lacks UIDs that labels in DICOM must refer to; write NIfTI", code="NO-UIDS")
+    return source
+
+
 def frames_of(dataset: Any) -> set[str]:
     """The frames of reference that a label object says it lies in."""
     items = [dataset, *dataset.get("ReferencedFrameOfReferenceSequence", ()), *dataset.get("StructureSetROISequence", ())]
@@ -203,7 +228,7 @@ def new_dataset(series: "Series", mask: LungMask, sop_class: str, modality: str,
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import UID, ExplicitVRLittleEndian
 
-    source = open_dataset(series.files[0].path, pixels=False)
+    source = source_header(series.files[0].path)
     dataset = Dataset()
     for keyword in OF_PATIENT_AND_STUDY:
         if keyword in source:

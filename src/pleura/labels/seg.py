@@ -19,7 +19,7 @@ from pleura.labels.objects import (
     check_frame,
     new_dataset,
     object_uids,
-    open_dataset,
+    source_header,
     uid_of,
     write_dataset,
 )
@@ -156,7 +156,7 @@ def write(path: Path, mask: LungMask, series: "Series") -> None:
     if mask.grid.shape[1] * mask.grid.shape[2] < 8:  # highdicom 0.28 pads such frames to whole bytes, which none may be
         raise InputRefused("slices of under eight pixels are not written as a segmentation")
     paths = list(dict.fromkeys(plane.path for plane in series.files))
-    source = [_ready(open_dataset(path, pixels=False)) for path in paths]
+    source = [_ready(source_header(path)) for path in paths]
     head = new_dataset(series, mask, SEGMENTATIONS[0], "SEG", "lungs")
     names = {"Lung_R": mask.right, "Lung_L": mask.left} if mask.sided else {"Lungs": mask.lungs}
     pixels = np.stack(list(names.values()), axis=-1).astype(np.uint8)
@@ -187,8 +187,15 @@ def write(path: Path, mask: LungMask, series: "Series") -> None:
     write_dataset(path, made)
 
 
+SEQUENCES = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "DeidentificationMethodCodeSequence")
+"""What is used of a source's sequences."""
+
+
 def _ready(source: Any) -> Any:
-    """A source header with what highdicom asks for and de-identification may have taken away."""
+    """A source header with what highdicom asks for and de-identification may have taken away, and without the sequences that it
+    would copy as they are (ReferencedStudySequence …): real ones are often incomplete, and none says whose the labels are."""
+    for tag in [element.tag for element in source if element.VR == "SQ" and element.keyword not in SEQUENCES]:
+        del source[tag]
     for keyword in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyID", "AccessionNumber"):
         source.setdefault(keyword, "")
     for keyword in ("StudyDate", "StudyTime", "ReferringPhysicianName", "PositionReferenceIndicator"):
