@@ -16,7 +16,7 @@ from pleura.phantom.writer import SeriesSpec, series
 from pleura.verbs.verify import verify
 
 sys.path.insert(0, str(Path(__file__).parent))
-from cleaner import cleaned, new_uid
+from cleaner import cleaned, coded, new_uid
 
 
 def write(path, ds):
@@ -130,3 +130,31 @@ def test_ends_without_input(trees, tmp_path):
         verify(tmp_path / "nowhere", out)
     with pytest.raises(UsageError, match="key"):
         verify(source, out, key=tmp_path / "nokey")
+
+
+def test_pixels_that_were_blanked_or_damaged_have_their_source_still(trees):
+    source, out = trees
+
+    def blank(ds):
+        ds.PixelData = bytes(len(ds.PixelData))
+        ds.DeidentificationMethodCodeSequence.append(coded("113101", "Clean Pixel Data Option"))
+
+    change(out, "90.dcm", blank)
+    assert codes(source, out) == {}
+    change(out, "91.dcm", lambda ds: setattr(ds, "PixelData", bytes(len(ds.PixelData))))
+    assert codes(source, out) == {"PIXELS-CHANGED": 1}
+
+
+def test_an_object_that_lost_its_name_is_judged(trees):
+    source, out = trees
+
+    def nameless(ds):
+        del ds.SOPInstanceUID
+        ds.file_meta.MediaStorageSOPInstanceUID = ""
+
+    ds = dcmread(out / "90.dcm")
+    nameless(ds)
+    dcmwrite(out / "90.dcm", ds)
+    report = verify_tree(source, out)
+    assert report.files == 6
+    assert "TYPE-LOST" in report.counts()

@@ -67,7 +67,9 @@ def _score(truth: Truth, pairs: Verdicts) -> Score:
         held = {} if new is None else {path: element.value for path, _, element in walk(new)}
         for action, done, where in _file(truth, made, old, new, held, uids):
             total.add(action, (action not in KEEPING) if new is None else done, f"{made.what} {where}")
-        total.add("patid_consistent", new is not None and people[made.person] == {str(new.get("PatientID", ""))}, made.what)
+        own = set() if new is None else {str(new.get("PatientID", ""))} - {""}
+        shared = any(own & ids for person, ids in people.items() if person != made.person)
+        total.add("patid_consistent", bool(own) and people[made.person] == own and not shared, made.what)
     return total
 
 

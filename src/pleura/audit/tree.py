@@ -109,6 +109,7 @@ class _Input:
 
     sources: list[_Source] = field(default_factory=list)
     by_mark: dict[bytes, list[int]] = field(default_factory=lambda: defaultdict(list))
+    by_place: dict[bytes, list[int]] = field(default_factory=lambda: defaultdict(list))
     patients: list[tuple[str, str, str]] = field(default_factory=list)
     identifiers: dict[int, frozenset[Identifier]] = field(default_factory=dict)
     uids: set[bytes] = field(default_factory=set)
@@ -159,7 +160,7 @@ def verify_tree(source: Path, out: Path, *, key: Path | None = None, progress: P
         layout = take_apart(path)
         if secret and secret in layout.data:
             between.found["KEY-LEFT"] += 1
-        if not layout.text(0x00080018) and not layout.text(0x00020003):
+        if not _is_dicom(layout):
             _other_file(path.name, layout, everyone, known, between)
         elif len(known.by_mark.get(_mark(layout), ())) > 1:
             waiting.append((number, path))
@@ -183,17 +184,24 @@ def _read_input(source: Path, progress: Progress) -> _Input:
         layout = take_apart(path)
         instance = (layout.text(0x00080018) or layout.text(0x00020003)).encode()  # emptied by some anonymisers
         known.uids |= original_uids(layout)
-        if not instance:
+        if not _is_dicom(layout):
             continue
         patient = _patient(layout, known.patients)
         gathered[patient] |= harvest(layout)
         one = _Source(path, patient, _mark(layout), layout.text(0x0020000D).encode())
         known.by_mark[one.mark].append(len(known.sources))
-        known.instances[instance] = len(known.sources)
+        known.by_place[_mark(layout, pixels=False)].append(len(known.sources))
+        if instance:
+            known.instances[instance] = len(known.sources)
         known.sources.append(one)
     progress("read", len(paths), len(paths))
     known.identifiers = {patient: frozenset(held) for patient, held in gathered.items()}
     return known
+
+
+def _is_dicom(layout: Layout) -> bool:
+    """Whether a file is an object: it says so, or names its instance, which some anonymisers take away."""
+    return bool(layout.preamble or layout.text(0x00080018) or layout.text(0x00020003))
 
 
 def _patient(layout: Layout, patients: list[tuple[str, str, str]]) -> int:
@@ -211,7 +219,7 @@ def _patient(layout: Layout, patients: list[tuple[str, str, str]]) -> int:
     return len(patients) - 1
 
 
-def _mark(layout: Layout) -> bytes:
+def _mark(layout: Layout, *, pixels: bool = True) -> bytes:
     """What a file keeps through any honest de-identification: class, place, numbers, pixels, contours, measurements."""
     digest = hashlib.blake2b(digest_size=16)
     for tag in _FINGERPRINT:
@@ -220,7 +228,8 @@ def _mark(layout: Layout) -> bytes:
     for piece in layout.pieces:
         if piece.path[-1] in _CONTENT:
             digest.update(layout.data[piece.start : piece.end].strip(b" \0"))
-    digest.update(layout.data[slice(*layout.pixels)])
+    if pixels:
+        digest.update(layout.data[slice(*layout.pixels)])
     return digest.digest()
 
 
@@ -257,7 +266,11 @@ def _judge(number: int, after: Layout, known: _Input, between: _Between) -> Judg
 
 def _candidates(after: Layout, known: _Input, between: _Between) -> list[int]:
     """Sources that a file can come from. Masks of two patients may be equal: where its study is known, that study's only."""
-    alike = [k for k in known.by_mark.get(_mark(after), ()) if k not in between.written]
+    marks = (
+        known.by_mark.get(_mark(after)),
+        known.by_place.get(_mark(after, pixels=False)),
+    )  # the second: pixels may be blanked
+    alike: list[int] = next((free for ks in marks if (free := [k for k in ks or () if k not in between.written])), [])
     study = between.back.get(after.text(0x0020000D).encode())
     return [k for k in alike if known.sources[k].study == study] or alike
 

@@ -156,7 +156,7 @@ DEIDENTIFICATION = _tags(
     " DeidentificationActionSequence"
 )
 
-SUSPECT = re.compile(rb"@|/\w+/|:/|\d{6,}|\d[-./ ]\d+[-./ ]\d{2}|(?:19|20)\d\d|\b(?:dr|mrs?)\b"
+SUSPECT = re.compile(rb"@|/\w+/|:/|\d{6,}|\d[-./ )]+\d+[-./ ]\d{2}|(?:19|20)\d\d|\b(?:dr|mrs?)\b"
                      rb"|\d(?:th|[-. ])+(?:of )?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
                      re.IGNORECASE)  # fmt: skip
 """Text like an address, a path, a telephone number, a date: no technical term."""

@@ -18,8 +18,10 @@ from pleura.core.results import Table, batch_exit
 from pleura.store.manifest import Run, start_run
 
 if TYPE_CHECKING:
+    from pleura.audit.sweep import Identifier
     from pleura.deid.choices import Choices
     from pleura.deid.objects import Header
+    from pleura.deid.plan import Plan
     from pleura.dicom.series import Series
 
 AUDIT = "pleura-deid-audit/1"
@@ -165,12 +167,12 @@ def deidentify(
     if not paths:
         raise NothingUsable(f"deidentify: no DICOM object in IN ({_files(others)} of other kinds): nothing to do")
     keyed = profile != "report"
-    secret = open_key(places[0]) if keyed else b""
+    secret, known = open_key(places[0]) if keyed else b"", read_map(places[1])
     said = _said(choices, places, out)
     if plan:
         with crew(workers, len(paths)) as hands:
             headers, cut = _cropped(read_headers(paths, source, choices, hands, progress), source, crop_above_apex, progress)
-            planned = make_plan(headers, read_map(places[1]), secret)
+            planned = make_plan(headers, known, secret)
             units = {u.folder: show_unit(u, choices, planned.patient(u.case, secret), hands) for u in planned.units}
         left = {**planned.left, **cut, "others": others}
         return DeidentifyResult(out, profile, units, left, ("nothing was written",), planned=True)
@@ -182,7 +184,7 @@ def deidentify(
         write_secret(places[0], secret.hex() + "\n")
     with crew(workers, len(paths)) as hands:
         headers, cut = _cropped(read_headers(paths, source, choices, hands, progress), source, crop_above_apex, progress)
-        planned = make_plan(headers, read_map(places[1]), secret)
+        planned = make_plan(headers, known, secret)
         write_map(places[1], planned.patients)  # before any object: what is published can always be traced back
         units = _standing(run, [unit.folder for unit in planned.units])
         advance = _counter(progress, sum(len(unit.files) for unit in planned.units))
@@ -190,7 +192,7 @@ def deidentify(
             if unit.folder in units:
                 advance(len(unit.files))
                 continue
-            check = partial(_verify, profile, planned.uids(unit.case))
+            check = partial(_verify, profile, planned.uids(unit.case), _sought(planned, unit.case))
             units[unit.folder] = write_unit(unit, out, choices, planned.patient(unit.case, secret), check, hands, advance)
             run.note(units=units)
     said = (*(_shared(folder, cases) for folder, cases in planned.shared.items()), *said)
@@ -200,11 +202,20 @@ def deidentify(
     return result
 
 
-def _verify(profile: str, uids: frozenset[bytes], source: bytes, written: bytes) -> str:
+def _sought(planned: "Plan", case: str) -> "frozenset[Identifier]":
+    """What tells of a patient in one object of each series of theirs: what `_verify` looks for beside what the source tells."""
+    from pleura.audit.identifiers import harvest
+
+    headers = [header for unit in planned.units if unit.case == case for _, header in unit.files]
+    one_each = {header.get("SeriesInstanceUID"): header.path for header in headers}
+    return frozenset().union(*(harvest(path) for path in one_each.values()))
+
+
+def _verify(profile: str, uids: frozenset[bytes], identifiers: "frozenset[Identifier]", source: bytes, written: bytes) -> str:
     """Why a file must not be published, by the room that knows nothing of the engine; empty where it may."""
     from pleura.audit.check import check_file, passes
 
-    findings = check_file(source, written, profile=profile, uids=uids)
+    findings = check_file(source, written, profile=profile, identifiers=identifiers, uids=uids)
     return "" if passes(findings) else reason(findings)
 
 
