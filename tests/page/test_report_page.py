@@ -188,8 +188,8 @@ def test_the_worst_case_comes_first(copied):
     path.write_text(json.dumps(scores))
     shutil.rmtree(copied / "runs")
     (copied / "results" / "bce_dice" / "slices.csv").write_text(
-        "case,slice,position_mm,structure,class,metric,value,source\n"
-        + "".join(f"{name},0,0.0,both,lung,dice,{dice},clean\n" for name, dice in values.items())
+        "case,slice,position_mm,structure,class,metric,value\n"
+        + "".join(f"{name},0,0.0,both,lung,dice,{dice}\n" for name, dice in values.items())
     )
     text = report(copied).page.read_text(encoding="utf-8")
     table = text[text.index("<h2>Scores") : text.index("<h2>Cases")]

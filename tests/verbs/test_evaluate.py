@@ -87,14 +87,14 @@ def test_scores_of_a_case_counted_by_others(folders):
 def test_slices_in_order_with_class_and_both_sources(folders):
     score(folders)
     table = rows(folders / "out" / "slices.csv")
-    assert list(table[0])[:7] == ["case", "slice", "position_mm", "structure", "class", "metric", "value"]
-    clean = [r for r in table if (r["structure"], r["metric"], r["source"]) == ("both", "dice", "clean")]
+    assert list(table[0]) == ["case", "slice", "position_mm", "structure", "class", "metric", "value"]
+    clean = [r for r in table if (r["structure"], r["metric"]) == ("both", "dice")]
     assert [int(r["slice"]) for r in clean] == list(range(10))
     np.testing.assert_allclose([float(r["position_mm"]) for r in clean], 100 + 4.0 * np.arange(10))
     assert [r["class"] for r in clean] == ["empty"] * 2 + ["missed"] + ["lung"] * 6 + ["hallucinated"]
     expected = [f1_score(t.ravel() > 0, p.ravel() > 0, zero_division=1.0) for t, p in zip(lungs(), answer(), strict=True)]
     np.testing.assert_allclose([float(r["value"]) for r in clean], expected, atol=1e-6)
-    raw = [r["class"] for r in table if (r["metric"], r["source"]) == ("raw_accuracy", "raw")]
+    raw = [r["class"] for r in table if r["metric"] == "raw_accuracy"]
     keys = [tuple(r[name] for name in ("case", "slice", "structure", "metric")) for r in table]
     assert len(set(keys)) == len(keys)
     assert raw[:2] == ["hallucinated", "empty"]

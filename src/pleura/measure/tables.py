@@ -11,7 +11,7 @@ from pleura.measure.overlap import RATIOS
 from pleura.measure.slices import CLASSES
 
 SCORE_COLUMNS = ("case", "structure", "metric", "value", "unit", "note")
-SLICE_COLUMNS = ("case", "slice", "position_mm", "structure", "class", "metric", "value", "source", "region")
+SLICE_COLUMNS = ("case", "slice", "position_mm", "structure", "class", "metric", "value")
 
 RAW = "raw_"
 """Before the metrics of what a network said before cleaning, so that a name means one thing in a table."""
@@ -56,7 +56,7 @@ def slice_rows(name: str, tables: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
         for k, number in enumerate(table["slice"]):
             place = (name, str(number), text(table["position_mm"][k]), table["structure"], table["class"][k])
             for metric in RATIOS:
-                yield *place, f"{before}{metric}", text(table[metric][k]), table["source"], table["region"][k]
+                yield *place, f"{before}{metric}", text(table[metric][k])
 
 
 def text(value: float | int | None) -> str:

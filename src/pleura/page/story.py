@@ -156,9 +156,10 @@ def read_slices(path: Path) -> list[SliceScore]:
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             metric = row["metric"].removeprefix(RAW)
+            source = "clean" if metric == row["metric"] else "raw"
             if row["structure"] != "both" or metric not in ("dice", "accuracy"):
                 continue
-            key = row["case"], int(row["slice"]), row["source"]
+            key = row["case"], int(row["slice"]), source
             one = held.setdefault(key, {"position": float(row["position_mm"]), "class": row["class"]})
             one[metric] = float(row["value"]) if row["value"] else None
     return [
