@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from math import prod
 
 from pleura.audit.declared import (
@@ -73,7 +74,7 @@ UNSAFE_CLASSES = (
 
 def gone(before: Layout, after: Layout, said: Declared) -> Seen:
     """What should be gone and is not, under the Basic Profile and the options said."""
-    unless = frozenset().union(*(tags for option, tags in GONE_UNLESS.items() if not said.has(option)))
+    forbidden = NEVER.union(*(tags for option, tags in GONE_UNLESS.items() if not said.has(option)))
     for piece in after.pieces:
         tag = piece.path[-1]
         tags = piece.path[::2]
@@ -81,12 +82,12 @@ def gone(before: Layout, after: Layout, said: Declared) -> Seen:
         if group == 0x0002:
             yield from _meta(piece, after)
             continue
-        if any(is_private(t) for t in tags):
+        if _private(tags):
             if not said.has(SAFE_PRIVATE):
                 yield "PRIVATE-LEFT", piece.path
             continue
         held = tags if piece.end > piece.start else tags[:-1]  # an empty one says nothing
-        if any(t in NEVER or t in unless for t in held):
+        if not forbidden.isdisjoint(held):
             yield "FORBIDDEN-LEFT", piece.path
         elif tag & 0xFFFF == 0:
             yield "GROUP-LENGTH-LEFT", piece.path
@@ -194,10 +195,10 @@ def stayed(before: Layout, after: Layout) -> Seen:
             schemes[piece.path[:-1]] = _value(before, piece)
     for piece in before.pieces:
         tag, path = piece.path[-1], piece.path
-        if path[:-1] not in items or any(is_private(t) or t in NEVER for t in path[::2]):
+        if path[:-1] not in items or _private(path[::2]) or not NEVER.isdisjoint(path[::2]):
             continue
         code = tag in (CODE_VALUE, CODE_SCHEME) and schemes.get(path[:-1]) in STANDARD_SCHEMES
-        number = _is_number(piece) and (vr_of(piece) not in ("DS", "IS") or is_number(_value(before, piece)))
+        number = _is_number(tag, vr_of(piece)) and (vr_of(piece) not in ("DS", "IS") or is_number(_value(before, piece)))
         kind = tag in TAGS_OF_CLASSES and tag >> 16 > 2 and _value(before, piece).startswith(STANDARD_ROOT)
         if not (code or tag in TECHNICAL or number or kind) or tag in DEIDENTIFICATION or METHOD_CODES in path:
             continue
@@ -208,14 +209,19 @@ def stayed(before: Layout, after: Layout) -> Seen:
             yield "VALUE-CHANGED", path
 
 
-def _is_number(piece: Piece) -> bool:
-    tag = piece.path[-1]
+@lru_cache(maxsize=4096)
+def _private(tags: Path_) -> bool:
+    return any(is_private(tag) for tag in tags)
+
+
+@lru_cache(maxsize=4096)
+def _is_number(tag: int, vr: str) -> bool:
     group = tag >> 16
     if tag in NUMBERS_OF_PEOPLE or tag in PIXEL_DATA or tag & 0xFFFF == 0 or group in (0x0002, 0x0004, 0x0400):
         return False
     if 0x5000 <= group <= 0x50FF or 0x6000 <= group <= 0x60FF or not is_known(tag):
         return False
-    return vr_of(piece) in NUMERIC
+    return vr in NUMERIC
 
 
 def complete(before: Layout, after: Layout) -> Seen:

@@ -15,9 +15,10 @@ ENCODINGS = (
     "utf-16-le", "utf-16-be",
 )  # fmt: skip
 _UTF16 = re.compile(rb"(?:[\x20-\x7e]\x00){4,}|(?:\x00[\x20-\x7e]){4,}")
+_WIDE = re.compile(rb"\x00[\x20-\x7e]\x00[\x20-\x7e]\x00[\x20-\x7e]\x00")  # in every find of _UTF16, and found faster
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{10,}={0,2}")
-_HEX = re.compile(rb"(?:[0-9a-f]{2}[ :-]?){8,}", re.IGNORECASE)
-_UID = re.compile(rb"\d+(?:\.\d+){2,}")
+_HEX = re.compile(rb"(?:[0-9a-fA-F]{2}[ :-]?){8,}")
+_UID = re.compile(rb"(?<!\d)\d++(?:\.\d++){2,}")  # never from within a number: long ones would be tried at every digit
 ENCODED: Path_ = ()
 """The path of a find in something encoded, or outside every element."""
 
@@ -168,9 +169,8 @@ def _alone(view: bytes, needle: Needle) -> bool:
 def _views(data: bytes) -> list[bytes]:
     """What the bytes say to somebody who decodes them: UTF-16 of either order, swapped words, base64, hexadecimal."""
     views = []
-    wide = b"\n".join(run.replace(b"\0", b"") for run in _UTF16.findall(data))
-    if wide:
-        views.append(wide.lower())
+    if _WIDE.search(data):
+        views.append(b"\n".join(run.replace(b"\0", b"") for run in _UTF16.findall(data)).lower())
     for shift in (0, 1):
         words = bytearray(data[shift : len(data) - (len(data) - shift) % 2])
         words[0::2], words[1::2] = words[1::2], words[0::2]
