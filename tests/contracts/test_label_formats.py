@@ -195,6 +195,27 @@ def test_maps_that_simpleitk_writes(suffix, tmp_path):
         np.testing.assert_array_equal(back.labels, mask.labels)
 
 
+def one_lattice(order, flips):
+    """Always the same 6 x 7 x 5 voxels of the world, by axes in any order and direction."""
+    sizes, steps, corner = (6, 7, 5), (0.9, 0.7, 2.5), np.array([11.0, -7.0, 3.0])
+    affine = np.eye(4)
+    affine[:3, :3] = 0
+    for axis, (along, flip) in enumerate(zip(order, flips, strict=True)):
+        affine[along, axis] = steps[along] * flip
+        corner[along] += steps[along] * (sizes[along] - 1) * (flip < 0)
+    affine[:3, 3] = corner
+    return Grid(tuple(sizes[along] for along in order), affine)
+
+
+def test_segmentations_of_any_orientation_come_onto_a_volume_of_any_other(tmp_path):
+    """Sagittal, coronal and flipped frames on the axial grid of the same voxels, as a viewer may save them."""
+    goal = lungs_on(series_on(one_lattice((2, 1, 0), (1, 1, 1)), tmp_path / "goal").grid)
+    for number, turn in enumerate(ORDERS[::3]):
+        series = series_on(one_lattice(*turn), tmp_path / str(number))
+        write_mask(tmp_path / f"{number}.seg.dcm", lungs_on(series.grid), series)
+        np.testing.assert_array_equal(read_mask(tmp_path / f"{number}.seg.dcm", goal.grid).labels, goal.labels)
+
+
 @pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL", "LABELMAP"])
 def test_segmentations_that_highdicom_writes(kind, tmp_path):
     """Frames upside down, the left lung first, codes with laterality as others write them, and a tumour beside."""

@@ -1,5 +1,6 @@
 """Masks in files: what is written is read back bit for bit, and strangers see the same voxels in the same places."""
 
+import contextlib
 import itertools
 
 import nibabel
@@ -134,3 +135,29 @@ def test_the_same_mask_is_the_same_bytes(tmp_path):
         for name in "ab":
             write_mask(tmp_path / name / f"m{suffix}", LungMask(labels(grid.shape), grid))
         assert (tmp_path / "a" / f"m{suffix}").read_bytes() == (tmp_path / "b" / f"m{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [*WITH_GEOMETRY, ".npz"])
+def test_whatever_is_broken_in_a_file_is_said_in_one_line(suffix, tmp_path):
+    """Flipped bytes and cut ends, seeded: masks come back, or a refusal of ours; never another's error, which ends a batch."""
+    grid = Grid.axial((5, 7, 6), (2.5, 0.7, 0.9))
+    write_mask(tmp_path / f"m{suffix}", LungMask(labels(grid.shape, sided=False), grid, sided=False))
+    whole = (tmp_path / f"m{suffix}").read_bytes()
+    random = np.random.default_rng(1)
+    refused = 0
+    for _ in range(120):
+        spoilt = bytearray(whole[: random.integers(1, len(whole))] if random.random() < 0.2 else whole)
+        for place in random.integers(0, len(spoilt), random.choice([1, 3, 20])):
+            spoilt[place] = random.integers(0, 256)
+        (tmp_path / f"b{suffix}").write_bytes(spoilt)
+        with contextlib.suppress(MemoryError):
+            refused += not _is_read(tmp_path / f"b{suffix}", grid)
+    assert refused > 10
+
+
+def _is_read(path, grid):
+    try:
+        read_mask(path, grid)
+    except InputRefused as error:
+        return "\n" in str(error)
+    return True

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pleura.core.errors import UnreadableFile
 from pleura.labels.objects import Scan, case_of, join, scan_of
-from pleura.labels.registry import MaskFiles, find_masks
+from pleura.labels.registry import MaskFiles, find_masks, is_object
 
 TWICE = "{} masks of it in one folder: keep the right one"
 
@@ -40,7 +40,7 @@ def match(folder: Path, scans: Sequence[Scan], *, wanted: frozenset[str] = froze
     unclear: dict[str, str] = {}
     for case, files in _named(folder):
         whose: str | None = case
-        if files.path.suffix == ".dcm" and case not in known:
+        if is_object(files.path) and case not in known:
             try:
                 whose = case_of(files.path, scans)
             except UnreadableFile as error:
@@ -77,5 +77,5 @@ def _below(folder: Path, seen: set[Path], scans: Sequence[Scan]) -> tuple[dict[s
 
 def scans_of(masks: Mapping[str, MaskFiles]) -> list[Scan]:
     """What the DICOM label objects among some masks say of their scans: another's label objects may refer to the same ones."""
-    told = [scan_of(files.path, case) for case, files in masks.items() if files.path.suffix == ".dcm"]
+    told = [scan_of(files.path, case) for case, files in masks.items() if is_object(files.path)]
     return [scan for scan in told if scan is not None]

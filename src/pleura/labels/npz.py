@@ -23,12 +23,14 @@ def read(path: Path, grid: Grid | None, naming: Naming = LUNGS) -> LungMask:
         InputRefused: values that are no mask.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             array = file[KEY]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UnreadableFile("the NPZ mask is broken; make it again") from error
     except KeyError:
         raise UnreadableFile(f"the NPZ mask has no array called {KEY!r}") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # broken archives fail in any of zipfile's, zlib's and numpy's many ways
+        raise UnreadableFile("the NPZ mask is broken; make it again") from error
     if grid is None:
         raise GridMismatch("an NPZ mask has no geometry of its own: give the volume that it belongs to")
     if array.shape != grid.shape:

@@ -39,8 +39,11 @@ def read(path: Path, naming: Naming = LUNGS) -> LungMask:
     if data.ndim != 3 or directions is None or sign is None:
         raise UnreadableFile("the NRRD mask is not three-dimensional with `space` and `space directions`")
     affine = np.eye(4)
-    affine[:3, :3] = np.asarray(directions, dtype=np.float64)[::-1].T * np.array(sign)[:, None]
-    affine[:3, 3] = np.asarray(header.get("space origin", (0, 0, 0)), dtype=np.float64) * sign
+    try:
+        affine[:3, :3] = np.asarray(directions, dtype=np.float64)[::-1].T * np.array(sign)[:, None]
+        affine[:3, 3] = np.asarray(header.get("space origin", (0, 0, 0)), dtype=np.float64) * sign
+    except ValueError as error:
+        raise UnreadableFile("the NRRD mask's `space directions` or `space origin` are broken; make it again") from error
     labels = labels_of(np.ascontiguousarray(data.T), naming)
     grid = Grid((labels.shape[0], labels.shape[1], labels.shape[2]), affine)
     return LungMask(labels, grid, sided(labels, naming, header.get("pleura") == "sided"))

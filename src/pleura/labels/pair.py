@@ -12,7 +12,7 @@ from pleura.core.errors import GridMismatch, InputRefused
 from pleura.core.findings import Finding
 from pleura.labels.mappings import Naming
 from pleura.labels.objects import RTSTRUCT, open_dataset
-from pleura.labels.registry import ON_GRID_MM, read_judged
+from pleura.labels.registry import ON_GRID_MM, is_object, read_judged, suffix_of
 
 if TYPE_CHECKING:
     from pleura.labels.objects import Scan
@@ -75,9 +75,9 @@ def _tried(told: dict[int, Judged], which: int, read: Callable[[], Judged]) -> d
 
 
 def _grid_in(path: Path) -> int:
-    if path.suffix == ".npz":
+    if suffix_of(path) == ".npz":
         return NOTHING
-    if path.suffix != ".dcm":
+    if not is_object(path):
         return WHOLE
     return NOTHING if open_dataset(path, pixels=False).SOPClassUID == RTSTRUCT else LATTICE
 

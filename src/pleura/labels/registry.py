@@ -68,9 +68,10 @@ def find_masks(folder: Path) -> dict[str, MaskFiles]:
     for place in layout or [folder]:
         for case, path in _masks_in(place):
             held = found.get(case, MaskFiles(case))
-            if path.suffix == ".npz" and held.npz is None:
+            is_npz = suffix_of(path) == ".npz"
+            if is_npz and held.npz is None:
                 held = replace(held, npz=path)
-            elif path.suffix != ".npz" and held.map is None:
+            elif not is_npz and held.map is None:
                 held = replace(held, map=path)
             else:
                 held = replace(held, more=(*held.more, path))
@@ -79,12 +80,14 @@ def find_masks(folder: Path) -> dict[str, MaskFiles]:
 
 
 def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
-    for entry in sorted(folder.iterdir(), key=lambda path: (path.suffix == ".dcm", path.name)):  # maps before objects
+    for entry in sorted(
+        folder.iterdir(), key=lambda path: (suffix_of(path).endswith(".dcm"), path.name)
+    ):  # maps before objects
         if entry.name.startswith((PART, ".")):
             continue
         if entry.is_dir():
             yield from ((entry.name, path) for path in _masks_of_case(entry))
-        elif (suffix := suffix_of(entry)) and (entry.suffix != ".dcm" or _is_label(entry)):
+        elif (suffix := suffix_of(entry)) and (not suffix.endswith(".dcm") or _is_label(entry)):
             yield ENDING.sub("", entry.name[: -len(suffix)]), entry
 
 
@@ -116,6 +119,12 @@ def _is_label(path: Path) -> bool:
 def suffix_of(path: Path) -> str:
     """The suffix that a mask format is known by; empty where there is none."""
     return next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), "")
+
+
+def is_object(path: Path) -> bool:
+    """Whether a mask's file is a DICOM label object, which may have any name, or none of a known format."""
+    suffix = suffix_of(path)
+    return suffix.endswith(".dcm") or (not suffix and path.is_file())
 
 
 def read_mask(path: Path, grid: Grid | None = None, series: "Series | Scan | None" = None, naming: Naming = LUNGS) -> LungMask:

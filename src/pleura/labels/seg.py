@@ -54,9 +54,11 @@ def read(dataset: Any, grid: Grid | None, series: "Series | Scan | None" = None)
     labels = np.zeros(grid.shape, dtype=np.uint8)
     twice = 0
     for number, side in segments.items():
-        for k, there in _frames(image, number, grid):
-            twice += int(np.count_nonzero(there & (labels[k] > 0)))
-            labels[k][there & (labels[k] == 0)] = LEFT if side == "left" else RIGHT
+        for index in _frames(image, number, grid):
+            place = tuple(index.T)
+            held = labels[place]
+            twice += int(np.count_nonzero(held))
+            labels[place] = np.where(held, held, LEFT if side == "left" else RIGHT)
     findings = []
     if twice:
         text = f"{twice} voxels lie in both lungs; the first to claim them has them"
@@ -90,8 +92,8 @@ def _side(segment: Any) -> Side | None:
     return side_of(str(segment.get("SegmentLabel", "")))
 
 
-def _frames(image: Any, number: int, grid: Grid) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-    """Slice and bool `[row, column]` of every frame that tells of a segment, on the grid."""
+def _frames(image: Any, number: int, grid: Grid) -> Iterator[NDArray[np.int64]]:
+    """The voxels `(n, 3)` of the grid that each frame which tells of a segment sets."""
     labelmap = image.SegmentationType == "LABELMAP"
     level = number if labelmap else 0.5 if image.SegmentationType == "FRACTIONAL" else 1
     for index, group in enumerate(image.PerFrameFunctionalGroupsSequence, 1):
@@ -118,19 +120,24 @@ def _told(image: Any, group: Any, sequence: str) -> Any:
     return (group.get(sequence) or image.SharedFunctionalGroupsSequence[0][sequence].value)[0]
 
 
-def _placed(there: NDArray[np.bool_], geometry: NDArray[np.float64], grid: Grid) -> tuple[int, NDArray[np.bool_]]:
-    """A frame's pixels as a slice of the grid, whatever way its rows run; all of its set pixels must lie within."""
+def _placed(there: NDArray[np.bool_], geometry: NDArray[np.float64], grid: Grid) -> NDArray[np.int64]:
+    """The voxels `(n, 3)` that a frame's set pixels are, whatever way it lies across the grid; all of them must lie within."""
     at = np.argwhere(there)
     ends = np.stack([at.min(axis=0), at.max(axis=0)])
     corners = grid.to_index(geometry[0] + np.array([[r, c] for r in ends[:, 0] for c in ends[:, 1]]) @ geometry[1:])
-    if np.abs(corners - np.rint(corners)).max() > NEAR or np.ptp(np.rint(corners[:, 0])) > 0:
+    if np.abs(corners - np.rint(corners)).max() > NEAR or not _whole_steps(geometry, grid):
         raise GridMismatch("the segmentation does not lie on the voxels of this volume: it is of another series, or resampled")
     index = np.rint(grid.to_index(geometry[0] + at @ geometry[1:])).astype(np.int64)
     if (index < 0).any() or (index >= grid.shape).any():
         raise GridMismatch("the segmentation reaches beyond this volume: it is of another series")
-    placed = np.zeros(grid.shape[1:], dtype=bool)
-    placed[index[:, 1], index[:, 2]] = True
-    return int(index[0, 0]), placed
+    return index
+
+
+def _whole_steps(geometry: NDArray[np.float64], grid: Grid) -> bool:
+    """Whether a frame's next row and next column are each a neighbour on the grid: then no two pixels are one voxel."""
+    steps = geometry[1:] @ np.linalg.inv(grid.affine[:3, :3]).T
+    whole = np.rint(steps)
+    return bool(np.abs(steps - whole).max() < NEAR and np.array_equal(np.abs(whole).sum(axis=1), [1, 1]))
 
 
 def _own_grid(image: Any) -> Grid:

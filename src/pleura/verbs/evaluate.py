@@ -26,7 +26,7 @@ from pleura.labels.mappings import Naming, naming_of
 from pleura.labels.matching import match, scans_of
 from pleura.labels.objects import Scan
 from pleura.labels.pair import REFERENCE, Judged, read_pair
-from pleura.labels.registry import find_masks, read_judged, read_mask
+from pleura.labels.registry import find_masks, is_object, read_judged, read_mask
 from pleura.measure.case import is_one_lung_alone, score_case, score_raw
 from pleura.measure.policy import Policy
 from pleura.measure.summary import comparison, over_cases
@@ -67,7 +67,8 @@ class EvaluateResult:
 
     def notes(self) -> Sequence[str]:
         """Refusals, what had no partner, remarks, the comparison, and where the tables are."""
-        return [*score_notes(self.scores), f"{len(self.scores['cases'])} cases scored: {self.out / 'scores.csv'}"]
+        last = f"{len(self.scores['cases'])} cases scored: {self.out / 'scores.csv'}; page: pleura report {self.out}"
+        return [*score_notes(self.scores), last]
 
 
 def evaluate(
@@ -205,7 +206,7 @@ class _Method:
         shared = sorted(answers.masks.keys() & truths.places.keys())
         if not shared:
             counts = f"{len(answers.masks)} masks and {len(truths.places)} references"
-            raise NothingUsable(f"no case has both: {counts}, matched by case name and by referenced UIDs")
+            raise NothingUsable(f"no case has both: {counts}, matched by case name and referenced UIDs")
         unclear = {case: REFERENCE + reason for case, reason in truths.unclear.items()} | dict(answers.unclear)
         jobs = []
         for case in (case for case in shared if case not in unclear):
@@ -249,7 +250,7 @@ def _grids(place: Path | None) -> tuple[dict[str, Grid], list[Scan]]:
     if (place / "cohort.json").exists():
         cohort = Cohort.open(place)
         return {case.id: case.grid for case in cohort.cases}, _scans_in(cohort)
-    maps = {case: files.map for case, files in find_masks(place).items() if files.map and files.map.suffix != ".dcm"}
+    maps = {case: files.map for case, files in find_masks(place).items() if files.map and not is_object(files.map)}
     if maps:
         return {case: read_mask(path, naming=ANY).grid for case, path in maps.items()}, []
     series = [(one, one.grid) for one in find_series(place) if one.usable and one.grid is not None]
@@ -294,14 +295,11 @@ def _score(job: _Job) -> str:
     """Score one case and write its file; the reason in one line where that cannot be done, else nothing."""
     try:
         write_json(job.goal, _record(job))
-    except (InputRefused, OSError, MemoryError) as error:
-        if isinstance(error, InputRefused):
-            return _reason(job, error)
+        return ""
+    except (InputRefused, OSError, MemoryError) as caught:
+        error = caught
+    if not isinstance(error, InputRefused):
         return f"{type(error).__name__} while scoring: look at the file"
-    return ""
-
-
-def _reason(job: _Job, error: InputRefused) -> str:
     if error.code != "MASK-LABELS":
         return str(error)
     whose = "ref-" if str(error).startswith(REFERENCE) else "against-" if job.goal.parent.name == AGAINST else ""

@@ -18,7 +18,7 @@ from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 from pleura.labels.objects import LabelObject, join
-from pleura.labels.registry import MaskFiles, find_masks, read_judged
+from pleura.labels.registry import MaskFiles, find_masks, is_object, read_judged
 from pleura.store.case import Case, write_case
 from pleura.store.cohort import NAME, write_cohort
 from pleura.store.manifest import start_run
@@ -157,7 +157,7 @@ def prepare(
     usable, failures = _usable([s for s in seen if s.is_ct or s.id == "unreadable"])
     found = find_masks(masks) if masks else _masks_beside(source)
     cases = {one.id for one in usable}
-    named = {case: files for case, files in found.items() if case in cases or files.path.suffix != ".dcm"}
+    named = {case: files for case, files in found.items() if case in cases or not is_object(files.path)}
     told = {line.split(":")[0] for line in failures}
     failures += _unknown({case: files for case, files in named.items() if case not in told}, usable)
     joined, strange = join((s for s in seen if s.sop_class_uid in LABEL_CLASSES), usable)
