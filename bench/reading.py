@@ -156,7 +156,8 @@ def volumes(place: Path, count: int, peers: str | None) -> None:
     volume = made(count)
     columns = ("pleura", "preadv, fresh volume", "SimpleITK", "lungmask", "pydicom loop")
     lungmask = Lungmask(peers) if peers else None
-    print(f"{count} x 512 x 512, {os.cpu_count()} threads: found, grouped, checked, read, in HU. Fastest (median).\n")
+    load = f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "load not known"
+    print(f"{count} x 512 x 512, {os.cpu_count()} threads, {load}: found, grouped, checked, read, in HU. Fastest (median).\n")
     print(head(columns, "ms"))
     for syntax in (*PLAIN, "jpeg-ls", "jpeg lossless", "rle", "jpeg 2000"):
         folder = place / syntax

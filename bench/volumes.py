@@ -1,4 +1,4 @@
-"""Volumes beside SimpleITK's and dcm2niix's: `python bench/volumes.py DATA [DCM2NIIX]` prints a table.
+"""Volumes beside SimpleITK's and dcm2niix's: `python bench/volumes.py [DATA [DCM2NIIX]]` prints a table.
 
 Every usable series of a folder of real CT, and phantoms in every transfer syntax and many orientations. "same": the same HU in
 the same places, voxel for voxel (within 0.02 voxel). SimpleITK reads the files that GDCM lists for the series, dcm2niix a
@@ -132,11 +132,11 @@ def row(name: str, one: Series, program: str | None) -> str:
 
 def main() -> None:
     """Print the table."""
-    data, program = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None
+    data, program = [*sys.argv[1:], None, None][:2]
     print(
         f"| series | size | SimpleITK |{' dcm2niix |' if program else ''} pleura's findings |\n|{'---|' * (4 + bool(program))}"
     )
-    for one in find_series(data):
+    for one in find_series(Path(data)) if data else ():
         if one.usable:
             print(row(str(one.files[0].path.parent.relative_to(data)), one, program), flush=True)
     for name, volume, spec in phantoms():

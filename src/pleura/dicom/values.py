@@ -34,4 +34,4 @@ def whole(value: Any) -> int | None:
 def numbers(value: Any, count: int) -> tuple[float, ...] | None:
     """So many numbers that a patient or a scanner can have, or `None`."""
     values = tuple([float(v) for v in several(value)])
-    return values if len(values) == count and all(-MILLION < v < MILLION for v in values) else None
+    return values if len(values) == count and not [v for v in values if not -MILLION < v < MILLION] else None

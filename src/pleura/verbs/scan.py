@@ -46,8 +46,8 @@ class ScanResult:
                 series.id,
                 series.modality,
                 str(series.slices),
-                f"{series.rows} × {series.columns}" if series.rows else "-",
-                " × ".join(f"{mm:.3g}" for mm in series.spacing_mm) if series.spacing_mm else "-",
+                f"{series.rows}×{series.columns}" if series.rows else "-",
+                _spacing(series.spacing_mm) if series.spacing_mm else "-",
                 series.verdict.word,
                 " ".join(finding.code for finding in series.findings if finding.verdict is not Verdict.OK),
             )
@@ -65,6 +65,12 @@ class ScanResult:
             [] if self.content else ["scan: headers alone were read; whether the pixels are HU and a chest was not checked"]
         )
         return [*lines, *unseen, f"scan: {usable} usable CT volume(s) of {len(self.series)} series"]
+
+
+def _spacing(spacing_mm: tuple[float, float, float]) -> str:
+    """Between slices, and the pixel's: one number where it is square, for a line holds 80 characters."""
+    step, *pixel = (f"{mm:.3g}" for mm in spacing_mm)
+    return f"{step} × {'×'.join(dict.fromkeys(pixel))}"
 
 
 def _entry(series: "Series") -> dict[str, Any]:
