@@ -158,3 +158,14 @@ def test_an_object_that_lost_its_name_is_judged(trees):
     report = verify_tree(source, out)
     assert report.files == 6
     assert "TYPE-LOST" in report.counts()
+
+
+def test_objects_that_tell_of_nobody_are_neither_split_nor_merged(trees):
+    source, out = trees
+    for place, name in ((source / "patient0" / "0.dcm", "90.dcm"), (source / "patient1" / "0.dcm", "91.dcm")):
+        for path in (place, out / name):
+            ds = dcmread(path)
+            ds.PatientName = ds.PatientBirthDate = ds.StudyInstanceUID = ""
+            ds.PatientID = "" if path == place else "Case_009"
+            write(path, ds)
+    assert not {"PATIENT-SPLIT", "PATIENTS-MERGED"} & set(codes(source, out))

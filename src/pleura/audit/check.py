@@ -70,6 +70,7 @@ SAYS = {
 }
 """Every finding of a single file, by code."""
 
+BIRTH_DATE = 0x00100030
 _KINDS = {"name": "NAME-LEFT", "id": "ID-LEFT", "birth": "BIRTH-LEFT", "date": "DATE-LEFT"}
 _KINDS |= {"place": "PLACE-LEFT", "device": "DEVICE-LEFT", "uid": "UID-LEFT"}
 
@@ -183,8 +184,8 @@ def _found(
             return True
         if said.has(DEVICE) and needle.kind in ("date", "birth") and piece.path[-1] in DEVICE_DATES:
             return True
-        if said.dates == "kept" and needle.kind == "id" and vr_of(piece) in ("DA", "DT"):  # an id that reads as a date
-            return True
+        if said.dates == "kept" and needle.kind in ("id", "birth") and vr_of(piece) in ("DA", "DT"):
+            return piece.path[-1] != BIRTH_DATE  # another date, that reads as the id or as the birth date does
         return _excused(before, after, needle, piece, at)
 
     texts = [p for p in after.pieces if vr_of(p) in TEXT and not _same(before, after, p, KEPT_TEXT)]
@@ -229,6 +230,8 @@ def _excused(before: Layout, after: Layout, needle: Needle, piece: Piece, at: in
         beside = value[max(0, inside - 1) : inside] + value[inside + len(needle.raw) :][:1]
         return beside.isalnum() or needle.raw in COMMON or (tag in KEPT_TEXT and needle.kind != "name")
     if tag in (CODE_MEANING, CODE_VALUE):
+        if needle.raw in COMMON and before.raw(*piece.path) == value:
+            return True
         return _standard(after, piece)
     return False
 

@@ -1,6 +1,7 @@
 """A whole output beside its input: each file judged, and what only shows between files: references, patients, dates, names."""
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
@@ -36,6 +37,9 @@ SAYS = {
 
 _FINGERPRINT = (0x00080016, 0x00200011, 0x00200013, 0x00200032, 0x00200037, 0x00280008, 0x00280010, 0x00280011, 0x00281052)
 _CONTENT = frozenset({0x30060050, 0x0040A30A, 0x00700022, 0x00720502, 0x00620004})
+_COUNTED = re.compile(rb"Case_\d+/(?:\d{1,3}/)?0\d{5}\.dcm")
+"""Names that are counted: some device has the serial number 000001."""
+NOBODY = -1
 _MAY_GO = frozenset({0x00081110, 0x00081111, 0x00081120, 0x0040A385, 0x00400275, 0x0008113A})
 
 
@@ -205,11 +209,16 @@ def _is_dicom(layout: Layout) -> bool:
 
 
 def _patient(layout: Layout, patients: list[tuple[str, str, str]]) -> int:
-    """The number of a file's patient: the same id, and no birth date (or, without, no name) that speaks against it."""
+    """The number of a file's patient: the same id, and no birth date (or, without, no name) that speaks against it.
+
+    -1 where nothing tells who it is: no id, no name with a birth date, no study.
+    """
     name = "".join(c for c in "^".join(layout.text(0x00100010).split("=")[0].split("^")[:2]).casefold() if c.isalnum())
     own = (layout.text(0x00100020), layout.text(0x00100030), name)
     if not own[0]:  # without an id, name and birth date together are one patient, and else a study is
         own = ("\0" + (f"{name}\0{own[1]}" if name and own[1] else layout.text(0x0020000D)), own[1], name)
+        if own[0] == "\0":
+            return NOBODY
     for number, (ident, birth, called) in enumerate(patients):
         both = bool(birth and own[1])
         if ident == own[0] and (birth == own[1] if both else not called or not own[2] or called == own[2]):
@@ -295,6 +304,8 @@ def _remember(k: int, before: Layout, after: Layout, known: _Input, between: _Be
         else:
             between.references.append((target, new_value.strip(b" \0")))
     patient = known.sources[k].patient
+    if patient == NOBODY:
+        return
     between.ids[patient].add(after.text(0x00100020))
     said = declared(after, between.profile)
     if said.profile != REPORT and said.dates == "shifted":
@@ -314,7 +325,7 @@ def _names(out: Path, paths: list[Path], everyone: frozenset[Identifier], betwee
     wanted = needles(everyone)
     for path in paths:
         text = path.relative_to(out).as_posix().encode("utf-8", "surrogateescape")
-        if sweep(take_apart(text), wanted, lambda uid: False):
+        if not _COUNTED.fullmatch(text) and sweep(take_apart(text), wanted, lambda uid: False):
             between.found["PATH-LEFT"] += 1
 
 

@@ -23,7 +23,7 @@ STANDARD_ROOT = b"1.2.840.10008."
 
 PLACEHOLDERS = frozenset(
     {"anonymous", "anonymized", "anonymised", "anon", "deidentified", "de-identified", "unknown", "removed", "none", "null"}
-    | {"n/a", "na", "patient", "test", "phantom", "name", "id", "doctor"}
+    | {"n/a", "na", "patient", "test", "phantom", "name", "id", "doctor", "text", "first", "last", "enter", "sir"}
 )
 """Words that stand where an identity stood."""
 
