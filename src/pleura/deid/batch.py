@@ -23,7 +23,7 @@ from pleura.deid.profile import kept_tags, profile
 from pleura.deid.writing import Outcome, Verify, Writer
 
 CHUNK = 16
-FEW = 64  # files: below, a process costs more than it brings
+FEW = 200  # files: below, a process costs more than it brings
 
 
 @dataclass(frozen=True)
