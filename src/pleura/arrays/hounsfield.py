@@ -45,6 +45,9 @@ def settled(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
     if bands:
         return volume, (*notes, *bands)
     counts = _histogram(volume)
+    if counts[-1]:
+        text = f"{counts[-1]} voxels were denser than 16 bits hold, and are written as 32767 HU"
+        notes = (*notes, Finding("SATURATED", Verdict.OK, text, {"n": int(counts[-1])}))
     if _plausible(counts):
         return volume, (*notes, *_shifted(counts))
     everything = _histogram(Volume(volume.hu, volume.grid))  # twice subtracted, air looks like padding
@@ -147,10 +150,11 @@ def _sharp_peak(counts: NDArray[np.int64], low: int, high: int) -> int | None:
 
 def _bands(volume: Volume) -> tuple[Finding, ...]:
     """`SLICES-DISAGREE`, where both ends of the values of a slice jump by the same against the slice below it."""
-    few = volume.hu[:, ::4, ::4]
-    hidden = None if volume.padding is None else volume.padding[:, ::4, ::4]
+    step = max(1, min(volume.hu.shape[1:]) // 128)
+    few = volume.hu[:, ::step, ::step]
+    hidden = None if volume.padding is None else volume.padding[:, ::step, ::step]
     seen = [one if hidden is None else one[~hidden[k]] for k, one in enumerate(few)]
-    ends = np.array([np.percentile(one, (2, 98)) for one in seen if one.size > 50])
+    ends = np.array([np.percentile(one, (2, 95)) for one in seen if one.size > 50])
     jumps = np.diff(ends, axis=0)
     wrong = (np.abs(jumps) > BAND).all(axis=1) & (np.abs(jumps[:, 1:] - jumps[:, :1]) < AGREE).all(axis=1) if len(jumps) else []
     if not np.any(wrong):

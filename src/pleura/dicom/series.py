@@ -152,7 +152,7 @@ def find_series(root: Path, *, gaps: Gaps = "refuse", workers: int = 0, progress
     """
     tree = planes_in(root, workers=workers, progress=progress)
     found = _named([series for group in _by_uid(tree.planes) for series in _series_of(group, root, gaps)])
-    if tree.broken or tree.archives:
+    if tree.broken or tree.closed or tree.archives:
         found.append(_unreadable(tree))
     return found
 
@@ -162,8 +162,11 @@ def _unreadable(tree: Found) -> Series:
     if tree.broken:
         message = f"{tree.broken} DICOM file(s) with a broken or truncated header; fetch them again"
         findings.append(Finding("UNREADABLE-FILES", Verdict.REFUSED, message, {"n": tree.broken}))
+    if tree.closed:
+        message = f"{tree.closed} file(s) may not be read, whatever they are: give yourself the right to, and scan again"
+        findings.append(Finding("CLOSED-FILES", Verdict.REFUSED, message, {"n": tree.closed}))
     findings += [Finding("ARCHIVE-REFUSED", Verdict.REFUSED, message) for message in sorted(set(tree.archives))]
-    count = tree.broken + len(tree.archives)
+    count = tree.broken + tree.closed + len(tree.archives)
     return Series("unreadable", "", "", "", "", "", 0, 0, count, None, tuple(findings), ())
 
 

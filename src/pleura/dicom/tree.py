@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pleura.core.errors import UnreadableFile, UsageError
 from pleura.core.progress import Progress, silent
-from pleura.dicom.archive import is_archive, members
+from pleura.dicom.archive import TAR_SUFFIXES, is_archive, members
 from pleura.dicom.header import Plane, begins_dicom, planes_of
 from pleura.dicom.walk import Known
 
@@ -22,10 +22,11 @@ SLOW = 1e-3
 
 @dataclass
 class Found:
-    """What a tree holds: planes, how many files were DICOM but broken, how many archives could not be read, and why not."""
+    """What a tree holds: planes, how many files were DICOM but broken or may not be read, and why archives were not read."""
 
     planes: list[Plane] = field(default_factory=list)
     broken: int = 0
+    closed: int = 0
     archives: list[str] = field(default_factory=list)
 
 
@@ -46,6 +47,7 @@ def planes_in(root: Path, *, workers: int = 0, progress: Progress = silent) -> F
     for chunk, part in zip(chunks, _each(chunks, workers), strict=True):
         found.planes += part.planes
         found.broken += part.broken
+        found.closed += part.closed
         found.archives += part.archives
         done += len(chunk)
         progress("read headers", done, len(paths))
@@ -87,14 +89,19 @@ def _read_files(names: Sequence[str], known: Known) -> Found:
                 _read_archive(Path(name), found, known)
         except UnreadableFile:
             found.broken += 1
+        except PermissionError:
+            found.closed += 1
         except OSError:
-            continue  # a socket, a device, a file without permission: nothing that can be read
+            continue  # a socket, a device: nothing that can be read
     return found
 
 
 def _read_archive(path: Path, found: Found, known: Known) -> None:
     try:
         for member in members(path):
+            if member.path.name.lower().endswith((".zip", ".tar", *TAR_SUFFIXES)):
+                found.archives.append("an archive within an archive is not opened: unpack it yourself")
+                continue
             try:
                 found.planes += [
                     plane

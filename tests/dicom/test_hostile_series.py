@@ -1,0 +1,54 @@
+"""Every trap comes out as it is declared: the same physical volume, or the documented refusal. A third outcome is a bug."""
+
+import re
+from pathlib import Path
+
+import pytest
+from traps import LABEL_TRAPS, SAME, TRAPS, came_out, prepared, scanned
+
+from pleura.dicom.series import find_series
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.name)
+def test_the_same_volume_or_the_documented_refusal(trap, tmp_path):
+    truth = trap.write(tmp_path)
+    told = scanned(tmp_path, truth)
+    assert came_out(trap, told), told
+
+
+@pytest.mark.parametrize("trap", LABEL_TRAPS, ids=lambda trap: trap.name)
+def test_the_same_mask_or_a_refusal(trap, tmp_path):
+    right, said = prepared(trap, tmp_path)
+    if trap.outcome == "FRAME-OF-REFERENCE":
+        assert right is None
+        assert "frame of reference of another scan" in said
+    else:
+        assert right
+        assert trap.outcome == SAME or trap.outcome in said
+
+
+def test_every_outcome_is_documented_and_every_trap_is_in_the_table():
+    findings = (DOCS / "findings.md").read_text(encoding="utf-8")
+    table = (DOCS / "hostile-series.md").read_text(encoding="utf-8")
+    for trap in (*TRAPS, *LABEL_TRAPS):
+        assert f"| {trap.name} |" in table, trap.name
+        if re.fullmatch(r"[A-Z-]{3,}", trap.outcome):
+            assert f"`{trap.outcome}`" in findings
+    numbers = {match[1] for trap in (*TRAPS, *LABEL_TRAPS) if (match := re.match(r"(\d+) ", trap.name))}
+    assert numbers >= {str(number) for number in range(1, 26)}
+
+
+def test_files_that_may_not_be_read_are_told_of(tmp_path, monkeypatch):
+    TRAPS[0].write(tmp_path)
+    closed = min(str(path) for path in tmp_path.iterdir())
+
+    def guarded(name, *args, straight=open, **options):
+        if str(name) == closed:
+            raise PermissionError(13, "closed")
+        return straight(name, *args, **options)
+
+    monkeypatch.setattr("builtins.open", guarded)
+    (entry,) = [one for one in find_series(tmp_path) if one.id == "unreadable"]
+    assert "CLOSED-FILES: 1 file(s) may not be read" in entry.reason
