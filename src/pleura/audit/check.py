@@ -13,6 +13,7 @@ from pleura.audit.pieces import Layout, Path_, Piece, shown, take_apart
 from pleura.audit.required import is_image
 from pleura.audit.sweep import ENCODED, Identifier, Needle, Needles, needles, shares, sweep
 from pleura.audit.vocabulary import (
+    CASE,
     CLAIMS,
     COMMON,
     DESCRIPTORS,
@@ -218,6 +219,8 @@ def _excused(before: Layout, after: Layout, needle: Needle, piece: Piece, at: in
     value = after.data[piece.start : piece.end]
     if vr == "UI":
         return value.startswith(STANDARD_ROOT) or tag == 0x00020012
+    if tag in (0x00100010, 0x00100020) and CASE.fullmatch(value.strip(b" \0").decode("latin-1")):
+        return True  # a case id, whoever is called Case
     if tag in SAYING and needle.kind == "name":
         return needle.raw in CLAIMS
     if needle.bound == "w":  # a short id or name: letters of everybody, unless it stands where people are told of
@@ -232,7 +235,8 @@ def _excused(before: Layout, after: Layout, needle: Needle, piece: Piece, at: in
         beside = value[max(0, inside - 1) : inside] + value[inside + len(needle.raw) :][:1]
         return beside.isalnum() or needle.raw in COMMON or (tag in KEPT_TEXT and needle.kind != "name")
     if tag in (CODE_MEANING, CODE_VALUE):
-        if needle.raw in COMMON and before.raw(*piece.path) == value:
+        same = before.raw(*piece.path) == value
+        if same and (needle.raw in COMMON or (tag == CODE_VALUE and _scheme(after, piece) in STANDARD_SCHEMES)):
             return True
         return _standard(after, piece)
     return False

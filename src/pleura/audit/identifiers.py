@@ -111,7 +111,7 @@ def _name_forms(value: str) -> set[str]:
         parts = [part.strip() for part in group.split("^")]
         if len(parts) == 1 and "," in group:
             parts = [part.strip() for part in group.split(",")]
-        named = [part for part in parts[:3] if part and part.casefold() not in PLACEHOLDERS]
+        named = [part for part in parts[:3] if part and not stands_for_nobody(part)]
         words = {word for part in named for word in re.split(r"[\s\-_,.;]+", part) if len(word) >= 4}
         words -= {word for word in words if word.casefold() in PLACEHOLDERS}  # "Removed by CTP"
         forms |= set(named) | words
