@@ -95,3 +95,11 @@ def test_bases_of_lungs_alone_lie_behind_the_spine_and_are_no_lie():
     part = slice(low - 2, low + 6)
     base = Volume(np.ascontiguousarray(volume.hu[part]), Grid.axial(volume.hu[part].shape, volume.grid.spacing_mm))
     assert "SPINE-IN-FRONT" not in {finding.code for finding in side_findings(base)}
+
+
+def test_stacks_far_from_upright_are_not_judged():
+    volume, _ = chest(SHAPE, seed=1)
+    c = np.sqrt(0.5)
+    affine = volume.grid.affine.copy()
+    affine[:3] = np.array([[1, 0, 0], [0, c, -c], [0, c, c]]) @ affine[:3]
+    assert side_findings(Volume(volume.hu, Grid(SHAPE, affine))) == ()

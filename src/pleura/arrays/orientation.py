@@ -19,6 +19,8 @@ Bool = NDArray[np.bool_]
 COARSE_MM = 3.0
 COARSEST_MM = 12.0
 """With wider pixels there is no anatomy to see."""
+UPRIGHT = 0.82
+"""Cosine of 35 degrees: stacks further from head, back and left are not judged, for turned to those they lie askew."""
 BONE_HU = 250
 """Vertebrae at 3 mm; contrast in the heart may exceed it too, and is not there in every slice."""
 
@@ -60,7 +62,8 @@ def side_findings(volume: Volume, mask: LungMask | None = None) -> tuple[Finding
         `MIRRORED` (review: situs inversus, one in 10,000, looks the same); empty where nothing speaks against the header, or
         where there is too little to see.
     """
-    if max(Upright.of(volume.grid).spacing_mm[1:]) > COARSEST_MM:
+    axes = volume.grid.affine[:3, :3] / np.linalg.norm(volume.grid.affine[:3, :3], axis=0)
+    if max(Upright.of(volume.grid).spacing_mm[1:]) > COARSEST_MM or np.abs(axes).max(axis=0).min() < UPRIGHT:
         return ()
     chest = _seen(volume, mask)
     if np.count_nonzero(chest.lungs) * chest.volume.grid.voxel_ml < 100 or chest.level(1.0) - chest.level(0.0) < 4:
