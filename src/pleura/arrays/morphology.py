@@ -130,3 +130,22 @@ def within_fov(fov: Bool) -> Bool:
     inner = np.zeros_like(fov)
     inner[1:-1, 1:-1] = fov[1:-1, 1:-1] & fov[:-2, 1:-1] & fov[2:, 1:-1] & fov[1:-1, :-2] & fov[1:-1, 2:]
     return inner
+
+
+def convex_hull(mask: Bool) -> Bool:
+    """The convex hull of a slice's mask `[row, column]`, filled: every pixel centre within it."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    rows = np.flatnonzero(mask.any(axis=1))
+    first = mask[rows].argmax(axis=1)
+    last = mask.shape[1] - 1 - mask[rows, ::-1].argmax(axis=1)
+    points = np.concatenate([np.stack([rows, first], axis=1), np.stack([rows, last], axis=1)])
+    try:
+        sides = ConvexHull(points).equations
+    except (QhullError, ValueError):  # empty, or all on one line
+        return mask.copy()
+    row, column = np.indices(mask.shape)
+    inside = np.ones(mask.shape, dtype=np.bool_)
+    for a, b, c in sides:
+        inside &= a * row + b * column + c <= 1e-6
+    return inside

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.morphology import components, dilated, eroded, opened, slice_holes_filled, within_fov
+from pleura.arrays.morphology import components, convex_hull, dilated, eroded, opened, slice_holes_filled, within_fov
 from pleura.arrays.resample import Upright, enlarge, factors_for, shrink
 from pleura.arrays.volume import AIR_HU, Volume
 from pleura.core.findings import Finding, Verdict
@@ -20,6 +20,10 @@ SPECK_ML = 0.2
 """Smaller pieces outside the body are noise."""
 NARROW_MM, MOSTLY = 200.0, 0.5
 """A field of view of less area than a circle so wide, or with more body along its edge, may lie wholly within the patient."""
+CHILD_MM = 200.0
+"""A body no wider and no deeper is a child's, whose chest wall may be too thin to be seen as body: nothing is called couch."""
+OPEN_CM2 = 5.0
+"""More air than that within the hull of a patient whom the field of view cuts may be lung too thin to be told from air."""
 GAS_HU = -960
 """A region whose median lies below is gas; inflated lung lies above, even with emphysema."""
 
@@ -63,7 +67,9 @@ def couch_mask(volume: Volume, body: Bool) -> Bool:
 
     What may be patient is left alone, so that no lung is taken where the field of view cuts the body mask short: voxels within
     3 mm (or a pixel) of the body, voxels from which body is met in three of the four directions along rows and columns (in two,
-    where the field of view cuts the torso), and slices whose field of view is narrower than a chest or mostly body at its edge.
+    where the field of view cuts the torso), slices where it cuts the torso and air opens to its edge from within the body's
+    convex hull (lung with emphysema looks so), and slices whose field of view is narrower than a chest or mostly body at its
+    edge.
 
     Args:
         volume: CT in HU.
@@ -80,6 +86,7 @@ def couch_mask(volume: Volume, body: Bool) -> Bool:
     spacing = (upright.spacing_mm[0] * factors[0], upright.spacing_mm[1] * factors[1], upright.spacing_mm[2] * factors[2])
     coarse = shrink(patient, factors) > 0
     kept = dilated(coarse, spacing, max(COARSE_MM, 1.01 * spacing[1], 1.01 * spacing[2]))  # skin's partial volume is one pixel
+    kept |= _is_child(coarse, spacing)
     kept |= _may_be_patient(coarse, _coarse_fov(volume, upright, factors, coarse.shape), spacing[1] * spacing[2])
     free = ~enlarge(kept, factors, patient.shape)
     free[~patient.any(axis=(1, 2))] = False
@@ -96,12 +103,15 @@ def couch_mask(volume: Volume, body: Bool) -> Bool:
 
 
 def hidden_slices(volume: Volume, body: Bool) -> int:
-    """In how many slices no couch is looked for, because the field of view may lie wholly within the patient."""
+    """In how many slices no couch is looked for, because the field of view may lie within the patient, or it is a child."""
     upright = Upright.of(volume.grid)
     factors = factors_for(upright.spacing_mm, COARSE_MM)
     coarse = shrink(upright.turn(body), factors) > 0
     fov = _coarse_fov(volume, upright, factors, coarse.shape)
-    pixel = upright.spacing_mm[1] * upright.spacing_mm[2] * factors[1] * factors[2]
+    height, width = (upright.spacing_mm[axis] * factors[axis] for axis in (1, 2))
+    if body.any() and _is_child(coarse, (upright.spacing_mm[0] * factors[0], height, width)):
+        return int(body.shape[upright.axes[0]])
+    pixel = height * width
     hidden = sum(_hidden(one, seen, pixel) for one, seen in zip(coarse, fov, strict=True))
     return min(factors[0] * hidden, body.shape[upright.axes[0]])
 
@@ -112,7 +122,7 @@ def couch_findings(volume: Volume, body: Bool, couch: Bool) -> tuple[Finding, ..
         return (Finding("NO-BODY", Verdict.REVIEW, "no patient was found, so nothing was called couch: is this a chest?"),)
     told = []
     if hidden := hidden_slices(volume, body):
-        text = f"in {hidden} slice(s) the field of view may lie within the patient: nothing was called couch there"
+        text = f"in {hidden} slice(s) the field may lie within the patient, or this is a child: nothing was called couch there"
         told.append(Finding("COUCH-UNSEEN", Verdict.OK, text, {"slices": hidden}))
     ml = float(np.count_nonzero(couch)) * volume.grid.voxel_ml
     if ml:
@@ -139,7 +149,23 @@ def _may_be_patient(body: Bool, fov: Bool, pixel_mm2: float) -> Bool:
         torso = labels[0] == (int(np.argmax(counts[1:])) + 1 if len(counts) > 1 else -1)
         cut = bool((torso & fov[k] & ~within_fov(fov[k])).any())
         kept[k] = _directions_met(body[k]) >= (2 if cut else 3)
+        if cut and np.count_nonzero(_open_within(body[k], fov[k])) * pixel_mm2 > OPEN_CM2 * 100:
+            kept[k] = True
     return kept
+
+
+def _is_child(body: Bool, spacing: tuple[float, float, float]) -> bool:
+    """Whether the body spans less than an adult's chest along rows and along columns."""
+    spans = (np.count_nonzero(body.any(axis=(0, 3 - axis))) * spacing[axis] for axis in (1, 2))
+    return bool(max(spans) < CHILD_MM)
+
+
+def _open_within(body: Bool, fov: Bool) -> Bool:
+    """What lies in the convex hull of a slice's body, is no body, and opens to the edge of the field of view."""
+    labels, _ = components((fov & ~body)[None], connectivity=6)
+    at_edge = np.unique(labels[0][fov & ~within_fov(fov) & ~body])
+    opening: Bool = convex_hull(body) & np.isin(labels[0], at_edge[at_edge > 0])
+    return opening
 
 
 def _hidden(body: Bool, fov: Bool, pixel_mm2: float) -> bool:
