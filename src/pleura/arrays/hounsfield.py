@@ -17,6 +17,8 @@ NO_MATTER = -1250
 LEAST_AIR, LEAST_TISSUE, MOST_DENSE, MOST_NOTHING = 0.005, 0.02, 0.10, 0.02
 OFFSETS = (-1024, 1024, -1000, 1000, -2048, 2048)
 """What goes wrong with an intercept: it is left out, or applied twice."""
+LEAST_HEAP = 0.02
+"""Of the air, what its lowest value alone holds where values were clipped; noise puts far less there."""
 CLEAR_AIR, CLEAR_TISSUE, NEAR = 0.05, 0.08, 60
 MUSCLE = (20, 80)
 """Muscle, blood, liver; fat lies well below, contrast above."""
@@ -54,7 +56,7 @@ def settled(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
     certain = [offset for offset in OFFSETS if _certain(everything, offset)]
     nearest = {round(offset, -3) for offset in certain}
     if len(nearest) == 1:
-        offset = min(certain, key=lambda one: abs(_air_centre(everything, one) + 1000))
+        offset = min(certain, key=lambda one: (_belies(everything, one), abs(_air_centre(everything, one) + 1000)))
         hu = np.clip(volume.hu.astype(np.int32) + offset, -32768, 32767).astype(np.int16)
         finding = Finding(
             "HU-OFFSET",
@@ -116,13 +118,23 @@ def _certain(counts: NDArray[np.int64], offset: int) -> bool:
 
 
 def _air_centre(counts: NDArray[np.int64], offset: int) -> int:
-    """The median of air once `offset` is added, without the lowest value, where scanners heap up what lies below."""
+    """The median of air once `offset` is added, without its lowest value, where scanners heap up what lies below."""
     start = max(0, -1000 - NEAR - 15 - offset + 32768)
     air = counts[start : max(start + 1, -1000 + NEAR + 15 - offset + 32768)].copy()
-    lowest = int(np.flatnonzero(counts)[0]) - start
-    if 0 <= lowest < len(air) and air.sum() > air[lowest]:
+    lowest = int(np.argmax(air > 0))
+    if air.sum() > air[lowest]:
         air[lowest] = 0
     return int(np.searchsorted(np.cumsum(air), air.sum() / 2)) + start - 32768 + offset
+
+
+def _belies(counts: NDArray[np.int64], offset: int) -> bool:
+    """Whether air's lowest value, where scanners heap up what lies below 0 as stored, is not where the slip would put it: at 0
+    for an intercept that was left out, at twice the intercept for one applied twice."""
+    low, high = (-1000 + end - offset + 32768 for end in (-NEAR - 15, NEAR + 15))
+    air = counts[max(0, low) : max(0, high)]
+    lowest = int(np.argmax(air > 0))
+    heap = bool(air[lowest] >= LEAST_HEAP * air.sum())
+    return heap and lowest + max(0, low) - 32768 != (0 if offset < 0 else -2 * offset)
 
 
 def _shifted(counts: NDArray[np.int64]) -> tuple[Finding, ...]:

@@ -65,6 +65,9 @@ class UnreadableFile(InputRefused, OSError):
 class GridMismatch(InputRefused):
     """Two arrays do not lie on one grid."""
 
+    def __init__(self, message: str, *, code: str = "GRID-MISMATCH") -> None:
+        super().__init__(message, code=code)
+
 
 class OutputFailed(PleuraError, OSError):
     """The output place cannot be written."""

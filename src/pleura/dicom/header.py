@@ -116,6 +116,8 @@ class Plane(NamedTuple):
         return Path(self.file)
 
 
+DICOMDIR = "1.2.840.10008.1.3.10"
+"""A list of files, which has no SOPClassUID of its own."""
 HEADLESS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
 """How a file without preamble begins: group 0002 or 0008, either byte order."""
 
@@ -195,7 +197,7 @@ def _plain(value: Any) -> Any:
 
 def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> list[Plane]:
     told = walked.values
-    if "SOPClassUID" not in told and "Rows" not in told:
+    if "SOPClassUID" not in told and "Rows" not in told and told.get("MediaStorageSOPClassUID") != DICOMDIR:
         raise UnreadableFile("a DICOM file without SOPClassUID and Rows: broken or cut off")
     frames = whole(told.get("NumberOfFrames")) or 1
     if not 0 < frames <= min(size // LEAST_FRAME, MOST_FRAMES):

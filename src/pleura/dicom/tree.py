@@ -10,10 +10,9 @@ from pathlib import Path
 from pleura.core.errors import UnreadableFile, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.dicom.archive import TAR_SUFFIXES, is_archive, members
-from pleura.dicom.header import Plane, begins_dicom, planes_of
+from pleura.dicom.header import DICOMDIR, Plane, begins_dicom, planes_of
 from pleura.dicom.walk import Known
 
-DICOMDIR = "1.2.840.10008.1.3.10"
 CHUNK = 64
 """Files that a thread takes at a time: a header costs less than handing one over."""
 SLOW = 1e-3

@@ -4,8 +4,9 @@ import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pleura.arrays.volume import LungMask
 from pleura.core.errors import InputRefused, UnreadableFile
@@ -59,7 +60,7 @@ class LabelObject:
     by: str
 
 
-def open_dataset(path: Path, *, pixels: bool = True) -> Any:
+def open_dataset(path: Path | IO[bytes], *, pixels: bool = True) -> Any:
     """Read a label object. Raises `UnreadableFile` where it is broken."""
     from pydicom import dcmread
 
@@ -84,7 +85,20 @@ NEVER_EMPTY = (
 """Of what is copied, what PS3.3 allows to be absent but not to be empty; scanners and tools leave them empty all the same."""
 
 
-def source_header(path: Path) -> Any:
+def source_headers(planes: Sequence["Plane"]) -> list[Any]:
+    """`source_header` of the objects that slices lie in, each once, in the slices' order; those in archives read in place."""
+    from pleura.dicom.archive import fetch
+
+    wanted: dict[Path, set[int]] = {}
+    for plane in planes:
+        if plane.archive is not None:
+            wanted.setdefault(plane.archive, set()).add(plane.member)
+    held = {(archive, number): BytesIO(data) for archive, numbers in wanted.items() for number, data in fetch(archive, numbers)}
+    objects = dict.fromkeys((plane.archive, plane.member, plane.file) for plane in planes)
+    return [source_header(Path(file) if archive is None else held[archive, member]) for archive, member, file in objects]
+
+
+def source_header(path: Path | IO[bytes]) -> Any:
     """The header of a slice, for a label object to take over and refer to.
 
     Raises:
@@ -128,7 +142,10 @@ def join(objects: Iterable["Series"], volumes: Sequence["Series | Scan"]) -> tup
     found: dict[str, list[LabelObject]] = {}
     strange = []
     for one in objects:
-        for path in dict.fromkeys(plane.path for plane in one.files):
+        for path, archive in dict.fromkeys((plane.path, plane.archive) for plane in one.files):
+            if archive is not None:
+                strange.append(f"{one.id}: labels in an archive, where only CT is read in place: unpack it")
+                continue
             try:
                 case, by = _whose(open_dataset(path, pixels=False), volumes)
             except InputRefused as error:
@@ -228,7 +245,7 @@ def new_dataset(series: "Series", mask: LungMask, sop_class: str, modality: str,
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import UID, ExplicitVRLittleEndian
 
-    source = source_header(series.files[0].path)
+    (source,) = source_headers(series.files[:1])
     dataset = Dataset()
     for keyword in OF_PATIENT_AND_STUDY:
         if keyword in source:

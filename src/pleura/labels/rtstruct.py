@@ -199,7 +199,7 @@ def _contour(points: Points, k: int, grid: Grid, series: "Series") -> Any:
     world = grid.to_world(np.column_stack([np.full(len(points), float(k)), points]))
     plane = series.files[k]
     image = item(ReferencedSOPClassUID=plane.sop_class, ReferencedSOPInstanceUID=plane.sop_uid)
-    if len(series.files) > 1 and series.files[0].sop_uid == series.files[1].sop_uid:  # frames of one instance
+    if plane.frames > 1:
         image.ReferencedFrameNumber = plane.frame + 1
     return item(
         ContourImageSequence=[image],

@@ -19,7 +19,7 @@ from pleura.labels.objects import (
     check_frame,
     new_dataset,
     object_uids,
-    source_header,
+    source_headers,
     uid_of,
     write_dataset,
 )
@@ -162,14 +162,16 @@ def write(path: Path, mask: LungMask, series: "Series") -> None:
 
     if mask.grid.shape[1] * mask.grid.shape[2] < 8:  # highdicom 0.28 pads such frames to whole bytes, which none may be
         raise InputRefused("slices of under eight pixels are not written as a segmentation")
-    paths = list(dict.fromkeys(plane.path for plane in series.files))
-    source = [_ready(source_header(path)) for path in paths]
+    source = [_ready(one) for one in source_headers(series.files)]
     head = new_dataset(series, mask, SEGMENTATIONS[0], "SEG", "lungs")
     names = {"Lung_R": mask.right, "Lung_L": mask.left} if mask.sided else {"Lungs": mask.lungs}
     pixels = np.stack(list(names.values()), axis=-1).astype(np.uint8)
-    if len(paths) == 1:  # frames of one instance, in the order that they have there
-        if int(source[0].get("NumberOfFrames", 1)) != len(series.files):
-            raise InputRefused("a multi-frame object that holds several volumes takes no segmentation here; write NIfTI")
+    if "NumberOfFrames" in source[0]:  # frames of one instance, in the order that they have there
+        if len(source) > 1 or int(source[0].NumberOfFrames) != len(series.files):
+            raise InputRefused(
+                "multi-frame objects that are not one volume each take no segmentation here: write RTSTRUCT or NIfTI",
+                code="FRAMES-NOT-ONE-VOLUME",
+            )
         pixels = pixels[np.argsort([plane.frame for plane in series.files])]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the scan's own values, such as a name of one part, which are copied as they are

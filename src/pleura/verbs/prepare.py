@@ -174,8 +174,9 @@ def prepare(
             told_of = _Masks(named.get(one.id), joined.get(one.id, ()))
             entries.append(_case(one, told_of, out, export, couch=couch == "remove"))
         except InputRefused as error:
-            text = str(error)
-            failures.append(text if text.startswith(one.id) else f"{one.id}: {text}")
+            text = str(error).removeprefix(f"{one.id}: ")
+            told_code = f"{error.code}: " if error.code != "REFUSED" and error.code not in text else ""
+            failures.append(f"{one.id}: {told_code}{text}")
         progress("prepare", done, len(usable))
     if not entries:
         raise NothingUsable("; ".join(failures) or "no CT series here that could be used: see pleura scan")
