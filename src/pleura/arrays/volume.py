@@ -97,8 +97,8 @@ class LungMask:
 
     def volume_ml(self) -> dict[str, float]:
         """Volume in ml of `right`, `left` (where sided) and `both`."""
-        each = self.grid.thickness_mm * (self.grid.voxel_ml / self.grid.spacing_mm[0])
+        weights = self.grid.thickness_mm / self.grid.spacing_mm[0]  # of even slices 1, so that whole numbers stay whole
         counts = np.array([np.bincount(labels.ravel(), minlength=3) for labels in self.labels])
-        ml = each @ counts
-        both = {"both": float(ml[RIGHT] + ml[LEFT])}
-        return {"right": float(ml[RIGHT]), "left": float(ml[LEFT])} | both if self.sided else both
+        voxels = weights @ counts
+        sides = {"right": voxels[RIGHT], "left": voxels[LEFT]} if self.sided else {}
+        return {name: float(count) * self.grid.voxel_ml for name, count in {**sides, "both": voxels[1:].sum()}.items()}
