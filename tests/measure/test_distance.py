@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
 from pleura.arrays.grid import Grid
 from pleura.arrays.surface import element_areas
@@ -118,6 +119,43 @@ def test_balls_in_balls(spacing):
     for name in ("hd95_mm", "hd_mm", "hd95_mm_voxel", "hd_mm_voxel", "hd95_mm_pooled"):
         assert 4.0 - 0.5 * coarse < told[name] < 4.0 + 1.2 * coarse, name
     assert told["surface_dice_1mm"] == told["surface_dice_2mm_voxel"] == 0
+
+
+def ellipsoid_points(axes, count=160):
+    """Points of an ellipsoid's surface, evenly spaced in its parameters, and the area that each stands for."""
+    u, v = np.meshgrid((np.arange(count) + 0.5) * np.pi / count, np.arange(2 * count) * np.pi / count, indexing="ij")
+    a, b, c = axes
+    points = np.stack([a * np.cos(u), b * np.sin(u) * np.cos(v), c * np.sin(u) * np.sin(v)], axis=-1).reshape(-1, 3)
+    normal = np.stack([b * c * np.cos(u), a * c * np.sin(u) * np.cos(v), a * b * np.sin(u) * np.sin(v)], axis=-1)
+    return points, (np.sin(u) * np.linalg.norm(normal, axis=-1)).ravel()
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.5, 0.8, 0.8)])
+def test_ellipsoids_in_ellipsoids(spacing):
+    """Surfaces sampled from their formula, each point's distance to the other by search: no voxel is in the oracle."""
+    outer, inner = (30.0, 24.0, 18.0), (26.0, 22.0, 14.0)
+    grid = [np.arange(-round(34 / s), round(34 / s) + 1) * s for s in spacing]
+    z, y, x = np.meshgrid(*grid, indexing="ij")
+    masks = [(z / a) ** 2 + (y / b) ** 2 + (x / c) ** 2 <= 1 for a, b, c in (outer, inner)]
+    told = on(masks, spacing)
+    surfaces = [ellipsoid_points(axes) for axes in (outer, inner)]
+    directed = []
+    for (points, areas), (others, _) in (surfaces, surfaces[::-1]):
+        directed.append((cKDTree(others).query(points)[0], areas))
+    slack = 0.6 * max(spacing)  # a mean between staircases is about half a voxel short, whoever computes it
+    assert told["msd_mm"] == pytest.approx(np.mean([np.average(d, weights=w) for d, w in directed]), abs=slack)
+    assert told["hd95_mm"] == pytest.approx(max(weighted_quantile(d, w, 0.95) for d, w in directed), abs=slack)
+    assert told["hd_mm"] == pytest.approx(max(d.max() for d, _ in directed), abs=slack)
+    volumes = [4 / 3 * math.pi * math.prod(axes) for axes in (outer, inner)]
+    counted = [np.count_nonzero(mask) * math.prod(spacing) for mask in masks]
+    assert counted == pytest.approx(volumes, rel=0.01)
+    dice = ratios(slice_overlap(*masks).total(), 1.0)["dice"]
+    assert dice == pytest.approx(2 * volumes[1] / sum(volumes), abs=0.01)
+
+
+def weighted_quantile(values, weights, share):
+    order = np.argsort(values)
+    return values[order][np.searchsorted(np.cumsum(weights[order]), share * weights.sum())]
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.0, 0.7, 1.0)])
