@@ -1,9 +1,10 @@
-"""Hostile series, ours and the neighbours': `python bench/hostile.py [PYTHON_OF_PEERS [DCM2NIIX]]` prints a table.
+"""Hostile series, ours and the neighbours': `python bench/hostile.py [PYTHON_OF_PEERS [DCM2NIIX]]` prints two tables.
 
 Each row is a flaw declared on one small series. "same" is the volume of the clean series, voxel for voxel and in geometry;
 "WRONG" a volume that is another one, without a refusal. Peers are run as their documentation says, on the folder.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,9 +17,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from traps import TRAPS, came_out, lies_right, scanned
+from traps import LABEL_TRAPS, TRAPS, came_out, lies_right, prepared, scanned
 
 from pleura.arrays.volume import Volume
+
+DOCUMENTED = (Path(__file__).parents[1] / "docs" / "findings.md").read_text(encoding="utf-8")
 
 PEER = """
 import sys, numpy as np, warnings
@@ -135,6 +138,13 @@ def main() -> None:
     print("| trap | " + " | ".join(columns) + " |\n" + "|---" * (1 + len(columns)) + "|")
     for trap, *cells in zip(TRAPS, *columns.values(), strict=True):
         print(f"| {trap.name} | {' | '.join(cells)} |")
+    print("\n| trap | pleura |\n|---|---|")
+    for trap in LABEL_TRAPS:
+        with tempfile.TemporaryDirectory() as place:
+            right, said = prepared(trap, Path(place))
+        found = dict.fromkeys(re.findall(r"\b(?:[A-Z]+-)+[A-Z]+\b", said))
+        codes = " ".join(f"`{code}`" for code in found if f"`{code}`" in DOCUMENTED)
+        print(f"| {trap.name} | {'refused' if right is None else 'same' if right else 'WRONG'} {codes}".rstrip() + " |")
 
 
 if __name__ == "__main__":
