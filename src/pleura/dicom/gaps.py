@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pleura.arrays.grid import Grid
 from pleura.core.findings import Finding, Verdict
 from pleura.dicom.header import Plane
-from pleura.dicom.stack import depth, grid_of, usual_step
+from pleura.dicom.stack import depths_of, grid_of, usual_step
 
 Gaps = Literal["refuse", "interpolate", "split"]
 CODE = "GAP-IN-SLICES"
@@ -24,7 +24,7 @@ def stacks_of(planes: Sequence[Plane], gaps: Gaps) -> list[Stack]:
     grid, findings = grid_of(planes)
     if gaps == "refuse" or grid is None or all(finding.code != CODE for finding in findings):
         return [(planes, grid, findings, ())]
-    steps = np.diff([depth(plane) for plane in planes])
+    steps = np.diff(depths_of(planes))
     usual = usual_step(steps)
     others = [finding for finding in findings if finding.code != CODE]
     if gaps == "split":

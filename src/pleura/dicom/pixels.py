@@ -193,7 +193,11 @@ def _rescale(stored: NDArray[Any], plane: Plane, out: NDArray[np.int16]) -> int:
     slope = 1.0 if plane.slope is None else plane.slope
     intercept = 0.0 if plane.intercept is None else plane.intercept
     if slope == 1.0 and intercept == int(intercept):
-        wide: NDArray[Any] = stored.astype(np.int32) + int(intercept)
+        shift = int(intercept)
+        if stored.itemsize == 2 and int(stored.min()) + shift >= -32768 and int(stored.max()) + shift <= 32767:
+            np.add(stored.view(np.uint16), np.uint16(shift & 0xFFFF), out=out.view(np.uint16))  # wraps, and the sum fits
+            return 0
+        wide: NDArray[Any] = stored.astype(np.int32) + shift
     else:
         wide = np.rint(stored * slope + intercept)
     over = (wide > 32767) | (wide < -32768)

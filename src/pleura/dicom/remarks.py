@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from pleura.core.findings import Finding, Verdict
 from pleura.dicom.header import Plane
-from pleura.dicom.stack import MAPS, PROJECTIONS, depth, usual_step
+from pleura.dicom.stack import MAPS, PROJECTIONS, depths_of, usual_step
 
 NAMES_HU = re.compile(r"(HU|US|hound?sfield.*)?", re.IGNORECASE)
 """RescaleType of a CT: HU, spelled as vendors do; "unspecified" where it was scanned before the attribute was."""
@@ -41,11 +42,13 @@ def plane_findings(planes: Sequence[Plane]) -> list[Finding]:
             "tell no ImagePositionPatient; export again",
         ),
         *some(
-            "NO-ORIENTATION", (p for p in planes if not _told(p.orientation)), "tell no ImageOrientationPatient: export again"
+            "NO-ORIENTATION",
+            (p for p in planes if not _told_alike(p.orientation)),
+            "tell no ImageOrientationPatient: export again",
         ),
         *some(
             "NO-SPACING",
-            (p for p in planes if not _told(p.spacing) or min(p.spacing or (0,)) <= 0),
+            (p for p in planes if not _told_alike(p.spacing) or min(p.spacing or (0,)) <= 0),
             "tell no PixelSpacing; export again",
         ),
         *some(
@@ -91,10 +94,14 @@ def _told(values: Sequence[float] | None) -> bool:
     return values is not None and all(abs(value) < FAR_MM for value in values)  # which NaN is not
 
 
+_told_alike = lru_cache(maxsize=1024)(_told)
+"""For what the slices of a series mostly agree in."""
+
+
 def remarks(planes: Sequence[Plane]) -> list[Finding]:
     """Notes on an ascending stack: what contradicts the geometry that was used, and what a reader of results should know."""
     first = planes[0]
-    step = usual_step(np.diff([depth(plane) for plane in planes]))
+    step = usual_step(np.diff(depths_of(planes)))
     found = []
 
     def note(code: str, message: str) -> None:

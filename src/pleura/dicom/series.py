@@ -180,6 +180,8 @@ def _by_uid(planes: Sequence[Plane]) -> list[list[Plane]]:
 
 
 def _by_origin(planes: list[Plane]) -> list[list[Plane]]:
+    if len({(p.study_uid, p.frame_uid, id(p.technical)) for p in planes}) == 1:  # nearly always, and quickly seen
+        return [planes]
     told = [(p.study_uid, p.frame_uid, *(p.technical.get(name, "") for name in SCANNER)) for p in planes]
     telling = [len(set(values) - {""}) > 1 for values in zip(*told, strict=True)]  # a value that is missing is no other one
     parts: dict[tuple[str, ...], list[Plane]] = defaultdict(list)

@@ -5,9 +5,10 @@ SliceLocation or a file's name (pitfall 8); the step is never SliceThickness (pi
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,9 +65,10 @@ def by_shape(planes: Sequence[Plane]) -> list[list[Plane]]:
 
     A stack that is even only as a whole, although ImageType changes along it, is not parted (pitfall 5).
     """
-    exact: dict[Shape, list[Plane]] = defaultdict(list)
+    alike: dict[tuple[Any, ...], list[Plane]] = defaultdict(list)
     for plane in planes:
-        exact[Shape(plane.rows, plane.columns, plane.spacing, plane.orientation, kind_of(plane.image_type))].append(plane)
+        alike[plane.rows, plane.columns, plane.spacing, plane.orientation, kind_of(plane.image_type)].append(plane)
+    exact = {Shape(*key): part for key, part in alike.items()}
     parts: dict[Shape, list[Plane]] = {}
     for shape in sorted(exact, key=lambda one: -len(exact[one])):
         like = next((one for one in parts if one.near(shape)), None)
@@ -77,6 +79,7 @@ def by_shape(planes: Sequence[Plane]) -> list[list[Plane]]:
     return _rejoined(parts)
 
 
+@lru_cache(maxsize=1024)
 def kind_of(image_type: Sequence[str]) -> tuple[str, ...]:
     """What tells a slice from what was made of slices: localizer, projection, map, or else derived or original."""
     if "LOCALIZER" in image_type:
@@ -101,17 +104,29 @@ def _rejoined(parts: dict[Shape, list[Plane]]) -> list[list[Plane]]:
 def _is_even(planes: Sequence[Plane]) -> bool:
     if not all(plane.position and plane.orientation for plane in planes):
         return False
-    depths = np.sort([depth(plane) for plane in planes])
+    depths = np.sort(depths_of(planes))
     return len(depths) > 2 and float(np.diff(depths).min()) > SAME_PLACE_MM and not _gap_findings(depths)
 
 
 def depth(plane: Plane) -> float:
     """Position along cross(row cosine, column cosine), mm."""
-    assert plane.position is not None
-    assert plane.orientation is not None
-    a, b, c, d, e, f = plane.orientation  # by hand: np.cross takes longer than reading a header
-    x, y, z = plane.position
-    return (b * f - c * e) * x + (c * d - a * f) * y + (a * e - b * d) * z
+    return depths_of((plane,))[0]
+
+
+def depths_of(planes: Iterable[Plane]) -> list[float]:
+    """`depth` of each; the planes of a stack share their cosines, so the normal is worked out once."""
+    told, known = [], None
+    i = j = k = 0.0
+    for plane in planes:
+        if plane.orientation is not known:
+            known = plane.orientation
+            assert known is not None
+            a, b, c, d, e, f = known  # by hand: np.cross takes longer than reading a header
+            i, j, k = b * f - c * e, c * d - a * f, a * e - b * d
+        assert plane.position is not None
+        x, y, z = plane.position
+        told.append(i * x + j * y + k * z)
+    return told
 
 
 def drop_copies(planes: Sequence[Plane]) -> tuple[list[Plane], list[Finding]]:
@@ -160,7 +175,7 @@ def volumes_of(planes: Sequence[Plane]) -> tuple[list[list[Plane]], list[Finding
     Returns:
         The stacks, each ascending, and findings; where nothing separates planes that share a place, one stack and a refusal.
     """
-    ordered = sorted(planes, key=depth)
+    ordered = [plane for _, _, plane in sorted(zip(depths_of(planes), range(len(planes)), planes, strict=True))]
     places = _places(ordered)
     if max(places) == 1:
         return _passes(ordered)
@@ -193,7 +208,7 @@ def _split(count: int, by: str, verdict: Verdict) -> Finding:
 
 def _places(ordered: Sequence[Plane]) -> list[int]:
     """How many planes lie at each place, upwards."""
-    depths = [depth(plane) for plane in ordered]
+    depths = depths_of(ordered)
     counts = [1]
     for below, above in pairwise(depths):
         if above - below < SAME_PLACE_MM:
@@ -249,7 +264,7 @@ def _by_run(ordered: Sequence[Plane]) -> tuple[list[list[Plane]], list[str]] | N
 
 def _passes(ordered: list[Plane]) -> tuple[list[list[Plane]], list[Finding]]:
     """One stack; or several passes whose slices do not lie on one even stack, though each pass alone does (pitfall 3)."""
-    depths = np.array([depth(plane) for plane in ordered])
+    depths = np.array(depths_of(ordered))
     if len(ordered) < 4 or not any(finding.code == "UNEVEN-SPACING" for finding in _gap_findings(depths)):
         return [ordered], []
     for index in (0, TELLING.index("ConvolutionKernel")):
@@ -271,7 +286,7 @@ def grid_of(planes: Sequence[Plane]) -> tuple[Grid | None, list[Finding]]:
     if trouble:
         return None, [trouble]
     row, column = cosines
-    depths = np.array([depth(plane) for plane in planes])
+    depths = np.array(depths_of(planes))
     step = (np.array(last.position) - np.array(first.position)) / (len(planes) - 1)
     normal = np.cross(row, column)
     findings = _gap_findings(depths)

@@ -1,5 +1,6 @@
 """Attribute values in Python's types, whether the walk or pydicom read them."""
 
+from math import isnan
 from typing import Any
 
 MILLION = 1e6
@@ -22,6 +23,8 @@ def text(value: Any) -> str:
 
 def whole(value: Any) -> int | None:
     """The first value as an int, `None` where it is none."""
+    if type(value) is int:
+        return value
     values = several(value)
     if not values:
         return None
@@ -33,5 +36,7 @@ def whole(value: Any) -> int | None:
 
 def numbers(value: Any, count: int) -> tuple[float, ...] | None:
     """So many numbers that a patient or a scanner can have, or `None`."""
-    values = tuple([float(v) for v in several(value)])
-    return values if len(values) == count and not [v for v in values if not -MILLION < v < MILLION] else None
+    values = tuple(map(float, value if type(value) is tuple else several(value)))
+    if len(values) != count or min(values) <= -MILLION or max(values) >= MILLION or isnan(sum(values)):
+        return None
+    return values
