@@ -53,9 +53,10 @@ def read_hu(
 
     told: list[tuple[int, bool]] = []
     workers = workers or min(4, os.cpu_count() or 1)
+    runs = 24 if first.offset is None else 4  # long runs: threads do not fight over one page of memory; short: none waits long
     with ThreadPoolExecutor(workers) as pool:
         for batch in _batches(planes):
-            length = -(-len(batch) // (4 * workers)) or 1  # long runs: threads do not fight over one page of fresh memory
+            length = -(-len(batch) // (runs * workers)) or 1
             for answers in pool.map(run, [batch[start : start + length] for start in range(0, len(batch), length)]):
                 told += answers
                 progress("read pixels", len(told), len(planes))
