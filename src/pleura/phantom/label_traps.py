@@ -73,13 +73,6 @@ def structure_set(
     **tags: Any,
 ) -> "Dataset":
     """The boxes as contours `off` slices higher; `named` tells which instances contours name: own, next, or `None`."""
-    from pydicom import Dataset
-
-    def item(**values: Any) -> "Dataset":
-        made = Dataset()
-        for keyword, value in values.items():
-            setattr(made, keyword, value)
-        return made
 
     frame = slices[0].FrameOfReferenceUID
     rois, drawn = [], []
@@ -87,21 +80,21 @@ def structure_set(
         contours = []
         for k in RISE:
             for shape in (box, *([hole] if hole and name == "Lung_R" else [])):
-                contour = item(
+                contour = _item(
                     ContourGeometricType="CLOSED_PLANAR", NumberOfContourPoints=4, ContourData=square(k + off, shape, grid)
                 )
                 if named:
                     of = slices[k + (named == "next")]
-                    image = item(ReferencedSOPClassUID=of.SOPClassUID, ReferencedSOPInstanceUID=of.SOPInstanceUID)
+                    image = _item(ReferencedSOPClassUID=of.SOPClassUID, ReferencedSOPInstanceUID=of.SOPInstanceUID)
                     contour.ContourImageSequence = [image]
                 contours.append(contour)
-        rois.append(item(ROINumber=number, ROIName=(names or {}).get(name, name), ReferencedFrameOfReferenceUID=frame))
-        drawn.append(item(ReferencedROINumber=number, ContourSequence=contours))
-    rois.append(item(ROINumber=9, ROIName="Heart", ReferencedFrameOfReferenceUID=frame))  # of which nothing is drawn
+        rois.append(_item(ROINumber=number, ROIName=(names or {}).get(name, name), ReferencedFrameOfReferenceUID=frame))
+        drawn.append(_item(ReferencedROINumber=number, ContourSequence=contours))
+    rois.append(_item(ROINumber=9, ROIName="Heart", ReferencedFrameOfReferenceUID=frame))  # of which nothing is drawn
     one = _object(slices, RTSTRUCT, "RTSTRUCT")
-    of_series = item(SeriesInstanceUID=slices[0].SeriesInstanceUID)
-    of_study = item(RTReferencedSeriesSequence=[of_series])
-    one.ReferencedFrameOfReferenceSequence = [item(FrameOfReferenceUID=frame, RTReferencedStudySequence=[of_study])]
+    of_series = _item(SeriesInstanceUID=slices[0].SeriesInstanceUID)
+    of_study = _item(RTReferencedSeriesSequence=[of_series])
+    one.ReferencedFrameOfReferenceSequence = [_item(FrameOfReferenceUID=frame, RTReferencedStudySequence=[of_study])]
     one.StructureSetROISequence, one.ROIContourSequence = rois, drawn
     if extra:
         extra(one)
@@ -110,17 +103,20 @@ def structure_set(
     return one
 
 
+def _item(**values: Any) -> "Dataset":
+    """A sequence item with these attributes."""
+    from pydicom import Dataset
+
+    made = Dataset()
+    for keyword, value in values.items():
+        setattr(made, keyword, value)
+    return made
+
+
 def segmentation(
     slices: "Sequence[Dataset]", labels: Labels, *, order: int = 1, empty: bool = False, shift_mm: float = 0.0
 ) -> "Dataset":
     """The labels as a binary segmentation, frames in either `order`; `empty` frames are left out or written."""
-    from pydicom import Dataset
-
-    def item(**values: Any) -> "Dataset":
-        made = Dataset()
-        for keyword, value in values.items():
-            setattr(made, keyword, value)
-        return made
 
     one = _object(slices, SEG, "SEG")
     one.Rows, one.Columns = labels.shape[1:]
@@ -128,20 +124,20 @@ def segmentation(
     one.BitsAllocated, one.BitsStored, one.HighBit = 1, 1, 0
     one.ImageType, one.SegmentationType, one.ContentLabel = ["DERIVED", "PRIMARY"], "BINARY", "LUNGS"
     one.ReferencedSeriesSequence = [
-        item(
+        _item(
             SeriesInstanceUID=slices[0].SeriesInstanceUID,
             ReferencedInstanceSequence=[
-                item(ReferencedSOPClassUID=s.SOPClassUID, ReferencedSOPInstanceUID=s.SOPInstanceUID) for s in slices
+                _item(ReferencedSOPClassUID=s.SOPClassUID, ReferencedSOPInstanceUID=s.SOPInstanceUID) for s in slices
             ],
         )
     ]
 
     def code(value: str, meaning: str) -> "Dataset":
-        return item(CodeValue=value, CodingSchemeDesignator="SCT", CodeMeaning=meaning)
+        return _item(CodeValue=value, CodingSchemeDesignator="SCT", CodeMeaning=meaning)
 
     anatomy = code("123037004", "Anatomical Structure")
     one.SegmentSequence = [
-        item(
+        _item(
             SegmentNumber=number,
             SegmentLabel=name,
             SegmentAlgorithmType="MANUAL",
@@ -154,9 +150,9 @@ def segmentation(
     ]
     first = slices[0]
     one.SharedFunctionalGroupsSequence = [
-        item(
-            PlaneOrientationSequence=[item(ImageOrientationPatient=first.ImageOrientationPatient)],
-            PixelMeasuresSequence=[item(PixelSpacing=first.PixelSpacing, SliceThickness=first.SliceThickness)],
+        _item(
+            PlaneOrientationSequence=[_item(ImageOrientationPatient=first.ImageOrientationPatient)],
+            PixelMeasuresSequence=[_item(PixelSpacing=first.PixelSpacing, SliceThickness=first.SliceThickness)],
         )
     ]
     frames, groups = [], []
@@ -168,16 +164,16 @@ def segmentation(
             x, y, z = (float(c) for c in slices[k].ImagePositionPatient)
             frames.append(there)
             groups.append(
-                item(
-                    PlanePositionSequence=[item(ImagePositionPatient=[x + shift_mm, y, z])],
-                    SegmentIdentificationSequence=[item(ReferencedSegmentNumber=number)],
-                    FrameContentSequence=[item(DimensionIndexValues=[number, k + 1])],
+                _item(
+                    PlanePositionSequence=[_item(ImagePositionPatient=[x + shift_mm, y, z])],
+                    SegmentIdentificationSequence=[_item(ReferencedSegmentNumber=number)],
+                    FrameContentSequence=[_item(DimensionIndexValues=[number, k + 1])],
                 )
             )
     organisation = uid("organisation", one.SOPInstanceUID)
-    one.DimensionOrganizationSequence = [item(DimensionOrganizationUID=organisation)]
+    one.DimensionOrganizationSequence = [_item(DimensionOrganizationUID=organisation)]
     one.DimensionIndexSequence = [
-        item(DimensionOrganizationUID=organisation, DimensionIndexPointer=tag, FunctionalGroupPointer=group)
+        _item(DimensionOrganizationUID=organisation, DimensionIndexPointer=tag, FunctionalGroupPointer=group)
         for tag, group in ((0x0062000B, 0x0062000A), (0x00200032, 0x00209113))
     ]
     one.PerFrameFunctionalGroupsSequence, one.NumberOfFrames = groups, str(len(frames))
