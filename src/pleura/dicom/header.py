@@ -78,8 +78,19 @@ class Plane(NamedTuple):
 
     file: str
     frame: int
-    sop_class: str
+    archive: Path | None
+    member: int
     sop_uid: str
+    sop_class: str
+    position: tuple[float, ...] | None
+    instance_number: int | None
+    telling: tuple[str, ...]
+    offset: int | None
+    place: int | None
+    frames: int
+    complete: bool
+    has_pixels: bool
+    # the fields from here on are mostly those of the neighbours: `_alike`
     study_uid: str
     series_uid: str
     frame_uid: str
@@ -87,7 +98,6 @@ class Plane(NamedTuple):
     syntax: str
     rows: int = 0
     columns: int = 0
-    position: tuple[float, ...] | None = None
     orientation: tuple[float, ...] | None = None
     spacing: tuple[float, ...] | None = None
     slope: float | None = None
@@ -98,17 +108,8 @@ class Plane(NamedTuple):
     padding: tuple[int, int] | None = None
     image_type: tuple[str, ...] = ()
     series_number: int = 0
-    instance_number: int | None = None
-    telling: tuple[str, ...] = ()
     technical: Mapping[str, str] = {}
-    offset: int | None = None
-    place: int | None = None
-    frames: int = 1
     length: int = 0
-    archive: Path | None = None
-    member: int = -1
-    complete: bool = True
-    has_pixels: bool = True
 
     @property
     def path(self) -> Path:
@@ -116,6 +117,7 @@ class Plane(NamedTuple):
         return Path(self.file)
 
 
+FIRST_ALIKE = Plane._fields.index("study_uid")
 DICOMDIR = "1.2.840.10008.1.3.10"
 """A list of files, which has no SOPClassUID of its own."""
 HEADLESS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
@@ -206,21 +208,23 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
     name, archive, member = where
     alike = _alike(image, *map(told.get, ALIKE))
     offset, complete, has_pixels = _pixels_at(walked, alike, size, frames) if image else (None, True, False)
-    plane = alike._replace(
-        file=name,
-        archive=archive,
-        member=member,
-        sop_uid=str(told.get("SOPInstanceUID") or ""),
-        sop_class=alike.sop_class or _class_by_looks(told),
-        position=numbers(told.get("ImagePositionPatient"), 3),
-        instance_number=whole(told.get("InstanceNumber")),
-        telling=_telling(*map(told.get, TELLING)),
-        offset=offset,
-        place=walked.place if walked.head[8:12] == b"\xff\xff\xff\xff" else None,
-        frames=frames,
-        complete=complete,
-        has_pixels=has_pixels,
+    own = (
+        name,
+        0,
+        archive,
+        member,
+        str(told.get("SOPInstanceUID") or ""),
+        alike.sop_class or _class_by_looks(told),
+        numbers(told.get("ImagePositionPatient"), 3),
+        whole(told.get("InstanceNumber")),
+        _telling(*map(told.get, TELLING)),
+        offset,
+        walked.place if walked.head[8:12] == b"\xff\xff\xff\xff" else None,
+        frames,
+        complete,
+        has_pixels,
     )
+    plane = Plane._make(own + alike[FIRST_ALIKE:])
     shared, each = told.get(SHARED_GROUPS), told.get(FRAME_GROUPS)
     if frames == 1 and not shared and not each:
         return [plane]
@@ -253,8 +257,18 @@ def _alike(image: bool, *values: Any) -> Plane:
     plane = Plane(
         file="",
         frame=0,
-        sop_class=str(told["SOPClassUID"] or told["MediaStorageSOPClassUID"] or ""),
+        archive=None,
+        member=-1,
         sop_uid="",
+        sop_class=str(told["SOPClassUID"] or told["MediaStorageSOPClassUID"] or ""),
+        position=None,
+        instance_number=None,
+        telling=(),
+        offset=None,
+        place=None,
+        frames=1,
+        complete=True,
+        has_pixels=False,
         study_uid=str(told["StudyInstanceUID"] or ""),
         series_uid=str(told["SeriesInstanceUID"] or ""),
         frame_uid=str(told["FrameOfReferenceUID"] or ""),
@@ -262,7 +276,6 @@ def _alike(image: bool, *values: Any) -> Plane:
         syntax=told["TransferSyntaxUID"],
         series_number=whole(told["SeriesNumber"]) or 0,
         technical={name: said for name, said in technical.items() if said},
-        has_pixels=False,
     )
     if not image:
         return plane

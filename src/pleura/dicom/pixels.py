@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from io import BytesIO
+from io import BytesIO, FileIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -95,7 +95,7 @@ def _open(plane: Plane, data: bytes | None) -> Iterator[IO[bytes]]:
     elif plane.archive is not None:
         yield BytesIO(next(fetch(plane.archive, {plane.member}))[1])
     else:
-        with open(plane.file, "rb", buffering=0) as file:  # noqa: PTH123
+        with FileIO(plane.file) as file:
             yield file
 
 
@@ -107,20 +107,24 @@ def _straight(plane: Plane, out: NDArray[np.int16]) -> bool:
         return False
     if plane.cells.allocated != 16 or plane.cells.samples != 1 or plane.cells.high_bit != plane.cells.stored - 1:
         return False
-    with open(plane.file, "rb", buffering=0) as file:  # noqa: PTH123
+    with FileIO(plane.file) as file:
         file.seek(plane.offset or 0)
-        if file.readinto(out.reshape(-1).view(np.uint8).data) != out.nbytes:
+        if file.readinto(out.data) != out.nbytes:
             raise UnreadableFile(CUT_OFF)
-    seen = out if plane.cells.signed else out.view(np.uint16)
-    low, high = int(out.min()) if plane.cells.signed else 0, int(seen.max())
     bits, shift = plane.cells.stored, int(intercept)
-    least, most = (-(1 << bits - 1), (1 << bits - 1) - 1) if plane.cells.signed else (0, (1 << bits) - 1)
-    if low < least or high > most or low + shift < -32768 or high + shift > 32767:
-        return False
+    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if plane.cells.signed else (0, (1 << bits) - 1)
+    if bits < 16:  # what lies in the unused bits is not the value's
+        seen = out if plane.cells.signed else out.view(np.uint16)
+        fits = low + shift >= -32768 and high + shift <= 32767
+        if not fits or int(seen.max()) > high or (plane.cells.signed and int(seen.min()) < low):
+            return False
     if shift:
-        unsigned = out.view(np.uint16)  # arithmetic of uint16 wraps, and the sum fits
+        unsigned = out.view(np.uint16)  # arithmetic of uint16 wraps
         np.add(unsigned, np.uint16(shift & 0xFFFF), out=unsigned)
-    return True
+    if bits < 16:
+        return True
+    least, most = low + shift, high + shift  # a sum beyond int16 came out beyond the other end of this
+    return not ((least > -32768 and int(out.min()) < least) or (most < 32767 and int(out.max()) > most))
 
 
 def stored_values(plane: Plane, data: bytes | None = None) -> NDArray[Any]:
@@ -217,6 +221,12 @@ def _find_padding(hu: NDArray[np.int16], plane: Plane, out: NDArray[np.bool_]) -
     for corner in {int(hu[row, column]) for row in (0, -1) for column in (0, -1)}:
         if corner < NO_TISSUE_HU:
             ranges.add((corner, corner))
-    for low, high in ranges:
-        out |= (hu == low) if low == high else (hu >= low) & (hu <= high)
+    if len(ranges) > 1:
+        least = int(hu.min())
+        ranges = {one for one in ranges if one[1] >= least}
+    for number, (low, high) in enumerate(ranges):
+        if low == high and not number:
+            np.equal(hu, low, out=out)  # without an array in between, whose memory costs more than the comparison
+        else:
+            out |= (hu == low) if low == high else (hu >= low) & (hu <= high)
     return bool(ranges) and bool(out.any())

@@ -1,13 +1,14 @@
 """What the headers of a stack refuse, and what they say that is worth a note and decides nothing."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from pleura.core.findings import Finding, Verdict
-from pleura.dicom.header import Plane
+from pleura.dicom.header import Cells, Plane
 from pleura.dicom.stack import MAPS, PROJECTIONS, depths_of, usual_step
 
 NAMES_HU = re.compile(r"(HU|US|hound?sfield.*)?", re.IGNORECASE)
@@ -20,82 +21,91 @@ LOSSY = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.
 MAYBE_LOSSY = {"1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.203"}
 """JPEG 2000 that may be reversible or not, as the encoder chose."""
 
+REFUSALS = {
+    "LOCALIZER": "are localizers, no volume",
+    "NO-PIXELS": "hold no pixels; truncated: fetch them again",
+    "TRUNCATED": "are truncated; fetch them again",
+    "NO-POSITION": "tell no ImagePositionPatient; export again",
+    "NO-ORIENTATION": "tell no ImageOrientationPatient: export again",
+    "NO-SPACING": "tell no PixelSpacing; export again",
+    "NOT-HU": "are colour, 8-bit or 32-bit pictures, not HU in 16 bits; export the original series",
+    "BAD-CELLS": "have BitsStored, HighBit and BitsAllocated that contradict each other; export again",
+    "HUGE-IMAGE": "declare an impossible size",
+    "NO-RESCALE": "tell no rescale, so no HU",
+    "ZERO-SLOPE": "have RescaleSlope 0; export again",
+    "RESCALE-NOT-HU": "have values other than HU",
+    "MAP": "are maps by their ImageType (perfusion, difference, material), not HU; give the original series",
+    "MODALITY-LUT": "need a Modality LUT, which is not read here",
+}
+"""What is said of so many slices, in the order that it is said."""
+
 
 def plane_findings(planes: Sequence[Plane]) -> list[Finding]:
     """What headers alone refuse."""
     from pleura.codecs.frames import can_decode, name_of
 
-    def some(code: str, bad: Iterable[Plane], sentence: str) -> list[Finding]:
-        count = len(list(bad))
+    def some(code: str, count: int, sentence: str) -> list[Finding]:
         return [Finding(code, Verdict.REFUSED, f"{count} of {len(planes)} slices {sentence}", {"n": count})] if count else []
 
     if not any(plane.has_pixels for plane in planes):
-        return some("NO-PIXELS", planes, "hold no pixels; truncated: fetch them again")
+        return some("NO-PIXELS", len(planes), REFUSALS["NO-PIXELS"])
     undecodable = {plane.syntax for plane in planes if not can_decode(plane.syntax)}
-    findings = [
-        *some("LOCALIZER", (p for p in planes if "LOCALIZER" in p.image_type), "are localizers, no volume"),
-        *some("NO-PIXELS", (p for p in planes if not p.has_pixels), "hold no pixels; truncated: fetch them again"),
-        *some("TRUNCATED", (p for p in planes if p.has_pixels and not p.complete), "are truncated; fetch them again"),
-        *some(
-            "NO-POSITION",
-            (p for p in planes if not _told(p.position)),
-            "tell no ImagePositionPatient; export again",
-        ),
-        *some(
-            "NO-ORIENTATION",
-            (p for p in planes if not _told_alike(p.orientation)),
-            "tell no ImageOrientationPatient: export again",
-        ),
-        *some(
-            "NO-SPACING",
-            (p for p in planes if not _told_alike(p.spacing) or min(p.spacing or (0,)) <= 0),
-            "tell no PixelSpacing; export again",
-        ),
-        *some(
-            "NOT-HU",
-            (
-                p
-                for p in planes
-                if p.cells.samples != 1
-                or p.cells.allocated != 16
-                or p.cells.stored < 10
-                or not p.cells.photometric.startswith("MONO")
-            ),
-            "are colour, 8-bit or 32-bit pictures, not HU in 16 bits; export the original series",
-        ),
-        *some(
-            "BAD-CELLS",
-            (p for p in planes if not p.cells.stored <= p.cells.high_bit + 1 <= p.cells.allocated),
-            "have BitsStored, HighBit and BitsAllocated that contradict each other; export again",
-        ),
-        *some(
-            "HUGE-IMAGE",
-            (p for p in planes if p.rows * p.columns > HUGE or not p.rows or not p.columns),
-            "declare an impossible size",
-        ),
-        *some("NO-RESCALE", (p for p in planes if p.slope is None or p.intercept is None), "tell no rescale, so no HU"),
-        *some("ZERO-SLOPE", (p for p in planes if p.slope == 0), "have RescaleSlope 0; export again"),
-        *some("RESCALE-NOT-HU", (p for p in planes if not NAMES_HU.fullmatch(p.rescale_type)), "have values other than HU"),
-        *some(
-            "MAP",
-            (p for p in planes if set(p.image_type) & set(MAPS)),
-            "are maps by their ImageType (perfusion, difference, material), not HU; give the original series",
-        ),
-        *some("MODALITY-LUT", (p for p in planes if p.modality_lut), "need a Modality LUT, which is not read here"),
-    ]
+    bad = Counter(code for plane in planes for code in _bad(plane))
+    findings = [finding for code, sentence in REFUSALS.items() for finding in some(code, bad[code], sentence)]
     if undecodable:
         names = ", ".join(sorted(name_of(syntax) for syntax in undecodable))
         findings.append(Finding("NO-DECODER", Verdict.REFUSED, f"compressed as {names}, which cannot be read here; convert it"))
     return findings
 
 
+def _bad(plane: Plane) -> Iterator[str]:
+    """The codes of `REFUSALS` that a slice earns."""
+    if not plane.has_pixels:
+        yield "NO-PIXELS"
+    elif not plane.complete:
+        yield "TRUNCATED"
+    if not _told(plane.position):
+        yield "NO-POSITION"
+    yield from _bad_kind(*plane[FIRST_KIND:LAST_KIND])
+
+
+FIRST_KIND, LAST_KIND = Plane._fields.index("rows"), Plane._fields.index("image_type") + 1
+
+
+@lru_cache(maxsize=1024)
+def _bad_kind(
+    rows: int,
+    columns: int,
+    orientation: Sequence[float] | None,
+    spacing: Sequence[float] | None,
+    slope: float | None,
+    intercept: float | None,
+    rescale_type: str,
+    modality_lut: bool,
+    cells: Cells,
+    _padding: tuple[int, int] | None,
+    image_type: Sequence[str],
+) -> list[str]:
+    """The codes that a slice earns by what it mostly has in common with its neighbours."""
+    earned = {
+        "LOCALIZER": "LOCALIZER" in image_type,
+        "NO-ORIENTATION": not _told(orientation),
+        "NO-SPACING": not _told(spacing) or min(spacing or (0,)) <= 0,
+        "NOT-HU": cells.samples != 1 or cells.allocated != 16 or cells.stored < 10 or not cells.photometric.startswith("MONO"),
+        "BAD-CELLS": not cells.stored <= cells.high_bit + 1 <= cells.allocated,
+        "HUGE-IMAGE": rows * columns > HUGE or not rows or not columns,
+        "NO-RESCALE": slope is None or intercept is None,
+        "ZERO-SLOPE": slope == 0,
+        "RESCALE-NOT-HU": not NAMES_HU.fullmatch(rescale_type),
+        "MAP": bool(set(image_type) & set(MAPS)),
+        "MODALITY-LUT": modality_lut,
+    }
+    return [code for code, is_so in earned.items() if is_so]
+
+
 def _told(values: Sequence[float] | None) -> bool:
     """Whether numbers are there, and of this world."""
     return values is not None and all(abs(value) < FAR_MM for value in values)  # which NaN is not
-
-
-_told_alike = lru_cache(maxsize=1024)(_told)
-"""For what the slices of a series mostly agree in."""
 
 
 def remarks(planes: Sequence[Plane]) -> list[Finding]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 
 from pleura.core.errors import UnreadableFile, UsageError
@@ -80,7 +81,7 @@ def _read_files(names: Sequence[str], known: Known) -> Found:
     found = Found()
     for name in names:
         try:
-            with open(name, "rb", buffering=0) as file:  # noqa: PTH123 (a third of the time of Path.open)
+            with FileIO(name) as file:  # a third of the time of Path.open
                 planes = planes_of(file, os.fstat(file.fileno()).st_size, name, known)
             if planes:
                 found.planes += [plane for plane in planes if plane.sop_class != DICOMDIR]
