@@ -1,9 +1,7 @@
 """Plain 16-bit pixels read where they are to be: the same as wide arithmetic, wherever sums or unused bits leave int16."""
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
+import pytest
 
 from pleura.dicom.header import Cells, Plane
 from pleura.dicom.pixels import read_hu
@@ -16,19 +14,21 @@ def plane_of(path, cells, intercept):
     return bare._replace(rows=4, columns=4, slope=1.0, intercept=float(intercept), cells=cells, length=32)
 
 
-@given(
-    raw=arrays(np.uint16, (4, 4), elements=st.integers(0, 65535)),
-    stored=st.sampled_from([10, 12, 14, 16]),
-    signed=st.booleans(),
-    clean=st.booleans(),
-    intercept=st.integers(-40000, 40000) | st.sampled_from([-32768, -1024, 0, 32767]),
-)
-def test_as_wide_arithmetic_has_it(tmp_path_factory, raw, stored, signed, clean, intercept):
-    wide = raw.astype(np.int64) & (1 << stored) - 1
-    wide = np.where(signed & (wide >= 1 << stored - 1), wide - (1 << stored), wide)
-    path = tmp_path_factory.mktemp("plain") / "pixels"
-    (wide.astype("<i8").astype("<u2") if clean else raw).tofile(path)  # clean: no unused bit is set but for the sign's
-    hu, _, over = read_hu([plane_of(path, Cells(16, stored, stored - 1, signed, 1, "MONOCHROME2"), intercept)])
+@pytest.mark.parametrize("intercept", [-40000, -32769, -32768, -1024, -1, 0, 1, 1000, 32767])
+@pytest.mark.parametrize("least", [True, False], ids=["lowest", "any"])
+@pytest.mark.parametrize("signed", [True, False], ids=["signed", "unsigned"])
+@pytest.mark.parametrize("stored", [10, 12, 14, 16])
+def test_as_wide_arithmetic_has_it(tmp_path, stored, signed, least, intercept):
+    low, high = (-(1 << stored - 1), 1 << stored - 1) if signed else (0, 1 << stored)
+    wide = np.random.default_rng(stored).integers(low, high, (3, 4, 4))
+    if least:
+        wide[1], wide[2] = low, 1  # what only one comparison sees
+    cells = Cells(16, stored, stored - 1, signed, 1, "MONOCHROME2")
+    dirt = np.zeros_like(wide)
+    dirt[2] = -1 << stored  # unused bits that are set
+    for number, stored_values in enumerate(wide):
+        (stored_values ^ dirt[number]).astype("<i8").astype("<u2").tofile(tmp_path / str(number))
+    hu, _, over = read_hu([plane_of(tmp_path / str(number), cells, intercept) for number in range(3)])
     truth = wide + intercept
-    assert np.array_equal(hu[0], truth.clip(-32768, 32767))
+    assert np.array_equal(hu, truth.clip(-32768, 32767))
     assert over == np.count_nonzero((truth > 32767) | (truth < -32768))
