@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.arrays.peaks import strange
 from pleura.arrays.volume import Volume
 from pleura.core.findings import Finding, Verdict
 
@@ -20,10 +21,10 @@ OFFSETS = (-1024, 1024, -1000, 1000, -2048, 2048)
 LEAST_HEAP = 0.02
 """Of the air, what its lowest value alone holds where values were clipped; noise puts far less there."""
 CLEAR_AIR, CLEAR_TISSUE, NEAR = 0.05, 0.08, 60
-MUSCLE = (20, 80)
-"""Muscle, blood, liver; fat lies well below, contrast above."""
-SHARP, LEAST_SHARP, FAR_OFF = 0.6, 0.05, 60
-"""Air has one density, lung many: of what lies within 100 HU of air's peak, this part lies within 25."""
+CLEARLY_NEARER = 8
+"""HU; between 1000 and 1024 lie 24."""
+RISE = 10
+"""HU from a floor at −1024 up to air's peak, at least; from one at −1000 air falls."""
 BAND, AGREE = 400, 250
 """Both ends of a slice's values jump by so much, and by the same within so much, only where its rescale is wrong."""
 
@@ -51,21 +52,23 @@ def settled(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
         text = f"{counts[-1]} voxels were denser than 16 bits hold, and are written as 32767 HU"
         notes = (*notes, Finding("SATURATED", Verdict.OK, text, {"n": int(counts[-1])}))
     if _plausible(counts):
-        return volume, (*notes, *_shifted(counts))
+        wrong = strange(volume, counts)
+        return volume, (*notes, *((wrong,) if wrong else ()))
     everything = _histogram(Volume(volume.hu, volume.grid))  # twice subtracted, air looks like padding
-    certain = [offset for offset in OFFSETS if _certain(everything, offset)]
-    nearest = {round(offset, -3) for offset in certain}
-    if len(nearest) == 1:
-        offset = min(certain, key=lambda one: (_belies(everything, one), abs(_air_centre(everything, one) + 1000)))
+    offset = _certain_one(everything)
+    if offset is not None:
         hu = np.clip(volume.hu.astype(np.int32) + offset, -32768, 32767).astype(np.int16)
+        padding = hu < NO_MATTER
+        right = Volume(hu, volume.grid, padding if padding.any() else None)
+        if strange(right, _histogram(right)):
+            return volume, (*notes, _refused(counts))
         finding = Finding(
             "HU-OFFSET",
             Verdict.REPAIRED,
             f"RescaleIntercept is wrong: air lies at {_air_centre(everything, offset) - offset}; {offset:+d} was added to all",
             {"added_hu": offset},
         )
-        padding = hu < NO_MATTER
-        return Volume(hu, volume.grid, padding if padding.any() else None), (*notes, finding)
+        return right, (*notes, finding)
     return volume, (*notes, _refused(counts))
 
 
@@ -127,37 +130,39 @@ def _air_centre(counts: NDArray[np.int64], offset: int) -> int:
     return int(np.searchsorted(np.cumsum(air), air.sum() / 2)) + start - 32768 + offset
 
 
-def _belies(counts: NDArray[np.int64], offset: int) -> bool:
-    """Whether air's lowest value, where scanners heap up what lies below 0 as stored, is not where the slip would put it: at 0
-    for an intercept that was left out, at twice the intercept for one applied twice."""
-    low, high = (-1000 + end - offset + 32768 for end in (-NEAR - 15, NEAR + 15))
-    air = counts[max(0, low) : max(0, high)]
+def _certain_one(counts: NDArray[np.int64]) -> int | None:
+    """The one slip that explains the values beyond doubt. Between 1000 and 1024 the heap of clipped values decides, where
+    there is one; else air's place, where it is clearly nearer to −1000 after the one than after the other."""
+    certain = [offset for offset in OFFSETS if _certain(counts, offset)]
+    if len({round(offset, -3) for offset in certain}) != 1:
+        return None
+    if len(certain) == 1:
+        return certain[0]
+    heap, rises = _heap(counts, certain)
+    if heap is not None:
+        heaped = [offset for offset in certain if heap == _floor(offset)]
+        usual = [offset for offset in heaped if abs(offset) % 1024 == 0]
+        return usual[0] if len(usual) == 1 and (rises or len(heaped) == 1) else None
+    near, far = sorted(certain, key=lambda offset: abs(_air_centre(counts, offset) + 1000))
+    margin = abs(_air_centre(counts, far) + 1000) - abs(_air_centre(counts, near) + 1000)
+    return near if margin >= CLEARLY_NEARER else None
+
+
+def _floor(offset: int) -> int:
+    """Where 0 as stored stands: for an intercept that was left out at 0, for one applied twice at twice the intercept."""
+    return 0 if offset < 0 else -2 * offset
+
+
+def _heap(counts: NDArray[np.int64], offsets: list[int]) -> tuple[int | None, bool]:
+    """Air's lowest value as it stands, where scanners heap up what lies below 0 as stored, or `None` where nothing is heaped
+    up; and whether air grows more frequent above it, as it does above a floor at −1024, and does not above one at −1000."""
+    low, high = (-1000 + end - offset + 32768 for end, offset in ((-NEAR - 15, max(offsets)), (NEAR + 15, min(offsets))))
+    air = counts[max(0, low) : max(0, high)].astype(np.float64)
     lowest = int(np.argmax(air > 0))
-    heap = bool(air[lowest] >= LEAST_HEAP * air.sum())
-    return heap and lowest + max(0, low) - 32768 != (0 if offset < 0 else -2 * offset)
-
-
-def _shifted(counts: NDArray[np.int64]) -> tuple[Finding, ...]:
-    """`NOT-HU`, where a peak as sharp as air's lies lower than any matter; or elsewhere, nothing at air's place, and soft
-    tissue has moved with it."""
-    air = _sharp_peak(counts, -1400, -1000 - FAR_OFF)
-    if air is None and _share(counts, -1050, -940) < 0.01:
-        peak = _sharp_peak(counts, -1000 + FAR_OFF, -500)
-        moved = None if peak is None else _share(counts, *(end + peak + 1000 for end in MUSCLE))
-        air = peak if moved is not None and moved > 2 * _share(counts, *MUSCLE) else None
-    if air is None:
-        return ()
-    text = f"the values are not HU: air lies at {air}, {air + 1000:+d} from where it should; the rescale is wrong: export again"
-    return (Finding("NOT-HU", Verdict.REFUSED, text, {"air_hu": air}),)
-
-
-def _sharp_peak(counts: NDArray[np.int64], low: int, high: int) -> int | None:
-    """The most frequent value within, where it stands out as air does and is not one value alone, as padding is."""
-    part = counts[low + 32768 : high + 32768]
-    peak = int(np.argmax(np.convolve(part, np.ones(11), "same"))) + low
-    near, around = _share(counts, peak - 25, peak + 26), _share(counts, peak - 100, peak + 101)
-    alone = float(counts[peak - 25 + 32768 : peak + 26 + 32768].max()) / max(1, int(counts.sum()))
-    return peak if near >= LEAST_SHARP and near >= SHARP * around and alone < near / 2 else None
+    if air[lowest] < LEAST_HEAP * air.sum():
+        return None, False
+    above = np.convolve(air[lowest + 1 :], np.ones(7) / 7, "valid")
+    return lowest + max(0, low) - 32768, bool(np.argmax(above) + 4 >= RISE)
 
 
 def _bands(volume: Volume) -> tuple[Finding, ...]:
