@@ -58,3 +58,13 @@ def test_padding_is_never_interpolated(tmp_path):
     read = one.read()
     np.testing.assert_array_equal(read.padding, read.hu == -2000)
     assert (read.padding[5] == read.padding[4]).all()
+
+
+def test_many_scattered_losses_are_a_gap_all_the_same(tmp_path):
+    volume = Volume(np.zeros((40, 8, 8), np.int16), Grid.axial((40, 8, 8), (2.5, 1, 1)))
+    lost = [k for k in range(1, 39) if k % 10 in (1, 3, 6)]
+    slices = [one for k, one in enumerate(series(volume, SeriesSpec())) if k not in lost]
+    write_files(tmp_path, slices)
+    (found,) = find_series(tmp_path)
+    (gap,) = [finding for finding in found.findings if finding.code == "GAP-IN-SLICES"]
+    assert gap.evidence["missing"] == len(lost)

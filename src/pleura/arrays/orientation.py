@@ -1,6 +1,6 @@
 """The side gate: does the anatomy lie where the header says that head, back and left are?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ COARSEST_MM = 12.0
 """With wider pixels there is no anatomy to see."""
 UPRIGHT = 0.82
 """Cosine of 35 degrees: stacks further from head, back and left are not judged, for turned to those they lie askew."""
+SHORT_MM = 120.0
+"""Height of a part of the lungs that shows too little of the anatomy to refuse it: it is sent to review. Lungs are 200 high."""
 BONE_HU = 250
 """Vertebrae at 3 mm; contrast in the heart may exceed it too, and is not there in every slice."""
 
@@ -58,7 +60,8 @@ def side_findings(volume: Volume, mask: LungMask | None = None) -> tuple[Finding
         mask: the lungs, where they are known; else they are found at 3 mm.
 
     Returns:
-        `SPINE-IN-FRONT` and `UPSIDE-DOWN` (refused, for no anatomy explains them; review where no trachea is seen),
+        `SPINE-IN-FRONT` and `UPSIDE-DOWN` (refused, for no anatomy explains them; review where no trachea is seen, or
+        less than 120 mm of lung),
         `MIRRORED` (review: situs inversus, one in 10,000, looks the same); empty where nothing speaks against the header, or
         where there is too little to see.
     """
@@ -82,6 +85,8 @@ def side_findings(volume: Volume, mask: LungMask | None = None) -> tuple[Finding
             )
         )
     findings += _upside_down(chest)
+    if (chest.level(1.0) - chest.level(0.0)) * chest.spacing[0] < SHORT_MM:
+        findings = [replace(finding, verdict=min(finding.verdict, Verdict.REVIEW)) for finding in findings]
     return tuple(findings) or _mirrored(chest)
 
 

@@ -350,7 +350,7 @@ def _gap_findings(depths: NDArray[np.float64]) -> list[Finding]:
     off = np.abs(gaps - usual) > slack
     times = np.rint(gaps / usual)
     missing = off & (times >= 2) & (np.abs(gaps - times * usual) <= slack)
-    if missing.any() and (missing == off).all() and not _goes_on(missing) and np.count_nonzero(off) <= max(1, len(gaps) // 3):
+    if missing.any() and (missing == off).all() and not _goes_on(missing):
         lost = int((times[missing] - 1).sum())
         where = ", ".join(str(int(k) + 1) for k in np.flatnonzero(missing)[:5])
         return [
