@@ -17,7 +17,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from traps import LABEL_TRAPS, TRAPS, came_out, lies_right, prepared, scanned
+from label_traps import LABEL_TRAPS, prepared
+from traps import TRAPS, came_out, lies_right, scanned
 
 from pleura.arrays.volume import Volume
 
@@ -80,6 +81,8 @@ def simpleitk(folder: Path, truth: Volume) -> str:
         image = reader.Execute() if len(names) > 1 else sitk.ReadImage(names[0])
     except (RuntimeError, IndexError):
         return "error"
+    if image.GetDimension() != 3:  # files stacked along a fourth axis
+        return "WRONG"
     affine = np.eye(4)
     affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
     affine[:3, 3] = image.GetOrigin()
@@ -113,7 +116,8 @@ def dcm2niix(program: str, folder: Path, truth: Volume) -> str:
         same = []
         for path in files:
             image: Any = nibabel.load(path)
-            same.append(placed(np.asanyarray(image.dataobj), image.affine, truth))
+            grey = image.get_data_dtype().fields is None  # nibabel cannot scale colours
+            same.append(grey and placed(np.asanyarray(image.dataobj), image.affine, truth))
         return ("same" if any(same) else "WRONG") + (f", {len(files)} files" if len(files) > 1 else "")
 
 

@@ -5,7 +5,8 @@ from io import FileIO
 from pathlib import Path
 
 import pytest
-from traps import LABEL_TRAPS, SAME, TRAPS, came_out, prepared, scanned
+from label_traps import LABEL_TRAPS, prepared
+from traps import SAME, TRAPS, came_out, scanned
 
 from pleura.dicom.series import find_series
 

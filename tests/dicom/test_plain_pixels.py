@@ -10,7 +10,7 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 
 
 def plane_of(path, cells, intercept):
-    bare = Plane(str(path), 0, None, -1, "", "", None, None, (), 0, None, 1, True, True, "", "", "", "CT", EXPLICIT)
+    bare = Plane(str(path), 0, None, -1, "", "", None, None, (), 0, None, 1, True, True, "", "", "", "", "CT", EXPLICIT)
     return bare._replace(rows=4, columns=4, slope=1.0, intercept=float(intercept), cells=cells, length=32)
 
 
@@ -32,3 +32,16 @@ def test_as_wide_arithmetic_has_it(tmp_path, stored, signed, least, intercept):
     truth = wide + intercept
     assert np.array_equal(hu, truth.clip(-32768, 32767))
     assert over == np.count_nonzero((truth > 32767) | (truth < -32768))
+
+
+@pytest.mark.parametrize("order", ["aaaa", "aaba", "baaa", "a-a-", "-aaa", "----", "-b-a"])
+def test_padding_is_marked_slice_by_slice_however_often_it_changes(tmp_path, order):
+    cells = Cells(16, 16, 15, True, 1, "MONOCHROME2")
+    masks = {"a": np.triu(np.ones((4, 4), bool), 1), "b": np.eye(4, dtype=bool), "-": np.zeros((4, 4), bool)}
+    truth = np.stack([masks[name] for name in order])
+    for number, mask in enumerate(truth):
+        np.where(mask, -2000, 40).astype("<i2").tofile(tmp_path / str(number))
+    hu, padding, _ = read_hu([plane_of(tmp_path / str(number), cells, 0) for number in range(4)], workers=2)
+    assert np.array_equal(hu, np.where(truth, -2000, 40))
+    assert np.array_equal(padding if padding is not None else np.zeros_like(truth), truth)
+    assert (padding is None) == (order == "----")

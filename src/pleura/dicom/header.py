@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 from pleura.codecs.frames import BIG_ENDIAN, DEFLATED, NATIVE
 from pleura.core.errors import UnreadableFile
 from pleura.dicom.deflated import inflated
-from pleura.dicom.values import numbers, several, text, whole
+from pleura.dicom.values import digest, numbers, several, text, whole
 from pleura.dicom.walk import FIRST_READ, LAST_READ, TAGS, Known, Walked, walk
 
 TECHNICAL = (
@@ -73,7 +73,7 @@ class Plane(NamedTuple):
     `offset` and `length` are the place of uncompressed pixels in the (inflated) file, and `place` is where the PixelData
     element of encapsulated ones begins, `frames` of them; the other is `None`. Of an `archive` (zip, tar), `member` is the
     number of the file in it, and `file` the archive's own path with the member's name behind it. Lengths in mm, LPS.
-    `position`, `orientation` and `spacing` are `None` where the header is silent.
+    `position`, `orientation` and `spacing` are `None` where the header is silent. `patient` tells patients apart, namelessly.
     """
 
     file: str
@@ -91,6 +91,7 @@ class Plane(NamedTuple):
     complete: bool
     has_pixels: bool
     # the fields from here on are mostly those of the neighbours: `_alike`
+    patient: str
     study_uid: str
     series_uid: str
     frame_uid: str
@@ -117,7 +118,7 @@ class Plane(NamedTuple):
         return Path(self.file)
 
 
-FIRST_ALIKE = Plane._fields.index("study_uid")
+FIRST_ALIKE = Plane._fields.index("patient")
 DICOMDIR = "1.2.840.10008.1.3.10"
 """A list of files, which has no SOPClassUID of its own."""
 HEADLESS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
@@ -246,7 +247,8 @@ def _pixels_at(walked: Walked, plane: Plane, size: int, frames: int) -> tuple[in
     begin = 12 if head[4:6] in (b"OW", b"OB", b"UN") else 8
     inside = int.from_bytes(head[begin - 4 : begin], "big" if big else "little")
     offset = walked.place + begin
-    return offset, has and offset + plane.length * frames <= size and inside >= plane.length * frames, True
+    floats = head[:4] in (b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00")  # which no CT has: refused for that
+    return offset, floats or (has and offset + plane.length * frames <= size and inside >= plane.length * frames), True
 
 
 @lru_cache(maxsize=1024)
@@ -269,6 +271,7 @@ def _alike(image: bool, *values: Any) -> Plane:
         frames=1,
         complete=True,
         has_pixels=False,
+        patient=digest(text(told["PatientID"])),
         study_uid=str(told["StudyInstanceUID"] or ""),
         series_uid=str(told["SeriesInstanceUID"] or ""),
         frame_uid=str(told["FrameOfReferenceUID"] or ""),

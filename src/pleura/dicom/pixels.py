@@ -47,11 +47,26 @@ def read_hu(
     shape = (len(planes), first.rows, first.columns)
     hu = np.empty(shape, np.int16)
     padding = np.zeros(shape, np.bool_)  # pages that nothing is written to cost nothing
+    usual: list[bytes] = []  # the first mask met, which a scanner's padding is in every slice
 
-    def run(part: Sequence[tuple[int, bytes | None]]) -> list[tuple[int, bool]]:
-        return [_one(planes[number], data, hu[number], padding[number]) for number, data in part]
+    def run(part: Sequence[tuple[int, bytes | None]]) -> list[tuple[int, int, bool]]:
+        told = []
+        mask = np.empty(shape[1:], np.bool_)
+        for number, data in part:
+            plane, out = planes[number], hu[number]
+            saturated = 0 if _straight(plane, out) else _rescale(stored_values(plane, data), plane, out)
+            same = False
+            if _find_padding(out, plane, mask):
+                cells = mask.tobytes()  # bytes compare without giving up the interpreter, which costs more than the comparison
+                if not usual:
+                    usual.append(cells)
+                same = cells == usual[0]
+                if not same:
+                    padding[number] = mask
+            told.append((number, saturated, same))
+        return told
 
-    told: list[tuple[int, bool]] = []
+    told: list[tuple[int, int, bool]] = []
     workers = workers or min(4, os.cpu_count() or 1)
     runs = 24 if first.offset is None else 4  # long runs: threads do not fight over one page of memory; short: none waits long
     with ThreadPoolExecutor(workers) as pool:
@@ -60,12 +75,15 @@ def read_hu(
             for answers in pool.map(run, [batch[start : start + length] for start in range(0, len(batch), length)]):
                 told += answers
                 progress("read pixels", len(told), len(planes))
-    return hu, padding if any(padded for _, padded in told) else None, sum(count for count, _ in told)
-
-
-def _one(plane: Plane, data: bytes | None, out: NDArray[np.int16], padding: NDArray[np.bool_]) -> tuple[int, bool]:
-    saturated = 0 if _straight(plane, out) else _rescale(stored_values(plane, data), plane, out)
-    return saturated, _find_padding(out, plane, padding)
+    saturated = sum(count for _, count, _ in told)
+    alike = [number for number, _, same in told if same]
+    if not usual:
+        return hu, None, saturated
+    mask = np.frombuffer(usual[0], np.bool_).reshape(shape[1:])
+    if len(alike) == len(planes):  # one slice, seen through every slice: a third of the memory is saved
+        return hu, np.broadcast_to(mask, shape), saturated
+    padding[alike] = mask
+    return hu, padding, saturated
 
 
 def _batches(planes: Sequence[Plane]) -> Iterator[list[tuple[int, bytes | None]]]:
@@ -218,15 +236,16 @@ def _find_padding(hu: NDArray[np.int16], plane: Plane, out: NDArray[np.bool_]) -
         low, high = sorted(round(slope * end + intercept) for end in plane.padding)
         if high < NO_TISSUE_HU:
             ranges.add((low, high))
-    for corner in {int(hu[row, column]) for row in (0, -1) for column in (0, -1)}:
-        if corner < NO_TISSUE_HU:
-            ranges.add((corner, corner))
+    corners = {corner for row in (0, -1) for column in (0, -1) if (corner := int(hu[row, column])) < NO_TISSUE_HU}
+    ranges |= {(corner, corner) for corner in corners}
     if len(ranges) > 1:
         least = int(hu.min())
         ranges = {one for one in ranges if one[1] >= least}
     for number, (low, high) in enumerate(ranges):
-        if low == high and not number:
+        if number:
+            out |= (hu >= low) & (hu <= high)
+        elif low == high:
             np.equal(hu, low, out=out)  # without an array in between, whose memory costs more than the comparison
         else:
-            out |= (hu == low) if low == high else (hu >= low) & (hu <= high)
-    return bool(ranges) and bool(out.any())
+            np.logical_and(hu >= low, hu <= high, out=out)
+    return bool(corners) or (bool(ranges) and bool(out.any()))

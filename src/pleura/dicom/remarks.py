@@ -25,6 +25,7 @@ REFUSALS = {
     "LOCALIZER": "are localizers, no volume",
     "NO-PIXELS": "hold no pixels; truncated: fetch them again",
     "TRUNCATED": "are truncated; fetch them again",
+    "SYNTAX-DISAGREES": "hold compressed pixels where their transfer syntax says uncompressed ones; export again",
     "NO-POSITION": "tell no ImagePositionPatient; export again",
     "NO-ORIENTATION": "tell no ImageOrientationPatient: export again",
     "NO-SPACING": "tell no PixelSpacing; export again",
@@ -63,7 +64,7 @@ def _bad(plane: Plane) -> Iterator[str]:
     if not plane.has_pixels:
         yield "NO-PIXELS"
     elif not plane.complete:
-        yield "TRUNCATED"
+        yield "SYNTAX-DISAGREES" if plane.place is not None else "TRUNCATED"
     if not _told(plane.position):
         yield "NO-POSITION"
     yield from _bad_kind(*plane[FIRST_KIND:LAST_KIND])
@@ -89,7 +90,7 @@ def _bad_kind(
     """The codes that a slice earns by what it mostly has in common with its neighbours."""
     earned = {
         "LOCALIZER": "LOCALIZER" in image_type,
-        "NO-ORIENTATION": not _told(orientation),
+        "NO-ORIENTATION": not _told(orientation) or not any(orientation or ()),
         "NO-SPACING": not _told(spacing) or min(spacing or (0,)) <= 0,
         "NOT-HU": cells.samples != 1 or cells.allocated != 16 or cells.stored < 10 or not cells.photometric.startswith("MONO"),
         "BAD-CELLS": not cells.stored <= cells.high_bit + 1 <= cells.allocated,
@@ -132,6 +133,10 @@ def remarks(planes: Sequence[Plane]) -> list[Finding]:
     if first.modality not in ("CT", ""):
         text = f"Modality says {first.modality} where the object's class says CT: is it what it should be?"
         found.append(Finding("MODALITY-DISAGREES", Verdict.REVIEW, text))
+    patients = len({plane.patient for plane in planes} - {""})
+    if patients > 1:
+        text = f"PatientID changes along the series: {patients} of them; are all slices one patient's?"
+        found.append(Finding("PATIENTS-DIFFER", Verdict.REVIEW, text, {"n": patients}))
     if any(plane.cells.photometric == "MONOCHROME1" for plane in planes):
         note("MONOCHROME1", "to be shown inverted; the values are HU all the same")
     if len({(plane.slope, plane.intercept) for plane in planes}) > 1:

@@ -24,6 +24,7 @@ TAGS = {
     0x00080060: "Modality",
     0x00080070: "Manufacturer",
     0x00081090: "ManufacturerModelName",
+    0x00100020: "PatientID",
     0x00180015: "BodyPartExamined",
     0x00180050: "SliceThickness",
     0x00180060: "KVP",
