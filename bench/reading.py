@@ -1,8 +1,9 @@
-"""Reading CT series: ours beside the floor and the peers: `python bench/reading.py [slices] [python of the peers]`.
+"""Reading CT series: ours beside the floor and the peers: `python bench/reading.py [slices] [python of the peers] [series…]`.
 
-The series is synthetic, 512 × 512, noise included, written to a temporary folder and read from a warm cache. Methods take
-turns in one run; a cell is the fastest round and, in brackets, the median. With a Python that has lungmask, its reader takes
-turns too, in a process of its own and timed inside it. Peak memory is that of a fresh process. Prints Markdown tables.
+The series is synthetic, 512 × 512, with a scanner's noise in the body (for JPEG-LS, in the air too), written to a temporary
+folder and read from a warm cache. Methods take turns in one run; a cell is the fastest round and, in brackets, the median.
+With a Python that has lungmask, its reader takes turns too, in a process of its own and timed inside it. Peak memory is that of
+a fresh process. Folders of real series are read as they are, and written anew as JPEG-LS. Prints Markdown tables.
 """
 
 import os
@@ -10,9 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -46,14 +48,15 @@ for folder in sys.stdin:
 """
 
 
-def made(slices: int) -> Volume:
-    """A disc of tissue with two lungs in air, all noisy: what matters to a codec."""
+def made(slices: int, *, noisy_air: bool = False) -> Volume:
+    """A disc of tissue with two lungs in air, noise of 19 HU in the body or all over the picture: what matters to a codec."""
     rows, columns = np.mgrid[:512, :512]
-    body = ((rows - 256) / 170) ** 2 + ((columns - 256) / 230) ** 2 < 1
-    lungs = (((rows - 250) / 110) ** 2 + ((abs(columns - 256) - 105) / 75) ** 2 < 1) & body
+    body = ((rows - 256) / 220) ** 2 + ((columns - 256) / 250) ** 2 < 1
+    lungs = (((rows - 250) / 130) ** 2 + ((abs(columns - 256) - 115) / 85) ** 2 < 1) & body
     clean = np.where(lungs, -860, np.where(body, 40, -1000))
     rng = np.random.default_rng(0)
-    hu = np.stack([clean + np.rint(rng.normal(0, 19, clean.shape)) for _ in range(slices)]).clip(-1024, 3071).astype(np.int16)
+    noise = 19 * (body | noisy_air)
+    hu = np.stack([clean + np.rint(rng.normal(0, noise)) for _ in range(slices)]).clip(-1024, 3071).astype(np.int16)
     return Volume(hu, Grid.axial(hu.shape, (2.5, 0.7, 0.7)))
 
 
@@ -73,7 +76,7 @@ def floor(folder: Path) -> Callable[[], object]:
     return read
 
 
-def ours(folder: Path) -> object:
+def ours(folder: Path) -> Any:
     """Found, grouped, checked, ordered, read, in HU."""
     (one,) = find_series(folder)
     return one.read().hu
@@ -89,7 +92,7 @@ def pydicom_loop(folder: Path) -> object:
     return (stored * float(first.RescaleSlope) + float(first.RescaleIntercept)).astype(np.int16)
 
 
-def simpleitk(folder: Path) -> object:
+def simpleitk(folder: Path) -> Any:
     """SimpleITK's series reader, names included."""
     import SimpleITK as sitk
 
@@ -153,7 +156,20 @@ def peak(python: str, code: str) -> int:
     return 1024 * int(told.split()[-2])
 
 
-def volumes(place: Path, count: int, peers: str | None) -> None:
+def compared(name: str, folder: Path, columns: tuple[str, ...], lungmask: Lungmask | None, *, plain: bool) -> str:
+    """A line of the table, for a series whose pixels are plain or compressed."""
+    assert np.array_equal(ours(folder), simpleitk(folder))
+    methods: dict[str, Method] = {"pleura": lambda: ours(folder), "SimpleITK": lambda: simpleitk(folder)}
+    if plain:
+        methods["preadv, fresh volume"] = floor(folder)
+        if lungmask:
+            methods["lungmask"] = lambda: lungmask(folder)
+    if "lossless" not in name:  # pydicom has no decoder for it that is not GPL
+        methods["pydicom loop"] = lambda: pydicom_loop(folder)
+    return row(name, timed(methods, ROUNDS if plain else 5), columns)
+
+
+def volumes(place: Path, count: int, peers: str | None, real: Sequence[Path]) -> None:
     """The tables of speed and of memory."""
     volume = made(count)
     columns = ("pleura", "preadv, fresh volume", "SimpleITK", "lungmask", "pydicom loop")
@@ -162,17 +178,15 @@ def volumes(place: Path, count: int, peers: str | None) -> None:
     print(f"{count} x 512 x 512, {os.cpu_count()} threads, {load}: found, grouped, checked, read, in HU. Fastest (median).\n")
     print(head(columns, "ms"))
     for syntax in (*PLAIN, "jpeg-ls", "jpeg lossless", "rle", "jpeg 2000"):
-        folder = place / syntax
-        write_series(folder, volume, SeriesSpec(syntax=syntax))
-        assert np.array_equal(ours(folder), simpleitk(folder))
-        methods: dict[str, Method] = {"pleura": lambda f=folder: ours(f), "SimpleITK": lambda f=folder: simpleitk(f)}  # type: ignore[misc]
-        if syntax in PLAIN:
-            methods["preadv, fresh volume"] = floor(folder)
-            if lungmask:
-                methods["lungmask"] = lambda f=folder: lungmask(f)  # type: ignore[misc]
-        if syntax != "jpeg lossless":  # pydicom has no decoder for it that is not GPL
-            methods["pydicom loop"] = lambda f=folder: pydicom_loop(f)  # type: ignore[misc]
-        print(row(syntax, timed(methods, ROUNDS if syntax in PLAIN else 2), columns), flush=True)
+        write_series(place / syntax, volume, SeriesSpec(syntax=syntax))
+        print(compared(syntax, place / syntax, columns, lungmask, plain=syntax in PLAIN), flush=True)
+    write_series(place / "noisy", made(count, noisy_air=True), SeriesSpec(syntax="jpeg-ls"))
+    print(compared("jpeg-ls, noisy air", place / "noisy", columns, lungmask, plain=False), flush=True)
+    for number, folder in enumerate(real):
+        print(compared(f"{folder.name}, as it is", folder, columns, lungmask, plain=True), flush=True)
+        again = place / str(number)
+        write_series(again, find_series(folder)[0].read(), SeriesSpec(syntax="jpeg-ls", signed=True, intercept=0.0))
+        print(compared(f"{folder.name}, jpeg-ls", again, columns, lungmask, plain=False), flush=True)
     print("\n| peak memory, fresh process | MB | times the volume |\n|---|---|---|")
     for syntax in (*PLAIN, "jpeg-ls", "jpeg lossless", "rle", "jpeg 2000"):
         bytes_ = peak(sys.executable, FRESH["pleura"].format(folder=str(place / syntax)))
@@ -208,7 +222,7 @@ def main() -> None:
     """Print the tables."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 140
     with tempfile.TemporaryDirectory() as place:
-        volumes(Path(place), count, sys.argv[2] if len(sys.argv) > 2 else None)
+        volumes(Path(place), count, sys.argv[2] if len(sys.argv) > 2 else None, [Path(one) for one in sys.argv[3:]])
         headers(Path(place) / "headers")
 
 
