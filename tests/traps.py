@@ -168,6 +168,8 @@ TRAPS = (
     Trap("17 Modality LUT", "MODALITY-LUT", with_lut),
     Trap("18 padding −2000 declared", SAME, lambda s: flaws.padded(s, -2000, declared=-2000), SIGNED, truth=circled(-2000)),
     Trap("18 padding −2000 undeclared", SAME, lambda s: flaws.padded(s, -2000), SIGNED, truth=circled(-2000)),
+    Trap("18 0 HU around the circle, declared", SAME, lambda s: flaws.padded(s, 0, declared=0), SIGNED, truth=circled(0)),
+    Trap("18 0 HU around the circle, undeclared", SAME, lambda s: flaws.padded(s, 0), SIGNED, truth=circled(0)),
     Trap("18 padding 63536 for −2000", SAME, us_for_ss, SIGNED, truth=circled(-2000)),
     Trap("19 overlay in the unused bits", SAME, flaws.overlay_bits, spec(bits_stored=12)),
     Trap("19 signed, 12 of 16 bits", SAME, spec=spec(bits_stored=12, signed=True, intercept=0.0)),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pleura.arrays.field import field_of_view
+from pleura.arrays.field import field_of_view, ringed
 from pleura.arrays.grid import Grid
 from pleura.arrays.volume import Volume
 
@@ -36,3 +36,26 @@ def test_none_where_there_is_none():
     half[:, :20] = -2000  # a straight edge
     assert field_of_view(Volume(half, grid, half == -2000)) is None
     assert field_of_view(Volume(np.full(grid.shape, -2000, np.int16), grid)) is None
+
+
+@pytest.mark.parametrize("diameter", [205.0, 250.0])
+@pytest.mark.parametrize("filler", [0, 24, 3000])
+def test_a_filler_that_is_not_air_is_marked(filler, diameter):
+    truth = scanned((9, 120, 126), (3.0, 1.6, 1.6), (0.8, 6.0), diameter, filler, marked=True)
+    hu = truth.hu.copy()
+    hu[:, 60, 60] = filler  # a voxel of the body that holds it too, in every slice
+    marked = ringed(Volume(hu, truth.grid))
+    np.testing.assert_array_equal(marked.padding, truth.padding)
+    np.testing.assert_array_equal(marked.hu, hu)
+
+
+@pytest.mark.parametrize("filler", [-2000, -1024, -1000])
+def test_air_around_the_circle_needs_no_mark(filler):
+    assert ringed(scanned((9, 120, 126), (3.0, 1.6, 1.6), (0.8, 6.0), 205.0, filler, marked=False)).padding is None
+
+
+def test_a_patient_who_fills_the_corners_is_no_filler():
+    grid = Grid.axial((5, 40, 40), (3, 3, 3))
+    hu = np.zeros(grid.shape, np.int16)
+    hu[:, 10:30, 15:25] = -800
+    assert ringed(Volume(hu, grid)).padding is None  # a square hole, no circle

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import label
 
 from pleura.arrays.volume import Volume
 from pleura.core.findings import Finding, Verdict
@@ -11,6 +12,8 @@ from pleura.core.findings import Finding, Verdict
 ROUND = 1.0
 """The rim of a circle is as far from its fit as pixels are coarse: root mean square, in pixels."""
 LEAST_RIM, LEAST_OUTSIDE = 20, 0.005
+LEAST_FILLER = -900
+"""HU; what fills the surroundings of a circle and is lower stands for air."""
 
 
 class Circle(NamedTuple):
@@ -48,6 +51,18 @@ def field_of_view(volume: Volume) -> Circle | None:
     return Circle((float(world[0]), float(world[1]), float(world[2])), 2 * radius + float(spacing.mean()))
 
 
+def ringed(volume: Volume) -> Volume:
+    """A volume whose circle is filled up with one value that is not air's (0 HU, mostly), with that marked as padding.
+
+    Air around the circle needs no mark, and values below all matter were marked when they were read (pitfall 18).
+    """
+    value = int(volume.hu[0, 0, 0])
+    corners = volume.hu[:, [0, 0, -1, -1], [0, -1, 0, -1]]
+    if volume.padding is not None or value < LEAST_FILLER or (corners != value).any() or field_of_view(volume) is None:
+        return volume
+    return Volume(volume.hu, volume.grid, np.broadcast_to(_outside(volume), volume.hu.shape))
+
+
 def field_findings(volume: Volume) -> tuple[Finding, ...]:
     """`FIELD-OF-VIEW`, a note, where there is a circle."""
     circle = field_of_view(volume)
@@ -60,8 +75,9 @@ def field_findings(volume: Volume) -> tuple[Finding, ...]:
 
 
 def _outside(volume: Volume) -> NDArray[np.bool_]:
-    """`[row, column]`: what is padding, or the corner's value, in every slice."""
+    """`[row, column]`: what is padding, or the corner's value, in every slice, and goes on to a corner of the picture."""
     corner = volume.hu[:, :1, :1]
     same = volume.hu == corner
-    outside: NDArray[np.bool_] = (same if volume.padding is None else same | volume.padding).all(axis=0)
-    return outside
+    pieces, _ = label((same if volume.padding is None else same | volume.padding).all(axis=0))
+    corners = {int(pieces[row, column]) for row in (0, -1) for column in (0, -1)} - {0}
+    return np.isin(pieces, list(corners))

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.arrays.field import ringed
 from pleura.arrays.peaks import strange
 from pleura.arrays.volume import Volume
 from pleura.core.findings import Finding, Verdict
@@ -40,36 +41,38 @@ def settled(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
         volume: CT as its header says it is.
 
     Returns:
-        The volume (a corrected copy where it was repaired) and findings: `PADDING` (note), `HU-OFFSET` (repaired), `NOT-HU`,
+        The volume (a corrected copy where it was repaired; filler around its circle marked as padding) and findings: `PADDING` (note), `HU-OFFSET` (repaired), `NOT-HU`,
         `SLICES-DISAGREE` (refused).
     """
+    volume = ringed(volume)
     notes = _padding(volume)
     bands = _bands(volume)
     if bands:
         return volume, (*notes, *bands)
     counts = _histogram(volume)
+    saturated: tuple[Finding, ...] = ()
     if counts[-1]:
         text = f"{counts[-1]} voxels were denser than 16 bits hold, and are written as 32767 HU"
-        notes = (*notes, Finding("SATURATED", Verdict.OK, text, {"n": int(counts[-1])}))
+        saturated = (Finding("SATURATED", Verdict.OK, text, {"n": int(counts[-1])}),)
     if _plausible(counts):
         wrong = strange(volume, counts)
-        return volume, (*notes, *((wrong,) if wrong else ()))
+        return volume, (*notes, *saturated, *((wrong,) if wrong else ()))
     everything = _histogram(Volume(volume.hu, volume.grid))  # twice subtracted, air looks like padding
     offset = _certain_one(everything)
     if offset is not None:
         hu = np.clip(volume.hu.astype(np.int32) + offset, -32768, 32767).astype(np.int16)
         padding = hu < NO_MATTER
-        right = Volume(hu, volume.grid, padding if padding.any() else None)
+        right = ringed(Volume(hu, volume.grid, padding if padding.any() else None))
         if strange(right, _histogram(right)):
-            return volume, (*notes, _refused(counts))
+            return volume, (*notes, *saturated, _refused(counts))
         finding = Finding(
             "HU-OFFSET",
             Verdict.REPAIRED,
             f"RescaleIntercept is wrong: air lies at {_air_centre(everything, offset) - offset}; {offset:+d} was added to all",
             {"added_hu": offset},
         )
-        return right, (*notes, finding)
-    return volume, (*notes, _refused(counts))
+        return right, (*_padding(right), *saturated, finding)
+    return volume, (*notes, *saturated, _refused(counts))
 
 
 def hu_findings(volume: Volume) -> tuple[Finding, ...]:
