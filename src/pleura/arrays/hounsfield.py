@@ -41,8 +41,8 @@ def settled(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
         volume: CT as its header says it is.
 
     Returns:
-        The volume (a corrected copy where it was repaired; filler around its circle marked as padding) and findings: `PADDING` (note), `HU-OFFSET` (repaired), `NOT-HU`,
-        `SLICES-DISAGREE` (refused).
+        The volume (a corrected copy where it was repaired; filler around its circle marked as padding) and findings:
+        `PADDING` (note), `HU-OFFSET` (repaired), `NOT-HU`, `SLICES-DISAGREE` (refused).
     """
     volume = ringed(volume)
     notes = _padding(volume)
