@@ -83,6 +83,12 @@ def shortened(volume: Volume, slices: Slices) -> Volume:
     return Volume(hu, Grid((len(hu), *volume.grid.shape[1:]), volume.grid.affine))
 
 
+def blanked(volume: Volume, _: Slices) -> Volume:
+    hu = volume.hu.copy()
+    hu[-2:] = -1024
+    return Volume(hu, volume.grid)
+
+
 def circled(value: int) -> Callable[[Volume, Slices], Volume]:
     """The truth of `flaws.padded`: the value outside the circle."""
 
@@ -221,6 +227,19 @@ def saturated(volume: Volume, _: Slices) -> Volume:
     hu = volume.hu.copy()
     hu[:, 0, :3] = 32767
     return Volume(hu, volume.grid)
+
+
+def blank(*which: int, rows: int = SHAPE[1]) -> Callable[[Slices], Slices]:
+    """Slices whose last rows were never written."""
+
+    def change(slices: Slices) -> Slices:
+        changed = flaws.tags(slices)
+        for k in which:
+            kept = len(changed[k].PixelData) - rows * SHAPE[2] * 2
+            changed[k].PixelData = changed[k].PixelData[:kept] + bytes(rows * SHAPE[2] * 2)
+        return changed
+
+    return change
 
 
 def another_sign(slices: Slices) -> Slices:

@@ -81,3 +81,10 @@ def test_cut_by_a_round_field_of_view():
     narrow = Volume(np.where(outside, -2000, volume.hu).astype(np.int16), volume.grid, outside)
     labels = np.where(outside, 0, mask.labels).astype(np.uint8)
     assert codes(narrow, LungMask(labels, mask.grid))["CHEST-CUT"].evidence["edge_ml"] > 5
+
+
+def test_more_lung_than_anybody_has(case):
+    volume, mask = case
+    grid = Grid.axial(SHAPE, tuple(1.6 * mm for mm in volume.grid.spacing_mm))  # four times the volume
+    found = codes(Volume(volume.hu, grid), LungMask(mask.labels, grid))
+    assert {code: finding.verdict for code, finding in found.items()} == {"MUCH-LUNG": Verdict.REVIEW}

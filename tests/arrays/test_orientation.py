@@ -103,3 +103,23 @@ def test_stacks_far_from_upright_are_not_judged():
     affine = volume.grid.affine.copy()
     affine[:3] = np.array([[1, 0, 0], [0, c, -c], [0, c, c]]) @ affine[:3]
     assert side_findings(Volume(volume.hu, Grid(SHAPE, affine))) == ()
+
+
+@pytest.mark.parametrize(
+    "turn", [lambda a: np.rot90(a, 1, (1, 2)), lambda a: np.rot90(a, 3, (1, 2)), lambda a: a.transpose(0, 2, 1)]
+)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_chest_on_its_side_is_caught(turn, seed):
+    volume, _ = chest(SHAPE, seed=seed)
+    hu = np.ascontiguousarray(turn(volume.hu))
+    a, b, c = volume.grid.spacing_mm
+    lie = Volume(hu, Grid.axial(hu.shape, (a, c, b)))
+    assert worst(side_findings(lie)) is Verdict.REFUSED
+    assert "SIDEWAYS" in [finding.code for finding in side_findings(lie)]
+
+
+def test_where_the_sides_are_cut_off_width_tells_little():
+    volume, _ = chest(SHAPE, seed=0)
+    middle = slice(SHAPE[2] // 2 - 14, SHAPE[2] // 2 + 14)
+    cut = Volume(np.ascontiguousarray(volume.hu[:, :, middle]), Grid.axial((*SHAPE[:2], 28), volume.grid.spacing_mm))
+    assert [f.verdict for f in side_findings(cut) if f.code == "SIDEWAYS"] in ([], [Verdict.REVIEW])

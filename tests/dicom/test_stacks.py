@@ -228,3 +228,25 @@ def test_a_modality_that_contradicts_the_class_wants_a_look(tmp_path):
     write_files(tmp_path, flaws.tags(series(made(), SPEC), Modality="MR"))
     (one,) = find_series(tmp_path)
     assert "MODALITY-DISAGREES" in one.reason
+
+
+@pytest.mark.parametrize(
+    "tags", [{"FrameOfReferenceUID": "2.25.5"}, {"StudyInstanceUID": "2.25.6"}, {"Manufacturer": "Another"}]
+)
+@pytest.mark.parametrize("which", [slice(1, None, 2), slice(6, None), slice(0, 2)])
+def test_parts_of_one_even_stack_that_name_another_origin_want_a_look(which, tags, tmp_path):
+    slices = series(made(), SPEC)
+    write_files(tmp_path, flaws.tags(slices, *range(*which.indices(len(slices))), **tags))
+    found = find_series(tmp_path)
+    assert len(found) == 2
+    for one in found:
+        assert one.verdict is Verdict.REVIEW
+        assert "UID-SHARED" in [finding.code for finding in one.findings]
+
+
+def test_slices_of_other_cells_want_a_look(tmp_path):
+    slices = series(made(), SPEC)
+    write_files(tmp_path, flaws.tags(slices, 3, BitsStored=12, HighBit=11))
+    (one,) = find_series(tmp_path)
+    assert one.verdict is Verdict.REVIEW
+    assert "CELLS-DIFFER" in [finding.code for finding in one.findings]

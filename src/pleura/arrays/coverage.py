@@ -14,6 +14,8 @@ NO_LUNGS_SHARE = 0.01
 """Lungs under this part of the body in the picture are none: bases in an abdomen, a speck in a neck."""
 LITTLE_LUNG_SHARE = 0.04
 """A chest has 15 to 50 % lung; a whole trunk about 8 %. Less wants a look."""
+MOST_LUNG_ML = 10_000
+"""The largest healthy men have 8 to 9 l of air and tissue in theirs when fully inflated."""
 CUT_CM2 = 5.0
 """Lung on the first or last slice, in cm², from which the chest counts as cut; the tip of a recess is smaller."""
 EDGE_ML = 1.0
@@ -28,8 +30,8 @@ def coverage_findings(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
         volume: the CT they were found in, on the same grid.
 
     Returns:
-        `NO-LUNGS` (refused), or any of `LITTLE-LUNG`, `ONE-LUNG`, `LUNG-DENSITY`, `CHEST-CUT` (review). A cut chest is
-        incomplete, not wrong: the mask holds, its volume is that of the part in the picture.
+        `NO-LUNGS` (refused), or any of `LITTLE-LUNG`, `MUCH-LUNG`, `ONE-LUNG`, `LUNG-DENSITY`, `CHEST-CUT` (review). A cut
+        chest is incomplete, not wrong: the mask holds, its volume is that of the part in the picture.
     """
     lungs = mask.lungs
     ml = mask.volume_ml()
@@ -52,6 +54,15 @@ def coverage_findings(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
                 Verdict.REVIEW,
                 f"only {100 * share:.1f} % of what is in the picture is lung; is this a chest?",
                 {"share": round(share, 4)},
+            )
+        )
+    if ml["both"] > MOST_LUNG_ML:
+        findings.append(
+            Finding(
+                "MUCH-LUNG",
+                Verdict.REVIEW,
+                f"{ml['both'] / 1000:.1f} l of lung is more than anybody has: are PixelSpacing and the positions right?",
+                {"lungs_ml": round(ml["both"], 1)},
             )
         )
     smaller = min(("right", "left"), key=lambda side: ml[side])

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.arrays.blank import blank_findings
 from pleura.arrays.field import ringed
 from pleura.arrays.peaks import strange
 from pleura.arrays.volume import Volume
@@ -42,10 +43,10 @@ def settled(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
 
     Returns:
         The volume (a corrected copy where it was repaired; filler around its circle marked as padding) and findings:
-        `PADDING` (note), `HU-OFFSET` (repaired), `NOT-HU`, `SLICES-DISAGREE` (refused).
+        `PADDING` (note), `HU-OFFSET` (repaired), `BLANK-SLICES` (refused, or review), `NOT-HU`, `SLICES-DISAGREE` (refused).
     """
     volume = ringed(volume)
-    notes = _padding(volume)
+    notes = (*_padding(volume), *blank_findings(volume))
     bands = _bands(volume)
     if bands:
         return volume, (*notes, *bands)
@@ -71,7 +72,7 @@ def settled(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
             f"RescaleIntercept is wrong: air lies at {_air_centre(everything, offset) - offset}; {offset:+d} was added to all",
             {"added_hu": offset},
         )
-        return right, (*_padding(right), *saturated, finding)
+        return right, (*_padding(right), *blank_findings(right), *saturated, finding)
     return volume, (*notes, *saturated, _refused(counts))
 
 

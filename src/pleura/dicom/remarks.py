@@ -133,6 +133,9 @@ def remarks(planes: Sequence[Plane]) -> list[Finding]:
     if first.modality not in ("CT", ""):
         text = f"Modality says {first.modality} where the object's class says CT: is it what it should be?"
         found.append(Finding("MODALITY-DISAGREES", Verdict.REVIEW, text))
+    if len({plane.cells[:4] for plane in planes}) > 1:
+        text = "BitsStored, HighBit or PixelRepresentation change along the series: are all slices of one reconstruction?"
+        found.append(Finding("CELLS-DIFFER", Verdict.REVIEW, text))
     patients = len({plane.patient for plane in planes} - {""})
     if patients > 1:
         text = f"PatientID changes along the series: {patients} of them; are all slices one patient's?"

@@ -17,7 +17,7 @@ from pleura.core.progress import Progress, silent
 from pleura.dicom.gaps import Gaps, filled_in, stacks_of
 from pleura.dicom.header import Plane
 from pleura.dicom.remarks import plane_findings, remarks
-from pleura.dicom.stack import by_shape, depth, drop_copies, kind_of, volumes_of
+from pleura.dicom.stack import by_shape, depth, drop_copies, is_even, kind_of, volumes_of
 from pleura.dicom.tree import Found, planes_in
 
 CT_CLASSES = {
@@ -151,7 +151,7 @@ def find_series(root: Path, *, gaps: Gaps = "refuse", workers: int = 0, progress
         UsageError: `root` does not exist.
     """
     tree = planes_in(root, workers=workers, progress=progress)
-    found = _named([series for group in _by_uid(tree.planes) for series in _series_of(group, root, gaps)])
+    found = _named([series for group, notes in _by_uid(tree.planes) for series in _series_of(group, notes, root, gaps)])
     if tree.broken or tree.closed or tree.archives:
         found.append(_unreadable(tree))
     return found
@@ -170,34 +170,42 @@ def _unreadable(tree: Found) -> Series:
     return Series("unreadable", "", "", "", "", "", 0, 0, count, None, tuple(findings), ())
 
 
-def _by_uid(planes: Sequence[Plane]) -> list[list[Plane]]:
+def _by_uid(planes: Sequence[Plane]) -> list[tuple[list[Plane], list[Finding]]]:
     """Planes by SeriesInstanceUID and class; a UID that two studies, scanners or frames of reference share is two series."""
     groups: dict[tuple[str, ...], list[Plane]] = defaultdict(list)
     for plane in planes:
         where = str(plane.path.parent) if not plane.series_uid else ""  # without a UID, a folder is a series
-        groups[plane.series_uid, plane.sop_class, plane.modality, where].append(plane)
+        groups[plane.series_uid, plane.sop_class, where].append(plane)
     return [part for key in sorted(groups) for part in _by_origin(groups[key])]
 
 
-def _by_origin(planes: list[Plane]) -> list[list[Plane]]:
-    if len({(p.study_uid, p.frame_uid, id(p.technical)) for p in planes}) == 1:  # nearly always, and quickly seen
-        return [planes]
-    told = [(p.study_uid, p.frame_uid, *(p.technical.get(name, "") for name in SCANNER)) for p in planes]
+def _by_origin(planes: list[Plane]) -> list[tuple[list[Plane], list[Finding]]]:
+    if len({(p.study_uid, p.frame_uid, p.modality, id(p.technical)) for p in planes}) == 1:  # nearly always, and quickly seen
+        return [(planes, [])]
+    told = [(p.study_uid, p.frame_uid, p.modality, *(p.technical.get(name, "") for name in SCANNER)) for p in planes]
     telling = [len(set(values) - {""}) > 1 for values in zip(*told, strict=True)]  # a value that is missing is no other one
     parts: dict[tuple[str, ...], list[Plane]] = defaultdict(list)
     for plane, values in zip(planes, told, strict=True):
         parts[tuple(value for value, tells in zip(values, telling, strict=True) if tells)].append(plane)
-    if max(map(len, parts.values())) == 1:  # a UID of its own for each file: an anonymiser's noise
-        return [planes]
-    return [parts[key] for key in sorted(parts)]
+    if len(parts) == 1 or max(map(len, parts.values())) == 1:  # a UID of its own for each file: an anonymiser's noise
+        return [(planes, [])]
+    text = f"{len(parts)} series share this SeriesInstanceUID: study, frame of reference, modality or scanner differ"
+    found = Finding("UID-SHARED", Verdict.OK, text, {"n": len(parts)})
+    if is_even(planes):
+        found = replace(found, verdict=Verdict.REVIEW, message=f"{text}, but together they make one even stack: is this whole?")
+    return [(parts[key], [found]) for key in sorted(parts)]
 
 
-def _series_of(planes: Sequence[Plane], root: Path, gaps: Gaps) -> list[Series]:
-    """The volumes under one SeriesInstanceUID: parted by shape and orientation, then by what tells them apart."""
+def _series_of(planes: Sequence[Plane], notes: Sequence[Finding], root: Path, gaps: Gaps) -> list[Series]:
+    """The volumes under one SeriesInstanceUID: parted by shape and orientation, then by what tells them apart.
+
+    `notes` are findings that hold for all of them.
+    """
     first = planes[0]
     if first.sop_class not in CT_CLASSES:
         return [_make(planes, None, [_no_ct(first)], root)]
     planes, copies = drop_copies(planes)
+    copies = [*notes, *copies]
     parts = by_shape(planes)
     found = []
     slices = [part for part in parts if "LOCALIZER" not in part[0].image_type]
@@ -207,16 +215,16 @@ def _series_of(planes: Sequence[Plane], root: Path, gaps: Gaps) -> list[Series]:
             placed = all(plane.position and plane.orientation for plane in part)
             found.append(_make(sorted(part, key=depth) if placed else part, None, refusals, root))
             continue
-        stacks, notes = volumes_of(part)
-        if worst(notes) is Verdict.REFUSED:
-            found.append(_make(stacks[0], None, [*refusals, *notes], root))
+        stacks, told = volumes_of(part)
+        if worst(told) is Verdict.REFUSED:
+            found.append(_make(stacks[0], None, [*refusals, *told], root))
             continue
         for stack in stacks:
             if len(stack) == 1:
-                found.append(_make(stack, None, [*refusals, *notes, _single()], root))
+                found.append(_make(stack, None, [*refusals, *told, _single()], root))
                 continue
             for run, grid, steps, lost in stacks_of(stack, gaps):
-                made = _make(run, grid, [*refusals, *notes, *steps, *remarks(run)], root)
+                made = _make(run, grid, [*refusals, *told, *steps, *remarks(run)], root)
                 found.append(replace(made, slices=len(run) + len(lost), lost=lost))
     return found
 

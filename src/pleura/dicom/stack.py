@@ -97,11 +97,12 @@ def _rejoined(parts: dict[Shape, list[Plane]]) -> list[list[Plane]]:
     found = []
     for group in groups.values():
         whole = [plane for part in group for plane in part]
-        found += [whole] if len(group) > 1 and _is_even(whole) else group
+        found += [whole] if len(group) > 1 and is_even(whole) else group
     return found
 
 
-def _is_even(planes: Sequence[Plane]) -> bool:
+def is_even(planes: Sequence[Plane]) -> bool:
+    """Whether planes make one stack of even steps, each place held once."""
     if not all(plane.position and plane.orientation for plane in planes):
         return False
     depths = np.sort(depths_of(planes))
@@ -270,7 +271,7 @@ def _passes(ordered: list[Plane]) -> tuple[list[list[Plane]], list[Finding]]:
     for index in (0, TELLING.index("ConvolutionKernel")):
         names = Counter(plane.telling[index] if plane.telling else "" for plane in ordered)
         parts = [[p for p in ordered if p.telling and p.telling[index] == name] for name in sorted(names)]
-        if 1 < len(parts) <= 4 and all(len(part) > 2 and _is_even(part) for part in parts):
+        if 1 < len(parts) <= 4 and all(len(part) > 2 and is_even(part) for part in parts):
             return parts, [_split(len(parts), TELLING[index], Verdict.REVIEW)]
     return [ordered], []
 
