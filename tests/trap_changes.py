@@ -242,6 +242,21 @@ def blank(*which: int, rows: int = SHAPE[1]) -> Callable[[Slices], Slices]:
     return change
 
 
+def shuffled_places(slices: Slices) -> Slices:
+    """Positions that belong to other slices."""
+    changed = flaws.tags(slices)
+    for one, k in zip(changed, np.random.default_rng(0).permutation(len(slices)), strict=True):
+        one.ImagePositionPatient = slices[k].ImagePositionPatient
+    return changed
+
+
+def from_elsewhere(slices: Slices) -> Slices:
+    """One slice that shows what another does."""
+    changed = flaws.tags(slices)
+    changed[16].PixelData = slices[3].PixelData
+    return changed
+
+
 def another_sign(slices: Slices) -> Slices:
     """JPEG 2000 whose stream says unsigned, as many archives wrote signed values."""
     import imagecodecs

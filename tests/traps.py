@@ -29,6 +29,7 @@ from trap_changes import (
     eight_bits,
     floats,
     frame_nowhere,
+    from_elsewhere,
     good,
     guids,
     in_archive_too,
@@ -46,6 +47,7 @@ from trap_changes import (
     same_numbers,
     saturated,
     shortened,
+    shuffled_places,
     spec,
     spread,
     stored,
@@ -126,6 +128,8 @@ TRAPS = (
     Trap("7 the last two slices blank", "BLANK-SLICES", blank(-1, -2), truth=blanked),
     Trap("7 bytes behind the data set", SAME, files=each(flaws.with_trailing)),
     Trap("8 InstanceNumber shuffled", SAME, lambda s: flaws.instance_numbers(s, [*range(0, 32, 2), *range(31, 0, -2)])),
+    Trap("8 positions shuffled", "SLICES-OUT-OF-PLACE", shuffled_places),
+    Trap("8 a slice of another place", "SLICES-OUT-OF-PLACE", from_elsewhere),
     Trap("8 no position", "NO-POSITION", lambda s: flaws.tags(s, ImagePositionPatient=None)),
     Trap("9 a slice missing", "GAP-IN-SLICES", lambda s: flaws.missing(s, 14)),
     Trap("9 slices missing here and there", "GAP-IN-SLICES", lambda s: flaws.missing(s, 3, 4, 9, 15, 20, 26)),
@@ -266,5 +270,6 @@ def came_out(trap: Trap, told: Sequence[Told]) -> bool:
         return not told
     coded = [one for one in told if trap.outcome in one.codes]
     if any(one.same is not None for one in coded):  # to review, or repaired: the true volume all the same, but for flips
-        return all(one.verdict in ("review", "repaired") and (one.same or trap.outcome == "MIRRORED") for one in coded)
+        unknowable = trap.outcome in ("MIRRORED", "SLICES-OUT-OF-PLACE")  # nothing but what is shown tells: a person must look
+        return all(one.verdict in ("review", "repaired") and (one.same or unknowable) for one in coded)
     return bool(coded) and not any(one.same is False for one in usable)

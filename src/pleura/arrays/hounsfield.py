@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from pleura.arrays.blank import blank_findings
 from pleura.arrays.field import ringed
+from pleura.arrays.neighbours import neighbour_findings
 from pleura.arrays.peaks import strange
 from pleura.arrays.volume import Volume
 from pleura.core.findings import Finding, Verdict
@@ -43,10 +44,11 @@ def settled(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
 
     Returns:
         The volume (a corrected copy where it was repaired; filler around its circle marked as padding) and findings:
-        `PADDING` (note), `HU-OFFSET` (repaired), `BLANK-SLICES` (refused, or review), `NOT-HU`, `SLICES-DISAGREE` (refused).
+        `PADDING` (note), `HU-OFFSET` (repaired), `BLANK-SLICES`, `SLICES-OUT-OF-PLACE` (refused, or review), `NOT-HU`,
+        `SLICES-DISAGREE` (refused).
     """
     volume = ringed(volume)
-    notes = (*_padding(volume), *blank_findings(volume))
+    notes = _seen(volume)
     bands = _bands(volume)
     if bands:
         return volume, (*notes, *bands)
@@ -72,13 +74,18 @@ def settled(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
             f"RescaleIntercept is wrong: air lies at {_air_centre(everything, offset) - offset}; {offset:+d} was added to all",
             {"added_hu": offset},
         )
-        return right, (*_padding(right), *blank_findings(right), *saturated, finding)
+        return right, (*_seen(right), *saturated, finding)
     return volume, (*notes, *saturated, _refused(counts))
 
 
 def hu_findings(volume: Volume) -> tuple[Finding, ...]:
     """The findings of `settled` alone."""
     return settled(volume)[1]
+
+
+def _seen(volume: Volume) -> tuple[Finding, ...]:
+    """What is seen of a volume's slices, whatever their values are worth."""
+    return (*_padding(volume), *blank_findings(volume), *neighbour_findings(volume))
 
 
 def _padding(volume: Volume) -> tuple[Finding, ...]:
