@@ -74,3 +74,27 @@ def test_other_stacks_than_axial_are_not_judged():
     coronal = np.ascontiguousarray(volume.hu.transpose(1, 0, 2)[np.random.default_rng(0).permutation(64)])
     affine = volume.grid.affine[:, [1, 0, 2, 3]]
     assert neighbour_findings(Volume(coronal, Grid(coronal.shape, affine))) == ()
+
+
+@pytest.mark.parametrize("at", [12, 18, 24])
+@pytest.mark.parametrize(
+    "change",
+    [lambda hu: hu[:, ::-1], lambda hu: np.roll(hu, 8, 1), lambda hu: hu + 200],
+    ids=["upside down", "rolled", "200 HU"],
+)
+def test_a_jump_wants_a_look(change, at):
+    volume, _ = chest(SHAPE, seed=2)
+    hu = volume.hu.copy()
+    hu[at:] = change(hu[at:])
+    (finding,) = found(hu, volume)
+    assert (finding.verdict, finding.evidence) == (Verdict.REVIEW, {"jumps": 1})
+    assert f"after slice {at}:" in finding.message
+
+
+def test_where_steps_change_the_picture_may_jump():
+    volume, _ = chest(SHAPE, seed=2)
+    hu = volume.hu.copy()
+    hu[18:] = hu[18:, ::-1]
+    uneven = np.where(np.arange(36) < 18, np.arange(36) * 3.0, 54.0 + (np.arange(36) - 18) * 9.0)
+    affine = Grid.axial(hu.shape, (uneven[-1] / 35, *volume.grid.spacing_mm[1:])).affine
+    assert neighbour_findings(Volume(hu, Grid(hu.shape, affine, uneven))) == ()
