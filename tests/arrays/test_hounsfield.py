@@ -8,6 +8,7 @@ from pleura.arrays.hounsfield import hu_findings, settled
 from pleura.arrays.volume import Volume
 from pleura.core.findings import Verdict, worst
 from pleura.phantom.anatomy import chest as phantom
+from pleura.phantom.bedside import narrowed
 
 SHAPE = (8, 40, 40)
 
@@ -116,3 +117,9 @@ def test_inverted_values_are_refused(about):
 def test_an_offset_that_may_be_either_of_two_is_not_guessed(offset):
     """Clipped at −1024, and 1000 off: neither an intercept of −1024 nor one of −1000 puts the floor where it stands."""
     assert codes(Volume((np.maximum(BODY.hu, -1024) + offset).astype(np.int16), BODY.grid)) == {"NOT-HU"}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_contrast_in_a_field_without_fat_is_hu(seed):
+    volume, _ = phantom((40, 160, 160), seed=seed)
+    assert codes(narrowed(volume, 95.0)) == {"PADDING"}

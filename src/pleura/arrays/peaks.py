@@ -19,6 +19,8 @@ FAT, MUSCLE = (-135, -65), (-20, 120)
 """Peaks of six real series, of four vendors' kernels, contrast and liver included: −107 to −77, and 47 to 97. Water is 0."""
 LEAST_VOXELS = 20_000
 """At 3 mm: half a litre. In fewer, peaks are chance."""
+LEAST_MUSCLE = 35
+"""Muscle's peak lies above; what lies lower, and above fat, is fat that was shifted."""
 BIN_HU, LEAST_PEAK = 5, 0.1
 """Of the highest peak, what one must stand out by to be one."""
 UNDER_FAT, OVER_MUSCLE = (-310, -150), (120, 330)
@@ -119,6 +121,6 @@ def _is_body(peaks: dict[int, float]) -> bool:
         return any(band[0] <= peak <= band[1] for peak in peaks)
 
     highest = max(peaks, key=lambda peak: peaks[peak])
-    stretched = any_in(OVER_MUSCLE) and not any_in(FAT)
+    stretched = any_in(OVER_MUSCLE) and not any_in(FAT) and min(peaks) < LEAST_MUSCLE  # else contrast in a field without fat
     in_place = FAT[0] <= highest <= FAT[1] or MUSCLE[0] <= highest <= MUSCLE[1]
     return in_place and not any_in(UNDER_FAT) and not stretched
