@@ -250,3 +250,15 @@ def test_slices_of_other_cells_want_a_look(tmp_path):
     (one,) = find_series(tmp_path)
     assert one.verdict is Verdict.REVIEW
     assert "CELLS-DIFFER" in [finding.code for finding in one.findings]
+
+
+def test_a_series_uid_for_each_file_is_told(tmp_path):
+    slices = series(made(), SPEC)
+    for k, one in enumerate(slices):
+        one.SeriesInstanceUID = f"2.25.{1000 + k}"
+    write_files(tmp_path, slices)
+    found = find_series(tmp_path)
+    assert len(found) == len(slices)
+    assert all("12 such series make one even stack" in one.reason for one in found)
+    (apart, *_) = find_series(next(tmp_path.iterdir()))
+    assert "no known slice spacing" in apart.reason

@@ -151,10 +151,26 @@ def find_series(root: Path, *, gaps: Gaps = "refuse", workers: int = 0, progress
         UsageError: `root` does not exist.
     """
     tree = planes_in(root, workers=workers, progress=progress)
-    found = _named([series for group, notes in _by_uid(tree.planes) for series in _series_of(group, notes, root, gaps)])
+    series = [one for group, notes in _by_uid(tree.planes) for one in _series_of(group, notes, root, gaps)]
+    found = _named(_scattered(series))
     if tree.broken or tree.closed or tree.archives:
         found.append(_unreadable(tree))
     return found
+
+
+def _scattered(found: Sequence[Series]) -> list[Series]:
+    """Single slices of a folder that make one even stack, though each is a series by its UID, are told to be one."""
+    alone: dict[tuple[Path, int, int], list[Plane]] = defaultdict(list)
+    for series in found:
+        if any(finding.code == "ONE-SLICE" for finding in series.findings):
+            alone[series.files[0].path.parent, series.rows, series.columns].append(series.files[0])
+    stacks = {plane.file: len(planes) for planes in alone.values() if is_even(planes) for plane in planes}
+    told = []
+    for series in found:
+        count = stacks.get(series.files[0].file) if series.slices == 1 else None
+        findings = [_single(count) if finding.code == "ONE-SLICE" and count else finding for finding in series.findings]
+        told.append(replace(series, findings=tuple(findings)))
+    return told
 
 
 def _unreadable(tree: Found) -> Series:
@@ -252,8 +268,13 @@ def _in_parts(part: Sequence[Plane], parts: Sequence[Sequence[Plane]]) -> list[F
     return findings
 
 
-def _single() -> Finding:
-    return Finding("ONE-SLICE", Verdict.REFUSED, "a single slice has no known slice spacing, so it makes no volume")
+def _single(stack: int = 0) -> Finding:
+    text = "a single slice has no known slice spacing, so it makes no volume"
+    if stack:
+        text = (
+            f"one slice alone, but {stack} such series make one even stack: their SeriesInstanceUID was changed; export again"
+        )
+    return Finding("ONE-SLICE", Verdict.REFUSED, text)
 
 
 def _make(planes: Sequence[Plane], grid: Grid | None, findings: Sequence[Finding], root: Path) -> Series:
