@@ -1,7 +1,7 @@
-"""What the gate sees of real series that were tampered with in memory: `python bench/gate.py DATA` prints a Markdown table.
+"""What the gate sees of series that were tampered with in memory: `python bench/gate.py [DATA]` prints a Markdown table.
 
-Each change is made to the whole volume of every usable CT series of DATA that holds lungs, its header left as it is; what
-`scan` says of a volume's content is counted. A change that nothing speaks against is counted as passed.
+Each change is made to the whole volume of every usable CT series of DATA that holds lungs (or of three synthetic chests), its
+header left as it is; what `scan` says of a volume's content is counted. A change that nothing speaks against has passed.
 """
 
 import sys
@@ -16,6 +16,7 @@ from pleura.arrays.grid import Grid
 from pleura.arrays.volume import Volume
 from pleura.core.findings import Verdict, worst
 from pleura.dicom.series import find_series
+from pleura.phantom.anatomy import chest
 from pleura.verbs.scan import _content
 
 Voxels = NDArray[np.int16]
@@ -110,7 +111,10 @@ def told(volume: Volume, change: Callable[[Voxels], Voxels]) -> tuple[Verdict, l
 
 def main() -> None:
     """Print the table."""
-    volumes = [series.read() for series in find_series(Path(sys.argv[1])) if series.usable]
+    if len(sys.argv) > 1:
+        volumes = [series.read() for series in find_series(Path(sys.argv[1])) if series.usable]
+    else:
+        volumes = [chest((40, 96, 96), seed=seed)[0] for seed in range(3)]
     chests = [volume for volume in volumes if "NO-LUNGS" not in told(volume, CHANGES["as it is"])[1]]
     print(f"{len(chests)} series with lungs\n\n| change | refused | review | passed | codes |\n|---|---|---|---|---|")
     for name, change in CHANGES.items():
