@@ -297,6 +297,13 @@ def concatenated(slices: Slices) -> Slices:
     return parts
 
 
+def frame_too_few(slices: Slices) -> Slices:
+    """NumberOfFrames and functional groups contradict each other."""
+    one = enhanced(slices)
+    one.NumberOfFrames = str(len(slices) - 1)
+    return [one]
+
+
 def legacy(slices: Slices) -> Slices:
     one = enhanced(slices)
     one.SOPClassUID = one.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.2.2")

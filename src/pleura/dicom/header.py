@@ -229,6 +229,8 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
     shared, each = told.get(SHARED_GROUPS), told.get(FRAME_GROUPS)
     if frames == 1 and not shared and not each:
         return [plane]
+    if each and len(each) != frames:
+        plane = plane._replace(complete=False)  # which of its frames are left out, nobody knows
     planes = []
     for number in range(frames):
         groups = [told, *(shared[:1] if shared else ()), *(each[number : number + 1] if each else ())]
