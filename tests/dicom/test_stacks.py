@@ -9,6 +9,7 @@ from pydicom import Dataset
 from pleura.arrays.grid import Grid
 from pleura.arrays.volume import Volume
 from pleura.core.findings import Verdict
+from pleura.dicom.remarks import plane_findings
 from pleura.dicom.series import find_series
 from pleura.phantom import flaws
 from pleura.phantom.enhanced import enhanced
@@ -262,3 +263,11 @@ def test_a_series_uid_for_each_file_is_told(tmp_path):
     assert all("12 such series make one even stack" in one.reason for one in found)
     (apart, *_) = find_series(next(tmp_path.iterdir()))
     assert "no known slice spacing" in apart.reason
+
+
+@pytest.mark.parametrize("syntax", ["rle", "explicit"])
+def test_frames_that_are_not_all_there_are_truncated(syntax, tmp_path):
+    write_files(tmp_path, series(made(), SeriesSpec(declare_padding=False, syntax=syntax)))
+    (one,) = find_series(tmp_path)
+    cut = [plane._replace(complete=False) for plane in one.files]
+    assert [finding.code for finding in plane_findings(cut)] == ["TRUNCATED"]

@@ -153,6 +153,8 @@ def _sideways(chest: _Chest) -> list[Finding]:
     """`SIDEWAYS`, where the chest is deeper than wide; review where the picture may have cut its sides off."""
     part = slice(chest.level(0.0), chest.level(1.0) + 1)
     body, hidden = chest.body[part], chest.hidden[part]
+    if not body.any():
+        return []
     ratio = float(np.median(_wider(body, chest.spacing)))
     if ratio > SIDEWAYS:
         return []

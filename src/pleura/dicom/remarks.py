@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from pleura.codecs.frames import NATIVE, can_decode, name_of
 from pleura.core.findings import Finding, Verdict
 from pleura.dicom.header import Cells, Plane
 from pleura.dicom.stack import MAPS, PROJECTIONS, depths_of, usual_step
@@ -43,7 +44,6 @@ REFUSALS = {
 
 def plane_findings(planes: Sequence[Plane]) -> list[Finding]:
     """What headers alone refuse."""
-    from pleura.codecs.frames import can_decode, name_of
 
     def some(code: str, count: int, sentence: str) -> list[Finding]:
         return [Finding(code, Verdict.REFUSED, f"{count} of {len(planes)} slices {sentence}", {"n": count})] if count else []
@@ -64,7 +64,8 @@ def _bad(plane: Plane) -> Iterator[str]:
     if not plane.has_pixels:
         yield "NO-PIXELS"
     elif not plane.complete:
-        yield "SYNTAX-DISAGREES" if plane.place is not None else "TRUNCATED"
+        encapsulated = plane.place is not None and plane.syntax in NATIVE
+        yield "SYNTAX-DISAGREES" if encapsulated else "TRUNCATED"
     if not _told(plane.position):
         yield "NO-POSITION"
     yield from _bad_kind(*plane[FIRST_KIND:LAST_KIND])
