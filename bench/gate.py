@@ -17,7 +17,7 @@ from pleura.arrays.volume import Volume
 from pleura.core.findings import Verdict, worst
 from pleura.dicom.series import find_series
 from pleura.phantom.anatomy import chest
-from pleura.verbs.scan import _content
+from pleura.verbs.scan import content_findings
 
 Voxels = NDArray[np.int16]
 
@@ -105,7 +105,7 @@ CHANGES: dict[str, Callable[[Voxels], Voxels]] = {
 def told(volume: Volume, change: Callable[[Voxels], Voxels]) -> tuple[Verdict, list[str]]:
     """Verdict and codes of a tampered volume; padding is air from the start, so that none of it gives the change away."""
     hu = np.ascontiguousarray(change(volume.filled()))
-    findings = _content(Volume(hu, Grid.axial(hu.shape, volume.grid.spacing_mm)))
+    findings = content_findings(Volume(hu, Grid.axial(hu.shape, volume.grid.spacing_mm)))
     return worst(findings), [finding.code for finding in findings if finding.verdict is not Verdict.OK]
 
 

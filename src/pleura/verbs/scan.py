@@ -151,14 +151,14 @@ def scan(
 def _content_checked(series: "Series") -> "Series":
     """A series with what its pixels say added to its findings."""
     try:
-        findings = _content(series.sample(LOOK_AT))
+        findings = content_findings(series.sample(LOOK_AT))
     except InputRefused as error:
         findings = (Finding(error.code, Verdict.REFUSED, str(error)),)
     return replace(series, findings=(*series.findings, *findings))
 
 
-def _content(volume: "Volume") -> tuple[Finding, ...]:
-    """HU, field of view, lungs, their cover, their sides: at 3 mm, which is enough to tell."""
+def content_findings(volume: "Volume") -> tuple[Finding, ...]:
+    """What a volume's pixels say: HU, field of view, lungs, their cover, their sides; at 3 mm, which is enough to tell."""
     from pleura.arrays.coverage import coverage_findings
     from pleura.arrays.field import field_findings
     from pleura.arrays.hounsfield import settled
