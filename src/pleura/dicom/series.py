@@ -165,12 +165,13 @@ def _scattered(found: Sequence[Series]) -> list[Series]:
         if any(finding.code == "ONE-SLICE" for finding in series.findings):
             alone[series.files[0].path.parent, series.rows, series.columns].append(series.files[0])
     stacks = {plane.file: len(planes) for planes in alone.values() if is_even(planes) for plane in planes}
-    told = []
-    for series in found:
-        count = stacks.get(series.files[0].file) if series.slices == 1 else None
-        findings = [_single(count) if finding.code == "ONE-SLICE" and count else finding for finding in series.findings]
-        told.append(replace(series, findings=tuple(findings)))
-    return told
+    return [_told_of(series, stacks[file]) if (file := series.files[0].file) in stacks else series for series in found]
+
+
+def _told_of(series: Series, stack: int) -> Series:
+    """A series of one slice, told that `stack` of its kind are one."""
+    findings = (_single(stack) if finding.code == "ONE-SLICE" else finding for finding in series.findings)
+    return replace(series, findings=tuple(findings))
 
 
 def _unreadable(tree: Found) -> Series:
