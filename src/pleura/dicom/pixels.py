@@ -24,6 +24,9 @@ from pleura.dicom.header import Cells, Plane
 CUT_OFF = "a slice's pixels are cut off: the file is truncated; fetch it again"
 BATCH = 64
 """Slices of an archive that are held at once."""
+BLOCK = 3
+"""Slices that are treated at once: few enough for a core's cache, and as many, for threads wait for each other after each call
+that gives up the interpreter."""
 NO_TISSUE_HU = -1100
 """No matter is lighter than air (−1000 HU); noise and filters reach a little below. A constant value under this is padding."""
 
@@ -47,42 +50,44 @@ def read_hu(
     shape = (len(planes), first.rows, first.columns)
     hu = np.empty(shape, np.int16)
     padding = np.zeros(shape, np.bool_)  # pages that nothing is written to cost nothing
-    usual: list[bytes] = []  # the first mask met, which a scanner's padding is in every slice
+    usual: list[NDArray[np.bool_]] = []  # the first mask met, which a scanner's padding is in every slice
 
-    def run(part: Sequence[tuple[int, bytes | None]]) -> list[tuple[int, int, bool]]:
+    def run(part: Sequence[tuple[int, bytes | None]]) -> list[tuple[slice, int, bool]]:
         told = []
-        mask = np.empty(shape[1:], np.bool_)
-        for number, data in part:
-            plane, out = planes[number], hu[number]
-            saturated = 0 if _straight(plane, out) else _rescale(stored_values(plane, data), plane, out)
+        masks = np.empty((BLOCK, *shape[1:]), np.bool_)
+        for block in _blocks(part):
+            where, mask = slice(block[0][0], block[-1][0] + 1), masks[: len(block)]
+            saturated, least = _read_block(planes[where], [data for _, data in block], hu[where])
             same = False
-            if _find_padding(out, plane, mask):
-                cells = mask.tobytes()  # bytes compare without giving up the interpreter, which costs more than the comparison
+            if _find_padding(hu[where], planes[where], least, mask):
                 if not usual:
-                    usual.append(cells)
-                same = cells == usual[0]
+                    usual.append(mask[0].copy())
+                same = bool((_words(mask) == _words(usual[0][np.newaxis])).all())
                 if not same:
-                    padding[number] = mask
-            told.append((number, saturated, same))
+                    padding[where] = mask
+            told.append((where, saturated, same))
         return told
 
-    told: list[tuple[int, int, bool]] = []
+    told: list[tuple[slice, int, bool]] = []
     workers = workers or min(4, os.cpu_count() or 1)
     runs = 24 if first.offset is None else 4  # long runs: threads do not fight over one page of memory; short: none waits long
     with ThreadPoolExecutor(workers) as pool:
+        done = 0
         for batch in _batches(planes):
             length = -(-len(batch) // (runs * workers)) or 1
-            for answers in pool.map(run, [batch[start : start + length] for start in range(0, len(batch), length)]):
+            parts = [batch[start : start + length] for start in range(0, len(batch), length)]
+            for part, answers in zip(parts, pool.map(run, parts), strict=True):
                 told += answers
-                progress("read pixels", len(told), len(planes))
+                done += len(part)
+                progress("read pixels", done, len(planes))
     saturated = sum(count for _, count, _ in told)
-    alike = [number for number, _, same in told if same]
     if not usual:
         return hu, None, saturated
-    mask = np.frombuffer(usual[0], np.bool_).reshape(shape[1:])
-    if len(alike) == len(planes):  # one slice, seen through every slice: a third of the memory is saved
-        return hu, np.broadcast_to(mask, shape), saturated
-    padding[alike] = mask
+    if all(same for _, _, same in told):  # one slice, seen through every slice: a third of the memory is saved
+        return hu, np.broadcast_to(usual[0], shape), saturated
+    for where, _, same in told:
+        if same:
+            padding[where] = usual[0]
     return hu, padding, saturated
 
 
@@ -103,6 +108,22 @@ def _batches(planes: Sequence[Plane]) -> Iterator[list[tuple[int, bytes | None]]
         yield batch
 
 
+def _blocks(part: Sequence[tuple[int, bytes | None]]) -> Iterator[Sequence[tuple[int, bytes | None]]]:
+    """Neighbours together, `BLOCK` at the most; those of an archive come in any order."""
+    for start in range(0, len(part), BLOCK):
+        block = part[start : start + BLOCK]
+        if all(number == block[0][0] + k for k, (number, _) in enumerate(block)):
+            yield block
+        else:
+            yield from ([one] for one in block)
+
+
+def _words(mask: NDArray[np.bool_]) -> NDArray[Any]:
+    """Masks, one a row, in cells that compare quickly."""
+    flat = mask.reshape(len(mask), -1)
+    return flat.view(np.uint64) if flat.shape[1] % 8 == 0 else flat
+
+
 @contextmanager
 def _open(plane: Plane, data: bytes | None) -> Iterator[IO[bytes]]:
     if plane.syntax == DEFLATED:
@@ -117,32 +138,55 @@ def _open(plane: Plane, data: bytes | None) -> Iterator[IO[bytes]]:
             yield file
 
 
-def _straight(plane: Plane, out: NDArray[np.int16]) -> bool:
-    """Read plain 16-bit pixels where they are to be and add the intercept there; `False` where that would not be exact."""
-    slope, intercept = plane.slope, plane.intercept
-    plain = plane.offset is not None and plane.syntax not in (BIG_ENDIAN, DEFLATED) and sys.byteorder == "little"
-    if not plain or plane.archive is not None or slope != 1.0 or intercept is None or intercept != int(intercept):
-        return False
-    if plane.cells.allocated != 16 or plane.cells.samples != 1 or plane.cells.high_bit != plane.cells.stored - 1:
-        return False
-    with FileIO(plane.file) as file:
-        file.seek(plane.offset or 0)
-        if file.readinto(out.data) != out.nbytes:
-            raise UnreadableFile(CUT_OFF)
-    bits, shift = plane.cells.stored, int(intercept)
-    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if plane.cells.signed else (0, (1 << bits) - 1)
-    if bits < 16:  # what lies in the unused bits is not the value's
-        seen = out if plane.cells.signed else out.view(np.uint16)
-        fits = low + shift >= -32768 and high + shift <= 32767
-        if not fits or int(seen.max()) > high or (plane.cells.signed and int(seen.min()) < low):
-            return False
+def _read_block(planes: Sequence[Plane], data: Sequence[bytes | None], out: NDArray[np.int16]) -> tuple[int, int]:
+    """Read planes, whose files may have been read already, in HU into `out`: voxels saturated, and a bound of HU below."""
+    least = _straight(planes, out)
+    if least is not None:
+        return 0, least
+    saturated = [_rescale(stored_values(plane, file), plane, hu) for plane, file, hu in zip(planes, data, out, strict=True)]
+    return sum(saturated), -32768
+
+
+def _straight(planes: Sequence[Plane], out: NDArray[np.int16]) -> int | None:
+    """Read plain 16-bit pixels where they are to be and add the intercept there: a bound of HU below, or `None` if not exact."""
+    alike = {(p.syntax, p.cells, p.slope, p.intercept, p.archive, p.offset is None) for p in planes}
+    syntax, cells, slope, intercept, archive, encapsulated = next(iter(alike))
+    if len(alike) > 1 or encapsulated or archive is not None or syntax in (BIG_ENDIAN, DEFLATED):
+        return None
+    if slope != 1.0 or intercept is None or intercept != int(intercept) or sys.byteorder != "little":
+        return None
+    bits, is_signed = cells.stored, cells.signed
+    if cells.allocated != 16 or cells.samples != 1 or cells.high_bit != bits - 1:
+        return None
+    for plane, pixels in zip(planes, out, strict=True):
+        _fill(pixels, plane)
+    shift, stored = int(intercept), out if is_signed else out.view(np.uint16)
+    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if is_signed else (0, (1 << bits) - 1)
+    # looked at only where they may be beyond int16, or beyond the stored bits: what lies in the others is not the value's
+    least = int(stored.min()) if low + shift < -32768 or (is_signed and bits < 16) else low
+    most = int(stored.max()) if high + shift > 32767 or bits < 16 else high
+    if least < low or most > high or least + shift < -32768 or most + shift > 32767:
+        return None
     if shift:
         unsigned = out.view(np.uint16)  # arithmetic of uint16 wraps
         np.add(unsigned, np.uint16(shift & 0xFFFF), out=unsigned)
-    if bits < 16:
-        return True
-    least, most = low + shift, high + shift  # a sum beyond int16 came out beyond the other end of this
-    return not ((least > -32768 and int(out.min()) < least) or (most < 32767 and int(out.max()) > most))
+    return least + shift
+
+
+def _fill(out: NDArray[np.int16], plane: Plane) -> None:
+    """A plane's bytes into memory that is there already."""
+    if hasattr(os, "preadv"):  # fewer calls than a file object makes
+        file = os.open(plane.file, os.O_RDONLY)
+        try:
+            count = os.preadv(file, [out.data], plane.offset or 0)
+        finally:
+            os.close(file)
+    else:
+        with FileIO(plane.file) as handle:
+            handle.seek(plane.offset or 0)
+            count = handle.readinto(out.data) or 0
+    if count != out.nbytes:
+        raise UnreadableFile(CUT_OFF)
 
 
 def stored_values(plane: Plane, data: bytes | None = None) -> NDArray[Any]:
@@ -228,24 +272,44 @@ def _rescale(stored: NDArray[Any], plane: Plane, out: NDArray[np.int16]) -> int:
     return int(np.count_nonzero(over))
 
 
-def _find_padding(hu: NDArray[np.int16], plane: Plane, out: NDArray[np.bool_]) -> bool:
-    """Mark padding: the declared range where it lies below all matter, and any constant below it that a corner holds."""
+def _find_padding(hu: NDArray[np.int16], planes: Sequence[Plane], least: int, out: NDArray[np.bool_]) -> bool:
+    """Mark the padding of slices, `(planes, rows, columns)`, in `out`; `False`, and nothing marked, where there is none.
+
+    No HU is below `least`.
+    """
+    ranges = [{one for one in _padding_ranges(*both) if one[1] >= least} for both in zip(hu, planes, strict=True)]
+    if not any(ranges):
+        return False
+    if all(one == ranges[0] for one in ranges):
+        _mark(hu, ranges[0], out)
+    else:
+        for one, cells, mask in zip(ranges, hu, out, strict=True):
+            _mark(cells, one, mask)
+    return bool(out.any())
+
+
+def _padding_ranges(hu: NDArray[np.int16], plane: Plane) -> set[tuple[int, int]]:
+    """HU, first and last, that are padding: the range declared, if below all matter, and any constant below it in a corner."""
     ranges = set()
     if plane.padding is not None:
         slope, intercept = (1.0 if plane.slope is None else plane.slope), plane.intercept or 0.0
         low, high = sorted(round(slope * end + intercept) for end in plane.padding)
         if high < NO_TISSUE_HU:
             ranges.add((low, high))
-    corners = {corner for row in (0, -1) for column in (0, -1) if (corner := int(hu[row, column])) < NO_TISSUE_HU}
-    ranges |= {(corner, corner) for corner in corners}
-    if len(ranges) > 1:
+    corners = (int(hu[row, column]) for row in (0, -1) for column in (0, -1))
+    return ranges | {(corner, corner) for corner in corners if corner < NO_TISSUE_HU}
+
+
+def _mark(hu: NDArray[np.int16], ranges: set[tuple[int, int]], out: NDArray[np.bool_]) -> None:
+    if len(ranges) > 1:  # a range that is declared is often one that nothing lies in
         least = int(hu.min())
         ranges = {one for one in ranges if one[1] >= least}
-    for number, (low, high) in enumerate(ranges):
-        if number:
+    if len(ranges) != 1:
+        out[...] = False
+    for low, high in ranges:
+        if len(ranges) > 1:
             out |= (hu >= low) & (hu <= high)
         elif low == high:
             np.equal(hu, low, out=out)  # without an array in between, whose memory costs more than the comparison
         else:
             np.logical_and(hu >= low, hu <= high, out=out)
-    return bool(corners) or (bool(ranges) and bool(out.any()))
