@@ -45,3 +45,38 @@ def test_padding_is_marked_slice_by_slice_however_often_it_changes(tmp_path, ord
     assert np.array_equal(hu, np.where(truth, -2000, 40))
     assert np.array_equal(padding if padding is not None else np.zeros_like(truth), truth)
     assert (padding is None) == (order == "----")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("seed", range(6))
+def test_neighbours_may_differ_in_all_that_is_treated_together(tmp_path, seed, workers):
+    """Long enough that slices are read several at a time: each keeps its own intercept, padding and declaration."""
+    rng = np.random.default_rng(seed)
+    slices, planes, truth, marked = 60, [], [], []
+    intercept, outside, declared = 0, 0, None
+    for number in range(slices):
+        if rng.random() < 0.3:
+            intercept = int(rng.choice([0, -24, -1024, 5]))
+        if rng.random() < 0.3:
+            outside = int(rng.choice([0, -2000, -3000, -32768]))  # 0: no padding
+        if rng.random() < 0.3:
+            declared = [None, (-2000, -2000), (-3100, -1900), (-900, -900)][rng.integers(4)]
+        stored = rng.integers(-900, 2000, (4, 4)).astype("<i2")
+        mask = rng.random((4, 4)) < 0.4
+        mask[0, 0] = rng.random() < 0.5
+        if outside:
+            stored[mask] = outside
+        stored.tofile(tmp_path / str(number))
+        cells = Cells(16, 16, 15, True, 1, "MONOCHROME2")
+        planes.append(plane_of(tmp_path / str(number), cells, intercept)._replace(padding=declared))
+        hu = (stored.astype(int) + intercept).clip(-32768, 32767)
+        corners = {int(hu[row, column]) for row in (0, -1) for column in (0, -1)}
+        padding = np.isin(hu, [value for value in corners if value < -1100])
+        if declared and declared[1] + intercept < -1100:
+            padding |= (hu >= declared[0] + intercept) & (hu <= declared[1] + intercept)
+        truth.append(hu)
+        marked.append(padding)
+    hu, padding, _ = read_hu(planes, workers=workers)
+    assert np.array_equal(hu, truth)
+    assert padding is not None
+    assert np.array_equal(padding, marked)

@@ -148,7 +148,7 @@ def _read_block(planes: Sequence[Plane], data: Sequence[bytes | None], out: NDAr
 
 
 def _straight(planes: Sequence[Plane], out: NDArray[np.int16]) -> int | None:
-    """Read plain 16-bit pixels where they are to be and add the intercept there: a bound of HU below, or `None` if not exact."""
+    """Read plain 16-bit pixels where they are to be, add the intercept: a bound of HU below, or `None` where not exact."""
     alike = {(p.syntax, p.cells, p.slope, p.intercept, p.archive, p.offset is None) for p in planes}
     syntax, cells, slope, intercept, archive, encapsulated = next(iter(alike))
     if len(alike) > 1 or encapsulated or archive is not None or syntax in (BIG_ENDIAN, DEFLATED):

@@ -84,7 +84,7 @@ def _read_files(names: Sequence[str], known: Known) -> Found:
             with FileIO(name) as file:  # a third of the time of Path.open
                 planes = planes_of(file, os.fstat(file.fileno()).st_size, name, known)
             if planes:
-                found.planes += [plane for plane in planes if plane.sop_class != DICOMDIR]
+                found.planes += planes if planes[0].sop_class != DICOMDIR else ()  # of which all frames are, or none
             elif is_archive(Path(name)):
                 _read_archive(Path(name), found, known)
         except UnreadableFile:

@@ -122,10 +122,10 @@ class Stretch(NamedTuple):
 
 @dataclass
 class Known:
-    """What earlier files taught: elements seen, and stretches of such, by their first eight bytes and how they are encoded."""
+    """What earlier files taught: elements seen, and stretches of such, by how they are encoded and their first eight bytes."""
 
     elements: set[bytes] = field(default_factory=set)
-    stretches: dict[tuple[bytes, int], Stretch] = field(default_factory=dict)
+    stretches: tuple[dict[bytes, Stretch], ...] = field(default_factory=lambda: ({}, {}, {}))
 
 
 class _Unusual(Exception):
@@ -160,12 +160,12 @@ def _walked(buffer: bytes, known: Known, *, whole: bool) -> Walked:
     """Values by keyword up to PixelData: of the meta group, then of the data set, encoded as the meta group says."""
     values: dict[str, Any] = {}
     steps: list[tuple[int, int, int, int]] = []  # first tag, last tag, begin, end
-    stretches, mode, stop = known.stretches, META, META_END
+    stretches, mode, stop = known.stretches[META], META, META_END
     at, last, end = 132, 0, len(buffer)
     while True:
         if at + 12 > end:
             raise _Short
-        stretch = stretches.get((buffer[at : at + 8], mode))
+        stretch = stretches.get(buffer[at : at + 8])
         if stretch is not None and stretch.first > last and buffer.startswith(stretch.raw, at):
             values.update(stretch.values)
             last = stretch.last
@@ -183,6 +183,7 @@ def _walked(buffer: bytes, known: Known, *, whole: bool) -> Walked:
             if mode != META:
                 break
             mode, last, stop = _encoding(values.get("TransferSyntaxUID")), 0, PIXELS
+            stretches = known.stretches[mode]
             continue
         if tag <= last or tag in NESTED:
             raise _Unusual
@@ -221,12 +222,13 @@ def _learn(known: Known, buffer: bytes, steps: list[tuple[int, int, int, int]], 
     """Join steps that were seen before into stretches: they were the neighbour's, and will be the next one's."""
     if len(known.elements) > MOST_KNOWN:
         known.elements.clear()
-        known.stretches.clear()
+        for stretches in known.stretches:
+            stretches.clear()
     joined: list[list[int]] = []
     for first, last, start, end in steps:
         raw = buffer[start:end]
-        key = raw[:8], META if first < META_END else mode
-        if raw not in known.elements and (key not in known.stretches or known.stretches[key].raw != raw):
+        stretch = known.stretches[META if first < META_END else mode].get(raw[:8])
+        if raw not in known.elements and (stretch is None or stretch.raw != raw):
             known.elements.add(raw)
         elif joined and joined[-1][3] == start and (joined[-1][0] < META_END) == (first < META_END):
             joined[-1][1], joined[-1][3] = last, end
@@ -234,8 +236,8 @@ def _learn(known: Known, buffer: bytes, steps: list[tuple[int, int, int, int]], 
             joined.append([first, last, start, end])
     for first, last, start, end in joined:
         told = {name: values[name] for tag, name in TAGS.items() if first <= tag <= last and name in values}
-        key = buffer[start : start + 8], META if first < META_END else mode
-        known.stretches[key] = Stretch(buffer[start:end], told, first, last)
+        stretches = known.stretches[META if first < META_END else mode]
+        stretches[buffer[start : start + 8]] = Stretch(buffer[start:end], told, first, last)
 
 
 def _past_items(buffer: bytes, at: int, *, implicit: bool, until: int, depth: int) -> int:
@@ -282,14 +284,14 @@ def _value(name: str, vr: bytes, raw: bytes) -> Any:
     text = _text(raw)
     if not text:
         return None
-    parts = tuple(part.strip() for part in text.split("\\"))
     if name in DECIMAL:
-        numbers = tuple(float(part) for part in parts if part)
+        numbers = tuple([float(part) for part in text.split("\\") if part.strip()])
         return numbers if len(numbers) != 1 else numbers[0]
     if name in WHOLE:
-        return int(parts[0]) if parts[0] else None
-    return parts if len(parts) > 1 else parts[0]
+        first = text.split("\\", 1)[0].strip()
+        return int(first) if first else None
+    return tuple([part.strip() for part in text.split("\\")]) if "\\" in text else text
 
 
 def _text(raw: bytes) -> str:
-    return raw.decode("ascii").strip(" \0")
+    return raw.decode("ascii").strip(" \0").strip()
