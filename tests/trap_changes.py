@@ -1,5 +1,6 @@
 """One good series, a small synthetic chest, and what may be done to its data sets or to its files: the stuff of `traps`."""
 
+import gzip
 import tarfile
 import zipfile
 from collections.abc import Callable, Sequence
@@ -137,6 +138,22 @@ def projections_among(slices: Slices) -> Slices:
     slabs = flaws.two_passes(slices, told_apart_by="")[len(slices) :: 4]
     slabs = flaws.shifted(slabs, [3.3] * len(slabs))
     return [*slices, *flaws.tags(slabs, ImageType=["DERIVED", "SECONDARY", "MIP"])]
+
+
+def under_two_uids(slices: Slices) -> Slices:
+    """Every other slice in a series of its own."""
+    return flaws.tags(slices, *range(1, len(slices), 2), SeriesInstanceUID=uid("half", 1))
+
+
+def under_two_names(slices: Slices) -> Slices:
+    """The series, and its pixels once more under other UIDs and another patient's."""
+    again = flaws.tags(slices, SeriesInstanceUID=uid("again", 0), StudyInstanceUID=uid("again", 1), PatientID="another")
+    return [*slices, *(flaws.tags([one], SOPInstanceUID=uid("again", k + 2))[0] for k, one in enumerate(again))]
+
+
+def repeated(slices: Slices) -> Slices:
+    """A slice holds the pixels of the one before."""
+    return flaws.tags(slices, 14, PixelData=slices[13].PixelData)
 
 
 def restless(slices: Slices) -> Slices:
@@ -394,6 +411,13 @@ def tarred(folder: Path, paths: Sequence[Path]) -> None:
         for k, path in enumerate(paths):
             archive.add(path, f"/../{k}")
             path.unlink()
+
+
+def gzipped(folder: Path, paths: Sequence[Path]) -> None:
+    """Each file packed by itself."""
+    for path in paths:
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
 
 
 def nested(folder: Path, paths: Sequence[Path]) -> None:

@@ -10,7 +10,7 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 
 
 def plane_of(path, cells, intercept):
-    bare = Plane(str(path), 0, None, -1, "", "", None, None, (), 0, None, 1, True, True, "", "", "", "", "CT", EXPLICIT)
+    bare = Plane(str(path), 0, None, -1, "", "", None, None, (), 0, None, 1, True, True, 0, "", "", "", "", "CT", EXPLICIT)
     return bare._replace(rows=4, columns=4, slope=1.0, intercept=float(intercept), cells=cells, length=32)
 
 

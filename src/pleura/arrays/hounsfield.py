@@ -7,6 +7,7 @@ from pleura.arrays.blank import blank_findings
 from pleura.arrays.field import ringed
 from pleura.arrays.neighbours import neighbour_findings
 from pleura.arrays.peaks import strange
+from pleura.arrays.repeated import repeated_findings
 from pleura.arrays.volume import Volume
 from pleura.core.findings import Finding, Verdict
 
@@ -85,7 +86,7 @@ def hu_findings(volume: Volume) -> tuple[Finding, ...]:
 
 def _seen(volume: Volume) -> tuple[Finding, ...]:
     """What is seen of a volume's slices, whatever their values are worth."""
-    return (*_padding(volume), *blank_findings(volume), *neighbour_findings(volume))
+    return (*_padding(volume), *blank_findings(volume), *repeated_findings(volume), *neighbour_findings(volume))
 
 
 def _padding(volume: Volume) -> tuple[Finding, ...]:

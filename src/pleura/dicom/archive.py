@@ -1,8 +1,10 @@
-"""Zip and tar files read in place: nothing is ever unpacked to disk, so no name in an archive can lead anywhere."""
+"""Zip, tar and gzipped files read in place: nothing is ever unpacked to disk, so no name in an archive can lead anywhere."""
 
+import gzip
 import tarfile
 import zipfile
 from collections.abc import Collection, Iterator
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
@@ -14,6 +16,7 @@ MEMBER_BYTES = 1 << 30
 GROWTH, GROWTH_FREE = 100, 256 << 20
 """An archive may unpack to a hundred times its size, or 256 MiB; CT packs to a half or a third, a bomb to a thousandth."""
 TAR_SUFFIXES = (".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
+GZIP_SUFFIXES = (".dcm.gz", ".ima.gz", ".dicom.gz")
 
 
 class Member(NamedTuple):
@@ -27,13 +30,13 @@ class Member(NamedTuple):
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file is a zip or tar by its content; a compressed tar also by its name, for much else is compressed."""
+    """Whether a file is a zip or tar by its content; what is compressed also by its name, for much else is compressed."""
     try:
         with path.open("rb") as file:
             head = file.read(265)
     except OSError:
         return False
-    return head[:4] == b"PK\x03\x04" or head[257:262] == b"ustar" or path.name.lower().endswith(TAR_SUFFIXES)
+    return head[:4] == b"PK\x03\x04" or head[257:262] == b"ustar" or path.name.lower().endswith((*TAR_SUFFIXES, *GZIP_SUFFIXES))
 
 
 def members(path: Path, only: Collection[int] | None = None) -> Iterator[Member]:
@@ -46,8 +49,8 @@ def members(path: Path, only: Collection[int] | None = None) -> Iterator[Member]
         allowed = max(GROWTH_FREE, GROWTH * path.stat().st_size)
         with path.open("rb") as file:
             plain_zip = file.read(4) == b"PK\x03\x04"
-        each = _zip(path, allowed, only) if plain_zip else _tar(path, allowed, only)
-        yield from each
+        is_gzip = path.name.lower().endswith(GZIP_SUFFIXES)
+        yield from _gzip(path, allowed) if is_gzip else (_zip if plain_zip else _tar)(path, allowed, only)
     except UnreadableFile:
         raise
     except Exception as error:  # a broken archive fails in any of three libraries' ways
@@ -94,6 +97,14 @@ def _tar(path: Path, allowed: int, only: Collection[int] | None) -> Iterator[Mem
                 file = archive.extractfile(info)
                 if file is not None:
                     yield Member(number, _shown(path, info.name), info.size, file)
+
+
+def _gzip(path: Path, allowed: int) -> Iterator[Member]:
+    """A single file: what it unpacks to is known only when it is unpacked, no further than is allowed."""
+    with gzip.open(path) as archive:
+        data = archive.read(min(allowed, MEMBER_BYTES) + 1)
+    _check(1, len(data), min(allowed, MEMBER_BYTES))
+    yield Member(1, path / path.stem, len(data), BytesIO(data))
 
 
 def _check(count: int, total: int, allowed: int) -> None:

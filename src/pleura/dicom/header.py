@@ -8,9 +8,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from pleura.codecs.frames import BIG_ENDIAN, DEFLATED, NATIVE
+from pleura.codecs.frames import DEFLATED
 from pleura.core.errors import UnreadableFile
 from pleura.dicom.deflated import inflated
+from pleura.dicom.extent import NOWHERE, pixels_at
 from pleura.dicom.values import digest, numbers, several, text, whole
 from pleura.dicom.walk import FIRST_READ, LAST_READ, TAGS, Known, Walked, walk
 
@@ -71,9 +72,10 @@ class Plane(NamedTuple):
     """One image plane, or one object without an image: its place, its values' meaning and where its pixels are.
 
     `offset` and `length` are the place of uncompressed pixels in the (inflated) file, and `place` is where the PixelData
-    element of encapsulated ones begins, `frames` of them; the other is `None`. Of an `archive` (zip, tar), `member` is the
-    number of the file in it, and `file` the archive's own path with the member's name behind it. Lengths in mm, LPS.
-    `position`, `orientation` and `spacing` are `None` where the header is silent. `patient` tells patients apart, namelessly.
+    element of encapsulated ones begins, `frames` of them; the other is `None`. `surplus` bytes are more than declared.
+    Of an `archive` (zip, tar), `member` is the number of the file in it, and `file` the archive's own path with the member's
+    name behind it. Lengths in mm, LPS. `position`, `orientation` and `spacing` are `None` where the header is silent.
+    `patient` tells patients apart, namelessly.
     """
 
     file: str
@@ -90,6 +92,7 @@ class Plane(NamedTuple):
     frames: int
     complete: bool
     has_pixels: bool
+    surplus: int
     # the fields from here on are mostly those of the neighbours: `_alike`
     patient: str
     study_uid: str
@@ -208,7 +211,7 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
     image = "Rows" in told and "BitsAllocated" in told
     name, archive, member = where
     alike = _alike(image, *map(told.get, ALIKE))
-    offset, complete, has_pixels = _pixels_at(walked, alike, size, frames) if image else (None, True, False)
+    extent = pixels_at(walked, alike.syntax, alike.length * frames, size) if image else NOWHERE
     own = (
         name,
         0,
@@ -219,11 +222,10 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
         numbers(told.get("ImagePositionPatient"), 3),
         whole(told.get("InstanceNumber")),
         _telling(*map(told.get, TELLING)),
-        offset,
+        extent.offset,
         walked.place if walked.head[8:12] == b"\xff\xff\xff\xff" else None,
         frames,
-        complete,
-        has_pixels,
+        *extent[1:],
     )
     plane = Plane._make(own + alike[FIRST_ALIKE:])
     shared, each = told.get(SHARED_GROUPS), told.get(FRAME_GROUPS)
@@ -234,23 +236,9 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
     planes = []
     for number in range(frames):
         groups = [told, *(shared[:1] if shared else ()), *(each[number : number + 1] if each else ())]
-        start = None if offset is None else offset + number * plane.length
+        start = None if extent.offset is None else extent.offset + number * plane.length
         planes.append(plane._replace(frame=number, offset=start, **_geometry(groups), **_of_frame(plane, groups)))
     return planes
-
-
-def _pixels_at(walked: Walked, plane: Plane, size: int, frames: int) -> tuple[int | None, bool, bool]:
-    """Where in the file uncompressed pixels lie, whether all of them are there, and whether there are any."""
-    head, syntax = walked.head, plane.syntax
-    big = syntax == BIG_ENDIAN
-    has = head[:4] == (b"\x7f\xe0\x00\x10" if big else b"\xe0\x7f\x10\x00")
-    if syntax not in NATIVE:
-        return None, True, has
-    begin = 12 if head[4:6] in (b"OW", b"OB", b"UN") else 8
-    inside = int.from_bytes(head[begin - 4 : begin], "big" if big else "little")
-    offset = walked.place + begin
-    floats = head[:4] in (b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00")  # which no CT has: refused for that
-    return offset, floats or (has and offset + plane.length * frames <= size and inside >= plane.length * frames), True
 
 
 @lru_cache(maxsize=1024)
@@ -273,6 +261,7 @@ def _alike(image: bool, *values: Any) -> Plane:
         frames=1,
         complete=True,
         has_pixels=False,
+        surplus=0,
         patient=digest(text(told["PatientID"])),
         study_uid=str(told["StudyInstanceUID"] or ""),
         series_uid=str(told["SeriesInstanceUID"] or ""),

@@ -26,6 +26,7 @@ REFUSALS = {
     "LOCALIZER": "are localizers, no volume",
     "NO-PIXELS": "hold no pixels; truncated: fetch them again",
     "TRUNCATED": "are truncated; fetch them again",
+    "SIZE-DISAGREES": "hold more pixels than Rows and Columns say, one of which is wrong; export again",
     "SYNTAX-DISAGREES": "hold compressed pixels where their transfer syntax says uncompressed ones; export again",
     "NO-POSITION": "tell no ImagePositionPatient; export again",
     "NO-ORIENTATION": "tell no ImageOrientationPatient: export again",
@@ -66,6 +67,8 @@ def _bad(plane: Plane) -> Iterator[str]:
     elif not plane.complete:
         encapsulated = plane.place is not None and plane.syntax in NATIVE
         yield "SYNTAX-DISAGREES" if encapsulated else "TRUNCATED"
+    elif plane.surplus > 1 and plane.surplus * 8 >= min(plane.rows, plane.columns) * plane.cells.allocated:  # 1: made even
+        yield "SIZE-DISAGREES"
     if not _told(plane.position):
         yield "NO-POSITION"
     yield from _bad_kind(*plane[FIRST_KIND:LAST_KIND])

@@ -14,6 +14,7 @@ from pleura.arrays.volume import Volume
 from pleura.core.errors import InputRefused, UnreadableFile
 from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
+from pleura.dicom.compared import compared, single
 from pleura.dicom.gaps import Gaps, filled_in, stacks_of
 from pleura.dicom.header import Plane
 from pleura.dicom.remarks import plane_findings, remarks
@@ -152,26 +153,10 @@ def find_series(root: Path, *, gaps: Gaps = "refuse", workers: int = 0, progress
     """
     tree = planes_in(root, workers=workers, progress=progress)
     series = [one for group, notes in _by_uid(tree.planes) for one in _series_of(group, notes, root, gaps)]
-    found = _named(_scattered(series))
+    found = compared(_named(series))
     if tree.broken or tree.closed or tree.archives:
         found.append(_unreadable(tree))
     return found
-
-
-def _scattered(found: Sequence[Series]) -> list[Series]:
-    """Single slices of a folder that make one even stack, though each is a series by its UID, are told to be one."""
-    alone: dict[tuple[Path, int, int], list[Plane]] = defaultdict(list)
-    for series in found:
-        if any(finding.code == "ONE-SLICE" for finding in series.findings):
-            alone[series.files[0].path.parent, series.rows, series.columns].append(series.files[0])
-    stacks = {plane.file: len(planes) for planes in alone.values() if is_even(planes) for plane in planes}
-    return [_told_of(series, stacks[file]) if (file := series.files[0].file) in stacks else series for series in found]
-
-
-def _told_of(series: Series, stack: int) -> Series:
-    """A series of one slice, told that `stack` of its kind are one."""
-    findings = (_single(stack) if finding.code == "ONE-SLICE" else finding for finding in series.findings)
-    return replace(series, findings=tuple(findings))
 
 
 def _unreadable(tree: Found) -> Series:
@@ -238,7 +223,7 @@ def _series_of(planes: Sequence[Plane], notes: Sequence[Finding], root: Path, ga
             continue
         for stack in stacks:
             if len(stack) == 1:
-                found.append(_make(stack, None, [*refusals, *told, _single()], root))
+                found.append(_make(stack, None, [*refusals, *told, single()], root))
                 continue
             for run, grid, steps, lost in stacks_of(stack, gaps):
                 made = _make(run, grid, [*refusals, *told, *steps, *remarks(run)], root)
@@ -267,15 +252,6 @@ def _in_parts(part: Sequence[Plane], parts: Sequence[Sequence[Plane]]) -> list[F
         text = f"{unlike} slice(s) of another kind (ImageType) share this series and are listed apart"
         findings.append(Finding("SPLIT-BY-ATTRIBUTE", Verdict.OK, text, {"by": "ImageType"}))
     return findings
-
-
-def _single(stack: int = 0) -> Finding:
-    text = "a single slice has no known slice spacing, so it makes no volume"
-    if stack:
-        text = (
-            f"one slice alone, but {stack} such series make one even stack: their SeriesInstanceUID was changed; export again"
-        )
-    return Finding("ONE-SLICE", Verdict.REFUSED, text)
 
 
 def _make(planes: Sequence[Plane], grid: Grid | None, findings: Sequence[Finding], root: Path) -> Series:
