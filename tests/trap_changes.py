@@ -358,6 +358,12 @@ def each(change: Callable[[bytes], bytes], *which: int) -> Callable[[Path, Seque
     return apply
 
 
+def overlong(data: bytes) -> bytes:
+    """PixelData's length is more than the file holds."""
+    at = data.rfind(b"\xe0\x7f\x10\x00") + 8
+    return data[:at] + (10**8).to_bytes(4, "little") + data[at + 4 :]
+
+
 def renamed(syntax: str) -> Callable[[bytes], bytes]:
     """A file that names another transfer syntax than the one that it is written in."""
 

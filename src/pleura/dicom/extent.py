@@ -29,5 +29,5 @@ def pixels_at(walked: Walked, syntax: str, length: int, size: int) -> Extent:
     inside = int.from_bytes(head[begin - 4 : begin], "big" if big else "little")
     offset = walked.place + begin
     floats = head[:4] in (b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00")  # which no CT has: refused for that
-    complete = has and offset + length <= size and inside >= length
+    complete = has and length <= inside <= size - offset  # an undefined length is more than any file holds
     return Extent(offset, floats or complete, True, inside - length if complete and not floats else 0)
