@@ -3,7 +3,7 @@
 import os
 import sys
 import warnings
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -71,15 +71,28 @@ def read_hu(
     told: list[tuple[slice, int, bool]] = []
     workers = workers or min(4, os.cpu_count() or 1)
     runs = 24 if first.offset is None else 4  # long runs: threads do not fight over one page of memory; short: none waits long
-    with ThreadPoolExecutor(workers) as pool:
-        done = 0
+    parts: deque[Sequence[tuple[int, bytes | None]]] = deque()
+
+    def tell(progress: Progress) -> None:
+        progress("read pixels", sum(where.stop - where.start for where, _, _ in told), len(planes))
+
+    def work(progress: Progress = silent) -> None:
+        try:
+            for part in _taken(parts):
+                told.extend(run(part))
+                tell(progress)
+        finally:
+            parts.clear()  # where one fails, none goes on
+
+    with ThreadPoolExecutor(max(1, workers - 1)) as pool:  # this thread works too: a third on two cores would be waited for
         for batch in _batches(planes):
             length = -(-len(batch) // (runs * workers)) or 1
-            parts = [batch[start : start + length] for start in range(0, len(batch), length)]
-            for part, answers in zip(parts, pool.map(run, parts), strict=True):
-                told += answers
-                done += len(part)
-                progress("read pixels", done, len(planes))
+            parts.extend(batch[start : start + length] for start in range(0, len(batch), length))
+            others = [pool.submit(work) for _ in range(workers - 1)]
+            work(progress)
+            for other in others:
+                other.result()
+            tell(progress)
     saturated = sum(count for _, count, _ in told)
     if not usual:
         return hu, None, saturated
@@ -106,6 +119,16 @@ def _batches(planes: Sequence[Plane]) -> Iterator[list[tuple[int, bytes | None]]
                 yield batch
                 batch = []
         yield batch
+
+
+def _taken(parts: deque[Sequence[tuple[int, bytes | None]]]) -> Iterator[Sequence[tuple[int, bytes | None]]]:
+    """Parts, each given to the thread that comes first."""
+    while True:
+        try:
+            part = parts.popleft()
+        except IndexError:
+            return
+        yield part
 
 
 def _blocks(part: Sequence[tuple[int, bytes | None]]) -> Iterator[Sequence[tuple[int, bytes | None]]]:
