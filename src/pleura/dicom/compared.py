@@ -71,7 +71,7 @@ def _shared(found: Sequence["Series"]) -> list["Series"]:
 
 def _half(other: str, *, between: bool) -> Finding:
     if between:
-        text = f"every other slice is in series {other}: SeriesInstanceUID was changed on these; export again as one series"
+        text = f"the slices between these are in series {other}: SeriesInstanceUID was changed on some; export again as one"
         return Finding("STACK-SHARED", Verdict.REFUSED, text)
     text = f"series {other} goes on where this one ends, with the same step: was it one series?"
     return Finding("STACK-SHARED", Verdict.REVIEW, text)
