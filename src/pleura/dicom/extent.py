@@ -1,5 +1,6 @@
 """Where in a file uncompressed pixels lie, and whether they are as many as its header declares (pitfall 7)."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from pleura.codecs.frames import BIG_ENDIAN, NATIVE
@@ -20,14 +21,18 @@ NOWHERE = Extent(None, True, False, 0)
 
 def pixels_at(walked: Walked, syntax: str, length: int, size: int) -> Extent:
     """Of a file of `size` bytes, whose header declares `length` bytes of pixels; of compressed ones only if there are any."""
-    head = walked.head
+    return _extent(walked.head[:12], walked.place, syntax, length, size)
+
+
+@lru_cache(maxsize=1024)
+def _extent(head: bytes, place: int, syntax: str, length: int, size: int) -> Extent:
     big = syntax == BIG_ENDIAN
     has = head[:4] == (b"\x7f\xe0\x00\x10" if big else b"\xe0\x7f\x10\x00")
     if syntax not in NATIVE:
         return Extent(None, True, has, 0)
     begin = 12 if head[4:6] in (b"OW", b"OB", b"UN") else 8
     inside = int.from_bytes(head[begin - 4 : begin], "big" if big else "little")
-    offset = walked.place + begin
+    offset = place + begin
     floats = head[:4] in (b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00")  # which no CT has: refused for that
     complete = has and length <= inside <= size - offset  # an undefined length is more than any file holds
     return Extent(offset, floats or complete, True, inside - length if complete and not floats else 0)

@@ -13,7 +13,7 @@ from pleura.core.errors import UnreadableFile
 from pleura.dicom.deflated import inflated
 from pleura.dicom.extent import NOWHERE, pixels_at
 from pleura.dicom.values import digest, numbers, several, text, whole
-from pleura.dicom.walk import FIRST_READ, LAST_READ, TAGS, Known, Walked, walk
+from pleura.dicom.walk import FIRST_READ, LAST_READ, TAGS, Known, Walked, Way, walk
 
 TECHNICAL = (
     "Manufacturer",
@@ -169,8 +169,8 @@ def planes_of(file: BinaryIO, size: int, name: str, known: Known, archive: Path 
             plain = inflated(file.read())
             file = BytesIO(plain)
             walked = walk(file, len(plain), file.read(FIRST_READ), known) or _parsed(file)
-            walked.values["TransferSyntaxUID"] = DEFLATED
-            return _planes(where, walked, len(plain))
+            told = walked.values | {"TransferSyntaxUID": DEFLATED}
+            return _planes(where, Walked(told, walked.place, walked.head), len(plain))
     except UnreadableFile:
         raise
     except Exception as error:  # a broken header fails in any of pydicom's many ways
@@ -210,7 +210,7 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
         raise UnreadableFile("a DICOM file that declares more frames than it can hold")
     image = "Rows" in told and "BitsAllocated" in told
     name, archive, member = where
-    alike = _alike(image, *map(told.get, ALIKE))
+    alike = (walked.way and _alike_along(walked.way)) or _alike(image, *map(told.get, ALIKE))
     extent = pixels_at(walked, alike.syntax, alike.length * frames, size) if image else NOWHERE
     own = (
         name,
@@ -239,6 +239,15 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
         start = None if extent.offset is None else extent.offset + number * plane.length
         planes.append(plane._replace(frame=number, offset=start, **_geometry(groups), **_of_frame(plane, groups)))
     return planes
+
+
+@lru_cache(maxsize=64)
+def _alike_along(way: Way) -> Plane | None:
+    """As `_alike`, of all headers that go one way; `None` where they may differ."""
+    told = way.values
+    if any(name in ALIKE for _, name, _, _ in way.own):
+        return None
+    return _alike("Rows" in told and "BitsAllocated" in told, *map(told.get, ALIKE))
 
 
 @lru_cache(maxsize=1024)

@@ -300,6 +300,8 @@ def _find_padding(hu: NDArray[np.int16], planes: Sequence[Plane], least: int, ou
 
     No HU is below `least`.
     """
+    if least >= NO_TISSUE_HU:
+        return False
     ranges = [{one for one in _padding_ranges(*both) if one[1] >= least} for both in zip(hu, planes, strict=True)]
     if not any(ranges):
         return False

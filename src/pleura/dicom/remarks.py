@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +53,9 @@ def plane_findings(planes: Sequence[Plane]) -> list[Finding]:
         return some("NO-PIXELS", len(planes), REFUSALS["NO-PIXELS"])
     undecodable = {plane.syntax for plane in planes if not can_decode(plane.syntax)}
     bad = Counter(code for plane in planes for code in _bad(plane))
+    kinds: Counter[tuple[Any, ...]] = Counter(plane[FIRST_KIND:LAST_KIND] for plane in planes)
+    for kind, count in kinds.items():
+        bad.update(dict.fromkeys(_bad_kind(*kind), count))
     findings = [finding for code, sentence in REFUSALS.items() for finding in some(code, bad[code], sentence)]
     if undecodable:
         names = ", ".join(sorted(name_of(syntax) for syntax in undecodable))
@@ -61,7 +64,7 @@ def plane_findings(planes: Sequence[Plane]) -> list[Finding]:
 
 
 def _bad(plane: Plane) -> Iterator[str]:
-    """The codes of `REFUSALS` that a slice earns."""
+    """The codes of `REFUSALS` that a slice earns by what is its own."""
     if not plane.has_pixels:
         yield "NO-PIXELS"
     elif not plane.complete:
@@ -71,13 +74,11 @@ def _bad(plane: Plane) -> Iterator[str]:
         yield "SIZE-DISAGREES"
     if not _told(plane.position):
         yield "NO-POSITION"
-    yield from _bad_kind(*plane[FIRST_KIND:LAST_KIND])
 
 
 FIRST_KIND, LAST_KIND = Plane._fields.index("rows"), Plane._fields.index("image_type") + 1
 
 
-@lru_cache(maxsize=1024)
 def _bad_kind(
     rows: int,
     columns: int,

@@ -5,9 +5,11 @@ that file instead; pydicom is also the oracle of the tests. Hand-written because
 that buys, and dicomsdl beside it, stands in docs/benchmarks.md.
 
 A slice's header is mostly its neighbour's. So stretches of elements are remembered with the values in them, and where the
-next file holds the very same bytes, they are passed over at once. What is remembered decides the time, never the answer.
+next file holds the very same bytes, they are passed over at once; and so is the way that a walk took over stretches and
+elements, which the next one tries first. What is remembered decides the time, never the answer.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from struct import Struct
@@ -67,8 +69,12 @@ NESTED = {0x00283000, 0x52009229, 0x52009230}
 """Modality LUT and functional groups: a file that holds one is read by pydicom."""
 PIXELS = 0x7FE00010
 META_END = 0x00030000
+GROUP_LENGTH = 0x00020000
+"""Changes with the length of the UID that follows it: in no stretch."""
 META, EXPLICIT, IMPLICIT = range(3)
 """How elements are encoded where the walk is: the meta group is explicit whatever follows it."""
+STRETCH = b"known"
+"""In place of a VR."""
 MANY = 32
 """Steps that a walk takes where neighbours differ in fifteen elements or so; where it took more, it learns."""
 MOST_KNOWN = 8192
@@ -103,12 +109,24 @@ _implicit = Struct("<HHI").unpack_from
 _long = Struct("<I").unpack_from
 
 
+@dataclass(frozen=True, eq=False)
+class Way:
+    """A header of which only some elements change: for each, the bytes from the one before to its length, its name, VR and
+    how many bytes its length takes; then the bytes to PixelData's tag. `values` are those of one header that went it."""
+
+    values: dict[str, Any]
+    own: tuple[tuple[bytes, str | None, bytes, int], ...]
+    tail: bytes
+
+
 class Walked(NamedTuple):
-    """Values by keyword, TransferSyntaxUID among them, where PixelData's element begins, and its first bytes."""
+    """Values by keyword, TransferSyntaxUID among them, where PixelData's element begins, its first bytes, and the way there,
+    where it was known."""
 
     values: dict[str, Any]
     place: int
     head: bytes
+    way: Way | None = None
 
 
 class Stretch(NamedTuple):
@@ -122,10 +140,25 @@ class Stretch(NamedTuple):
 
 @dataclass
 class Known:
-    """What earlier files taught: elements seen, and stretches of such, by how they are encoded and their first eight bytes."""
+    """What earlier files taught: elements seen, and stretches of such, by how they are encoded and their first eight bytes;
+    what the last walk met, stretch by stretch and element by element, and a way that two walks took in succession."""
 
     elements: set[bytes] = field(default_factory=set)
     stretches: tuple[dict[bytes, Stretch], ...] = field(default_factory=lambda: ({}, {}, {}))
+    met: list[bytes | int] = field(default_factory=list)
+    way: Way | None = None
+
+
+class Step(NamedTuple):
+    """What a walk passed at once: its first and last tag, where it begins and ends, and, of an element that was no known
+    stretch, its VR and how many bytes its length takes; 0 for one without."""
+
+    first: int
+    last: int
+    start: int
+    end: int
+    vr: bytes
+    size: int
 
 
 class _Unusual(Exception):
@@ -146,7 +179,7 @@ def walk(file: BinaryIO, size: int, buffer: bytes, known: Known) -> Walked | Non
         if buffer[128:132] != b"DICM":
             return None
         try:
-            return _walked(buffer, known, whole=len(buffer) >= size)
+            return _along(known.way, buffer) or _walked(buffer, known, whole=len(buffer) >= size)
         except (IndexError, _Short):
             if len(buffer) >= size or want >= LAST_READ:
                 return None
@@ -156,10 +189,30 @@ def walk(file: BinaryIO, size: int, buffer: bytes, known: Known) -> Walked | Non
             return None
 
 
+def _along(way: Way | None, buffer: bytes) -> Walked | None:
+    """What `_walked` gives, if the header goes that way."""
+    if way is None:
+        return None
+    at, end, values = 132, len(buffer), way.values.copy()
+    for raw, name, vr, size in way.own:
+        if not buffer.startswith(raw, at):
+            return None
+        start = at + len(raw) + size
+        at = start + int.from_bytes(buffer[start - size : start], "little")
+        if at > end:
+            return None
+        if name is not None:
+            values[name] = _value(name, vr, buffer[start:at])
+    place = at + len(way.tail) - 4
+    if place + 16 > end or not buffer.startswith(way.tail, at):
+        return None
+    return Walked(values, place, buffer[place : place + 16], way)
+
+
 def _walked(buffer: bytes, known: Known, *, whole: bool) -> Walked:
     """Values by keyword up to PixelData: of the meta group, then of the data set, encoded as the meta group says."""
     values: dict[str, Any] = {}
-    steps: list[tuple[int, int, int, int]] = []  # first tag, last tag, begin, end
+    steps: list[Step] = []
     stretches, mode, stop = known.stretches[META], META, META_END
     at, last, end = 132, 0, len(buffer)
     while True:
@@ -169,7 +222,7 @@ def _walked(buffer: bytes, known: Known, *, whole: bool) -> Walked:
         if stretch is not None and stretch.first > last and buffer.startswith(stretch.raw, at):
             values.update(stretch.values)
             last = stretch.last
-            steps.append((stretch.first, last, at, at + len(stretch.raw)))
+            steps.append(Step(stretch.first, last, at, at + len(stretch.raw), STRETCH, 0))
             at += len(stretch.raw)
             continue
         start = at
@@ -188,12 +241,14 @@ def _walked(buffer: bytes, known: Known, *, whole: bool) -> Walked:
         if tag <= last or tag in NESTED:
             raise _Unusual
         last = tag
+        size = 4 if mode == IMPLICIT else 2
         if vr in LONG:
-            length, at = _long(buffer, at + 8)[0], at + 4
+            length, at, size = _long(buffer, at + 8)[0], at + 4, 4
         elif mode != IMPLICIT and vr not in SHORT:
             raise _Unusual
         at += 8
         if length == UNDEFINED:
+            size = 0
             at = _past_items(buffer, at, implicit=mode == IMPLICIT or vr == b"UN", until=SEQUENCE_END, depth=0)
         elif at + length > end:
             raise _Short
@@ -202,13 +257,18 @@ def _walked(buffer: bytes, known: Known, *, whole: bool) -> Walked:
             if name is not None:
                 values[name] = _value(name, vr, buffer[at : at + length])
             at += length
-        steps.append((tag, tag, start, at))
+        steps.append(Step(tag, tag, start, at, vr, size))
     if tag != PIXELS:
         raise _Unusual
     if at + 16 > end and not whole:
         raise _Short
-    if len(steps) > MANY:
+    if len(steps) > MANY or not any(step.vr == STRETCH for step in steps):
         _learn(known, buffer, steps, values, mode)
+    else:
+        met = [buffer[step.start : step.end] if step.vr == STRETCH else step.first for step in steps]
+        if met == known.met:
+            known.way = _way(buffer, steps, values) or known.way
+        known.met = met
     return Walked(values, at, buffer[at : at + 16])
 
 
@@ -218,14 +278,33 @@ def _encoding(syntax: Any) -> int:
     return IMPLICIT if syntax == IMPLICIT_SYNTAX else EXPLICIT
 
 
-def _learn(known: Known, buffer: bytes, steps: list[tuple[int, int, int, int]], values: dict[str, Any], mode: int) -> None:
+def _way(buffer: bytes, steps: Sequence[Step], values: dict[str, Any]) -> Way | None:
+    """The way that a walk took, if those that go it may differ in all elements that were no stretches."""
+    own: list[tuple[bytes, str | None, bytes, int]] = []
+    begin, end = 132, 132
+    for step in steps:
+        end = step.end
+        if step.vr == STRETCH:
+            continue
+        name = TAGS.get(step.first)
+        if not step.size or name == "TransferSyntaxUID":  # which tells how to go on
+            return None
+        length = step.start + (4 if step.vr == b"" else 8 if step.vr in LONG else 6)
+        own.append((buffer[begin:length], name, step.vr, step.size))
+        begin = end
+    return Way(values, tuple(own), buffer[begin : end + 4])
+
+
+def _learn(known: Known, buffer: bytes, steps: Sequence[Step], values: dict[str, Any], mode: int) -> None:
     """Join steps that were seen before into stretches: they were the neighbour's, and will be the next one's."""
     if len(known.elements) > MOST_KNOWN:
         known.elements.clear()
         for stretches in known.stretches:
             stretches.clear()
     joined: list[list[int]] = []
-    for first, last, start, end in steps:
+    for first, last, start, end, _, _ in steps:
+        if first == GROUP_LENGTH:
+            continue
         raw = buffer[start:end]
         stretch = known.stretches[META if first < META_END else mode].get(raw[:8])
         if raw not in known.elements and (stretch is None or stretch.raw != raw):
