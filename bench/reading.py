@@ -25,7 +25,7 @@ from pleura.dicom.series import find_series
 from pleura.phantom.writer import SeriesSpec, write_series
 from pleura.verbs.scan import scan
 
-ROUNDS = 9
+ROUNDS = 15
 PLAIN = ("explicit", "implicit")
 Method = Callable[[], object]
 PEAK = "; print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"

@@ -5,10 +5,10 @@ import sys
 import warnings
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO, FileIO
 from pathlib import Path
+from threading import Thread
 from typing import IO, Any
 
 import numpy as np
@@ -52,9 +52,8 @@ def read_hu(
     padding = np.zeros(shape, np.bool_)  # pages that nothing is written to cost nothing
     usual: list[NDArray[np.bool_]] = []  # the first mask met, which a scanner's padding is in every slice
 
-    def run(part: Sequence[tuple[int, bytes | None]]) -> list[tuple[slice, int, bool]]:
+    def run(part: Sequence[tuple[int, bytes | None]], masks: NDArray[np.bool_]) -> list[tuple[slice, int, bool]]:
         told = []
-        masks = np.empty((BLOCK, *shape[1:]), np.bool_)
         for block in _blocks(part):
             where, mask = slice(block[0][0], block[-1][0] + 1), masks[: len(block)]
             saturated, least = _read_block(planes[where], [data for _, data in block], hu[where])
@@ -72,27 +71,34 @@ def read_hu(
     workers = workers or min(4, os.cpu_count() or 1)
     runs = 24 if first.offset is None else 4  # long runs: threads do not fight over one page of memory; short: none waits long
     parts: deque[Sequence[tuple[int, bytes | None]]] = deque()
+    failed: list[Exception] = []
 
     def tell(progress: Progress) -> None:
         progress("read pixels", sum(where.stop - where.start for where, _, _ in told), len(planes))
 
     def work(progress: Progress = silent) -> None:
+        masks = np.empty((BLOCK, *shape[1:]), np.bool_)
         try:
             for part in _taken(parts):
-                told.extend(run(part))
+                told.extend(run(part, masks))
                 tell(progress)
+        except Exception as error:  # raised below: a thread has nobody to raise it to
+            failed.append(error)
         finally:
             parts.clear()  # where one fails, none goes on
 
-    with ThreadPoolExecutor(max(1, workers - 1)) as pool:  # this thread works too: a third on two cores would be waited for
-        for batch in _batches(planes):
-            length = -(-len(batch) // (runs * workers)) or 1
-            parts.extend(batch[start : start + length] for start in range(0, len(batch), length))
-            others = [pool.submit(work) for _ in range(workers - 1)]
-            work(progress)
-            for other in others:
-                other.result()
-            tell(progress)
+    for batch in _batches(planes):
+        length = -(-len(batch) // (runs * workers)) or 1
+        parts.extend(batch[start : start + length] for start in range(0, len(batch), length))
+        others = [Thread(target=work) for _ in range(workers - 1)]  # sooner at work than those of a pool
+        for other in others:
+            other.start()
+        work(progress)  # this thread works too: a third on two cores would be waited for
+        for other in others:
+            other.join()
+        if failed:
+            raise failed[0]
+        tell(progress)
     saturated = sum(count for _, count, _ in told)
     if not usual:
         return hu, None, saturated
