@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.arrays.airways import airways
-from pleura.arrays.grid import Grid
 from pleura.arrays.morphology import depth_mm, dilated, eroded
 from pleura.arrays.regions import HALFWAY_HU, clean_lungs
-from pleura.arrays.resample import Upright, factors_for, shrink
+from pleura.arrays.resample import Upright, coarse, shrink
 from pleura.arrays.tabletop import body_mask
 from pleura.arrays.volume import LungMask, Volume
 from pleura.core.findings import Finding, Verdict
@@ -96,19 +95,15 @@ def side_findings(volume: Volume, mask: LungMask | None = None) -> tuple[Finding
 
 def _seen(volume: Volume, mask: LungMask | None) -> _Chest:
     """The chest at 3 mm."""
-    upright = Upright.of(volume.grid)
-    factors = factors_for(upright.spacing_mm, COARSE_MM)
-    hu = np.rint(shrink(upright.turn(volume.filled()), factors)).astype(np.int16)
-    a, b, c = (step * factor for step, factor in zip(upright.spacing_mm, factors, strict=True))
-    coarse = Volume(hu, Grid.axial(hu.shape, (a, b, c)))
-    body = body_mask(coarse)
-    tube = airways(coarse, body)
+    seen, upright, factors = coarse(volume, COARSE_MM)
+    body = body_mask(seen)
+    tube = airways(seen, body)
     if mask is None:
-        lungs = clean_lungs(hu < HALFWAY_HU, coarse, body=body, tube=tube)
+        lungs = clean_lungs(seen.hu < HALFWAY_HU, seen, body=body, tube=tube)
     else:
         lungs = shrink(upright.turn(mask.lungs), factors) > 0.5
-    hidden = np.zeros(hu.shape, np.bool_) if volume.padding is None else shrink(upright.turn(volume.padding), factors) > 0
-    return _Chest(coarse, body, lungs, tube, hidden)
+    hidden = np.zeros(seen.hu.shape, np.bool_) if volume.padding is None else shrink(upright.turn(volume.padding), factors) > 0
+    return _Chest(seen, body, lungs, tube, hidden)
 
 
 def _middle(chest: _Chest) -> tuple[int, int]:

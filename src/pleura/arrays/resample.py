@@ -78,6 +78,15 @@ def _block_sums(array: NDArray[Any], axis: int, factor: int) -> NDArray[Any]:
     return np.concatenate([total, cut(whole, None, 1).sum(axis=axis, keepdims=True, dtype=total.dtype)], axis=axis)
 
 
+def coarse(volume: Volume, wanted_mm: float) -> tuple[Volume, Upright, tuple[int, int, int]]:
+    """An upright copy of about `wanted_mm`, padding as air, for quick looks; and how arrays turn and shrink to it."""
+    upright = Upright.of(volume.grid)
+    factors = factors_for(upright.spacing_mm, wanted_mm)
+    hu = np.rint(shrink(upright.turn(volume.filled()), factors)).astype(np.int16)
+    a, b, c = (step * factor for step, factor in zip(upright.spacing_mm, factors, strict=True))
+    return Volume(hu, Grid.axial(hu.shape, (a, b, c))), upright, factors
+
+
 def enlarge(array: NDArray[Any], factors: tuple[int, int, int], shape: tuple[int, ...]) -> NDArray[Any]:
     """The inverse of `shrink` in shape: each voxel repeated over its block, cut to `shape`."""
     for axis in range(3):

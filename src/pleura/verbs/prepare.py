@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pleura.arrays.grid import Grid
 from pleura.arrays.hounsfield import settled
@@ -17,6 +16,7 @@ from pleura.core.files import read_json, whole_file, whole_folder
 from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
+from pleura.labels.fit import fit_findings
 from pleura.labels.objects import LabelObject, join
 from pleura.labels.registry import MaskFiles, find_masks, is_object, read_judged
 from pleura.store.case import Case, write_case
@@ -26,10 +26,6 @@ from pleura.store.split import check_rule, make_split
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
-
-AIRY_HU = (-965, -400)
-"""Between open air and half-way to soft tissue: most of a lung lies here, whatever is ill in it."""
-FLIPS = {0: "slices", 1: "rows", 2: "columns"}
 
 
 @dataclass(frozen=True)
@@ -53,8 +49,7 @@ class _Masks:
             if not np.array_equal(masks[0].lungs, mask.lungs):
                 differ = int(np.count_nonzero(masks[0].lungs != mask.lungs))
                 raise InputRefused(f"two masks of it differ in {differ} voxels; keep the right one", code="MASKS-DISAGREE")
-        _check_on_lung(masks[0].lungs, volume.hu)
-        return masks[0], odd
+        return masks[0], (*odd, *fit_findings(masks[0], volume))
 
     def _objects(self, volume: Volume, series: "Series") -> Iterator[tuple[LungMask | None, tuple[Finding, ...]]]:
         """Label objects, without a mask where they hold no lung."""
@@ -282,25 +277,3 @@ def _check_grid(mask: Grid, volume: Grid) -> None:
         raise GridMismatch(f"the mask's shape {mask.shape} is not the volume's {volume.shape}")
     if not mask.same_as(volume, tolerance_mm=0.01):
         raise GridMismatch("the mask lies elsewhere than the volume, or is turned; make it again on this series")
-
-
-def _check_on_lung(lungs: NDArray[np.bool_], hu: NDArray[np.int16]) -> None:
-    """Most of a lung mask must be airy; where it is not, say so, and whether a flip would mend it."""
-    if not lungs.any():
-        raise InputRefused("the mask is empty; leave the file out for a case without reference", code="MASK-EMPTY")
-    airy = (hu > AIRY_HU[0]) & (hu < AIRY_HU[1])
-    size = np.count_nonzero(lungs)
-    here = np.count_nonzero(airy & lungs) / size
-    if here >= 0.9:
-        return
-    flipped = {name: np.count_nonzero(airy & np.flip(lungs, axis)) / size for axis, name in FLIPS.items()}
-    best = max(flipped, key=lambda name: flipped[name])
-    if flipped[best] > here + 0.1:
-        raise InputRefused(
-            f"the mask fits only with its {best} flipped ({here:.0%} of it is lung, {flipped[best]:.0%} flipped); turn it",
-            code="MASK-FLIPPED",
-        )
-    if here < 0.5:
-        raise InputRefused(
-            f"only {here:.0%} of the mask looks like lung: it does not lie on the lungs of this volume", code="MASK-NOT-LUNG"
-        )
