@@ -1,12 +1,15 @@
 """Zip, tar and gzipped files read in place: nothing is ever unpacked to disk, so no name in an archive can lead anywhere."""
 
+import bz2
 import gzip
+import lzma
 import tarfile
 import zipfile
-from collections.abc import Collection, Iterator
+import zlib
+from collections.abc import Callable, Collection, Iterator
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import IO, Any, Literal, NamedTuple
 
 from pleura.core.errors import UnreadableFile
 
@@ -15,8 +18,12 @@ MEMBER_BYTES = 1 << 30
 """No CT object is larger; one that says so is not read."""
 GROWTH, GROWTH_FREE = 100, 256 << 20
 """An archive may unpack to a hundred times its size, or 256 MiB; CT packs to a half or a third, a bomb to a thousandth."""
-TAR_SUFFIXES = (".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
+TAR_SUFFIXES = (".tgz", ".tbz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
+"""By which an archive within an archive is known."""
 GZIP_SUFFIXES = (".dcm.gz", ".ima.gz", ".dicom.gz")
+GZIP = b"\x1f\x8b"
+COMPRESSED: dict[bytes, Callable[[Path], Any]] = {GZIP: gzip.GzipFile, b"BZh": bz2.BZ2File, b"\xfd7zXZ\0": lzma.LZMAFile}
+CLOSED = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07")
 
 
 class Member(NamedTuple):
@@ -29,14 +36,28 @@ class Member(NamedTuple):
     file: IO[bytes]
 
 
-def is_archive(path: Path) -> bool:
-    """Whether a file is a zip or tar by its content; what is compressed also by its name, for much else is compressed."""
+def kind_of(path: Path) -> Literal["zip", "tar", "gzip", "closed"] | None:
+    """What archive a file is, by its content, seen through its compression; `gzip` is one DICOM file alone, `closed` one that
+    cannot be opened here. One that is broken is what its name says."""
+    name = path.name.lower()
+    named: Literal["tar", "gzip"] | None
+    named = "tar" if name.endswith(TAR_SUFFIXES) else "gzip" if name.endswith(GZIP_SUFFIXES) else None
     try:
         with path.open("rb") as file:
             head = file.read(265)
-    except OSError:
-        return False
-    return head[:4] == b"PK\x03\x04" or head[257:262] == b"ustar" or path.name.lower().endswith((*TAR_SUFFIXES, *GZIP_SUFFIXES))
+        if head.startswith(b"PK\x03\x04"):
+            return "zip"
+        if head.startswith(CLOSED):
+            return "closed"
+        magic = next((magic for magic in COMPRESSED if head.startswith(magic)), None)
+        if magic is not None:
+            with COMPRESSED[magic](path) as inner:
+                head = inner.read(265)
+            if magic == GZIP and head[128:132] == b"DICM":
+                return "gzip"
+        return "tar" if head[257:262] == b"ustar" else named
+    except (OSError, EOFError, zlib.error, lzma.LZMAError):
+        return named
 
 
 def members(path: Path, only: Collection[int] | None = None) -> Iterator[Member]:
@@ -47,10 +68,10 @@ def members(path: Path, only: Collection[int] | None = None) -> Iterator[Member]
     """
     try:
         allowed = max(GROWTH_FREE, GROWTH * path.stat().st_size)
-        with path.open("rb") as file:
-            plain_zip = file.read(4) == b"PK\x03\x04"
-        is_gzip = path.name.lower().endswith(GZIP_SUFFIXES)
-        yield from _gzip(path, allowed) if is_gzip else (_zip if plain_zip else _tar)(path, allowed, only)
+        kind = kind_of(path)
+        if kind == "closed":
+            raise UnreadableFile("a 7z or rar archive, which is not opened here: unpack it yourself")
+        yield from _gzip(path, allowed) if kind == "gzip" else (_zip if kind == "zip" else _tar)(path, allowed, only)
     except UnreadableFile:
         raise
     except Exception as error:  # a broken archive fails in any of three libraries' ways

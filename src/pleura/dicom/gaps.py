@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pleura.arrays.grid import Grid
 from pleura.core.findings import Finding, Verdict
 from pleura.dicom.header import Plane
-from pleura.dicom.stack import depths_of, grid_of, usual_step
+from pleura.dicom.stack import depths_of, grid_of
 
 Gaps = Literal["refuse", "interpolate", "split"]
 CODE = "GAP-IN-SLICES"
@@ -25,7 +25,7 @@ def stacks_of(planes: Sequence[Plane], gaps: Gaps) -> list[Stack]:
     if gaps == "refuse" or grid is None or all(finding.code != CODE for finding in findings):
         return [(planes, grid, findings, ())]
     steps = np.diff(depths_of(planes))
-    usual = usual_step(steps)
+    usual = next(float(finding.evidence["median_step_mm"]) for finding in findings if finding.code == CODE)
     others = [finding for finding in findings if finding.code != CODE]
     if gaps == "split":
         cuts = [0, *(int(k) + 1 for k in np.flatnonzero(steps > 1.5 * usual)), len(planes)]

@@ -12,7 +12,7 @@ from pleura.codecs.frames import DEFLATED
 from pleura.core.errors import UnreadableFile
 from pleura.dicom.deflated import inflated
 from pleura.dicom.extent import NOWHERE, pixels_at
-from pleura.dicom.values import digest, numbers, several, text, whole
+from pleura.dicom.values import digest, numbers, padding_of, several, text, whole
 from pleura.dicom.walk import FIRST_READ, LAST_READ, TAGS, Known, Walked, Way, walk
 
 TECHNICAL = (
@@ -63,6 +63,7 @@ class Cells(NamedTuple):
     signed: bool
     samples: int
     photometric: str
+    sign_told: bool = True
 
 
 PLAIN = Cells(16, 16, 15, False, 1, "MONOCHROME2")
@@ -75,7 +76,7 @@ class Plane(NamedTuple):
     element of encapsulated ones begins, `frames` of them; the other is `None`. `surplus` bytes are more than declared.
     Of an `archive` (zip, tar), `member` is the number of the file in it, and `file` the archive's own path with the member's
     name behind it. Lengths in mm, LPS. `position`, `orientation` and `spacing` are `None` where the header is silent.
-    `patient` tells patients apart, namelessly.
+    `patient` tells patients apart, namelessly; `part` is which of how many objects of a concatenation it is from.
     """
 
     file: str
@@ -111,6 +112,7 @@ class Plane(NamedTuple):
     cells: Cells = PLAIN
     padding: tuple[int, int] | None = None
     image_type: tuple[str, ...] = ()
+    part: tuple[int, int] = (1, 1)
     series_number: int = 0
     technical: Mapping[str, str] = {}
     length: int = 0
@@ -187,7 +189,7 @@ def _parsed(file: BinaryIO) -> Walked:
     file.seek(0)
     dataset = dcmread(file, stop_before_pixels=True, specific_tags=WANTED, force=True)
     place = file.tell()
-    values = {name: _plain(dataset.get(name)) for name in WANTED if name in dataset}
+    values = {name: _told(dataset, name) for name in WANTED if name in dataset}
     if LUT in values:
         values[LUT] = bool(values[LUT])  # what it holds is not read
     meta = dataset.file_meta
@@ -196,8 +198,12 @@ def _parsed(file: BinaryIO) -> Walked:
     return Walked({"MediaStorageSOPClassUID": media, **values, "TransferSyntaxUID": syntax}, place, file.read(16))
 
 
-def _plain(value: Any) -> Any:
-    """Several values as a tuple, which can be remembered; a sequence stays what it is."""
+def _told(dataset: Any, name: str) -> Any:
+    """A value; several as a tuple, which can be remembered; a sequence as it is; `None` for a number that is none."""
+    try:
+        value = dataset.get(name)
+    except ValueError:
+        return None
     return tuple(value) if hasattr(value, "append") and not (value and hasattr(value[0], "walk")) else value
 
 
@@ -284,16 +290,18 @@ def _alike(image: bool, *values: Any) -> Plane:
         return plane
     allocated = int(told["BitsAllocated"])
     stored = int(told["BitsStored"] or allocated)
-    signed = bool(int(told["PixelRepresentation"] or 0))
+    sign = told["PixelRepresentation"]
+    signed = bool(int(sign or 0))
     samples = int(told["SamplesPerPixel"] or 1)
     rows, columns = int(told["Rows"]), int(told["Columns"])
     high = stored - 1 if told["HighBit"] is None else int(told["HighBit"])
     return plane._replace(
         rows=rows,
         columns=columns,
-        cells=Cells(allocated, stored, high, signed, samples, text(told["PhotometricInterpretation"])),
-        padding=_padding(told, signed, allocated),
-        image_type=tuple(str(v) for v in several(told["ImageType"])),
+        cells=Cells(allocated, stored, high, signed, samples, text(told["PhotometricInterpretation"]), sign is not None),
+        padding=padding_of(told, signed, allocated),
+        image_type=tuple(str(v).upper() for v in several(told["ImageType"])),
+        part=(whole(told["InConcatenationNumber"]) or 1, whole(told["InConcatenationTotalNumber"]) or 1),
         modality_lut=bool(told[LUT]),
         length=rows * columns * samples * allocated // 8,
         **_geometry([told]),
@@ -364,24 +372,6 @@ def _geometry(groups: list[Any]) -> dict[str, Any]:
         told[key] = (numbers(told.get(key), 1) or (None,))[0]
     told["rescale_type"] = str(told.get("rescale_type", ""))
     return told
-
-
-def _padding(told: Mapping[str, Any], signed: bool, allocated: int) -> tuple[int, int] | None:
-    """Declared padding in stored units, lowest and highest; a US that means a negative SS is read so (pitfall 18)."""
-    value = whole(told.get("PixelPaddingValue"))
-    if value is None:
-        return None
-    limit = whole(told.get("PixelPaddingRangeLimit"))
-    ends = [_as_stored(v, signed, allocated) for v in (value, value if limit is None else limit)]
-    return min(ends), max(ends)
-
-
-def _as_stored(value: int, signed: bool, allocated: int) -> int:
-    if signed and value >= 1 << (allocated - 1):
-        return value - (1 << allocated)
-    if not signed and value < 0:
-        return value + (1 << allocated)
-    return value
 
 
 def _class_by_looks(told: Mapping[str, Any]) -> str:

@@ -10,12 +10,15 @@ import numpy as np
 from pleura.codecs.frames import NATIVE, can_decode, name_of
 from pleura.core.findings import Finding, Verdict
 from pleura.dicom.header import Cells, Plane
-from pleura.dicom.stack import MAPS, PROJECTIONS, depths_of, usual_step
+from pleura.dicom.stack import MAPS, PROJECTIONS, depths_of
+from pleura.dicom.steps import usual_step
 
 NAMES_HU = re.compile(r"(HU|US|hound?sfield.*)?", re.IGNORECASE)
 """RescaleType of a CT: HU, spelled as vendors do; "unspecified" where it was scanned before the attribute was."""
 HUGE = 1 << 24
 """Pixels of a slice, from which a CT is none: 4096 × 4096."""
+LEAST_MM = 0.01
+"""No CT has finer pixels."""
 FAR_MM = 1e5
 """No position or spacing is as large: a hundred metres."""
 LOSSY = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81"}
@@ -28,9 +31,9 @@ REFUSALS = {
     "TRUNCATED": "are truncated; fetch them again",
     "SIZE-DISAGREES": "hold more pixels than Rows and Columns say, one of which is wrong; export again",
     "SYNTAX-DISAGREES": "hold compressed pixels where their transfer syntax says uncompressed ones; export again",
-    "NO-POSITION": "tell no ImagePositionPatient; export again",
+    "NO-POSITION": "tell no ImagePositionPatient that a scanner can have; export again",
     "NO-ORIENTATION": "tell no ImageOrientationPatient: export again",
-    "NO-SPACING": "tell no PixelSpacing; export again",
+    "NO-SPACING": "tell no PixelSpacing that a CT can have; export again",
     "NOT-HU": "are colour, 8-bit or 32-bit pictures, not HU in 16 bits; export the original series",
     "BAD-CELLS": "have BitsStored, HighBit and BitsAllocated that contradict each other; export again",
     "HUGE-IMAGE": "declare an impossible size",
@@ -96,7 +99,7 @@ def _bad_kind(
     earned = {
         "LOCALIZER": "LOCALIZER" in image_type,
         "NO-ORIENTATION": not _told(orientation) or not any(orientation or ()),
-        "NO-SPACING": not _told(spacing) or min(spacing or (0,)) <= 0,
+        "NO-SPACING": not _told(spacing) or min(spacing or (0,)) < LEAST_MM,
         "NOT-HU": cells.samples != 1 or cells.allocated != 16 or cells.stored < 10 or not cells.photometric.startswith("MONO"),
         "BAD-CELLS": not cells.stored <= cells.high_bit + 1 <= cells.allocated,
         "HUGE-IMAGE": rows * columns > HUGE or not rows or not columns,
@@ -141,6 +144,16 @@ def remarks(planes: Sequence[Plane]) -> list[Finding]:
     if len({plane.cells[:4] for plane in planes}) > 1:
         text = "BitsStored, HighBit or PixelRepresentation change along the series: are all slices of one reconstruction?"
         found.append(Finding("CELLS-DIFFER", Verdict.REVIEW, text))
+    parts = {plane.part for plane in planes}
+    lost = sorted(set(range(1, max(total for _, total in parts) + 1)) - {number for number, _ in parts})
+    if lost:
+        text = f"part {', '.join(map(str, lost[:5]))} of {max(total for _, total in parts)} of this concatenation is missing"
+        found.append(Finding("PART-MISSING", Verdict.REFUSED, f"{text}; fetch the series again", {"n": len(lost)}))
+    signs = {plane.cells.sign_told for plane in planes}
+    if False in signs:
+        text = f"{'some' if len(signs) > 1 else 'all'} slices tell no PixelRepresentation, so whether values have a sign"
+        verdict = Verdict.REFUSED if len(signs) > 1 else Verdict.REVIEW
+        found.append(Finding("SIGN-UNKNOWN", verdict, f"{text}: read as without; export again"))
     patients = len({plane.patient for plane in planes} - {""})
     if patients > 1:
         text = f"PatientID changes along the series: {patients} of them; are all slices one patient's?"

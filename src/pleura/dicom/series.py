@@ -18,7 +18,7 @@ from pleura.dicom.compared import compared, single
 from pleura.dicom.gaps import Gaps, filled_in, stacks_of
 from pleura.dicom.header import Plane
 from pleura.dicom.remarks import plane_findings, remarks
-from pleura.dicom.stack import by_shape, depth, drop_copies, is_even, kind_of, volumes_of
+from pleura.dicom.stack import ONE_PLACE, by_shape, depth, drop_copies, in_one_place, is_even, kind_of, volumes_of
 from pleura.dicom.tree import Found, planes_in
 
 CT_CLASSES = {
@@ -225,6 +225,9 @@ def _series_of(planes: Sequence[Plane], notes: Sequence[Finding], root: Path, ga
             if len(stack) == 1:
                 found.append(_make(stack, None, [*refusals, *told, single()], root))
                 continue
+            if in_one_place(stack):
+                found.append(_make(stack, None, [*refusals, *told, ONE_PLACE], root))
+                continue
             for run, grid, steps, lost in stacks_of(stack, gaps):
                 made = _make(run, grid, [*refusals, *told, *steps, *remarks(run)], root)
                 found.append(replace(made, slices=len(run) + len(lost), lost=lost))
@@ -234,9 +237,16 @@ def _series_of(planes: Sequence[Plane], notes: Sequence[Finding], root: Path, ga
 def _no_ct(plane: Plane) -> Finding:
     if plane.sop_class in LABEL_CLASSES:
         return Finding("LABEL-OBJECT", Verdict.OK, f"{LABEL_CLASSES[plane.sop_class]}: labels, not an image")
-    return Finding(
-        "NOT-CT", Verdict.REFUSED, f"no CT image but {plane.modality or 'an object of unknown modality'}: not used for lungs"
-    )
+    return Finding("NOT-CT", Verdict.REFUSED, f"no CT image but {_class_of(plane)}: not used for lungs")
+
+
+def _class_of(plane: Plane) -> str:
+    """An object's class in words."""
+    from pydicom.config import IGNORE
+    from pydicom.uid import UID
+
+    name = UID(plane.sop_class, IGNORE).name if plane.sop_class else ""
+    return name.removesuffix(" Storage") or plane.modality or "an object of unknown class"
 
 
 def _in_parts(part: Sequence[Plane], parts: Sequence[Sequence[Plane]]) -> list[Finding]:

@@ -4,7 +4,7 @@ Order of a stack is the projection of ImagePositionPatient on cross(row cosine, 
 SliceLocation or a file's name (pitfall 8); the step is never SliceThickness (pitfall 11).
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -14,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.arrays.grid import Grid
+from pleura.core.errors import GridMismatch
 from pleura.core.findings import Finding, Verdict
 from pleura.dicom.header import TELLING, Plane
+from pleura.dicom.steps import ROUNDED_MM, SAME_PLACE_MM, near_mm, step_findings
 
-SAME_PLACE_MM = 1e-3
 COSINES = 1e-3
 SPACING_MM = 1e-3
-ROUNDED_MM = 0.11
-"""Positions written to a tenth of a millimetre lie up to 0.1 mm off the even stack that they are of (pitfalls 9, 10)."""
-WOBBLE = 0.02
 TILT_DEGREES = 0.5
 ASIDE = 0.25
 """How far beside the others a slice may lie, in pixels: no grid holds it."""
@@ -34,6 +32,13 @@ MAPS = (
     *("MAT_SPECIFIC", "MAT_FRACTION", "MAT_VALUE_BASED", "EFF_ATOMIC_NUM", "ELECTRON_DENSITY"),
 )
 """Words of ImageType of maps of something other than X-ray density (PS3.3 C.8.15.2.1.1, C.8.15.3.10): values are no HU."""
+
+
+BAD_GEOMETRY = Finding("BAD-GEOMETRY", Verdict.REFUSED, "spacing or position makes no volume; export the series again")
+ONE_PLACE = Finding(
+    "SLICES-SHARE-A-PLACE", Verdict.REFUSED, "all of these lie at one position, as in bolus tracking: they make no volume"
+)
+KERNEL = TELLING.index("ConvolutionKernel")
 
 
 class Shape(NamedTuple):
@@ -106,7 +111,13 @@ def is_even(planes: Sequence[Plane]) -> bool:
     if not all(plane.position and plane.orientation for plane in planes):
         return False
     depths = np.sort(depths_of(planes))
-    return len(depths) > 2 and float(np.diff(depths).min()) > SAME_PLACE_MM and not _gap_findings(depths)
+    return len(depths) > 2 and float(np.diff(depths).min()) > SAME_PLACE_MM and not step_findings(depths)
+
+
+def in_one_place(planes: Sequence[Plane]) -> bool:
+    """Whether all lie at one position, as the images of bolus tracking do."""
+    depths = depths_of(planes)
+    return max(depths) - min(depths) < SAME_PLACE_MM
 
 
 def depth(plane: Plane) -> float:
@@ -210,9 +221,10 @@ def _split(count: int, by: str, verdict: Verdict) -> Finding:
 def _places(ordered: Sequence[Plane]) -> list[int]:
     """How many planes lie at each place, upwards."""
     depths = depths_of(ordered)
+    near = near_mm(depths)
     counts = [1]
     for below, above in pairwise(depths):
-        if above - below < SAME_PLACE_MM:
+        if above - below < near:
             counts[-1] += 1
         else:
             counts.append(1)
@@ -222,9 +234,10 @@ def _places(ordered: Sequence[Plane]) -> list[int]:
 def _once(ordered: Sequence[Plane]) -> tuple[list[Plane], list[Finding]]:
     """Without second copies of the same pixels at the same place (pitfall 4)."""
     once: list[Plane] = []
+    near = near_mm(depths_of(ordered))
     start = 0  # of the planes at the place that is being looked at
     for plane in ordered:
-        if once and depth(plane) - depth(once[-1]) >= SAME_PLACE_MM:
+        if once and depth(plane) - depth(once[-1]) >= near:
             start = len(once)
         twin = next((k for k in range(start, len(once)) if _same_pixels(plane, once[k])), None)
         if twin is None:
@@ -244,13 +257,18 @@ def _told_apart(ordered: Sequence[Plane]) -> tuple[list[list[Plane]], list[str]]
         parts: dict[str, list[Plane]] = defaultdict(list)
         for plane in ordered:
             parts[plane.telling[index] if plane.telling else ""].append(plane)
-        if not 1 < len(parts) <= most or min(map(len, parts.values())) < 2:
+        if not 1 < len(parts) <= most:
             continue
-        told = [_told_apart(parts[key]) for key in sorted(parts)]
+        told = [_told_apart(parts[key]) or _one_place(parts[key]) for key in sorted(parts)]
         if all(one is not None for one in told):
             stacks = [stack for one in told if one for stack in one[0]]
             return stacks, [name, *(inner for one in told if one for inner in one[1])]
     return None
+
+
+def _one_place(part: list[Plane]) -> tuple[list[list[Plane]], list[str]] | None:
+    """Images of one place that nothing tells apart: together, to be refused."""
+    return ([part], []) if len(_places(part)) == 1 else None
 
 
 def _by_run(ordered: Sequence[Plane]) -> tuple[list[list[Plane]], list[str]] | None:
@@ -264,16 +282,32 @@ def _by_run(ordered: Sequence[Plane]) -> tuple[list[list[Plane]], list[str]] | N
 
 
 def _passes(ordered: list[Plane]) -> tuple[list[list[Plane]], list[Finding]]:
-    """One stack; or several passes whose slices do not lie on one even stack, though each pass alone does (pitfall 3)."""
+    """One stack; or several whose slices lie between each other's: of two kernels, or passes that only alone are even
+    (pitfall 3). One whose slices alternate in what tells volumes apart, and are even together, is to be looked at."""
     depths = np.array(depths_of(ordered))
-    if len(ordered) < 4 or not any(finding.code == "UNEVEN-SPACING" for finding in _gap_findings(depths)):
-        return [ordered], []
-    for index in (0, TELLING.index("ConvolutionKernel")):
-        names = Counter(plane.telling[index] if plane.telling else "" for plane in ordered)
-        parts = [[p for p in ordered if p.telling and p.telling[index] == name] for name in sorted(names)]
-        if 1 < len(parts) <= 4 and all(len(part) > 2 and is_even(part) for part in parts):
+    uneven = bool(step_findings(depths)) if len(ordered) >= 4 else False
+    for index in (KERNEL, *([0] if uneven else ())):
+        names = sorted({_telling(plane, index) for plane in ordered})
+        if not 1 < len(names) <= 4:
+            continue
+        parts = [[p for p in ordered if _telling(p, index) == name] for name in names]
+        if all(len(part) > 2 and is_even(part) for part in parts) and (uneven or _entwined(parts)):
             return parts, [_split(len(parts), TELLING[index], Verdict.REVIEW)]
+    for index in range(KERNEL if len({plane.telling[:KERNEL] for plane in ordered}) > 1 else 0):
+        told = [_telling(plane, index) for plane in ordered]
+        if len(ordered) > 3 and len(set(told)) == 2 and all(one != two for one, two in pairwise(told)):
+            text = f"slices alternate in {TELLING[index]}: are these two stacks, one between the other's slices?"
+            return [ordered], [Finding("SLICES-ALTERNATE", Verdict.REVIEW, text, {"by": TELLING[index]})]
     return [ordered], []
+
+
+def _telling(plane: Plane, index: int) -> str:
+    return plane.telling[index] if plane.telling else ""
+
+
+def _entwined(parts: Sequence[Sequence[Plane]]) -> bool:
+    """Whether stacks have slices between each other's, rather than one above the other."""
+    return max(depth(part[0]) for part in parts) < min(depth(part[-1]) for part in parts)
 
 
 def grid_of(planes: Sequence[Plane]) -> tuple[Grid | None, list[Finding]]:
@@ -290,7 +324,7 @@ def grid_of(planes: Sequence[Plane]) -> tuple[Grid | None, list[Finding]]:
     depths = np.array(depths_of(planes))
     step = (np.array(last.position) - np.array(first.position)) / (len(planes) - 1)
     normal = np.cross(row, column)
-    findings = _gap_findings(depths)
+    findings = step_findings(depths, [plane.instance_number for plane in planes])
     aside = _aside_mm(planes, depths)
     if aside > max(ROUNDED_MM, ASIDE * min(first.spacing)):
         text = f"slices lie up to {aside:.1f} mm beside each other: their fields of view have different centres; export again"
@@ -311,9 +345,12 @@ def grid_of(planes: Sequence[Plane]) -> tuple[Grid | None, list[Finding]]:
     affine[:3, 2] = row * first.spacing[1]
     affine[:3, 3] = first.position
     if np.linalg.det(affine[:3, :3]) == 0:
-        return None, [Finding("BAD-GEOMETRY", Verdict.REFUSED, "spacing or position makes no volume; export the series again")]
+        return None, [BAD_GEOMETRY]
     uneven = any(finding.code == "UNEVEN-SPACING" for finding in findings)
-    return Grid((len(planes), first.rows, first.columns), affine, depths - depths[0] if uneven else None), findings
+    try:
+        return Grid((len(planes), first.rows, first.columns), affine, depths - depths[0] if uneven else None), findings
+    except GridMismatch:  # no inverse
+        return None, [BAD_GEOMETRY]
 
 
 def _aside_mm(planes: Sequence[Plane], depths: NDArray[np.float64]) -> float:
@@ -332,47 +369,3 @@ def _orthonormal(orientation: Sequence[float]) -> tuple[NDArray[np.float64], Fin
         return raw, bad
     cosines: NDArray[np.float64] = raw if np.abs(sizes - 1).max() < 1e-9 else left @ right
     return cosines, None
-
-
-def usual_step(gaps: NDArray[np.float64]) -> float:
-    """The step that most slices take: the mean of the gaps near the median, for rounded positions make few exact ones."""
-    middle = float(np.sort(gaps)[(len(gaps) - 1) // 2])
-    return float(gaps[np.abs(gaps - middle) < 0.5 * middle].mean())
-
-
-def _gap_findings(depths: NDArray[np.float64]) -> list[Finding]:
-    """Missing slices are whole multiples of the usual step; anything else off the even stack is uneven spacing."""
-    gaps = np.diff(depths)
-    usual = usual_step(gaps)
-    slack = max(WOBBLE * usual, min(ROUNDED_MM, usual / 5))
-    drift = np.abs(depths - np.linspace(depths[0], depths[-1], len(depths)))
-    if drift.max() <= slack:
-        return []
-    off = np.abs(gaps - usual) > slack
-    times = np.rint(gaps / usual)
-    missing = off & (times >= 2) & (np.abs(gaps - times * usual) <= slack)
-    if missing.any() and (missing == off).all() and not _goes_on(missing):
-        lost = int((times[missing] - 1).sum())
-        where = ", ".join(str(int(k) + 1) for k in np.flatnonzero(missing)[:5])
-        return [
-            Finding(
-                "GAP-IN-SLICES",
-                Verdict.REFUSED,
-                f"{lost} missing slice(s), after slice {where} of {len(depths)}; fetch the series again, "
-                "or give --gaps split or interpolate",
-                {"missing": lost, "median_step_mm": usual},
-            )
-        ]
-    return [
-        Finding(
-            "UNEVEN-SPACING",
-            Verdict.REVIEW,
-            f"slices are {gaps.min():.2f} to {gaps.max():.2f} mm apart; their true positions are kept",
-            {"smallest_mm": float(gaps.min()), "largest_mm": float(gaps.max())},
-        )
-    ]
-
-
-def _goes_on(missing: NDArray[np.bool_]) -> bool:
-    """Three wide gaps in a row are another protocol, not lost slices (pitfall 10)."""
-    return bool((missing[:-2] & missing[1:-1] & missing[2:]).any())

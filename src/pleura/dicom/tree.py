@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pleura.core.errors import UnreadableFile, UsageError
 from pleura.core.progress import Progress, silent
-from pleura.dicom.archive import TAR_SUFFIXES, is_archive, members
+from pleura.dicom.archive import TAR_SUFFIXES, kind_of, members
 from pleura.dicom.header import DICOMDIR, Plane, begins_dicom, planes_of
 from pleura.dicom.walk import Known
 
@@ -85,7 +85,7 @@ def _read_files(names: Sequence[str], known: Known) -> Found:
                 planes = planes_of(file, os.fstat(file.fileno()).st_size, name, known)
             if planes:
                 found.planes += planes if planes[0].sop_class != DICOMDIR else ()  # of which all frames are, or none
-            elif is_archive(Path(name)):
+            elif kind_of(Path(name)):
                 _read_archive(Path(name), found, known)
         except UnreadableFile:
             found.broken += 1

@@ -1,6 +1,7 @@
 """Attribute values in Python's types, whether the walk or pydicom read them."""
 
 import hashlib
+from collections.abc import Mapping
 from math import isnan
 from typing import Any
 
@@ -46,3 +47,21 @@ def numbers(value: Any, count: int) -> tuple[float, ...] | None:
 def digest(name: str) -> str:
     """What stands for a name where two are compared, and does not tell it; empty for none."""
     return hashlib.sha256(name.encode()).hexdigest()[:16] if name else ""
+
+
+def padding_of(told: Mapping[str, Any], signed: bool, allocated: int) -> tuple[int, int] | None:
+    """Declared padding in stored units, lowest and highest; a US that means a negative SS is read so (pitfall 18)."""
+    value = whole(told.get("PixelPaddingValue"))
+    if value is None:
+        return None
+    limit = whole(told.get("PixelPaddingRangeLimit"))
+    ends = [_as_stored(v, signed, allocated) for v in (value, value if limit is None else limit)]
+    return min(ends), max(ends)
+
+
+def _as_stored(value: int, signed: bool, allocated: int) -> int:
+    if signed and value >= 1 << (allocated - 1):
+        return value - (1 << allocated)
+    if not signed and value < 0:
+        return value + (1 << allocated)
+    return value

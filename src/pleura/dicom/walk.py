@@ -44,6 +44,8 @@ TAGS = {
     0x00200037: "ImageOrientationPatient",
     0x00200052: "FrameOfReferenceUID",
     0x00200100: "TemporalPositionIdentifier",
+    0x00209162: "InConcatenationNumber",
+    0x00209163: "InConcatenationTotalNumber",
     0x00209241: "NominalPercentageOfCardiacPhase",
     0x00280002: "SamplesPerPixel",
     0x00280004: "PhotometricInterpretation",
@@ -84,6 +86,8 @@ OTHER_WALKS = {"1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", "1.2.840.113619.
 DECIMAL = {"ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept"}
 WHOLE = {"SeriesNumber", "InstanceNumber", "NumberOfFrames"}
 BINARY = {
+    "InConcatenationNumber",
+    "InConcatenationTotalNumber",
     "SamplesPerPixel",
     "Rows",
     "Columns",
