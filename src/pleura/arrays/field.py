@@ -12,6 +12,8 @@ from pleura.core.findings import Finding, Verdict
 ROUND = 1.0
 """The rim of a circle is as far from its fit as pixels are coarse: root mean square, in pixels."""
 LEAST_RIM, LEAST_OUTSIDE = 20, 0.005
+NO_MATTER, SPARSE = -1100, 4
+"""HU that nothing is lighter than; and every how many rows and columns are looked at."""
 LEAST_FILLER = -900
 """HU; what fills the surroundings of a circle and is lower stands for air."""
 
@@ -61,6 +63,20 @@ def ringed(volume: Volume) -> Volume:
     if volume.padding is not None or value < LEAST_FILLER or (corners != value).any() or field_of_view(volume) is None:
         return volume
     return Volume(volume.hu, volume.grid, np.broadcast_to(_outside(volume), volume.hu.shape))
+
+
+def layered(volume: Volume) -> Volume:
+    """A volume whose padding has another value within the first, as after padding anew, with both marked."""
+    if volume.padding is None:
+        return volume
+    few = volume.hu[:, ::SPARSE, ::SPARSE]
+    low = few[(few < NO_MATTER) & ~volume.padding[:, ::SPARSE, ::SPARSE]]
+    if low.size < LEAST_OUTSIDE * few.size:
+        return volume
+    values, counts = np.unique(low, return_counts=True)
+    if counts.max() < low.size / 2:
+        return volume
+    return layered(Volume(volume.hu, volume.grid, volume.padding | (volume.hu == values[counts.argmax()])))
 
 
 def field_findings(volume: Volume) -> tuple[Finding, ...]:

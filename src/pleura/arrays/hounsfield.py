@@ -4,12 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.arrays.blank import blank_findings
-from pleura.arrays.field import ringed
+from pleura.arrays.ends import ends_findings
+from pleura.arrays.field import layered, ringed
 from pleura.arrays.neighbours import neighbour_findings
 from pleura.arrays.peaks import strange
 from pleura.arrays.repeated import repeated_findings
+from pleura.arrays.resample import Upright
 from pleura.arrays.volume import Volume
-from pleura.core.findings import Finding, Verdict
+from pleura.core.findings import Finding, Verdict, worst
 
 AIR = (-1100, -700)
 """Air outside, in airways and in most of a lung. By definition air is −1000 HU."""
@@ -45,14 +47,15 @@ def settled(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
 
     Returns:
         The volume (a corrected copy where it was repaired; filler around its circle marked as padding) and findings:
-        `PADDING` (note), `HU-OFFSET` (repaired), `BLANK-SLICES`, `SLICES-OUT-OF-PLACE` (refused, or review), `NOT-HU`,
-        `SLICES-DISAGREE` (refused).
+        `PADDING` (note), `HU-OFFSET` (repaired), `VALUES-CLIPPED`, `VALUES-WRAPPED` (review), `BLANK-SLICES`,
+        `SLICES-OUT-OF-PLACE`, `SLICES-DISAGREE` (refused, or review), `NOT-HU` (refused).
     """
-    volume = ringed(volume)
+    volume = layered(ringed(volume))
     notes = _seen(volume)
     bands = _bands(volume)
-    if bands:
+    if worst(bands) is Verdict.REFUSED:
         return volume, (*notes, *bands)
+    notes = (*notes, *bands)
     counts = _histogram(volume)
     saturated: tuple[Finding, ...] = ()
     if counts[-1]:
@@ -60,7 +63,7 @@ def settled(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
         saturated = (Finding("SATURATED", Verdict.OK, text, {"n": int(counts[-1])}),)
     if _plausible(counts):
         wrong = strange(volume, counts)
-        return volume, (*notes, *saturated, *((wrong,) if wrong else ()))
+        return volume, (*notes, *saturated, *((wrong,) if wrong else ends_findings(volume, counts)))
     everything = _histogram(Volume(volume.hu, volume.grid))  # twice subtracted, air looks like padding
     offset = _certain_one(everything)
     if offset is not None:
@@ -182,7 +185,8 @@ def _bands(volume: Volume) -> tuple[Finding, ...]:
     step = max(1, min(volume.hu.shape[1:]) // 128)
     few = volume.hu[:, ::step, ::step]
     hidden = None if volume.padding is None else volume.padding[:, ::step, ::step]
-    seen = [one if hidden is None else one[~hidden[k]] for k, one in enumerate(few)]
+    usual = False if hidden is None else hidden.mean(axis=0) > 0.5  # a slice of another intercept has padding that is not seen
+    seen = [one if hidden is None else one[~(hidden[k] | usual)] for k, one in enumerate(few)]
     ends = np.array([np.percentile(one, (2, 95)) for one in seen if one.size > 50])
     jumps = np.diff(ends, axis=0)
     wrong = (np.abs(jumps) > BAND).all(axis=1) & (np.abs(jumps[:, 1:] - jumps[:, :1]) < AGREE).all(axis=1) if len(jumps) else []
@@ -190,7 +194,8 @@ def _bands(volume: Volume) -> tuple[Finding, ...]:
         return ()
     most = int(jumps[wrong][np.abs(jumps[wrong]).sum(axis=1).argmax()].mean())
     text = f"slices jump by {most:+d} HU against their neighbours: some have a wrong rescale of their own; export again"
-    return (Finding("SLICES-DISAGREE", Verdict.REFUSED, text, {"jump_hu": most}),)
+    axial = Upright.of(volume.grid).axes[0] == 0  # slices along a couch jump so where they meet it
+    return (Finding("SLICES-DISAGREE", Verdict.REFUSED if axial else Verdict.REVIEW, text, {"jump_hu": most}),)
 
 
 def _refused(counts: NDArray[np.int64]) -> Finding:

@@ -1,7 +1,8 @@
 """One encoded frame to its stored values, by transfer syntax (PS3.5 section 8 and annex A)."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from contextlib import suppress
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ NATIVE = {
 BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
 RLE = "1.2.840.10008.1.2.5"
 MOST_TILES = 4096
+RLE_ZEROS = 5
+"""More than these an encoder does not end a segment with: it would write that they repeat."""
 LICENCES = {
     "dicomrle": "BSD-3-Clause",
     "ljpeg": "MIT",
@@ -97,17 +100,37 @@ def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, ...], bits_alloc
     try:
         if syntax == RLE:
             _check_segments(encoded, cell.itemsize)
-            raw = decoder(encoded, dtype=f"<{cell.kind}{cell.itemsize}")
+            raw = _unrolled(partial(decoder, dtype=f"<{cell.kind}{cell.itemsize}"), encoded)
             pixels = np.frombuffer(raw, dtype=cell).reshape(shape)
         else:
-            if ENCODED[syntax][1] == "jpegls" and b"\xff\xd9" not in encoded[-4:]:
-                raise ValueError("cut off: CharLS would look for the rest for ten seconds")
+            if ENCODED[syntax][1] == "jpegls":
+                encoded = _to_end(encoded)
             pixels = np.asarray(decoder(encoded))
     except Exception as error:  # decoders of C libraries raise what they like
         raise UnreadableFile(f"{name_of(syntax)} frame does not decode: broken or cut off") from error
     if pixels.shape != shape:
         raise UnreadableFile(f"{name_of(syntax)} frame decodes to {pixels.shape}, the header declares {shape}")
     return pixels.astype(np.int64).astype(cell) if pixels.dtype.kind == "i" else pixels.astype(cell, copy=False)
+
+
+def _unrolled(decode: Callable[[bytes], bytes], encoded: bytes) -> bytes:
+    """RLE decoded; zeros behind its end, which would be decoded too, are left out, but for those that belong to it."""
+    try:
+        return decode(encoded)
+    except Exception:
+        bare = encoded.rstrip(b"\0")
+        for length in range(len(bare), min(len(bare) + RLE_ZEROS, len(encoded))):
+            with suppress(Exception):
+                return decode(encoded[:length])
+        raise
+
+
+def _to_end(encoded: bytes) -> bytes:
+    """A JPEG-LS stream without zeros behind its end; one without an end CharLS would look for for ten seconds."""
+    encoded = encoded.rstrip(b"\0")
+    if not encoded.endswith(b"\xff\xd9"):
+        raise ValueError("cut off")
+    return encoded
 
 
 def _check_segments(encoded: bytes, count: int) -> None:

@@ -64,12 +64,16 @@ def _shared(found: Sequence["Series"]) -> list["Series"]:
         for one, two in combinations(group, 2):
             if places[one.id].isdisjoint(places[two.id]) and is_even([*one.files, *two.files]):
                 between = max(map(min, both := (places[one.id], places[two.id]))) < min(map(max, both))
+                named = one.files[0].series_number == two.files[0].series_number
                 for this, other in ((one, two), (two, one)):
-                    notes[this.id] = _half(other.id, between=between)
+                    notes[this.id] = _half(other.id, between=between, named=named)
     return _noted(found, notes)
 
 
-def _half(other: str, *, between: bool) -> Finding:
+def _half(other: str, *, between: bool, named: bool) -> Finding:
+    if between and not named:
+        text = f"series {other}, of another SeriesNumber, lies between these slices: two scans, or one renamed in part?"
+        return Finding("STACK-SHARED", Verdict.REVIEW, text)
     if between:
         text = f"the slices between these are in series {other}: SeriesInstanceUID was changed on some; export again as one"
         return Finding("STACK-SHARED", Verdict.REFUSED, text)

@@ -248,12 +248,33 @@ def _encoded(plane: Plane, file: IO[bytes]) -> bytes:
     file.seek(plane.place + 12)
     if plane.frames == 1:
         return _one_frame(file.read())
+    fragments = _fragments(file)
+    if len(fragments) == plane.frames + 1:  # a frame each, whatever the offset table says
+        start, length = fragments[plane.frame + 1]
+        file.seek(start)
+        data = file.read(length)
+        if len(data) != length:
+            raise UnreadableFile(CUT_OFF)
+        return data
+    file.seek(plane.place + 12)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return get_frame(file, plane.frame, number_of_frames=plane.frames)
         except Exception as error:
             raise UnreadableFile("a frame's pixels cannot be found: the file is broken or truncated; fetch it again") from error
+
+
+def _fragments(file: IO[bytes]) -> list[tuple[int, int]]:
+    """Begin and length of each item from here on, the offset table first."""
+    found: list[tuple[int, int]] = []
+    at = file.tell()
+    while (head := file.read(8))[:4] == b"\xfe\xff\x00\xe0" and len(head) == 8:
+        length = int.from_bytes(head[4:], "little")
+        found.append((at + 8, length))
+        at += 8 + length
+        file.seek(at)
+    return found
 
 
 def _one_frame(data: bytes) -> bytes:

@@ -28,13 +28,14 @@ MAYBE_LOSSY = {"1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.203"}
 REFUSALS = {
     "LOCALIZER": "are localizers, no volume",
     "NO-PIXELS": "hold no pixels; truncated: fetch them again",
-    "TRUNCATED": "are truncated; fetch them again",
+    "TRUNCATED": "are truncated, or of frames that are not as many as declared; fetch them again",
     "SIZE-DISAGREES": "hold more pixels than Rows and Columns say, one of which is wrong; export again",
     "SYNTAX-DISAGREES": "hold compressed pixels where their transfer syntax says uncompressed ones; export again",
     "NO-POSITION": "tell no ImagePositionPatient that a scanner can have; export again",
     "NO-ORIENTATION": "tell no ImageOrientationPatient: export again",
+    "BAD-COSINES": "have cosines that span no plane; export again",
     "NO-SPACING": "tell no PixelSpacing that a CT can have; export again",
-    "NOT-HU": "are colour, 8-bit or 32-bit pictures, not HU in 16 bits; export the original series",
+    "NOT-HU": "are not grey pictures of 10 to 16 bits, so not HU; export the original series",
     "BAD-CELLS": "have BitsStored, HighBit and BitsAllocated that contradict each other; export again",
     "HUGE-IMAGE": "declare an impossible size",
     "NO-RESCALE": "tell no rescale, so no HU",
@@ -62,7 +63,7 @@ def plane_findings(planes: Sequence[Plane]) -> list[Finding]:
     findings = [finding for code, sentence in REFUSALS.items() for finding in some(code, bad[code], sentence)]
     if undecodable:
         names = ", ".join(sorted(name_of(syntax) for syntax in undecodable))
-        findings.append(Finding("NO-DECODER", Verdict.REFUSED, f"compressed as {names}, which cannot be read here; convert it"))
+        findings.append(Finding("NO-DECODER", Verdict.REFUSED, f"encoded as {names}, which cannot be read here; convert it"))
     return findings
 
 
@@ -99,6 +100,7 @@ def _bad_kind(
     earned = {
         "LOCALIZER": "LOCALIZER" in image_type,
         "NO-ORIENTATION": not _told(orientation) or not any(orientation or ()),
+        "BAD-COSINES": orientation is not None and any(orientation) and _is_flat(orientation),
         "NO-SPACING": not _told(spacing) or min(spacing or (0,)) < LEAST_MM,
         "NOT-HU": cells.samples != 1 or cells.allocated != 16 or cells.stored < 10 or not cells.photometric.startswith("MONO"),
         "BAD-CELLS": not cells.stored <= cells.high_bit + 1 <= cells.allocated,
@@ -110,6 +112,11 @@ def _bad_kind(
         "MODALITY-LUT": modality_lut,
     }
     return [code for code, is_so in earned.items() if is_so]
+
+
+def _is_flat(cosines: Sequence[float]) -> bool:
+    """Whether the row's and the column's direction are one."""
+    return float(np.linalg.norm(np.cross(cosines[:3], cosines[3:]))) < 0.1
 
 
 def _told(values: Sequence[float] | None) -> bool:

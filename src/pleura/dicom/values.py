@@ -38,7 +38,10 @@ def whole(value: Any) -> int | None:
 
 def numbers(value: Any, count: int) -> tuple[float, ...] | None:
     """So many numbers that a patient or a scanner can have, or `None`."""
-    values = tuple(map(float, value if type(value) is tuple else several(value)))
+    try:
+        values = tuple(map(float, value if type(value) is tuple else several(value)))
+    except ValueError:  # a decimal comma, or no number at all
+        return None
     if len(values) != count or min(values) <= -MILLION or max(values) >= MILLION or isnan(sum(values)):
         return None
     return values
