@@ -3,15 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.volume import Volume
+from pleura.arrays.volume import NO_TISSUE_HU, Volume
 from pleura.core.findings import Finding, Verdict
 
 DENSEST = 1000
 """HU; every chest has bone that is denser than the densest value of a window for lung or soft tissue."""
 LEAST_SPIKE, SPIKE, BELOW = 0.002, 10, 20
 """Of all voxels, those at the very end of a window; how many times the mean of as many values below it that is."""
-NO_MATTER, SPAN, NEAR, BONE = -1100, 4096, 600, 500
-"""HU: below all matter; what 12 bits hold; how far neighbours in bone or metal are from each other; and where bone begins."""
+SPAN, NEAR, BONE = 4096, 600, 500
+"""HU: what 12 bits hold; how far neighbours in bone or metal are from each other; and where bone begins."""
 LEAST, MOSTLY, LOOKED_AT = 20, 0.5, 20_000
 
 
@@ -40,15 +40,13 @@ def _clipped(counts: NDArray[np.int64]) -> tuple[Finding, ...]:
 
 def _wrapped(volume: Volume, counts: NDArray[np.int64]) -> tuple[Finding, ...]:
     """Voxels far below air amid bone or metal, which they would belong to with what 12 bits hold added."""
-    if counts[: NO_MATTER + 32768].sum() < LEAST:
+    if counts[: NO_TISSUE_HU + 32768].sum() < LEAST:
         return ()
     hu = volume.hu
-    low = hu < NO_MATTER
+    low = hu < NO_TISSUE_HU
     if volume.padding is not None:
         low &= ~volume.padding
-    inside = np.zeros_like(low)
-    inside[:, 1:-1, 1:-1] = low[:, 1:-1, 1:-1]
-    k, i, j = (axis[:LOOKED_AT] for axis in np.nonzero(inside))
+    k, i, j = (axis[:LOOKED_AT] + offset for axis, offset in zip(np.nonzero(low[:, 1:-1, 1:-1]), (0, 1, 1), strict=True))
     around = [(k, i + di, j + dj) for di, dj in ((-1, 0), (1, 0), (0, -1), (0, 1))]
     seen = np.array([np.where(low[at], np.int16(-32768), hu[at]) for at in around])  # of neighbours that are not low
     rim = (seen > -32768).any(axis=0)

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import label
 
-from pleura.arrays.volume import Volume
+from pleura.arrays.volume import NO_TISSUE_HU, Volume
 from pleura.core.findings import Finding, Verdict
 
 ROUND = 1.0
 """The rim of a circle is as far from its fit as pixels are coarse: root mean square, in pixels."""
 LEAST_RIM, LEAST_OUTSIDE = 20, 0.005
-NO_MATTER, SPARSE = -1100, 4
-"""HU that nothing is lighter than; and every how many rows and columns are looked at."""
+SPARSE = 4
+"""Every how many rows and columns are looked at."""
 LEAST_FILLER = -900
 """HU; what fills the surroundings of a circle and is lower stands for air."""
 
@@ -70,7 +70,7 @@ def layered(volume: Volume) -> Volume:
     if volume.padding is None:
         return volume
     few = volume.hu[:, ::SPARSE, ::SPARSE]
-    low = few[(few < NO_MATTER) & ~volume.padding[:, ::SPARSE, ::SPARSE]]
+    low = few[(few < NO_TISSUE_HU) & ~volume.padding[:, ::SPARSE, ::SPARSE]]
     if low.size < LEAST_OUTSIDE * few.size:
         return volume
     values, counts = np.unique(low, return_counts=True)

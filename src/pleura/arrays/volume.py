@@ -11,6 +11,8 @@ from pleura.core.errors import GridMismatch
 
 AIR_HU = -1024
 """What stands in for padding where a network or a statistic needs a number: the lowest HU that scanners write for air."""
+NO_TISSUE_HU = -1100
+"""No matter is lighter than air (−1000 HU); noise and filters reach a little below. A constant value under this is padding."""
 
 RIGHT, LEFT = 1, 2
 """Labels of the patient's right and left lung, as lungmask R231 and our files have them."""

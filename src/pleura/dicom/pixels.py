@@ -6,6 +6,7 @@ import warnings
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from io import BytesIO, FileIO
 from pathlib import Path
 from threading import Thread
@@ -14,6 +15,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.arrays.volume import NO_TISSUE_HU
 from pleura.codecs.frames import BIG_ENDIAN, DEFLATED, decode_frame
 from pleura.core.errors import UnreadableFile
 from pleura.core.progress import Progress, silent
@@ -27,8 +29,6 @@ BATCH = 64
 BLOCK = 3
 """Slices that are treated at once: few enough for a core's cache, and as many, for threads wait for each other after each call
 that gives up the interpreter."""
-NO_TISSUE_HU = -1100
-"""No matter is lighter than air (−1000 HU); noise and filters reach a little below. A constant value under this is padding."""
 
 
 def read_hu(
@@ -248,7 +248,11 @@ def _encoded(plane: Plane, file: IO[bytes]) -> bytes:
     file.seek(plane.place + 12)
     if plane.frames == 1:
         return _one_frame(file.read())
-    fragments = _fragments(file)
+    if plane.archive is None:
+        told = os.fstat(file.fileno())
+        fragments = _fragments_of(plane.file, plane.place + 12, told.st_size, told.st_mtime_ns)
+    else:
+        fragments = _fragments(file)
     if len(fragments) == plane.frames + 1:  # a frame each, whatever the offset table says
         start, length = fragments[plane.frame + 1]
         file.seek(start)
@@ -263,6 +267,14 @@ def _encoded(plane: Plane, file: IO[bytes]) -> bytes:
             return get_frame(file, plane.frame, number_of_frames=plane.frames)
         except Exception as error:
             raise UnreadableFile("a frame's pixels cannot be found: the file is broken or truncated; fetch it again") from error
+
+
+@lru_cache(maxsize=8)
+def _fragments_of(name: str, place: int, _size: int, _mtime_ns: int) -> list[tuple[int, int]]:
+    """As `_fragments`, gone through once for all frames of a file."""
+    with FileIO(name) as file:
+        file.seek(place)
+        return _fragments(file)
 
 
 def _fragments(file: IO[bytes]) -> list[tuple[int, int]]:

@@ -20,6 +20,7 @@ from pleura.dicom.header import Plane
 from pleura.dicom.remarks import plane_findings, remarks
 from pleura.dicom.stack import ONE_PLACE, by_shape, depth, drop_copies, in_one_place, is_even, kind_of, volumes_of
 from pleura.dicom.tree import Found, planes_in
+from pleura.dicom.values import in_words
 
 CT_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2": "CT Image",
@@ -242,11 +243,7 @@ def _no_ct(plane: Plane) -> Finding:
 
 def _class_of(plane: Plane) -> str:
     """An object's class in words."""
-    from pydicom.config import IGNORE
-    from pydicom.uid import UID
-
-    name = UID(plane.sop_class, IGNORE).name if plane.sop_class else ""
-    return name.removesuffix(" Storage") or plane.modality or "an object of unknown class"
+    return in_words(plane.sop_class).removesuffix(" Storage") or plane.modality or "an object of unknown class"
 
 
 def _in_parts(part: Sequence[Plane], parts: Sequence[Sequence[Plane]]) -> list[Finding]:

@@ -52,6 +52,14 @@ def digest(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:16] if name else ""
 
 
+def in_words(uid: str) -> str:
+    """A UID of the standard in words; itself where it is none of them."""
+    from pydicom.config import IGNORE
+    from pydicom.uid import UID
+
+    return UID(uid, IGNORE).name if uid else ""
+
+
 def padding_of(told: Mapping[str, Any], signed: bool, allocated: int) -> tuple[int, int] | None:
     """Declared padding in stored units, lowest and highest; a US that means a negative SS is read so (pitfall 18)."""
     value = whole(told.get("PixelPaddingValue"))

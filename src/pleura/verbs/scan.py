@@ -76,14 +76,16 @@ def _spacing(spacing_mm: tuple[float, float, float]) -> str:
 
 
 def _entry(series: "Series") -> dict[str, Any]:
+    from pleura.dicom.values import in_words
+
     return {
         "id": series.id,
         "series_uid": series.series_uid,
         "study_uid": series.study_uid,
         "modality": series.modality,
         "sop_class_uid": series.sop_class_uid,
-        "sop_class": _name(series.sop_class_uid),
-        "transfer_syntaxes": {uid: _name(uid) for uid in sorted({plane.syntax for plane in series.files})},
+        "sop_class": in_words(series.sop_class_uid),
+        "transfer_syntaxes": {uid: in_words(uid) for uid in sorted({plane.syntax for plane in series.files})},
         "body_part": series.header.get("BodyPartExamined"),
         "patient_position": series.header.get("PatientPosition"),
         "manufacturer": series.header.get("Manufacturer"),
@@ -100,14 +102,6 @@ def _entry(series: "Series") -> dict[str, Any]:
         "findings": [finding.as_json() for finding in series.findings],
         "header": dict(series.header),
     }
-
-
-def _name(uid: str) -> str:
-    """A UID of the standard in words; itself where it is none of them."""
-    from pydicom.config import IGNORE
-    from pydicom.uid import UID
-
-    return UID(uid, IGNORE).name if uid else ""
 
 
 def scan(
