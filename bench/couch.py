@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from pleura.arrays.tabletop import body_mask, couch_mask
-from pleura.arrays.volume import Volume
+from pleura.anatomy.couch import body_mask, couch_mask
 from pleura.dicom.series import find_series
+from pleura.geometry.volume import Volume
 from pleura.labels.registry import read_mask
 from pleura.phantom.anatomy import chest
 from pleura.phantom.anatomy import couch as phantom_couch

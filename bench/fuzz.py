@@ -1,6 +1,6 @@
 """20,000 mutated files through scan and the reader: `python bench/fuzz.py [count] [seed]`. Exit 1 on any crash, hang or growth.
 
-What is made of which files stands in `tests/mutants.py`: bytes flipped; elements that lie about their length or VR, go
+What is made of which files stands in `tests/testing/mutants.py`: bytes flipped; elements that lie about their length or VR, go
 missing, come twice, hold nonsense; sequences that are deep, wide or never end; sizes blown up; fragments, offset tables and
 codec headers that lie; deflated streams, broken and bombs; zip and tar with hostile names, links, sizes and bombs. A hostile
 file lies in a folder alone or among its good neighbours. All that may come out are series, and refusals with a reason.
@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from mutants import mutant, seeds, tried
+from testing.mutants import mutant, seeds, tried
 
 SECONDS, GIGABYTES = (
     60.0,

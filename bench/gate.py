@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import Volume
 from pleura.core.findings import Verdict, worst
 from pleura.dicom.series import find_series
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import Volume
 from pleura.phantom.anatomy import chest
 from pleura.verbs.scan import content_findings
 

@@ -17,10 +17,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from label_traps import LABEL_TRAPS, prepared
-from traps import TRAPS, came_out, lies_right, scanned
+from testing.hostile_series import TRAPS, came_out, lies_right, scanned
+from testing.label_outcomes import LABEL_TRAPS, prepared
 
-from pleura.arrays.volume import Volume
+from pleura.geometry.volume import Volume
 
 DOCUMENTED = (Path(__file__).parents[1] / "docs" / "findings.md").read_text(encoding="utf-8")
 

@@ -39,10 +39,10 @@ def pair():
 
 
 def ours_all(prediction, reference):
-    from pleura.arrays.grid import Grid
-    from pleura.arrays.volume import LungMask
-    from pleura.measure.case import score_case
-    from pleura.measure.policy import Policy
+    from pleura.geometry.grid import Grid
+    from pleura.geometry.volume import LungMask
+    from pleura.metrics.case import score_case
+    from pleura.metrics.policy import Policy
 
     grid = Grid.axial(SHAPE, SPACING)
     told = score_case(LungMask(prediction, grid), LungMask(reference, grid), Policy(), places={})
@@ -50,8 +50,8 @@ def ours_all(prediction, reference):
 
 
 def ours_area(prediction, reference):
-    from pleura.arrays.grid import Grid
-    from pleura.measure.distance import area_distances
+    from pleura.geometry.grid import Grid
+    from pleura.metrics.distance import area_distances
 
     grid = Grid.axial(SHAPE, SPACING)
     return {side: area_distances(prediction == k, reference == k, grid) for side, k in SIDES.items()}

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import Volume
 from pleura.dicom.series import find_series
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import Volume
 from pleura.phantom.writer import SeriesSpec, write_series
 from pleura.verbs.scan import scan
 

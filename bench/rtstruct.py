@@ -37,7 +37,7 @@ def exact_mm2(ring):
 
 
 def ours():
-    from pleura.arrays.contours import fill
+    from pleura.labels.contours import fill
 
     return lambda ring: fill([ring[:, ::-1] / SPACING], (SIZE, SIZE))
 
@@ -78,7 +78,7 @@ def platipy():
 
 
 def traced_by_ours(mask):
-    from pleura.arrays.contours import trace
+    from pleura.labels.contours import trace
 
     return [points[:, ::-1] * SPACING for points in trace(mask)]
 

@@ -16,9 +16,9 @@ from typing import Any
 import nibabel
 import numpy as np
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import Volume
 from pleura.dicom.series import Series, find_series
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import Volume
 from pleura.phantom.writer import SYNTAXES, SeriesSpec, write_series
 
 ORIENTATIONS = {

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from pleura.arrays.grid import Grid as Grid
-    from pleura.arrays.volume import LungMask as LungMask
-    from pleura.arrays.volume import Volume as Volume
     from pleura.core.errors import PleuraError as PleuraError
     from pleura.core.findings import Finding as Finding
     from pleura.core.findings import Verdict as Verdict
+    from pleura.geometry.grid import Grid as Grid
+    from pleura.geometry.volume import LungMask as LungMask
+    from pleura.geometry.volume import Volume as Volume
     from pleura.verbs.couch import couch as couch
     from pleura.verbs.deidentify import deidentify as deidentify
     from pleura.verbs.evaluate import evaluate as evaluate
@@ -32,11 +32,11 @@ VERBS = ("couch", "deidentify", "evaluate", "load", "prepare", "report", "run", 
 
 _HOME = {
     "Finding": "pleura.core.findings",
-    "Grid": "pleura.arrays.grid",
-    "LungMask": "pleura.arrays.volume",
+    "Grid": "pleura.geometry.grid",
+    "LungMask": "pleura.geometry.volume",
     "PleuraError": "pleura.core.errors",
     "Verdict": "pleura.core.findings",
-    "Volume": "pleura.arrays.volume",
+    "Volume": "pleura.geometry.volume",
 }
 _HOME |= {verb: f"pleura.verbs.{verb}" for verb in VERBS}
 

@@ -10,11 +10,11 @@ import numpy as np
 import pydicom
 import pytest
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LungMask, Volume
+from pleura.core.atomic import read_json
 from pleura.core.errors import Exit, InputRefused, UsageError
-from pleura.core.files import read_json
 from pleura.dicom.series import find_series
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask, Volume
 from pleura.labels.registry import read_mask, write_mask
 from pleura.phantom.dataset import write_dataset
 from pleura.phantom.enhanced import enhanced

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from matplotlib.path import Path as Polygon
 from pydicom.sr.coding import Code
-from strategies import grids
+from testing.strategies import grids
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LungMask, Volume
 from pleura.dicom.series import find_series
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask, Volume
 from pleura.labels.registry import read_mask, write_mask
 from pleura.phantom.writer import write_series
 

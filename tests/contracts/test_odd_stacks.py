@@ -7,12 +7,12 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
+from testing import flaws
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LungMask
 from pleura.dicom.series import find_series
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask
 from pleura.labels.registry import read_mask, write_mask
-from pleura.phantom import flaws
 from pleura.phantom.anatomy import chest
 from pleura.phantom.writer import series, write_files
 from pleura.verbs.evaluate import evaluate

@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 
-from mutants import mutant, seeds, tried
+from testing.mutants import mutant, seeds, tried
 
 
 def test_hostile_files_are_refused_with_a_reason(tmp_path):

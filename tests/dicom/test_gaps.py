@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from testing import flaws
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import Volume
 from pleura.core.errors import InputRefused
 from pleura.core.findings import Verdict
 from pleura.dicom.series import find_series
-from pleura.phantom import flaws
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import Volume
 from pleura.phantom.writer import SeriesSpec, series, write_files
 
 SHAPE = (12, 20, 16)

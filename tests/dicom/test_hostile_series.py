@@ -5,8 +5,8 @@ from io import FileIO
 from pathlib import Path
 
 import pytest
-from label_traps import LABEL_TRAPS, prepared
-from traps import SAME, TRAPS, came_out, scanned
+from testing.hostile_series import SAME, TRAPS, came_out, scanned
+from testing.label_outcomes import LABEL_TRAPS, prepared
 
 from pleura.dicom.series import find_series
 

@@ -5,13 +5,13 @@ from copy import deepcopy
 import numpy as np
 import pytest
 from pydicom import Dataset
+from testing import flaws
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import Volume
 from pleura.core.findings import Verdict
-from pleura.dicom.remarks import plane_findings
+from pleura.dicom.header_checks import plane_findings
 from pleura.dicom.series import find_series
-from pleura.phantom import flaws
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import Volume
 from pleura.phantom.enhanced import enhanced
 from pleura.phantom.identity import uid
 from pleura.phantom.writer import SeriesSpec, decimal, series, write_files

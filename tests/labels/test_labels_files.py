@@ -9,11 +9,11 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import grids
+from testing.strategies import grids
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LungMask
 from pleura.core.errors import GridMismatch, InputRefused, UnreadableFile, UsageError
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask
 from pleura.labels.registry import find_masks, read_mask, write_mask
 
 WITH_GEOMETRY = (".nii.gz", ".nii", ".nrrd", ".mha")

@@ -5,10 +5,10 @@ import pydicom
 import pytest
 from pydicom.dataset import FileMetaDataset
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LungMask, Volume
 from pleura.core.errors import GridMismatch, InputRefused, UnreadableFile
 from pleura.dicom.series import find_series
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask, Volume
 from pleura.labels.names import side_of
 from pleura.labels.registry import read_judged, read_mask, write_mask
 from pleura.phantom.writer import SeriesSpec, write_series

@@ -5,13 +5,13 @@ import zipfile
 import numpy as np
 import pydicom
 import pytest
+from testing import flaws
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LungMask, Volume
 from pleura.core.errors import InputRefused
 from pleura.dicom.series import find_series
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask, Volume
 from pleura.labels.registry import read_mask, write_mask
-from pleura.phantom import flaws
 from pleura.phantom.enhanced import enhanced
 from pleura.phantom.identity import uid
 from pleura.phantom.writer import SeriesSpec, series, write_files

@@ -5,10 +5,10 @@ import shutil
 import numpy as np
 import pytest
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LungMask
 from pleura.core.errors import Exit, UsageError
 from pleura.dicom.series import find_series
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask
 from pleura.labels.pair import on_one_lattice
 from pleura.labels.registry import read_mask, write_mask
 from pleura.phantom.dataset import write_dataset

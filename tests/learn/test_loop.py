@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file
 from sklearn.metrics import accuracy_score
 
-from pleura.arrays.netgrid import NetInput
 from pleura.core.errors import InputRefused, UsageError
+from pleura.geometry.network_grid import NetInput
 from pleura.learn import checkpoint
 from pleura.learn.dataset import SliceDataset
 from pleura.learn.loop import _judge, device_of, fit, rate

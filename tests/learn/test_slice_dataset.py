@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from pleura.arrays.netgrid import NetInput
-from pleura.arrays.volume import LungMask, Volume
+from pleura.geometry.network_grid import NetInput
+from pleura.geometry.volume import LungMask, Volume
 from pleura.learn.dataset import SliceDataset
 from pleura.store.case import Case, write_case
 from pleura.store.split import Split

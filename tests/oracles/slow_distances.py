@@ -43,7 +43,7 @@ def weighted_share(values, weights, share):
 
 
 def slow_distances(prediction, reference, spacing, areas):
-    """All metrics of `pleura.measure.distance.distances`, for two masks that are not empty."""
+    """All metrics of `pleura.metrics.distance.distances`, for two masks that are not empty."""
     told = {}
     (p, pw), (r, rw) = cell_points(prediction, spacing, areas), cell_points(reference, spacing, areas)
     there, back = nearest(p, r), nearest(r, p)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LungMask, Volume
 from pleura.core.errors import UsageError
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask, Volume
 from pleura.labels.registry import write_mask
 from pleura.page.cases import distributions_png
 from pleura.page.examples import _sides

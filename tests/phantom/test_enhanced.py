@@ -2,10 +2,10 @@
 
 import numpy as np
 from highdicom import imread
+from testing.flaws import rescaled
 
 from pleura.phantom.anatomy import chest
 from pleura.phantom.enhanced import enhanced
-from pleura.phantom.flaws import rescaled
 from pleura.phantom.writer import series, write_files
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
+from testing import flaws
 
 from pleura.core.errors import UsageError
-from pleura.phantom import flaws
 from pleura.phantom.anatomy import chest
 from pleura.phantom.writer import SYNTAXES, SeriesSpec, series, write_files
 

@@ -8,9 +8,9 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import Volume
 from pleura.core.errors import UsageError
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import Volume
 from pleura.phantom.anatomy import chest
 from pleura.phantom.writer import SYNTAXES, SeriesSpec, write_series
 

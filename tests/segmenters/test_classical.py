@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LungMask, Volume
 from pleura.core.errors import GridMismatch
 from pleura.core.findings import Finding, Verdict
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask, Volume
 from pleura.phantom.anatomy import chest
 from pleura.segmenters.classical import Classical
 from pleura.segmenters.protocol import Segmentation, Segmenter

@@ -9,9 +9,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LEFT, RIGHT, Volume
 from pleura.core.errors import InputRefused, UsageError
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LEFT, RIGHT, Volume
 from pleura.phantom.anatomy import chest
 from pleura.segmenters import onnx as module
 from pleura.segmenters.onnx import OnnxSegmenter

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LungMask, Volume
 from pleura.core.errors import InputRefused, NothingUsable, UsageError
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask, Volume
 from pleura.store.case import Case, write_case
 from pleura.store.cohort import Cohort, write_cohort
 from pleura.store.split import Split, make_split, patient_of

@@ -6,9 +6,9 @@ import struct
 import numpy as np
 import pytest
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LungMask, Volume
 from pleura.core.errors import InputRefused, UsageError
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask, Volume
 from pleura.labels.registry import read_mask, write_mask
 from pleura.store.case import Case, write_case
 from pleura.store.cohort import Cohort, write_cohort

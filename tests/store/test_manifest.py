@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from pleura.core.atomic import read_json
 from pleura.core.errors import Exit, OutputConflict, OutputFailed, UsageError
-from pleura.core.files import read_json
 from pleura.store.manifest import fingerprint, start_run
 
 

@@ -9,9 +9,9 @@ import pytest
 import SimpleITK as sitk
 from sklearn.metrics import accuracy_score, f1_score
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LungMask, Volume
 from pleura.core.errors import Exit, NothingUsable, OutputConflict, UsageError
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask, Volume
 from pleura.store.case import write_case
 from pleura.store.cohort import write_cohort
 from pleura.store.split import make_split

@@ -6,12 +6,12 @@ import highdicom as hd
 import numpy as np
 import pytest
 from pydicom import dcmread
+from testing import flaws
 
-from pleura.arrays.volume import LungMask
 from pleura.core.errors import Exit, NothingUsable, UsageError
 from pleura.dicom.series import find_series
+from pleura.geometry.volume import LungMask
 from pleura.labels.registry import read_mask, write_mask
-from pleura.phantom import flaws
 from pleura.phantom.anatomy import chest
 from pleura.phantom.writer import SeriesSpec, series, write_files
 from pleura.store.cohort import Cohort

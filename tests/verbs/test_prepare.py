@@ -227,7 +227,8 @@ def test_the_references_of_real_cases_hold(real_data):
 
 
 def test_an_intercept_left_out_is_put_right_and_said(tmp_path):
-    from pleura.phantom import flaws
+    from testing import flaws
+
     from pleura.phantom.anatomy import chest
     from pleura.phantom.writer import SeriesSpec, series, write_files
 

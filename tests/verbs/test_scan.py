@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from testing import flaws
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import Volume
 from pleura.core.errors import Exit, UsageError
-from pleura.phantom import flaws
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import Volume
 from pleura.phantom.anatomy import chest
 from pleura.phantom.writer import SeriesSpec, series, write_files
 from pleura.verbs.scan import scan

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import Volume
+from pleura.core.atomic import atomic_folder
 from pleura.core.errors import Exit, InputRefused, NothingUsable, OutputConflict, UsageError
-from pleura.core.files import whole_folder
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import Volume
 from pleura.phantom.anatomy import chest
 from pleura.phantom.dataset import write_dataset
 from pleura.phantom.writer import SeriesSpec, write_series
@@ -179,7 +179,7 @@ def test_a_cohort_gives_the_same_masks_as_its_series(done, tmp_path):
     (source / "cases").mkdir(parents=True)
     for number in (0, 1):
         volume, truth = chest(SHAPE, seed=3000 + number)
-        with whole_folder(source / "cases" / f"Case_00{number}") as part:
+        with atomic_folder(source / "cases" / f"Case_00{number}") as part:
             write_case(part, f"Case_00{number}", volume, truth, series_uid=f"1.2.{number}")
     split = make_split({"Case_000": SHAPE[0], "Case_001": SHAPE[0]})
     write_cohort(source, [{"id": "Case_000"}, {"id": "Case_001"}], split)

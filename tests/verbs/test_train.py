@@ -8,8 +8,8 @@ import torch
 from safetensors import safe_open
 
 from pleura.core import extras
+from pleura.core.atomic import sha256_file
 from pleura.core.errors import Exit, MissingExtra, NothingUsable, OutputConflict, UsageError
-from pleura.core.files import sha256_file
 from pleura.phantom.anatomy import chest
 from pleura.segmenters.onnx import OnnxSegmenter
 from pleura.store.case import Case, write_case

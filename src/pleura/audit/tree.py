@@ -16,8 +16,8 @@ from pleura.audit.identifiers import harvest, original_uids
 from pleura.audit.pieces import Layout, take_apart
 from pleura.audit.sweep import Identifier, Needles, needles, sweep
 from pleura.audit.vocabulary import CLAIMS, NEVER, TAGS_OF_CLASSES, vr_of
+from pleura.core.atomic import read_json
 from pleura.core.errors import NothingUsable
-from pleura.core.files import read_json
 from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
 

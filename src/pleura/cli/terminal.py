@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pleura.core.atomic import dump_json
 from pleura.core.errors import Exit, PleuraError
-from pleura.core.files import dump_json
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Result, Table
 

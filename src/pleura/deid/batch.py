@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from pleura.core.files import whole_folder
+from pleura.core.atomic import atomic_folder
 from pleura.core.progress import Progress
 from pleura.deid.choices import Choices
 from pleura.deid.engine import Patient
@@ -124,7 +124,7 @@ def write_unit(
     """
     record = UnitRecord(unit.case)
     series = set()
-    with whole_folder(out / unit.folder) as part:
+    with atomic_folder(out / unit.folder) as part:
         pairs = [(header.path, part / name) for name, header in unit.files]
         folders = {goal.parent for _, goal in pairs}
         for folder in folders:

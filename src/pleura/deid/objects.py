@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pleura.core.files import PART
+from pleura.core.atomic import PART
 from pleura.deid.identifiers import NOBODY, Identifiers
 
 CASE_FOLDER = re.compile(r"Case_\d+")

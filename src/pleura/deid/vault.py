@@ -10,8 +10,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from pleura.core.atomic import PART, dump_json, flush
 from pleura.core.errors import OutputFailed, UsageError
-from pleura.core.files import PART, dump_json, flush
 from pleura.deid.identity import read_key
 from pleura.deid.people import Person
 

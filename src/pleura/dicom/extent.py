@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from pleura.codecs.frames import BIG_ENDIAN, NATIVE
-from pleura.dicom.walk import Walked
+from pleura.dicom.fast_header import Walked
 
 
 class Extent(NamedTuple):

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.grid import Grid
 from pleura.core.findings import Finding, Verdict
 from pleura.dicom.header import Plane
 from pleura.dicom.stack import depths_of, grid_of
+from pleura.geometry.grid import Grid
 
 Gaps = Literal["refuse", "interpolate", "split"]
 CODE = "GAP-IN-SLICES"

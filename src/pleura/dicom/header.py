@@ -12,8 +12,8 @@ from pleura.codecs.frames import DEFLATED
 from pleura.core.errors import UnreadableFile
 from pleura.dicom.deflated import inflated
 from pleura.dicom.extent import NOWHERE, pixels_at
+from pleura.dicom.fast_header import FIRST_READ, LAST_READ, TAGS, Known, Walked, Way, walk
 from pleura.dicom.values import digest, numbers, padding_of, several, text, whole
-from pleura.dicom.walk import FIRST_READ, LAST_READ, TAGS, Known, Walked, Way, walk
 
 TECHNICAL = (
     "Manufacturer",

@@ -15,13 +15,13 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.volume import NO_TISSUE_HU
 from pleura.codecs.frames import BIG_ENDIAN, DEFLATED, decode_frame
 from pleura.core.errors import UnreadableFile
 from pleura.core.progress import Progress, silent
-from pleura.dicom.archive import fetch
 from pleura.dicom.deflated import inflated
 from pleura.dicom.header import Cells, Plane
+from pleura.files.archive import fetch
+from pleura.geometry.volume import NO_TISSUE_HU
 
 CUT_OFF = "a slice's pixels are cut off: the file is truncated; fetch it again"
 BATCH = 64

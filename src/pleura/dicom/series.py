@@ -9,18 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import Volume
 from pleura.core.errors import InputRefused, UnreadableFile
 from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
-from pleura.dicom.compared import compared, single
+from pleura.dicom.duplicates import compared, single
 from pleura.dicom.gaps import Gaps, filled_in, stacks_of
 from pleura.dicom.header import Plane
-from pleura.dicom.remarks import plane_findings, remarks
+from pleura.dicom.header_checks import plane_findings, remarks
 from pleura.dicom.stack import ONE_PLACE, by_shape, depth, drop_copies, in_one_place, is_even, kind_of, volumes_of
 from pleura.dicom.tree import Found, planes_in
 from pleura.dicom.values import in_words
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import Volume
 
 CT_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2": "CT Image",

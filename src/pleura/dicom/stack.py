@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.grid import Grid
 from pleura.core.errors import GridMismatch
 from pleura.core.findings import Finding, Verdict
 from pleura.dicom.header import TELLING, Plane
-from pleura.dicom.steps import ROUNDED_MM, SAME_PLACE_MM, near_mm, step_findings
+from pleura.dicom.spacing import ROUNDED_MM, SAME_PLACE_MM, near_mm, step_findings
+from pleura.geometry.grid import Grid
 
 COSINES = 1e-3
 SPACING_MM = 1e-3

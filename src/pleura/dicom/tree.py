@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pleura.core.errors import UnreadableFile, UsageError
 from pleura.core.progress import Progress, silent
-from pleura.dicom.archive import TAR_SUFFIXES, kind_of, members
+from pleura.dicom.fast_header import Known
 from pleura.dicom.header import DICOMDIR, Plane, begins_dicom, planes_of
-from pleura.dicom.walk import Known
+from pleura.files.archive import TAR_SUFFIXES, kind_of, members
 
 CHUNK = 64
 """Files that a thread takes at a time: a header costs less than handing one over."""

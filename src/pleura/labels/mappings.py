@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pleura.core.atomic import read_json
 from pleura.core.errors import UsageError
-from pleura.core.files import read_json
 from pleura.labels.names import SIDES, Side
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.resample import resample_labels, resample_volume
-from pleura.arrays.volume import LungMask, Volume
 from pleura.core.errors import UnreadableFile
+from pleura.geometry.grid import Grid
+from pleura.geometry.resample import resample_labels, resample_volume
+from pleura.geometry.volume import LungMask, Volume
 from pleura.labels.mappings import LUNGS, Naming
 from pleura.labels.values import labels_of, sided
 

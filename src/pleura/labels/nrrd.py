@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LungMask
 from pleura.core.errors import UnreadableFile
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask
 from pleura.labels.mappings import LUNGS, Naming
 from pleura.labels.values import labels_of, sided
 

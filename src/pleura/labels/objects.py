@@ -8,8 +8,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from pleura.arrays.volume import LungMask
 from pleura.core.errors import InputRefused, UnreadableFile
+from pleura.geometry.volume import LungMask
 
 if TYPE_CHECKING:
     from pleura.dicom.header import Plane
@@ -87,7 +87,7 @@ NEVER_EMPTY = (
 
 def source_headers(planes: Sequence["Plane"]) -> list[Any]:
     """`source_header` of the objects that slices lie in, each once, in the slices' order; those in archives read in place."""
-    from pleura.dicom.archive import fetch
+    from pleura.files.archive import fetch
 
     wanted: dict[Path, set[int]] = {}
     for plane in planes:

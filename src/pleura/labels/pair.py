@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LungMask
 from pleura.core.errors import GridMismatch, InputRefused
 from pleura.core.findings import Finding
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask
 from pleura.labels.mappings import Naming
 from pleura.labels.objects import RTSTRUCT, open_dataset
 from pleura.labels.registry import ON_GRID_MM, is_object, read_judged, suffix_of

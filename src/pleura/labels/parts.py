@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pleura.arrays.volume import LEFT, RIGHT, LungMask
 from pleura.core.errors import GridMismatch
 from pleura.core.findings import Finding, Verdict
+from pleura.geometry.volume import LEFT, RIGHT, LungMask
 from pleura.labels.mappings import side_of_part
 from pleura.labels.names import Side
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.resample import resample_mask
-from pleura.arrays.volume import LungMask
+from pleura.core.atomic import PART, atomic_file
 from pleura.core.errors import GridMismatch, InputRefused, PleuraError, UnreadableFile, UsageError
-from pleura.core.files import PART, whole_file
 from pleura.core.findings import Finding
+from pleura.geometry.grid import Grid
+from pleura.geometry.resample import resample_mask
+from pleura.geometry.volume import LungMask
 from pleura.labels.mappings import LUNGS, Naming
 
 if TYPE_CHECKING:
@@ -218,13 +218,13 @@ def write_mask(path: Path, mask: LungMask, series: "Series | None" = None) -> No
             true = np.setdiff1d(np.arange(series.slices), series.lost)
             series = series.measured()
             mask = LungMask(mask.labels[true], series.grid, mask.sided)  # type: ignore[arg-type]
-        with whole_file(path) as part:
+        with atomic_file(path) as part:
             (seg.write if suffix == ".seg.dcm" else rtstruct.write)(part, mask, series)
         return
     writers = {".npz": npz.write, ".nrrd": nrrd.write, ".mha": mha.write, ".nii": nifti.write, ".nii.gz": nifti.write}
     if suffix not in writers:
         raise UsageError(f"masks are written as {', '.join([*writers, *OBJECTS])}, not {path.suffix}")
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         writers[suffix](part, mask)
 
 

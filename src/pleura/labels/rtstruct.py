@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.contours import Points, fill, trace
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LEFT, RIGHT, LungMask
 from pleura.core.errors import GridMismatch, InputRefused
 from pleura.core.findings import Finding, Verdict
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LEFT, RIGHT, LungMask
+from pleura.labels.contours import Points, fill, trace
 from pleura.labels.names import Side, side_of
 from pleura.labels.objects import RTSTRUCT, Scan, check_frame, item, new_dataset, write_dataset
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LEFT, RIGHT, LungMask
 from pleura.core.errors import GridMismatch, InputRefused
 from pleura.core.findings import Finding, Verdict
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LEFT, RIGHT, LungMask
 from pleura.labels.names import Side, side_of
 from pleura.labels.objects import (
     SEGMENTATIONS,

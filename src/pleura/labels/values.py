@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.volume import LEFT, RIGHT
 from pleura.core.errors import InputRefused
+from pleura.geometry.volume import LEFT, RIGHT
 from pleura.labels.mappings import LUNGS, Naming, fitting
 
 WIDEST = 1 << 16

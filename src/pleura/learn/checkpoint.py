@@ -8,8 +8,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from pleura.core.atomic import atomic_file, write_json
 from pleura.core.errors import InputRefused
-from pleura.core.files import whole_file, write_json
 
 
 def save(stem: Path, net: nn.Module, optimiser: torch.optim.Optimizer, told: dict[str, Any]) -> None:
@@ -20,7 +20,7 @@ def save(stem: Path, net: nn.Module, optimiser: torch.optim.Optimizer, told: dic
             f"adam.{number}.{name}": torch.as_tensor(value).detach().cpu().contiguous() for name, value in state.items()
         }
     write_json(stem.with_suffix(".json"), told)
-    with whole_file(stem.with_suffix(".safetensors")) as part:
+    with atomic_file(stem.with_suffix(".safetensors")) as part:
         save_file(tensors, part, metadata={"epoch": str(told["epoch"])})
 
 

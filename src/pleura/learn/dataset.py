@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pleura.arrays.netgrid import NetInput
-from pleura.arrays.resample import Upright
-from pleura.arrays.volume import AIR_HU
+from pleura.geometry.network_grid import NetInput
+from pleura.geometry.resample import Upright
+from pleura.geometry.volume import AIR_HU
 from pleura.store.case import Case
 from pleura.store.split import Split
 

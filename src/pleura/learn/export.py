@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from pleura.core.files import whole_file
+from pleura.core.atomic import atomic_file
 from pleura.learn.unet import Double, LightUNet
 
 OPSET = 17
@@ -51,7 +51,7 @@ def write_onnx(net: LightUNet, size: int, path: Path) -> None:
         producer_name="pleura",
     )
     onnx.checker.check_model(model)
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         part.write_bytes(model.SerializeToString(deterministic=True))
 
 

@@ -10,8 +10,8 @@ import torch
 from torch.utils.data import DataLoader
 from torchmetrics.classification import BinaryAccuracy
 
+from pleura.core.atomic import atomic_file
 from pleura.core.errors import UsageError
-from pleura.core.files import whole_file
 from pleura.core.progress import Progress, silent
 from pleura.learn import checkpoint
 from pleura.learn.augment import augmented
@@ -168,5 +168,5 @@ def _history(out: Path) -> list[dict[str, Any]]:
 
 
 def _write_history(out: Path, history: list[dict[str, Any]]) -> None:
-    with whole_file(out / HISTORY) as part:
+    with atomic_file(out / HISTORY) as part:
         part.write_text("".join(json.dumps(line, sort_keys=True) + "\n" for line in history), encoding="utf-8", newline="\n")

@@ -12,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from pleura.core.files import whole_file
+from pleura.core.atomic import atomic_file
 
 BLUE, ORANGE, GREEN, PURPLE, GREY, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#6b6b6b", "#56B4E9", "#D55E00"
 """Okabe and Ito's colours: told apart by every common kind of colour vision."""
@@ -37,5 +37,5 @@ def figure(path: Path, size_inches: tuple[float, float], *, dpi: int = 110) -> I
         drawn = Figure(figsize=size_inches, dpi=dpi, layout="constrained")
         FigureCanvasAgg(drawn)
         yield drawn
-        with whole_file(path) as part:
+        with atomic_file(path) as part:
             drawn.savefig(part, format="png", metadata={"Software": "pleura"})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pleura import __version__
-from pleura.core.files import read_json
+from pleura.core.atomic import read_json
 from pleura.page.story import SliceScore, read_slices
 
 OVERALL = {

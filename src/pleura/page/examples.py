@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import AIR_HU
+from pleura.core.atomic import atomic_file
 from pleura.core.errors import InputRefused
-from pleura.core.files import whole_file
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import AIR_HU
 from pleura.labels.registry import read_mask
 from pleura.page.canvas import ORANGE, SKY, figure
 from pleura.page.planes import DARK, TURN, WINDOW_HU
@@ -86,7 +86,7 @@ def film_gif(case: Case, masks: Path, path: Path) -> None:
         for letter, across in zip(_sides(case.grid), (5, picture.width - 11), strict=True):
             ImageDraw.Draw(picture).text((across, picture.height // 2 - 5), letter, fill=(255, 255, 255))
         frames.append(picture.quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE))
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         frames[0].save(part, format="GIF", save_all=True, append_images=frames[1:], duration=110, loop=0, optimize=False)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LEFT, Volume
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LEFT, Volume
 from pleura.page.canvas import ORANGE, SKY, figure
 
 WINDOW_HU = (-1350, 150)

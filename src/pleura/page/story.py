@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pleura.core.atomic import read_json
 from pleura.core.errors import UsageError
-from pleura.core.files import read_json
-from pleura.measure.tables import RAW
+from pleura.metrics.tables import RAW
 
 ORDER = ("bce", "dice", "bce_dice", "classical")
 TITLES = {

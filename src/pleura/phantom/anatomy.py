@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import AIR_HU, LEFT, RIGHT, LungMask, Volume
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import AIR_HU, LEFT, RIGHT, LungMask, Volume
 from pleura.phantom.body import Body
 from pleura.phantom.tubes import Tubes, airways, vessels
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pleura.arrays.volume import LungMask
-from pleura.core.files import whole_file, whole_folder
+from pleura.core.atomic import atomic_file, atomic_folder
 from pleura.core.progress import Progress, silent
+from pleura.geometry.volume import LungMask
 from pleura.phantom.anatomy import chest
 from pleura.phantom.writer import SeriesSpec, write_series
 
@@ -43,9 +43,9 @@ def write_dataset(
         volume, mask = chest(shape, seed=seed * 1000 + number)
         series = out / "Images" / name
         if not series.exists():
-            with whole_folder(series) as part:
+            with atomic_folder(series) as part:
                 write_series(part, volume, SeriesSpec(seed=seed * 1000 + number))
-        with whole_file(out / "Segmentations" / f"{name}_seg.npz") as path, path.open("wb") as file:
+        with atomic_file(out / "Segmentations" / f"{name}_seg.npz") as path, path.open("wb") as file:
             np.savez_compressed(file, masks=mask.lungs.astype(np.uint8))
         if label is not None:
             label(out / "Labels" / f"{name}.nii.gz", mask)

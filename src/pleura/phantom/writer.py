@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.volume import Volume
 from pleura.core.errors import UsageError
+from pleura.geometry.volume import Volume
 from pleura.phantom.identity import Identity, file_name, uid
 
 if TYPE_CHECKING:

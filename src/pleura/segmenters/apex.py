@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.volume import Volume
+from pleura.geometry.volume import Volume
 from pleura.segmenters.classical import Classical
 
 STEEP = 0.5

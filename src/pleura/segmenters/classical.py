@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.airways import airways, with_wall
-from pleura.arrays.morphology import box_of, closed, holes_filled, slice_holes_filled
-from pleura.arrays.regions import HALFWAY_HU, HOLE_MM2, clean_lungs
-from pleura.arrays.resample import Upright
-from pleura.arrays.sides import split_sides
-from pleura.arrays.tabletop import body_mask
-from pleura.arrays.volume import LEFT, RIGHT, LungMask, Volume
+from pleura.anatomy.airways import airways, with_wall
+from pleura.anatomy.couch import body_mask
+from pleura.anatomy.lungs import HALFWAY_HU, HOLE_MM2, clean_lungs
+from pleura.anatomy.sides import split_sides
 from pleura.core.progress import Progress, silent
+from pleura.geometry.morphology import box_of, closed, holes_filled, slice_holes_filled
+from pleura.geometry.resample import Upright
+from pleura.geometry.volume import LEFT, RIGHT, LungMask, Volume
 from pleura.segmenters.protocol import Segmentation
 
 Bool = NDArray[np.bool_]

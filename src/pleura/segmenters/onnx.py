@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.airways import airways, with_wall
-from pleura.arrays.netgrid import NetInput
-from pleura.arrays.regions import clean_lungs
-from pleura.arrays.resample import Upright
-from pleura.arrays.rim import settle_rim
-from pleura.arrays.sides import split_sides
-from pleura.arrays.tabletop import body_mask
-from pleura.arrays.volume import AIR_HU, Volume
+from pleura.anatomy.airways import airways, with_wall
+from pleura.anatomy.couch import body_mask
+from pleura.anatomy.lungs import clean_lungs
+from pleura.anatomy.rim import settle_rim
+from pleura.anatomy.sides import split_sides
+from pleura.core.atomic import read_json, sha256_file
 from pleura.core.errors import InputRefused, UsageError
-from pleura.core.files import read_json, sha256_file
 from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
+from pleura.geometry.network_grid import NetInput
+from pleura.geometry.resample import Upright
+from pleura.geometry.volume import AIR_HU, Volume
 from pleura.segmenters.protocol import Segmentation
 
 FORMAT = "pleura-model/1"

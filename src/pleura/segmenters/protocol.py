@@ -6,10 +6,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.volume import LungMask, Volume
 from pleura.core.errors import GridMismatch
 from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
+from pleura.geometry.volume import LungMask, Volume
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.volume import LungMask, Volume
+from pleura.core.atomic import read_json, write_json
 from pleura.core.errors import InputRefused
-from pleura.core.files import read_json, write_json
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask, Volume
 
 FORMAT = "pleura-case/1"
 NAME = "case.json"

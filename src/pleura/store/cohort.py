@@ -6,8 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pleura.core.atomic import read_json, write_json
 from pleura.core.errors import NothingUsable, UsageError
-from pleura.core.files import read_json, write_json
 from pleura.store.case import Case
 from pleura.store.split import Split
 

@@ -7,13 +7,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pleura.arrays.hounsfield import settled
-from pleura.arrays.volume import Volume
 from pleura.core.errors import InputRefused
 from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
 from pleura.dicom.gaps import Gaps
 from pleura.dicom.series import find_series
+from pleura.geometry.volume import Volume
+from pleura.quality.hounsfield import settled
 from pleura.store.cohort import NAME, Cohort
 
 if TYPE_CHECKING:

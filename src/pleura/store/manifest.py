@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pleura import __version__
+from pleura.core.atomic import PART, clear_parts, read_json, write_json
 from pleura.core.errors import Exit, OutputConflict, OutputFailed, UsageError
-from pleura.core.files import PART, clear_parts, read_json, write_json
 
 FORMAT = "pleura-run/1"
 NAME = "run.json"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pleura.core.atomic import read_json, write_json
 from pleura.core.errors import UsageError
-from pleura.core.files import read_json, write_json
 
 FORMAT = "pleura-split/1"
 NAME = "split.json"

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pleura.arrays.tabletop import body_mask, couch_findings, couch_mask, without_couch
+from pleura.anatomy.couch import body_mask, couch_findings, couch_mask, without_couch
+from pleura.core.atomic import atomic_folder
 from pleura.core.errors import Exit, InputRefused, NothingUsable
-from pleura.core.files import whole_folder
 from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
@@ -125,7 +125,7 @@ def _written(out: Path, case: str, volume: Any, body: Any, around: Any) -> str:
 
     labels = body.astype(np.uint8)
     labels[around] = 2
-    with whole_folder(out / case) as folder:
+    with atomic_folder(out / case) as folder:
         write_volume(folder / "volume.nii.gz", without_couch(volume, around))
         write_labels(folder / "tabletop.nii.gz", labels, volume.grid, SAID)
         planes_png(volume, labels, folder / "planes.png", outline="body orange, couch blue")

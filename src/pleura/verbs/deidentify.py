@@ -10,8 +10,8 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pleura.core.atomic import write_json
 from pleura.core.errors import Exit, InputRefused, NothingUsable, UsageError
-from pleura.core.files import write_json
 from pleura.core.findings import Verdict, reason, worst
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
@@ -270,7 +270,7 @@ def _cropped(
 
 def _above(series: "Series", margin_mm: float) -> list[bool]:
     """For each slice of a series whether it lies too high; empty where nothing tells: a scout, no lungs, not axial."""
-    from pleura.arrays.hounsfield import settled
+    from pleura.quality.hounsfield import settled
     from pleura.segmenters.apex import above_apex
 
     if not series.usable or any(plane.frames > 1 for plane in series.files):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pleura import __version__
+from pleura.core.atomic import sha256_file
 from pleura.core.errors import Exit, InputRefused, UsageError
-from pleura.core.files import sha256_file
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
 
@@ -101,9 +101,9 @@ def _reads(syntax: str) -> bool:
 
     import numpy as np
 
-    from pleura.arrays.grid import Grid
-    from pleura.arrays.volume import Volume
     from pleura.dicom.series import find_series
+    from pleura.geometry.grid import Grid
+    from pleura.geometry.volume import Volume
     from pleura.phantom.writer import SYNTAXES, SeriesSpec, write_series
 
     hu = np.arange(-1000, 1048, 16, dtype=np.int16).reshape(2, 8, 8)

@@ -12,25 +12,25 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.arrays.contours import RULE
-from pleura.arrays.grid import Grid
-from pleura.arrays.resample import resample_mask
-from pleura.arrays.tabletop import body_mask, couch_mask
-from pleura.arrays.volume import LungMask
+from pleura.anatomy.couch import body_mask, couch_mask
+from pleura.core.atomic import atomic_file, read_json, write_json
 from pleura.core.errors import Exit, GridMismatch, InputRefused, NothingUsable, UsageError
-from pleura.core.files import read_json, whole_file, write_json
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 from pleura.dicom.series import find_series
+from pleura.geometry.grid import Grid
+from pleura.geometry.resample import resample_mask
+from pleura.geometry.volume import LungMask
+from pleura.labels.contours import RULE
 from pleura.labels.mappings import Naming, naming_of
 from pleura.labels.matching import match, scans_of
 from pleura.labels.objects import Scan
 from pleura.labels.pair import REFERENCE, Judged, read_pair
 from pleura.labels.registry import find_masks, is_object, read_judged, read_mask
-from pleura.measure.case import is_one_lung_alone, score_case, score_raw
-from pleura.measure.policy import Policy
-from pleura.measure.summary import comparison, over_cases
-from pleura.measure.tables import SCORE_COLUMNS, SLICE_COLUMNS, as_csv, case_table, score_notes, score_rows, slice_rows
+from pleura.metrics.case import is_one_lung_alone, score_case, score_raw
+from pleura.metrics.policy import Policy
+from pleura.metrics.summary import comparison, over_cases
+from pleura.metrics.tables import SCORE_COLUMNS, SLICE_COLUMNS, as_csv, case_table, score_notes, score_rows, slice_rows
 from pleura.store.cohort import Cohort
 from pleura.store.manifest import start_run
 from pleura.store.people import read_people
@@ -394,5 +394,5 @@ def _whose(case: dict[str, Any], people: Mapping[str, Mapping[str, str]]) -> dic
 
 
 def _write(path: Path, text: str) -> None:
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         part.write_text(text, encoding="utf-8", newline="")

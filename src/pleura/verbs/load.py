@@ -5,9 +5,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pleura.arrays.volume import Volume
 from pleura.core.errors import InputRefused, NothingUsable
 from pleura.core.findings import Verdict, reason, worst
+from pleura.geometry.volume import Volume
 from pleura.store.cohort import NAME, Cohort
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def load(folder: Path | str) -> Volumes:
 
 def _read(series: "Series") -> Volume:
     """A series' volume, its values judged, and put right where that is certain."""
-    from pleura.arrays.hounsfield import settled
+    from pleura.quality.hounsfield import settled
 
     volume, findings = settled(series.read())
     if worst(findings) is Verdict.REFUSED:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pleura.arrays.grid import Grid
-from pleura.arrays.hounsfield import settled
-from pleura.arrays.volume import LungMask, Volume
+from pleura.core.atomic import atomic_file, atomic_folder, read_json
 from pleura.core.errors import Exit, GridMismatch, InputRefused, NothingUsable
-from pleura.core.files import read_json, whole_file, whole_folder
 from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
-from pleura.labels.fit import fit_findings
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask, Volume
 from pleura.labels.objects import LabelObject, join
 from pleura.labels.registry import MaskFiles, find_masks, is_object, read_judged
+from pleura.quality.hounsfield import settled
+from pleura.quality.mask_fit import fit_findings
 from pleura.store.case import Case, write_case
 from pleura.store.cohort import NAME, write_cohort
 from pleura.store.manifest import start_run
@@ -241,7 +241,7 @@ def _case(series: "Series", masks: "_Masks", out: Path, export: str, *, couch: b
             values = (*values, *found)
         if export != "none":
             _export(out / "export", series.id, volume, export)
-        with whole_folder(folder) as part:
+        with atomic_folder(folder) as part:
             findings = [*series.findings, *values, *odd]
             told = {"series_uid": series.series_uid, "frame_uid": series.frame_uid, "verdict": worst(findings).word}
             listed = [finding.as_json() for finding in findings]
@@ -254,7 +254,7 @@ def _case(series: "Series", masks: "_Masks", out: Path, export: str, *, couch: b
 
 def _bared(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
     """The volume without its couch, and what to say of it."""
-    from pleura.arrays.tabletop import body_mask, couch_findings, couch_mask, without_couch
+    from pleura.anatomy.couch import body_mask, couch_findings, couch_mask, without_couch
 
     body = body_mask(volume)
     around = couch_mask(volume, body)
@@ -265,7 +265,7 @@ def _export(folder: Path, case: str, volume: Volume, kind: str) -> None:
     from pleura.labels.nifti import write_volume
 
     suffix = ".nii.gz" if kind == "nifti" else ".npy"
-    with whole_file(folder / f"{case}{suffix}") as part:
+    with atomic_file(folder / f"{case}{suffix}") as part:
         if kind == "nifti":
             write_volume(part, volume)
         else:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pleura import __version__
+from pleura.core.atomic import atomic_file
 from pleura.core.errors import Exit, UsageError
-from pleura.core.files import whole_file
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
 from pleura.page.evaluation import Evaluation
@@ -78,7 +78,7 @@ def report(run: Path, *, out: Path | None = None, progress: Progress = silent) -
         draw(path)
         pictures.append(Picture(number, path, alt, caption))
     progress("figures", len(plan), len(plan))
-    with whole_file(goal / PAGE) as part:
+    with atomic_file(goal / PAGE) as part:
         part.write_text(page(pictures), encoding="utf-8", newline="\n")
     names = tuple(picture.path.name for picture in pictures)
     for path in (goal / FIGURES).glob(OURS):  # an earlier page's figure that this one has not would pass for its own
@@ -111,7 +111,7 @@ def _figures(story: Story) -> Iterator[Drawing]:
 
 
 def _copy(source: Path, path: Path) -> None:
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         part.write_bytes(source.read_bytes())
 
 

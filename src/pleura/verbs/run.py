@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pleura.core.atomic import atomic_file, read_json
 from pleura.core.errors import Exit, NothingUsable
-from pleura.core.files import read_json, whole_file
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Result, Table
 from pleura.store.manifest import Run, start_run
@@ -230,5 +230,5 @@ class _Journey:
             self.keep(report(self.out, progress=self.progress))
             first = next((name for name in PRIMARY if name in names), None)
             for file in ("scores.json", "scores.csv") if first else ():
-                with whole_file(self.out / file) as part:
+                with atomic_file(self.out / file) as part:
                     part.write_bytes((self.out / "results" / str(first) / file).read_bytes())

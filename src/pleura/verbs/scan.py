@@ -11,8 +11,8 @@ from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 
 if TYPE_CHECKING:
-    from pleura.arrays.volume import Volume
     from pleura.dicom.series import Series
+    from pleura.geometry.volume import Volume
 
 LOOK_AT = 48
 """Slices of a series whose pixels are looked at, at most: 10 mm apart in a long scan, and lungs are 200 mm high."""
@@ -156,10 +156,10 @@ def _content_checked(series: "Series") -> "Series":
 
 def content_findings(volume: "Volume") -> tuple[Finding, ...]:
     """What a volume's pixels say: HU, field of view, lungs, their cover, their sides; at 3 mm, which is enough to tell."""
-    from pleura.arrays.coverage import coverage_findings
-    from pleura.arrays.field import field_findings
-    from pleura.arrays.hounsfield import settled
-    from pleura.arrays.orientation import side_findings
+    from pleura.quality.coverage import coverage_findings
+    from pleura.quality.field_of_view import field_findings
+    from pleura.quality.hounsfield import settled
+    from pleura.quality.orientation import side_findings
     from pleura.segmenters.classical import Classical
 
     volume, findings = settled(volume)
@@ -176,9 +176,9 @@ def _coarse(volume: "Volume") -> "Volume":
     """Means over blocks of pixels of about 3 mm; slices stay."""
     import numpy as np
 
-    from pleura.arrays.grid import Grid
-    from pleura.arrays.resample import factors_for, shrink
-    from pleura.arrays.volume import Volume
+    from pleura.geometry.grid import Grid
+    from pleura.geometry.resample import factors_for, shrink
+    from pleura.geometry.volume import Volume
 
     grid = volume.grid
     factors = (1, *factors_for(grid.spacing_mm, COARSE_MM)[1:])

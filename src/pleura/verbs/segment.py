@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pleura.core.atomic import atomic_folder
 from pleura.core.errors import Exit, InputRefused, NothingUsable, UsageError
-from pleura.core.files import whole_folder
 from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
@@ -16,8 +16,8 @@ from pleura.store.jobs import Job, in_processes, is_cohort, jobs_of
 from pleura.store.manifest import start_run
 
 if TYPE_CHECKING:
-    from pleura.arrays.grid import Grid
-    from pleura.arrays.volume import Volume
+    from pleura.geometry.grid import Grid
+    from pleura.geometry.volume import Volume
     from pleura.segmenters.protocol import Segmentation, Segmenter
 
 LABELS = {"1": "right lung", "2": "left lung"}
@@ -191,8 +191,8 @@ def _case(job: Job, recipe: _Recipe, segmenter: "Segmenter", progress: Progress)
 
 def _judged(segmentation: "Segmentation", volume: "Volume") -> tuple[Finding, ...]:
     """What the segmenter said of its answer, and what the answer says of the volume."""
-    from pleura.arrays.coverage import coverage_findings
-    from pleura.arrays.orientation import side_findings
+    from pleura.quality.coverage import coverage_findings
+    from pleura.quality.orientation import side_findings
 
     mask = segmentation.mask
     return (*segmentation.findings, *coverage_findings(mask, volume), *side_findings(volume, mask))
@@ -211,14 +211,14 @@ def _resampled(grid: "Grid", written: str) -> tuple[Finding, ...]:
 
 def _written(segmentation: "Segmentation", recipe: _Recipe, job: Job) -> str:
     """Write a case's folder, whole or not at all; return where its mask is, below OUT."""
-    from pleura.arrays.volume import LungMask
+    from pleura.geometry.volume import LungMask
     from pleura.labels.registry import write_mask
 
     mask, grid = segmentation.mask, segmentation.mask.grid
     both = LungMask(mask.lungs.astype("uint8"), grid, sided=False)
     raw = LungMask(segmentation.raw.astype("uint8"), grid, sided=False)
     main = "lungs_seg.npz" if recipe.suffix == ".npz" else f"lungs{recipe.suffix}"
-    with whole_folder(recipe.out / job.id) as folder:
+    with atomic_folder(recipe.out / job.id) as folder:
         write_mask(folder / "lungs_seg.npz", both)
         write_mask(folder / "raw.npz", raw)
         if recipe.suffix != ".npz":

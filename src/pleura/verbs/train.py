@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pleura.core.atomic import read_json, sha256_file, write_json
 from pleura.core.errors import Exit, NothingUsable, UsageError
 from pleura.core.extras import need
-from pleura.core.files import read_json, sha256_file, write_json
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
 from pleura.store.manifest import start_run
@@ -149,7 +149,7 @@ def _fitted(recipe: "Recipe", cohort: "Cohort", *, counted: bool) -> "Recipe":
 
 def _train(recipe: "Recipe", preset: str, cohort: "Cohort", out: Path, device: str, progress: Progress) -> None:
     """Train one loss and export it; `model.json` comes last and says that all is there."""
-    from pleura.arrays.netgrid import NetInput
+    from pleura.geometry.network_grid import NetInput
     from pleura.learn.dataset import SliceDataset
     from pleura.learn.export import write_onnx
     from pleura.learn.loop import device_of, fit

@@ -1,0 +1,1 @@
+"""Anatomy in a CT volume: body, couch, airways, lungs and their sides."""

@@ -1,0 +1,1 @@
+"""The input: folders, archives and DICOMDIR, read the same way by every verb."""

@@ -1,0 +1,1 @@
+"""Scores of a mask against a reference: overlap, distances, statistics."""

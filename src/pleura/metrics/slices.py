@@ -1,0 +1,73 @@
+"""What each slice is: with lung or without, found or missed, at the apex, in the middle or at the base."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.geometry.grid import Grid
+from pleura.metrics.overlap import Overlap
+from pleura.metrics.policy import APEX_AND_BASE
+
+Words = NDArray[np.str_]
+
+CLASSES = ("lung", "empty", "hallucinated", "missed")
+REGIONS = ("apex", "middle", "base")
+
+
+def slice_classes(overlap: Overlap) -> Words:
+    """Name each slice `lung`, `empty` (rightly), `hallucinated` or `missed`, from its counts `(slices,)`."""
+    found, true = overlap.predicted > 0, overlap.true > 0
+    return np.where(true, np.where(found, "lung", "missed"), np.where(found, "hallucinated", "empty"))
+
+
+def class_counts(classes: Words) -> dict[str, int]:
+    """How many slices there are of each class; all four are told, also where they are 0."""
+    return {name: int(np.count_nonzero(classes == name)) for name in CLASSES}
+
+
+def slice_regions(overlap: Overlap, grid: Grid) -> Words:
+    """Name each slice `apex`, `middle` or `base` of the reference's lung, or `none` outside it.
+
+    Args:
+        overlap: counts `(slices,)`.
+        grid: tells which end is the head's; in a stack that is not axial every slice is `none`.
+
+    Returns:
+        `(slices,)` words.
+    """
+    regions = np.full(grid.shape[0], "none", dtype="<U6")
+    lung = np.flatnonzero(overlap.true > 0)
+    rises_to = grid.orientation()[0]
+    if not len(lung) or rises_to not in "SI":
+        return regions
+    height = slice_positions_mm(grid) * (1 if rises_to == "S" else -1)
+    low, high = height[lung].min(), height[lung].max()
+    share = (height - low) / max(high - low, 1e-9)
+    inside = np.zeros(grid.shape[0], dtype=bool)
+    inside[lung[0] : lung[-1] + 1] = True
+    regions[inside] = "middle"
+    regions[inside & (share <= APEX_AND_BASE)] = "base"
+    regions[inside & (share >= 1 - APEX_AND_BASE)] = "apex"
+    return regions
+
+
+def slice_positions_mm(grid: Grid) -> NDArray[np.float64]:
+    """Position of each slice `(slices,)` in mm along the slice normal, from the origin of patient space."""
+    first_voxels = np.zeros((grid.shape[0], 3))
+    first_voxels[:, 0] = np.arange(grid.shape[0])
+    positions: NDArray[np.float64] = grid.to_world(first_voxels) @ grid.normal
+    return positions
+
+
+def region_scores(dice: NDArray[np.float64], classes: Words, regions: Words) -> dict[str, dict[str, Any]]:
+    """For apex, middle and base: number of slices, how many are missed, and the mean Dice of all of them, missed ones as 0."""
+    told = {}
+    for name in REGIONS:
+        here = (regions == name) & np.isin(classes, ("lung", "missed"))
+        told[name] = {
+            "slices": int(here.sum()),
+            "missed": int(np.count_nonzero(classes[here] == "missed")),
+            "dice": float(dice[here].mean()) if here.any() else None,
+        }
+    return told

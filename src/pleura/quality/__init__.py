@@ -1,0 +1,1 @@
+"""The checks that decide whether a volume or a mask may be used."""

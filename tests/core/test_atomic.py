@@ -1,0 +1,51 @@
+"""Files appear whole or not at all."""
+
+import pytest
+
+from pleura.core.errors import OutputFailed
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_part(tmp_path):
+    target = tmp_path / "a.json"
+    atomic.write_json(target, {"a": 1})
+    with pytest.raises(RuntimeError), atomic.atomic_file(target) as part:
+        part.write_text("half")
+        raise RuntimeError
+    assert atomic.read_json(target) == {"a": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    target = tmp_path / "case"
+    for text in ("one", "two"):
+        with atomic.atomic_folder(target) as part:
+            (part / "x").write_text(text)
+            assert not (target / "x").exists() or (target / "x").read_text() == "one"
+    assert (target / "x").read_text() == "two"
+    assert [p.name for p in tmp_path.iterdir()] == ["case"]
+
+
+def test_unwritable_output_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputFailed, match="cannot write"):
+        atomic.write_json(tmp_path / "file" / "x.json", {})
+
+
+def test_json_refuses_nan(tmp_path):
+    with pytest.raises(ValueError):
+        atomic.write_json(tmp_path / "x.json", {"a": float("nan")})
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_parts_are_cleared(tmp_path):
+    (tmp_path / ".part-1-x").write_text("")
+    (tmp_path / ".part-1-y").mkdir()
+    (tmp_path / ".part-1-y" / ".part-1-z").write_text("")
+    (tmp_path / "runs" / "bce").mkdir(parents=True)
+    (tmp_path / "runs" / "bce" / ".part-2-best").write_text("")
+    (tmp_path / "z").write_text("")
+    atomic.clear_parts(tmp_path)
+    assert not list((tmp_path / "runs" / "bce").iterdir())
+    (tmp_path / "runs" / "bce").rmdir()
+    (tmp_path / "runs").rmdir()
+    assert [p.name for p in tmp_path.iterdir()] == ["z"]

@@ -1,0 +1,90 @@
+"""Lungs there at all, both, dense as lungs are, and not cut."""
+
+import numpy as np
+import pytest
+
+from pleura.core.findings import Verdict
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask, Volume
+from pleura.phantom.anatomy import chest
+from pleura.quality.coverage import coverage_findings
+
+SHAPE = (32, 64, 64)
+
+
+@pytest.fixture(scope="module")
+def case():
+    return chest(SHAPE, seed=1)
+
+
+def codes(volume, mask):
+    return {finding.code: finding for finding in coverage_findings(mask, volume)}
+
+
+def cropped(volume, mask, part):
+    hu = np.ascontiguousarray(volume.hu[part])
+    grid = Grid.axial(hu.shape, volume.grid.spacing_mm)
+    return Volume(hu, grid), LungMask(np.ascontiguousarray(mask.labels[part]), grid)
+
+
+def test_a_whole_chest_is_whole(case):
+    assert codes(*case) == {}
+
+
+def test_no_lungs(case):
+    volume, mask = case
+    found = codes(volume, LungMask(np.zeros(SHAPE, np.uint8), mask.grid))
+    assert set(found) == {"NO-LUNGS"}
+    assert found["NO-LUNGS"].verdict is Verdict.REFUSED
+    speck = np.zeros(SHAPE, np.uint8)
+    speck[10:12, 20:25, 20:25] = 1
+    assert set(codes(volume, LungMask(speck, mask.grid))) == {"NO-LUNGS"}
+
+
+def test_one_lung(case):
+    volume, mask = case
+    found = codes(volume, LungMask(np.where(mask.labels == 1, 1, 0).astype(np.uint8), mask.grid))
+    assert "ONE-LUNG" in found
+    assert "left" in found["ONE-LUNG"].message
+
+
+def test_solid_lungs(case):
+    volume, mask = case
+    hu = volume.hu.copy()
+    hu[mask.lungs] = -50
+    assert codes(Volume(hu, volume.grid), mask)["LUNG-DENSITY"].evidence["median_hu"] == -50
+
+
+@pytest.mark.parametrize(
+    ("part", "where"),
+    [
+        (slice(12, None), "foot"),
+        (slice(None, 20), "head"),
+        ((slice(None), slice(None), slice(26, None)), "edge"),
+        ((slice(None), slice(28, None)), "edge"),
+    ],
+)
+def test_a_cut_chest(case, part, where):
+    found = codes(*cropped(*case, part))
+    evidence = found["CHEST-CUT"].evidence
+    assert found["CHEST-CUT"].verdict is Verdict.REVIEW
+    assert evidence[f"{where}_{'ml' if where == 'edge' else 'cm2'}"] > 5
+    assert all(value < 5 for key, value in evidence.items() if not key.startswith(where))
+
+
+def test_cut_by_a_round_field_of_view():
+    volume, mask = chest(SHAPE, seed=1, padding_hu=-2000)
+    assert "CHEST-CUT" not in codes(volume, mask)
+    index = np.stack(np.meshgrid(*[np.arange(n) for n in SHAPE], indexing="ij"), axis=-1)
+    x, y, _ = np.moveaxis(volume.grid.to_world(index), -1, 0)
+    outside = np.hypot(x, y) > 90
+    narrow = Volume(np.where(outside, -2000, volume.hu).astype(np.int16), volume.grid, outside)
+    labels = np.where(outside, 0, mask.labels).astype(np.uint8)
+    assert codes(narrow, LungMask(labels, mask.grid))["CHEST-CUT"].evidence["edge_ml"] > 5
+
+
+def test_more_lung_than_anybody_has(case):
+    volume, mask = case
+    grid = Grid.axial(SHAPE, tuple(1.6 * mm for mm in volume.grid.spacing_mm))  # four times the volume
+    found = codes(Volume(volume.hu, grid), LungMask(mask.labels, grid))
+    assert {code: finding.verdict for code, finding in found.items()} == {"MUCH-LUNG": Verdict.REVIEW}

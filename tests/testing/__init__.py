@@ -1,0 +1,1 @@
+"""What tests and benchmarks share: flaws, hostile series, label cases, couch scenes, mutants. Never part of the wheel."""

@@ -1,0 +1,36 @@
+"""What `prepare` and `evaluate` make of hostile label objects; for the tests and for `bench/hostile.py`."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from pleura.core.errors import NothingUsable
+from pleura.store.cohort import Cohort
+from pleura.verbs.evaluate import evaluate
+from pleura.verbs.prepare import prepare
+from testing.label_cases import LabelTrap
+
+
+def judged_labels(trap: LabelTrap) -> tuple[bool, str]:
+    """Whether labels end as they were declared to, and what was said."""
+    with tempfile.TemporaryDirectory() as place:
+        folder, out = Path(place) / "in", Path(place) / "cohort"
+        truth = trap.write(folder)
+        try:
+            made = prepare(folder, out)
+        except NothingUsable as error:
+            codes = [f"`{code}`" for code in trap.codes if code in str(error)]
+            return truth is None and len(codes) == len(trap.codes), " ".join(["refused", *codes])
+        (case,) = Cohort.open(out).cases if made.about["cases"] else (None,)
+        told = " ".join([*made.failures, *(f["code"] for f in (case.about["findings"] if case else ()))])
+        codes = " ".join(f"`{code}`" for code in trap.codes if code in told)
+        fair = all(code in told for code in trap.codes)
+        if case is None or not case.has_mask:
+            return fair and truth is None, f"no mask {codes}".strip()
+        if truth is None or not np.array_equal(case.mask().labels, truth):
+            return False, f"ANOTHER mask {codes}".strip()
+        evaluate(folder / "labels", out, Path(place) / "scores")
+        (scored,) = json.loads((Path(place) / "scores" / "scores.json").read_text(encoding="utf-8"))["cases"]
+        return fair and scored["dice"] == 1.0, f"same mask, Dice {scored['dice']:.4f} {codes}".strip()
