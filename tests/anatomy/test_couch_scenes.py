@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from testing import couch_scenes
 
 from pleura.anatomy.couch import body_mask, couch_mask
 from pleura.geometry.grid import Grid

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pleura.core import atomic
 from pleura.core.errors import OutputFailed
 
 

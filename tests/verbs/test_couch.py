@@ -32,7 +32,7 @@ def test_the_couch_is_air_and_the_rest_is_what_a_stranger_reads(chests, tmp_path
     for number, case in enumerate(result.cases):
         folder = tmp_path / "out" / case["id"]
         image = sitk.ReadImage(str(folder / "volume.nii.gz"))
-        bare, labels = sitk.GetArrayFromImage(image), read(folder / "tabletop.nii.gz")
+        bare, labels = sitk.GetArrayFromImage(image), read(folder / "couch.nii.gz")
         reader = sitk.ImageSeriesReader()
         reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(chests / "Images" / case["id"])))
         source = reader.Execute()

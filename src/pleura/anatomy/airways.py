@@ -26,7 +26,7 @@ def airways(volume: Volume, body: Bool) -> Bool:
 
     Args:
         volume: CT in HU, any orientation.
-        body: bool of its shape, as `tabletop.body_mask` gives it.
+        body: bool of its shape, as `couch.body_mask` gives it.
 
     Returns:
         bool of the volume's shape; empty where no trachea is seen.

@@ -39,7 +39,7 @@ def clean_lungs(raw: Bool, volume: Volume, *, body: Bool | None = None, tube: Bo
     Args:
         raw: bool `[slice, row, column]`, the answer on the volume's grid.
         volume: the CT in HU.
-        body: the body mask, where it is known already (`tabletop.body_mask`).
+        body: the body mask, where it is known already (`couch.body_mask`).
         tube: the airways, where they are known already (`airways.airways`).
 
     Returns:

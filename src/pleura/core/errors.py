@@ -14,7 +14,9 @@ A message is one line: what, which series or case, why, what to do. It never hol
 nor a file name that came with the input, for a file's name can be a patient's.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 
 class Exit(IntEnum):
@@ -53,9 +55,17 @@ class NothingUsable(PleuraError, LookupError):
 class InputRefused(PleuraError, ValueError):
     """One series, case or mask cannot be used; the rest of a batch goes on."""
 
-    def __init__(self, message: str, *, code: str = "REFUSED") -> None:
+    def __init__(self, message: str, *, code: str = "REFUSED", evidence: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.evidence: dict[str, Any] = dict(evidence or {})
+
+    def __reduce__(self) -> tuple[Any, ...]:  # keyword arguments do not pickle by themselves, and workers are spawned
+        return (_refused_again, (type(self), str(self), self.code, self.evidence))
+
+
+def _refused_again(kind: type["InputRefused"], message: str, code: str, evidence: Mapping[str, Any]) -> "InputRefused":
+    return kind(message, code=code, evidence=evidence)
 
 
 class UnreadableFile(InputRefused, OSError):
@@ -65,8 +75,8 @@ class UnreadableFile(InputRefused, OSError):
 class GridMismatch(InputRefused):
     """Two arrays do not lie on one grid."""
 
-    def __init__(self, message: str, *, code: str = "GRID-MISMATCH") -> None:
-        super().__init__(message, code=code)
+    def __init__(self, message: str, *, code: str = "GRID-MISMATCH", evidence: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message, code=code, evidence=evidence)
 
 
 class OutputFailed(PleuraError, OSError):

@@ -57,7 +57,7 @@ def couch(source: Path, out: Path, *, workers: int = 1, overwrite: bool = False,
     """Take the couch out of every CT series of a folder.
 
     Each series or case gets a folder OUT/ID: volume.nii.gz (HU, air in place of couch, blankets and wires; every other voxel as
-    it was), tabletop.nii.gz (1 body, 2 couch) and planes.png. Where body and couch cannot be told apart nothing is changed.
+    it was), couch.nii.gz (1 body, 2 couch) and planes.png. Where body and couch cannot be told apart nothing is changed.
     OUT/run.json lists all. The same command again goes on where it stopped.
 
     Args:
@@ -127,6 +127,6 @@ def _written(out: Path, case: str, volume: Any, body: Any, around: Any) -> str:
     labels[around] = 2
     with atomic_folder(out / case) as folder:
         write_volume(folder / "volume.nii.gz", without_couch(volume, around))
-        write_labels(folder / "tabletop.nii.gz", labels, volume.grid, SAID)
+        write_labels(folder / "couch.nii.gz", labels, volume.grid, SAID)
         planes_png(volume, labels, folder / "planes.png", outline="body orange, couch blue")
     return f"{case}/volume.nii.gz"
