@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +15,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pleura.cli.app import VERBS
+from pleura import __version__
+from pleura.cli.app import VERBS, app
 from pleura.cli.options import arguments_help, command_function, dashed
 from pleura.core.errors import Exit, InputRefused, NothingUsable
 from pleura.core.results import Table
@@ -109,7 +111,7 @@ def test_results_on_stdout_talk_on_stderr():
         ("refuse", 1, "pleura example: case 7: no slices; give some"),
         ("nothing", 3, "pleura example: no DICOM files here"),
         ("interrupt", 130, "interrupted"),
-        ("bug", 70, "a bug of ours (RuntimeError)"),
+        ("bug", 70, "internal error (RuntimeError)"),
         ("full", 2, "No space left on device"),
     ],
 )
@@ -156,3 +158,66 @@ def test_help_is_quick_and_loads_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
     assert all(name in done.stdout for name in VERBS)
+
+
+def pleura(*arguments):
+    return CliRunner().invoke(app, list(arguments), prog_name="pleura")
+
+
+@pytest.mark.parametrize("asked", [("help",), ("-h",), ("--help",), ()])
+def test_every_way_to_ask_for_help_works(asked):
+    shown = pleura(*asked)
+    assert shown.exit_code == 0
+    assert "segment" in shown.stdout
+
+
+@pytest.mark.parametrize("asked", [("help", "doctor"), ("doctor", "-h"), ("doctor", "--help")])
+def test_every_way_to_ask_for_a_verbs_help_works(asked):
+    shown = pleura(*asked)
+    assert shown.exit_code == 0
+    assert "--model" in shown.stdout
+
+
+@pytest.mark.parametrize("asked", ["-V", "--version"])
+def test_the_version(asked):
+    assert pleura(asked).stdout == f"pleura {__version__}\n"
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("segmnt", "segment"), ("Scan", "scan"), ("deidentfy", "deidentify")])
+def test_a_mistyped_verb_is_answered_with_the_nearest(typed, meant):
+    shown = pleura(typed)
+    assert shown.exit_code == 2
+    assert f"Did you mean '{meant}'?" in shown.stderr
+
+
+def test_a_word_that_is_near_no_verb_is_answered_with_where_to_look():
+    shown = pleura("xyzzy\x1b[31m")
+    assert shown.exit_code == 2
+    assert "pleura help" in shown.stderr
+    assert "\x1b" not in shown.stderr
+
+
+def test_control_characters_of_a_result_are_escaped():
+    shown = run("x\x1b[2J", "y")
+    assert "\x1b" not in shown.stdout
+    assert "\\x1b[2J" in shown.stdout
+
+
+def test_progress_lines_fit_80_columns_and_end_with_their_stage(monkeypatch, capsys):
+    from rich.console import Console
+
+    from pleura.cli import progress_bars
+
+    made = []
+
+    def console(**_):
+        made.append(Console(file=StringIO(), width=80, force_terminal=True, color_system=None))
+        return made[-1]
+
+    monkeypatch.setattr("rich.console.Console", console)
+    with progress_bars.progress_bars() as progress:
+        for done in range(1, 1001):
+            progress("a stage with a very long name", done, 1000)
+    lines = made[0].file.getvalue().splitlines()
+    assert lines
+    assert all(len(line.replace("\x1b[2K", "").strip()) <= 80 for line in lines)

@@ -14,7 +14,7 @@ ONE_HOME = {
     "nrrd": {"labels/nrrd.py"},
     "highdicom": {"labels/seg.py"},
     "onnxruntime": {"segmenters/onnx.py"},
-    "rich": {"cli/terminal.py"},
+    "rich": {"cli/terminal.py", "cli/progress_bars.py"},
     "jinja2": {"page/html.py"},
     "matplotlib": {"page/canvas.py"},
 }

@@ -4,8 +4,9 @@ Only the chosen verb's module is imported, so `pleura --help` loads no numpy.
 """
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -13,22 +14,26 @@ from typer.main import get_command
 
 from pleura import __version__
 from pleura.cli.options import command_function, dashed
+from pleura.core.text import visible
 
 VERBS = {
     "scan": "List every series of a folder with a verdict and a reason.",
-    "doctor": "Tell what can be read here, with versions.",
+    "doctor": "List supported transfer syntaxes and library versions.",
     "deidentify": "Copy a tree of DICOM files without the patients' identity.",
-    "verify": "Search de-identified output for what should be gone.",
+    "verify": "Check de-identified output for remaining identifiers.",
     "prepare": "Make a cohort of cases: HU volumes, lung masks and a split.",
     "couch": "Take the couch out of every CT series of a folder.",
     "train": "Train the U-Net on the training cases of a cohort.",
     "segment": "Find the lungs in every CT series of a folder.",
     "evaluate": "Score lung masks against references.",
     "report": "Draw the figures and the page of a run, or of an evaluation.",
-    "run": "The whole journey, from a folder of CT to a report.",
-    "phantom": "Write synthetic chests in the report's layout.",
+    "run": "Run the full pipeline, from a folder of CT to a report.",
+    "phantom": "Write synthetic chest CTs in the report's folder layout.",
 }
-"""Name and first sentence of each verb; a test holds them equal to the functions' docstrings."""
+"""Name and first sentence of each verb; a test keeps them equal to the functions' docstrings."""
+
+HELP = "help"
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 
 class Verbs(TyperGroup):
@@ -38,34 +43,63 @@ class Verbs(TyperGroup):
         return list(VERBS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name == HELP:
+            return _help_command()
         if cmd_name not in VERBS:
             return None
         module = import_module(f"pleura.verbs.{cmd_name}")
         single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-        single.command(cmd_name)(command_function(cmd_name, getattr(module, cmd_name)))
+        single.command(cmd_name, context_settings=HELP_OPTIONS)(command_function(cmd_name, getattr(module, cmd_name)))
         return get_command(single)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        verb = args[0] if args else ""
+        if verb and not verb.startswith("-") and verb not in (*VERBS, HELP):
+            near = get_close_matches(verb, VERBS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else " 'pleura help' lists the verbs."
+            ctx.fail(f"There is no verb '{visible(verb)}'.{hint}")
+        return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         formatter.write_usage(ctx.command_path, "VERB [ARGUMENTS] [OPTIONS]")
         formatter.write_paragraph()
-        formatter.write_text("A folder of chest CT (DICOM) to lung masks, and numbers about them. Not a medical device.")
+        formatter.write_text("Left and right lung masks, and measurements, from a folder of chest CT. Not a medical device.")
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
         with formatter.section("Everywhere"):
             formatter.write_dl(
                 [
                     ("--json", "results as JSON on standard output"),
-                    ("--quiet", "no tables, no progress; refusals are still said"),
-                    ("--debug", "the traceback, should pleura itself fail"),
+                    ("--quiet", "no tables or progress; refusals are still printed"),
+                    ("--debug", "print the traceback of an internal error"),
+                    ("-h, --help", "this page, or the options of a verb"),
+                    ("-V, --version", "the version"),
+                    ("--install-completion", "complete verbs and options in this shell"),
                 ]
             )
         with formatter.section("Exit codes"):
             formatter.write_text("0 all well; 1 some inputs failed, the rest done; 2 wrong usage; 3 nothing usable")
-        formatter.write_paragraph()
-        formatter.write_text("pleura VERB --help tells the options of a verb; pleura --version the version.")
 
 
-app = typer.Typer(cls=Verbs, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+def _help_command() -> Any:
+    """`pleura help [VERB]`, which people type before they try `--help`."""
+    single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+    @single.command(HELP)
+    def show_help(verb: Annotated[str, typer.Argument(metavar="VERB")] = "") -> None:
+        """Show this page, or the options of a verb."""
+        app(args=[verb, "--help"] if verb else ["--help"], prog_name="pleura")
+
+    return get_command(single)
+
+
+app = typer.Typer(
+    cls=Verbs,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=HELP_OPTIONS,
+)
 
 
 def _version(wanted: bool) -> None:
@@ -77,14 +111,14 @@ def _version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def _front(
     ctx: typer.Context,
-    version: bool = typer.Option(False, "--version", is_eager=True, callback=_version, help="Print the version."),
+    version: bool = typer.Option(False, "--version", "-V", is_eager=True, callback=_version, help="Print the version."),
 ) -> None:
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
 
 
 def main(argv: list[str] | None = None) -> Any:
-    """Run the command; ends the process with the exit code that docs/commands.md tells."""
+    """Run the command; the process ends with one of the exit codes of docs/commands.md."""
     for stream in (sys.stdout, sys.stderr):  # a console that cannot print ≥ must not end a run
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

@@ -10,7 +10,7 @@ import typer
 from pleura.cli.terminal import carry_out
 
 METAVARS = {"source": "IN"}
-"""Where a parameter's name cannot be the word the user reads (`in` is taken in Python)."""
+"""Metavariables that differ from the parameter's name (`in` is a keyword of Python)."""
 
 
 def dashed(name: str) -> str:
@@ -56,8 +56,8 @@ def command_function(name: str, verb: Callable[..., Any]) -> Callable[..., None]
         parameters.append(_parameter(parameter.name, Annotated[kind, declared], default))
     for flag, text in (
         ("json", "Print the result as JSON."),
-        ("quiet", "No table, no progress."),
-        ("debug", "Show the traceback, should pleura itself fail."),
+        ("quiet", "No tables or progress; refusals are still printed."),
+        ("debug", "Print the traceback of an internal error."),
     ):
         parameters.append(_parameter(f"{flag}_", Annotated[bool, typer.Option(f"--{flag}", help=text)], False))
 

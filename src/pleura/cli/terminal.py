@@ -1,25 +1,26 @@
-"""What a person sees: tables on standard output, talk and progress on standard error. The only module that knows rich."""
+"""What a person sees: tables on standard output, notes and progress on standard error."""
 
 import errno
 import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from pleura.core.atomic import dump_json
 from pleura.core.errors import Exit, PleuraError
-from pleura.core.progress import Progress, silent
+from pleura.core.progress import silent
 from pleura.core.results import Result, Table
+from pleura.core.text import visible
 
 DISK = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, getattr(errno, "EDQUOT", errno.ENOSPC)}
-"""The errors of a disk that its owner can mend; any other OSError that gets this far is ours."""
+"""Disk errors that the user can resolve; any other OSError that gets this far is an internal error."""
 
 
 def carry_out(name: str, verb: Callable[..., Result], values: dict[str, Any], *, json: bool, quiet: bool, debug: bool) -> int:
-    """Call a verb, show what it gave, and return the exit code."""
+    """Call a verb, show its result, and return the exit code."""
     try:
         with _progress(quiet) as progress:
             result = verb(**values, progress=progress)
@@ -31,26 +32,29 @@ def carry_out(name: str, verb: Callable[..., Result], values: dict[str, Any], *,
         _say(f"pleura {name}: {str(error).removeprefix(f'{name}: ')}")
         return int(error.exit_code)
     except KeyboardInterrupt:
-        _say(f"pleura {name}: interrupted; what is written is whole, and the same command goes on from there")
+        _say(f"pleura {name}: interrupted; output written so far is intact. Rerun the same command to resume")
         return int(Exit.INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the pipe has ended
         return int(Exit.OK)
     except Exception as error:
         if debug:
             traceback.print_exc()
         if isinstance(error, OSError) and error.errno in DISK:
-            _say(f"pleura {name}: the disk says: {error.strerror}; what is written is whole, and the same command goes on")
+            _say(
+                f"pleura {name}: disk error: {error.strerror}. "
+                "Output written so far is intact; rerun the same command to resume"
+            )
             return int(Exit.USAGE)
         handle, log = tempfile.mkstemp(prefix="pleura-bug-", suffix=".log")  # readable by its owner alone
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             traceback.print_exc(file=file)
-        _say(f"pleura {name}: a bug of ours ({type(error).__name__}); details, which may quote the input, are in {log}")
+        _say(f"pleura {name}: internal error ({type(error).__name__}); the log may contain input data: {log}")
         return int(Exit.BUG)
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(visible(line), file=sys.stderr, flush=True)
 
 
 def _show(result: Result, *, json: bool, quiet: bool) -> None:
@@ -75,12 +79,14 @@ def _draw(table: Table) -> None:
         numeric = column.endswith("]") or column in ("slices", "Dice", "accuracy")
         drawn.add_column(escape(column), justify="right" if numeric else "left", no_wrap=column in WHOLE, overflow="fold")
     for row in table.rows:
-        drawn.add_row(*(_coloured(escape(cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 160).print(drawn)  # a pipe has no width of its own
+        drawn.add_row(*(_coloured(escape(visible(cell))) for cell in row))
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(drawn)
 
 
+PIPE_WIDTH = 160
+"""Characters a line where standard output is a pipe, which has no width of its own."""
 WHOLE = ("id", "case", "modality", "slices", "split", "part", "verdict", "Dice", "accuracy")
-"""Columns that are never broken over lines."""
+"""Columns that never wrap."""
 COLOURS = {"ok": "green", "repaired": "cyan", "review": "yellow", "refused": "red"}
 
 
@@ -89,30 +95,10 @@ def _coloured(cell: str) -> str:
     return f"[{colour}]{cell}[/{colour}]" if colour else cell
 
 
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Progress]:
-    """A bar per stage with the time left, on a terminal only."""
+def _progress(quiet: bool) -> Any:
+    """Bars on a terminal, silence elsewhere, as a context manager."""
     if quiet or not sys.stderr.isatty():
-        yield silent
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
+        return nullcontext(silent)
+    from pleura.cli.progress_bars import progress_bars
 
-    columns = (
-        TextColumn("{task.description:<24}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, Any] = {}
-
-        def progress(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total or None)
-            bars.update(tasks[stage], completed=done, total=total or None)
-
-        yield progress
+    return progress_bars()

@@ -1,4 +1,4 @@
-"""`pleura doctor`: what this installation can read, and with what."""
+"""`pleura doctor`: the transfer syntaxes, libraries and versions of this installation."""
 
 import os
 from collections.abc import Sequence
@@ -32,11 +32,11 @@ class DoctorResult:
 
     @property
     def exit_code(self) -> Exit:
-        """0, whatever is missing: that is for the reader to judge."""
+        """Always 0: a missing library is not a failure."""
         return Exit.OK
 
     def as_json(self) -> dict[str, Any]:
-        """All of it as plain values."""
+        """Plain values, as `--json` prints them."""
         return {
             "pleura": __version__,
             "python": self.python,
@@ -62,18 +62,18 @@ class DoctorResult:
 
 
 def doctor(*, model: Path | None = None, progress: Progress = silent) -> DoctorResult:
-    """Tell what can be read here, with versions.
+    """List supported transfer syntaxes and library versions.
 
-    A tiny slice is written and read back in each uncompressed transfer syntax, and a tiny frame decoded in each compressed one.
+    A tiny slice is written and read back in each uncompressed transfer syntax; a tiny frame is decoded in each compressed one.
 
     Args:
-        model: Run folder of a trained model, whose weights' SHA-256 is to be told too.
+        model: Run folder of a trained model; the SHA-256 of its weights is listed too.
 
     Returns:
         Transfer syntaxes and whether each can be decoded; versions and licences of the libraries, threads, the weights' hash.
 
     Raises:
-        UsageError: `model` holds no model.onnx.
+        UsageError: `model` has no model.onnx.
     """
     import platform
 
@@ -82,7 +82,7 @@ def doctor(*, model: Path | None = None, progress: Progress = silent) -> DoctorR
     weights = []
     if model is not None:
         if not (model / "model.onnx").is_file():
-            raise UsageError("doctor: --model holds no model.onnx: give the run folder that train wrote")
+            raise UsageError("doctor: --model has no model.onnx; give the run folder that train wrote")
         weights.append(("model.onnx", sha256_file(model / "model.onnx")))
     plain = [(uid, name, _reads(uid), "pleura") for uid, name in NATIVE.items()]
     packed = [(uid, name, can_decode(uid), decoder_of(uid)) for uid, (name, _) in ENCODED.items()]
@@ -119,11 +119,11 @@ def _reads(syntax: str) -> bool:
 
 
 def _version(name: str) -> tuple[str, str]:
-    """Version and licence of a library, as its distribution tells them; empty where it is not installed."""
+    """Version and licence of a library, as its distribution states them; empty where it is not installed."""
     try:
-        told = metadata(name)
+        about = metadata(name)
     except PackageNotFoundError:
         return "", ""
-    classifiers = [one.split(" :: ")[-1] for one in told.get_all("Classifier") or [] if one.startswith("License ::")]
-    expressions, texts = (told.get_all(field) or [""] for field in ("License-Expression", "License"))
-    return version(name), expressions[0] or ", ".join(classifiers) or texts[0].strip().split("\n")[0] or "no licence told"
+    classifiers = [one.split(" :: ")[-1] for one in about.get_all("Classifier") or [] if one.startswith("License ::")]
+    expressions, texts = (about.get_all(field) or [""] for field in ("License-Expression", "License"))
+    return version(name), expressions[0] or ", ".join(classifiers) or texts[0].strip().split("\n")[0] or "no licence stated"

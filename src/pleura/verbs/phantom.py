@@ -46,7 +46,7 @@ def phantom(
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> PhantomResult:
-    """Write synthetic chests in the report's layout.
+    """Write synthetic chest CTs in the report's folder layout.
 
     DICOM CT series with invented people in their headers, and the true masks of their lungs: Images/Case_00N/*.dcm,
     Segmentations/Case_00N_seg.npz, Labels/Case_00N.nii.gz. The same options write the same bytes.

@@ -79,7 +79,7 @@ def run(
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> RunResult:
-    """The whole journey, from a folder of CT to a report.
+    """Run the full pipeline, from a folder of CT to a report.
 
     Scan, de-identify, prepare, train, segment every case, evaluate, report. Killed at any moment, the same command goes on. A
     folder without any masks gives volumes, masks by thresholds, and a report without scores.

@@ -54,7 +54,7 @@ class VerifyResult:
 
 
 def verify(source: Path, out: Path, *, key: Path | None = None, progress: Progress = silent) -> VerifyResult:
-    """Search de-identified output for what should be gone.
+    """Check de-identified output for remaining identifiers.
 
     Every file of OUT is read again, without the code that wrote it: its bytes are searched for the names, ids, dates and
     UIDs of the input in every encoding; pixels and technical values are compared; references, patients and dates are
