@@ -17,8 +17,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from testing.hostile_series import TRAPS, came_out, lies_right, scanned
-from testing.label_outcomes import LABEL_TRAPS, prepared
+from testing.hostile_series import HOSTILE_SERIES, came_out, lies_right, scanned
+from testing.label_outcomes import LABEL_CASES, prepared
 
 from pleura.geometry.volume import Volume
 
@@ -90,7 +90,7 @@ def simpleitk(folder: Path, truth: Volume) -> str:
 
 
 def peer(which: str, python: str, root: Path, truths: Sequence[Volume]) -> list[str]:
-    """A reader in another environment, over all traps' folders."""
+    """A reader in another environment, over all cases' folders."""
     with tempfile.TemporaryDirectory() as place:
         subprocess.run([python, "-c", PEER, which, str(root), place], capture_output=True, check=True, timeout=1800)
         told = []
@@ -122,12 +122,12 @@ def dcm2niix(program: str, folder: Path, truth: Volume) -> str:
 
 
 def main() -> None:
-    """Print the table, and say where a trap did not come out as it should."""
+    """Print the table, and say where a case did not come out as it should."""
     python, program = [*sys.argv[1:], None, None][:2]
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as place:
-        folders = [Path(place) / f"{number:03d}" for number in range(len(TRAPS))]
-        truths = [trap.write(folder) for trap, folder in zip(TRAPS, folders, strict=True)]
+        folders = [Path(place) / f"{number:03d}" for number in range(len(HOSTILE_SERIES))]
+        truths = [case.write(folder) for case, folder in zip(HOSTILE_SERIES, folders, strict=True)]
         columns = {
             "pleura": [ours(*one) for one in zip(folders, truths, strict=True)],
             "SimpleITK": [simpleitk(*one) for one in zip(folders, truths, strict=True)],
@@ -136,19 +136,19 @@ def main() -> None:
             columns[which] = peer(which, str(python), Path(place), truths)
         if program:
             columns["dcm2niix"] = [dcm2niix(program, *one) for one in zip(folders, truths, strict=True)]
-        for trap, folder, truth in zip(TRAPS, folders, truths, strict=True):
-            if not came_out(trap, scanned(folder, truth)):
-                print(f"{trap.name}: not {trap.outcome}", file=sys.stderr)
-    print("| trap | " + " | ".join(columns) + " |\n" + "|---" * (1 + len(columns)) + "|")
-    for trap, *cells in zip(TRAPS, *columns.values(), strict=True):
-        print(f"| {trap.name} | {' | '.join(cells)} |")
-    print("\n| trap | pleura |\n|---|---|")
-    for trap in LABEL_TRAPS:
+        for case, folder, truth in zip(HOSTILE_SERIES, folders, truths, strict=True):
+            if not came_out(case, scanned(folder, truth)):
+                print(f"{case.name}: not {case.outcome}", file=sys.stderr)
+    print("| case | " + " | ".join(columns) + " |\n" + "|---" * (1 + len(columns)) + "|")
+    for case, *cells in zip(HOSTILE_SERIES, *columns.values(), strict=True):
+        print(f"| {case.name} | {' | '.join(cells)} |")
+    print("\n| case | pleura |\n|---|---|")
+    for case in LABEL_CASES:
         with tempfile.TemporaryDirectory() as place:
-            right, said = prepared(trap, Path(place))
+            right, said = prepared(case, Path(place))
         found = dict.fromkeys(re.findall(r"\b(?:[A-Z]+-)+[A-Z]+\b", said))
         codes = " ".join(f"`{code}`" for code in found if f"`{code}`" in DOCUMENTED)
-        print(f"| {trap.name} | {'refused' if right is None else 'same' if right else 'WRONG'} {codes}".rstrip() + " |")
+        print(f"| {case.name} | {'refused' if right is None else 'same' if right else 'WRONG'} {codes}".rstrip() + " |")
 
 
 if __name__ == "__main__":

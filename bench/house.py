@@ -74,8 +74,12 @@ def complex_functions(root: Path) -> int:
 
 
 def nested_conditionals(nodes: list[ast.AST]) -> int:
-    outer = (node for node in nodes if isinstance(node, ast.IfExp))
-    return sum(any(isinstance(inner, ast.IfExp) for part in ast.iter_child_nodes(node) for inner in ast.walk(part)) for node in outer)
+    """Conditional expressions that hold another one."""
+    return sum(holds_conditional(node) for node in nodes if isinstance(node, ast.IfExp))
+
+
+def holds_conditional(node: ast.AST) -> bool:
+    return any(isinstance(inner, ast.IfExp) for part in ast.iter_child_nodes(node) for inner in ast.walk(part))
 
 
 def imports_of(tree: ast.AST) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Every trap gives the clean volume, or a refusal by its name; a third outcome is a bug. Made by the phantom writer."""
+"""Every case gives the clean volume, or a refusal by its name; a third outcome is a bug. Made by the phantom writer."""
 
 import numpy as np
 import pytest
@@ -54,11 +54,11 @@ SAME = {
 }
 
 
-@pytest.mark.parametrize("trap", SAME)
-def test_the_same_volume(trap, tmp_path):
+@pytest.mark.parametrize("case", SAME)
+def test_the_same_volume(case, tmp_path):
     volume = made()
-    write_files(tmp_path, SAME[trap](series(volume, spec())))
-    if trap.startswith("wobble"):
+    write_files(tmp_path, SAME[case](series(volume, spec())))
+    if case.startswith("wobble"):
         (one,) = found(tmp_path)
         np.testing.assert_array_equal(one.read().hu, volume.hu)
         assert one.verdict is Verdict.OK

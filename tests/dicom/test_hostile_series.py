@@ -1,50 +1,50 @@
-"""Every trap comes out as it is declared: the same physical volume, or the documented refusal. A third outcome is a bug."""
+"""Every case comes out as it is declared: the same physical volume, or the documented refusal. A third outcome is a bug."""
 
 import re
 from io import FileIO
 from pathlib import Path
 
 import pytest
-from testing.hostile_series import SAME, TRAPS, came_out, scanned
-from testing.label_outcomes import LABEL_TRAPS, prepared
+from testing.hostile_series import HOSTILE_SERIES, SAME, came_out, scanned
+from testing.label_outcomes import LABEL_CASES, prepared
 
 from pleura.dicom.series import find_series
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.name)
-def test_the_same_volume_or_the_documented_refusal(trap, tmp_path):
-    truth = trap.write(tmp_path)
+@pytest.mark.parametrize("case", HOSTILE_SERIES, ids=lambda case: case.name)
+def test_the_same_volume_or_the_documented_refusal(case, tmp_path):
+    truth = case.write(tmp_path)
     told = scanned(tmp_path, truth)
-    assert came_out(trap, told), told
+    assert came_out(case, told), told
 
 
-@pytest.mark.parametrize("trap", LABEL_TRAPS, ids=lambda trap: trap.name)
-def test_the_same_mask_or_a_refusal(trap, tmp_path):
-    right, said = prepared(trap, tmp_path)
-    if trap.outcome == "FRAME-OF-REFERENCE":
+@pytest.mark.parametrize("case", LABEL_CASES, ids=lambda case: case.name)
+def test_the_same_mask_or_a_refusal(case, tmp_path):
+    right, said = prepared(case, tmp_path)
+    if case.outcome == "FRAME-OF-REFERENCE":
         assert right is None
         assert "frame of reference of another scan" in said
     else:
         assert right
-        assert trap.outcome == SAME or trap.outcome in said
+        assert case.outcome == SAME or case.outcome in said
 
 
-def test_every_outcome_is_documented_and_every_trap_is_in_the_table():
+def test_every_outcome_is_documented_and_every_case_is_in_the_table():
     findings = (DOCS / "findings.md").read_text(encoding="utf-8")
     table = (DOCS / "hostile-series.md").read_text(encoding="utf-8")
-    for trap in (*TRAPS, *LABEL_TRAPS):
-        assert f"| {trap.name} |" in table, trap.name
-        if re.fullmatch(r"[A-Z-]{3,}", trap.outcome):
-            assert f"`{trap.outcome}`" in findings
+    for case in (*HOSTILE_SERIES, *LABEL_CASES):
+        assert f"| {case.name} |" in table, case.name
+        if re.fullmatch(r"[A-Z-]{3,}", case.outcome):
+            assert f"`{case.outcome}`" in findings
     assert "`python bench/gate.py DATA`" in table  # the part that the tables' own script leaves alone
-    numbers = {match[1] for trap in (*TRAPS, *LABEL_TRAPS) if (match := re.match(r"(\d+) ", trap.name))}
+    numbers = {match[1] for case in (*HOSTILE_SERIES, *LABEL_CASES) if (match := re.match(r"(\d+) ", case.name))}
     assert numbers >= {str(number) for number in range(1, 26)}
 
 
 def test_files_that_may_not_be_read_are_told_of(tmp_path, monkeypatch):
-    TRAPS[0].write(tmp_path)
+    HOSTILE_SERIES[0].write(tmp_path)
     closed = min(str(path) for path in tmp_path.iterdir())
 
     def guarded(name, *args, straight=FileIO, **options):

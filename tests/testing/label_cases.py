@@ -1,4 +1,4 @@
-"""Hostile label objects beside a good series, each declared in a line (traps 23 to 25): structure sets and segmentations.
+"""Hostile label objects beside a good series, each declared in a line (cases 23 to 25): structure sets and segmentations.
 
 Made with pydicom alone. Each gives its true mask through `prepare` and `evaluate`, or the refusal that is named here.
 """
@@ -30,7 +30,7 @@ Square = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class LabelTrap:
+class LabelCase:
     """A hostile label object. `write` fills a folder and returns the true labels, or `None` where it must be refused.
 
     `codes` are findings, or the code of the refusal, that must be told.
@@ -249,21 +249,21 @@ def _frames(usable: bool = True, **told: Any) -> Callable[[Path], Labels | None]
     return write
 
 
-LABEL_TRAPS: tuple[LabelTrap, ...] = (
-    LabelTrap("23", "structure set, clean", (), _contours()),
-    LabelTrap("23", "contours name no instance", (), _contours(named=None)),
-    LabelTrap("23", "contours name the next slice's instance", ("CONTOURS-WRONG-INSTANCE",), _contours(named="next")),
-    LabelTrap("23", "contours of one and two points", ("CONTOURS-DEGENERATE",), _contours(extra=_degenerate)),
-    LabelTrap("23", "a hole by even-odd", (), _contours(hollow=True)),
-    LabelTrap("23", "contours 0.3 of a slice too high", ("CONTOURS-BETWEEN-SLICES",), _contours(off=0.3)),
-    LabelTrap("23", "names as clinics write them", (), _contours(names={"Lung_R": "RT LUNG", "Lung_L": "Lung L"})),
-    LabelTrap(
+LABEL_CASES: tuple[LabelCase, ...] = (
+    LabelCase("23", "structure set, clean", (), _contours()),
+    LabelCase("23", "contours name no instance", (), _contours(named=None)),
+    LabelCase("23", "contours name the next slice's instance", ("CONTOURS-WRONG-INSTANCE",), _contours(named="next")),
+    LabelCase("23", "contours of one and two points", ("CONTOURS-DEGENERATE",), _contours(extra=_degenerate)),
+    LabelCase("23", "a hole by even-odd", (), _contours(hollow=True)),
+    LabelCase("23", "contours 0.3 of a slice too high", ("CONTOURS-BETWEEN-SLICES",), _contours(off=0.3)),
+    LabelCase("23", "names as clinics write them", (), _contours(names={"Lung_R": "RT LUNG", "Lung_L": "Lung L"})),
+    LabelCase(
         "23", "no lung among the names", ("NO-LUNG",), _contours(names={"Lung_R": "GTV", "Lung_L": "Cord"}, usable=False)
     ),
-    LabelTrap("23", "two right lungs", ("LUNG-TWICE",), _contours(names={"Lung_L": "Right lung"}, usable=False)),
-    LabelTrap("24", "segmentation, empty frames left out", (), _frames()),
-    LabelTrap("24", "frames in reverse, empty ones there", (), _frames(order=-1, empty=True)),
-    LabelTrap("24", "frames half a pixel off", ("GRID-MISMATCH",), _frames(shift_mm=0.6, usable=False)),
-    LabelTrap("25", "references from before de-identification", ("LABELS-JOINED",), _contours(extra=_hashed)),
-    LabelTrap("25", "another frame of reference", ("FRAME-OF-REFERENCE",), _contours(extra=_other_frame, usable=False)),
+    LabelCase("23", "two right lungs", ("LUNG-TWICE",), _contours(names={"Lung_L": "Right lung"}, usable=False)),
+    LabelCase("24", "segmentation, empty frames left out", (), _frames()),
+    LabelCase("24", "frames in reverse, empty ones there", (), _frames(order=-1, empty=True)),
+    LabelCase("24", "frames half a pixel off", ("GRID-MISMATCH",), _frames(shift_mm=0.6, usable=False)),
+    LabelCase("25", "references from before de-identification", ("LABELS-JOINED",), _contours(extra=_hashed)),
+    LabelCase("25", "another frame of reference", ("FRAME-OF-REFERENCE",), _contours(extra=_other_frame, usable=False)),
 )

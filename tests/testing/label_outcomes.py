@@ -1,4 +1,4 @@
-"""Hostile labels, each declared once: the good series of `traps` with a structure set or a segmentation beside it."""
+"""Hostile labels, each declared once: the good series of `cases` with a structure set or a segmentation beside it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from testing.series_changes import PLAIN, SHAPE, SPACING, good
 
 
 @dataclass(frozen=True)
-class LabelTrap:
+class LabelCase:
     """What is done to a label object of the good series, and what `prepare` must say beside the true mask (or instead)."""
 
     name: str
@@ -104,26 +104,26 @@ def other_frame(dataset: Dataset) -> None:
     dataset.walk(moved_away)
 
 
-LABEL_TRAPS = (
-    LabelTrap("23 contours that name no images", SAME, ".rtstruct.dcm", without_images),
-    LabelTrap("23 contours that name other images", "CONTOURS-WRONG-INSTANCE", ".rtstruct.dcm", wrong_images),
-    LabelTrap("23 a contour of one point", "CONTOURS-DEGENERATE", ".rtstruct.dcm", degenerate),
-    LabelTrap("23 contours between slices", "CONTOURS-BETWEEN-SLICES", ".rtstruct.dcm", between),
-    LabelTrap("23 names of the LCTSC collection", SAME, ".rtstruct.dcm", as_lctsc),
-    LabelTrap("24 empty frames left out", SAME, ".seg.dcm", lambda dataset: None),
-    LabelTrap("24 frames in any order", SAME, ".seg.dcm", shuffled_frames),
-    LabelTrap("25 labels under other UIDs", "LABELS-JOINED", ".rtstruct.dcm", other_uids),
-    LabelTrap("25 labels of another frame of reference", "FRAME-OF-REFERENCE", ".rtstruct.dcm", other_frame),
+LABEL_CASES = (
+    LabelCase("23 contours that name no images", SAME, ".rtstruct.dcm", without_images),
+    LabelCase("23 contours that name other images", "CONTOURS-WRONG-INSTANCE", ".rtstruct.dcm", wrong_images),
+    LabelCase("23 a contour of one point", "CONTOURS-DEGENERATE", ".rtstruct.dcm", degenerate),
+    LabelCase("23 contours between slices", "CONTOURS-BETWEEN-SLICES", ".rtstruct.dcm", between),
+    LabelCase("23 names of the LCTSC collection", SAME, ".rtstruct.dcm", as_lctsc),
+    LabelCase("24 empty frames left out", SAME, ".seg.dcm", lambda dataset: None),
+    LabelCase("24 frames in any order", SAME, ".seg.dcm", shuffled_frames),
+    LabelCase("25 labels under other UIDs", "LABELS-JOINED", ".rtstruct.dcm", other_uids),
+    LabelCase("25 labels of another frame of reference", "FRAME-OF-REFERENCE", ".rtstruct.dcm", other_frame),
 )
 
 
-def prepared(trap: LabelTrap, folder: Path) -> tuple[bool | None, str]:
+def prepared(case: LabelCase, folder: Path) -> tuple[bool | None, str]:
     """Whether `prepare` took the true mask (`None`: none at all), and the codes or the sentence that it gave."""
     from pleura.core.errors import NothingUsable
     from pleura.store.cohort import Cohort
     from pleura.verbs.prepare import prepare
 
-    labels = trap.write(folder / "in")
+    labels = case.write(folder / "in")
     try:
         prepare(folder / "in", folder / "out")
     except NothingUsable as error:

@@ -10,23 +10,23 @@ from pleura.core.errors import NothingUsable
 from pleura.store.cohort import Cohort
 from pleura.verbs.evaluate import evaluate
 from pleura.verbs.prepare import prepare
-from testing.label_cases import LabelTrap
+from testing.label_cases import LabelCase
 
 
-def judged_labels(trap: LabelTrap) -> tuple[bool, str]:
+def judged_labels(case: LabelCase) -> tuple[bool, str]:
     """Whether labels end as they were declared to, and what was said."""
     with tempfile.TemporaryDirectory() as place:
         folder, out = Path(place) / "in", Path(place) / "cohort"
-        truth = trap.write(folder)
+        truth = case.write(folder)
         try:
             made = prepare(folder, out)
         except NothingUsable as error:
-            codes = [f"`{code}`" for code in trap.codes if code in str(error)]
-            return truth is None and len(codes) == len(trap.codes), " ".join(["refused", *codes])
+            codes = [f"`{code}`" for code in case.codes if code in str(error)]
+            return truth is None and len(codes) == len(case.codes), " ".join(["refused", *codes])
         (case,) = Cohort.open(out).cases if made.about["cases"] else (None,)
         told = " ".join([*made.failures, *(f["code"] for f in (case.about["findings"] if case else ()))])
-        codes = " ".join(f"`{code}`" for code in trap.codes if code in told)
-        fair = all(code in told for code in trap.codes)
+        codes = " ".join(f"`{code}`" for code in case.codes if code in told)
+        fair = all(code in told for code in case.codes)
         if case is None or not case.has_mask:
             return fair and truth is None, f"no mask {codes}".strip()
         if truth is None or not np.array_equal(case.mask().labels, truth):

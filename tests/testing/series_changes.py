@@ -1,4 +1,4 @@
-"""One good series, a small synthetic chest, and what may be done to its data sets or to its files: the stuff of `traps`."""
+"""One good series, a small synthetic chest, and what may be done to its data sets or to its files: the stuff of `cases`."""
 
 import gzip
 import tarfile

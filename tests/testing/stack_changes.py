@@ -1,4 +1,4 @@
-"""Changes for `traps`: stacks that lie in each other, values that end too soon or too late, and what is behind the pixels."""
+"""Changes for `cases`: stacks that lie in each other, values that end too soon or too late, and what is behind the pixels."""
 
 import tarfile
 from collections.abc import Callable, Sequence
