@@ -23,13 +23,13 @@ def judged_labels(case: LabelCase) -> tuple[bool, str]:
         except NothingUsable as error:
             codes = [f"`{code}`" for code in case.codes if code in str(error)]
             return truth is None and len(codes) == len(case.codes), " ".join(["refused", *codes])
-        (case,) = Cohort.open(out).cases if made.about["cases"] else (None,)
-        told = " ".join([*made.failures, *(f["code"] for f in (case.about["findings"] if case else ()))])
+        (made_case,) = Cohort.open(out).cases if made.about["cases"] else (None,)
+        told = " ".join([*made.failures, *(f["code"] for f in (made_case.about["findings"] if made_case else ()))])
         codes = " ".join(f"`{code}`" for code in case.codes if code in told)
         fair = all(code in told for code in case.codes)
-        if case is None or not case.has_mask:
+        if made_case is None or not made_case.has_mask:
             return fair and truth is None, f"no mask {codes}".strip()
-        if truth is None or not np.array_equal(case.mask().labels, truth):
+        if truth is None or not np.array_equal(made_case.mask().labels, truth):
             return False, f"ANOTHER mask {codes}".strip()
         evaluate(folder / "labels", out, Path(place) / "scores")
         (scored,) = json.loads((Path(place) / "scores" / "scores.json").read_text(encoding="utf-8"))["cases"]
