@@ -1,0 +1,85 @@
+"""Turns an exception of one item into that item's refusal, and tells passing faults from lasting ones.
+
+A lasting refusal says something about the input, and the next run keeps it. A passing fault says something about the
+machine (memory, disk, a killed process) or about pleura itself; it is never recorded as a result, so the next run tries again.
+"""
+
+import errno
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from pleura.core.codes import finding
+from pleura.core.errors import InputRefused, MissingExtra, UsageError
+from pleura.core.findings import Finding, Verdict
+
+FULL = frozenset({errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)})
+"""Errors of an output that has no room."""
+
+PASSING = FULL | {
+    errno.EIO,
+    errno.EFBIG,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EINTR,
+    errno.EAGAIN,
+    getattr(errno, "ESTALE", errno.EIO),
+    getattr(errno, "ETIMEDOUT", errno.EIO),
+}
+"""Errors of the machine, not of the file."""
+
+ROOT = Path(__file__).parents[1]
+
+
+def stops_the_batch(error: BaseException) -> bool:
+    """Whether an error is about the call and not about one item: a wrong option, a library that is not installed."""
+    return isinstance(error, (UsageError, MissingExtra))
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether another try may succeed; everything but a plain `InputRefused` may."""
+    if isinstance(error, InputRefused):
+        return any(_is_machine(cause) for cause in _chain(error))
+    return True
+
+
+def refusal_of(error: BaseException) -> Finding:
+    """The refusal of the item that raised `error`.
+
+    Ours keeps its code, sentence and evidence. Of a library's exception only the type and the place in pleura are named,
+    because its message may quote the input.
+    """
+    causes = list(_chain(error))
+    if any(isinstance(cause, MemoryError) for cause in causes):
+        return finding("OUT-OF-MEMORY")
+    numbers = [cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno in PASSING]
+    if numbers:
+        return finding("DISK-FULL" if numbers[0] in FULL else "DISK-ERROR", error=errno.errorcode[numbers[0]])
+    if isinstance(error, InputRefused):
+        return Finding(error.code, Verdict.REFUSED, str(error), error.evidence)
+    return finding("INTERNAL-ERROR", error=type(error).__name__, where=_where(error))
+
+
+def _is_machine(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in PASSING)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, and what it was raised from or while handling."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _where(error: BaseException) -> str:
+    """`room/module.py:line`, the innermost place of pleura that an exception passed through."""
+    place = "?"
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if ROOT in path.parents:
+            place = f"{path.relative_to(ROOT).as_posix()}:{frame.lineno}"
+    return place

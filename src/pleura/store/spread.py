@@ -1,0 +1,283 @@
+"""The one pool: independent items over processes, each failing alone.
+
+    for outcome in spread(recipe, jobs, How(workers=4)):
+        ...  # as they complete; `outcome.index` restores the order
+
+A worker process opens the recipe once (a model, a key, a table) and then calls it for one job after another. Whatever happens
+to an item, an exception of ours or of a library, or the end of its process, is that item's refusal, and the rest goes on.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from typing import Any, Protocol
+
+from pleura.core.codes import finding
+from pleura.core.cores import cores
+from pleura.core.errors import UsageError
+from pleura.core.faults import is_passing, refusal_of, stops_the_batch
+from pleura.core.findings import Finding
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+STARTED = "started"
+PATIENCE_S = 5.0
+"""Seconds that a worker is given to end after its last job."""
+
+
+class Recipe(Protocol):
+    """What to do with each job. It is pickled once for each worker process."""
+
+    def open(self) -> Callable[[Any], Any]:
+        """Do what is needed once in a process; return the function that does one job. Jobs and values are pickled."""
+        ...
+
+
+@dataclass(frozen=True)
+class How:
+    """`workers`: processes, 0 = one for each core; with one, the work is done in this process.
+    `threads`: threads of numerical libraries in each worker, 0 = cores divided by workers."""
+
+    workers: int = 1
+    threads: int = 0
+
+    def count(self, jobs: int) -> int:
+        """Processes for so many jobs."""
+        return max(1, min(self.workers or cores(), jobs))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of job `index`: a `value`, or a `refusal`. A `passing` refusal must not be recorded as a result."""
+
+    index: int
+    value: Any = None
+    refusal: Finding | None = None
+    passing: bool = False
+
+
+def spread(recipe: Recipe, jobs: Sequence[Any], how: How = How()) -> Iterator[Outcome]:
+    """Do every job; yield outcomes as they complete.
+
+    Args:
+        recipe: what to do; `open` is called once in each process.
+        jobs: one argument each for the opened recipe.
+        how: processes and threads.
+
+    Yields:
+        One `Outcome` for each job, in order of completion.
+
+    Raises:
+        UsageError, MissingExtra: from the recipe, at opening or for a job: they are about the call, not about an item.
+        Exception: whatever opening the recipe raises.
+    """
+    if not jobs:
+        return
+    count = how.count(len(jobs))
+    if count == 1:
+        work = recipe.open()
+        for index, job in enumerate(jobs):
+            yield _attempt(work, index, job)
+        return
+    crew = _Crew(recipe, jobs, how.threads or max(1, cores() // count))
+    try:
+        yield from crew.all(range(len(jobs)), count)
+        suspects, crew.suspects = sorted(crew.suspects), []
+        for index in suspects:  # alone and in a fresh process: only what ends that one too is to blame
+            yield from crew.all([index], 1)
+        for index in crew.suspects:
+            yield Outcome(index, refusal=finding("WORKER-LOST"), passing=True)
+    finally:
+        crew.end()
+
+
+def _attempt(work: Callable[[Any], Any], index: int, job: Any) -> Outcome:
+    try:
+        return Outcome(index, work(job))
+    except Exception as error:
+        if stops_the_batch(error):
+            raise
+        return Outcome(index, refusal=refusal_of(error), passing=is_passing(error))
+
+
+@dataclass
+class _Worker:
+    """One process at the other end of `pipe`; `index` is the job that it has."""
+
+    process: Any
+    pipe: Connection
+    index: int | None = None
+
+    def end(self) -> None:
+        """End the process: by itself where it is idle, else at once."""
+        if self.index is None:
+            with suppress(OSError):
+                self.pipe.send(None)
+        else:
+            self.process.terminate()
+        self.pipe.close()
+        self.process.join(PATIENCE_S)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+@dataclass
+class _Crew:
+    """The processes of one `spread`. `suspects` are jobs whose process ended under them."""
+
+    recipe: Recipe
+    jobs: Sequence[Any]
+    threads: int
+    suspects: list[int] = field(default_factory=list)
+    workers: list[_Worker] = field(default_factory=list)
+    any_started: bool = False
+
+    def all(self, indices: Sequence[int], count: int) -> Iterator[Outcome]:
+        """Do the jobs of these indices in `count` processes; those that end a process become suspects."""
+        waiting = deque(indices)
+        while len(self.workers) < count:
+            self.workers.append(self._start())
+        for worker in self.workers:
+            self._give(worker, waiting)
+        while any(worker.index is not None for worker in self.workers):
+            busy = {worker.pipe: worker for worker in self.workers if worker.index is not None}
+            for pipe in wait(list(busy)):
+                worker = busy[pipe]  # type: ignore[index]
+                answer = self._answer(worker)
+                if answer is None:
+                    self._lost(worker)
+                    if waiting:
+                        self.workers.append(self._start())
+                        self._give(self.workers[-1], waiting)
+                elif isinstance(answer, Outcome):
+                    worker.index = None
+                    yield answer
+                    self._give(worker, waiting)
+        self.end()
+
+    def end(self) -> None:
+        """End all processes, whatever they do."""
+        while self.workers:
+            self.workers.pop().end()
+
+    def _start(self) -> _Worker:
+        context = get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self.recipe), daemon=True)
+        with _limited_threads(self.threads):
+            process.start()
+        theirs.close()  # so that the end of the process ends the pipe
+        return _Worker(process, ours)
+
+    def _give(self, worker: _Worker, waiting: deque[int]) -> None:
+        if waiting:
+            worker.index = waiting.popleft()
+            with suppress(OSError):  # a process that ended meanwhile is seen when its answer is read
+                worker.pipe.send((worker.index, self.jobs[worker.index]))
+
+    def _answer(self, worker: _Worker) -> Any:
+        """An `Outcome`, `STARTED`, or `None` where the process has ended. Raises what the worker says ends the batch."""
+        try:
+            answer = worker.pipe.recv()
+        except (EOFError, OSError):
+            return None
+        self.any_started = True
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def _lost(self, lost: _Worker) -> None:
+        if lost.index is not None:
+            self.suspects.append(lost.index)
+        self.workers.remove(lost)
+        lost.index = None
+        lost.end()
+        if not self.any_started and len(self.suspects) > 1:
+            raise UsageError(
+                "worker processes cannot start; use --workers 1, or in a script call pleura below if __name__ == '__main__':"
+            )
+
+
+@contextmanager
+def _limited_threads(threads: int) -> Iterator[None]:
+    """Limit numerical libraries in processes started meanwhile: they read the environment when they are imported."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _serve(pipe: Connection, recipe: Recipe) -> None:
+    """The life of a worker process."""
+    _end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
+    pipe.send(STARTED)
+    try:
+        work = recipe.open()
+    except Exception as error:
+        _send_error(pipe, error)
+        return
+    while True:
+        try:
+            given = pipe.recv()
+        except (EOFError, OSError):
+            return
+        if given is None:
+            return
+        index, job = given
+        try:
+            pipe.send(_attempt(work, index, job))
+        except (EOFError, BrokenPipeError, ConnectionError):
+            return
+        except Exception as error:
+            if stops_the_batch(error):
+                _send_error(pipe, error)
+                return
+            pipe.send(Outcome(index, refusal=refusal_of(error), passing=True))  # a value that cannot be pickled
+
+
+def _send_error(pipe: Connection, error: Exception) -> None:
+    try:
+        pipe.send(error)
+    except Exception:
+        pipe.send(RuntimeError(f"{type(error).__name__} while a worker process started"))
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent ends, however that ends (SIGKILL too): by the kernel on Linux, by a thread anywhere."""
+    parent = parent_process()
+    if parent is None:
+        return
+    if sys.platform == "linux":
+        import ctypes
+
+        death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(death_signal, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent.pid:
+            os._exit(1)
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
