@@ -13,7 +13,7 @@ ONE_HOME = {
     "nibabel": {"labels/nifti.py"},
     "nrrd": {"labels/nrrd.py"},
     "highdicom": {"labels/seg.py"},
-    "onnxruntime": {"segmenters/onnx.py"},
+    "onnxruntime": {"segmenters/runtime.py"},
     "rich": {"cli/terminal.py", "cli/progress_bars.py"},
     "jinja2": {"page/html.py"},
     "matplotlib": {"page/canvas.py"},

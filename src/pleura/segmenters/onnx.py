@@ -1,7 +1,6 @@
-"""A trained network behind the segmenters' protocol: `model.onnx` and its card `model.json`. The only onnxruntime."""
+"""A 2-D network that `pleura train` wrote, behind the segmenters' protocol: `model.onnx` and its card `model.json`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,16 @@ from pleura.anatomy.couch import body_mask
 from pleura.anatomy.lungs import clean_lungs
 from pleura.anatomy.rim import settle_rim
 from pleura.anatomy.sides import split_sides
-from pleura.core.atomic import read_json, sha256_file
-from pleura.core.errors import InputRefused, UsageError
+from pleura.core.atomic import read_json
+from pleura.core.codes import refused
+from pleura.core.errors import UsageError
 from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
 from pleura.geometry.network_grid import NetInput
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import AIR_HU, Volume
 from pleura.segmenters.protocol import Segmentation
+from pleura.segmenters.runtime import check_weights, open_network
 
 FORMAT = "pleura-model/1"
 BATCH = 4
@@ -37,6 +38,7 @@ class OnnxSegmenter:
     card: dict[str, Any]
     threshold: float
     device: str = "cpu"
+    weights: bytes = field(default=b"", repr=False)
 
     @classmethod
     def open(cls, folder: Path, *, threshold: float | None = None, device: str = "cpu") -> "OnnxSegmenter":
@@ -49,7 +51,7 @@ class OnnxSegmenter:
 
         Raises:
             UsageError: no model there, or a threshold outside 0 to 1.
-            InputRefused: the weights are not those that the card was written for.
+            InputRefused: the weights are missing, changed, or reach outside their file.
         """
         inner = [path.parent for path in sorted(folder.glob("*/model.json"))]
         if not (folder / "model.json").exists():
@@ -60,14 +62,15 @@ class OnnxSegmenter:
         card = read_json(folder / "model.json")
         if card.get("format") != FORMAT:
             raise UsageError("--model: model.json is of a format that this version does not know")
-        if not (folder / "model.onnx").exists() or sha256_file(folder / "model.onnx") != card["sha256"]:
-            raise InputRefused(
-                "the weights in model.onnx are not those of model.json: copy the run folder again", code="WEIGHTS"
-            )
+        try:
+            weights = (folder / "model.onnx").read_bytes()
+        except OSError as error:
+            raise refused("WEIGHTS-UNREADABLE") from error
+        check_weights(weights, card["sha256"])
         chosen = float(card["threshold"]) if threshold is None else threshold
         if not 0 < chosen < 1:
-            raise UsageError(f"--threshold {chosen} is no probability between 0 and 1")
-        return cls(folder, card, chosen, device)
+            raise UsageError(f"--threshold is {chosen}; give a probability between 0 and 1")
+        return cls(folder, card, chosen, device, weights)
 
     @property
     def name(self) -> str:
@@ -98,7 +101,7 @@ class OnnxSegmenter:
         padding = None if volume.padding is None else turn.turn(volume.padding)
         raw = np.zeros(volume.hu.shape, np.bool_)
         target = turn.turn(raw)
-        predict = _session(self.folder / "model.onnx", self.device)
+        predict = open_network(self.weights, ["probability"], device=self.device)
         for first in range(0, len(hu), BATCH):
             pictures = []
             for number in range(first, min(first + BATCH, len(hu))):
@@ -106,26 +109,8 @@ class OnnxSegmenter:
                 if padding is not None:
                     one[padding[number]] = AIR_HU
                 pictures.append(shown.show(one, spacing))
-            for offset, probability in enumerate(predict(np.stack(pictures)[:, None])[:, 0]):
+            for offset, probability in enumerate(predict({"picture": np.stack(pictures)[:, None]})[0][:, 0]):
                 answer = shown.answer(probability, hu.shape[1:], spacing)
                 np.greater_equal(answer, self.threshold, out=target[first + offset])
             progress("network", min(first + BATCH, len(hu)), len(hu))
         return raw
-
-
-def _session(path: Path, device: str) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    available = onnxruntime.get_available_providers()
-    if device == "cuda" and "CUDAExecutionProvider" not in available:
-        raise UsageError("--device cuda: this onnxruntime has no CUDA; leave the option out")
-    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"] if device == "cuda" else ["CPUExecutionProvider"]
-    session = onnxruntime.InferenceSession(path, options, providers=providers)
-
-    def predict(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-        answer: NDArray[np.float32] = session.run(["probability"], {"picture": pictures})[0]
-        return answer
-
-    return predict

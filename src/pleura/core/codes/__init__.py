@@ -18,6 +18,7 @@ from pleura.core.codes.labels import LABELS
 from pleura.core.codes.quality import QUALITY
 from pleura.core.codes.reading import READING
 from pleura.core.codes.results import RESULTS
+from pleura.core.codes.segmentation import SEGMENTATION
 from pleura.core.errors import InputRefused
 from pleura.core.findings import Finding, Verdict
 
@@ -26,6 +27,7 @@ TOPICS: Mapping[str, Mapping[str, Code]] = MappingProxyType(
         "Reading CT": READING,
         "Quality of a volume": QUALITY,
         "Labels": LABELS,
+        "Finding lungs": SEGMENTATION,
         "De-identification": DEIDENTIFICATION,
         "Results and runs": RESULTS,
     }

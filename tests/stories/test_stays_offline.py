@@ -1,0 +1,108 @@
+"""Nothing leaves the machine: no verb opens a network socket, and none writes outside OUT and the temporary folder.
+
+Where `strace` is there, the system calls are the witness (libraries open sockets in C++ too); else Python's own sockets are,
+with a home folder that must stay empty either way.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from testing.networks import write_run
+
+import pleura
+from pleura.labels.registry import write_mask
+from pleura.phantom.dataset import write_dataset
+
+NETWORK = re.compile(r"\b(?:socket\(AF_INET6?|socket\(AF_NETLINK|connect\(\d+, \{sa_family=AF_INET)")
+CREATED = re.compile(r'\b(?:openat\([^"]*|creat\(|mkdir\(|mkdirat\([^"]*)"([^"]*)"(.*)')
+NO_SOCKETS = """
+import socket, sys
+
+def forbidden(*arguments, **options):
+    raise SystemExit("a socket was opened")
+
+socket.socket.connect = socket.getaddrinfo = socket.gethostbyname = forbidden
+from pleura.cli.app import main
+main(sys.argv[1:])
+"""
+STRACE = shutil.which("strace")
+
+
+def traced_works():
+    if STRACE is None:
+        return False
+    return subprocess.run([STRACE, "-f", "-o", os.devnull, sys.executable, "-c", ""], check=False).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def chests(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "chests"
+    write_dataset(folder, cases=1, shape=(24, 48, 48), seed=3, label=write_mask)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("run") / "model", size=48)
+
+
+def run_watched(words, tmp_path):
+    """Run a command with an empty home; return its exit code, its network calls, and the files it made elsewhere."""
+    home, temporary = tmp_path / "home", tmp_path / "tmp"
+    home.mkdir()
+    temporary.mkdir()
+    kept = {key: os.environ[key] for key in ("PATH", "LANG", "SYSTEMROOT") if key in os.environ}
+    source = str(Path(pleura.__file__).parents[1])
+    named = {"HOME": home, "USERPROFILE": home, "XDG_CACHE_HOME": home / "cache", "XDG_CONFIG_HOME": home / "config"}
+    environment = kept | {key: str(value) for key, value in named.items()}
+    environment |= {"TMPDIR": str(temporary), "PYTHONPATH": source, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", NO_SOCKETS, *words, "--quiet"]
+    log = tmp_path / "trace.txt"
+    traced = traced_works()
+    if traced:
+        calls = "trace=network,openat,creat,mkdir,mkdirat"
+        command = [STRACE, "-f", "-s", "4096", "-e", calls, "-o", str(log), *command]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    lines = log.read_text(errors="replace").splitlines() if traced else []
+    network = [line for line in lines if NETWORK.search(line)]
+    made = [found[1] for line in lines if (found := CREATED.search(line)) and is_new(line, found[2])]
+    allowed = (str(tmp_path / "out"), str(temporary), "/dev/", "/proc/")
+    elsewhere = [path for path in made if Path(path).is_absolute() and not path.startswith(allowed)]
+    elsewhere += [str(path) for path in home.rglob("*")]
+    return ended, network, elsewhere
+
+
+def is_new(line, rest):
+    succeeded = re.search(r"= (?!-1)\d+", rest) is not None
+    return succeeded and ("O_CREAT" in line or "mkdir" in line or "creat(" in line)
+
+
+@pytest.mark.parametrize("verb", ["scan", "segment", "segment with a model", "evaluate"])
+def test_no_socket_and_no_file_elsewhere(verb, chests, network, tmp_path):
+    out = str(tmp_path / "out")
+    words = {
+        "scan": ["scan", str(chests)],
+        "segment": ["segment", str(chests), out],
+        "segment with a model": ["segment", str(chests), out, "--model", str(network)],
+        "evaluate": ["evaluate", str(chests / "Labels"), str(chests / "Labels"), out, "--workers", "1"],
+    }
+    ended, sockets, elsewhere = run_watched(words[verb], tmp_path)
+    assert ended.returncode in (0, 1), ended.stderr
+    assert sockets == []
+    assert elsewhere == []
+
+
+def test_the_witness_sees_a_socket_and_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        sys.modules[__name__],
+        "NO_SOCKETS",
+        "import os, socket; socket.socket().close(); open(os.environ['HOME'] + '/left', 'w').close()",
+    )
+    _, sockets, elsewhere = run_watched([], tmp_path)
+    assert bool(sockets) == traced_works()
+    assert any(path.endswith("left") for path in elsewhere)
