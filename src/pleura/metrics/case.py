@@ -1,4 +1,4 @@
-"""All scores of one case, as plain values: what `scores.json` holds of it, and a table of its slices."""
+"""All scores of one case, as plain values: its entry in `scores.json`, and a table of its slices."""
 
 import math
 from collections.abc import Mapping
@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.core.codes import finding
 from pleura.core.errors import GridMismatch
+from pleura.core.findings import Finding
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
 from pleura.metrics.distance import distances
@@ -18,8 +20,10 @@ from pleura.metrics.slices import class_counts, region_scores, slice_classes, sl
 Bool = NDArray[np.bool_]
 
 STRUCTURES = ("right", "left", "both")
-UNSIDED = "a mask does not tell right from left"
-EXCHANGED = "right and left look exchanged: each side lies in the reference's other one"
+NAMES = {"right": "right lung", "left": "left lung", "both": "lungs"}
+PLACES = ("airway", "body", "couch", "outside_body")
+"""Where lung can be predicted wrongly: in the airways, elsewhere in the body, in the couch, or in the air around."""
+UNSIDED = "the mask has no left/right labels"
 ABSENT = "in neither mask"
 MISSED = "missed: counted as the worst case"
 INVENTED = "not in the reference: counted as the worst case"
@@ -29,16 +33,16 @@ def score_case(prediction: LungMask, reference: LungMask, policy: Policy, *, pla
     """Score a lung mask against a reference on the same grid.
 
     Args:
-        prediction: the mask to judge.
-        reference: what is taken for true.
+        prediction: the mask to score.
+        reference: the mask taken as correct.
         policy: what empty and missed structures count as.
-        places: bool arrays `[slice, row, column]` by name (`outside_body`, `couch`), in which predicted voxels that the
-            reference has not are counted in ml; none where no volume is known.
+        places: bool arrays `[slice, row, column]` by name (`PLACES`, none overlapping another). False positives in each are
+            given in ml; empty where no CT is at hand.
 
     Returns:
-        `dice`, `accuracy` (of both lungs), `slices` (how many of each class), `regions`, `right`, `left`, `both` (metric to
-        value, `None` where undefined), `notes` (structure to metric to reason), `remarks` (sentences), `per_slice` (see
-        `slice_table`).
+        `dice`, `accuracy` (of both lungs), `slices` (number of each class), `regions`, `right`, `left`, `both` (metric to
+        value, `None` where undefined), `notes` (structure to metric to reason), `findings` (as `Finding.as_json`),
+        `per_slice` (see `slice_table`).
 
     Raises:
         GridMismatch: the masks do not lie on one grid.
@@ -49,6 +53,7 @@ def score_case(prediction: LungMask, reference: LungMask, policy: Policy, *, pla
     sided = prediction.sided and reference.sided
     scores: dict[str, dict[str, Any]] = {}
     notes: dict[str, dict[str, str]] = {}
+    findings: list[Finding] = []
     tables = []
     for name in STRUCTURES:
         if name != "both" and not sided:
@@ -59,19 +64,24 @@ def score_case(prediction: LungMask, reference: LungMask, policy: Policy, *, pla
         overlap = slice_overlap(masks[0], masks[1])
         scores[name], notes[name] = _structure(masks[0], masks[1], overlap, grid, policy)
         tables.append(slice_table(overlap, grid, policy, structure=name, source="clean"))
-    remarks = [EXCHANGED] if sided and _exchanged(prediction, reference) else []
-    scores["both"] |= _false_positives(prediction.lungs & ~reference.lungs, places, grid)
-    return _told(scores["both"], tables[-1]) | scores | {"notes": notes, "remarks": remarks, "per_slice": tables}
+        if name != "both" or not sided:
+            findings += _missing(name, overlap, grid)
+    scores["both"] |= false_positives(prediction.lungs & ~reference.lungs, reference.lungs, places, grid)
+    findings += _hallucinated(scores["both"])
+    if sided and _exchanged(prediction, reference):
+        findings.append(finding("SIDES-EXCHANGED"))
+    listed = [one.as_json() for one in findings]
+    return _head(scores["both"], tables[-1]) | scores | {"notes": notes, "findings": listed, "per_slice": tables}
 
 
 def score_raw(raw: Bool, reference: LungMask, policy: Policy, *, places: Mapping[str, Bool]) -> dict[str, Any]:
-    """Score what a network said before cleaning, as `score_case` does but for both lungs together and without distances."""
+    """Score the mask before cleaning, as `score_case` does but for both lungs together and without distances."""
     grid = reference.grid
     overlap = slice_overlap(raw, reference.lungs)
-    both = _ratios(overlap, policy) | _volumes(overlap, grid)
-    both |= _false_positives(raw & ~reference.lungs, places, grid)
+    both = _ratios(overlap, policy) | _volumes(overlap, grid) | _slice_counts(overlap, grid)
+    both |= false_positives(raw & ~reference.lungs, reference.lungs, places, grid)
     table = slice_table(overlap, grid, policy, structure="both", source="raw")
-    return _told(both, table) | {"both": both, "per_slice": [table]}
+    return _head(both, table) | {"both": both, "per_slice": [table]}
 
 
 def slice_table(overlap: Overlap, grid: Grid, policy: Policy, *, structure: str, source: str) -> dict[str, Any]:
@@ -88,8 +98,38 @@ def slice_table(overlap: Overlap, grid: Grid, policy: Policy, *, structure: str,
     }
 
 
-def _told(both: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    """The head of a case: both lungs' Dice and accuracy, and its slices by class and by region."""
+def false_positives(wrong: Bool, reference: Bool, places: Mapping[str, Bool], grid: Grid) -> dict[str, float]:
+    """Volume in ml of wrongly predicted voxels by place: anywhere, and on slices without lung in the reference.
+
+    Args:
+        wrong: bool `[slice, row, column]`, predicted and not in the reference.
+        reference: bool of the same shape.
+        places: bool arrays by name.
+        grid: where they lie.
+
+    Returns:
+        `false_positive_PLACE_ml` and `hallucinated_PLACE_ml` for each place.
+    """
+    empty = ~reference.any(axis=(1, 2))
+    slice_ml = _slice_ml(grid)
+    volumes = {}
+    for name, place in places.items():
+        counts = np.array([np.count_nonzero(w & p) for w, p in zip(wrong, place, strict=True)])
+        volumes[f"false_positive_{name}_ml"] = float(slice_ml @ counts)
+        volumes[f"hallucinated_{name}_ml"] = float(slice_ml[empty] @ counts[empty])
+    return volumes
+
+
+def is_one_lung_alone(prediction: LungMask, reference: LungMask) -> bool:
+    """Whether a mask with label 1 alone leaves out the reference's left lung, which then counts as missed."""
+    if prediction.sided or not reference.sided:
+        return False
+    covered = int(np.count_nonzero(prediction.lungs & reference.left))
+    return 2 * covered <= int(np.count_nonzero(reference.left))
+
+
+def _head(both: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """The head of a case: Dice and accuracy of both lungs, and its slices by class and by region."""
     classes, regions = np.array(table["class"]), np.array(table["region"])
     dice = np.array([math.nan if x is None else x for x in table["dice"]])
     return {
@@ -104,25 +144,47 @@ def _told(both: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
 def _structure(
     prediction: Bool, reference: Bool, overlap: Overlap, grid: Grid, policy: Policy
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    values = _ratios(overlap, policy) | _volumes(overlap, grid)
-    apart = {name: _number(value) for name, value in distances(prediction, reference, grid).items()}
+    values = _ratios(overlap, policy) | _volumes(overlap, grid) | _slice_counts(overlap, grid)
+    surface = {name: _number(value) for name, value in distances(prediction, reference, grid).items()}
     predicted, true = bool(overlap.predicted.sum()), bool(overlap.true.sum())
     if predicted and true:
-        return values | apart, {}
-    reason = MISSED if true else INVENTED if predicted else ABSENT
-    concerned = [name for name in RATIOS if name != "accuracy"] + list(apart)
+        return values | surface, {}
+    reason = ABSENT
+    if predicted or true:
+        reason = MISSED if true else INVENTED
+    concerned = [name for name in RATIOS if name != "accuracy"] + list(surface)
     notes = dict.fromkeys(concerned, reason)
     if not true:
         notes["relative_volume_error"] = "the reference is empty"
-    return values | apart, notes
+    return values | surface, notes
 
 
-def is_one_lung_alone(prediction: LungMask, reference: LungMask) -> bool:
-    """Whether a mask that only holds label 1 leaves the reference's left lung out: missed, whichever way it was meant."""
-    if prediction.sided or not reference.sided:
-        return False
-    covered = int(np.count_nonzero(prediction.lungs & reference.left))
-    return 2 * covered <= int(np.count_nonzero(reference.left))
+def _missing(structure: str, overlap: Overlap, grid: Grid) -> list[Finding]:
+    """A finding where a structure has slices in the reference and none in the mask, or no slice in the reference."""
+    true, predicted = overlap.true > 0, overlap.predicted > 0
+    name = NAMES[structure]
+    if not true.any():
+        return [finding("LUNG-INVENTED", structure=name, ml=_ml(overlap.predicted, grid))] if predicted.any() else []
+    if not predicted.any():
+        return [finding("LUNG-MISSED", structure=name, ml=_ml(overlap.true, grid))]
+    missed = true & ~predicted
+    if not missed.any():
+        return []
+    numbers = {"n": int(missed.sum()), "of": int(true.sum()), "mm": round(float(grid.thickness_mm[missed].sum()), 2)}
+    return [finding("MISSED-SLICES", structure=name, **numbers, ml=_ml(overlap.true * missed, grid))]
+
+
+def _hallucinated(both: Mapping[str, Any]) -> list[Finding]:
+    """A finding where slices without lung in the reference have some in the mask; by place where CT is at hand."""
+    n = both["slices_hallucinated"]
+    if not n:
+        return []
+    words = {"airway": "airways", "body": "elsewhere in the body", "couch": "couch", "outside_body": "outside the body"}
+    volumes = {place: both.get(f"hallucinated_{place}_ml") for place in PLACES}
+    parts = [f"{words[place]} {ml:.2f}" for place, ml in volumes.items() if ml]
+    where = f": {', '.join(parts)}" if parts else ""
+    numbers = {"n": n, "of": n + both["slices_empty"], "ml": round(both["hallucinated_ml"], 3), "where": where}
+    return [finding("HALLUCINATED-SLICES", **numbers)]
 
 
 def _exchanged(prediction: LungMask, reference: LungMask) -> bool:
@@ -136,9 +198,9 @@ def _ratios(overlap: Overlap, policy: Policy) -> dict[str, Any]:
 
 
 def _volumes(overlap: Overlap, grid: Grid) -> dict[str, Any]:
-    """Volumes in ml; the error is prediction less reference, and relative to the reference."""
-    each = grid.thickness_mm * (grid.voxel_ml / grid.spacing_mm[0])  # of a voxel in each slice, ml
-    predicted, true = (float(each @ counts) for counts in (overlap.predicted, overlap.true))
+    """Volumes in ml; the error is prediction minus reference, and relative to the reference."""
+    slice_ml = _slice_ml(grid)
+    predicted, true = (float(slice_ml @ counts) for counts in (overlap.predicted, overlap.true))
     return {
         "volume_ml": predicted,
         "reference_volume_ml": true,
@@ -148,9 +210,23 @@ def _volumes(overlap: Overlap, grid: Grid) -> dict[str, Any]:
     }
 
 
-def _false_positives(wrong: Bool, places: Mapping[str, Bool], grid: Grid) -> dict[str, float]:
-    voxels = {name: np.count_nonzero(wrong & place) for name, place in places.items()}
-    return {f"false_positive_{name}_ml": count * grid.voxel_ml for name, count in voxels.items()}
+def _slice_counts(overlap: Overlap, grid: Grid) -> dict[str, Any]:
+    """Number of slices of each class, and the volumes in ml on hallucinated and on missed slices."""
+    counts = class_counts(slice_classes(overlap))
+    volumes = {
+        "hallucinated_ml": float(_slice_ml(grid) @ (overlap.predicted * (overlap.true == 0))),
+        "missed_ml": float(_slice_ml(grid) @ (overlap.true * (overlap.predicted == 0))),
+    }
+    return {f"slices_{name}": count for name, count in counts.items()} | volumes
+
+
+def _slice_ml(grid: Grid) -> NDArray[np.float64]:
+    """Volume in ml of a voxel in each slice, `(slices,)`."""
+    return grid.thickness_mm * (grid.voxel_ml / grid.spacing_mm[0])
+
+
+def _ml(counts: NDArray[np.int64], grid: Grid) -> float:
+    return round(float(_slice_ml(grid) @ counts), 3)
 
 
 def _number(value: Any) -> float | None:

@@ -46,6 +46,11 @@ class Policy:
             "distances_both_empty": "undefined: there is no surface",
             "slice_classes": "lung: lung in reference and prediction; empty: in neither; hallucinated: any predicted voxel "
             "where the reference is empty; missed: no predicted voxel where the reference has lung",
+            "hallucinated": "n of N: slices with any predicted voxel, of those without lung in the reference; hallucinated_ml "
+            "is the predicted volume on these slices, by place where CT is at hand: airway, body (elsewhere in the body), "
+            "couch, outside_body (neither body nor couch); false_positive_*_ml is the same over all slices",
+            "missed": "per lung: slices where the reference has that lung and the mask has none of it; missed_ml is the "
+            "reference's volume on these slices",
             "regions": f"apex and base: slices in the highest and lowest {APEX_AND_BASE:.0%} of the structure's height in the "
             "reference; middle: between them; none: outside, and in stacks that are not axial",
             "surface": "marching-cubes elements between voxel centres, weighted by area in mm² (msd_mm, hd95_mm, hd_mm, "

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pleura.metrics.case import STRUCTURES
 from pleura.metrics.published import LCTSC
+from pleura.metrics.ranking import ranking
 from pleura.metrics.statistics import LEVEL, RESAMPLES, bootstrap_intervals, holm, paired_test, patient_means
 
 Case = Mapping[str, Any]
@@ -23,6 +24,7 @@ TESTED = ("dice", "msd_mm", "hd95_mm", "surface_dice_2mm")
 def over_cases(cases: Sequence[Case]) -> dict[str, Any]:
     """What `scores.json` says of all cases together."""
     return {
+        "ranking": ranking(cases),
         "summary": summaries(cases),
         "summary_method": METHOD,
         "pooled": pooled(cases),

@@ -1,4 +1,4 @@
-"""Scores as tidy rows, and as people read them. A row says one thing; what is undefined has an empty value and its reason."""
+"""Scores as tidy rows and as tables. A row holds one number; an undefined one has an empty value and its reason."""
 
 import csv
 import io
@@ -6,22 +6,29 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pleura.core.results import Table
-from pleura.metrics.case import STRUCTURES
+from pleura.core.text import visible
+from pleura.metrics.case import ABSENT, PLACES, STRUCTURES
 from pleura.metrics.overlap import RATIOS
-from pleura.metrics.slices import CLASSES
+from pleura.metrics.ranking import worse_lung, worst_first
 
 SCORE_COLUMNS = ("case", "structure", "metric", "value", "unit", "note")
+NUMERIC = {"value", "slice", "position_mm"}
+"""Columns that hold numbers, where a leading minus is no formula."""
 SLICE_COLUMNS = ("case", "slice", "position_mm", "structure", "class", "metric", "value")
 
 RAW = "raw_"
-"""Before the metrics of what a network said before cleaning, so that a name means one thing in a table."""
+"""Prefix of the metrics of a mask before cleaning."""
+BY_PLACE = tuple(f"_{place}_ml" for place in PLACES)
+"""Endings of volumes by place, which are of both lungs together."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A text cell that starts with one of these runs as a formula in a spreadsheet (OWASP, CSV injection)."""
 
 Row = tuple[str, ...]
 
 
 def unit(metric: str) -> str:
     """The unit of a metric: `ml`, `mm`, `slices`, or `ratio`."""
-    if metric.startswith(("slices_", "raw_slices_")):
+    if metric.removeprefix(RAW).startswith("slices_"):
         return "slices"
     if metric.endswith("_ml"):
         return "ml"
@@ -29,24 +36,21 @@ def unit(metric: str) -> str:
 
 
 def score_rows(case: Mapping[str, Any]) -> Iterator[Row]:
-    """The rows of one case for `scores.csv`: every structure and metric, slices by class, and the raw answer's own."""
+    """The rows of one case for `scores.csv`: every structure and metric, then those of the mask before cleaning."""
     name = str(case["case"])
     for structure in STRUCTURES:
         notes = case["notes"].get(structure, {})
         for metric in case["both"]:
-            if metric.startswith("false_positive") and structure != "both":
+            if structure != "both" and metric.endswith(BY_PLACE):
                 continue
             value = case[structure].get(metric)
             yield name, structure, metric, text(value), unit(metric), notes.get(metric, notes.get("*", ""))
-    for prefix, told in (("", case), (RAW, case.get("raw"))):
-        if not told:
-            continue
-        if prefix:
-            for metric, value in told["both"].items():
-                yield name, "both", f"{RAW}{metric}", text(value), unit(metric), "" if value is not None else "in neither mask"
-        yield name, "both", f"{prefix}mean_slice_dice", text(told["mean_slice_dice"]), "ratio", ""
-        for word in CLASSES:
-            yield name, "both", f"{prefix}slices_{word}", text(told["slices"][word]), "slices", ""
+    yield name, "both", "mean_slice_dice", text(case["mean_slice_dice"]), "ratio", ""
+    raw = case.get("raw")
+    if raw:
+        for metric, value in raw["both"].items():
+            yield name, "both", f"{RAW}{metric}", text(value), unit(metric), "" if value is not None else ABSENT
+        yield name, "both", f"{RAW}mean_slice_dice", text(raw["mean_slice_dice"]), "ratio", ""
 
 
 def slice_rows(name: str, tables: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
@@ -66,47 +70,90 @@ def text(value: float | int | None) -> str:
     return str(value) if isinstance(value, int) else f"{value:.6f}".rstrip("0").rstrip(".")
 
 
+def cell(value: str) -> str:
+    """A text for a CSV cell: with control characters as escapes, and with `'` before what a spreadsheet would run."""
+    plain = visible(value)
+    return f"'{plain}" if value.startswith(FORMULA) else plain
+
+
 def as_csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
-    """Rows as CSV with a heading, RFC 4180 quoting, one line feed a line."""
+    """Rows as CSV with a heading, RFC 4180 quoting, one line feed a line; numbers stay as they are, texts go by `cell`."""
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(rows)
+    numeric = {k for k, column in enumerate(columns) if column in NUMERIC}
+    for row in rows:
+        writer.writerow([value if k in numeric else cell(value) for k, value in enumerate(row)])
     return file.getvalue()
 
 
 def case_table(cases: Sequence[Mapping[str, Any]]) -> Table:
-    """One row a case, for the terminal."""
+    """One row a case for the terminal, the worst first; distances are of the worse lung."""
     rows = []
-    for case in cases:
-        both, slices = case["both"], case["slices"]
-        numbers = [(both["dice"], 4), (both["accuracy"], 4), (both["hd95_mm"], 2)]
-        told = ["-" if value is None else f"{value:.{digits}f}" for value, digits in numbers]
-        rows.append((case["case"], case["split"] or "-", *told, str(slices["hallucinated"]), str(slices["missed"])))
-    columns = ("case", "split", "Dice", "accuracy", "HD95 [mm]", "hallucinated [slices]", "missed [slices]")
-    return Table("Both lungs against references", columns, tuple(rows))
+    for case in worst_first(cases):
+        rows.append(
+            (
+                visible(str(case["case"])),
+                case["split"] or "-",
+                _rounded(case["both"]["dice"], 4),
+                *(_rounded(worse_lung(case, metric)[0], 2) for metric in ("hd95_mm", "hd95_mm_voxel", "hd_mm")),
+                *_missed(case),
+                hallucinated(case),
+            )
+        )
+    columns = (
+        "case",
+        "split",
+        "Dice",
+        "HD95 area [mm]",
+        "HD95 voxel [mm]",
+        "max. [mm]",
+        "missed R [slices]",
+        "missed L [slices]",
+        "hallucinated [empty slices]",
+    )
+    return Table("Lungs against references, worst case first; distances of the worse lung", columns, tuple(rows))
+
+
+def hallucinated(case: Mapping[str, Any]) -> str:
+    """`n of N`: slices with predicted lung among those without lung in the reference."""
+    counts = case["slices"]
+    return f"{counts['hallucinated']} of {counts['hallucinated'] + counts['empty']}"
+
+
+def _missed(case: Mapping[str, Any]) -> tuple[str, str]:
+    """Missed slices of the right and of the left lung; of both together in the first column where there are no sides."""
+    if not case["right"]:
+        return f"{case['slices']['missed']} (both)", "-"
+    return str(case["right"]["slices_missed"]), str(case["left"]["slices_missed"])
+
+
+def _rounded(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def score_notes(scores: Mapping[str, Any]) -> list[str]:
-    """Lines for people: refusals with their reasons, remarks, what had no partner, and how two methods compare."""
+    """Lines for people: refusals with their reasons, findings, what has no partner, and how two methods compare."""
     lines = [f"{entry['case']}: refused: {entry['reason']}" for entry in scores["refused"]]
-    lines += [f"{case['case']}: {remark}" for case in scores["cases"] for remark in case["remarks"]]
-    for key, told in (("unanswered", "references have no mask in PRED"), ("without_reference", "masks have no reference")):
-        if scores[key]:
-            lines.append(_some(scores[key], told))
+    for case in scores["cases"]:
+        lines += [f"{case['case']}: {one['code']}: {one['message']}" for one in case["findings"]]
+    without = {"unanswered": "reference(s) have no mask in PRED", "without_reference": "mask(s) have no reference"}
+    lines += [_some(scores[key], words) for key, words in without.items() if scores[key]]
     other = scores["against"]
     if other:
         lines += [f"AGAINST: {entry['case']}: refused: {entry['reason']}" for entry in other["refused"]]
         if other["unanswered"]:
-            lines.append(_some(other["unanswered"], "references have no mask in AGAINST"))
+            lines.append(_some(other["unanswered"], "reference(s) have no mask in AGAINST"))
         lines += [_compared(test) for test in other["tests"] if test["metric"] in ("dice", "hd95_mm")]
-    return lines
+    return [visible(line) for line in lines]
 
 
-def _some(names: Sequence[str], told: str) -> str:
-    return f"{len(names)} {told}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"
+def _some(names: Sequence[str], words: str) -> str:
+    return f"{len(names)} {words}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"
 
 
 def _compared(test: Mapping[str, Any]) -> str:
-    p = "no difference" if test["p"] is None else f"effect {test['effect']:+.2f}, p {test['adjusted_p']:.3g} after Holm"
+    p = "no difference"
+    if test["p"] is not None:
+        p = f"effect {test['effect']:+.2f}, p {test['adjusted_p']:.3g} after Holm"
     return f"{test['structure']} {test['metric']}: {test['first']:.4g} against {test['second']:.4g}, {test['n']} patients: {p}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from pleura import __version__
 from pleura.core.atomic import read_json
+from pleura.metrics.ranking import worst_first
 from pleura.page.story import SliceScore, read_slices
 
 OVERALL = {
@@ -64,7 +65,7 @@ class Evaluation:
             "summary": f"{', '.join(parts)}. Labels of the masks read as {scores['labels']['mask']['name']!r}.",
             "patients": patients,
             "overall": list(self._overall()),
-            "rows": [self._row(case) for case in sorted(self.cases, key=worst_first)],
+            "rows": [self._row(case) for case in worst_first(self.cases)],
             "failures": list(self._failures()),
             "tests": [_test(test) for test in (scores["against"] or {}).get("tests", ())],
             "sites": [_site(name, told["both"]) for name, told in scores["sites"].items()],
@@ -95,18 +96,12 @@ class Evaluation:
         metrics = ("msd_mm", "hd95_mm", "surface_dice_2mm", "volume_error_ml")
         numbers = [printed(metric)(both.get(metric)) for metric in metrics]
         counts = [str(kinds[kind]) for kind in ("hallucinated", "missed")]
-        return [case["case"], *site, *dices, *numbers, *counts, "; ".join(case["remarks"])]
+        return [case["case"], *site, *dices, *numbers, *counts, "; ".join(one["message"] for one in case["findings"])]
 
     def _failures(self) -> Iterator[str]:
         yield from (f"{entry['case']}: {entry['reason']}" for entry in self.scores["refused"])
         yield from (f"{case}: no mask for this reference" for case in self.scores["unanswered"])
         yield from (f"{case}: no reference for this mask" for case in self.scores["without_reference"])
-
-
-def worst_first(case: Mapping[str, Any]) -> tuple[bool, float, str]:
-    """Order of cases: by the lower Dice of their lungs, or of both together; undefined ones last."""
-    known = [case[structure].get("dice") for structure in STRUCTURES if case[structure].get("dice") is not None]
-    return not known, min(known, default=0.0), case["case"]
 
 
 def printed(metric: str) -> Any:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
@@ -12,8 +12,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.anatomy.airways import airways
 from pleura.anatomy.couch import body_mask, couch_mask
 from pleura.core.atomic import atomic_file, read_json, write_json
+from pleura.core.codes import finding
 from pleura.core.errors import Exit, GridMismatch, InputRefused, NothingUsable, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
@@ -35,7 +37,7 @@ from pleura.store.cohort import Cohort
 from pleura.store.manifest import start_run
 from pleura.store.people import read_people
 
-FORMAT = "pleura-scores/1"
+FORMAT = "pleura-scores/2"
 AGAINST = "against"
 Bool = NDArray[np.bool_]
 ANY = Naming("any", either=(1,), others=True)
@@ -308,26 +310,26 @@ def _score(job: _Job) -> str:
 
 def _record(job: _Job) -> dict[str, Any]:
     (answer, odd), (reference, strange) = _pair(job)
-    remarks = [f"mask: {f.message}" for f in odd] + [f"{REFERENCE}{f.message}" for f in strange]
+    findings = [*odd, *(replace(one, message=f"{REFERENCE}{one.message}") for one in strange)]
     if not answer.grid.same_as(reference.grid):
         if not job.resample:
             raise GridMismatch(
-                f"mask on a grid of {_told(answer)}, reference on one of {_told(reference)}: "
+                f"mask on a grid of {_lattice(answer)}, reference on one of {_lattice(reference)}: "
                 "give masks on one grid, or --resample"
             )
-        remarks.append(f"brought from a grid of {_told(answer)} to the reference's by nearest voxel")
+        findings.append(finding("MASK-RESAMPLED", found=_lattice(answer)))
         answer = resample_mask(answer, reference.grid)
     if is_one_lung_alone(answer, reference):
         answer = LungMask(answer.labels, answer.grid)
-        remarks.append("the mask has no label 2 and no left lung: its label 1 is taken as the right lung")
+        findings.append(finding("LABEL-ONE-ALONE"))
     places = _places(job)
     scores = score_case(answer, reference, job.policy, places=places)
-    raw, before = None, job.mask.with_name("raw.npz")  # what the network said before cleaning, where that was kept
-    if job.mask.name == "lungs.nii.gz" and before.exists() and answer.grid is reference.grid:
+    raw, before = None, job.mask.with_name("raw.npz")  # the mask before cleaning, where it was kept
+    if job.mask.name.startswith("lungs") and before.exists() and answer.grid.shape == reference.grid.shape:
         raw = score_raw(read_mask(before, reference.grid).lungs, reference, job.policy, places=places)
     tables = scores.pop("per_slice") + (raw.pop("per_slice") if raw else [])
-    remarks += scores.pop("remarks")
-    head = {"case": job.case, "split": job.part, "grid": _grid(reference), "remarks": remarks, "raw": raw}
+    listed = [one.as_json() for one in findings] + scores.pop("findings")
+    head = {"case": job.case, "split": job.part, "grid": _grid(reference), "findings": listed, "raw": raw}
     return {"case": head | scores, "per_slice": tables}
 
 
@@ -339,15 +341,17 @@ def _pair(job: _Job) -> tuple[Judged, Judged]:
 
 
 def _places(job: _Job) -> Mapping[str, Bool]:
-    """Where lung cannot be, where the volume is there to tell."""
+    """Where lung cannot be, where the volume is at hand."""
     if not job.in_cohort:
         return {}
     volume = Cohort.open(job.truth).case(job.case).volume()
     body = body_mask(volume)
-    return {"outside_body": ~body, "couch": couch_mask(volume, body)}
+    couch = couch_mask(volume, body) & ~body
+    airway = airways(volume, body)
+    return {"airway": airway, "body": body & ~airway, "couch": couch, "outside_body": ~body & ~couch & ~airway}
 
 
-def _told(mask: LungMask) -> str:
+def _lattice(mask: LungMask) -> str:
     spacing = " x ".join(f"{mm:.4g}" for mm in mask.grid.spacing_mm)
     return f"{' x '.join(map(str, mask.grid.shape))} voxels of {spacing} mm"
 

@@ -18,6 +18,7 @@ from pleura.core.codes.labels import LABELS
 from pleura.core.codes.quality import QUALITY
 from pleura.core.codes.reading import READING
 from pleura.core.codes.results import RESULTS
+from pleura.core.codes.scores import SCORES
 from pleura.core.codes.segmentation import SEGMENTATION
 from pleura.core.errors import InputRefused
 from pleura.core.findings import Finding, Verdict
@@ -30,6 +31,7 @@ TOPICS: Mapping[str, Mapping[str, Code]] = MappingProxyType(
         "Finding lungs": SEGMENTATION,
         "De-identification": DEIDENTIFICATION,
         "Results and runs": RESULTS,
+        "Scores": SCORES,
     }
 )
 """The codes by topic, in the order of `docs/findings.md`."""
