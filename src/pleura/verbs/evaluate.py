@@ -39,7 +39,6 @@ from pleura.store.people import read_people
 
 FORMAT = "pleura-scores/2"
 AGAINST = "against"
-Bool = NDArray[np.bool_]
 ANY = Naming("any", either=(1,), others=True)
 """For a file of which the grid alone is asked."""
 
@@ -241,8 +240,7 @@ def _truths(folder: Path, split: str, scans: Sequence[Scan]) -> _Truths:
 
 
 def _scans_in(cohort: Cohort) -> list[Scan]:
-    held = [(case.id, case.about) for case in cohort.cases]
-    return [Scan(str(told.get("frame_uid", "")), str(told.get("series_uid", "")), case) for case, told in held]
+    return [Scan(str(c.about.get("frame_uid", "")), str(c.about.get("series_uid", "")), c.id) for c in cohort.cases]
 
 
 def _grids(place: Path | None) -> tuple[dict[str, Grid], list[Scan]]:
@@ -340,7 +338,7 @@ def _pair(job: _Job) -> tuple[Judged, Judged]:
     return read_judged(job.mask, reference.grid, job.scan, job.namings[0]), (reference, ())
 
 
-def _places(job: _Job) -> Mapping[str, Bool]:
+def _places(job: _Job) -> Mapping[str, NDArray[np.bool_]]:
     """Where lung cannot be, where the volume is at hand."""
     if not job.in_cohort:
         return {}
