@@ -1,5 +1,6 @@
 # make demo   the whole journey on synthetic chests      make test   everything that must hold
 # make check  style, types and the walls of the house    make bench  the measurements in docs/benchmarks.md
+# make docs   the documentation as a site
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,8 +34,10 @@ bench: setup
 	for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 docs: setup
-	for script in docs/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
-	$(BIN)/python -m pytest -q tests/house/test_docs.py
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	for script in docs/make_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+	@echo "open docs/_build/index.html"
 
 clean:
 	rm -rf demo out dist build
