@@ -87,7 +87,7 @@ def test_damage_between_files(trees):
     assert "NO-SOURCE" in after("90.dcm", lambda ds: setattr(ds, "InstanceNumber", "99"))
     result = verify(source, out)
     assert result.exit_code == Exit.SOME_FAILED
-    assert "NOT clean" in result.notes()[-1]
+    assert "Identifiers found" in result.notes()[-1]
 
 
 def test_other_files_names_and_the_key(trees):

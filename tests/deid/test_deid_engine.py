@@ -7,6 +7,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from pleura.core.codes import CODES
 from pleura.deid.choices import Choices
 from pleura.deid.engine import Patient
 from pleura.deid.writing import Outcome, Writer
@@ -65,7 +66,7 @@ def test_a_truncated_object_is_refused_and_leaves_no_file(one_slice, tmp_path, c
     source = write_series(tmp_path / "in", one_slice)[0]
     source.write_bytes(source.read_bytes()[:-cut])
     outcome = by_the_report(source, tmp_path / "out.dcm", "Case_000")
-    assert outcome.code == "TRUNCATED"
+    assert outcome.code == "FILE-TRUNCATED"
     assert not (tmp_path / "out.dcm").exists()
 
 
@@ -84,7 +85,8 @@ def test_the_reason_of_a_refusal_names_no_file_and_no_patient(one_slice, tmp_pat
     name = str(pydicom.dcmread(source).PatientName)
     for cut in (1, 5000, 400):
         source.write_bytes(source.read_bytes()[:-cut])
-        reason = by_the_report(source, tmp_path / "out.dcm", "Case_000").reason
+        outcome = by_the_report(source, tmp_path / "out.dcm", "Case_000")
+        reason = CODES[outcome.code].message(dict(outcome.evidence))
         assert reason
         assert "Canary" not in reason
         assert name not in reason

@@ -177,11 +177,11 @@ def form(after: Layout) -> Seen:
     if after.preamble.strip(b"\0") or not after.preamble:
         yield "PREAMBLE-LEFT", ()
     if after.broken:
-        yield "BROKEN", ()
+        yield "NOT-PARSABLE", ()
     elif after.loose < len(after.data):
         yield "TRAILING-BYTES", ()
     if not after.text(0x00020010) or not after.text(0x00080018):
-        yield "BROKEN", ()
+        yield "NOT-PARSABLE", ()
 
 
 def stayed(before: Layout, after: Layout) -> Seen:

@@ -31,45 +31,8 @@ from pleura.audit.vocabulary import (
     is_number,
     vr_of,
 )
+from pleura.core.codes import finding
 from pleura.core.findings import Finding, Verdict, worst
-
-SAYS = {
-    "NAME-LEFT": "a person's name of the source is still in it",
-    "ID-LEFT": "an id, number or address of the source is still in it",
-    "BIRTH-LEFT": "the birth date is still in it",
-    "DATE-LEFT": "a date or time of the source is still in it",
-    "PLACE-LEFT": "the institution is still in it",
-    "DEVICE-LEFT": "the name or number of a device is still in it",
-    "UID-LEFT": "a UID of the source is still in it",
-    "VALUE-LEFT": "an identifying attribute still has the source's value",
-    "AGE-OVER-89": "an age over 89 is not aggregated",
-    "PRIVATE-LEFT": "private attributes are left, and the option for them is not declared",
-    "FORBIDDEN-LEFT": "an attribute is left that must go under every option (original attributes, signatures, icons, staff)",
-    "GROUP-LENGTH-LEFT": "a group length is left",
-    "CURVE-LEFT": "a curve is left",
-    "OVERLAY-LEFT": "an overlay is left, and cleaning of graphics is not declared",
-    "UNKNOWN-LEFT": "an attribute is left that the Standard does not know",
-    "META-LEFT": "the file meta group names an application or holds private information",
-    "META-DISAGREES": "the file meta group names another instance or class than the data set",
-    "UNSAFE-OBJECT": "objects of this class can show a patient and cannot be searched",
-    "BURNED-IN": "the image says that it has text burned in",
-    "NOT-DECLARED": "the file does not say what was done to it",
-    "DATES-MISDECLARED": "what it says of dates does not fit its options",
-    "DATES-UNEVEN": "dates of one file moved by different numbers of days",
-    "DATES-NOT-SHIFTED": "dates are declared as shifted and are not",
-    "PREAMBLE-LEFT": "the preamble is not blank",
-    "TRAILING-BYTES": "there are bytes behind the data set",
-    "BROKEN": "the file cannot be taken apart to its end",
-    "VALUE-LOST": "a technical value or standard code is lost",
-    "VALUE-CHANGED": "a technical value or standard code is changed",
-    "TYPE-LOST": "an attribute of Type 1 or 2 is lost",
-    "TYPE-EMPTY": "an attribute of Type 1 is empty",
-    "PIXELS-LOST": "an image has no pixel data, by loss or because its source was cut off",
-    "PIXELS-SIZE": "the pixel data is more or less than the size of the image: what is beyond can hold anything",
-    "PIXELS-CHANGED": "the pixel data differs from the source's, and blanking is not declared",
-    "REPORT-RULE": "one of the report's four rules is not kept",
-}
-"""Every finding of a single file, by code."""
 
 BIRTH_DATE = 0x00100030
 _KINDS = {"name": "NAME-LEFT", "id": "ID-LEFT", "birth": "BIRTH-LEFT", "date": "DATE-LEFT"}
@@ -272,16 +235,10 @@ def _findings(seen: Iterable[tuple[str, Path_]]) -> tuple[Finding, ...]:
     for code, path in seen:
         where[code].add(shown(path) if path != ENCODED else "encoded or outside every element")
         count[code] += 1
-    return tuple(
-        Finding(code, Verdict.REFUSED, SAYS[code], {"count": count[code], "where": sorted(where[code])})
-        for code in sorted(where)
-    )
+    return tuple(finding(code, count=count[code], where=sorted(where[code])) for code in sorted(where))
 
 
 def _keeps(paths: Collection[Path_]) -> tuple[Finding, ...]:
     if not paths:
         return ()
-    message = "the report's four rules leave identifiers of the source: this data is not anonymous"
-    return (
-        Finding("REPORT-KEEPS", Verdict.OK, message, {"count": len(paths), "where": sorted(shown(p) or "-" for p in paths)}),
-    )
+    return (finding("REPORT-KEEPS", count=len(paths), where=sorted(shown(p) or "-" for p in paths)),)

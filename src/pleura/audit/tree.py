@@ -17,23 +17,10 @@ from pleura.audit.pieces import Layout, take_apart
 from pleura.audit.sweep import Identifier, Needles, needles, sweep
 from pleura.audit.vocabulary import CLAIMS, NEVER, TAGS_OF_CLASSES, vr_of
 from pleura.core.atomic import read_json
+from pleura.core.codes import finding
 from pleura.core.errors import NothingUsable
-from pleura.core.findings import Finding, Verdict
+from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
-
-SAYS = {
-    "NO-SOURCE": "no file of the input is the source of this one, so nothing can be proved about it",
-    "PATH-LEFT": "the name of a file or folder holds an identifier of the source",
-    "TEXT-LEFT": "a file that is not DICOM holds an identifier or UID of the source",
-    "KEY-LEFT": "the key is inside the output",
-    "UID-INCONSISTENT": "one UID of the source became two, or two became one",
-    "REFERENCE-BROKEN": "a reference that led to a file of the input leads nowhere, or to another file",
-    "REFERENCE-LOST": "a reference to a published file is lost",
-    "PATIENTS-MERGED": "two patients of the input share one id",
-    "PATIENT-SPLIT": "one patient of the input has two ids",
-    "SHIFT-VARIES": "dates of one patient moved by different numbers of days",
-}
-"""Findings between files, by code."""
 
 _FINGERPRINT = (0x00080016, 0x00200011, 0x00200013, 0x00200032, 0x00200037, 0x00280008, 0x00280010, 0x00280011, 0x00281052)
 _CONTENT = frozenset({0x30060050, 0x0040A30A, 0x00700022, 0x00720502, 0x00620004})
@@ -75,10 +62,10 @@ class Report:
         """How many files each finding was made in."""
         total: dict[str, int] = defaultdict(int)
         for one in self.judged:
-            for finding in one.findings:
-                total[finding.code] += 1
-        for finding in self.between:
-            total[finding.code] += finding.evidence.get("count", 1)
+            for seen in one.findings:
+                total[seen.code] += 1
+        for seen in self.between:
+            total[seen.code] += seen.evidence.get("count", 1)
         return dict(sorted(total.items()))
 
     def as_json(self) -> dict[str, Any]:
@@ -90,7 +77,7 @@ class Report:
             "sources": self.sources,
             "published": self.published,
             "counts": self.counts(),
-            "between": [finding.as_json() for finding in self.between],
+            "between": [seen.as_json() for seen in self.between],
             "found": [
                 {"file": one.number, "sop_class": one.sop_class, "findings": [f.as_json() for f in one.findings]}
                 for one in self.judged
@@ -258,7 +245,7 @@ def _judge(number: int, after: Layout, known: _Input, between: _Between) -> Judg
     kind = after.text(0x00080016)
     candidates = _candidates(after, known, between)
     if not candidates:
-        return Judged(number, kind, (Finding("NO-SOURCE", Verdict.REFUSED, SAYS["NO-SOURCE"]),))
+        return Judged(number, kind, (finding("NO-SOURCE"),))
     best: tuple[int, int, tuple[Finding, ...], Layout] | None = None
     for k in candidates[:16]:
         before = take_apart(known.sources[k].path)
@@ -348,4 +335,4 @@ def _conclude(between: _Between, known: _Input) -> tuple[Finding, ...]:
             owners[ident].add(patient)
     found["PATIENTS-MERGED"] += sum(len(patients) > 1 for patients in owners.values())
     found["SHIFT-VARIES"] += sum(len(days) > 1 for days in between.shifts.values())
-    return tuple(Finding(code, Verdict.REFUSED, SAYS[code], {"count": n}) for code, n in sorted(found.items()) if n)
+    return tuple(finding(code, count=n) for code, n in sorted(found.items()) if n)

@@ -86,24 +86,38 @@ def _reader(source: Path, choices: Choices) -> HeaderReader:
     return HeaderReader(source, kept_tags(profile(choices)))
 
 
+PASSING = frozenset({"READ-FAILED", "WRITE-FAILED"})
+"""Refusals that can be gone the next time: a unit that has one is done again when the command is rerun."""
+
+
 @dataclass
 class UnitRecord:
-    """What became of one unit: counts only."""
+    """The result for one unit: counts only."""
 
     case: str
     series: int = 0
     files: int = 0
-    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    refused: Counter[tuple[str, tuple[tuple[str, Any], ...]]] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
 
+    def add(self, outcome: Outcome) -> None:
+        """Count the outcome of one file."""
+        if outcome.code:
+            self.refused[outcome.code, outcome.evidence] += 1
+        else:
+            self.files += 1
+            self.actions.update(outcome.actions)
+
     def as_json(self) -> dict[str, Any]:
-        """Plain values: `case, series, files, refused [{code, reason, files}], actions`."""
-        refused = [{"code": c, "reason": r, "files": n} for (c, r), n in sorted(self.refused.items())]
+        """Plain values: `case, series, files, refused [{code, evidence, files}], actions`."""
         return {
             "case": self.case,
             "series": self.series,
             "files": self.files,
-            "refused": refused,
+            "refused": [
+                {"code": code, "evidence": dict(evidence), "files": count}
+                for (code, evidence), count in sorted(self.refused.items(), key=repr)
+            ],
             "actions": dict(sorted(self.actions.items())),
         }
 
@@ -131,11 +145,8 @@ def write_unit(
             folder.mkdir(parents=True, exist_ok=True)
         outcomes = crew.spread(partial(_write_some, _Job(choices, patient, verify)), _chunks(pairs))
         for (_, header), outcome in zip(unit.files, (one for chunk in outcomes for one in chunk), strict=True):
-            if outcome.code:
-                record.refused[outcome.code, outcome.reason] += 1
-            else:
-                record.files += 1
-                record.actions.update(outcome.actions)
+            record.add(outcome)
+            if not outcome.code:
                 series.add(header.get("SeriesInstanceUID"))
             advance(1)
         for folder in folders - {part}:
@@ -153,11 +164,7 @@ def show_unit(unit: Unit, choices: Choices, patient: Patient, crew: Crew) -> dic
     paths = [header.path for _, header in unit.files]
     shown = crew.spread(partial(_show_some, _Job(choices, patient)), _chunks(paths))
     for outcome in (one for chunk in shown for one in chunk):
-        if outcome.code:
-            record.refused[outcome.code, outcome.reason] += 1
-        else:
-            record.files += 1
-            record.actions.update(outcome.actions)
+        record.add(outcome)
     record.series = len({header.get("SeriesInstanceUID") for _, header in unit.files})
     return record.as_json()
 

@@ -1,9 +1,9 @@
-"""Rectangles of the image overwritten, in the stored values themselves (PS3.15 E.3.1): for text burned into pixels."""
+"""Overwrite rectangles of the stored pixel values (PS3.15 E.3.1), for burned-in text."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pleura.core.errors import InputRefused
+from pleura.core.codes import refused
 from pleura.deid.choices import Box
 
 if TYPE_CHECKING:
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def blank(dataset: "Dataset", boxes: Sequence[Box]) -> bool:
-    """Overwrite the rectangles `x0, y0, x1, y1` (columns and rows, ends not included) in every frame with its lowest value.
+    """Overwrite the rectangles `x0, y0, x1, y1` (columns and rows, end-exclusive) in every frame with its lowest value.
 
-    Compressed pixels are decoded and stay so, as Explicit VR Little Endian.
+    Compressed pixels are decoded and written as Explicit VR Little Endian.
 
     Returns:
-        Whether anything was blanked: there were boxes and pixels.
+        Whether anything was overwritten.
 
     Raises:
         InputRefused: the pixels cannot be decoded here, or a box lies outside the image.
@@ -29,13 +29,13 @@ def blank(dataset: "Dataset", boxes: Sequence[Box]) -> bool:
     try:
         pixels: Any = np.array(dataset.pixel_array)
     except Exception as error:
-        raise InputRefused(f"its pixels cannot be decoded to be blanked ({type(error).__name__})", code="UNDECODABLE") from None
+        raise refused("UNDECODABLE", reason=type(error).__name__) from None
     rows, columns = int(dataset.Rows), int(dataset.Columns)
     grey = int(dataset.get("SamplesPerPixel") or 1) == 1
     frames = pixels.reshape((-1, rows, columns) if grey else (-1, rows, columns, pixels.shape[-1]))
     for x0, y0, x1, y1 in boxes:
         if not (0 <= x0 < x1 <= columns and 0 <= y0 < y1 <= rows):
-            raise InputRefused("a rectangle to blank lies outside the image", code="BLANK-OUTSIDE")
+            raise refused("BLANK-OUTSIDE")
         frames[:, y0:y1, x0:x1] = frames.min()
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian

@@ -1,8 +1,9 @@
-"""Objects that are refused: broken ones, and kinds whose pixels or documents can show identity that no attribute tells."""
+"""Refused objects: damaged ones, and classes whose pixels or documents can show an identity."""
 
 from typing import TYPE_CHECKING, Any
 
-from pleura.core.errors import InputRefused, UnreadableFile
+from pleura.core.codes import refused
+from pleura.core.errors import UnreadableFile
 from pleura.deid.tables import types
 
 if TYPE_CHECKING:
@@ -16,43 +17,42 @@ SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and .7.1 to .7.4
 ENCAPSULATED = "1.2.840.10008.5.1.4.1.1.104."
 DOSE_REPORTS = {f"1.2.840.10008.5.1.4.1.1.88.{n}" for n in (67, 68, 73, 74, 75, 76)}
 OPAQUE = {
-    "1.2.840.10008.5.1.4.1.1.66": "RAW-DATA: raw data hold what only their vendor can read",
-    "1.2.840.10008.5.1.4.1.1.9.4.1": "VOICE: a voice is an identity",
-    "1.2.840.10008.5.1.4.1.1.9.4.2": "VOICE: a voice is an identity",
+    "1.2.840.10008.5.1.4.1.1.66": "RAW-DATA",
+    "1.2.840.10008.5.1.4.1.1.9.4.1": "VOICE",
+    "1.2.840.10008.5.1.4.1.1.9.4.2": "VOICE",
 }
+SCREEN_SAVES = ("SCREEN SAVE", "SCREENSAVE")
+DOSE_SCREENS = ("DOSE REPORT", "DOSE_INFO", "DOSE INFO", "PATIENT PROTOCOL")
 
 
 def check_kind(dataset: "Dataset", *, blanked: bool) -> None:
-    """Refuse what cannot be made free of identity by its attributes alone.
+    """Refuse objects that cannot be de-identified through their attributes.
 
     Args:
         dataset: the object.
-        blanked: whether the user has named regions to blank, and so has looked at the pixels.
+        blanked: whether the user named regions to blank, and so has looked at the pixels.
 
     Raises:
-        InputRefused: with a code and a reason that hold no value of the object.
+        InputRefused: with a code; no message contains a value of the object.
     """
     kind = str(dataset.get("SOPClassUID", ""))
     if kind.startswith(ENCAPSULATED):
-        raise InputRefused("an encapsulated document can say anything inside", code="DOCUMENT")
+        raise refused("DOCUMENT")
     if kind in DOSE_REPORTS:
-        raise InputRefused("a dose report tells of devices, staff and times", code="DOSE-REPORT")
+        raise refused("DOSE-REPORT")
     if kind in OPAQUE:
-        code, why = OPAQUE[kind].split(": ")
-        raise InputRefused(why, code=code)
+        raise refused(OPAQUE[kind])
     if blanked:
         return
     if _text(dataset, "BurnedInAnnotation") == "YES":
-        raise InputRefused("declares text burned into its pixels; blank it with --blank", code="BURNED-IN")
+        raise refused("BURNED-IN")
     if kind == SECONDARY_CAPTURE or kind.startswith(SECONDARY_CAPTURE + "."):
-        raise InputRefused("a secondary capture shows what a screen showed; blank it with --blank", code="SECONDARY-CAPTURE")
-    told = _text(dataset, "ImageType") + " " + _text(dataset, "SeriesDescription") + " " + _text(dataset, "ConversionType")
-    if "SCREEN SAVE" in told or "SCREENSAVE" in told:
-        raise InputRefused("a screen save shows what a screen showed; blank it with --blank", code="SCREEN-SAVE")
-    if "Rows" in dataset and (
-        "DOSE REPORT" in told or "DOSE_INFO" in told or "DOSE INFO" in told or "PATIENT PROTOCOL" in told
-    ):
-        raise InputRefused("a picture of a dose report; blank it with --blank", code="DOSE-SCREEN")
+        raise refused("SECONDARY-CAPTURE")
+    words = " ".join(_text(dataset, keyword) for keyword in ("ImageType", "SeriesDescription", "ConversionType"))
+    if any(phrase in words for phrase in SCREEN_SAVES):
+        raise refused("SCREEN-SAVE")
+    if "Rows" in dataset and any(phrase in words for phrase in DOSE_SCREENS):
+        raise refused("DOSE-SCREEN")
 
 
 def _text(dataset: "Dataset", keyword: str) -> str:
@@ -62,34 +62,34 @@ def _text(dataset: "Dataset", keyword: str) -> str:
 
 
 def check_whole(dataset: "Dataset") -> None:
-    """Refuse an object that was cut off, or whose pixels are not what it declares.
+    """Refuse a truncated object, or one whose pixel data is not what it declares.
 
     Raises:
-        UnreadableFile: with the code `TRUNCATED`, `NO-PIXELS` or `NO-SIZE`.
+        UnreadableFile: with the code `FILE-TRUNCATED`, `PIXELS-MISSING` or `IMAGE-SIZE`.
     """
     for tag in dataset.keys():  # noqa: SIM118  (a Dataset iterates over decoded elements)
         element: Any = dataset.get_item(tag)
         length = getattr(element, "length", UNDEFINED)
         if element.is_raw and length != UNDEFINED and len(element.value or b"") != length:
-            raise UnreadableFile("truncated: ends inside an element", code="TRUNCATED")
+            raise refused("FILE-TRUNCATED", UnreadableFile, detail="it ends inside an element")
     root = types().root(str(dataset.get("SOPClassUID", "")))
     if ROWS not in dataset and types().of(root, ROWS) == "1":
-        raise UnreadableFile("truncated: an image that does not tell its size", code="TRUNCATED")
+        raise refused("FILE-TRUNCATED", UnreadableFile, detail="an image without Rows")
     declared = declared_bytes(dataset)
     if declared is None:
         return
     if PIXELS not in dataset:
-        raise UnreadableFile("truncated: declares an image and holds no pixels", code="NO-PIXELS")
+        raise refused("PIXELS-MISSING", UnreadableFile)
     pixels: Any = dataset.get_item(PIXELS)
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         if _fragments(pixels.value) < int(dataset.get("NumberOfFrames") or 1):
-            raise UnreadableFile("truncated: fewer compressed frames than declared", code="TRUNCATED")
+            raise refused("FILE-TRUNCATED", UnreadableFile, detail="fewer compressed frames than declared")
     elif len(pixels.value or b"") < declared:
-        raise UnreadableFile("truncated: fewer pixel bytes than declared", code="TRUNCATED")
+        raise refused("FILE-TRUNCATED", UnreadableFile, detail="fewer pixel bytes than declared")
 
 
 def check_pixels(dataset: "Dataset") -> None:
-    """Refuse pixels that are more than their declared size, or that do not decode to it: what is beyond can hold anything.
+    """Refuse pixel data that exceeds its declared size or does not decode to it: the rest could be anything.
 
     Raises:
         UnreadableFile: with the code `PIXEL-SIZE` or `UNDECODABLE`.
@@ -100,13 +100,13 @@ def check_pixels(dataset: "Dataset") -> None:
     if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         pixels: Any = dataset.get_item(PIXELS)
         if len(pixels.value) > declared + 1:
-            raise UnreadableFile("more pixel bytes than its size declares", code="PIXEL-SIZE")
+            raise refused("PIXEL-SIZE", UnreadableFile, detail="more bytes than declared")
         return
     _decode(dataset)
 
 
 def _decode(dataset: "Dataset") -> None:
-    """Decode every compressed grey frame. Colour and video have no decoder here: their structure alone was looked at."""
+    """Decode every compressed greyscale frame. Colour and video have no decoder here; only their structure is checked."""
     from pydicom.encaps import generate_frames
 
     from pleura.codecs.frames import can_decode, decode_frame
@@ -119,9 +119,9 @@ def _decode(dataset: "Dataset") -> None:
         frames = generate_frames(dataset.PixelData, number_of_frames=count)
         done = sum(decode_frame(frame, syntax, (int(dataset.Rows), int(dataset.Columns)), bits).size > 0 for frame in frames)
     except Exception as error:  # decoders fail in many ways, and their messages are not for users
-        raise UnreadableFile(f"its pixels do not decode ({type(error).__name__})", code="UNDECODABLE") from None
+        raise refused("UNDECODABLE", UnreadableFile, reason=type(error).__name__) from None
     if done != count:
-        raise UnreadableFile("another number of frames than declared", code="PIXEL-SIZE")
+        raise refused("PIXEL-SIZE", UnreadableFile, detail="another number of frames than declared")
 
 
 def declared_bytes(dataset: "Dataset") -> int | None:
@@ -135,7 +135,7 @@ def declared_bytes(dataset: "Dataset") -> int | None:
         count = int(dataset.Rows) * int(dataset.Columns) * samples * int(dataset.get("NumberOfFrames") or 1)
         bits = count * int(dataset.BitsAllocated)
     except (TypeError, ValueError):
-        raise UnreadableFile("the size of the image is no number", code="NO-SIZE") from None
+        raise refused("IMAGE-SIZE", UnreadableFile) from None
     if dataset.get("PhotometricInterpretation") == "YBR_FULL_422" and not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         bits = bits * 2 // 3
     return (bits + 7) // 8

@@ -1,7 +1,8 @@
-"""One object from file to file: read, checked to be whole, changed, written."""
+"""Read one object, check that it is complete, change it, write it."""
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pleura import __version__
+from pleura.core.codes import refused
 from pleura.core.errors import InputRefused, UnreadableFile
 from pleura.deid import codes
 from pleura.deid.choices import Choices
@@ -26,20 +28,20 @@ IMPLEMENTATION = "2.25.219411287253829187104623570948154923407"
 """pleura's own ImplementationClassUID."""
 
 Verify = Callable[[bytes, bytes], str]
-"""Bytes of the source and of what would be written, to why it must not be; empty where it may."""
+"""Takes the source and what would be written; returns the codes that forbid publishing, or an empty string."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one object: what was done to it (no values), or why it was refused."""
+    """The result for one file: what was done to it (no values), or the code of its refusal and its evidence."""
 
     actions: Counter[str] = field(default_factory=Counter)
     code: str = ""
-    reason: str = ""
+    evidence: tuple[tuple[str, Any], ...] = ()
 
 
 class Writer:
-    """Writes the objects of one patient under one set of choices."""
+    """Write the objects of one patient under one set of choices."""
 
     def __init__(self, choices: Choices, patient: Patient, verify: Verify | None = None) -> None:
         self.choices = choices
@@ -48,27 +50,28 @@ class Writer:
         self._done = self._whole if choices.blank else Repeats(self.engine, self._whole, self._check).done
 
     def write(self, source: Path, goal: Path) -> Outcome:
-        """De-identify the object in `source` into the new file `goal`; a refused one leaves no file, and none raises."""
-        try:
-            before = source.read_bytes()
-            with quiet_pydicom():
-                after, actions = self._done(before)
-                found = self.verify(before, after) if self.verify else ""
-            if found:
-                raise InputRefused(f"not published, for verification found: {found}", code="NOT-CLEAN")
-            goal.write_bytes(after)
-        except InputRefused as refused:
-            goal.unlink(missing_ok=True)
-            return Outcome(Counter(), refused.code, str(refused))
-        return Outcome(actions)
+        """De-identify `source` into the new file `goal`. A refused file leaves nothing behind, and nothing is raised."""
+        outcome = _outcome(lambda: self._publish(source, goal))
+        if outcome.code:
+            with suppress(OSError):
+                goal.unlink(missing_ok=True)
+        return outcome
 
     def show(self, source: Path) -> Outcome:
         """What `write` would do; nothing is written."""
+        return _outcome(lambda: self._done(_read(source))[1])
+
+    def _publish(self, source: Path, goal: Path) -> Counter[str]:
+        before = _read(source)
+        after, actions = self._done(before)
+        found = self.verify(before, after) if self.verify else ""
+        if found:
+            raise refused("NOT-CLEAN", codes=found)
         try:
-            with quiet_pydicom():
-                return Outcome(self._done(source.read_bytes())[1])
-        except InputRefused as refused:
-            return Outcome(Counter(), refused.code, str(refused))
+            goal.write_bytes(after)
+        except OSError as error:
+            raise refused("WRITE-FAILED", reason=error.strerror or type(error).__name__) from None
+        return actions
 
     def _whole(self, source: bytes) -> Done:
         dataset, actions = self.changed(source)
@@ -95,7 +98,7 @@ class Writer:
             dataset.get("SOPInstanceUID") or dataset.file_meta.get("MediaStorageSOPInstanceUID") or sha256(source).hexdigest()
         )
         if not kind:
-            raise InputRefused("says nowhere what kind of object it is", code="NO-CLASS")
+            raise refused("NO-CLASS")
         dataset.SOPClassUID = kind  # Type 1, and emptied by some anonymisers: the file meta group still tells them
         dataset.SOPInstanceUID = str(name)
         check_kind(dataset, blanked=bool(self.choices.blank))
@@ -107,11 +110,29 @@ class Writer:
         return dataset, actions
 
 
+def _outcome(work: Callable[[], Counter[str]]) -> Outcome:
+    """Run the work of one file; whatever it raises becomes that file's refusal."""
+    try:
+        with quiet_pydicom():
+            return Outcome(work())
+    except InputRefused as error:
+        return Outcome(code=error.code, evidence=tuple(sorted(error.evidence.items())))
+    except Exception as error:  # damaged files break libraries in many ways, and the messages may quote values
+        return Outcome(code="DEIDENTIFY-FAILED", evidence=(("reason", type(error).__name__),))
+
+
+def _read(source: Path) -> bytes:
+    try:
+        return source.read_bytes()
+    except OSError as error:
+        raise refused("READ-FAILED", reason=error.strerror or type(error).__name__) from None
+
+
 def read_whole(data: bytes) -> "Dataset":
     """Read all of one object.
 
     Raises:
-        UnreadableFile: with the code `UNREADABLE` or `TRUNCATED`.
+        UnreadableFile: with the code `PARSE-FAILED`, `FILE-TRUNCATED` or `UNKNOWN-SYNTAX`.
     """
     import pydicom
 
@@ -119,11 +140,14 @@ def read_whole(data: bytes) -> "Dataset":
         try:
             dataset = pydicom.dcmread(BytesIO(data), force=True)
         except Exception as error:  # a broken file breaks readers in many ways; its message may quote values
-            raise UnreadableFile(f"cannot be read as DICOM ({type(error).__name__})", code="UNREADABLE") from None
+            raise refused("PARSE-FAILED", UnreadableFile, reason=type(error).__name__) from None
     if not len(dataset) or any("End of file" in str(warning.message) for warning in warned):
-        raise UnreadableFile("truncated: ends inside an element", code="TRUNCATED")
-    if "TransferSyntaxUID" not in dataset.file_meta:
+        raise refused("FILE-TRUNCATED", UnreadableFile, detail="it ends inside an element")
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if not syntax:
         dataset.file_meta.TransferSyntaxUID = _native_syntax(dataset)
+    elif not syntax.is_transfer_syntax:
+        raise refused("UNKNOWN-SYNTAX", UnreadableFile)
     return dataset
 
 
@@ -162,5 +186,5 @@ def encoded(dataset: "Dataset") -> bytes:
     try:
         dataset.save_as(file, enforce_file_format=True)
     except Exception as error:
-        raise InputRefused(f"cannot be written again as DICOM ({type(error).__name__})", code="UNWRITABLE") from None
+        raise refused("UNWRITABLE", reason=type(error).__name__) from None
     return file.getvalue()

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pleura.core.atomic import write_json
+from pleura.core.codes import CODES
 from pleura.core.errors import Exit, InputRefused, NothingUsable, UsageError
-from pleura.core.findings import Verdict, reason, worst
+from pleura.core.findings import Verdict, worst
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 from pleura.store.manifest import Run, start_run
@@ -82,20 +83,24 @@ class DeidentifyResult:
     def notes(self) -> Sequence[str]:
         """Each refusal, then what was left out, then where things are."""
         lines = [
-            f"{name}: {_files(r['files'])} refused: {r['code']}: {r['reason']}"
+            f"{name}: {_files(r['files'])} refused: {r['code']}: {_reason(r)}"
             for name, unit in self.units.items()
             for r in unit["refused"]
         ]
         for key, text in (
-            ("unreadable", "refused: UNREADABLE: begins as DICOM and cannot be read as DICOM"),
-            ("indexes", "not copied: DICOMDIR lists names that are gone"),
-            ("uncropped", "refused: NO-APEX: CT without lungs, or no axial stack: nothing tells where to crop it"),
+            ("unreadable", f"refused: PARSE-FAILED: {CODES['PARSE-FAILED'].message({'reason': 'header'})}"),
+            ("indexes", "not copied: DICOMDIR (would reference the original file names)"),
+            ("uncropped", f"refused: NO-APEX: {CODES['NO-APEX'].message({})}"),
             ("cropped", "not copied: too far above the lung apex"),
             ("others", "not copied: no DICOM"),
         ):
             if self.left.get(key):
                 lines.append(f"{_files(self.left[key])} {text}")
         return [*lines, *self.said]
+
+
+def _reason(refusal: Mapping[str, Any]) -> str:
+    return CODES[refusal["code"]].message(refusal["evidence"])
 
 
 def _files(count: int) -> str:
@@ -198,7 +203,10 @@ def deidentify(
     said = (*(_shared(folder, cases) for folder, cases in planned.shared.items()), *said)
     result = DeidentifyResult(out, profile, units, {**planned.left, **cut, "others": others}, said)
     write_json(places[2], {"format": AUDIT, "options": options, **result.as_json()})
-    run.finish(result.exit_code, units=units, left=dict(result.left))
+    if any(_may_pass(unit) for unit in units.values()):
+        run.note(units=units, left=dict(result.left))
+    else:
+        run.finish(result.exit_code, units=units, left=dict(result.left))
     return result
 
 
@@ -212,11 +220,12 @@ def _sought(planned: "Plan", case: str) -> "frozenset[Identifier]":
 
 
 def _verify(profile: str, uids: frozenset[bytes], identifiers: "frozenset[Identifier]", source: bytes, written: bytes) -> str:
-    """Why a file must not be published, by the room that knows nothing of the engine; empty where it may."""
-    from pleura.audit.check import check_file, passes
+    """The codes of the audit that forbid publishing a file; empty where it may be published."""
+    from pleura.audit.check import check_file
 
     findings = check_file(source, written, profile=profile, identifiers=identifiers, uids=uids)
-    return "" if passes(findings) else reason(findings)
+    codes = [f"{f.code} at {', '.join(f.evidence['where'])}" for f in findings if f.verdict is Verdict.REFUSED]
+    return "; ".join(codes)
 
 
 def _choices(profile: Any, dates: Any, retain: Sequence[Any], blank: Sequence[str]) -> "Choices":
@@ -321,9 +330,20 @@ def _counter(progress: Progress, total: int) -> Callable[[int], None]:
 
 
 def _standing(run: Run, folders: Sequence[str]) -> dict[str, Any]:
-    """Units that an interrupted run of the same command has finished and that still stand."""
+    """Units that an earlier run of the same command has finished and that are still there."""
     held = run.record.get("units", {})
-    return {f: held[f] for f in folders if f in held and (not held[f]["files"] or (run.folder / f).is_dir())}
+    return {
+        f: held[f]
+        for f in folders
+        if f in held and not _may_pass(held[f]) and (not held[f]["files"] or (run.folder / f).is_dir())
+    }
+
+
+def _may_pass(unit: Mapping[str, Any]) -> bool:
+    """Whether a unit has a refusal that a rerun can mend, such as a disk error."""
+    from pleura.deid.batch import PASSING
+
+    return any(refusal["code"] in PASSING for refusal in unit["refused"])
 
 
 def _beside(out: Path, suffix: str) -> Path:

@@ -28,13 +28,9 @@ class VerifyResult:
 
     def table(self) -> Table | None:
         """One row for each kind of finding."""
-        from pleura.audit.check import SAYS as IN_FILES
-        from pleura.audit.tree import SAYS as BETWEEN_FILES
+        from pleura.core.codes import CODES
 
-        says = (
-            IN_FILES | BETWEEN_FILES | {"REPORT-KEEPS": "profile `report`: identifiers that its four rules leave; not a fault"}
-        )
-        rows = tuple((code, str(count), says[code]) for code, count in self.report.counts().items())
+        rows = tuple((code, str(count), CODES[code].sentence) for code, count in self.report.counts().items())
         return Table("Found", ("finding", "files (n)", "what it means"), rows) if rows else None
 
     def notes(self) -> list[str]:
@@ -49,7 +45,7 @@ class VerifyResult:
         if report.clean:
             lines.append("the four rules of the report are kept" if kept else "nothing was found")
         else:
-            lines.append("NOT clean: do not give this output away")
+            lines.append("Identifiers found: do not share this output")
         return lines
 
 
