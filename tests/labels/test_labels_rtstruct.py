@@ -46,7 +46,10 @@ def structure_set(path, rois, *, frame="", images=None, kind="CLOSED_PLANAR"):
         drawn.ReferencedROINumber, drawn.ContourSequence = number, []
         for points in contours:
             contour = pydicom.Dataset()
-            contour.ContourGeometricType, contour.NumberOfContourPoints = kind, len(points)
+            contour.NumberOfContourPoints = len(points)
+            if kind is not None:
+                mode = pydicom.config.IGNORE
+                contour.add(pydicom.DataElement("ContourGeometricType", "CS", kind, validation_mode=mode))
             contour.ContourData = [f"{v:.4f}" for point in points for v in point]
             if images:
                 image = pydicom.Dataset()
@@ -176,22 +179,128 @@ def test_one_structure_for_both_lungs_is_unsided_and_sides_go_before_it(series, 
     assert codes(findings) == {"ONE-LUNG": 1}
 
 
+def lung_codes(path, series):
+    mask, findings = read_judged(path, series.grid, series)
+    return mask, {finding.code for finding in findings}
+
+
+def test_a_lung_drawn_twice_counts_once(series, tmp_path):
+    """Each contour twice, in either direction, in either order: PS3.3 gives exclusive or to CLOSEDPLANAR_XOR only."""
+    ways = {
+        "same": [*RIGHT_BOX, *RIGHT_BOX],
+        "reversed": [*RIGHT_BOX, *[points[::-1] for points in RIGHT_BOX]],
+        "two rounds": [[*points, *points] for points in RIGHT_BOX],
+        "two rounds, closed": [[*points, points[0], *points[::-1]] for points in RIGHT_BOX],
+        "another first point": [*RIGHT_BOX, *[[*points[2:], *points[:2]] for points in RIGHT_BOX]],
+    }
+    for name, contours in ways.items():
+        path = structure_set(tmp_path / f"{name}.dcm", [("Lung_R", contours), ("Lung_L", LEFT_BOX)])
+        mask, codes = lung_codes(path, series)
+        np.testing.assert_array_equal(mask.labels, WANTED, err_msg=name)
+        assert codes == (set() if "two rounds" in name else {"CONTOURS-REPEATED"}), name
+
+
+def test_pieces_that_overlap_are_united_and_reviewed(series, tmp_path):
+    pieces = [[rectangle(k, (4, 11), (2, 5)), rectangle(k, (4, 11), (4, 7))] for k in range(1, 5)]
+    beside = [[rectangle(k, (4, 11), (2, 4)), rectangle(k, (4, 11), (5, 7))] for k in range(1, 5)]
+    for name, parts, expected in (("over", pieces, {"CONTOURS-OVERLAP"}), ("beside", beside, set())):
+        contours = [contour for pair in parts for contour in pair]
+        path = structure_set(tmp_path / f"{name}.dcm", [("Lung_R", contours), ("Lung_L", LEFT_BOX)])
+        mask, codes = lung_codes(path, series)
+        np.testing.assert_array_equal(mask.labels, WANTED)
+        assert codes == expected
+
+
+def test_a_structure_that_ends_empty_is_refused(series, tmp_path):
+    xor = structure_set(tmp_path / "xor.dcm", [("Lung_R", [*RIGHT_BOX, *RIGHT_BOX])], kind="CLOSEDPLANAR_XOR")
+    outside = structure_set(tmp_path / "out.dcm", [("Lung_R", [rectangle(90, (4, 11), (2, 7))]), ("Lung_L", LEFT_BOX)])
+    speck = [[(x / 50 - 9.5, y / 50 - 6.5, z) for x, y, z in points] for points in RIGHT_BOX]
+    small = structure_set(tmp_path / "small.dcm", [("Lung_R", speck), ("Lung_L", LEFT_BOX)])
+    for path in (xor, outside, small):
+        with pytest.raises(InputRefused) as caught:
+            read_mask(path, series.grid, series)
+        assert caught.value.code == "LUNG-EMPTY", path.name
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [("INTERPOLATED_PLANAR", "CONTOURS-TYPE"), ("closed_planar", None), ("Closed_Planar ", None), ("", "CONTOURS-TYPE"),
+     (None, "CONTOURS-TYPE"), ("CLOSED PLANAR", None), ("SOMETHING", "CONTOURS-TYPE")],
+)  # fmt: skip
+def test_contour_types_that_tools_write(kind, code, series, tmp_path):
+    path = structure_set(tmp_path / "m.dcm", [("Lung_R", RIGHT_BOX), ("Lung_L", LEFT_BOX)], kind=kind)
+    mask, codes = lung_codes(path, series)
+    np.testing.assert_array_equal(mask.labels, WANTED)
+    assert codes == ({code} if code else set())
+
+
+def test_open_contours_are_not_filled(series, tmp_path):
+    rois = [("Lung_R", RIGHT_BOX), ("Lung_L", LEFT_BOX)]
+    with pytest.raises(InputRefused) as caught:
+        read_mask(structure_set(tmp_path / "o.dcm", rois, kind="OPEN_PLANAR"), series.grid, series)
+    assert caught.value.code == "LUNG-EMPTY"
+    closed = [(name, [[*points, points[0]] for points in contours]) for name, contours in rois]
+    mask, codes = lung_codes(structure_set(tmp_path / "c.dcm", closed, kind="OPEN_PLANAR"), series)
+    np.testing.assert_array_equal(mask.labels, WANTED)
+    assert codes == {"CONTOURS-TYPE"}
+
+
+def test_names_of_one_side_both_and_parts(series, tmp_path):
+    """L6: a missing side is both lungs without the other; a partial structure is not a lung; near names are listed."""
+    both = [*RIGHT_BOX, *LEFT_BOX]
+    mask, codes = lung_codes(structure_set(tmp_path / "d.dcm", [("Lung_R", RIGHT_BOX), ("Lungs", both)]), series)
+    np.testing.assert_array_equal(mask.labels, WANTED)
+    assert codes == {"LUNG-DERIVED"}
+    for names in (("Lung_R", "Lung~_L"), ("Lung~_R", "Lung_L"), ("Lung~_R", "Lung~_L"), ("Lungs~", "Heart")):
+        with pytest.raises(InputRefused) as caught:
+            read_mask(structure_set(tmp_path / "p.dcm", zip(names, (RIGHT_BOX, LEFT_BOX), strict=True)), series.grid, series)
+        assert caught.value.code == "LUNG-PARTIAL"
+    rois = [("Lung_R", RIGHT_BOX), ("Lung_L", LEFT_BOX), ("Lung~_L", LEFT_BOX[:2]), ("Lung_L_AI", LEFT_BOX)]
+    mask, findings = read_judged(structure_set(tmp_path / "n.dcm", rois), series.grid, series)
+    np.testing.assert_array_equal(mask.labels, WANTED)
+    assert [finding.evidence["names"] for finding in findings] == ["Lung~_L, Lung_L_AI"]
+    with pytest.raises(InputRefused, match=r"Lung_L_AI, Lung_R_…"):
+        read_mask(structure_set(tmp_path / "x.dcm", [("Lung_L_AI", LEFT_BOX), ("Lung_R_Meier", RIGHT_BOX)]), series.grid)
+
+
+def test_two_structures_of_one_side_must_be_identical(series, tmp_path):
+    same = [("Lung_R", RIGHT_BOX), ("RT LUNG", RIGHT_BOX[::-1]), ("Lung_L", LEFT_BOX)]
+    mask, codes = lung_codes(structure_set(tmp_path / "s.dcm", same), series)
+    np.testing.assert_array_equal(mask.labels, WANTED)
+    assert codes == {"LUNG-REPEATED"}
+    with pytest.raises(InputRefused) as caught:
+        read_mask(structure_set(tmp_path / "t.dcm", [*same, ("right lung", RIGHT_BOX[1:])]), series.grid, series)
+    assert caught.value.code == "LUNG-TWICE"
+
+
+def test_lobes_make_lungs(series, tmp_path):
+    def lobes(box, names):
+        return [(name, [box[k]]) for k, name in enumerate(names)]
+
+    right, left = lobes(RIGHT_BOX, ("Lung_RLL", "RML", "right upper lobe")), lobes(LEFT_BOX, ("LLL", "Lung_LUL"))
+    mask, codes = lung_codes(structure_set(tmp_path / "l.dcm", [*right, *left]), series)
+    assert [int(np.count_nonzero(mask.labels == side)) for side in (1, 2)] == [3 * 48, 2 * 48]
+    assert codes == set()
+    _, codes = lung_codes(structure_set(tmp_path / "m.dcm", [*right[:2], *left]), series)
+    assert codes == {"LOBES-MISSING"}
+
+
 def test_refusals_are_one_line(series, tmp_path):
     (tmp_path / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"nonsense" * 9)
     cases = {
-        structure_set(tmp_path / "a.dcm", [("Heart", RIGHT_BOX)]): (InputRefused, "no contours of a lung"),
-        structure_set(tmp_path / "b.dcm", [("Lung_R", RIGHT_BOX), ("Right lung", RIGHT_BOX)]): (InputRefused, "two structures"),
+        structure_set(tmp_path / "a.dcm", [("Heart", RIGHT_BOX)]): (InputRefused, "no structure is a lung"),
+        structure_set(tmp_path / "b.dcm", [("Lung_R", RIGHT_BOX), ("Right lung", LEFT_BOX)]): (InputRefused, "2 structures"),
         structure_set(tmp_path / "c.dcm", [("Lung_R", [rectangle(90, (4, 11), (2, 7))])]): (GridMismatch, "another scan"),
         structure_set(tmp_path / "d.dcm", [("Lung_R", RIGHT_BOX)], frame="1.2.9"): (InputRefused, "frame of reference"),
-        tmp_path / "broken.dcm": (UnreadableFile, "broken"),
-        series.files[0].path: (InputRefused, "holds no labels"),
+        tmp_path / "broken.dcm": (UnreadableFile, "corrupt"),
+        series.files[0].path: (InputRefused, "is not a segmentation"),
     }
     for path, (error, words) in cases.items():
         path = path.rename(path.with_suffix(".dcm")) if path.suffix != ".dcm" else path
         with pytest.raises(error, match=words) as caught:
             read_mask(path, series.grid, series)
         assert "\n" not in str(caught.value)
-    with pytest.raises(GridMismatch, match="no grid"):
+    with pytest.raises(GridMismatch, match="has no grid"):
         read_mask(tmp_path / "a.dcm")
 
 

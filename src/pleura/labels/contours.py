@@ -1,9 +1,8 @@
-"""Polygons to a mask and back, in index coordinates `(row, column)` of one slice; a pixel's centre lies at whole numbers.
+"""Fill polygons and trace masks, in index coordinates `(row, column)` of one slice; pixel centres are at whole numbers.
 
-The rule: a pixel is inside where its centre is, by the even-odd count over all polygons of the slice at once. So a contour
-within a contour is a hole (XOR), a keyhole's two coinciding bridges cancel, and a centre on an edge belongs to the polygon
-below it or right of it, never to both neighbours. Written by hand, since fillPoly of OpenCV and scikit-image's `polygon`
-round vertices or grow the border (docs/rtstruct.md measures them).
+A pixel is inside where its centre is. A centre on an edge belongs to the polygon below it or right of it, never to both
+neighbours. Written by hand: OpenCV's fillPoly and scikit-image's `polygon` round vertices or grow the border
+(docs/rtstruct.md has the figures). How several contours of one plane combine is in `nesting`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 RULE = (
-    "contours are filled by voxel centres, even-odd over all contours of a plane, vertices not rounded; each contour lies on "
-    "the nearest true slice"
+    "a voxel is inside a contour where its centre is, vertices not rounded; the contours of a plane unite, clearly nested ones "
+    "are holes, repeated ones count once (CLOSEDPLANAR_XOR: exclusive or); each contour lies on the nearest true slice"
 )
 """The rule in words, for results."""
 
@@ -21,47 +20,64 @@ Points = NDArray[np.float64]
 """`(n, 2)`: row, column; closed without repeating the first point."""
 
 STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
-"""Right, down, left, up from one pixel corner to the next: a clockwise walk, as a picture is seen, round what is inside."""
+"""Right, down, left, up from one pixel corner to the next: clockwise on the displayed slice around what is inside."""
 
 
 def polygon_area(points: Points) -> float:
-    """The signed area in pixels (shoelace formula); positive where the points run clockwise as a picture is seen."""
+    """Signed area in pixels (shoelace formula); positive where the points run clockwise on the displayed slice."""
     row, column = points[:, 0], points[:, 1]
     return float((column @ np.roll(row, -1) - row @ np.roll(column, -1)) / 2)
 
 
 def fill(polygons: Iterable[Points], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """The pixels whose centres lie inside, even-odd over all polygons.
+    """Fill polygons by the even-odd rule, counted over all of them.
 
     Args:
-        polygons: closed, each `(n, 2)`; parts outside the picture are left out.
-        shape: rows and columns of the picture.
+        polygons: closed, each `(n, 2)`; parts outside the slice are left out.
+        shape: rows and columns of the slice.
 
     Returns:
         bool `[row, column]`.
     """
+    inside: NDArray[np.bool_] = _crossings(polygons, shape, signed=False) % 2 == 1
+    return inside
+
+
+def fill_by_winding(polygons: Iterable[Points], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Fill polygons where the winding number, summed over all of them, is not zero. Arguments as for `fill`."""
+    inside: NDArray[np.bool_] = _crossings(polygons, shape, signed=True) != 0
+    return inside
+
+
+def _crossings(polygons: Iterable[Points], shape: tuple[int, int], *, signed: bool) -> NDArray[np.int32]:
+    """For each pixel centre, the edges that a ray from the left border meets before it; `signed` by their direction.
+
+    An edge is always evaluated from its top end, so a bridge there and back cancels exactly.
+    """
     rows, columns = shape
-    flips = np.zeros((rows, columns + 1), dtype=np.int64)  # where a row's ray changes between outside and inside
+    changes = np.zeros((rows, columns + 1), dtype=np.int32)
     for points in polygons:
-        start, end = np.asarray(points, dtype=np.float64), np.roll(points, -1, axis=0)
-        up = start[:, 0] > end[:, 0]  # an edge is met in one sense only, so that a bridge there and back cancels exactly
+        start = np.asarray(points, dtype=np.float64)
+        end = np.roll(start, -1, axis=0)
+        up = start[:, 0] > end[:, 0]
         top, bottom = np.where(up[:, None], end, start), np.where(up[:, None], start, end)
         first = np.clip(np.ceil(top[:, 0]), 0, rows).astype(np.int64)
         counts = np.clip(np.ceil(bottom[:, 0]), 0, rows).astype(np.int64) - first
         edge = np.repeat(np.arange(len(start)), counts)
         row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
-        rise = bottom[edge] - top[edge]
-        column = top[edge, 1] + (row - top[edge, 0]) * rise[:, 1] / rise[:, 0]
-        np.add.at(flips, (row, np.clip(np.ceil(column), 0, columns).astype(np.int64)), 1)
-    inside: NDArray[np.bool_] = np.cumsum(flips[:, :columns], axis=1) % 2 == 1
-    return inside
+        step = bottom[edge] - top[edge]
+        column = top[edge, 1] + (row - top[edge, 0]) * step[:, 1] / step[:, 0]
+        change = np.where(up[edge], -1, 1) if signed else 1
+        np.add.at(changes, (row, np.clip(np.ceil(column), 0, columns).astype(np.int64)), change)
+    crossings: NDArray[np.int32] = np.cumsum(changes[:, :columns], axis=1, dtype=np.int32)
+    return crossings
 
 
 def trace(mask: NDArray[np.bool_]) -> list[Points]:
-    """Polygons along the edges of the pixels of a slice: `fill` gives the very mask back.
+    """Trace a mask along the edges of its pixels: `fill` gives the same mask back.
 
-    Pixels that touch by a corner alone are parted. Each connected piece gives one polygon, clockwise as a picture is seen;
-    its holes are joined to it by keyholes (bridges of no width, PS3.3 C.8.8.6.3).
+    Pixels that touch only at a corner are separate. Each connected piece gives one polygon, clockwise on the displayed
+    slice; its holes are joined to it by keyholes (bridges of no width, PS3.3 C.8.8.6.3).
 
     Args:
         mask: bool `[row, column]`.
@@ -83,7 +99,7 @@ def trace(mask: NDArray[np.bool_]) -> list[Points]:
 
 
 def _loops(mask: NDArray[np.bool_], pieces: NDArray[np.int32]) -> Iterable[tuple[Points, int]]:
-    """Closed walks along pixel edges with the inside on the right hand, corners only, and the piece that each runs round."""
+    """Closed outlines along pixel edges, inside to the right, corners only; with the piece that each encloses."""
     padded = np.pad(mask, 1)
     rows, columns = mask.shape
     edges = np.zeros((4, rows + 1, columns + 1), dtype=bool)  # an edge in this direction starts at this pixel corner
@@ -102,15 +118,15 @@ def _loops(mask: NDArray[np.bool_], pieces: NDArray[np.int32]) -> Iterable[tuple
             if way != came:
                 corners.append(here)
             here, came = (here[0] + STEPS[way][0], here[1] + STEPS[way][1]), way
-            # right first, which keeps to this piece where two touch by a corner
+            # right first: stays on this piece where two touch at a corner
             way = next((turn % 4 for turn in (way + 1, way, way - 1) if (*here, turn % 4) in open_edges), way)
-        if came == 0:  # the walk began amid a straight run
+        if came == 0:  # the outline began within a straight edge
             corners = corners[1:]
         yield np.array(corners, dtype=np.float64) - 0.5, int(pieces[row, column])
 
 
 def _keyholed(outer: Points, holes: Sequence[Points]) -> Points:
-    """One polygon out of an outer loop and its holes, each joined where it comes nearest."""
+    """Join holes to their outer loop, each where it is nearest."""
     for hole in holes:
         apart = ((outer[:, None] - hole[None]) ** 2).sum(axis=2)
         at, of = divmod(int(apart.argmin()), len(hole))

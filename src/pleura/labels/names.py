@@ -1,24 +1,123 @@
-"""Which structure is a lung, by its name: AAPM TG-263 (`Lung_R`, `Lung_L`, `Lungs`) and the common ways to miss it."""
+"""Which structure is a lung or a lobe, by its name: AAPM TG-263 (`Lung_R`, `Lungs`, `Lung_RUL`) and common variants."""
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 Side = Literal["right", "left", "both"]
+Lobe = Literal["", "upper", "middle", "lower"]
 
-LUNG = re.compile(
-    r"(?P<before>l|lt|left|r|rt|right|both|total)?(?:lungs?)(?P<after>l|lt|left|r|rt|right|both|total|all|combined)?"
-)
 SIDES: dict[str, Side] = {"l": "left", "lt": "left", "left": "left", "r": "right", "rt": "right", "right": "right"}
+BOTH_WORDS = {"both", "total", "all", "combined", "whole", "bilateral"}
+LUNG_WORDS = {"lung", "lungs"}
+LOBES: dict[str, Lobe] = {
+    "upper": "upper",
+    "superior": "upper",
+    "middle": "middle",
+    "lower": "lower",
+    "inferior": "lower",
+}
+LOBE_WORDS = {"lobe", "lobes"}
+LOBE_CODE = re.compile(r"r[uml]l|l[ul]l")
+LOBE_OF_LETTER: dict[str, Lobe] = {"u": "upper", "m": "middle", "l": "lower"}
+JOINED = re.compile(
+    r"(?P<before>l|lt|left|r|rt|right|both|total|whole)?(?P<lung>lungs?)"
+    r"(?P<after>l|lt|left|r|rt|right|both|total|all|combined|r[uml]l|l[ul]l)?"
+)
+"""`RtLung`, `LUNGL`, `leftlungs` written as one word."""
+
+PARTIAL = "~"
+"""Marks a partial structure in AAPM TG-263 (`Lung~_L`)."""
+NEAR = re.compile(r"lung|pulm|poumon|polmon", re.IGNORECASE)
+"""What a name close to a lung's contains."""
+HARMLESS = {"gtv", "ctv", "itv", "ptv", "igtv", "prv", "opt", "ai", "auto", "dl", "dlc", "sub", "eval", "avoid", "ring"}
+HARMLESS |= {"old", "new", "copy", "contour", "nodule", "nodules", "tumor", "tumour", "vessel", "vessels", "minus", "z"}
+"""Words of structure names that cannot identify anybody; messages show other words as an ellipsis."""
+MOST_NAMED = 6
+"""A message lists this many names at most."""
+
+
+@dataclass(frozen=True)
+class LungPart:
+    """What a structure is: the whole lung of a `side` (or both lungs), or a `lobe` of it; `partial` where marked so."""
+
+    side: Side
+    lobe: Lobe = ""
+    partial: bool = False
+
+
+def part_of(name: str) -> LungPart | None:
+    """The lung or lobe that a name means; `None` for any other structure.
+
+    Case, spaces and punctuation do not count. All words must belong to a lung or a lobe: `Lung_L_PRV05`, `Lungs-GTV`, `zLung_L`
+    and `lung_nodule_left` are other structures.
+    """
+    words = _words(name)
+    sides = {SIDES[word] for word in words if word in SIDES}
+    lobes = {LOBES[word] for word in words if word in LOBES}
+    coded = [word for word in words if LOBE_CODE.fullmatch(word)]
+    sides |= {SIDES[word[0]] for word in coded}
+    lobes |= {LOBE_OF_LETTER[word[1]] for word in coded}
+    is_lung = bool(LUNG_WORDS & set(words))
+    is_lobe = bool(lobes) or bool(LOBE_WORDS & set(words))
+    named = is_lung or bool(coded) or bool(LOBE_WORDS & set(words))
+    if not words or not named or not all(_is_known(word) for word in words):
+        return None
+    if len(sides) > 1 or len(lobes) > 1:
+        return None
+    if is_lobe and (not sides or not lobes or (sides, lobes) == ({"left"}, {"middle"})):
+        return None
+    side: Side = sides.pop() if sides else "both"
+    lobe: Lobe = lobes.pop() if lobes else ""
+    return LungPart(side, lobe, PARTIAL in name)
 
 
 def side_of(name: str) -> Side | None:
-    """`right`, `left` or `both` for the name of a whole lung, else `None`.
+    """`right`, `left` or `both` for the name of a whole lung, else `None`."""
+    part = part_of(name)
+    return None if part is None or part.lobe or part.partial else part.side
 
-    Case, blanks and punctuation do not count. A name that holds anything more (`Lung_L_PRV05`, `Lungs-GTV`, `zLung_L`,
-    `Lobe_RUL`) is another structure.
-    """
-    found = LUNG.fullmatch(re.sub(r"[\W_]+", "", name.lower()))
-    if not found:
-        return None
-    said = {SIDES.get(word, "both") for word in found.groups() if word}
-    return said.pop() if len(said) == 1 else "both" if not said else None
+
+def near_names(names: Iterable[str]) -> list[str]:
+    """Names that look like a lung's and are not one, for messages: words that could identify somebody are left out."""
+    found = [name for name in names if NEAR.search(name) and side_of(name) is None and not _is_lobe(name)]
+    shown = [name for name in dict.fromkeys(shown_name(name) for name in found) if name.strip("… ")]
+    return [*shown[:MOST_NAMED], *(["…"] if len(shown) > MOST_NAMED else [])]
+
+
+def shown_name(name: str) -> str:
+    """A structure's name for a message, with words outside the vocabulary of structures replaced by an ellipsis."""
+    pieces = re.split(r"([\W_]+)", name)
+    return "".join(piece if not piece.isalnum() or _is_harmless(piece) else "…" for piece in pieces)[:64]
+
+
+def _is_lobe(name: str) -> bool:
+    part = part_of(name)
+    return part is not None and bool(part.lobe) and not part.partial
+
+
+def _is_harmless(piece: str) -> bool:
+    words = _words(piece)
+    return all(_is_known(word) or word in HARMLESS or (word.isdigit() and len(word) <= 2) for word in words)
+
+
+def _is_known(word: str) -> bool:
+    return (
+        word in SIDES
+        or word in BOTH_WORDS
+        or word in LUNG_WORDS
+        or word in LOBES
+        or word in LOBE_WORDS
+        or bool(LOBE_CODE.fullmatch(word))
+    )
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name in lower case; `RightUpperLobe`, `LungL` and `PRV05` are taken apart."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", "_", name)
+    words: list[str] = []
+    for word in re.split(r"[\W_]+", spaced.lower()):
+        joined = JOINED.fullmatch(word)
+        words += [part for part in joined.groups() if part] if joined else [word]
+    return [word for word in words if word]

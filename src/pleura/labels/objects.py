@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from pleura.core.codes import refused
 from pleura.core.errors import InputRefused, UnreadableFile
 from pleura.geometry.volume import LungMask
 
@@ -69,9 +70,9 @@ def open_dataset(path: Path | IO[bytes], *, pixels: bool = True) -> Any:
         try:
             dataset = dcmread(path, stop_before_pixels=not pixels, force=True)  # some have no preamble
         except Exception as error:  # a broken file fails in any of pydicom's many ways
-            raise UnreadableFile("the DICOM label object is broken; fetch it again") from error
+            raise refused("LABEL-OBJECT-BROKEN", UnreadableFile) from error
     if "SOPClassUID" not in dataset:
-        raise UnreadableFile("the DICOM label object is broken; fetch it again")
+        raise refused("LABEL-OBJECT-BROKEN", UnreadableFile)
     return dataset
 
 
@@ -124,10 +125,7 @@ def check_frame(dataset: Any, series: "Series | Scan | None") -> None:
     """Raises `InputRefused` where a label object lies in another scan's frame of reference."""
     frames = frames_of(dataset)
     if series is not None and series.frame_uid and frames and series.frame_uid not in frames:
-        raise InputRefused(
-            "the labels lie in the frame of reference of another scan; give those drawn on this series",
-            code="FRAME-OF-REFERENCE",
-        )
+        raise refused("FRAME-OF-REFERENCE")
 
 
 def join(objects: Iterable["Series"], volumes: Sequence["Series | Scan"]) -> tuple[dict[str, list[LabelObject]], list[str]]:

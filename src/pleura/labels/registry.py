@@ -1,20 +1,23 @@
 """Which file holds which case's mask, and the one way to read and to write any of them."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pleura.core.atomic import PART, atomic_file
+from pleura.core.codes import refused
 from pleura.core.errors import GridMismatch, InputRefused, PleuraError, UnreadableFile, UsageError
 from pleura.core.findings import Finding
 from pleura.geometry.grid import Grid
 from pleura.geometry.resample import resample_mask
 from pleura.geometry.volume import LungMask
 from pleura.labels.mappings import LUNGS, Naming
+from pleura.labels.objects import RTSTRUCT, SEGMENTATIONS, open_dataset
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
@@ -170,23 +173,27 @@ def read_judged(
 
 
 def _read_object(path: Path, grid: Grid | None, series: "Series | Scan | None") -> tuple[LungMask, tuple[Finding, ...]]:
-    from pleura.labels import rtstruct, seg
-    from pleura.labels.objects import RTSTRUCT, SEGMENTATIONS, open_dataset
-
     try:
-        dataset = open_dataset(path)
-        kind = str(dataset.get("SOPClassUID", ""))
-        if kind in SEGMENTATIONS:
-            return seg.read(dataset, grid, series)
-        if kind != RTSTRUCT:
-            raise InputRefused("a DICOM file that holds no labels: give a segmentation or a structure set")
-        if grid is None:
-            raise GridMismatch("a structure set has no grid of its own: give the volume that it belongs to")
-        return rtstruct.read(dataset, grid, series)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pydicom, about values that do not conform
+            return _labels_in(open_dataset(path), grid, series)
     except PleuraError:
         raise
-    except Exception as error:  # broken objects fail in any of pydicom's and highdicom's many ways
-        raise UnreadableFile("the DICOM label object is broken; fetch it again") from error
+    except Exception as error:  # broken objects fail in many of pydicom's and highdicom's ways
+        raise refused("LABEL-OBJECT-BROKEN", UnreadableFile) from error
+
+
+def _labels_in(dataset: Any, grid: Grid | None, series: "Series | Scan | None") -> tuple[LungMask, tuple[Finding, ...]]:
+    from pleura.labels import rtstruct, seg
+
+    kind = str(dataset.get("SOPClassUID", ""))
+    if kind in SEGMENTATIONS:
+        return seg.read(dataset, grid, series)
+    if kind != RTSTRUCT:
+        raise refused("NOT-LABELS")
+    if grid is None:
+        raise refused("NEEDS-GRID", GridMismatch, kind="a structure set")
+    return rtstruct.read(dataset, grid, series)
 
 
 def write_mask(path: Path, mask: LungMask, series: "Series | None" = None) -> None:
@@ -204,7 +211,7 @@ def write_mask(path: Path, mask: LungMask, series: "Series | None" = None) -> No
         GridMismatch: the mask does not lie on the series.
         OutputFailed: `path` cannot be written.
     """
-    from pleura.labels import mha, nifti, npz, nrrd, rtstruct, seg
+    from pleura.labels import mha, nifti, npz, nrrd, rtstruct_writer, seg
 
     suffix = suffix_of(path)
     if suffix in MAPS:
@@ -219,7 +226,7 @@ def write_mask(path: Path, mask: LungMask, series: "Series | None" = None) -> No
             series = series.measured()
             mask = LungMask(mask.labels[true], series.grid, mask.sided)  # type: ignore[arg-type]
         with atomic_file(path) as part:
-            (seg.write if suffix == ".seg.dcm" else rtstruct.write)(part, mask, series)
+            (seg.write if suffix == ".seg.dcm" else rtstruct_writer.write)(part, mask, series)
         return
     writers = {".npz": npz.write, ".nrrd": nrrd.write, ".mha": mha.write, ".nii": nifti.write, ".nii.gz": nifti.write}
     if suffix not in writers:

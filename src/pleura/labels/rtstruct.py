@@ -1,35 +1,79 @@
-"""RT Structure Sets (PS3.3 A.19): contours to a mask by `arrays.contours`, and a mask to contours along voxel edges."""
+"""Read RT Structure Sets (PS3.3 A.19): contours to lung masks. How contours combine is in `nesting` and docs/rtstruct.md."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.core.errors import GridMismatch, InputRefused
-from pleura.core.findings import Finding, Verdict
+from pleura.core.codes import finding
+from pleura.core.errors import GridMismatch
+from pleura.core.findings import Finding
 from pleura.geometry.grid import Grid
-from pleura.geometry.volume import LEFT, RIGHT, LungMask
-from pleura.labels.contours import Points, fill, trace
-from pleura.labels.names import Side, side_of
-from pleura.labels.objects import RTSTRUCT, Scan, check_frame, item, new_dataset, write_dataset
+from pleura.geometry.volume import LungMask
+from pleura.labels.contours import Points
+from pleura.labels.names import LungPart, part_of
+from pleura.labels.nesting import combine, combine_xor
+from pleura.labels.objects import Scan, check_frame
+from pleura.labels.structures import WORDS, Structure, assemble
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
 
 UPWARDS = 1e-3
-"""A contour half-way between two slices goes to the higher one, whatever the noise of its digits (in slices)."""
+"""A contour half-way between two slices goes to the higher one, whatever the rounding of its coordinates (in slices)."""
 ONE_PLANE = 0.05
-"""Contours this near to each other are of one plane, and even-odd together (in slices)."""
+"""Contours this near to each other along the normal belong to one plane (in slices)."""
+CLOSED = {"CLOSED_PLANAR", "CLOSEDPLANAR"}
+XOR = {"CLOSEDPLANAR_XOR", "CLOSED_PLANAR_XOR"}
+OPEN = {"POINT", "OPEN_PLANAR", "OPEN_NONPLANAR", "OPENPLANAR", "OPENNONPLANAR"}
+COUNTED = (
+    ("degenerate", "CONTOURS-DEGENERATE"),
+    ("open", "CONTOURS-OPEN"),
+    ("type", "CONTOURS-TYPE"),
+    ("outside", "CONTOURS-OUTSIDE"),
+    ("between", "CONTOURS-BETWEEN-SLICES"),
+    ("crowded", "CONTOURS-CROWDED"),
+    ("gaps", "CONTOURS-MISSING"),
+    ("repeated", "CONTOURS-REPEATED"),
+    ("overlapped", "CONTOURS-OVERLAP"),
+    ("cancelled", "CONTOURS-CANCELLED"),
+)
+"""What is counted while a structure is rasterised, and its finding."""
+
+
+@dataclass
+class _Tally:
+    """What was odd about the contours of one structure."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    types: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def findings(self, lung: str) -> list[Finding]:
+        found = []
+        for key, code in COUNTED:
+            if self.counts[key]:
+                words = {"types": ", ".join(sorted(self.types[key]))} if self.types[key] else {}
+                found.append(finding(code, lung=lung, n=self.counts[key], **words))
+        return found
+
+
+@dataclass(frozen=True)
+class _Contour:
+    """A closed contour in index coordinates: the mean slice index, its outline, and whether it combines by exclusive or."""
+
+    at: float
+    outline: Points
+    is_xor: bool
 
 
 def read(dataset: Any, grid: Grid, series: "Series | Scan | None" = None) -> tuple[LungMask, tuple[Finding, ...]]:
-    """Lungs of a structure set on `grid`.
+    """Read the lungs of a structure set onto `grid`.
 
-    Every contour goes to the nearest true slice, by its coordinates and never by the instance that it names; contours of a
-    plane combine even-odd. Where contours of two planes come to one slice, the nearer plane counts.
+    Each contour goes to the nearest true slice, by its coordinates and never by the instance that it references. Where contours
+    of two planes come to one slice, the nearer plane counts.
 
     Args:
         dataset: the structure set, a pydicom data set.
@@ -37,173 +81,145 @@ def read(dataset: Any, grid: Grid, series: "Series | Scan | None" = None) -> tup
         series: the CT that it was drawn on, to compare frame of reference and instances with.
 
     Returns:
-        The mask (unsided where the set has one structure for both lungs) and what was odd.
+        The mask (unsided where the set has one structure for both lungs) and the findings.
 
     Raises:
-        InputRefused: another frame of reference, no lung, a lung twice; or no contour within the volume.
+        InputRefused: another frame of reference, no lung, or structures that contradict each other; see `structures.assemble`.
+        GridMismatch: no contour lies within the volume.
     """
     check_frame(dataset, series)
-    findings: list[Finding] = []
-    structures = _lungs(dataset)
-    sided = "both" not in structures
-    labels = np.zeros(grid.shape, dtype=np.uint8)
-    for side, contours in structures.items():
-        lung = _rasterise(side, contours, grid, findings)
-        label = LEFT if side == "left" else RIGHT
-        twice = int(np.count_nonzero(lung & (labels > 0)))
-        if twice:
-            findings.append(_odd("LUNGS-OVERLAP", f"{twice} voxels lie in both lungs; the first to claim them has them", twice))
-        labels[lung & (labels == 0)] = label
-    if not labels.any():
+    names, drawn = _structures(dataset)
+    found: list[Finding] = []
+    structures = []
+    inside = False
+    for name, part, contours in drawn:
+        voxels, tally = _rasterise(contours, grid)
+        found += tally.findings(_words(part))
+        inside |= bool(voxels.any()) or tally.counts["outside"] < len(contours)
+        structures.append(Structure(name, part, voxels, len(contours), "contours"))
+    if drawn and not inside:
         raise GridMismatch("no contour of a lung lies within the volume: the structure set is of another scan")
-    if sided and len(structures) == 1:
-        findings.append(_odd("ONE-LUNG", f"the structure set has a {next(iter(structures))} lung only", 1))
-    findings += _wrong_instances(structures, grid, series)
-    return LungMask(labels, grid, sided), tuple(findings)
+    mask, more = assemble(structures, names, grid)
+    contours = [contour for _, _, listed in drawn for contour in listed]
+    return mask, (*found, *more, *_wrong_instances(contours, grid, series))
 
 
-def _odd(code: str, message: str, count: int, verdict: Verdict = Verdict.REVIEW) -> Finding:
-    return Finding(code, verdict, message, {"n": count})
+def _words(part: LungPart) -> str:
+    return f"{part.side} {part.lobe} lobe" if part.lobe else WORDS[part.side]
 
 
-def _lungs(dataset: Any) -> dict[Side, list[Any]]:
-    """Contours by lung; an ROI may be named and have none."""
-    names = {int(roi.ROINumber): str(roi.get("ROIName", "")) for roi in dataset.get("StructureSetROISequence", ())}
-    found: dict[Side, list[Any]] = {}
-    for number, name in names.items():
-        side = side_of(name)
-        if side is None:
+def _structures(dataset: Any) -> tuple[list[str], list[tuple[str, LungPart, list[Any]]]]:
+    """The names of all structures that have contours, and those that are lungs or lobes with their contours."""
+    by_number: dict[int, list[Any]] = defaultdict(list)
+    for item in dataset.get("ROIContourSequence") or ():
+        by_number[_number(item, "ReferencedROINumber")] += item.get("ContourSequence") or ()
+    names = []
+    drawn = []
+    for roi in dataset.get("StructureSetROISequence") or ():
+        contours = by_number[_number(roi, "ROINumber")]
+        name = str(roi.get("ROIName") or "")
+        part = part_of(name)
+        if contours:
+            names.append(name)
+        if contours and part is not None:
+            drawn.append((name, part, contours))
+    return names, drawn
+
+
+def _number(item: Any, keyword: str) -> int:
+    value = item.get(keyword)
+    return -1 if value in (None, "") else int(value)
+
+
+def _rasterise(contours: Sequence[Any], grid: Grid) -> tuple[NDArray[np.bool_], _Tally]:
+    """The voxels of one structure, and what was odd about its contours."""
+    tally = _Tally()
+    planes: dict[int, list[_Contour]] = defaultdict(list)
+    for contour in contours:
+        closed = _closed(contour, grid, tally)
+        if closed is None:
             continue
-        items = [c for c in dataset.get("ROIContourSequence", ()) if int(c.get("ReferencedROINumber", -1)) == number]
-        contours = [contour for item in items for contour in item.get("ContourSequence", ())]
-        if contours and found.get(side):
-            raise InputRefused(f"two structures are named as the {side} lung; keep one", code="LUNG-TWICE")
-        found[side] = contours or found.get(side, [])
-    if not any(found.values()):
-        raise InputRefused("the structure set has no contours of a lung (Lung_R, Lung_L or Lungs, TG-263)", code="NO-LUNG")
-    if found.get("right") or found.get("left"):
-        found.pop("both", None)
-    return {side: found[side] for side in ("right", "left", "both") if found.get(side)}
+        nearest = int(np.floor(closed.at + 0.5 + UPWARDS))
+        if not 0 <= nearest < grid.shape[0]:
+            tally.counts["outside"] += 1
+            continue
+        tally.counts["between"] += abs(closed.at - nearest) > ONE_PLANE
+        planes[nearest].append(closed)
+    voxels = np.zeros(grid.shape, dtype=bool)
+    for k, listed in planes.items():
+        best = min((one.at for one in listed), key=lambda at: abs(at - k))
+        kept = [one for one in listed if abs(one.at - best) <= ONE_PLANE]
+        tally.counts["crowded"] += len(listed) - len(kept)
+        voxels[k] = _fill_plane(kept, grid.shape[1:], tally)
+    if planes:
+        tally.counts["gaps"] = max(planes) - min(planes) + 1 - len(planes)
+    return voxels, tally
 
 
-def _points(contour: Any) -> NDArray[np.float64] | None:
-    """`(n, 3)` LPS mm, or `None` where it encloses nothing."""
-    data = np.asarray(contour.get("ContourData") or [], dtype=np.float64)
-    closed = str(contour.get("ContourGeometricType", "")).startswith("CLOSED")
-    if not closed or data.size % 3 or data.size < 9 or not np.isfinite(data).all():
+def _fill_plane(contours: Sequence[_Contour], shape: tuple[int, int], tally: _Tally) -> NDArray[np.bool_]:
+    outlines = [one.outline for one in contours]
+    if any(one.is_xor for one in contours):
+        filled = combine_xor(outlines, shape)
+        tally.counts["cancelled"] += not filled.mask.any() and len(outlines) > 1
+    else:
+        filled = combine(outlines, shape)
+    tally.counts["repeated"] += filled.repeated
+    tally.counts["overlapped"] += filled.overlapped
+    return filled.mask
+
+
+def _closed(contour: Any, grid: Grid, tally: _Tally) -> _Contour | None:
+    """A contour in index coordinates; `None` where it is open or encloses nothing, which is counted."""
+    kind = str(contour.get("ContourGeometricType") or "").strip().upper().replace(" ", "_")
+    if kind in OPEN and kind != "POINT" and _returns(contour):
+        tally.counts["type"] += 1
+        tally.types["type"].add(kind)
+    elif kind in OPEN:
+        tally.counts["open"] += 1
+        tally.types["open"].add(kind)
+        return None
+    points = points_of(contour)
+    index = None if points is None else grid.to_index(points)
+    if index is None or np.ptp(index[:, 0]) > 0.5:
+        tally.counts["degenerate"] += 1
+        return None
+    if kind not in CLOSED | XOR | OPEN:
+        tally.counts["type"] += 1
+        tally.types["type"].add(kind if kind in ("INTERPOLATED_PLANAR",) else "unknown" if kind else "absent")
+    return _Contour(float(index[:, 0].mean()), index[:, 1:], kind in XOR)
+
+
+def _returns(contour: Any) -> bool:
+    """Whether an open contour ends where it begins."""
+    points = points_of(contour)
+    return points is not None and len(points) > 3 and bool(np.allclose(points[0], points[-1], atol=1e-3))
+
+
+def points_of(contour: Any) -> NDArray[np.float64] | None:
+    """The points `(n, 3)` of a contour, LPS mm; `None` where there are fewer than three or they are not numbers."""
+    try:
+        raw = contour.get_item("ContourData")
+        if raw is not None and isinstance(raw.value, bytes):  # not converted yet: much faster than through pydicom
+            data = np.array(raw.value.rstrip(b" \0").split(b"\\"), dtype=np.float64)
+        else:
+            data = np.asarray(contour.get("ContourData") or [], dtype=np.float64)
+    except (ValueError, TypeError):
+        return None
+    if data.size % 3 or data.size < 9 or not np.isfinite(data).all():
         return None
     return data.reshape(-1, 3)
 
 
-def _rasterise(side: Side, contours: Sequence[Any], grid: Grid, findings: list[Finding]) -> NDArray[np.bool_]:
-    counts: Counter[str] = Counter()
-    planes: dict[int, list[tuple[float, Points]]] = defaultdict(list)
-    for contour in contours:
-        points = _points(contour)
-        index = None if points is None else grid.to_index(points)
-        if index is None or np.ptp(index[:, 0]) > 0.5:
-            counts["degenerate"] += 1
-            continue
-        at = float(index[:, 0].mean())
-        nearest = int(np.floor(at + 0.5 + UPWARDS))
-        if not 0 <= nearest < grid.shape[0]:
-            counts["outside"] += 1
-            continue
-        counts["between"] += abs(at - nearest) > ONE_PLANE
-        planes[nearest].append((at, index[:, 1:]))
-    lung = np.zeros(grid.shape, dtype=bool)
-    for k, held in planes.items():
-        best = min((at for at, _ in held), key=lambda at: abs(at - k))
-        kept = [polygon for at, polygon in held if abs(at - best) <= ONE_PLANE]
-        counts["crowded"] += len(held) - len(kept)
-        lung[k] = fill(kept, grid.shape[1:])
-    if planes:
-        counts["gaps"] = max(planes) - min(planes) + 1 - len(planes)
-    findings += _counted(side, counts)
-    return lung
-
-
-def _counted(side: Side, counts: Mapping[str, int]) -> list[Finding]:
-    lung = "lungs" if side == "both" else f"{side} lung"
-    told = {
-        "degenerate": ("CONTOURS-DEGENERATE", Verdict.REPAIRED, "contours enclose nothing or lie across slices; left out"),
-        "outside": ("CONTOURS-OUTSIDE", Verdict.REVIEW, "contours lie beyond the volume; left out"),
-        "between": ("CONTOURS-BETWEEN-SLICES", Verdict.REPAIRED, "contours lie between slices; each is on the nearest"),
-        "crowded": ("CONTOURS-CROWDED", Verdict.REVIEW, "contours share a slice with a nearer plane of contours; left out"),
-        "gaps": ("CONTOURS-MISSING", Verdict.REVIEW, "slices between the first and the last contour have none; left empty"),
-    }
-    return [_odd(code, f"{lung}: {counts[k]} {text}", counts[k], v) for k, (code, v, text) in told.items() if counts.get(k)]
-
-
-def _wrong_instances(structures: Mapping[Side, Sequence[Any]], grid: Grid, series: "Series | Scan | None") -> list[Finding]:
-    """Contours that name an instance which is not the slice that they lie on."""
+def _wrong_instances(contours: Iterable[Any], grid: Grid, series: "Series | Scan | None") -> list[Finding]:
+    """Contours that reference an instance other than the slice that they lie on."""
     if series is None or len({plane.sop_uid for plane in series.files}) != grid.shape[0]:
         return []
     place = {plane.sop_uid: k for k, plane in enumerate(series.files)}
     wrong = 0
-    for contour in (c for contours in structures.values() for c in contours):
-        points, images = _points(contour), contour.get("ContourImageSequence")
+    for contour in contours:
+        points, images = points_of(contour), contour.get("ContourImageSequence")
         if points is not None and images:
             at = grid.to_index(points)[:, 0].mean()
-            wrong += bool(abs(place.get(str(images[0].get("ReferencedSOPInstanceUID", "")), -9) - at) > 0.5 + UPWARDS)
-    text = f"{wrong} contours name an instance other than the slice that they lie on; their coordinates count"
-    return [_odd("CONTOURS-WRONG-INSTANCE", text, wrong, Verdict.REPAIRED)] if wrong else []
-
-
-def write(path: Path, mask: LungMask, series: "Series") -> None:
-    """Write `Lung_R` and `Lung_L` (or `Lungs`), one contour for each connected piece of a slice, holes by keyhole.
-
-    UIDs come from the series and the mask, and dates from the series, so that the same mask is the same bytes.
-    """
-    dataset = new_dataset(series, mask, RTSTRUCT, "RTSTRUCT", "lungs by contours")
-    names = {"Lung_R": mask.right, "Lung_L": mask.left} if mask.sided else {"Lungs": mask.lungs}
-    dataset.StructureSetLabel = "LUNGS"
-    dataset.StructureSetDate, dataset.StructureSetTime = "", ""
-    dataset.ApprovalStatus = "UNAPPROVED"
-    dataset.ReferencedFrameOfReferenceSequence = [_frame(series, str(dataset.StudyInstanceUID))]
-    dataset.StructureSetROISequence, dataset.ROIContourSequence, dataset.RTROIObservationsSequence = [], [], []
-    for number, (name, lung) in enumerate(names.items(), 1):
-        dataset.StructureSetROISequence.append(
-            item(
-                ROINumber=number,
-                ReferencedFrameOfReferenceUID=series.frame_uid,
-                ROIName=name,
-                ROIGenerationAlgorithm="AUTOMATIC",
-            )
-        )
-        drawn = np.flatnonzero(lung.any(axis=(1, 2)))
-        contours = [_contour(points, int(k), mask.grid, series) for k in drawn for points in trace(lung[k])]
-        colour = {"Lung_R": [0, 170, 255], "Lung_L": [255, 140, 0]}.get(name, [0, 200, 120])
-        held = {"ContourSequence": contours} if contours else {}
-        dataset.ROIContourSequence.append(item(ROIDisplayColor=colour, ReferencedROINumber=number, **held))
-        dataset.RTROIObservationsSequence.append(
-            item(ObservationNumber=number, ReferencedROINumber=number, RTROIInterpretedType="ORGAN", ROIInterpreter="")
-        )
-    write_dataset(path, dataset)
-
-
-def _frame(series: "Series", study_uid: str) -> Any:
-    images = list(dict.fromkeys((plane.sop_class, plane.sop_uid) for plane in series.files))
-    listed = [item(ReferencedSOPClassUID=kind, ReferencedSOPInstanceUID=uid) for kind, uid in images]
-    of_series = item(SeriesInstanceUID=series.series_uid, ContourImageSequence=listed)
-    detached_study_management = "1.2.840.10008.3.1.2.3.1"
-    of_study = item(
-        ReferencedSOPClassUID=detached_study_management,
-        ReferencedSOPInstanceUID=study_uid,
-        RTReferencedSeriesSequence=[of_series],
-    )
-    return item(FrameOfReferenceUID=series.frame_uid, RTReferencedStudySequence=[of_study])
-
-
-def _contour(points: Points, k: int, grid: Grid, series: "Series") -> Any:
-    world = grid.to_world(np.column_stack([np.full(len(points), float(k)), points]))
-    plane = series.files[k]
-    image = item(ReferencedSOPClassUID=plane.sop_class, ReferencedSOPInstanceUID=plane.sop_uid)
-    if plane.frames > 1:
-        image.ReferencedFrameNumber = plane.frame + 1
-    return item(
-        ContourImageSequence=[image],
-        ContourGeometricType="CLOSED_PLANAR",
-        NumberOfContourPoints=len(points),
-        ContourData=[f"{x:.6f}".rstrip("0").rstrip(".") for x in world.ravel()],
-    )
+            named = place.get(str(images[0].get("ReferencedSOPInstanceUID", "")), -9)
+            wrong += bool(abs(named - at) > 0.5 + UPWARDS)
+    return [finding("CONTOURS-WRONG-INSTANCE", n=wrong)] if wrong else []
