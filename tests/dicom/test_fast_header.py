@@ -17,7 +17,7 @@ from pleura.core.findings import Verdict
 from pleura.dicom.fast_header import FIRST_READ, Known, walk
 from pleura.dicom.header import _parsed, planes_of
 from pleura.dicom.series import find_series
-from pleura.files import archive
+from pleura.files import limits
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import Volume
 from pleura.phantom.enhanced import enhanced
@@ -186,7 +186,7 @@ def test_members_of_one_name_are_told_apart(tmp_path):
 
 
 def test_bombs_and_broken_archives_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(archive, "GROWTH_FREE", 1 << 20)
+    monkeypatch.setattr(limits, "GROWTH_FREE", 1 << 20)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as target:
         target.writestr("1.dcm", bytes(200 << 20))
     with tarfile.open(tmp_path / "bomb.tgz", "w:gz") as target:
@@ -207,8 +207,9 @@ def test_loops_zero_bytes_and_a_dicomdir(tmp_path):
     (tmp_path / "in" / "gone").symlink_to(tmp_path / "nowhere")
     (tmp_path / "in" / "empty.dcm").touch()
     (tmp_path / "in" / "zeros.dcm").write_bytes(bytes(4096))
-    (one,) = find_series(tmp_path / "in")
-    assert (one.slices, one.verdict) == (SHAPE[0], Verdict.OK)
+    good, links = find_series(tmp_path / "in")
+    assert (good.slices, good.verdict) == (SHAPE[0], Verdict.OK)
+    assert {finding.code for finding in links.findings} == {"SYMLINK-LOOP", "BROKEN-LINK"}
 
 
 def test_no_value_is_quoted_by_a_warning(tmp_path, recwarn):

@@ -1,7 +1,7 @@
 """Every case comes out as it is declared: the same physical volume, or the documented refusal. A third outcome is a bug."""
 
+import os
 import re
-from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -47,11 +47,11 @@ def test_files_that_may_not_be_read_are_told_of(tmp_path, monkeypatch):
     HOSTILE_SERIES[0].write(tmp_path)
     closed = min(str(path) for path in tmp_path.iterdir())
 
-    def guarded(name, *args, straight=FileIO, **options):
+    def guarded(name, *args, straight=os.open, **options):
         if str(name) == closed:
             raise PermissionError(13, "closed")
         return straight(name, *args, **options)
 
-    monkeypatch.setattr("pleura.dicom.tree.FileIO", guarded)
+    monkeypatch.setattr("pleura.files.walk.os.open", guarded)
     (entry,) = [one for one in find_series(tmp_path) if one.id == "unreadable"]
-    assert "CLOSED-FILES: 1 file(s) may not be read" in entry.reason
+    assert "CLOSED-FILES: permission denied for 1 file(s)" in entry.reason

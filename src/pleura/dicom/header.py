@@ -14,6 +14,7 @@ from pleura.dicom.deflated import inflated
 from pleura.dicom.extent import NOWHERE, pixels_at
 from pleura.dicom.fast_header import FIRST_READ, LAST_READ, TAGS, Known, Walked, Way, walk
 from pleura.dicom.values import digest, numbers, padding_of, several, text, whole
+from pleura.files.contents import is_dicom
 
 TECHNICAL = (
     "Manufacturer",
@@ -126,18 +127,6 @@ class Plane(NamedTuple):
 FIRST_ALIKE = Plane._fields.index("patient")
 DICOMDIR = "1.2.840.10008.1.3.10"
 """A list of files, which has no SOPClassUID of its own."""
-HEADLESS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
-"""How a file without preamble begins: group 0002 or 0008, either byte order."""
-
-
-def begins_dicom(head: bytes) -> bool:
-    """Whether a file's first 132 bytes are DICOM's: DICM after the preamble, or a data set at once (pitfall 6)."""
-    if head[128:132] == b"DICM":
-        return True
-    if len(head) < 132 or head[:2] not in HEADLESS:
-        return False
-    element = int.from_bytes(head[2:4], "little" if head[0] else "big")
-    return element <= 0x0070 and (head[4:6].isalpha() or head[6:8] == b"\0\0" or head[4:6] == b"\0\0")
 
 
 def read_planes(path: Path) -> list[Plane]:
@@ -153,11 +142,22 @@ def read_planes(path: Path) -> list[Plane]:
     return planes
 
 
-def planes_of(file: BinaryIO, size: int, name: str, known: Known, archive: Path | None = None, member: int = -1) -> list[Plane]:
-    """As `read_planes`, from an open file of `size` bytes; empty where it is no DICOM by its looks. `known` as in `walk`."""
+def planes_of(
+    file: BinaryIO,
+    size: int,
+    name: str,
+    known: Known,
+    archive: Path | None = None,
+    member: int = -1,
+    head: bytes = b"",
+) -> list[Plane]:
+    """As `read_planes`, from an open file of `size` bytes; empty where it is not DICOM. `known` as in `walk`.
+
+    `head` is what was read of the file already.
+    """
     try:
-        head = file.read(FIRST_READ)
-        if not begins_dicom(head):
+        head = head or file.read(FIRST_READ)
+        if not is_dicom(head):
             return []
         where = (name, archive, member)
         walked = walk(file, size, head, known)

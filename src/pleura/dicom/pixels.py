@@ -20,7 +20,7 @@ from pleura.core.errors import UnreadableFile
 from pleura.core.progress import Progress, silent
 from pleura.dicom.deflated import inflated
 from pleura.dicom.header import Cells, Plane
-from pleura.files.archive import fetch
+from pleura.files.archives import read_members
 from pleura.geometry.volume import NO_TISSUE_HU
 
 CUT_OFF = "a slice's pixels are cut off: the file is truncated; fetch it again"
@@ -119,7 +119,7 @@ def _batches(planes: Sequence[Plane]) -> Iterator[list[tuple[int, bytes | None]]
             wanted[plane.archive][plane.member].append(number)
     for path, members in wanted.items():
         batch: list[tuple[int, bytes | None]] = []
-        for member, data in fetch(path, members):
+        for member, data in read_members(path, members):
             batch += [(number, data) for number in members[member]]
             if len(batch) >= BATCH:
                 yield batch
@@ -161,7 +161,7 @@ def _open(plane: Plane, data: bytes | None) -> Iterator[IO[bytes]]:
     elif data is not None:
         yield BytesIO(data)
     elif plane.archive is not None:
-        yield BytesIO(next(fetch(plane.archive, {plane.member}))[1])
+        yield BytesIO(next(read_members(plane.archive, {plane.member}))[1])
     else:
         with FileIO(plane.file) as file:
             yield file

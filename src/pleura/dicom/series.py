@@ -17,8 +17,10 @@ from pleura.dicom.gaps import Gaps, filled_in, stacks_of
 from pleura.dicom.header import Plane
 from pleura.dicom.header_checks import plane_findings, remarks
 from pleura.dicom.stack import ONE_PLACE, by_shape, depth, drop_copies, in_one_place, is_even, kind_of, volumes_of
-from pleura.dicom.tree import Found, planes_in
+from pleura.dicom.tree import read_tree
 from pleura.dicom.values import in_words
+from pleura.files.accounting import Accounting
+from pleura.files.walk import Walk
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import Volume
 
@@ -32,6 +34,7 @@ LABEL_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.66.4": "Segmentation",
     "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation",
 }
+DUPLICATE = "duplicate slice"
 SCANNER = ("Manufacturer", "ManufacturerModelName")
 CASE_FOLDER = re.compile(r"Case_\d+")
 
@@ -152,25 +155,47 @@ def find_series(root: Path, *, gaps: Gaps = "refuse", workers: int = 0, progress
     Raises:
         UsageError: `root` does not exist.
     """
-    tree = planes_in(root, workers=workers, progress=progress)
-    series = [one for group, notes in _by_uid(tree.planes) for one in _series_of(group, notes, root, gaps)]
+    return list(survey(root, gaps=gaps, workers=workers, progress=progress).series)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The input as a whole: its series, and every file."""
+
+    series: tuple[Series, ...]
+    walk: Walk
+
+    def accounting(self, series: Sequence[Series] | None = None) -> Accounting:
+        """Account for every file: used where a series that is not refused has it, else refused with the series' code.
+
+        `series` are those of `self`, where later checks have added findings; second copies of slices are other files.
+        """
+        names = {file.location: file.name for file in self.walk.files}
+        used: set[str] = set()
+        refused: dict[str, str] = {}
+        for one in self.series if series is None else series:
+            files = {names[plane.file] for plane in one.files}
+            if one.verdict is Verdict.REFUSED:
+                refused |= dict.fromkeys(files, _code(one.findings))
+            else:
+                used |= files
+        kinds = {file.name: DUPLICATE for file in self.walk.dicom() if file.name not in used}
+        return self.walk.accounting(used, {name: code for name, code in refused.items() if name not in used}, kinds)
+
+
+def survey(root: Path, *, gaps: Gaps = "refuse", workers: int = 0, progress: Progress = silent) -> Survey:
+    """As `find_series`, with an account of every file of the input."""
+    walk, planes = read_tree(root, workers=workers, progress=progress)
+    series = [one for group, notes in _by_uid(planes) for one in _series_of(group, notes, walk.root, gaps)]
     found = compared(_named(series))
-    if tree.broken or tree.closed or tree.archives:
-        found.append(_unreadable(tree))
-    return found
+    if walk.refused:
+        found.append(_unreadable(walk))
+    return Survey(tuple(found), walk)
 
 
-def _unreadable(tree: Found) -> Series:
-    findings = []
-    if tree.broken:
-        message = f"{tree.broken} DICOM file(s) with a broken or truncated header; fetch them again"
-        findings.append(Finding("UNREADABLE-FILES", Verdict.REFUSED, message, {"n": tree.broken}))
-    if tree.closed:
-        message = f"{tree.closed} file(s) may not be read, whatever they are: give yourself the right to, and scan again"
-        findings.append(Finding("CLOSED-FILES", Verdict.REFUSED, message, {"n": tree.closed}))
-    findings += [Finding("ARCHIVE-REFUSED", Verdict.REFUSED, message) for message in sorted(set(tree.archives))]
-    count = tree.broken + tree.closed + len(tree.archives)
-    return Series("unreadable", "", "", "", "", "", 0, 0, count, None, tuple(findings), ())
+def _unreadable(walk: Walk) -> Series:
+    """One refused entry for all files that could not be read."""
+    return Series("unreadable", "", "", "", "", "", 0, 0, len(walk.refused), None, walk.findings, ())
 
 
 def _by_uid(planes: Sequence[Plane]) -> list[tuple[list[Plane], list[Finding]]]:

@@ -1,136 +1,104 @@
-"""The planes of every DICOM file of a tree, found by content, whatever the files are called (pitfall 6)."""
+"""The image planes of every DICOM file of the input."""
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from io import FileIO
 from pathlib import Path
 
-from pleura.core.errors import UnreadableFile, UsageError
+from pleura.core.errors import UnreadableFile
 from pleura.core.progress import Progress, silent
 from pleura.dicom.fast_header import Known
-from pleura.dicom.header import DICOMDIR, Plane, begins_dicom, planes_of
-from pleura.files.archive import TAR_SUFFIXES, kind_of, members
+from pleura.dicom.header import Plane, planes_of
+from pleura.files.contents import DICOM, DICOMDIR, DICOMDIR_CLASS
+from pleura.files.walk import ON_DISK, InputFile, Listing, OpenFile, RefusedFile, Walk, list_files, open_files
 
 CHUNK = 64
-"""Files that a thread takes at a time: a header costs less than handing one over."""
-SLOW = 1e-3
-"""Seconds a file from which storage, not Python, is what is waited for."""
+"""Files per task of a thread: reading one header takes less time than handing it to a thread."""
+
+SLOW_SECONDS = 1e-3
+"""Seconds per file above which storage is the bottleneck, and threads help."""
 
 
 @dataclass
-class Found:
-    """What a tree holds: planes, how many files were DICOM but broken or may not be read, and why archives were not read."""
+class Tree:
+    """Planes of the input, and what became of each file: opened (DICOM or not) or refused with a code."""
 
     planes: list[Plane] = field(default_factory=list)
-    broken: int = 0
-    closed: int = 0
-    archives: list[str] = field(default_factory=list)
+    files: list[InputFile] = field(default_factory=list)
+    refused: list[RefusedFile] = field(default_factory=list)
+
+    def add(self, other: "Tree") -> None:
+        """Append what was found in other files."""
+        self.planes += other.planes
+        self.files += other.files
+        self.refused += other.refused
 
 
-def planes_in(root: Path, *, workers: int = 0, progress: Progress = silent) -> Found:
-    """Read the headers of all DICOM files at or below `root`, in archives too; links to folders are not followed.
+def read_tree(root: Path, *, workers: int = 0, progress: Progress = silent) -> tuple[Walk, list[Plane]]:
+    """Read the headers of all DICOM files at or below `root`, in archives too; each file is opened once.
 
-    A DICOMDIR is a list of files, which are found without it: it is passed over.
+    Args:
+        root: a folder, a file, an archive or a DICOMDIR.
+        workers: threads; 0 chooses.
+        progress: called with the number of files read.
+
+    Returns:
+        What became of every file, and the planes of the DICOM files.
 
     Raises:
         UsageError: `root` does not exist.
     """
-    if not root.exists():
-        raise UsageError("the input does not exist: check the path given for it")
-    paths = sorted(_walk(root))
+    listing = list_files(root)
+    paths = listing.paths
     chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
-    found = Found()
+    tree = Tree(files=list(listing.others), refused=list(listing.refused))
     done = 0
-    for chunk, part in zip(chunks, _each(chunks, workers), strict=True):
-        found.planes += part.planes
-        found.broken += part.broken
-        found.closed += part.closed
-        found.archives += part.archives
+    for chunk, part in zip(chunks, _read_chunks(listing, chunks, workers), strict=True):
+        tree.add(part)
         done += len(chunk)
         progress("read headers", done, len(paths))
-    return found
+    return Walk(listing.root, tuple(tree.files), tuple(tree.refused)), tree.planes
 
 
-def _each(chunks: Sequence[Sequence[str]], workers: int) -> Iterator[Found]:
-    """Chunks in order; threads only where files are slow to come, for on a warm disk they merely wait for each other."""
+def _read_chunks(listing: Listing, chunks: Sequence[Sequence[str]], workers: int) -> Iterator[Tree]:
+    """Read chunks in order; with threads only where storage is slow, for they share one interpreter."""
     known = Known()
     start = time.perf_counter()
     if chunks:
-        yield _read_files(chunks[0], known)
-    slow = time.perf_counter() - start > SLOW * CHUNK
+        yield _read_headers(listing, chunks[0], known)
+    slow = time.perf_counter() - start > SLOW_SECONDS * CHUNK
     if workers > 1 or (workers == 0 and slow):
         with ThreadPoolExecutor(workers or 8) as pool:
-            yield from pool.map(lambda chunk: _read_files(chunk, Known()), chunks[1:])
+            yield from pool.map(lambda chunk: _read_headers(listing, chunk, Known()), chunks[1:])
     else:
-        yield from (_read_files(chunk, known) for chunk in chunks[1:])
+        yield from (_read_headers(listing, chunk, known) for chunk in chunks[1:])
 
 
-def looks_dicom(path: Path) -> bool:
-    """Whether a file begins as DICOM does."""
-    try:
-        with path.open("rb") as file:
-            return begins_dicom(file.read(132))
-    except OSError:
-        return False
+def _read_headers(listing: Listing, paths: Sequence[str], known: Known) -> Tree:
+    tree = Tree()
+    for path in paths:
+        for opened in open_files(path, listing.name(path)):
+            if isinstance(opened, RefusedFile):
+                tree.refused.append(opened)
+            else:
+                _read_header(opened, known, tree)
+    return tree
 
 
-def _read_files(names: Sequence[str], known: Known) -> Found:
-    found = Found()
-    for name in names:
-        try:
-            with FileIO(name) as file:  # a third of the time of Path.open
-                planes = planes_of(file, os.fstat(file.fileno()).st_size, name, known)
-            if planes:
-                found.planes += planes if planes[0].sop_class != DICOMDIR else ()  # of which all frames are, or none
-            elif kind_of(Path(name)):
-                _read_archive(Path(name), found, known)
-        except UnreadableFile:
-            found.broken += 1
-        except PermissionError:
-            found.closed += 1
-        except OSError:
-            continue  # a socket, a device: nothing that can be read
-    return found
-
-
-def _read_archive(path: Path, found: Found, known: Known) -> None:
-    try:
-        for member in members(path):
-            if member.path.name.lower().endswith((".zip", ".tar", *TAR_SUFFIXES)):
-                found.archives.append("an archive within an archive is not opened: unpack it yourself")
-                continue
-            try:
-                found.planes += [
-                    plane
-                    for plane in planes_of(member.file, member.size, str(member.path), known, path, member.number)  # type: ignore[arg-type]
-                    if plane.sop_class != DICOMDIR
-                ]
-            except UnreadableFile:
-                found.broken += 1
-    except UnreadableFile as error:
-        found.archives.append(str(error))
-
-
-def _walk(root: Path) -> Iterator[str]:
-    """Files below `root`, links to files included; os.walk would make us ask for each file's kind again."""
-    if root.is_file():
-        yield str(root)
+def _read_header(opened: OpenFile, known: Known, tree: Tree) -> None:
+    file, head, stream = opened
+    if file.kind != DICOM:
+        tree.files.append(file)
         return
-    below = [str(root)]
-    while below:
-        try:
-            with os.scandir(below.pop()) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        below.append(entry.path)
-                    elif _is_file(entry) and not entry.name.startswith("._"):
-                        yield entry.path
-        except OSError:
-            continue  # a folder without permission, or that has gone
-
-
-def _is_file(entry: "os.DirEntry[str]") -> bool:
-    return os.path.isfile(entry.path) if entry.is_symlink() else entry.is_file()  # noqa: PTH113 (a link to itself is no error)
+    archive = None if file.member == ON_DISK else Path(file.path)
+    try:
+        planes = planes_of(stream, file.size, file.location, known, archive, file.member, head)  # type: ignore[arg-type]
+    except UnreadableFile:
+        tree.refused.append(RefusedFile(file.name, "UNREADABLE-FILES"))
+        return
+    if planes[0].sop_class == DICOMDIR_CLASS.decode():  # one without meta group
+        tree.files.append(file._replace(kind=DICOMDIR))
+        return
+    tree.files.append(file)
+    tree.planes += planes

@@ -88,13 +88,17 @@ NEVER_EMPTY = (
 
 def source_headers(planes: Sequence["Plane"]) -> list[Any]:
     """`source_header` of the objects that slices lie in, each once, in the slices' order; those in archives read in place."""
-    from pleura.files.archive import fetch
+    from pleura.files.archives import read_members
 
     wanted: dict[Path, set[int]] = {}
     for plane in planes:
         if plane.archive is not None:
             wanted.setdefault(plane.archive, set()).add(plane.member)
-    held = {(archive, number): BytesIO(data) for archive, numbers in wanted.items() for number, data in fetch(archive, numbers)}
+    held = {
+        (archive, number): BytesIO(data)
+        for archive, numbers in wanted.items()
+        for number, data in read_members(archive, numbers)
+    }
     objects = dict.fromkeys((plane.archive, plane.member, plane.file) for plane in planes)
     return [source_header(Path(file) if archive is None else held[archive, member]) for archive, member, file in objects]
 

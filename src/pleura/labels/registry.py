@@ -154,14 +154,14 @@ def read_judged(
     path: Path, grid: Grid | None = None, series: "Series | Scan | None" = None, naming: Naming = LUNGS
 ) -> tuple[LungMask, tuple[Finding, ...]]:
     """As `read_mask`, with what was odd in a DICOM label object."""
-    from pleura.dicom.tree import looks_dicom
+    from pleura.files.contents import is_dicom_file
     from pleura.labels import mha, nifti, npz, nrrd, parts
 
     suffix = suffix_of(path)
     if path.is_dir():
         mask, findings = parts.read(parts.parts_of(path, MAPS), read_mask)
         return (mask if grid is None else onto(mask, grid)), findings
-    if suffix.endswith(".dcm") or (not suffix and looks_dicom(path)):
+    if suffix.endswith(".dcm") or (not suffix and is_dicom_file(path)):
         return _read_object(path, grid, series)
     if suffix == ".npz":
         return npz.read(path, grid, naming), ()

@@ -1,0 +1,40 @@
+"""What became of every file of the input."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Accounting:
+    """How many files of the input were used, refused and neither: each file is in exactly one of the three.
+
+    `refused` counts by code, `other` by kind (pdf, DICOMDIR, litter, …). Files of archives count one by one; an archive
+    that could not be read counts as one file, and so does a folder that could not be listed.
+    """
+
+    used: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+    other: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def files(self) -> int:
+        """All files: used + refused + other."""
+        return self.used + sum(self.refused.values()) + sum(self.other.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for JSON: `files`, `used`, `refused` by code, `other` by kind."""
+        return {
+            "files": self.files,
+            "used": self.used,
+            "refused": dict(sorted(self.refused.items())),
+            "other": dict(sorted(self.other.items())),
+        }
+
+    def sentence(self) -> str:
+        """One line: `26 files: 24 used, 1 refused (UNREADABLE-FILES 1), 1 other (pdf 1)`."""
+        parts = [f"{self.used} used"]
+        for word, counts in (("refused", self.refused), ("other", self.other)):
+            listed = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+            parts.append(f"{sum(counts.values())} {word}" + (f" ({listed})" if listed else ""))
+        return f"{self.files} files: {', '.join(parts)}"

@@ -1,0 +1,278 @@
+"""Zip, tar and gzip files, read in place.
+
+Nothing is ever extracted to disk, so no name in an archive can lead anywhere.
+"""
+
+import bz2
+import gzip
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, NamedTuple
+
+from pleura.core.codes import refused
+from pleura.core.codes.reading import ARCHIVE_PROBLEMS
+from pleura.core.errors import InputRefused, UnreadableFile
+from pleura.files.contents import GZIP_SUFFIXES, TAR_SUFFIXES, archive_format, is_dicom
+from pleura.files.limits import (
+    MEMBER_BYTES,
+    MEMBERS,
+    TAR_HEADER_BYTES,
+    ZIP_DIRECTORY_BYTES,
+    most_expanded,
+)
+
+PEEK_BYTES = 512
+"""First bytes of a compressed file, expanded to see what it holds: a tar header is as long."""
+
+STREAMS: dict[str, Callable[..., Any]] = {
+    "gzip": gzip.open,
+    "bzip2": bz2.open,
+    "xz": lzma.open,
+}
+LOCAL_HEADER_BYTES = 30
+"""A zip member begins with a header of at least so many bytes."""
+
+SYMLINK_MODE = 0o120000
+FILE_TYPE_MODE = 0o170000
+
+
+class Member(NamedTuple):
+    """One file of an archive.
+
+    `number` identifies it there (names can repeat). `file` is open until the next member is asked for; it is `None` where
+    the member is not read, and `problem` says why: a key of `ARCHIVE_PROBLEMS`, `link` or `special`.
+    """
+
+    number: int
+    name: str
+    size: int
+    file: IO[bytes] | None
+    problem: str = ""
+
+
+def not_read(problem: str) -> InputRefused:
+    """The exception for an archive, or a file in it, that is not read; `problem` is a key of `ARCHIVE_PROBLEMS`."""
+    return refused("ARCHIVE-REFUSED", UnreadableFile, n=1, why=ARCHIVE_PROBLEMS[problem], problem=problem)
+
+
+def archive_type(path: Path, head: bytes) -> str:
+    """What archive a file is: zip, tar, gzip (one compressed DICOM file), `unsupported`, or empty where it is none.
+
+    Args:
+        path: the file; a compressed one is opened to see what it holds.
+        head: its first bytes.
+    """
+    kind = archive_format(path.name, head)
+    if kind not in STREAMS:
+        return kind
+    try:
+        with STREAMS[kind](path) as stream:
+            inner = stream.read(PEEK_BYTES)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError):
+        return _type_by_name(path.name)
+    if inner[257:262] == b"ustar":
+        return "tar"
+    if is_dicom(inner):
+        return "gzip" if kind == "gzip" else "unsupported"
+    return _type_by_name(path.name)
+
+
+def _type_by_name(name: str) -> str:
+    lowered = name.lower()
+    if lowered.endswith(TAR_SUFFIXES):
+        return "tar"
+    return "gzip" if lowered.endswith(GZIP_SUFFIXES) else ""
+
+
+def members(path: Path, kind: str, only: Collection[int] | None = None) -> Iterator[Member]:
+    """Yield the files of an archive in one pass, within the limits of `files.limits`.
+
+    Args:
+        path: the archive.
+        kind: what `archive_type` says it is.
+        only: numbers of the members wanted; `None` for all.
+
+    Raises:
+        UnreadableFile: `ARCHIVE-REFUSED`; members yielded before it are good.
+    """
+    readers = {"zip": _zip_members, "tar": _tar_members, "gzip": _gzip_member}
+    if kind not in readers:
+        raise not_read("unsupported")
+    try:
+        yield from readers[kind](path, only)
+    except UnreadableFile:
+        raise
+    except Exception as error:  # a broken archive fails in any of three libraries' ways
+        raise not_read("broken") from error
+
+
+def read_members(path: Path, numbers: Collection[int]) -> Iterator[tuple[int, bytes]]:
+    """Yield the bytes of some members, by number, in one pass over the archive.
+
+    Raises:
+        UnreadableFile: as `members`; or a member is corrupt, or is no longer there.
+    """
+    missing = set(numbers)
+    try:
+        with path.open("rb") as file:
+            kind = archive_type(path, file.read(PEEK_BYTES))
+        for member in members(path, kind, numbers):
+            if member.file is None:
+                raise not_read("broken")
+            data = member.file.read(member.size)
+            if len(data) != member.size or member.file.read(1):  # the second read checks the CRC
+                raise not_read("broken")
+            missing.remove(member.number)
+            yield member.number, data
+            if not missing:
+                return
+    except UnreadableFile:
+        raise
+    except Exception as error:
+        raise not_read("broken") from error
+    raise not_read("broken")  # it has changed since it was listed
+
+
+class _Limited:
+    """A binary file of which no more than `left` bytes are read; `left` is `None` where there is no limit."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.left: int | None = None
+        self.last = b""
+
+    def read(self, size: int = -1) -> bytes:
+        if self.left is None:
+            data: bytes = self.file.read(size)
+            return data
+        most = self.left + 1
+        self.last = self.file.read(most if size < 0 else min(size, most))
+        if len(self.last) > self.left:
+            raise not_read("broken")
+        self.left -= len(self.last)
+        return self.last
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
+def _zip_members(path: Path, only: Collection[int] | None) -> Iterator[Member]:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        limited = _Limited(file)
+        limited.left = ZIP_DIRECTORY_BYTES
+        with zipfile.ZipFile(limited) as archive:
+            limited.left = None
+            infos = archive.infolist()
+            _check_total(len(infos), sum(info.file_size for info in infos), size)
+            _check_overlap(infos)
+            for number, info in enumerate(infos):
+                if info.is_dir() or (only is not None and number not in only):
+                    continue
+                yield from _zip_member(archive, number, info)
+
+
+def _zip_member(archive: zipfile.ZipFile, number: int, info: zipfile.ZipInfo) -> Iterator[Member]:
+    problem = ""
+    if info.external_attr >> 16 & FILE_TYPE_MODE == SYMLINK_MODE:
+        problem = "link"
+    elif info.flag_bits & 1:
+        problem = "encrypted"
+    elif info.file_size > MEMBER_BYTES:
+        problem = "member-large"
+    if not problem:
+        try:
+            file = archive.open(info)
+        except Exception:  # a broken member: the others can be read all the same
+            problem = "broken"
+        else:
+            with file:
+                yield Member(number, info.filename, info.file_size, file)
+            return
+    yield Member(number, info.filename, info.file_size, None, problem)
+
+
+def _check_overlap(infos: Collection[zipfile.ZipInfo]) -> None:
+    """Refuse an archive in which files share compressed bytes: how a small one expands to petabytes."""
+    end = 0
+    for info in sorted(infos, key=lambda info: info.header_offset):
+        if info.header_offset < end:
+            raise not_read("overlap")
+        end = info.header_offset + LOCAL_HEADER_BYTES + info.compress_size
+
+
+def _tar_members(path: Path, only: Collection[int] | None) -> Iterator[Member]:
+    total = 0
+    size = path.stat().st_size
+    with _expanded(path) as stream:
+        limited = _Limited(stream)
+        limited.left = TAR_HEADER_BYTES
+        with tarfile.open(fileobj=limited, mode="r:") as archive:
+            number = 0
+            while (info := archive.next()) is not None:
+                number += 1
+                total += info.size
+                _check_total(number, total, size)  # before its bytes are skipped, which expands them
+                limited.left = None
+                if not info.isdir() and (only is None or number in only):
+                    yield _tar_member(archive, number, info)
+                archive.members = []  # type: ignore[attr-defined] # tarfile remembers all of them
+                limited.left = TAR_HEADER_BYTES
+        if limited.last.strip(b"\0"):  # it stopped at something that is not a header
+            raise not_read("broken")
+
+
+def _tar_member(archive: tarfile.TarFile, number: int, info: tarfile.TarInfo) -> Member:
+    if info.issym() or info.islnk():
+        return Member(number, info.name, 0, None, "link")
+    if not info.isreg():
+        return Member(number, info.name, 0, None, "special")
+    if info.size > MEMBER_BYTES:
+        return Member(number, info.name, info.size, None, "member-large")
+    return Member(number, info.name, info.size, archive.extractfile(info))
+
+
+@contextmanager
+def _expanded(path: Path) -> Iterator[Any]:
+    """A tar archive, decompressed where it is compressed."""
+    with path.open("rb") as file:
+        kind = archive_format(path.name, file.read(PEEK_BYTES))
+        file.seek(0)
+        if kind not in STREAMS:
+            yield file
+            return
+        with STREAMS[kind](file) as stream:
+            yield stream
+
+
+def _gzip_member(path: Path, only: Collection[int] | None) -> Iterator[Member]:
+    """One compressed file. Its last four bytes say what it expands to (RFC 1952 2.3.1), which is checked before it is read."""
+    compressed = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, compressed - 4))
+        size = int.from_bytes(file.read(4), "little")
+        _check_total(1, size, compressed)
+        if size > MEMBER_BYTES:
+            raise not_read("member-large")
+        file.seek(0)
+        with gzip.GzipFile(fileobj=file) as stream:
+            yield Member(1, path.stem, size, stream)  # type: ignore[arg-type]
+
+
+def _check_total(count: int, expanded: int, size: int) -> None:
+    if count > MEMBERS:
+        raise not_read("many")
+    if expanded > most_expanded(size):
+        raise not_read("bomb")
+
+
+def safe_name(name: str) -> str:
+    """A member's name as a relative path with `/` that stays below the archive's own."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    kept = [part for part in parts if part not in ("/", "..", ".")]
+    return "/".join(part.replace(":", "_").replace("\0", "_") for part in kept)

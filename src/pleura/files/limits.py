@@ -1,0 +1,35 @@
+"""Limits on what the input may cost: bytes, members, growth, depth."""
+
+from typing import Final
+
+HEAD_BYTES: Final = 8 << 10
+"""First read of every file: enough for most DICOM headers, and to tell any other kind."""
+
+FILE_BYTES: Final = 5 << 30
+"""Largest DICOM file: PixelData has at most 4 GiB (its length is 32 bits, PS3.5 7.1)."""
+
+MEMBER_BYTES: Final = 1 << 30
+"""Largest file in an archive; no CT slice is nearly as large."""
+
+MEMBERS: Final = 100_000
+"""Most files in an archive."""
+
+GROWTH: Final = 100
+"""How many times its size a compressed file may expand to: CT compresses two- to fourfold, a bomb a thousandfold."""
+
+GROWTH_FREE: Final = 256 << 20
+"""What any compressed file may expand to, whatever its size: masks compress several hundredfold."""
+
+SPARSE_FREE: Final = 64 << 20
+"""Files up to this size are not checked for holes."""
+
+ZIP_DIRECTORY_BYTES: Final = 16 << 20
+"""Largest central directory of a zip file."""
+
+TAR_HEADER_BYTES: Final = 1 << 20
+"""Largest header of a file in a tar archive, extended (pax) attributes and long names included."""
+
+
+def most_expanded(size: int) -> int:
+    """Most bytes that a compressed file of `size` bytes may expand to."""
+    return max(GROWTH_FREE, GROWTH * size)
