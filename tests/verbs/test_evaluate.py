@@ -339,7 +339,7 @@ def test_two_npz_need_a_grid_and_take_it_from_a_cohort_or_label_maps(folders):
     for k, grid in enumerate((folders / "cohort", folders / "ref")):
         told = evaluate(folders / "p", folders / "r", folders / f"out{k}", grid=grid, workers=1)
         values.append(told.scores["cases"][0]["both"])
-    assert values[0] == values[1]
+    assert values[0] == values[0] | values[1], "the cohort has CT too, so it says where false lung is"
     assert values[0]["reference_volume_ml"] == pytest.approx((lungs() > 0).sum() * 0.012)
 
 

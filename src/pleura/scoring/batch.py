@@ -1,0 +1,169 @@
+"""All cases of one evaluation: each scored in the pool, then gathered into tables. `scores.json` is written last."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pleura.core.atomic import atomic_file, read_json, write_json
+from pleura.core.errors import UsageError
+from pleura.core.progress import Progress, silent
+from pleura.labels.contours import RULE
+from pleura.labels.mappings import Naming
+from pleura.labels.pair import REFERENCE
+from pleura.metrics.policy import Policy
+from pleura.metrics.summary import comparison, over_cases
+from pleura.metrics.tables import SCORE_COLUMNS, SLICE_COLUMNS, as_csv, score_rows, slice_rows
+from pleura.scoring.case import Job, Scoring, record_path
+from pleura.scoring.layouts import Pairing, References
+from pleura.store.spread import How, spread
+
+FORMAT = "pleura-scores/2"
+SCORES, SCORES_CSV, SLICES_CSV = "scores.json", "scores.csv", "slices.csv"
+
+
+@dataclass(frozen=True)
+class Method:
+    """The masks of one method. `name` is what tables call it; `folder` gets a file for each case."""
+
+    name: str
+    folder: Path
+    pairing: Pairing
+    naming: Naming
+    option: str
+    """The option that says what its labels mean."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One method's cases: `records` as their files hold them, and what came to nothing.
+
+    `complete` is false where a passing fault (memory, disk, a lost worker) left a case for the next run.
+    """
+
+    method: Method
+    records: Sequence[Mapping[str, Any]]
+    refused: Sequence[Mapping[str, str]]
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is scored, and by which rules."""
+
+    references: References
+    naming: Naming
+    policy: Policy
+    resample: bool
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """Case to the name that stands in results."""
+
+    def jobs(self, pairing: Pairing) -> list[Job]:
+        """The cases that have a mask and a reference, one of each."""
+        unclear = pairing.unclear.keys() | self.references.unclear.keys()
+        return [
+            Job(self.shown[case], files.path, self.references.cases[case])
+            for case, files in pairing.masks.items()
+            if case not in unclear
+        ]
+
+    def unclear(self, pairing: Pairing) -> dict[str, str]:
+        """Cases with several masks or references, by the name that stands in results, with the reason."""
+        reasons = {case: REFERENCE + reason for case, reason in self.references.unclear.items()} | dict(pairing.unclear)
+        return {self.shown[case]: reason for case, reason in reasons.items()}
+
+
+def score_method(evaluation: Evaluation, method: Method, how: How, progress: Progress = silent) -> Scored:
+    """Score the cases of a method that have no file yet; each fails alone."""
+    jobs = evaluation.jobs(method.pairing)
+    namings = (method.naming, evaluation.naming)
+    options = (method.option, "--ref-mapping")
+    recipe = Scoring(method.folder, evaluation.policy, evaluation.resample, namings, options)
+    open_jobs = [job for job in jobs if not record_path(method.folder, job.id).exists()]
+    done = len(jobs) - len(open_jobs)
+    progress("evaluate", done, len(jobs))
+    refused = evaluation.unclear(method.pairing)
+    complete = True
+    for outcome in spread(recipe, open_jobs, how):
+        done += 1
+        progress("evaluate", done, len(jobs))
+        if outcome.refusal is not None:
+            refused[open_jobs[outcome.index].id] = outcome.refusal.message
+            complete &= not outcome.passing
+    records = [read_json(record_path(method.folder, job.id)) for job in jobs if job.id not in refused]
+    listed = [{"case": case, "reason": refused[case]} for case in sorted(refused)]
+    return Scored(method, records, listed, complete)
+
+
+def gather(
+    out: Path,
+    evaluation: Evaluation,
+    first: Scored,
+    second: Scored | None,
+    people: Mapping[str, Mapping[str, str]],
+) -> dict[str, Any]:
+    """Write `scores.csv`, `slices.csv` and, last, `scores.json`; return the content of the last."""
+    cases = _with_people(first.records, people)
+    scores = {
+        "format": FORMAT,
+        "methods": {"mask": first.method.name} | ({} if second is None else {"against": second.method.name}),
+        "policy": evaluation.policy.as_json() | {"rasterisation": RULE},
+        "labels": {"mask": first.method.naming.as_json(), "reference": evaluation.naming.as_json()},
+        "cases": cases,
+        "refused": first.refused,
+        "unanswered": _names(evaluation, first.method.pairing.unanswered),
+        "without_reference": _names(evaluation, first.method.pairing.without_reference),
+        "against": None,
+    }
+    scores |= over_cases(cases)
+    if second is not None:
+        scores["labels"]["against"] = second.method.naming.as_json()
+        others = _with_people(second.records, people)
+        scores["against"] = {
+            "cases": others,
+            "refused": second.refused,
+            "unanswered": _names(evaluation, second.method.pairing.unanswered),
+            "tests": comparison(cases, others),
+        }
+    _write(out / SCORES_CSV, as_csv(SCORE_COLUMNS, (row for case in cases for row in score_rows(case))))
+    slices = (row for record in first.records for row in slice_rows(record["case"]["case"], record["per_slice"]))
+    _write(out / SLICES_CSV, as_csv(SLICE_COLUMNS, slices))
+    write_json(out / SCORES, scores)
+    return scores
+
+
+def check_people(people: Mapping[str, Mapping[str, str]], cases: Sequence[str]) -> None:
+    """Check that a table of patients names every case that is scored.
+
+    Raises:
+        UsageError: it names none of them, or lacks some.
+    """
+    if not people:
+        return
+    missing = [case for case in cases if case not in people]
+    if len(missing) == len(cases):
+        raise UsageError(
+            f"the --patients table names none of the {len(cases)} cases; its column `case` must hold their names "
+            "(as scores.csv has them, or the masks' file names without ending)"
+        )
+    if missing:
+        raise UsageError(f"the --patients table lacks {len(missing)} of {len(cases)} cases; add a row for each case")
+
+
+def _names(evaluation: Evaluation, cases: Sequence[str]) -> list[str]:
+    """Names for results; what has none, as a line about a label object, names no file and stands as it is."""
+    return [evaluation.shown.get(case, case) for case in cases]
+
+
+def _with_people(records: Sequence[Mapping[str, Any]], people: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+    cases = []
+    for record in records:
+        case = record["case"]
+        known = people.get(case["case"], {})
+        cases.append(dict(case) | {"patient": known.get("patient", case["case"]), "site": known.get("site")})
+    return cases
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic_file(path) as part:
+        part.write_text(text, encoding="utf-8", newline="")

@@ -1,0 +1,165 @@
+"""One case: its mask and its reference are read, scored and written. The work of one worker process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.core.atomic import sha256_file, write_json
+from pleura.core.codes import finding
+from pleura.core.errors import GridMismatch, InputRefused
+from pleura.core.findings import Finding
+from pleura.geometry.resample import resample_mask
+from pleura.geometry.volume import LungMask, Volume
+from pleura.labels.mappings import Naming
+from pleura.labels.pair import REFERENCE, Judged, read_pair
+from pleura.labels.registry import read_judged, read_mask
+from pleura.metrics.case import is_one_lung_alone, score_case, score_raw
+from pleura.metrics.policy import Policy
+from pleura.scoring.ct import places
+from pleura.scoring.layouts import Reference
+from pleura.scoring.pictures import picture_case
+from pleura.store.case import Case
+
+OWN_MASKS = ("lungs.", "lungs_seg.")
+"""Masks that `segment` writes start with one of these; `raw.npz` beside them is the mask before cleaning."""
+RAW_MASK = "raw.npz"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A case to score: its mask against its reference."""
+
+    id: str
+    mask: Path
+    reference: Reference
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How to score. `folder` gets `CASE.json` with the scores and `CASE.npz` with the pictures' slices."""
+
+    folder: Path
+    policy: Policy
+    resample: bool
+    namings: tuple[Naming, Naming]
+    mapping_options: tuple[str, str]
+    """Options that say what labels mean, for the mask and for the reference."""
+
+    def open(self) -> Callable[[Job], None]:
+        """The function that scores one case and writes its files."""
+        return partial(_score, self)
+
+
+def record_path(folder: Path, case: str) -> Path:
+    """Where the scores of a case are."""
+    return folder / f"{case}.json"
+
+
+def _score(how: Scoring, job: Job) -> None:
+    try:
+        record, pictures = _record(how, job)
+    except InputRefused as error:
+        if error.code == "MASK-LABELS":
+            option = how.mapping_options[str(error).startswith(REFERENCE)]
+            raise InputRefused(f"{error}; specify the label mapping with {option}", code=error.code) from error
+        raise
+    pictures.write(how.folder / f"{job.id}.npz")
+    write_json(record_path(how.folder, job.id), record)
+
+
+def _record(how: Scoring, job: Job) -> tuple[dict[str, Any], Any]:
+    (mask, found), (reference, found_reference) = _read_both(how, job)
+    findings = [*found, *(replace(one, message=f"{REFERENCE}{one.message}") for one in found_reference)]
+    mask, more = _comparable(mask, reference, resample=how.resample)
+    findings += more
+    volume = _volume(job, reference)
+    where = {} if volume is None else places(volume)
+    scores = score_case(mask, reference, how.policy, places=where)
+    raw_mask = _raw_mask(job, reference)
+    raw = None if raw_mask is None else score_raw(raw_mask, reference, how.policy, places=where)
+    tables = scores.pop("per_slice") + (raw.pop("per_slice") if raw else [])
+    pictures = picture_case(volume, mask, reference, raw_mask, tables)
+    head = {
+        "case": job.id,
+        "split": job.reference.part,
+        "grid": _grid(reference),
+        "findings": [one.as_json() for one in findings] + scores.pop("findings"),
+        "has_ct": volume is not None,
+        "inputs": {"mask": digest(job.mask), "reference": digest(job.reference.path)},
+        "raw": raw,
+    }
+    return {"case": head | scores, "per_slice": tables}, pictures
+
+
+def _read_both(how: Scoring, job: Job) -> tuple[Judged, Judged]:
+    about = job.reference.about
+    grid, scan = (None, None) if about is None else (about.grid, about.scan)
+    if not job.reference.in_cohort:
+        return read_pair(job.mask, job.reference.path, grid, scan, how.namings)
+    reference = Case.open(job.reference.path).mask()
+    return read_judged(job.mask, reference.grid, scan, how.namings[0]), (reference, ())
+
+
+def _comparable(mask: LungMask, reference: LungMask, *, resample: bool) -> tuple[LungMask, list[Finding]]:
+    """The mask on the reference's grid, with what had to be done for that.
+
+    Raises:
+        GridMismatch: the grids differ and `resample` is not set.
+    """
+    findings = []
+    if not mask.grid.same_as(reference.grid):
+        if not resample:
+            raise GridMismatch(
+                f"the mask has {_lattice(mask)}, the reference {_lattice(reference)}: give masks on one grid, or use --resample"
+            )
+        findings.append(finding("MASK-RESAMPLED", found=_lattice(mask)))
+        mask = resample_mask(mask, reference.grid)
+    if is_one_lung_alone(mask, reference):
+        mask = LungMask(mask.labels, mask.grid)
+        findings.append(finding("LABEL-ONE-ALONE"))
+    return mask, findings
+
+
+def _volume(job: Job, reference: LungMask) -> Volume | None:
+    """The CT of a case, where it is at hand and the reference lies on it."""
+    about = job.reference.about
+    if about is None or about.ct is None or not about.grid.same_as(reference.grid, tolerance_mm=0.01):
+        return None
+    return about.ct.read()
+
+
+def _raw_mask(job: Job, reference: LungMask) -> NDArray[np.bool_] | None:
+    """The mask before cleaning, where it was kept and lies on the reference's grid."""
+    path = job.mask.with_name(RAW_MASK)
+    if not job.mask.name.startswith(OWN_MASKS) or not path.is_file():
+        return None
+    try:
+        return read_mask(path, reference.grid).lungs
+    except GridMismatch:
+        return None
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a mask's bytes; of a folder, over the digests of its files in order of their names."""
+    if path.is_file():
+        return sha256_file(path)
+    import hashlib
+
+    total = hashlib.sha256()
+    for file in sorted(path.glob("mask.npy")) or sorted(file for file in path.iterdir() if file.is_file()):
+        total.update(sha256_file(file).encode())
+    return total.hexdigest()
+
+
+def _lattice(mask: LungMask) -> str:
+    spacing = " x ".join(f"{mm:.4g}" for mm in mask.grid.spacing_mm)
+    return f"{' x '.join(map(str, mask.grid.shape))} voxels of {spacing} mm"
+
+
+def _grid(mask: LungMask) -> dict[str, Any]:
+    return {"shape": list(mask.grid.shape), "spacing_mm": [round(mm, 6) for mm in mask.grid.spacing_mm]}

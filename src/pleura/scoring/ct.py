@@ -1,0 +1,63 @@
+"""The CT of a case that is scored, wherever it lies; it tells where false lung is, and what the page pictures."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.anatomy.airways import airways
+from pleura.anatomy.couch import body_mask, couch_mask
+from pleura.geometry.volume import Volume
+from pleura.store.case import Case
+
+if TYPE_CHECKING:
+    from pleura.dicom.series import Series
+
+Bool = NDArray[np.bool_]
+
+
+class Ct(Protocol):
+    """A CT that is read when it is needed. It is pickled for worker processes."""
+
+    def read(self) -> Volume:
+        """The volume. Raises `InputRefused` where it cannot be read."""
+        ...
+
+
+@dataclass(frozen=True)
+class CohortCt:
+    """The volume of a case of a cohort."""
+
+    folder: Path
+
+    def read(self) -> Volume:
+        return Case.open(self.folder).volume()
+
+
+@dataclass(frozen=True)
+class SeriesCt:
+    """A DICOM series."""
+
+    series: "Series"
+
+    def read(self) -> Volume:
+        from pleura.quality.hounsfield import settled
+
+        return settled(self.series.read())[0]
+
+
+def places(volume: Volume) -> dict[str, Bool]:
+    """Where false lung can be, without overlap: `airway`, `body` (elsewhere in the body), `couch`, `outside_body`.
+
+    Args:
+        volume: the CT as it was acquired, with its couch.
+
+    Returns:
+        bool arrays of the volume's shape; together they are the whole image.
+    """
+    body = body_mask(volume)
+    airway = airways(volume, body)
+    couch = couch_mask(volume, body) & ~body
+    return {"airway": airway, "body": body & ~airway, "couch": couch, "outside_body": ~(body | couch | airway)}

@@ -1,0 +1,225 @@
+"""Which mask and which reference belong to one case, in the folders that tools and collections leave."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pleura.core.errors import NothingUsable, UsageError
+from pleura.dicom.series import find_series
+from pleura.geometry.grid import Grid
+from pleura.labels.mappings import Naming
+from pleura.labels.matching import match, scans_of
+from pleura.labels.objects import Scan
+from pleura.labels.registry import MAPS, MaskFiles, find_masks, is_object, read_mask, suffix_of
+from pleura.scoring.ct import CohortCt, Ct, SeriesCt
+from pleura.store.cohort import NAME as COHORT
+from pleura.store.cohort import Cohort
+
+if TYPE_CHECKING:
+    from pleura.dicom.series import Series
+
+ANY = Naming("any", either=(1,), others=True)
+"""For a file of which only the grid is read."""
+PAIR = "pair"
+"""The case of two files that were given by themselves."""
+TABLES = (".json", ".csv", ".txt", ".md", ".pkl", ".html", ".png", ".log")
+"""Files beside masks that are no images."""
+
+
+@dataclass(frozen=True)
+class CtCase:
+    """What is known of a case's CT: its grid, its UIDs, how to read it, and other names that the case goes by."""
+
+    grid: Grid
+    scan: Scan | None = None
+    ct: Ct | None = None
+    names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A case to be scored: its reference (`path`, or the case of a cohort), and what is known of its CT."""
+
+    path: Path
+    part: str | None = None
+    in_cohort: bool = False
+    about: CtCase | None = None
+
+
+@dataclass(frozen=True)
+class References:
+    """The references by case; `unclear` cases have several, or one that cannot be read, each with a reason."""
+
+    cases: Mapping[str, Reference]
+    scans: Sequence[Scan] = ()
+    unclear: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Other names of cases, such as the folder of a patient."""
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """The masks that have a reference, by case; and what does not."""
+
+    masks: Mapping[str, MaskFiles]
+    unclear: Mapping[str, str]
+    unanswered: tuple[str, ...]
+    unmatched: tuple[str, ...]
+    lost: tuple[str, ...] = ()
+    """A line for each label object that belongs to no CT here."""
+
+    @property
+    def without_reference(self) -> tuple[str, ...]:
+        """What has no reference: masks by case, then label objects by their lines."""
+        return (*self.unmatched, *self.lost)
+
+
+def find_references(ref: Path, pred: Path, grid: Path | None, split: str) -> References:
+    """Find the references of REF, with the CT that lies beside them, beside the masks, or in `grid`.
+
+    Raises:
+        UsageError: REF does not exist, or `split` is chosen without a cohort.
+    """
+    if (ref / COHORT).exists():
+        return _of_cohort(ref, split)
+    if split != "all":
+        raise UsageError("--split chooses cases of a cohort, but REF is not a cohort")
+    known = _ct_cases([grid] if grid else [place for place in (ref, pred) if place.is_dir()], given=grid is not None)
+    names = _other_names(known)
+    scans = [about.scan for about in known.values() if about.scan is not None]
+    found = _masks_of(ref, scans)
+    scans += [scan for scan in scans_of(found.masks) if scan.id not in known]
+    cases = {
+        names.get(case, case): Reference(files.path, about=known.get(names.get(case, case)))
+        for case, files in found.masks.items()
+    }
+    return References(cases, scans, found.unclear, names)
+
+
+def pair_masks(pred: Path, references: References) -> Pairing:
+    """Find the mask of each reference.
+
+    Masks go by case name, by another name of the case (the folder of its CT), or, for DICOM label objects, by the UIDs
+    that they refer to. Of two single files, one is the mask of the other.
+
+    Raises:
+        NothingUsable: no reference has a mask.
+    """
+    found = _masks_of(pred, list(references.scans), frozenset(references.cases))
+    masks: dict[str, MaskFiles] = {}
+    unclear = dict(found.unclear)
+    for name, files in found.masks.items():
+        case = name if name in references.cases else references.names.get(name, name)
+        if case in masks:
+            unclear[case] = "two masks of it, under two of its names: keep the right one"
+        masks[case] = files
+    if PAIR in masks.keys() | references.cases.keys():
+        masks, references = _as_pair(masks, references)
+    shared = masks.keys() & references.cases.keys()
+    if not shared:
+        counts = f"{len(masks)} masks and {len(references.cases)} references"
+        raise NothingUsable(f"no case has both: {counts}, matched by case name and referenced UIDs")
+    left = masks.keys() - references.cases.keys() - unclear.keys()
+    return Pairing(
+        {case: masks[case] for case in sorted(shared)},
+        unclear,
+        tuple(sorted(references.cases.keys() - masks.keys() - unclear.keys())),
+        tuple(sorted(left)),
+        found.lost,
+    )
+
+
+def _as_pair(masks: dict[str, MaskFiles], references: References) -> tuple[dict[str, MaskFiles], References]:
+    """A single file answers the only case of the other side, under that case's name."""
+    if len(masks) != 1 or len(references.cases) != 1:
+        raise UsageError("one of PRED and REF is a file and the other has several cases: give two files, or two folders")
+    (case,) = references.cases
+    (files,) = masks.values()
+    return {case: replace(files, case=case)}, references
+
+
+@dataclass(frozen=True)
+class _Found:
+    masks: Mapping[str, MaskFiles]
+    unclear: Mapping[str, str] = field(default_factory=dict)
+    lost: tuple[str, ...] = ()
+
+
+def _masks_of(place: Path, scans: Sequence[Scan], wanted: frozenset[str] | None = None) -> _Found:
+    if place.is_file():
+        kind = "npz" if suffix_of(place) == ".npz" else "map"
+        return _Found({PAIR: MaskFiles(PAIR, **{kind: place})})
+    found = match(place, scans, wanted=frozenset(scan.id for scan in scans) if wanted is None else wanted)
+    return _Found(found.masks, found.unclear, found.lost)
+
+
+def _of_cohort(folder: Path, split: str) -> References:
+    cohort = Cohort.open(folder)
+    cases = {}
+    for case in cohort.cases:
+        part = cohort.split.part_of(case.id)
+        if case.has_mask and split in ("all", part):
+            about = CtCase(case.grid, _scan_of_case(case.id, case.about), CohortCt(case.folder))
+            cases[case.id] = Reference(case.folder, part, in_cohort=True, about=about)
+    return References(cases, [_scan_of_case(case.id, case.about) for case in cohort.cases])
+
+
+def _scan_of_case(case: str, about: Mapping[str, object]) -> Scan:
+    return Scan(str(about.get("frame_uid", "")), str(about.get("series_uid", "")), case)
+
+
+def _ct_cases(places: Iterable[Path], *, given: bool) -> dict[str, CtCase]:
+    """The CT that lies in folders: a cohort, DICOM series, or (where the user gives the folder) label maps with a grid."""
+    found: dict[str, CtCase] = {}
+    for place in places:
+        if (place / COHORT).exists():
+            cohort = Cohort.open(place)
+            for case in cohort.cases:
+                found.setdefault(case.id, CtCase(case.grid, _scan_of_case(case.id, case.about), CohortCt(case.folder)))
+            continue
+        if given:
+            found |= _grids_of_maps(place)
+        if not found and (given or _may_have_dicom(place)):
+            found |= {series.id: _of_series(series, place) for series in find_series(place) if _has_grid(series)}
+    return found
+
+
+def _grids_of_maps(place: Path) -> dict[str, CtCase]:
+    maps = {case: files.map for case, files in find_masks(place).items() if files.map and not is_object(files.map)}
+    return {case: CtCase(read_mask(path, naming=ANY).grid) for case, path in maps.items()}
+
+
+def _may_have_dicom(place: Path) -> bool:
+    """Whether a folder has any file that is neither a label map nor a table."""
+    known = (*MAPS, ".npz", *TABLES)
+    return any(path.is_file() and not path.name.lower().endswith(known) for path in place.rglob("*"))
+
+
+def _has_grid(series: "Series") -> bool:
+    return series.usable and series.grid is not None
+
+
+def _of_series(series: "Series", place: Path) -> CtCase:
+    assert series.grid is not None
+    instances = frozenset(plane.sop_uid for plane in series.files)
+    scan = Scan(series.frame_uid, series.series_uid, series.id, (), instances)
+    return CtCase(series.grid, scan, SeriesCt(series), frozenset(_folder_names(series, place)))
+
+
+def _folder_names(series: "Series", place: Path) -> Iterator[str]:
+    """Names of the folders between the place that was searched and the files of a series."""
+    top = place.resolve()
+    for parent in {plane.path.resolve().parent for plane in series.files}:
+        if parent == top or top not in parent.parents:
+            continue
+        yield from parent.relative_to(top).parts
+
+
+def _other_names(known: Mapping[str, CtCase]) -> dict[str, str]:
+    """Folder name to case, of the names that belong to one case only and are no case themselves."""
+    owners: dict[str, set[str]] = {}
+    for case, about in known.items():
+        for name in about.names:
+            owners.setdefault(name, set()).add(case)
+    return {name: next(iter(cases)) for name, cases in owners.items() if len(cases) == 1 and name not in known}

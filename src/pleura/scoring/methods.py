@@ -1,0 +1,30 @@
+"""What a method that made masks is called in tables and on the page."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pleura.core.atomic import read_json
+
+MASKS, AGAINST = "PRED", "AGAINST"
+"""Names of methods that nobody named."""
+
+
+def method_name(given: str, masks: Path, default: str) -> str:
+    """The user's name for a method; else what `segment` recorded beside its masks; else `default`."""
+    if given:
+        return given
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        record = read_json(masks / "run.json")
+        if record["verb"] == "segment":
+            return _words(record["options"]["segmenter"], str(record["version"]))
+    return default
+
+
+def _words(segmenter: Any, version: str) -> str:
+    """A segmenter's description in a few words."""
+    kind = str(segmenter.get("name", segmenter.get("kind", "segmenter")))
+    loss = segmenter.get("loss")
+    model = f", {loss}" if loss else ""
+    digest = str(segmenter.get("sha256", segmenter.get("model_sha256", "")))[:8]
+    return f"pleura {version}: {kind}{model}{f' ({digest})' if digest else ''}"

@@ -1,0 +1,165 @@
+"""Which slices of a case are pictured, cut from its CT and masks as they are seen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import AIR_HU, LungMask, Volume
+from pleura.store.pictures import WINDOW_HU, Pictures, View
+
+LARGEST = 512
+"""Pixels of a picture's side, at most; beyond, every second pixel is left out."""
+GREYS = 4
+"""Grey values are rounded to multiples of this: noise costs most of the bytes, and no eye sees it."""
+PLANES = {"axial": ("PA", "LR"), "coronal": ("IS", "LR"), "sagittal": ("IS", "PA")}
+"""Directions of a picture's rows and columns, from either end."""
+DOWNWARD = {"P", "I"}
+RIGHTWARD = {"L", "P"}
+OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
+
+
+def picture_case(
+    volume: Volume | None,
+    mask: LungMask,
+    reference: LungMask,
+    raw: NDArray[np.bool_] | None,
+    tables: Sequence[Mapping[str, Any]],
+) -> Pictures:
+    """Cut the views of a case: three planes through its largest error, and its best, median, worst and wrong slices.
+
+    Args:
+        volume: the CT on the masks' grid, or `None`.
+        mask: the mask that was scored.
+        reference: on the same grid.
+        raw: the mask before cleaning, bool of the same shape, or `None`.
+        tables: the scores of the slices, as `score_case` and `score_raw` give them.
+    """
+    layers = _Layers(volume, mask, reference, raw)
+    views = [layers.plane(name, layers.centre) for name in PLANES]
+    for index, kinds in sorted(chosen_slices(tables).items()):
+        views.append(layers.cut(0, index, kinds, slice_scores(tables, index)))
+    return Pictures(views)
+
+
+def chosen_slices(tables: Sequence[Mapping[str, Any]]) -> dict[int, tuple[str, ...]]:
+    """Slice number to the reasons for its picture; reasons of the mask before cleaning begin with `raw `."""
+    chosen: dict[int, tuple[str, ...]] = {}
+    for table in tables:
+        if table["structure"] != "both":
+            continue
+        prefix = "raw " if table["source"] == "raw" else ""
+        for kind, index in _extremes(table).items():
+            chosen[index] = (*chosen.get(index, ()), f"{prefix}{kind}")
+    return chosen
+
+
+def _extremes(table: Mapping[str, Any]) -> dict[str, int]:
+    """The best, median and worst slice with lung by Dice; the missed and the hallucinated one with most wrong voxels."""
+    rows = list(zip(table["slice"], table["class"], table["dice"], table["accuracy"], strict=True))
+    lung = sorted((dice, index) for index, kind, dice, _ in rows if kind in ("lung", "missed") and dice is not None)
+    found = {}
+    if lung:
+        found = {"best": lung[-1][1], "median": lung[len(lung) // 2][1], "worst": lung[0][1]}
+    for kind in ("missed", "hallucinated"):
+        wrong = [(accuracy, index) for index, of_class, _, accuracy in rows if of_class == kind]
+        if wrong:
+            found[kind] = min(wrong)[1]
+    return found
+
+
+def slice_scores(tables: Sequence[Mapping[str, Any]], index: int) -> dict[str, Any]:
+    """Class, Dice and accuracy of one slice, both lungs; under `raw_…` those of the mask before cleaning."""
+    scores = {}
+    for table in tables:
+        if table["structure"] == "both":
+            prefix = "raw_" if table["source"] == "raw" else ""
+            scores |= {f"{prefix}{name}": table[name][index] for name in ("class", "dice", "accuracy")}
+            scores["position_mm"] = table["position_mm"][index]
+    return scores
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """The arrays of a case on one grid, cut together."""
+
+    volume: Volume | None
+    mask: LungMask
+    reference: LungMask
+    raw: NDArray[np.bool_] | None
+
+    @property
+    def grid(self) -> Grid:
+        return self.reference.grid
+
+    @property
+    def centre(self) -> tuple[int, int, int]:
+        """Where most voxels are wrong along each axis; the middle of the reference where none is."""
+        wrong = self.mask.labels != self.reference.labels
+        if not (self.mask.sided and self.reference.sided):
+            wrong = self.mask.lungs != self.reference.lungs
+        chosen = wrong if wrong.any() else self.reference.lungs
+        centre = []
+        for axis in range(3):
+            counts = np.count_nonzero(chosen, axis=tuple(k for k in range(3) if k != axis))
+            middle = int(np.searchsorted(np.cumsum(counts), counts.sum() / 2))
+            centre.append(int(counts.argmax()) if wrong.any() else middle)
+        return centre[0], centre[1], centre[2]
+
+    def plane(self, name: str, centre: tuple[int, int, int]) -> View:
+        """One of the three planes through a voxel."""
+        rows, columns = PLANES[name]
+        letters = self.grid.orientation()
+        inside = {next(k for k in range(3) if letters[k] in pair) for pair in (rows, columns)}
+        through = ({0, 1, 2} - inside).pop()
+        return self.cut(through, centre[through], ("overview",), {})
+
+    def cut(self, through: int, index: int, kinds: tuple[str, ...], scores: Mapping[str, Any]) -> View:
+        """The plane at `index` of one axis, turned as it is seen."""
+        letters = self.grid.orientation()
+        name = {"S": "axial", "I": "axial", "A": "coronal", "P": "coronal"}.get(letters[through], "sagittal")
+        down, across = (next(k for k in range(3) if letters[k] in pair) for pair in PLANES[name])
+        step = -(-max(self.grid.shape[down], self.grid.shape[across]) // LARGEST)
+
+        def seen(plane: NDArray[Any]) -> NDArray[Any]:
+            plane = plane if down < across else plane.T
+            plane = plane if letters[down] in DOWNWARD else plane[::-1]
+            plane = plane if letters[across] in RIGHTWARD else plane[:, ::-1]
+            return np.ascontiguousarray(plane[::step, ::step])
+
+        right = letters[across] if letters[across] in RIGHTWARD else OPPOSITE[letters[across]]
+        spacing = self.grid.spacing_mm
+        masks = [np.take(array, index, axis=through) for array in (self.mask.labels, self.reference.labels)]
+        raw = None if self.raw is None else seen(np.take(self.raw, index, axis=through)).astype(np.uint8)
+        return View(
+            plane=name,
+            kinds=kinds,
+            index=index,
+            count=self.grid.shape[through],
+            ends=(OPPOSITE[right], right),
+            aspect=spacing[down] / spacing[across],
+            column_mm=spacing[across] * step,
+            prediction=seen(masks[0]),
+            reference=seen(masks[1]),
+            ct=None if self.volume is None else _greys(seen(_slice_hu(self.volume, through, index))),
+            raw=raw,
+            scores=scores,
+        )
+
+
+def _slice_hu(volume: Volume, through: int, index: int) -> NDArray[Any]:
+    plane = np.array(np.take(volume.hu, index, axis=through))
+    if volume.padding is not None:
+        plane[np.take(volume.padding, index, axis=through)] = AIR_HU
+    return plane
+
+
+def _greys(plane: NDArray[Any]) -> NDArray[np.uint8]:
+    """HU as grey values, 0 to 255 over `WINDOW_HU`."""
+    low, high = WINDOW_HU
+    scaled = np.clip((plane.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
+    greys: NDArray[np.uint8] = (np.rint(scaled / GREYS) * GREYS).clip(0, 255).astype(np.uint8)
+    return greys
