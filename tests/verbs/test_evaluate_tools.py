@@ -63,7 +63,7 @@ def test_a_map_of_lobes_is_refused_with_the_mapping_that_fits_and_scored_with_it
     told, _ = evaluate(ref.parent / "pred", ref)
     assert told.exit_code == 3
     (line,) = [line for line in told.stderr.splitlines() if ": refused:" in line]
-    assert "they fit the mapping totalsegmentator; tell what labels mean with --mapping" in line
+    assert "they fit the mapping totalsegmentator; specify the label mapping with --mapping" in line
     told, out = evaluate(ref.parent / "pred", ref, "--mapping", "totalsegmentator")
     assert told.exit_code == 0, told.output
     assert dice(out) == [1, 1, 1]
