@@ -17,7 +17,7 @@ from pleura.dicom.series import find_series
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import Volume
 from pleura.phantom.anatomy import chest
-from pleura.verbs.scan import content_findings
+from pleura.quality.gate import gate
 
 Voxels = NDArray[np.int16]
 
@@ -105,7 +105,7 @@ CHANGES: dict[str, Callable[[Voxels], Voxels]] = {
 def told(volume: Volume, change: Callable[[Voxels], Voxels]) -> tuple[Verdict, list[str]]:
     """Verdict and codes of a tampered volume; padding is air from the start, so that none of it gives the change away."""
     hu = np.ascontiguousarray(change(volume.filled()))
-    findings = content_findings(Volume(hu, Grid.axial(hu.shape, volume.grid.spacing_mm)))
+    findings = gate(Volume(hu, Grid.axial(hu.shape, volume.grid.spacing_mm))).findings
     return worst(findings), [finding.code for finding in findings if finding.verdict is not Verdict.OK]
 
 

@@ -107,7 +107,7 @@ def test_the_same_command_again_does_nothing_and_another_is_a_conflict(done, che
 def test_killed_and_resumed_gives_the_same_bytes(done, chests, tmp_path, monkeypatch):
     calls = []
 
-    def dying(self, volume, progress=None, *, straight=Classical.__call__):
+    def dying(self, volume, progress=None, *, anatomy=None, straight=Classical.__call__):
         calls.append(volume)
         if len(calls) == 2:
             raise KeyboardInterrupt

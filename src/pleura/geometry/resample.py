@@ -87,6 +87,38 @@ def coarse(volume: Volume, wanted_mm: float) -> tuple[Volume, Upright, tuple[int
     return Volume(hu, Grid.axial(hu.shape, (a, b, c))), upright, factors
 
 
+def every_nth(volume: Volume, most: int) -> Volume:
+    """Every n-th slice of a volume, from the first, so that there are at most `most`; on a grid of its own."""
+    grid = volume.grid
+    step = -(-grid.shape[0] // most)
+    if step == 1:
+        return volume
+    hu = volume.hu[::step]
+    positions = None if grid.positions_mm is None else grid.positions_mm[::step] - grid.positions_mm[0]
+    affine = grid.affine.copy()
+    last = step * (len(hu) - 1)
+    affine[:3, 0] = (grid.to_world([last, 0, 0]) - affine[:3, 3]) / max(1, len(hu) - 1)
+    padding = None if volume.padding is None else volume.padding[::step]
+    return Volume(hu, Grid(_shape3(hu), affine, positions), padding)
+
+
+def coarse_in_plane(volume: Volume, wanted_mm: float) -> Volume:
+    """Means over blocks of pixels of about `wanted_mm`; slices stay. Padding is averaged as air."""
+    grid = volume.grid
+    factors = (1, *factors_for(grid.spacing_mm, wanted_mm)[1:])
+    hu = np.rint(shrink(volume.filled(), factors)).astype(np.int16)
+    padding = None if volume.padding is None else shrink(volume.padding, factors) > 0.5
+    affine = grid.affine.copy()
+    half_block = [(factor - 1) / 2 for factor in factors]
+    affine[:3, 3] = grid.affine[:3, 3] + grid.affine[:3, :3] @ half_block
+    affine[:3, :3] *= factors
+    return Volume(hu, Grid(_shape3(hu), affine, grid.positions_mm), padding)
+
+
+def _shape3(array: NDArray[Any]) -> tuple[int, int, int]:
+    return int(array.shape[0]), int(array.shape[1]), int(array.shape[2])
+
+
 def enlarge(array: NDArray[Any], factors: tuple[int, int, int], shape: tuple[int, ...]) -> NDArray[Any]:
     """The inverse of `shrink` in shape: each voxel repeated over its block, cut to `shape`."""
     for axis in range(3):

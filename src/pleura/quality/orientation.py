@@ -5,17 +5,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.anatomy.airways import airways
-from pleura.anatomy.couch import body_mask
-from pleura.anatomy.lungs import HALFWAY_HU, clean_lungs
+from pleura.anatomy.anatomy import Anatomy
 from pleura.core.findings import Finding, Verdict
+from pleura.geometry.grid import Grid
 from pleura.geometry.morphology import depth_mm, dilated, eroded
-from pleura.geometry.resample import Upright, coarse, shrink
+from pleura.geometry.resample import Upright
 from pleura.geometry.volume import LungMask, Volume
 
 Bool = NDArray[np.bool_]
 
-COARSE_MM = 3.0
 COARSEST_MM = 12.0
 """With wider pixels there is no anatomy to see."""
 UPRIGHT = 0.82
@@ -48,7 +46,7 @@ class _Chest:
         return int(slices[0] + part * (slices[-1] - slices[0]))
 
 
-def side_findings(volume: Volume, mask: LungMask | None = None) -> tuple[Finding, ...]:
+def side_findings(volume: Volume, mask: LungMask | None = None, *, anatomy: Anatomy | None = None) -> tuple[Finding, ...]:
     """Orientation against anatomy, so that a flipped stack is refused or sent to review.
 
     The spine is bone behind the lungs in every slice, while breastbone, calcified cartilage and contrast in the heart are in
@@ -60,7 +58,8 @@ def side_findings(volume: Volume, mask: LungMask | None = None) -> tuple[Finding
 
     Args:
         volume: CT in HU, any orientation.
-        mask: the lungs, where they are known; else they are found at 3 mm.
+        mask: the lungs, where they are known; else they are found by threshold.
+        anatomy: that of the volume, where it is known.
 
     Returns:
         `SPINE-IN-FRONT` and `UPSIDE-DOWN` (refused, for no anatomy explains them; review where no trachea is seen, or
@@ -71,7 +70,7 @@ def side_findings(volume: Volume, mask: LungMask | None = None) -> tuple[Finding
     axes = volume.grid.affine[:3, :3] / np.linalg.norm(volume.grid.affine[:3, :3], axis=0)
     if max(Upright.of(volume.grid).spacing_mm[1:]) > COARSEST_MM or np.abs(axes).max(axis=0).min() < UPRIGHT:
         return ()
-    chest = _seen(volume, mask)
+    chest = _seen(anatomy or Anatomy(volume), mask)
     if np.count_nonzero(chest.lungs) * chest.volume.grid.voxel_ml < 100 or chest.level(1.0) - chest.level(0.0) < 4:
         return ()
     findings = []
@@ -93,17 +92,15 @@ def side_findings(volume: Volume, mask: LungMask | None = None) -> tuple[Finding
     return tuple(findings) or _mirrored(chest)
 
 
-def _seen(volume: Volume, mask: LungMask | None) -> _Chest:
-    """The chest at 3 mm."""
-    seen, upright, factors = coarse(volume, COARSE_MM)
-    body = body_mask(seen)
-    tube = airways(seen, body)
-    if mask is None:
-        lungs = clean_lungs(seen.hu < HALFWAY_HU, seen, body=body, tube=tube)
-    else:
-        lungs = shrink(upright.turn(mask.lungs), factors) > 0.5
-    hidden = np.zeros(seen.hu.shape, np.bool_) if volume.padding is None else shrink(upright.turn(volume.padding), factors) > 0
-    return _Chest(seen, body, lungs, tube, hidden)
+def _seen(anatomy: Anatomy, mask: LungMask | None) -> _Chest:
+    """The chest, upright; padding counts as air."""
+    volume = anatomy.volume
+    upright = Upright.of(volume.grid)
+    hu = np.ascontiguousarray(upright.turn(volume.filled()))
+    lungs = anatomy.lungs if mask is None else mask.lungs
+    hidden = np.zeros(volume.hu.shape, np.bool_) if volume.padding is None else volume.padding
+    seen = Volume(hu, Grid.axial(hu.shape, upright.spacing_mm))
+    return _Chest(seen, *(upright.turn(one) for one in (anatomy.body, lungs, anatomy.airways, hidden)))
 
 
 def _middle(chest: _Chest) -> tuple[int, int]:

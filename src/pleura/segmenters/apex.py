@@ -3,23 +3,24 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.geometry.volume import Volume
+from pleura.anatomy.anatomy import Anatomy
 from pleura.segmenters.classical import Classical
 
 STEEP = 0.5
 """Least upward part of a slice normal: slices of a sagittal or coronal series have no height."""
 
 
-def above_apex(volume: Volume, margin_mm: float) -> NDArray[np.bool_] | None:
+def above_apex(anatomy: Anatomy, margin_mm: float) -> NDArray[np.bool_] | None:
     """For each slice whether it lies more than `margin_mm` above the apex of the higher lung, `(slices,)` bool.
 
     `None` where nothing tells: no lungs, or slices that are not axial.
     """
+    volume = anatomy.volume
     grid = volume.grid
     up = float(grid.normal[2])
     if abs(up) < STEEP:
         return None
-    held = np.flatnonzero(Classical()(volume).mask.lungs.any(axis=(1, 2)))
+    held = np.flatnonzero(Classical()(volume, anatomy=anatomy).mask.lungs.any(axis=(1, 2)))
     if not held.size:
         return None
     along = np.arange(grid.shape[0]) * grid.spacing_mm[0] if grid.positions_mm is None else grid.positions_mm

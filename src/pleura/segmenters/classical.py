@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.anatomy.airways import airways, with_wall
-from pleura.anatomy.couch import body_mask
+from pleura.anatomy.airways import with_wall
+from pleura.anatomy.anatomy import Anatomy
 from pleura.anatomy.lungs import HALFWAY_HU, HOLE_MM2, clean_lungs
 from pleura.anatomy.sides import split_sides
 from pleura.core.progress import Progress, silent
-from pleura.geometry.morphology import box_of, closed, holes_filled, slice_holes_filled
+from pleura.geometry.morphology import closed, holes_filled, slice_holes_filled
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import LEFT, RIGHT, LungMask, Volume
 from pleura.segmenters.protocol import Segmentation
@@ -41,31 +41,23 @@ class Classical:
         """The name and the three parameters."""
         return {"name": self.name} | asdict(self)
 
-    def __call__(self, volume: Volume, progress: Progress = silent) -> Segmentation:
+    def __call__(self, volume: Volume, progress: Progress = silent, *, anatomy: Anatomy | None = None) -> Segmentation:
         """Segment one volume; see `Segmenter`. `raw` is what lies below the threshold within the body."""
+        anatomy = anatomy or Anatomy(volume)
         steps = 5
         progress("segment", 0, steps)
-        body = body_mask(volume)
+        body = anatomy.body
         progress("segment", 1, steps)
-        tube = airways(volume, body)
+        tube = anatomy.airways
         progress("segment", 2, steps)
         raw = (volume.hu < self.threshold_hu) & body
         lungs = clean_lungs(raw & ~with_wall(tube, volume, self.airway_wall_mm), volume, body=body, tube=tube)
         progress("segment", 3, steps)
-        mask = split_sides(lungs, volume.grid, middle_mm=middle_of(body, volume))
+        mask = split_sides(lungs, volume.grid, middle_mm=anatomy.middle_mm)
         progress("segment", 4, steps)
         mask = _closed(mask, self.closing_mm, body)
         progress("segment", steps, steps)
         return Segmentation(raw, mask)
-
-
-def middle_of(body: Bool, volume: Volume) -> float | None:
-    """The L coordinate (mm) of the body's middle, or `None` where there is no body."""
-    box = box_of(body)
-    if box is None:
-        return None
-    centre = [(part.start + part.stop - 1) / 2 for part in box]
-    return float(volume.grid.to_world(centre)[0])
 
 
 def _closed(mask: LungMask, radius_mm: float, body: Bool) -> LungMask:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.anatomy.airways import airways, with_wall
-from pleura.anatomy.couch import body_mask
+from pleura.anatomy.airways import with_wall
+from pleura.anatomy.anatomy import Anatomy
 from pleura.anatomy.lungs import clean_lungs
 from pleura.anatomy.rim import settle_rim
 from pleura.anatomy.sides import split_sides
@@ -82,15 +82,16 @@ class OnnxSegmenter:
         told = {key: self.card[key] for key in ("sha256", "input", "loss", "preset")}
         return {"name": self.name, "threshold": self.threshold} | told
 
-    def __call__(self, volume: Volume, progress: Progress = silent) -> Segmentation:
+    def __call__(self, volume: Volume, progress: Progress = silent, *, anatomy: Anatomy | None = None) -> Segmentation:
         """Segment one volume; see the protocol."""
+        anatomy = anatomy or Anatomy(volume)
         raw = self.raw(volume, progress)
-        body = body_mask(volume)
-        tube = with_wall(airways(volume, body), volume, WALL_MM)
+        body = anatomy.body
+        tube = with_wall(anatomy.airways, volume, WALL_MM)
         turn = Upright.of(volume.grid)
         pixel = max(volume.hu.shape[axis] * volume.grid.spacing_mm[axis] for axis in turn.axes[1:]) / self.card["input"]["size"]
         lungs = clean_lungs(settle_rim(raw & body & ~tube, volume, pixel), volume, body=body, tube=tube)
-        return Segmentation(raw, split_sides(lungs, volume.grid), () if lungs.any() else (EMPTY,))
+        return Segmentation(raw, split_sides(lungs, volume.grid, middle_mm=anatomy.middle_mm), () if lungs.any() else (EMPTY,))
 
     def raw(self, volume: Volume, progress: Progress = silent) -> NDArray[np.bool_]:
         """What the network says, thresholded, bool on the volume's grid; axial slices, whichever way the stack is stored."""

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.anatomy.anatomy import Anatomy
 from pleura.core.errors import GridMismatch
 from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
@@ -58,12 +59,13 @@ class Segmenter(Protocol):
         """What produced the answer, as plain JSON values: name, parameters, the weights' hash; no path, no clock."""
         ...
 
-    def __call__(self, volume: Volume, progress: Progress = silent) -> Segmentation:
+    def __call__(self, volume: Volume, progress: Progress = silent, *, anatomy: Anatomy | None = None) -> Segmentation:
         """Segment one volume.
 
         Args:
             volume: HU int16 `[slice, row, column]` on its grid; padding counts as air.
-            progress: told of each stage.
+            progress: called at each stage.
+            anatomy: body and airways of this volume, where the caller has them.
 
         Returns:
             The raw answer and the cleaned, sided mask on the volume's own grid, with findings.

@@ -5,15 +5,16 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from pleura.anatomy.anatomy import Anatomy
 from pleura.core.errors import InputRefused
 from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
 from pleura.dicom.gaps import Gaps
 from pleura.dicom.series import find_series
 from pleura.geometry.volume import Volume
-from pleura.quality.hounsfield import settled
+from pleura.quality.gate import VERSION, Judged, gate
 from pleura.store.cohort import NAME, Cohort
 
 if TYPE_CHECKING:
@@ -22,21 +23,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """One case to do. `load` is picklable, for workers are spawned; `series` is `None` for a cohort's case."""
+    """One case to do. `load` is picklable, for workers are spawned; `series` is `None` for a cohort's case.
+
+    `gate_version` is that of the gate whose findings are among `findings` already; `None` where none has judged it.
+    """
 
     id: str
     series_uid: str
     load: Callable[[], Volume]
     findings: tuple[Finding, ...] = ()
     series: "Series | None" = None
+    gate_version: int | None = None
 
-    def read(self) -> tuple[Volume, tuple[Finding, ...]]:
-        """The volume, its values judged and put right where that is certain; a cohort's were judged when it was prepared.
+    def judged(self, detail: Literal["sample", "full"] = "sample") -> Judged:
+        """The case's volume, through the gate; a cohort's case went through when it was prepared.
 
         Raises:
             InputRefused: it cannot be read.
         """
-        return (self.load(), ()) if self.series is None else settled(self.load())
+        volume = self.load()
+        if self.gate_version == VERSION:
+            return Judged(volume, Anatomy(volume))
+        return gate(volume, detail=detail)
 
 
 def is_cohort(source: Path) -> bool:
@@ -68,7 +76,7 @@ def _case_job(cohort: Cohort, name: str) -> Job:
     told = [
         Finding(f["code"], Verdict[f["verdict"].upper()], f["message"], f["evidence"]) for f in case.about.get("findings", ())
     ]
-    return Job(case.id, str(case.about.get("series_uid", "")), case.volume, tuple(told))
+    return Job(case.id, str(case.about.get("series_uid", "")), case.volume, tuple(told), None, case.about.get("gate"))
 
 
 def _nothing() -> Volume:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pleura.anatomy.couch import body_mask, couch_findings, couch_mask, without_couch
+from pleura.anatomy.couch import couch_findings, couch_mask, without_couch
 from pleura.core.atomic import atomic_folder
 from pleura.core.errors import Exit, InputRefused, NothingUsable
 from pleura.core.findings import Finding, Verdict, reason, worst
@@ -101,10 +101,10 @@ def _case(out: Path, job: Job) -> dict[str, Any]:
     place = None
     try:
         if worst(findings) is not Verdict.REFUSED:
-            volume, values = job.read()
-            findings += values
+            judged = job.judged("full")
+            findings += judged.findings
         if worst(findings) is not Verdict.REFUSED:
-            body = body_mask(volume)
+            volume, body = judged.volume, judged.anatomy.body
             around = couch_mask(volume, body)
             findings += couch_findings(volume, body, around)
             ml = {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from itertools import repeat
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pleura.core.atomic import write_json
 from pleura.core.codes import CODES
 from pleura.core.errors import Exit, InputRefused, NothingUsable, UsageError
-from pleura.core.findings import Verdict, worst
+from pleura.core.findings import Verdict
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 from pleura.store.manifest import Run, start_run
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from pleura.dicom.series import Series
 
 AUDIT = "pleura-deid-audit/1"
+UNCROPPED = "uncropped "
+"""Key of `left`, before the code for which CT could not be cropped."""
+NO_APEX = "NO-APEX"
+"""CT without lungs, or not an axial stack."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class DeidentifyResult:
         """How many objects were not, for a reason that `notes` tells."""
         return (
             self.left["unreadable"]
-            + self.left.get("uncropped", 0)
+            + sum(count for key, count in self.left.items() if key.startswith(UNCROPPED))
             + sum(r["files"] for unit in self.units.values() for r in unit["refused"])
         )
 
@@ -80,6 +85,11 @@ class DeidentifyResult:
         )
         return Table(f"De-identified, profile {self.profile}", ("folder", "case", "series", "files [n]", "verdict"), rows)
 
+    @property
+    def uncropped(self) -> Sequence[str]:
+        """The codes for which CT could not be cropped."""
+        return sorted(key.removeprefix(UNCROPPED) for key in self.left if key.startswith(UNCROPPED))
+
     def notes(self) -> Sequence[str]:
         """Each refusal, then what was left out, then where things are."""
         lines = [
@@ -90,7 +100,7 @@ class DeidentifyResult:
         for key, text in (
             ("unreadable", f"refused: PARSE-FAILED: {CODES['PARSE-FAILED'].message({'reason': 'header'})}"),
             ("indexes", "not copied: DICOMDIR (would reference the original file names)"),
-            ("uncropped", f"refused: NO-APEX: {CODES['NO-APEX'].message({})}"),
+            *((f"{UNCROPPED}{code}", f"refused: {code}: {CODES['NO-APEX'].message({})}") for code in self.uncropped),
             ("cropped", "not copied: too far above the lung apex"),
             ("others", "not copied: no DICOM"),
         ):
@@ -262,34 +272,45 @@ def _cropped(
         return headers, {}
     from pleura.dicom.series import CT_CLASSES, find_series
 
-    files: dict[Path, bool] = {}
-    uids: dict[str, bool] = {}  # a copy of a slice, that no volume counts, is as high as the slice
+    files: dict[Path, bool | str] = {}
+    uids: dict[str, bool | str] = {}  # a copy of a slice, that no volume counts, is as high as the slice
     series = [one for one in find_series(source) if one.is_ct]
     for number, one in enumerate(series):
         progress("find apex", number, len(series))
-        for plane, above in zip(one.files, _above(one, margin_mm), strict=False):
-            files[plane.path] = uids[plane.sop_uid] = above
+        above = _above(one, margin_mm)
+        for plane, too_high in zip(one.files, repeat(above) if isinstance(above, str) else above, strict=False):
+            files[plane.path] = uids[plane.sop_uid] = too_high
     progress("find apex", len(series), len(series))
-    too_high = [
-        files.get(h.path, uids.get(h.get("SOPInstanceUID"))) if h.get("SOPClassUID") in CT_CLASSES else False for h in headers
-    ]
-    kept = [header for header, above in zip(headers, too_high, strict=True) if above is False]
-    return kept, {"cropped": too_high.count(True), "uncropped": too_high.count(None)}
+    kept: list[Header] = []
+    left = Counter({"cropped": 0})
+    for header in headers:
+        outcome: bool | str = False
+        if header.get("SOPClassUID") in CT_CLASSES:
+            outcome = files.get(header.path, uids.get(header.get("SOPInstanceUID"), NO_APEX))
+        if outcome is False:
+            kept.append(header)
+        else:
+            left["cropped" if outcome is True else f"{UNCROPPED}{outcome}"] += 1
+    return kept, dict(left)
 
 
-def _above(series: "Series", margin_mm: float) -> list[bool]:
-    """For each slice of a series whether it lies too high; empty where nothing tells: a scout, no lungs, not axial."""
-    from pleura.quality.hounsfield import settled
+def _above(series: "Series", margin_mm: float) -> list[bool] | str:
+    """For each slice of a series whether it lies too high; or the code for which the series cannot be cropped."""
+    from pleura.quality.gate import gate
     from pleura.segmenters.apex import above_apex
 
-    if not series.usable or any(plane.frames > 1 for plane in series.files):
-        return []
+    if not series.usable:
+        return next((f.code for f in series.findings if f.verdict is Verdict.REFUSED), NO_APEX)
+    if any(plane.frames > 1 for plane in series.files):
+        return NO_APEX
     try:
-        volume, findings = settled(series.read())
-        above = None if worst(findings) is Verdict.REFUSED else above_apex(volume, margin_mm)
-    except InputRefused:
-        return []
-    return [] if above is None else above.tolist()
+        judged = gate(series.read(), detail="full")
+    except InputRefused as error:
+        return error.code
+    if not judged.usable:
+        return judged.refusal_code
+    above = above_apex(judged.anatomy, margin_mm)
+    return NO_APEX if above is None else above.tolist()
 
 
 def _options(choices: "Choices", secret: bytes) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pleura.core.errors import InputRefused, NothingUsable
-from pleura.core.findings import Verdict, reason, worst
+from pleura.core.findings import Verdict, reason
 from pleura.geometry.volume import Volume
 from pleura.store.cohort import NAME, Cohort
 
@@ -65,10 +65,10 @@ def load(folder: Path | str) -> Volumes:
 
 
 def _read(series: "Series") -> Volume:
-    """A series' volume, its values judged, and put right where that is certain."""
-    from pleura.quality.hounsfield import settled
+    """A series' volume: HU validated, and corrected where unambiguous. Raises `InputRefused` where the gate refuses it."""
+    from pleura.quality.gate import gate
 
-    volume, findings = settled(series.read())
-    if worst(findings) is Verdict.REFUSED:
-        raise InputRefused(f"{series.id}: {reason(findings)}", code="NOT-HU")
-    return volume
+    judged = gate(series.read())
+    if not judged.usable:
+        raise InputRefused(f"{series.id}: {reason(judged.findings)}", code=judged.refusal_code)
+    return judged.volume

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pleura.anatomy.anatomy import Anatomy
 from pleura.core.atomic import atomic_file, atomic_folder, read_json
 from pleura.core.errors import Exit, GridMismatch, InputRefused, NothingUsable
-from pleura.core.findings import Finding, Verdict, reason, worst
+from pleura.core.findings import Finding, Verdict, worst
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask, Volume
 from pleura.labels.objects import LabelObject, join
 from pleura.labels.registry import MaskFiles, find_masks, is_object, read_judged
-from pleura.quality.hounsfield import settled
+from pleura.quality.gate import VERSION, gate
 from pleura.quality.mask_fit import fit_findings
 from pleura.store.case import Case, write_case
 from pleura.store.cohort import NAME, write_cohort
@@ -232,12 +233,11 @@ def _case(series: "Series", masks: "_Masks", out: Path, export: str, *, couch: b
 
     folder = out / "cases" / series.id
     if not (folder / "case.json").exists():
-        volume, values = settled(series.read())
-        if worst(values) is Verdict.REFUSED:
-            raise InputRefused(reason(values), code="NOT-HU")
+        judged = gate(series.read(), detail="full" if couch else "sample").require_usable()
+        volume, values = judged.volume, judged.findings
         mask, odd = masks.read(volume, series)
         if couch:
-            volume, found = _bared(volume)
+            volume, found = _bared(judged.anatomy)
             values = (*values, *found)
         if export != "none":
             _export(out / "export", series.id, volume, export)
@@ -245,18 +245,18 @@ def _case(series: "Series", masks: "_Masks", out: Path, export: str, *, couch: b
             findings = [*series.findings, *values, *odd]
             told = {"series_uid": series.series_uid, "frame_uid": series.frame_uid, "verdict": worst(findings).word}
             listed = [finding.as_json() for finding in findings]
-            write_case(part, series.id, volume, mask, findings=listed, header=dict(series.header), **told)
+            write_case(part, series.id, volume, mask, findings=listed, header=dict(series.header), gate=VERSION, **told)
             planes_png(volume, None if mask is None else mask.labels, part / "planes.png")
     about = Case.open(folder).about
     kind = None if about["mask"] is None else "right and left" if about["mask"]["sided"] else "both as one"
     return {"id": series.id, "slices": about["grid"]["shape"][0], "mask": kind, "verdict": about["verdict"]}
 
 
-def _bared(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
+def _bared(anatomy: Anatomy) -> tuple[Volume, tuple[Finding, ...]]:
     """The volume without its couch, and what to say of it."""
-    from pleura.anatomy.couch import body_mask, couch_findings, couch_mask, without_couch
+    from pleura.anatomy.couch import couch_findings, couch_mask, without_couch
 
-    body = body_mask(volume)
+    volume, body = anatomy.volume, anatomy.body
     around = couch_mask(volume, body)
     return without_couch(volume, around), couch_findings(volume, body, around)
 

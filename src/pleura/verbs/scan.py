@@ -6,19 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pleura.core.errors import Exit, InputRefused
-from pleura.core.findings import Finding, Verdict, worst
+from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
-    from pleura.geometry.volume import Volume
 
-LOOK_AT = 48
-"""Slices of a series whose pixels are looked at, at most: 10 mm apart in a long scan, and lungs are 200 mm high."""
 LOOK_AT_ALL = ("RESCALE-DIFFERS", "CELLS-DIFFER", "SLICES-ALTERNATE")
-"""What may be wrong with single slices, between those that are looked at."""
-COARSE_MM = 3.0
+"""Codes of faults in single slices, which may lie between the sampled ones."""
 
 
 @dataclass(frozen=True)
@@ -145,50 +141,15 @@ def scan(
 
 
 def _content_checked(series: "Series") -> "Series":
-    """A series with what its pixels say added to its findings."""
+    """The series with what the gate found in its pixels."""
+    from pleura.quality.gate import SAMPLE_SLICES, gate
+
     try:
         few = all(finding.code not in LOOK_AT_ALL for finding in series.findings)
-        findings = content_findings(series.sample(LOOK_AT) if few else series.read())
+        findings = gate(series.sample(SAMPLE_SLICES) if few else series.read()).findings
     except InputRefused as error:
         findings = (Finding(error.code, Verdict.REFUSED, str(error)),)
     return replace(series, findings=(*series.findings, *findings))
-
-
-def content_findings(volume: "Volume") -> tuple[Finding, ...]:
-    """What a volume's pixels say: HU, field of view, lungs, their cover, their sides; at 3 mm, which is enough to tell."""
-    from pleura.quality.coverage import coverage_findings
-    from pleura.quality.field_of_view import field_findings
-    from pleura.quality.hounsfield import settled
-    from pleura.quality.orientation import side_findings
-    from pleura.segmenters.classical import Classical
-
-    volume, findings = settled(volume)
-    findings = (*findings, *field_findings(volume))
-    if worst(findings) is Verdict.REFUSED:
-        return findings
-    volume = _coarse(volume)
-    mask = Classical()(volume).mask
-    lungs = coverage_findings(mask, volume)
-    return (*findings, *lungs, *(side_findings(volume, mask) if worst(lungs) is not Verdict.REFUSED else ()))
-
-
-def _coarse(volume: "Volume") -> "Volume":
-    """Means over blocks of pixels of about 3 mm; slices stay."""
-    import numpy as np
-
-    from pleura.geometry.grid import Grid
-    from pleura.geometry.resample import factors_for, shrink
-    from pleura.geometry.volume import Volume
-
-    grid = volume.grid
-    factors = (1, *factors_for(grid.spacing_mm, COARSE_MM)[1:])
-    hu = np.rint(shrink(volume.filled(), factors)).astype(np.int16)
-    padding = None if volume.padding is None else shrink(volume.padding, factors) > 0.5
-    affine = grid.affine.copy()
-    affine[:3, 3] = grid.affine[:3, 3] + grid.affine[:3, :3] @ [(factor - 1) / 2 for factor in factors]
-    affine[:3, :3] *= factors
-    shape = (int(hu.shape[0]), int(hu.shape[1]), int(hu.shape[2]))
-    return Volume(hu, Grid(shape, affine, grid.positions_mm), padding)
 
 
 def _chosen(found: Sequence["Series"], rules: Sequence[str]) -> list["Series"]:

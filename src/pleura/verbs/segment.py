@@ -17,7 +17,6 @@ from pleura.store.manifest import start_run
 
 if TYPE_CHECKING:
     from pleura.geometry.grid import Grid
-    from pleura.geometry.volume import Volume
     from pleura.segmenters.protocol import Segmentation, Segmenter
 
 LABELS = {"1": "right lung", "2": "left lung"}
@@ -165,11 +164,12 @@ def _case(job: Job, recipe: _Recipe, segmenter: "Segmenter", progress: Progress)
     ml: dict[str, float] | None = None
     try:
         if worst(findings) is not Verdict.REFUSED:
-            volume, told = job.read()
-            findings += told
-            if worst(findings) is not Verdict.REFUSED:
-                segmentation = segmenter(volume, progress)
-                findings += _judged(segmentation, volume)
+            judged = job.judged("full")
+            if judged.usable:
+                segmentation = segmenter(judged.volume, progress, anatomy=judged.anatomy)
+                findings += segmentation.findings
+                judged = judged.with_lungs(segmentation.mask)
+            findings += judged.findings
             if worst(findings) is not Verdict.REFUSED:
                 ml = {side: round(value, 3) for side, value in segmentation.mask.volume_ml().items()}
                 mask = _written(segmentation, recipe, job)
@@ -187,15 +187,6 @@ def _case(job: Job, recipe: _Recipe, segmenter: "Segmenter", progress: Progress)
         "mask": mask,
     }
     return record, round(time.perf_counter() - start, 2)
-
-
-def _judged(segmentation: "Segmentation", volume: "Volume") -> tuple[Finding, ...]:
-    """What the segmenter said of its answer, and what the answer says of the volume."""
-    from pleura.quality.coverage import coverage_findings
-    from pleura.quality.orientation import side_findings
-
-    mask = segmentation.mask
-    return (*segmentation.findings, *coverage_findings(mask, volume), *side_findings(volume, mask))
 
 
 def _resampled(grid: "Grid", written: str) -> tuple[Finding, ...]:

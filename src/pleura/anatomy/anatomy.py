@@ -1,0 +1,67 @@
+"""The anatomy of one volume: each mask is computed once, when it is first asked for, and kept."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.anatomy.airways import airways, with_wall
+from pleura.anatomy.couch import body_mask
+from pleura.anatomy.lungs import HALFWAY_HU, clean_lungs
+from pleura.anatomy.sides import split_sides
+from pleura.geometry.morphology import box_of
+from pleura.geometry.volume import LungMask, Volume
+
+Bool = NDArray[np.bool_]
+
+WALL_MM = 2.6
+"""Wall of trachea and main bronchi, which is not lung."""
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """Body, airways and lungs of one CT volume, all bool `[slice, row, column]` on its grid.
+
+    Hand it on with the volume: whoever asks second gets what the first one computed.
+    """
+
+    volume: Volume
+
+    @classmethod
+    def known(cls, volume: Volume, *, body: Bool, airways: Bool) -> "Anatomy":
+        """The anatomy of a volume whose body and airways are known already."""
+        anatomy = cls(volume)
+        anatomy.__dict__.update(body=body, airways=airways)
+        return anatomy
+
+    @cached_property
+    def body(self) -> Bool:
+        """The patient, lungs included; see `couch.body_mask`."""
+        return body_mask(self.volume)
+
+    @cached_property
+    def airways(self) -> Bool:
+        """The lumen of trachea and large bronchi; see `airways.airways`."""
+        return airways(self.volume, self.body)
+
+    @cached_property
+    def middle_mm(self) -> float | None:
+        """The L coordinate of the middle of the body's bounding box, or `None` without a body."""
+        box = box_of(self.body)
+        if box is None:
+            return None
+        centre = [(part.start + part.stop - 1) / 2 for part in box]
+        return float(self.volume.grid.to_world(centre)[0])
+
+    @cached_property
+    def lungs(self) -> Bool:
+        """Aerated lung by threshold and components, cleaned; both lungs as one."""
+        tube = with_wall(self.airways, self.volume, WALL_MM)
+        raw = (self.volume.hu < HALFWAY_HU) & self.body & ~tube
+        return clean_lungs(raw, self.volume, body=self.body, tube=self.airways)
+
+    @cached_property
+    def mask(self) -> LungMask:
+        """`lungs`, split into right and left."""
+        return split_sides(self.lungs, self.volume.grid, middle_mm=self.middle_mm)
