@@ -88,9 +88,10 @@ _ORIENTATION: Mapping[str, Code] = {
 
 _FIT: Mapping[str, Code] = {
     "MASK-EMPTY": refusal("the mask is empty", "Remove the file for a case without reference."),
-    "SIDES-EXCHANGED": refusal(
-        "the right and left lung labels appear swapped: the right lung is to the left of the left lung",
-        "Check the label names and the orientation of the mask.",
+    "SIDES-EXCHANGED": Code(
+        (Verdict.REVIEW, Verdict.REFUSED),
+        "right and left lung labels appear swapped",
+        "Check the label names or --mapping, and the orientation of the mask.",
     ),
     "MASK-FLIPPED": refusal(
         "the mask fits only with its {axis} flipped ({share:.0%} of it is lung, {flipped_share:.0%} when flipped)",

@@ -14,10 +14,6 @@ SCORES: Mapping[str, Code] = {
     "HALLUCINATED-SLICES": review(
         "{n} of {of} slices without lung in the reference have lung in the mask ({ml:.2f} ml{where})"
     ),
-    "SIDES-EXCHANGED": review(
-        "right and left lung appear swapped: each lies on the other one of the reference",
-        "Check --mapping and the orientation of the mask.",
-    ),
     "MASK-RESAMPLED": repaired("resampled from {found} to the reference grid (nearest neighbour)"),
     "LABEL-ONE-ALONE": review("the mask has no label 2 and no left lung: its label 1 is scored as the right lung"),
 }
