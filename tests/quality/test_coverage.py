@@ -44,8 +44,8 @@ def test_no_lungs(case):
 def test_one_lung(case):
     volume, mask = case
     found = codes(volume, LungMask(np.where(mask.labels == 1, 1, 0).astype(np.uint8), mask.grid))
-    assert "ONE-LUNG" in found
-    assert "left" in found["ONE-LUNG"].message
+    assert "LUNG-MISSING" in found
+    assert "left" in found["LUNG-MISSING"].message
 
 
 def test_solid_lungs(case):

@@ -30,7 +30,7 @@ def coverage_findings(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
         volume: the CT they were found in, on the same grid.
 
     Returns:
-        `NO-LUNGS` (refused), or any of `LITTLE-LUNG`, `MUCH-LUNG`, `ONE-LUNG`, `LUNG-DENSITY`, `CHEST-CUT` (review). A cut
+        `NO-LUNGS` (refused), or any of `LITTLE-LUNG`, `MUCH-LUNG`, `LUNG-MISSING`, `LUNG-DENSITY`, `CHEST-CUT` (review). A cut
         chest is incomplete, not wrong: the mask holds, its volume is that of the part in the picture.
     """
     lungs = mask.lungs
@@ -69,7 +69,7 @@ def coverage_findings(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
     if ml[smaller] < 0.05 * ml["both"]:
         findings.append(
             Finding(
-                "ONE-LUNG",
+                "LUNG-MISSING",
                 Verdict.REVIEW,
                 f"next to no {smaller} lung was found ({ml[smaller]:.0f} of {ml['both']:.0f} ml)",
                 {"right_ml": round(ml["right"], 1), "left_ml": round(ml["left"], 1)},

@@ -57,7 +57,7 @@ _COVERAGE: Mapping[str, Code] = {
     ),
     "LITTLE-LUNG": review("only {percent:.1f} % of the imaged body is lung", "Check that this is a chest CT."),
     "MUCH-LUNG": review("implausibly large lung volume ({litres:.1f} l)", "Check PixelSpacing and the slice positions."),
-    "ONE-LUNG": review("almost no {side} lung was found ({ml:.0f} of {both_ml:.0f} ml)", LOOK),
+    "LUNG-MISSING": review("almost no {side} lung was found ({ml:.0f} of {both_ml:.0f} ml)", LOOK),
     "LUNG-DENSITY": review("the median density of the lungs is {median_hu:.0f} HU; inflated lung is -900 to -700 HU", LOOK),
     "CHEST-CUT": review("the lungs are truncated by the field of view ({where}); volumes refer to the imaged part"),
 }
