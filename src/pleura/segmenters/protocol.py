@@ -19,11 +19,14 @@ class Segmentation:
 
     `raw` is bool `[slice, row, column]` on the volume's grid: what the network or the threshold itself said. `mask` is the
     cleaned, sided `LungMask` on the same grid. `findings` judge the answer; an empty mask always comes with one.
+    `overview` is a coarse copy of the volume in patient axes with its mask, where the segmenter made one: checks of anatomy
+    need no more.
     """
 
     raw: NDArray[np.bool_]
     mask: LungMask
     findings: tuple[Finding, ...] = ()
+    overview: tuple[Volume, LungMask] | None = None
 
     def __post_init__(self) -> None:
         if self.raw.dtype != np.bool_:

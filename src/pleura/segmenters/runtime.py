@@ -11,6 +11,8 @@ from pleura.core.codes import refused
 from pleura.core.errors import InputRefused, UsageError
 
 Floats = NDArray[np.float32]
+Network = Callable[[Mapping[str, Floats]], list[Floats]]
+"""Inputs by name to outputs in order."""
 
 STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 """Operator sets that the ONNX standard defines; any other needs a library that the hash does not cover."""
@@ -51,9 +53,7 @@ def check_weights(data: bytes, sha256: str) -> None:
         raise refused("WEIGHTS-UNREADABLE") from error
 
 
-def open_network(
-    data: bytes, outputs: list[str], *, device: str = "cpu", threads: int = 0
-) -> Callable[[Mapping[str, Floats]], list[Floats]]:
+def open_network(data: bytes, outputs: list[str], *, device: str = "cpu", threads: int = 0) -> Network:
     """Load a network from memory and return the function that runs it.
 
     Args:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pleura.core.codes.code import Code, refusal
+from pleura.core.codes.code import Code, refusal, review
 
 SEGMENTATION: Mapping[str, Code] = {
     "WEIGHTS-CHANGED": refusal(
@@ -18,5 +18,19 @@ SEGMENTATION: Mapping[str, Code] = {
     ),
     "WEIGHTS-CUSTOM-OPERATOR": refusal(
         "the ONNX file uses operators outside the ONNX standard", "Export the model with standard operators only."
+    ),
+    "NO-LUNGS-FOUND": review("the network found no lungs", "Check that this is a chest; --model classical is another opinion."),
+    "NETWORK-UNSURE": review(
+        "the network is unsure of a volume that is {percent} % of the lungs' (usual: under 12 %)", "Look at the outlines."
+    ),
+    "AIR-OUTSIDE-MASK": review(
+        "{ml} ml of aerated tissue within the body is in neither lung", "Look whether a part of a lung is missing."
+    ),
+    "PARTS-REMOVED": review("{ml} ml that the network called lung was removed as separate parts", "Look at the outlines."),
+    "SIDES-UNSURE": review("{ml} ml changed sides in cleaning", "Look where the lungs touch."),
+    "DENSE-LUNG": review(
+        "{ml} ml ({percent} %) of the {side} lung holds little air: consolidation, collapse, or a mass or effusion that should "
+        "be left out",
+        "Look at the outlines there.",
     ),
 }

@@ -1,0 +1,175 @@
+"""Clean a network's result on its own coarse lattice: blobs out, holes filled, one side for each part."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.geometry.morphology import boxes_of, components, holes_filled
+from pleura.geometry.volume import LEFT, RIGHT
+
+Bool = NDArray[np.bool_]
+Floats = NDArray[np.float32]
+
+LEAST_ML = 8.0
+"""A separate part of a lung below this is left out, unless it is a tenth of that lung or more."""
+LEAST_SHARE = 0.1
+LEAST_LUNG_ML = 2.0
+"""Less than this in all is not a lung: specks in a head or an abdomen."""
+STEEP = 6.0
+"""Log odds are cut at this: a probability of 0.9975."""
+FILLED = 3.0
+"""Log odds given to holes that cleaning fills."""
+REACH = 2
+"""Voxels around the cleaned lungs in which the rim may lie."""
+TISSUE_HU = -300.0
+
+
+@dataclass(frozen=True, eq=False)
+class CoarseLungs:
+    """Cleaned lungs on the coarse lattice.
+
+    `labels` uint8 (1 right, 2 left). `margin` is the log odds of lung against background, `side` those of left against
+    right; both say what `labels` says, and the network's own values stand wherever cleaning changed nothing. `removed_ml`,
+    `added_ml` and `swapped_ml` are what cleaning took away, filled, and gave to the other lung.
+    """
+
+    labels: NDArray[np.uint8]
+    margin: Floats
+    side: Floats
+    removed_ml: float
+    added_ml: float
+    swapped_ml: float
+
+
+def margins(logits: Floats) -> tuple[Floats, Floats]:
+    """Log odds of lung against background, and of left against right, from logits `(classes, slice, row, column)`.
+
+    Classes are background, right, left and, where the network has them, dense right and dense left.
+    """
+    right, left = logits[1], logits[2]
+    if len(logits) == 5:
+        right, left = np.logaddexp(right, logits[3]), np.logaddexp(left, logits[4])
+    margin = np.logaddexp(right, left) - logits[0]
+    return np.clip(margin, -STEEP, STEEP), np.clip(left - right, -STEEP, STEEP)
+
+
+def enclosed(coarse_hu: Floats) -> Bool:
+    """Where lungs can be: voxels from which the patient is met in three of the four directions along rows and columns.
+
+    The patient is the largest part of soft tissue and bone. A field of view that cuts the chest wall leaves the lungs in;
+    air beside the patient and the core of a couch stay out.
+    """
+    tissue = coarse_hu > TISSUE_HU
+    parts, counts = components(tissue, connectivity=6)
+    if len(counts) < 2:
+        return np.zeros(coarse_hu.shape, dtype=np.bool_)
+    patient = parts == int(np.argmax(counts[1:])) + 1
+    met = np.zeros(patient.shape, dtype=np.uint8)
+    for axis in (1, 2):
+        met += np.logical_or.accumulate(patient, axis=axis)
+        met += np.flip(np.logical_or.accumulate(np.flip(patient, axis), axis=axis), axis)
+    return met >= 3
+
+
+def cleaned(margin: Floats, side: Floats, spacing_mm: float, body: Bool) -> CoarseLungs:
+    """Keep the parts that are lung, fill what they enclose, and give each part one side.
+
+    Args:
+        margin: log odds of lung, `[slice, row, column]` in patient axes.
+        side: log odds of left against right, of its shape.
+        spacing_mm: of the lattice, the same along each axis.
+        body: where lungs can be, on the same lattice.
+    """
+    voxel_ml = spacing_mm**3 / 1000
+    wanted = margin > 0
+    found = wanted & body
+    own_sides = np.where(side > 0, np.uint8(LEFT), np.uint8(RIGHT))
+    labels = _one_side_each(np.where(found, own_sides, np.uint8(0)))
+    swapped = float(np.count_nonzero(labels[found] != own_sides[found])) * voxel_ml
+    kept = _large_parts(labels == RIGHT, voxel_ml) | _large_parts(labels == LEFT, voxel_ml)
+    labels[~kept] = 0
+    removed = float(np.count_nonzero(wanted & ~kept)) * voxel_ml
+    for label in (RIGHT, LEFT):
+        labels[holes_filled(labels == label) & (labels == 0)] = label
+    filled = (labels > 0) & ~kept
+    near = labels > 0
+    for _ in range(REACH):
+        near = _grown(near)
+    margin = np.where(filled, np.maximum(margin, FILLED), margin)
+    margin = np.where(near & ((labels > 0) | ~wanted), margin, -STEEP).astype(np.float32)
+    return CoarseLungs(
+        labels, margin, _settled_sides(labels, side), removed, float(np.count_nonzero(filled)) * voxel_ml, swapped
+    )
+
+
+def _settled_sides(labels: NDArray[np.uint8], side: Floats) -> Floats:
+    """Log odds of left that agree with the labels, and around the lungs with the nearer lung."""
+    signs = (labels == LEFT).astype(np.float32) - (labels == RIGHT)
+    around = signs
+    for _ in range(REACH):
+        around = _summed(around)
+    strength = np.maximum(np.abs(side), 0.5)
+    settled: Floats = np.where(labels > 0, signs * strength, np.clip(around, -STEEP, STEEP)).astype(np.float32)
+    return settled
+
+
+def _large_parts(lung: Bool, voxel_ml: float) -> Bool:
+    """The parts of one lung (joined by faces) that are large enough to be lung."""
+    parts, counts = components(lung, connectivity=6)
+    if len(counts) < 2:
+        return lung
+    largest = float(counts[1:].max())
+    keep = counts >= max(min(LEAST_ML / voxel_ml, LEAST_SHARE * largest), LEAST_LUNG_ML / voxel_ml)
+    keep[0] = False
+    return keep[parts]
+
+
+def _one_side_each(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give small islands of one side that touch the other lung to that lung."""
+    labels = labels.copy()
+    for label, other in ((RIGHT, LEFT), (LEFT, RIGHT)):
+        parts, counts = components(labels == label, connectivity=6)
+        if len(counts) < 3:
+            continue
+        largest = int(np.argmax(counts[1:])) + 1
+        for part, box in boxes_of(parts):
+            if part == largest or counts[part] > LEAST_SHARE * counts[largest]:
+                continue
+            around = (
+                slice(max(0, box[0].start - 1), box[0].stop + 1),
+                slice(max(0, box[1].start - 1), box[1].stop + 1),
+                slice(max(0, box[2].start - 1), box[2].stop + 1),
+            )
+            region = parts[around] == part
+            if (_grown(region) & (labels[around] == other)).any():
+                labels[around][region] = other
+    return labels
+
+
+def _grown(region: Bool) -> Bool:
+    """A region and the voxels that share a face with it."""
+    grown = region.copy()
+    for axis in range(3):
+        upper, lower = _shifted(axis)
+        grown[upper] |= region[lower]
+        grown[lower] |= region[upper]
+    return grown
+
+
+def _summed(values: Floats) -> Floats:
+    """Sums over each voxel's neighbourhood of three by three by three."""
+    for axis in range(3):
+        upper, lower = _shifted(axis)
+        total = values.copy()
+        total[upper] += values[lower]
+        total[lower] += values[upper]
+        values = total
+    return values
+
+
+def _shifted(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Index of all but the first, and of all but the last, along an axis."""
+    upper, lower = [slice(None)] * 3, [slice(None)] * 3
+    upper[axis], lower[axis] = slice(1, None), slice(None, -1)
+    return tuple(upper), tuple(lower)

@@ -1,0 +1,135 @@
+"""The shipped network: where lung is, and which side, decided on a coarse lattice; the rim settled on the CT itself."""
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.resources import files
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.anatomy.lungs import HALFWAY_HU
+from pleura.core.codes import refused
+from pleura.core.cores import threads as default_threads
+from pleura.core.progress import Progress, silent
+from pleura.geometry.patient_axes import Floats, PatientAxes
+from pleura.geometry.volume import AIR_HU, LEFT, RIGHT, LungMask, Volume
+from pleura.segmenters.coarse_lungs import CoarseLungs, cleaned, enclosed, margins
+from pleura.segmenters.evidence import evidence_findings, gathered
+from pleura.segmenters.protocol import Segmentation
+from pleura.segmenters.runtime import Network, check_weights, open_network
+
+FORMAT = "pleura-lungs/1"
+WEIGHTS, CARD = "lungs.onnx", "lungs.json"
+SURE = 1.5
+"""Log odds of lung from which a voxel is lung whatever its HU: vessels, nodules and consolidation."""
+POSSIBLE = -2.0
+"""Log odds of lung down to which an aerated voxel is lung."""
+
+
+@dataclass(frozen=True)
+class ShippedNetwork:
+    """A 3-D network on a coarse lattice in patient axes, with its card.
+
+    `threads` is the number of threads of one pass; 0 = automatic.
+    """
+
+    card: dict[str, Any]
+    weights: bytes = field(repr=False)
+    threads: int = 0
+
+    @classmethod
+    def open(cls, folder: Path | None = None, *, threads: int = 0) -> "ShippedNetwork":
+        """Open the network of this package, or one in a folder that holds `lungs.onnx` and `lungs.json`.
+
+        Raises:
+            InputRefused: the weights are missing, changed, or reach outside their file.
+        """
+        place = files("pleura.segmenters").joinpath("weights") if folder is None else folder
+        try:
+            card = json.loads(place.joinpath(CARD).read_text(encoding="utf-8"))
+            weights = place.joinpath(WEIGHTS).read_bytes()
+        except (OSError, ValueError) as error:
+            raise refused("WEIGHTS-UNREADABLE") from error
+        if card.get("format") != FORMAT:
+            raise refused("WEIGHTS-UNREADABLE")
+        check_weights(weights, card["sha256"])
+        return cls(card, weights, threads)
+
+    @property
+    def name(self) -> str:
+        """`lungs`."""
+        return "lungs"
+
+    def describe(self) -> dict[str, Any]:
+        """Name, hash of the weights, spacing of the lattice."""
+        return {"name": self.name, "sha256": self.card["sha256"], "spacing_mm": self.card["spacing_mm"]}
+
+    def __call__(self, volume: Volume, progress: Progress = silent) -> Segmentation:
+        """Segment one volume; see `Segmenter`. `raw` is the network's result before cleaning, on the volume's voxels."""
+        steps = 4
+        progress("segment", 0, steps)
+        axes = PatientAxes.of(volume.grid, float(self.card["spacing_mm"]))
+        coarse_hu = axes.coarse_hu(volume)
+        progress("segment", 1, steps)
+        margin, side = margins(self.logits(coarse_hu))
+        progress("segment", 2, steps)
+        body = enclosed(coarse_hu)
+        coarse = cleaned(margin, side, axes.spacing_mm, body)
+        raw, labels = settled(volume, axes, margin, coarse)
+        progress("segment", 3, steps)
+        findings = evidence_findings(gathered(margin, coarse, coarse_hu, body, axes.spacing_mm))
+        overview = Volume(np.rint(coarse_hu).astype(np.int16), axes.grid), LungMask(coarse.labels, axes.grid)
+        progress("segment", steps, steps)
+        return Segmentation(raw, LungMask(labels, volume.grid), findings, overview)
+
+    def logits(self, coarse_hu: Floats) -> Floats:
+        """One forward pass: HU on the coarse lattice to logits `(classes, slice, row, column)` of its shape."""
+        multiple = int(self.card.get("multiple_of", 1))
+        short = [-n % multiple for n in coarse_hu.shape]
+        padded = np.pad(coarse_hu, [(0, n) for n in short], constant_values=AIR_HU)
+        (logits,) = self._network({"ct": padded[None, None]})
+        a, b, c = coarse_hu.shape
+        return logits[0, :, :a, :b, :c]
+
+    @cached_property
+    def _network(self) -> Network:
+        return open_network(self.weights, ["logits"], threads=self.threads or default_threads())
+
+
+def settled(
+    volume: Volume, axes: PatientAxes, margin: Floats, coarse: CoarseLungs
+) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
+    """Bring coarse lungs to the volume's voxels, and settle their rim on the CT.
+
+    A voxel is lung where the network is sure, or where it holds it possible and the CT is below half-way between lung and
+    soft tissue. In dense lung, which has no such edge, the network's own boundary counts.
+
+    Args:
+        volume: the CT.
+        axes: the coarse lattice over it.
+        margin: the network's log odds of lung before cleaning.
+        coarse: the cleaned lungs.
+
+    Returns:
+        The network's result before cleaning, bool, and the labels, uint8, both of the volume's shape.
+    """
+    raw = np.zeros(volume.hu.shape, dtype=np.bool_)
+    labels = np.zeros(volume.hu.shape, dtype=np.uint8)
+    box = axes.source_box((margin > POSSIBLE) | (coarse.labels > 0))
+    if box is None:
+        return raw, labels
+    changed = coarse.removed_ml > 0 or coarse.added_ml > 0
+    fields = [axes.on_source(field, box) for field in (coarse.margin, coarse.side)]
+    untouched = axes.on_source(margin, box) if changed else repeat(None)
+    for k, sure, side, before in zip(range(box[0].start, box[0].stop), *fields, untouched, strict=False):
+        aerated = volume.hu[k][box[1:]] < HALFWAY_HU
+        if volume.padding is not None:
+            aerated &= ~volume.padding[k][box[1:]]
+        lung = (sure > SURE) | ((sure > POSSIBLE) & aerated)
+        labels[k][box[1:]] = lung * np.where(side > 0, np.uint8(LEFT), np.uint8(RIGHT))
+        raw[k][box[1:]] = (sure if before is None else before) > 0
+    return raw, labels
