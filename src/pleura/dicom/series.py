@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from pleura.core.errors import InputRefused, UnreadableFile
 from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
+from pleura.dicom.descriptions import Description, describe
 from pleura.dicom.duplicates import compared, single
 from pleura.dicom.gaps import Gaps, filled_in, stacks_of
 from pleura.dicom.header import Plane
@@ -165,22 +167,46 @@ class Survey:
     series: tuple[Series, ...]
     walk: Walk
 
-    def accounting(self, series: Sequence[Series] | None = None) -> Accounting:
-        """Account for every file: used where a series that is not refused has it, else refused with the series' code.
+    def accounting(
+        self,
+        series: Sequence[Series] | None = None,
+        chosen: Sequence[Series] | None = None,
+        rest: str = "",
+    ) -> Accounting:
+        """Account for every file: used, refused with the code of its series, a duplicate, or of another kind.
 
-        `series` are those of `self`, where later checks have added findings; second copies of slices are other files.
+        Args:
+            series: those of `self`, where later checks have added findings.
+            chosen: the ones that are used, where not all usable ones are.
+            rest: kind of the files of those that are not chosen.
         """
-        names = {file.location: file.name for file in self.walk.files}
+        series = self.series if series is None else series
         used: set[str] = set()
         refused: dict[str, str] = {}
-        for one in self.series if series is None else series:
-            files = {names[plane.file] for plane in one.files}
+        kinds = {file.name: DUPLICATE for file in self.walk.dicom()}
+        for one in series:
+            files = self._names(one)
             if one.verdict is Verdict.REFUSED:
                 refused |= dict.fromkeys(files, _code(one.findings))
+            elif chosen is None or one in chosen:
+                used.update(files)
             else:
-                used |= files
-        kinds = {file.name: DUPLICATE for file in self.walk.dicom() if file.name not in used}
-        return self.walk.accounting(used, {name: code for name, code in refused.items() if name not in used}, kinds)
+                kinds |= dict.fromkeys(files, rest)
+        for name in used:
+            refused.pop(name, None)  # a file whose frames are of several series
+        return self.walk.accounting(used, refused, kinds)
+
+    def descriptions(self, series: Sequence[Series]) -> dict[str, Description]:
+        """What a user knows each series by; identifying."""
+        return {one.id: describe(one.files, self._names(one)) for one in series if one.files}
+
+    def _names(self, series: Series) -> list[str]:
+        """The names of a series' files, relative to the input."""
+        return list(dict.fromkeys(self._name_of[plane.file] for plane in series.files))
+
+    @cached_property
+    def _name_of(self) -> dict[str, str]:
+        return {file.location: file.name for file in self.walk.files}
 
 
 def survey(root: Path, *, gaps: Gaps = "refuse", workers: int = 0, progress: Progress = silent) -> Survey:

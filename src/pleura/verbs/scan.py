@@ -1,7 +1,7 @@
-"""`pleura scan`: what is in a folder, and what of it can be used."""
+"""`pleura scan`: which series a folder has, and which of them can be used."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,60 +9,111 @@ from pleura.core.errors import Exit, InputRefused
 from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
+from pleura.files.accounting import Accounting
+from pleura.files.walk import RefusedFile, refusal_findings
 
 if TYPE_CHECKING:
+    from pleura.dicom.descriptions import Description
     from pleura.dicom.series import Series
 
-LOOK_AT_ALL = ("RESCALE-DIFFERS", "CELLS-DIFFER", "SLICES-ALTERNATE")
+ALL_SLICES = ("RESCALE-DIFFERS", "CELLS-DIFFER", "SLICES-ALTERNATE")
 """Codes of faults in single slices, which may lie between the sampled ones."""
+
+NOT_CHOSEN = "not chosen"
+"""Kind of the files of usable series that `--rules` leave out."""
+
+UNREADABLE = "unreadable"
+"""Id of the entry of the files that could not be read."""
 
 
 @dataclass(frozen=True)
 class ScanResult:
-    """Every series found, sorted by id. `content` says whether pixels were looked at."""
+    """Every series found, sorted by id, and an account of every file.
+
+    `content` says whether pixels were examined. `refused` are the files that could not be read. `descriptions` are folder,
+    files, description and date by series id, where `paths` asked for them.
+    """
 
     series: tuple["Series", ...]
     content: bool = True
+    accounting: Accounting = field(default_factory=Accounting)
+    refused: tuple[RefusedFile, ...] = ()
+    descriptions: Mapping[str, "Description"] | None = None
 
     @property
     def exit_code(self) -> Exit:
-        """0 where every series can be used, 1 where some were refused, 3 where no CT volume can be used."""
+        """0 where every series can be used, 1 where something was refused, 3 where no CT volume can be used."""
         usable = sum(series.usable for series in self.series)
         refused = sum(series.verdict is Verdict.REFUSED for series in self.series)
-        return batch_exit(usable, refused)
+        return batch_exit(usable, refused + len(self.refused))
 
     def as_json(self) -> list[dict[str, Any]]:
-        """One entry a series; `spacing` is `[slice, row, column]` in mm or null."""
-        return [_entry(series) | {"content_checked": self.content and bool(series.grid)} for series in self.series]
+        """One entry per series, then one per file that could not be read, then the account of the files.
+
+        `spacing` is `[slice, row, column]` in mm or null. The last entry, with the id `files`, is there where a file belongs to
+        no series: `files` = `used` + the sum of `refused` (by code) + the sum of `other` (by kind).
+        """
+        entries = [self._series_entry(series) for series in self.series if series.id != UNREADABLE]
+        many = len(self.refused) > 1
+        for number, file in enumerate(self.refused, 1):
+            entries.append(self._file_entry(file, f"{UNREADABLE}-{number}" if many else UNREADABLE))
+        if self.refused or set(self.accounting.other) - {NOT_CHOSEN}:
+            entries.append(_empty_entry("files", Verdict.OK) | self.accounting.as_json())
+        return entries
+
+    def _series_entry(self, series: "Series") -> dict[str, Any]:
+        entry = _entry(series) | {"content_checked": self.content and bool(series.grid)}
+        if self.descriptions is not None:
+            described = self.descriptions[series.id]
+            entry["folders"] = list(described.folders)
+            entry["paths"] = list(described.files)
+            entry["description"] = described.description
+            entry["date"] = described.date
+        return entry
+
+    def _file_entry(self, file: RefusedFile, name: str) -> dict[str, Any]:
+        (found,) = refusal_findings([file])
+        entry = _empty_entry(name, Verdict.REFUSED)
+        entry |= {"files": 1, "reason": f"{found.code}: {found.message}", "findings": [found.as_json()]}
+        if self.descriptions is not None:
+            entry["paths"] = [file.name]
+        return entry
 
     def table(self) -> Table | None:
         """Id, modality, size, spacing, verdict and codes of what was found; `notes` has the sentences."""
         if not self.series:
             return None
-        rows = tuple(
-            (
-                series.id,
-                series.modality,
-                str(series.slices),
-                f"{series.rows}×{series.columns}" if series.rows else "-",
-                _spacing(series.spacing_mm) if series.spacing_mm else "-",
-                series.verdict.word,
-                " ".join(finding.code for finding in series.findings if finding.verdict is not Verdict.OK),
-            )
-            for series in self.series
-        )
-        return Table("Series", ("id", "modality", "slices", "size", "spacing [mm]", "verdict", "why"), rows)
+        columns = ("id", "modality", "slices", "size", "spacing [mm]", "verdict", "why")
+        return Table("Series", columns, tuple(_row(series) for series in self.series))
 
     def notes(self) -> Sequence[str]:
-        """One line for each series that is refused or wants review, then the count."""
+        """One line per series that is refused or needs review, then the counts."""
         if not self.series:
-            return ["scan: no DICOM files here: check the path"]
+            return ["scan: no DICOM files found: check the path", f"scan: {self.accounting.sentence()}"]
         lines = [f"{s.verdict.word}: {s.id}: {s.reason}" for s in self.series if s.verdict >= Verdict.REVIEW]
+        if self.descriptions is not None:
+            lines += [f"{name}: {described.sentence()}" for name, described in self.descriptions.items()]
+            lines += [f"{file.code}: {file.name}" for file in self.refused]
+        elif self.refused:
+            lines.append("scan: --paths names the files that could not be read")
+        if not self.content:
+            lines.append("scan: only headers were read; pixels were not checked")
         usable = sum(series.usable for series in self.series)
-        unseen = (
-            [] if self.content else ["scan: headers alone were read; whether the pixels are HU and a chest was not checked"]
-        )
-        return [*lines, *unseen, f"scan: {usable} usable CT volume(s) of {len(self.series)} series"]
+        lines.append(f"scan: {usable} usable CT volume(s) of {len(self.series)} series")
+        lines.append(f"scan: {self.accounting.sentence()}")
+        return lines
+
+
+def _row(series: "Series") -> tuple[str, ...]:
+    return (
+        series.id,
+        series.modality,
+        str(series.slices),
+        f"{series.rows}×{series.columns}" if series.rows else "-",
+        _spacing(series.spacing_mm) if series.spacing_mm else "-",
+        series.verdict.word,
+        " ".join(finding.code for finding in series.findings if finding.verdict is not Verdict.OK),
+    )
 
 
 def _spacing(spacing_mm: tuple[float, float, float]) -> str:
@@ -100,44 +151,83 @@ def _entry(series: "Series") -> dict[str, Any]:
     }
 
 
+def _empty_entry(name: str, verdict: Verdict) -> dict[str, Any]:
+    """An entry that is not a series, with the keys of one."""
+    return {
+        "id": name,
+        "series_uid": "",
+        "study_uid": "",
+        "modality": "",
+        "sop_class_uid": "",
+        "sop_class": "",
+        "transfer_syntaxes": {},
+        "slices": 0,
+        "rows": 0,
+        "columns": 0,
+        "spacing": None,
+        "orientation": None,
+        "verdict": verdict.word,
+        "reason": "",
+        "usable": False,
+        "findings": [],
+        "header": {},
+        "content_checked": False,
+    }
+
+
 def scan(
     source: Path,
     *,
     headers: bool = False,
     rules: list[str] | None = None,
     gaps: Literal["refuse", "interpolate", "split"] = "refuse",
+    paths: bool = False,
     workers: int = 0,
     progress: Progress = silent,
 ) -> ScanResult:
     """List every series of a folder with a verdict and a reason.
 
-    Files are found by content, whatever they are called, in zip and tar files too. Headers are read, and some slices of each
-    CT series, spread over it: are these HU, is it a chest, whole, the right way round? Nothing is written.
+    Files are found by content, not by name, in zip and tar files too. Headers are read, and some slices of each CT series,
+    spread over it: are the values HU, is it a chest, complete, the right way round? Every file is accounted for: used, refused
+    with a code, or counted by kind. Nothing is written.
 
     Args:
-        source: Folder (or file) to look through.
-        headers: Read headers alone; pixels stay unchecked, and the result says so.
+        source: Folder, file, archive or DICOMDIR to scan.
+        headers: Read headers only; pixels stay unchecked, and the result says so.
         rules: Keep one CT series per study, chosen by these in turn: thinnest, most-slices, first, or a kernel's name
-            (STANDARD); may be given several times.
-        gaps: How a series with lost slices is judged: as prepare, segment and run have it with refuse, interpolate or split.
-        workers: Threads that read; 0 chooses.
+            (STANDARD); can be given several times.
+        gaps: What to do with a series with missing slices, as in prepare, segment and run: refuse, interpolate or split.
+        paths: Show folder and file names, series description and date. They can identify a patient.
+        workers: Threads that read headers (0 = automatic).
 
     Returns:
-        The series, sorted by id, each with its findings.
+        The series, sorted by id, each with its findings, and the account of every file.
 
     Raises:
         UsageError: `source` does not exist.
     """
-    from pleura.dicom.series import find_series
+    from pleura.dicom.series import survey
 
-    found = find_series(source, gaps=gaps, workers=workers, progress=progress)
+    found = survey(source, gaps=gaps, workers=workers, progress=progress)
+    series = list(found.series)
     if not headers:
-        checked = []
-        for done, series in enumerate(found, 1):
-            checked.append(_content_checked(series) if series.usable else series)
-            progress("look at pixels", done, len(found))
-        found = checked
-    return ScanResult(tuple(_chosen(found, rules) if rules else found), not headers)
+        series = _all_checked(series, progress)
+    chosen = _chosen(series, rules) if rules else series
+    return ScanResult(
+        tuple(chosen),
+        content=not headers,
+        accounting=found.accounting(series, chosen, NOT_CHOSEN),
+        refused=found.walk.refused,
+        descriptions=found.descriptions(chosen) if paths else None,
+    )
+
+
+def _all_checked(found: Sequence["Series"], progress: Progress) -> list["Series"]:
+    checked = []
+    for done, series in enumerate(found, 1):
+        checked.append(_content_checked(series) if series.usable else series)
+        progress("check pixels", done, len(found))
+    return checked
 
 
 def _content_checked(series: "Series") -> "Series":
@@ -145,7 +235,7 @@ def _content_checked(series: "Series") -> "Series":
     from pleura.quality.gate import SAMPLE_SLICES, gate
 
     try:
-        few = all(finding.code not in LOOK_AT_ALL for finding in series.findings)
+        few = all(finding.code not in ALL_SLICES for finding in series.findings)
         findings = gate(series.sample(SAMPLE_SLICES) if few else series.read()).findings
     except InputRefused as error:
         findings = (Finding(error.code, Verdict.REFUSED, str(error)),)
