@@ -31,7 +31,13 @@ OWN = {"lungs": (*MAPS, *OBJECTS), "lungs_seg": (".npz",)}
 """Names of masks in a folder of their case, as `segment` writes them."""
 OTHERS = ("lung", "mask", "seg", "segmentation", "segmentations", "label", "labels", "prediction")
 """Names of masks in a folder of their case, as other tools write them; or the case's own."""
-ENDING = re.compile(r"[._](seg|lungs?|mask|pred|prediction|labels?)$", re.IGNORECASE)
+LAYOUT = ("Segmentations", "Labels", "labelsTr", "labelsTs")
+"""Folders of a data set that hold its masks: the student report's, ours, and nnU-Net's."""
+PARTS_FOLDER = "segmentations"
+"""Where TotalSegmentator's data set keeps one file for each structure, below the folder of the case."""
+IMAGE = re.compile(r"(?:^|[._-])(?:ct|image|img|volume|0000)$", re.IGNORECASE)
+"""Ending of the names of images that are kept beside masks."""
+ENDING = re.compile(r"[._](seg|lungs?|lungmask|R231|mask|pred|prediction|labels?)$", re.IGNORECASE)
 """What tools put behind a case's name."""
 ON_GRID_MM = 0.01
 """Masks in float32 files come this near to their grid (NIfTI's sform, at 500 mm)."""
@@ -66,7 +72,7 @@ def find_masks(folder: Path) -> dict[str, MaskFiles]:
     if not folder.is_dir():
         what = "is a file: give the folder that it lies in" if folder.exists() else "does not exist: check the path"
         raise UsageError(f"the masks' folder {what}")
-    layout = [folder / name for name in ("Segmentations", "Labels") if (folder / name).is_dir()]
+    layout = [folder / name for name in LAYOUT if (folder / name).is_dir()]
     found: dict[str, MaskFiles] = {}
     for place in layout or [folder]:
         for case, path in _masks_in(place):
@@ -91,7 +97,9 @@ def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
         if entry.is_dir():
             yield from ((entry.name, path) for path in _masks_of_case(entry))
         elif (suffix := suffix_of(entry)) and (not suffix.endswith(".dcm") or _is_label(entry)):
-            yield ENDING.sub("", entry.name[: -len(suffix)]), entry
+            stem = entry.name[: -len(suffix)]
+            if not IMAGE.search(stem):
+                yield ENDING.sub("", stem), entry
 
 
 def _masks_of_case(folder: Path) -> Iterator[Path]:
@@ -105,8 +113,12 @@ def _masks_of_case(folder: Path) -> Iterator[Path]:
         found = next((path for path in held if (path.suffix == ".npz") is kind and path.is_file()), None)
         if found is not None:
             yield found
-    if not any(path.is_file() for path in held) and parts_of(folder, MAPS):
-        yield folder
+    if any(path.is_file() for path in held):
+        return
+    for place in (folder, folder / PARTS_FOLDER):
+        if place.is_dir() and parts_of(place, MAPS):
+            yield place
+            return
 
 
 def _is_label(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Whose each case is, and from which site: a CSV table that a person keeps."""
+"""The patient and the site of each case: a CSV table that a person keeps."""
 
 import csv
 from collections.abc import Mapping
@@ -10,23 +10,31 @@ COLUMNS = ("patient", "site")
 
 
 def read_people(table: Path) -> Mapping[str, Mapping[str, str]]:
-    """Case to `patient` and `site`, from a CSV file with a heading, parted by commas or semicolons.
+    """Read case to `patient` and `site` from a CSV file with a heading, separated by commas or semicolons.
 
     Raises:
-        UsageError: no CSV, no such heading, no row, or a case twice with different words.
+        UsageError: not a CSV file, a column or a value is missing, or a case has two rows that differ.
     """
     try:
         text = table.read_text(encoding="utf-8-sig")
-        heading = text.split("\n", 1)[0]
-        rows = list(csv.DictReader(text.splitlines(), delimiter=";" if ";" in heading and "," not in heading else ","))
-    except (OSError, UnicodeDecodeError, csv.Error):
-        raise UsageError("the --patients table is no CSV file in UTF-8") from None
-    rows = [{str(k).strip().lower(): v.strip() for k, v in row.items() if isinstance(v, str)} for row in rows]
-    if not rows or "case" not in rows[0] or not set(COLUMNS) & rows[0].keys():
-        raise UsageError("the --patients table needs a heading: case, and patient or site or both; and a row a case")
+    except (OSError, UnicodeDecodeError):
+        raise UsageError("the --patients table is not a UTF-8 CSV file") from None
+    heading = text.split("\n", 1)[0]
+    delimiter = ";" if ";" in heading and "," not in heading else ","
+    try:
+        parsed = list(csv.DictReader(text.splitlines(), delimiter=delimiter))
+    except csv.Error:
+        raise UsageError("the --patients table is not a UTF-8 CSV file") from None
+    rows = [{str(k).strip().lower(): v.strip() for k, v in row.items() if isinstance(v, str)} for row in parsed]
+    columns = {name.strip().lower() for name in heading.split(delimiter)}
+    wanted = [name for name in COLUMNS if name in columns]
+    if not rows or "case" not in columns or not wanted:
+        raise UsageError("the --patients table needs a heading (case, and patient or site or both) and a row for each case")
     people: dict[str, dict[str, str]] = {}
-    for row in rows:
-        told = {key: row[key] for key in COLUMNS if row.get(key)}
-        if people.setdefault(row.get("case", ""), told) != told:
-            raise UsageError("the --patients table has a case twice, with different words")
+    for number, row in enumerate(rows, 2):
+        known = {name: row.get(name, "") for name in wanted}
+        if "" in known.values() or not row.get("case"):
+            raise UsageError(f"the --patients table has no case, patient or site in line {number}; fill it in")
+        if people.setdefault(row["case"], known) != known:
+            raise UsageError(f"the --patients table has a case twice, with different values (line {number})")
     return people
