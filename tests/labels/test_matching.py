@@ -64,7 +64,7 @@ def test_two_readers_of_one_scan_and_a_broken_object_are_refused_and_the_rest_go
     assert result.exit_code is Exit.SOME_FAILED
     told = {entry["case"]: entry["reason"] for entry in result.scores["refused"]}
     assert "2 masks of it" in told["b0"]
-    assert "broken" in told["hidden_001"], "the name of the file stands in no result"
+    assert "corrupt" in told["hidden_001"], "the name of the file stands in no result"
     assert [case["case"] for case in result.scores["cases"]] == ["b1"]
 
 
