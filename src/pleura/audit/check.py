@@ -1,17 +1,18 @@
 """One written file beside its source: every question that the audit asks of it, and the findings as values."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
-from functools import cache, lru_cache
+from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from pleura.audit import attributes
 from pleura.audit.declared import CLEAN_PIXELS, CODE_MEANING, CODE_SCHEME, CODE_VALUE, DEVICE, REPORT, Declared, declared
-from pleura.audit.identifiers import harvest, original_uids
+from pleura.audit.identifiers import decoded, harvest, original_uids
 from pleura.audit.pieces import Layout, Path_, Piece, shown, take_apart
 from pleura.audit.required import is_image
+from pleura.audit.spelling import Names, names, spelled
 from pleura.audit.sweep import ENCODED, Identifier, Needle, Needles, needles, shares, sweep
+from pleura.audit.terms import is_structure, is_technical, meanings
 from pleura.audit.vocabulary import (
     CASE,
     CLAIMS,
@@ -163,7 +164,26 @@ def _found(
         excused=excused,
         text_pieces=texts,
     )
-    return [(_KINDS[hit.kind], hit.path) for hit in hits]
+    found = [(_KINDS[hit.kind], hit.path) for hit in hits]
+    seen = {path for code, path in found if code == "NAME-LEFT"}
+    others = _spelled(after, [piece for piece in texts if piece.path not in seen], harvest(before) | frozenset(identifiers))
+    found += [("NAME-LEFT", p.path) for p, word in others if not excused(Needle("name", word.encode(), ""), p, p.start)]
+    return found
+
+
+def _spelled(after: Layout, texts: Iterable[Piece], identifiers: frozenset[Identifier]) -> Iterator[tuple[Piece, str]]:
+    """The pieces of text that spell a name of the source in another way, and the word that does."""
+    wanted = names(identifiers)
+    charset = after.text(0x00080005)
+    if wanted.empty:
+        return
+    for piece in texts:
+        yield from ((piece, word) for word in _words_that_spell(after.data[piece.start : piece.end], charset, wanted))
+
+
+@lru_cache(maxsize=4096)
+def _words_that_spell(raw: bytes, charset: str, wanted: Names) -> tuple[str, ...]:
+    return tuple(word.lower() for word in spelled(decoded(raw, charset, person=False), wanted))
 
 
 @lru_cache(maxsize=64)
@@ -193,16 +213,23 @@ def _excused(before: Layout, after: Layout, needle: Needle, piece: Piece, at: in
         return needle.kind == "id" and not telling and before.raw(*piece.path) == value
     if vr in NUMERIC:
         return before.raw(*piece.path) == value and (vr not in ("DS", "IS") or is_number(value))
+    if tag in LABELS and before.raw(*piece.path) == value and is_structure(value.strip(b" \0").decode("latin-1")):
+        return True
     if _same(before, after, piece, KEPT_TEXT) or vr == "CS":
         inside = at - piece.start
         beside = value[max(0, inside - 1) : inside] + value[inside + len(needle.raw) :][:1]
-        return beside.isalnum() or needle.raw in COMMON or (tag in KEPT_TEXT and needle.kind != "name")
+        known = needle.raw in COMMON or (tag in KEPT_TEXT and is_technical(value.decode("latin-1")))
+        return beside.isalnum() or known or (tag in KEPT_TEXT and needle.kind != "name")
     if tag in (CODE_MEANING, CODE_VALUE):
         same = before.raw(*piece.path) == value
         if same and (needle.raw in COMMON or (tag == CODE_VALUE and _scheme(after, piece) in STANDARD_SCHEMES)):
             return True
         return _standard(after, piece)
     return False
+
+
+LABELS = frozenset({0x30060026, 0x00620005, 0x30060085, 0x00620006})
+"""Names of structures and segments."""
 
 
 def _scheme(layout: Layout, piece: Piece) -> bytes:
@@ -213,20 +240,7 @@ def _standard(after: Layout, piece: Piece) -> bool:
     """Whether a code's meaning is the Standard's own for its value, of the codes that pydicom carries (PS3.16)."""
     item = piece.path[:-1]
     value, scheme, meaning = (after.text(*item, tag) for tag in (CODE_VALUE, CODE_SCHEME, CODE_MEANING))
-    return meaning in _meanings().get((scheme, value), ())
-
-
-@cache
-def _meanings() -> dict[tuple[str, str], set[str]]:
-    from pydicom.sr import _concepts_dict
-
-    concepts: Any = _concepts_dict.concepts
-    meanings: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for scheme, keywords in concepts.items():
-        for values in keywords.values():
-            for value, (meaning, *_) in values.items():
-                meanings[scheme, value].add(meaning)
-    return meanings
+    return meaning in meanings().get((scheme, value), ())
 
 
 def _findings(seen: Iterable[tuple[str, Path_]]) -> tuple[Finding, ...]:

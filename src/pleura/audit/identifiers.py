@@ -71,7 +71,7 @@ def _kind(tag: int, vr: str) -> str:
 def _expanded(held: frozenset[tuple[str, bytes]], charset: str) -> frozenset[Identifier]:
     found: set[Identifier] = set()
     for kind, raw in held:
-        for value in _decoded(raw, charset, person=kind == "name").split("\\"):
+        for value in decoded(raw, charset, person=kind == "name").split("\\"):
             value = value.strip(" \0")
             if not value or stands_for_nobody(value):
                 continue
@@ -90,7 +90,8 @@ def _expanded(held: frozenset[tuple[str, bytes]], charset: str) -> frozenset[Ide
     return frozenset(i for i in found if i.kind != "date" or i.text not in births)
 
 
-def _decoded(raw: bytes, charset: str, *, person: bool) -> str:
+def decoded(raw: bytes, charset: str, *, person: bool) -> str:
+    """A text value as text, by the character sets that its file declares."""
     if raw.isascii() and b"\x1b" not in raw:
         return raw.decode("ascii")
     from pydicom.charset import convert_encodings, decode_bytes
@@ -100,7 +101,7 @@ def _decoded(raw: bytes, charset: str, *, person: bool) -> str:
         if person:
             return "=".join(decode_bytes(group, encodings, {0x5E}) for group in raw.split(b"="))
         return decode_bytes(raw, encodings, {0x5C, 0x0A, 0x0C, 0x0D})
-    except (UnicodeDecodeError, LookupError):
+    except (ValueError, LookupError, TypeError):
         return raw.decode("latin-1")
 
 

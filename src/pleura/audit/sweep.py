@@ -66,7 +66,7 @@ def needles(identifiers: frozenset[Identifier]) -> Needles:
             continue
         if text.isascii():
             raw = text.lower().encode()
-            bound = "d" if not re.search("[a-z]{4}", text.lower()) else ("l" if len(text) < 6 else "")
+            bound = _bound(kind, text.lower())
             inside.add(Needle(kind, raw, bound))
             continue
         for encoding in ENCODINGS:
@@ -76,6 +76,12 @@ def needles(identifiers: frozenset[Identifier]) -> Needles:
                 except UnicodeEncodeError:
                     break
     return Needles(tuple(sorted(n for n in inside if len(n.raw) >= 3)), whole)
+
+
+def _bound(kind: str, text: str) -> str:
+    if not re.search("[a-z]{4}", text):
+        return "l" if kind == "name" else "d"
+    return "l" if len(text) < 6 else ""
 
 
 def sweep(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pleura.deid import codes
 from pleura.deid.identifiers import NOBODY, Identifiers, harvest
 from pleura.deid.identity import STANDARD_ROOT, new_uid
-from pleura.deid.labels import clean_label
+from pleura.deid.labels import clean_label, is_technical
 from pleura.deid.profile import GONE, Action, Profile, Rule, kept_tags, resolve
-from pleura.deid.tables import types, words
+from pleura.deid.tables import types
 from pleura.deid.text import MASK, Scrubber
 from pleura.deid.values import LENGTHS, TEXT, WIDTHS, dummy, shifted, valid
 
@@ -23,8 +23,6 @@ SHORT = 256  # bytes: values that come again in the next file of a series are re
 PIXELS = {0x7FE00010, 0x7FE00008, 0x7FE00009}
 TECHNICAL = {0x00181210, 0x00181160, 0x00080070, 0x00081090, 0x00080008, 0x00180015, 0x00185100, 0x00080060, 0x00181250}
 """Kernel, filter, manufacturer, model, image type, body part, positions, modality, coil: a patient may be called Sharp."""
-
-SPARED = words("technical")
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,7 @@ class Engine:
         self.any_date = "113106" not in profile.codes
         self._numbers = frozenset(p for p in patient.identifiers.phrases if p.isdigit()) | patient.identifiers.dates
         self._actions: dict[tuple[int, str, int], Action] = {}
+        self._births = patient.identifiers.births
         self._uids: dict[str, str] = {}
         self._values: dict[tuple[str, bool, str], str] = {}
         self._clean: set[tuple[str, bool, str, bytes]] = set()
@@ -97,6 +96,7 @@ class Engine:
             self._values.clear()
             self._clean.clear()
             self._scrubbers[identifiers] = Scrubber(identifiers, any_date=self.any_date)
+        self._births = identifiers.births
         return self._scrubbers[identifiers]
 
     def _walk(self, dataset: "Dataset", place: int) -> None:
@@ -216,9 +216,11 @@ class Engine:
         if vr in ("DS", "IS"):  # a number is its own affair, unless it is a long number that somebody is known by
             parts = value.decode("ascii", "replace").split("\\")
             return any(len(part.strip()) > 5 and part.strip() in self._numbers for part in parts)
+        if vr in ("DA", "DT"):
+            return any(part.strip()[:8] in self._births for part in value.decode("ascii", "replace").split("\\"))
         if vr == "CS":
-            text = value.decode("ascii", "replace")
-            return len(text.strip()) > 3 and self._scrub.clean(text, SPARED) != text
+            parts = value.decode("ascii", "replace").split("\\")
+            return any(len(part.strip()) > 3 and not is_technical(part) and self._scrub.clean(part) != part for part in parts)
         if vr in WIDTHS or vr == "OB":
             return len(value) > 7 and self._scrub.names_somebody(value[:65536])
         return False
@@ -255,13 +257,17 @@ class Engine:
         if action is Action.UID:
             return self.uid(part)
         if action is Action.SHIFT:
-            return shifted(vr, part, self.patient.days) if part else part
+            return None if part.strip()[:8] in self._births else shifted(vr, part, self.patient.days) if part else part
         if action is Action.AGE:
             years = part[:-1].isdigit() and part[-1:] == "Y"
             return "090Y" if years and int(part[:-1]) > 89 else part if valid("AS", part.encode()) else None
         if action is Action.LABEL:
-            return clean_label(self._scrub.clean(part), f"ROI_{codes.number_of(dataset)}")
-        clean = self._scrub.clean(part, SPARED if tag in TECHNICAL or vr == "CS" else frozenset())
+            return clean_label(part, f"ROI_{codes.number_of(dataset)}")
+        if (tag in TECHNICAL or vr == "CS") and is_technical(part):  # spared as a whole, or not at all
+            return part
+        clean = self._scrub.clean(part)
+        if tag in TECHNICAL and clean != part:  # what is left of a known term would tell what is not
+            return None
         if tag == codes.MEANING and clean != part:
             return codes.meaning(str(dataset.get("CodingSchemeDesignator", "")), str(dataset.get("CodeValue", ""))) or clean
         if vr == "CS" and clean != part:

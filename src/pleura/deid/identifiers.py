@@ -1,11 +1,12 @@
-"""What tells who a patient is: collected from every object of that patient before any text of theirs is written."""
+"""The identifiers of a patient, collected from all their objects before any text is written."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from pleura.deid.folding import composed, plain, tokens
 from pleura.deid.tables import rows, words
 from pleura.deid.values import TEXT
 
@@ -21,23 +22,33 @@ COMMON = words("common")
 
 @dataclass(frozen=True)
 class Identifiers:
-    """Words of names, whole phrases (ids, addresses, institutions, telephone numbers…) and dates `YYYYMMDD`."""
+    """What identifies a patient.
+
+    `words` are words of names, `names` whole names with their components in order, `phrases` ids, addresses, institutions
+    and telephone numbers; `dates` are all dates, `births` the birth dates, `YYYYMMDD`.
+    """
 
     words: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
     phrases: frozenset[str] = frozenset()
     dates: frozenset[str] = frozenset()
+    births: frozenset[str] = frozenset()
 
     def __or__(self, other: "Identifiers") -> "Identifiers":
-        return Identifiers(self.words | other.words, self.phrases | other.phrases, self.dates | other.dates)
+        return Identifiers(*(mine | theirs for mine, theirs in zip(self._sets, other._sets, strict=True)))
 
     def __le__(self, other: "Identifiers") -> bool:
         """Whether `other` has all of these."""
-        return self.words <= other.words and self.phrases <= other.phrases and self.dates <= other.dates
+        return all(mine <= theirs for mine, theirs in zip(self._sets, other._sets, strict=True))
+
+    @property
+    def _sets(self) -> tuple[frozenset[str], ...]:
+        return self.words, self.names, self.phrases, self.dates, self.births
 
     @property
     def empty(self) -> bool:
         """Whether nothing was found."""
-        return not (self.words or self.phrases or self.dates)
+        return not any(self._sets)
 
 
 NOBODY = Identifiers()
@@ -74,20 +85,35 @@ def harvest(dataset: "Dataset", kept: frozenset[int] = frozenset(), only: Collec
     With `only`, what these attributes of its top level tell.
     """
     listed = identifying(kept)
-    names: set[str] = set()
-    phrases: set[str] = set()
-    dates: set[str] = set()
-    for tag, vr, value in _values(dataset, listed, dataset.keys() if only is None else only):
-        for text in value:
-            if vr == "PN":
-                names |= name_words(text)
-                phrases |= {text} if any(c.isdigit() for c in text) else set()
-            elif vr in ("DA", "DT"):
-                dates |= {text[:8]} if re.fullmatch(r"\d{8}.*", text) else set()
-            else:
-                phrases |= {text, *_digits(text)} if len(text) > 2 else set()
-                names |= place_words(text) if not any(c.isdigit() for c in text) or tag in PLACES else set()
-    return Identifiers(frozenset(names), frozenset(phrases), frozenset(dates))
+    found = _Found()
+    for tag, vr, texts in _values(dataset, listed, dataset.keys() if only is None else only):
+        for text in texts:
+            found.add(tag, vr, text)
+    return Identifiers(*map(frozenset, (found.words, found.names, found.phrases, found.dates, found.births)))
+
+
+@dataclass
+class _Found:
+    words: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+    phrases: set[str] = field(default_factory=set)
+    dates: set[str] = field(default_factory=set)
+    births: set[str] = field(default_factory=set)
+
+    def add(self, tag: int, vr: str, text: str) -> None:
+        """Note what one value tells."""
+        if vr == "PN":
+            self.words |= name_words(text)
+            self.names |= name_orders(text)
+            self.phrases |= {text} if any(c.isdigit() for c in text) else set()
+        elif vr in ("DA", "DT"):
+            days = {text[:8]} if re.fullmatch(r"\d{8}.*", text) else set()
+            self.dates |= days
+            self.births |= days if tag == BIRTH_DATE else set()
+        elif len(text) > 2:
+            self.phrases |= {text, *_digits(text)}
+            if tag in PLACES or not any(c.isdigit() for c in text):
+                self.words |= place_words(text)
 
 
 def _digits(text: str) -> set[str]:
@@ -96,6 +122,7 @@ def _digits(text: str) -> set[str]:
     return {digits} if 5 < len(digits) < len(text) else set()
 
 
+BIRTH_DATE = 0x00100030
 PLACES = {0x00080081, 0x00101040, 0x00080080, 0x00081040}
 """Institution address, patient's address, institution and department: their words identify beside their numbers."""
 
@@ -130,16 +157,54 @@ def _decoded(dataset: "Dataset", tag: Any) -> Iterable[Any]:
 
 
 def name_words(name: str) -> set[str]:
-    """The words of a person name in all its groups: what of it can turn up in a text."""
+    """The words of a person name in all its groups: what of it can turn up in a text.
+
+    A name with digits is an id; of its words only those that are nobody else's count.
+    """
+    is_id = any(c.isdigit() for c in name)
     found = set()
-    shortest = 4 if any(c.isdigit() for c in name) else 2  # a name with digits is an id, and its short words are everybody's
-    for word in re.findall(r"[^\W\d_]+", name):
-        if word.casefold() not in TITLES and (len(word) >= shortest or ord(word[0]) > 0x2E80):
-            found.add(word)
+    for group in name.split("="):
+        for part in re.split(r"[\^,]", group):
+            words = [token for token in tokens(composed(part)) if plain(token.text) not in TITLES]
+            found |= {token.text for token in words if not is_id or _tells(token.text)}
+            if len(words) > 1 and not is_id:  # O'Brien, Al-Ali, Anna Maria, written as one word
+                found.add("".join(token.text for token in words))
+            found |= {tail for token in words if token.continuous for tail in _given(token.text)}
+        if not is_id:
+            found |= _joined(group)
     return found
+
+
+def _joined(group: str) -> set[str]:
+    """Family and given name written as one word, in either order."""
+    parts = ["".join(token.text for token in tokens(composed(part))) for part in group.split("^")[:2]]
+    return {parts[0] + parts[1], parts[1] + parts[0]} if len(parts) == 2 and all(parts) else set()
+
+
+def _tells(word: str) -> bool:
+    """Whether a word of an id is nobody else's: long enough, and not of anatomy or technique."""
+    lower = word.lower()
+    return len(word) > 3 and lower not in words("labels") | words("technical") | COMMON
+
+
+def _given(word: str) -> set[str]:
+    """The given name in a Chinese, Japanese or Korean name that is written without a gap: all but one character, or two."""
+    return {word[k:] for k in (1, 2)} if 3 <= len(word) <= 4 else set()
+
+
+def name_orders(name: str) -> set[str]:
+    """Each group of a person name with its family and given name in order, without titles; none where it is an id."""
+    if any(c.isdigit() for c in name):
+        return set()
+    orders = set()
+    for group in name.split("="):
+        parts = [token.text for token in tokens(composed(group)) if plain(token.text) not in TITLES]
+        if 1 < len(parts) < 7:
+            orders.add(" ".join(parts))
+    return orders
 
 
 def place_words(text: str) -> set[str]:
     """The words of an institution or address that tell it from others."""
-    found = re.findall(r"[^\W\d_]+", text)
-    return {w for w in found if w.casefold() not in COMMON | TITLES and (len(w) > 3 or ord(w[0]) > 0x2E80)}
+    found = [token for token in tokens(composed(text)) if plain(token.text) not in COMMON | TITLES]
+    return {token.text for token in found if len(token.text) > (1 if token.continuous else 3)}

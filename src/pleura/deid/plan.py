@@ -4,9 +4,11 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from pleura.deid.engine import Patient
-from pleura.deid.identifiers import Identifiers
+from pleura.deid.identifiers import NOBODY
 from pleura.deid.identity import keyed, shift_days
 from pleura.deid.objects import DIRECTORY, Header
 from pleura.deid.people import Person, group_people, name_cases
@@ -40,11 +42,7 @@ class Plan:
             case,
             key,
             shift_days(key, told),
-            Identifiers(
-                frozenset().union(*(one.words for one in found)),
-                frozenset().union(*(one.phrases for one in found)),
-                frozenset().union(*(one.dates for one in found)),
-            ),
+            reduce(or_, found, NOBODY),
         )
 
     def uids(self, case: str) -> frozenset[bytes]:

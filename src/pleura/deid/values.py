@@ -8,7 +8,7 @@ LENGTHS = {"SH": 16, "LO": 64, "ST": 1024, "LT": 10240, "CS": 16, "AE": 16}
 
 VALID = {
     "CS": re.compile(r"[A-Z0-9 _]{0,16}"),
-    "DS": re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *| *"),
+    "DS": re.compile(r" *+[+-]?(\d++(\.\d*+)?|\.\d++)([eE][+-]?\d+)? *| *"),
     "IS": re.compile(r" *[+-]?\d{1,12} *| *"),
     "AS": re.compile(r"\d{3}[DWMY]|"),
     "DA": re.compile(r"(\d{4})[.:]?(0\d|1[0-2])[.:]?([0-3]\d)| *"),
