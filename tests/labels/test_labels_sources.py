@@ -40,16 +40,15 @@ def test_series_in_an_archive(suffix, tmp_path):
 
 
 @pytest.mark.parametrize("cut", [3, 1])
-def test_several_multi_frame_objects_take_a_structure_set_but_no_segmentation(cut, tmp_path):
+def test_several_multi_frame_objects_take_labels(cut, tmp_path):
     parts = [enhanced(SLICES[:cut]), enhanced(SLICES[cut:])]
     for k, part in enumerate(parts):
         part.SOPInstanceUID = part.file_meta.MediaStorageSOPInstanceUID = uid("part", k)
     write_files(tmp_path, parts)
     (one,) = find_series(tmp_path)
-    with pytest.raises(InputRefused, match="multi-frame"):
-        write_mask(tmp_path / "m.seg.dcm", mask(one.grid), one)
-    write_mask(tmp_path / "m.rtstruct.dcm", mask(one.grid), one)
-    np.testing.assert_array_equal(read_mask(tmp_path / "m.rtstruct.dcm", one.grid, one).labels, mask(one.grid).labels)
+    for suffix in (".seg.dcm", ".rtstruct.dcm"):
+        write_mask(tmp_path / f"m{suffix}", mask(one.grid), one)
+        np.testing.assert_array_equal(read_mask(tmp_path / f"m{suffix}", one.grid, one).labels, mask(one.grid).labels)
     frames = [c.ContourImageSequence[0].get("ReferencedFrameNumber") for c in contours(tmp_path / "m.rtstruct.dcm")]
     assert all(frames)
 

@@ -9,7 +9,7 @@ from pleura.core.errors import Exit, UsageError
 from pleura.dicom.series import find_series
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
-from pleura.labels.pair import on_one_lattice
+from pleura.labels.lattice import union
 from pleura.labels.registry import read_mask, write_mask
 from pleura.phantom.dataset import write_dataset
 from pleura.verbs.evaluate import evaluate
@@ -96,11 +96,11 @@ def test_two_lattices_without_ends_become_one():
         affine = whole.affine.copy()
         affine[:3, 3] = whole.to_world(low)
         parts.append(LungMask(labels[cut], Grid(labels[cut].shape, affine)))
-    one, other = on_one_lattice(*parts)
+    one, other = union(*parts)
     assert one.grid is other.grid
     np.testing.assert_allclose(one.grid.to_world([0, 0, 0]), whole.to_world([1, 0, 0]))
     np.testing.assert_array_equal(one.labels[:6, 2:8, :5], parts[0].labels)
     np.testing.assert_array_equal(other.labels[2:8, :6, 2:7], parts[1].labels)
     assert one.labels.sum() == parts[0].labels.sum()
     shifted = LungMask(parts[1].labels, Grid.axial(parts[1].grid.shape, (2.5, 0.7, 0.8), (3.3, 4, 5)))
-    assert on_one_lattice(parts[0], shifted) == (parts[0], shifted)
+    assert union(parts[0], shifted) == (parts[0], shifted)

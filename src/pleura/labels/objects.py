@@ -1,6 +1,5 @@
 """What DICOM label objects (RTSTRUCT, SEG) share: which scan they are of, and the header of a new one."""
 
-import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pleura.core.codes import refused
 from pleura.core.errors import InputRefused, UnreadableFile
-from pleura.geometry.volume import LungMask
 
 if TYPE_CHECKING:
     from pleura.dicom.header import Plane
@@ -19,27 +17,6 @@ if TYPE_CHECKING:
 RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """Segmentation and Label Map Segmentation."""
-
-OF_PATIENT_AND_STUDY = (
-    "SpecificCharacterSet",
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "PatientIdentityRemoved",
-    "DeidentificationMethod",
-    "DeidentificationMethodCodeSequence",
-    "LongitudinalTemporalInformationModified",
-    "StudyInstanceUID",
-    "StudyDate",
-    "StudyTime",
-    "StudyID",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-    "FrameOfReferenceUID",
-    "PositionReferenceIndicator",
-)
-"""A label object belongs to the patient, study and frame of reference of its scan."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +53,6 @@ def open_dataset(path: Path | IO[bytes], *, pixels: bool = True) -> Any:
     return dataset
 
 
-NEVER_EMPTY = (
-    "SpecificCharacterSet",
-    "PatientIdentityRemoved",
-    "DeidentificationMethod",
-    "DeidentificationMethodCodeSequence",
-    "LongitudinalTemporalInformationModified",
-)
-"""Of what is copied, what PS3.3 allows to be absent but not to be empty; scanners and tools leave them empty all the same."""
-
-
 def source_headers(planes: Sequence["Plane"]) -> list[Any]:
     """`source_header` of the objects that slices lie in, each once, in the slices' order; those in archives read in place."""
     from pleura.files.archives import read_members
@@ -104,18 +71,8 @@ def source_headers(planes: Sequence["Plane"]) -> list[Any]:
 
 
 def source_header(path: Path | IO[bytes]) -> Any:
-    """The header of a slice, for a label object to take over and refer to.
-
-    Raises:
-        InputRefused: it has no UIDs that could be referred to.
-    """
-    source = open_dataset(path, pixels=False)
-    for keyword in NEVER_EMPTY:
-        if keyword in source and source[keyword].is_empty:
-            del source[keyword]
-    if not all(source.get(key) for key in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")):
-        raise InputRefused("the scan lacks UIDs that labels in DICOM must refer to; write NIfTI", code="NO-UIDS")
-    return source
+    """The header of a slice, for a label object to copy patient and study from. Raises `UnreadableFile`."""
+    return open_dataset(path, pixels=False)
 
 
 def frames_of(dataset: Any) -> set[str]:
@@ -217,59 +174,3 @@ def _named(dataset: Any) -> tuple[set[str], set[str]]:
                 series.add(str(one.get("SeriesInstanceUID", "")))
                 instances |= {str(image.get("ReferencedSOPInstanceUID", "")) for image in one.get("ContourImageSequence", ())}
     return series - {""}, instances - {""}
-
-
-def item(**values: Any) -> Any:
-    """A sequence item of these attributes."""
-    from pydicom import Dataset
-
-    made = Dataset()
-    for keyword, value in values.items():
-        setattr(made, keyword, value)
-    return made
-
-
-def uid_of(*parts: str | bytes) -> str:
-    """A UID under 2.25 (PS3.5 B.2) that the parts decide, so that the same mask of the same series is the same object."""
-    digest = hashlib.sha256(b"\0".join(part if isinstance(part, bytes) else part.encode() for part in parts)).digest()
-    return f"2.25.{int.from_bytes(digest[:16], 'big')}"
-
-
-def object_uids(series: "Series", mask: LungMask, sop_class: str) -> tuple[str, str]:
-    """SeriesInstanceUID and SOPInstanceUID of the label object of a mask."""
-    return uid_of(series.series_uid, sop_class), uid_of(
-        series.series_uid, sop_class, str(mask.grid.shape), mask.labels.tobytes(), str(mask.sided)
-    )
-
-
-def new_dataset(series: "Series", mask: LungMask, sop_class: str, modality: str, description: str) -> Any:
-    """The header of a label object of `series`; no clock is read, so optional dates are left out."""
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import UID, ExplicitVRLittleEndian
-
-    (source,) = source_headers(series.files[:1])
-    dataset = Dataset()
-    for keyword in OF_PATIENT_AND_STUDY:
-        if keyword in source:
-            dataset[keyword] = source[keyword]
-    for keyword in ("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName", "PatientName"):
-        dataset.setdefault(keyword, "")
-    for keyword in ("PatientID", "PatientBirthDate", "PatientSex", "PositionReferenceIndicator"):
-        dataset.setdefault(keyword, "")
-    dataset.SOPClassUID, dataset.Modality = sop_class, modality
-    dataset.SeriesInstanceUID, dataset.SOPInstanceUID = object_uids(series, mask, sop_class)
-    dataset.SeriesNumber, dataset.InstanceNumber = 1000, 1
-    dataset.SeriesDescription = description
-    dataset.Manufacturer, dataset.ManufacturerModelName, dataset.OperatorsName = "pleura", "pleura", ""
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.MediaStorageSOPClassUID = UID(sop_class)
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    return dataset
-
-
-def write_dataset(path: Path, dataset: Any) -> None:
-    """Write a label object with preamble and file meta."""
-    from pydicom import dcmwrite
-
-    dcmwrite(path, dataset, enforce_file_format=True)

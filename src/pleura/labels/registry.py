@@ -16,11 +16,13 @@ from pleura.core.findings import Finding
 from pleura.geometry.grid import Grid
 from pleura.geometry.resample import resample_mask
 from pleura.geometry.volume import LungMask
+from pleura.labels.lattice import place
 from pleura.labels.mappings import LUNGS, Naming
 from pleura.labels.objects import RTSTRUCT, SEGMENTATIONS, open_dataset
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
+    from pleura.labels.algorithm import Algorithm
     from pleura.labels.objects import Scan
 
 OBJECTS = (".seg.dcm", ".rtstruct.dcm")
@@ -39,8 +41,6 @@ IMAGE = re.compile(r"(?:^|[._-])(?:ct|image|img|volume|0000)$", re.IGNORECASE)
 """Ending of the names of images that are kept beside masks."""
 ENDING = re.compile(r"[._](seg|lungs?|lungmask|R231|mask|pred|prediction|labels?)$", re.IGNORECASE)
 """What tools put behind a case's name."""
-ON_GRID_MM = 0.01
-"""Masks in float32 files come this near to their grid (NIfTI's sform, at 500 mm)."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def find_masks(folder: Path) -> dict[str, MaskFiles]:
         raise UsageError(f"the masks' folder {what}")
     layout = [folder / name for name in LAYOUT if (folder / name).is_dir()]
     found: dict[str, MaskFiles] = {}
-    for place in layout or [folder]:
-        for case, path in _masks_in(place):
+    for holder in layout or [folder]:
+        for case, path in _masks_in(holder):
             held = found.get(case, MaskFiles(case))
             is_npz = suffix_of(path) == ".npz"
             if is_npz and held.npz is None:
@@ -115,9 +115,9 @@ def _masks_of_case(folder: Path) -> Iterator[Path]:
             yield found
     if any(path.is_file() for path in held):
         return
-    for place in (folder, folder / PARTS_FOLDER):
-        if place.is_dir() and parts_of(place, MAPS):
-            yield place
+    for holder in (folder, folder / PARTS_FOLDER):
+        if holder.is_dir() and parts_of(holder, MAPS):
+            yield holder
             return
 
 
@@ -172,7 +172,7 @@ def read_judged(
     suffix = suffix_of(path)
     if path.is_dir():
         mask, findings = parts.read(parts.parts_of(path, MAPS), read_mask)
-        return (mask if grid is None else onto(mask, grid)), findings
+        return onto(mask, grid), findings
     if suffix.endswith(".dcm") or (not suffix and is_dicom_file(path)):
         return _read_object(path, grid, series)
     if suffix == ".npz":
@@ -181,7 +181,7 @@ def read_judged(
     if reader is None:
         raise InputRefused(f"a mask of a format that is not known here; give one of {', '.join(SUFFIXES)}")
     mask = reader(path, naming)
-    return (mask if grid is None else onto(mask, grid)), ()
+    return onto(mask, grid), ()
 
 
 def _read_object(path: Path, grid: Grid | None, series: "Series | Scan | None") -> tuple[LungMask, tuple[Finding, ...]]:
@@ -208,7 +208,7 @@ def _labels_in(dataset: Any, grid: Grid | None, series: "Series | Scan | None") 
     return rtstruct.read(dataset, grid, series)
 
 
-def write_mask(path: Path, mask: LungMask, series: "Series | None" = None) -> None:
+def write_mask(path: Path, mask: LungMask, series: "Series | None" = None, algorithm: "Algorithm | None" = None) -> None:
     """Write a mask, whole or not at all, in the format that the suffix of `path` names.
 
     Label maps know one step only: a mask on uneven slices is written on their `even` grid, from which it comes back as it was.
@@ -217,13 +217,14 @@ def write_mask(path: Path, mask: LungMask, series: "Series | None" = None) -> No
         path: ends in one of `.nii.gz .nii .nrrd .mha .npz`, or `.seg.dcm .rtstruct.dcm`.
         mask: the mask.
         series: the CT series that the mask lies on; DICOM label objects refer to it, and leave out slices that it lost.
+        algorithm: what made the mask; DICOM label objects carry it.
 
     Raises:
         UsageError: a suffix that is not known, or a DICOM label object without its series.
         GridMismatch: the mask does not lie on the series.
         OutputFailed: `path` cannot be written.
     """
-    from pleura.labels import mha, nifti, npz, nrrd, rtstruct_writer, seg
+    from pleura.labels import mha, nifti, npz, nrrd, rtstruct_writer, seg_writer
 
     suffix = suffix_of(path)
     if suffix in MAPS:
@@ -238,7 +239,7 @@ def write_mask(path: Path, mask: LungMask, series: "Series | None" = None) -> No
             series = series.measured()
             mask = LungMask(mask.labels[true], series.grid, mask.sided)  # type: ignore[arg-type]
         with atomic_file(path) as part:
-            (seg.write if suffix == ".seg.dcm" else rtstruct_writer.write)(part, mask, series)
+            (seg_writer.write if suffix == ".seg.dcm" else rtstruct_writer.write)(part, mask, series, algorithm)
         return
     writers = {".npz": npz.write, ".nrrd": nrrd.write, ".mha": mha.write, ".nii": nifti.write, ".nii.gz": nifti.write}
     if suffix not in writers:
@@ -247,29 +248,7 @@ def write_mask(path: Path, mask: LungMask, series: "Series | None" = None) -> No
         writers[suffix](part, mask)
 
 
-def onto(mask: LungMask, grid: Grid) -> LungMask:
-    """The mask in the axis order of `grid` where both hold the same voxels; else the mask as it is."""
-    if mask.grid.same_as(grid, tolerance_mm=ON_GRID_MM):
-        return LungMask(mask.labels, grid, mask.sided)
-    if not grid.is_even:
-        straight = onto(mask, grid.even())
-        if straight.grid.same_as(grid.even(), tolerance_mm=ON_GRID_MM):
-            return resample_mask(straight, grid)
-    there = np.linalg.inv(mask.grid.affine) @ grid.affine
-    whole = np.rint(there[:3, :3])
-    if not np.array_equal(np.sort(np.abs(whole), axis=0), [[0] * 3, [0] * 3, [1] * 3]) or abs(np.linalg.det(whole)) != 1:
-        return mask
-    order = [int(axis) for axis in np.abs(whole).argmax(axis=0)]
-    labels = mask.labels.transpose(order)
-    flips = tuple(axis for axis in range(3) if whole[order[axis], axis] < 0)
-    labels = np.ascontiguousarray(np.flip(labels, flips))
-    if labels.shape != grid.shape:
-        return mask
-    turned = mask.grid.affine.copy()
-    turned[:3, :3] = mask.grid.affine[:3, :3] @ whole
-    corner = [mask.grid.shape[axis] - 1 if whole[axis].sum() < 0 else 0 for axis in range(3)]
-    turned[:3, 3] = mask.grid.to_world(corner)
-    mean = Grid(grid.shape, grid.affine)  # files hold the mean step only, where spacing is uneven
-    if not Grid(grid.shape, turned).same_as(mean, tolerance_mm=ON_GRID_MM):
-        return mask
-    return LungMask(labels, grid, mask.sided)
+def onto(mask: LungMask, grid: Grid | None) -> LungMask:
+    """The mask on `grid` where its voxels are those of `grid`; else the mask as it is."""
+    placed = None if grid is None else place(mask, grid)
+    return mask if placed is None else placed

@@ -7,67 +7,91 @@ import numpy as np
 
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
+from pleura.labels.algorithm import Algorithm
 from pleura.labels.contours import Points, trace
-from pleura.labels.objects import RTSTRUCT, item, new_dataset, write_dataset
+from pleura.labels.encoder import Item, encode_file
+from pleura.labels.object_header import common_header, instances, names_of, reference, with_uid
+from pleura.labels.objects import RTSTRUCT
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
 
+COLOURS = {"Lung_R": (0, 170, 255), "Lung_L": (255, 140, 0), "Lungs": (0, 200, 120)}
+DETACHED_STUDY_MANAGEMENT = "1.2.840.10008.3.1.2.3.1"
 
-def write(path: Path, mask: LungMask, series: "Series") -> None:
+
+def write(path: Path, mask: LungMask, series: "Series", algorithm: Algorithm | None = None) -> None:
     """Write `Lung_R` and `Lung_L` (or `Lungs`), one contour for each connected piece of a slice, holes by keyhole.
 
-    UIDs come from the series and the mask, and dates from the series, so that the same mask is the same bytes.
+    UIDs come from the content and dates from the series, so the same mask by the same algorithm is the same bytes. A contour of
+    more than 64 kB of text makes the file Implicit VR.
+
+    Raises:
+        InputRefused: `NO-UIDS`: the series cannot be referenced.
     """
-    dataset = new_dataset(series, mask, RTSTRUCT, "RTSTRUCT", "lungs by contours")
-    names = {"Lung_R": mask.right, "Lung_L": mask.left} if mask.sided else {"Lungs": mask.lungs}
-    dataset.StructureSetLabel = "LUNGS"
-    dataset.StructureSetDate, dataset.StructureSetTime = "", ""
-    dataset.ApprovalStatus = "UNAPPROVED"
-    dataset.ReferencedFrameOfReferenceSequence = [_frame(series, str(dataset.StudyInstanceUID))]
-    dataset.StructureSetROISequence, dataset.ROIContourSequence, dataset.RTROIObservationsSequence = [], [], []
-    for number, (name, lung) in enumerate(names.items(), 1):
-        dataset.StructureSetROISequence.append(
-            item(
-                ROINumber=number,
-                ReferencedFrameOfReferenceUID=series.frame_uid,
-                ROIName=name,
-                ROIGenerationAlgorithm="AUTOMATIC",
-            )
+    path.write_bytes(encode_file(structure_set(mask, series, algorithm)))
+
+
+def structure_set(mask: LungMask, series: "Series", algorithm: Algorithm | None) -> dict[str, Any]:
+    """The data set of a structure set."""
+    made = common_header(series, RTSTRUCT, "RTSTRUCT", algorithm)
+    rois, contours, observations = [], [], []
+    for number, (name, lung) in enumerate(names_of(mask).items(), 1):
+        rois.append(_roi(number, name, series.frame_uid, algorithm))
+        drawn: list[Item] = []
+        for k in np.flatnonzero(lung.any(axis=(1, 2))).tolist():
+            drawn += [_contour(points, int(k), mask.grid, series) for points in trace(lung[k])]
+        held = {"ContourSequence": drawn} if drawn else {}
+        contours.append({"ROIDisplayColor": COLOURS[name], "ReferencedROINumber": number, **held})
+        observations.append(
+            {
+                "ObservationNumber": number,
+                "ReferencedROINumber": number,
+                "RTROIInterpretedType": "ORGAN",
+                "ROIInterpreter": "",
+            }
         )
-        drawn = np.flatnonzero(lung.any(axis=(1, 2)))
-        contours = [_contour(points, int(k), mask.grid, series) for k in drawn for points in trace(lung[k])]
-        colour = {"Lung_R": [0, 170, 255], "Lung_L": [255, 140, 0]}.get(name, [0, 200, 120])
-        held = {"ContourSequence": contours} if contours else {}
-        dataset.ROIContourSequence.append(item(ROIDisplayColor=colour, ReferencedROINumber=number, **held))
-        dataset.RTROIObservationsSequence.append(
-            item(ObservationNumber=number, ReferencedROINumber=number, RTROIInterpretedType="ORGAN", ROIInterpreter="")
-        )
-    write_dataset(path, dataset)
+    made |= {
+        "SeriesDescription": "Lung contours (pleura)",
+        "OperatorsName": "",
+        "StructureSetLabel": "LUNGS",
+        "StructureSetDate": made.get("SeriesDate") or "",
+        "StructureSetTime": made.get("SeriesTime") or "",
+        "ApprovalStatus": "UNAPPROVED",
+        "ReferencedFrameOfReferenceSequence": [_frame_of_reference(series)],
+        "StructureSetROISequence": rois,
+        "ROIContourSequence": contours,
+        "RTROIObservationsSequence": observations,
+    }
+    return with_uid(made)
 
 
-def _frame(series: "Series", study_uid: str) -> Any:
-    images = list(dict.fromkeys((plane.sop_class, plane.sop_uid) for plane in series.files))
-    listed = [item(ReferencedSOPClassUID=kind, ReferencedSOPInstanceUID=uid) for kind, uid in images]
-    of_series = item(SeriesInstanceUID=series.series_uid, ContourImageSequence=listed)
-    detached_study_management = "1.2.840.10008.3.1.2.3.1"
-    of_study = item(
-        ReferencedSOPClassUID=detached_study_management,
-        ReferencedSOPInstanceUID=study_uid,
-        RTReferencedSeriesSequence=[of_series],
-    )
-    return item(FrameOfReferenceUID=series.frame_uid, RTReferencedStudySequence=[of_study])
+def _roi(number: int, name: str, frame_uid: str, algorithm: Algorithm | None) -> Item:
+    described = None if algorithm is None else f"{algorithm.name} {algorithm.version}"[:64]
+    return {
+        "ROINumber": number,
+        "ReferencedFrameOfReferenceUID": frame_uid,
+        "ROIName": name,
+        "ROIGenerationAlgorithm": "" if algorithm is None else "AUTOMATIC",
+        "ROIGenerationDescription": described,
+    }
 
 
-def _contour(points: Points, k: int, grid: Grid, series: "Series") -> Any:
+def _frame_of_reference(series: "Series") -> Item:
+    of_series = {"SeriesInstanceUID": series.series_uid, "ContourImageSequence": instances(series.files)}
+    of_study = {
+        "ReferencedSOPClassUID": DETACHED_STUDY_MANAGEMENT,
+        "ReferencedSOPInstanceUID": series.study_uid,
+        "RTReferencedSeriesSequence": [of_series],
+    }
+    return {"FrameOfReferenceUID": series.frame_uid, "RTReferencedStudySequence": [of_study]}
+
+
+def _contour(points: Points, k: int, grid: Grid, series: "Series") -> Item:
     world = grid.to_world(np.column_stack([np.full(len(points), float(k)), points]))
-    plane = series.files[k]
-    image = item(ReferencedSOPClassUID=plane.sop_class, ReferencedSOPInstanceUID=plane.sop_uid)
-    if plane.frames > 1:
-        image.ReferencedFrameNumber = plane.frame + 1
-    return item(
-        ContourImageSequence=[image],
-        ContourGeometricType="CLOSED_PLANAR",
-        NumberOfContourPoints=len(points),
-        ContourData=[f"{x:.6f}".rstrip("0").rstrip(".") for x in world.ravel()],
-    )
+    return {
+        "ContourImageSequence": [reference(series.files[k])],
+        "ContourGeometricType": "CLOSED_PLANAR",
+        "NumberOfContourPoints": len(points),
+        "ContourData": "\\".join(f"{x:.6f}".rstrip("0").rstrip(".") for x in world.ravel().tolist()),
+    }

@@ -1,247 +1,217 @@
-"""DICOM Segmentation (PS3.3 A.51): lungs by SNOMED codes, frames by their positions. The only highdicom."""
+"""Read DICOM Segmentations (PS3.3 A.51): lungs by codes or labels, frames by their own positions."""
 
-import warnings
-from collections.abc import Iterator
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.core.errors import GridMismatch, InputRefused
-from pleura.core.findings import Finding, Verdict
+from pleura.core.codes import refused
+from pleura.core.errors import GridMismatch
+from pleura.core.findings import Finding
 from pleura.geometry.grid import Grid
-from pleura.geometry.volume import LEFT, RIGHT, LungMask
-from pleura.labels.names import Side, side_of
-from pleura.labels.objects import (
-    SEGMENTATIONS,
-    Scan,
-    check_frame,
-    new_dataset,
-    object_uids,
-    source_headers,
-    uid_of,
-    write_dataset,
-)
+from pleura.geometry.volume import LungMask
+from pleura.labels.lattice import TOLERANCE_VOXELS, describe, mismatch
+from pleura.labels.names import LungPart
+from pleura.labels.objects import Scan, check_frame
+from pleura.labels.seg_codes import part_of_segment
+from pleura.labels.structures import Structure, assemble
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
 
-SIDES: dict[str, Side] = {"3341006": "right", "44029006": "left", "24028007": "right", "7771000": "left"}
-"""SNOMED CT: right lung, left lung; or lung structure (39607008) with laterality right, left."""
-LUNG = "39607008"
-NEAR = 0.02
-"""A frame lies on the grid where its corner is this near to a voxel's centre, in voxels."""
+Pixels = NDArray[np.bool_]
+
+WHOLE_STEP = 0.02
+"""One pixel of a frame is one voxel of the grid: the steps to the next row and column agree this well (in voxels)."""
+ONE_POSITION = 0.1
+"""Frames this near to each other along the normal lie on one slice (in steps)."""
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Where a frame lies: the centre of its first pixel and the steps to the next row and column, LPS mm."""
+
+    number: int
+    corner: NDArray[np.float64]
+    steps: NDArray[np.float64]
+
+
+class _Segmentation:
+    """The frames of a segmentation: which segment each holds, where it lies, and its pixels."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+        self.kind = str(dataset.get("SegmentationType") or "BINARY").strip().upper()
+        self.shared = (dataset.get("SharedFunctionalGroupsSequence") or [None])[0]
+        self.groups = dataset.PerFrameFunctionalGroupsSequence
+        self.rows, self.columns = int(dataset.Rows), int(dataset.Columns)
+        self._bits = self._packed()
+
+    def _packed(self) -> NDArray[np.uint8] | None:
+        """The bytes of native one-bit frames; `None` where frames are encoded otherwise."""
+        if self.dataset.file_meta.TransferSyntaxUID.is_encapsulated or int(self.dataset.BitsAllocated) != 1:
+            return None
+        return np.frombuffer(self.dataset.PixelData, dtype=np.uint8)
+
+    def group(self, frame: int, keyword: str) -> Any:
+        """A functional group of a frame: its own or the one that all frames share."""
+        own = self.groups[frame].get(keyword)
+        if not own and self.shared is not None:
+            own = self.shared.get(keyword)
+        return own[0]
+
+    def segment_of(self, frame: int) -> int | None:
+        """The number of the segment that a frame holds; `None` for a label map, whose pixels are numbers."""
+        if self.kind == "LABELMAP":
+            return None
+        return int(self.group(frame, "SegmentIdentificationSequence").ReferencedSegmentNumber)
+
+    def place(self, frame: int) -> _Frame:
+        """Where a frame lies."""
+        corner = self.group(frame, "PlanePositionSequence").ImagePositionPatient
+        cosines = self.group(frame, "PlaneOrientationSequence").ImageOrientationPatient
+        row, column = np.array(cosines, dtype=np.float64).reshape(2, 3)
+        spacing = np.array(self.group(frame, "PixelMeasuresSequence").PixelSpacing, dtype=np.float64)
+        steps = np.stack([column * spacing[0], row * spacing[1]])
+        return _Frame(frame, np.array(corner, dtype=np.float64), steps)
+
+    def pixels(self, frame: int) -> NDArray[Any]:
+        """The stored values of a frame `[row, column]`."""
+        if self._bits is None:
+            from pydicom.pixels import pixel_array
+
+            return pixel_array(self.dataset, index=frame).reshape(self.rows, self.columns)
+        size = self.rows * self.columns
+        first, last = frame * size // 8, -(-(frame + 1) * size // 8)
+        bits = np.unpackbits(self._bits[first:last], bitorder="little")
+        start = frame * size - first * 8
+        return bits[start : start + size].reshape(self.rows, self.columns)
+
+    def regions(self, frame: int, numbers: Sequence[int]) -> Iterator[tuple[int, Pixels, int]]:
+        """For each wanted segment of a frame: its number, its pixels, and how many are not zero."""
+        number = self.segment_of(frame)
+        if number is not None and number not in numbers:
+            return
+        pixels = self.pixels(frame)
+        if number is None:
+            for wanted in np.intersect1d(pixels, np.asarray(numbers)).tolist():
+                region = pixels == wanted
+                yield int(wanted), region, int(np.count_nonzero(region))
+            return
+        present = pixels > 0
+        count = int(np.count_nonzero(present))
+        if self.kind == "FRACTIONAL":
+            present = pixels / float(self.dataset.MaximumFractionalValue) >= 0.5
+        yield number, present, count
 
 
 def read(dataset: Any, grid: Grid | None, series: "Series | Scan | None" = None) -> tuple[LungMask, tuple[Finding, ...]]:
-    """Lungs of a segmentation: BINARY, FRACTIONAL (from one half on) or LABELMAP.
+    """Read the lungs of a segmentation: BINARY, FRACTIONAL (from one half on) or LABELMAP.
 
     Frames go where their positions say, in any order; slices without a frame are empty. Without `grid` the mask comes on the
     lattice of the segmentation itself.
 
     Raises:
         GridMismatch: frames do not lie on the voxels of `grid`.
-        InputRefused: no segment is a lung, or another frame of reference.
+        InputRefused: another frame of reference, no lung, or segments that contradict each other (`structures.assemble`).
     """
-    import highdicom as hd
-
-    image = hd.seg.Segmentation.from_dataset(dataset, copy=False)
-    check_frame(image, series)
-    segments = _lungs(image)
-    if grid is None:
-        grid = _own_grid(image)
-    labels = np.zeros(grid.shape, dtype=np.uint8)
-    twice = 0
-    for number, side in segments.items():
-        for index in _frames(image, number, grid):
-            place = tuple(index.T)
-            held = labels[place]
-            twice += int(np.count_nonzero(held))
-            labels[place] = np.where(held, held, LEFT if side == "left" else RIGHT)
-    findings = []
-    if twice:
-        text = f"{twice} voxels lie in both lungs; the first to claim them has them"
-        findings.append(Finding("LUNGS-OVERLAP", Verdict.REVIEW, text, {"n": twice}))
-    return LungMask(labels, grid, "both" not in segments.values()), tuple(findings)
-
-
-def _lungs(image: Any) -> dict[int, Side]:
-    """Segment number to side; by codes, and by name where codes are others'."""
-    found: dict[int, Side] = {}
-    for segment in image.SegmentSequence:
-        side = _side(segment)
-        if side is not None:
-            found[int(segment.SegmentNumber)] = side
-    if {"right", "left"} & set(found.values()):
-        found = {number: side for number, side in found.items() if side != "both"}
-    if not found:
-        raise InputRefused("no segment is a lung, by code or by name (Lung_R, Lung_L, Lungs)", code="NO-LUNG")
-    return dict(sorted(found.items()))
+    check_frame(dataset, series)
+    parts: dict[int, tuple[str, LungPart]] = {}
+    names = []
+    for segment in dataset.SegmentSequence:
+        name = str(segment.get("SegmentLabel") or "")
+        names.append(name)
+        part = part_of_segment(segment)
+        if part is not None:
+            parts[int(segment.SegmentNumber)] = (name, part)
+    image = _Segmentation(dataset)
+    grid = grid or _own_grid(image)
+    voxels = {number: np.zeros(grid.shape, dtype=bool) for number in parts}
+    counts: Counter[int] = Counter()
+    for frame in range(len(image.groups)):
+        for number, region, count in image.regions(frame, list(parts)):
+            counts[number] += count
+            if region.any():
+                _put(region, image.place(frame), voxels[number], grid, image)
+    structures = [
+        Structure(name, part, voxels[number], counts[number], "labelled voxels") for number, (name, part) in parts.items()
+    ]
+    return assemble(structures, names, grid)
 
 
-def _side(segment: Any) -> Side | None:
-    for kind in segment.get("SegmentedPropertyTypeCodeSequence", ()):
-        code = str(kind.get("CodeValue", ""))
-        if code in ("3341006", "44029006"):
-            return SIDES[code]
-        if code == LUNG:
-            modifiers = kind.get("SegmentedPropertyTypeModifierCodeSequence", ())
-            said = [SIDES[str(m.CodeValue)] for m in modifiers if str(m.CodeValue) in SIDES]
-            return said[0] if said else side_of(str(segment.get("SegmentLabel", ""))) or "both"
-    return side_of(str(segment.get("SegmentLabel", "")))
+def _put(region: Pixels, frame: _Frame, voxels: Pixels, grid: Grid, image: _Segmentation) -> None:
+    """Set the voxels that a frame's pixels are, whatever way it lies across the grid."""
+    last = np.array([image.rows - 1, image.columns - 1])
+    ends = np.array([[0, 0], [0, last[1]], [last[0], 0], last])
+    corners = grid.to_index(frame.corner + ends @ frame.steps)
+    whole = np.rint(frame.steps @ np.linalg.inv(grid.affine[:3, :3]).T).astype(int)
+    apart = corners - np.rint(corners[0]) - ends @ whole
+    if np.abs(apart).max() > TOLERANCE_VOXELS or not np.array_equal(np.abs(whole).sum(axis=1), [1, 1]):
+        raise _elsewhere(image, frame, grid)
+    start = np.rint(corners[0]).astype(int)
+    if np.array_equal(whole, [[0, 1, 0], [0, 0, 1]]) and not start[1:].any() and region.shape == grid.shape[1:]:
+        if not 0 <= start[0] < grid.shape[0]:
+            raise refused("GRID-BEYOND", GridMismatch, n=int(np.count_nonzero(region)))
+        voxels[start[0]] |= region
+        return
+    index = start + np.argwhere(region) @ whole
+    beyond = ((index < 0) | (index >= grid.shape)).any(axis=1)
+    if beyond.any():
+        raise refused("GRID-BEYOND", GridMismatch, n=int(beyond.sum()))
+    voxels[tuple(index.T)] = True
 
 
-def _frames(image: Any, number: int, grid: Grid) -> Iterator[NDArray[np.int64]]:
-    """The voxels `(n, 3)` of the grid that each frame which tells of a segment sets."""
-    labelmap = image.SegmentationType == "LABELMAP"
-    level = number if labelmap else 0.5 if image.SegmentationType == "FRACTIONAL" else 1
-    for index, group in enumerate(image.PerFrameFunctionalGroupsSequence, 1):
-        if not labelmap and int(_told(image, group, "SegmentIdentificationSequence").ReferencedSegmentNumber) != number:
-            continue
-        pixels = image.get_stored_frame(index)
-        if image.SegmentationType == "FRACTIONAL":
-            pixels = pixels / float(image.MaximumFractionalValue)
-        there = pixels == number if labelmap else pixels >= level
-        if there.any():
-            yield _placed(there, _geometry(image, group), grid)
+def _elsewhere(image: _Segmentation, frame: _Frame, grid: Grid) -> GridMismatch:
+    try:
+        return mismatch(_own_grid(image), grid)
+    except GridMismatch:
+        affine = np.eye(4)
+        affine[:3, 0] = np.cross(frame.steps[1], frame.steps[0])
+        affine[:3, 1], affine[:3, 2], affine[:3, 3] = *frame.steps, frame.corner
+        lattice = describe(Grid((1, image.rows, image.columns), affine))
+        error = refused("GRID-MISMATCH", GridMismatch, mask=lattice, other="volume", volume=describe(grid))
+        assert isinstance(error, GridMismatch)
+        return error
 
 
-def _geometry(image: Any, group: Any) -> NDArray[np.float64]:
-    """`(4, 3)` of a frame: its corner and the steps to the next row and the next column, LPS mm."""
-    place = _told(image, group, "PlanePositionSequence").ImagePositionPatient
-    cosines = np.array(_told(image, group, "PlaneOrientationSequence").ImageOrientationPatient, dtype=np.float64).reshape(2, 3)
-    spacing = np.array(_told(image, group, "PixelMeasuresSequence").PixelSpacing, dtype=np.float64)
-    return np.array([place, cosines[1] * spacing[0], cosines[0] * spacing[1]], dtype=np.float64)
+def _own_grid(image: _Segmentation) -> Grid:
+    """The lattice of the frames themselves, slices ascending along cross(row cosine, column cosine).
 
-
-def _told(image: Any, group: Any, sequence: str) -> Any:
-    """What a frame says in a functional group, or all frames share."""
-    return (group.get(sequence) or image.SharedFunctionalGroupsSequence[0][sequence].value)[0]
-
-
-def _placed(there: NDArray[np.bool_], geometry: NDArray[np.float64], grid: Grid) -> NDArray[np.int64]:
-    """The voxels `(n, 3)` that a frame's set pixels are, whatever way it lies across the grid; all of them must lie within."""
-    at = np.argwhere(there)
-    ends = np.stack([at.min(axis=0), at.max(axis=0)])
-    corners = grid.to_index(geometry[0] + np.array([[r, c] for r in ends[:, 0] for c in ends[:, 1]]) @ geometry[1:])
-    if np.abs(corners - np.rint(corners)).max() > NEAR or not _whole_steps(geometry, grid):
-        raise GridMismatch("the segmentation does not lie on the voxels of this volume: it is of another series, or resampled")
-    index = np.rint(grid.to_index(geometry[0] + at @ geometry[1:])).astype(np.int64)
-    if (index < 0).any() or (index >= grid.shape).any():
-        raise GridMismatch("the segmentation reaches beyond this volume: it is of another series")
-    return index
-
-
-def _whole_steps(geometry: NDArray[np.float64], grid: Grid) -> bool:
-    """Whether a frame's next row and next column are each a neighbour on the grid: then no two pixels are one voxel."""
-    steps = geometry[1:] @ np.linalg.inv(grid.affine[:3, :3]).T
-    whole = np.rint(steps)
-    return bool(np.abs(steps - whole).max() < NEAR and np.array_equal(np.abs(whole).sum(axis=1), [1, 1]))
-
-
-def _own_grid(image: Any) -> Grid:
-    geometry = image.get_volume_geometry(allow_missing_positions=True)
-    if geometry is None:
-        raise GridMismatch("the segmentation's frames make no even stack: give the volume that it belongs to")
-    slices, rows, columns = (int(n) for n in geometry.spatial_shape)
-    affine = np.array(geometry.affine, dtype=np.float64)
-    if np.cross(affine[:3, 2], affine[:3, 1]) @ affine[:3, 0] < 0:  # ours ascend along cross(row cosine, column cosine)
-        affine[:3, 3] += affine[:3, 0] * (slices - 1)
-        affine[:3, 0] *= -1
-    return Grid((slices, rows, columns), affine)
-
-
-def write(path: Path, mask: LungMask, series: "Series") -> None:
-    """Write a BINARY segmentation on the slices of `series`, with references to every instance; empty frames are left out.
-
-    Frames run by segment, then upwards along the slices. UIDs come from the series and the mask and dates from the series, so
-    that the same mask is the same bytes.
+    Raises:
+        GridMismatch: the frames are not parallel, or their distances are not multiples of one step.
     """
-    import highdicom as hd
-
-    if mask.grid.shape[1] * mask.grid.shape[2] < 8:  # highdicom 0.28 pads such frames to whole bytes, which none may be
-        raise InputRefused("slices of under eight pixels are not written as a segmentation")
-    source = [_ready(one) for one in source_headers(series.files)]
-    head = new_dataset(series, mask, SEGMENTATIONS[0], "SEG", "lungs")
-    names = {"Lung_R": mask.right, "Lung_L": mask.left} if mask.sided else {"Lungs": mask.lungs}
-    pixels = np.stack(list(names.values()), axis=-1).astype(np.uint8)
-    if "NumberOfFrames" in source[0]:  # frames of one instance, in the order that they have there
-        if len(source) > 1 or int(source[0].NumberOfFrames) != len(series.files):
-            raise InputRefused(
-                "multi-frame objects that are not one volume each take no segmentation here: write RTSTRUCT or NIfTI",
-                code="FRAMES-NOT-ONE-VOLUME",
-            )
-        pixels = pixels[np.argsort([plane.frame for plane in series.files])]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the scan's own values, such as a name of one part, which are copied as they are
-        made = hd.seg.Segmentation(
-            source_images=source,
-            pixel_array=pixels,
-            segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=[_described(number, name) for number, name in enumerate(names, 1)],
-            series_instance_uid=object_uids(series, mask, head.SOPClassUID)[0],
-            sop_instance_uid=head.SOPInstanceUID,
-            series_number=1000,
-            instance_number=1,
-            manufacturer="pleura",
-            manufacturer_model_name="pleura",
-            software_versions="1",
-            device_serial_number="software",
-            content_label="LUNGS",
-            series_description="lungs",
-            omit_empty_frames=bool(mask.labels.any()),
-        )
-    _settle(made, source[0])
-    write_dataset(path, made)
+    frames = [image.place(k) for k in range(len(image.groups))]
+    steps = frames[0].steps
+    if any(np.abs(frame.steps - steps).max() > 1e-3 for frame in frames):
+        raise refused("SEG-UNEVEN", GridMismatch)
+    normal = np.cross(steps[1], steps[0])
+    normal = normal / np.linalg.norm(normal)
+    corners = np.array([frame.corner for frame in frames])
+    depth = (corners - corners[0]) @ normal
+    order = np.argsort(depth, kind="stable")
+    low, high = corners[order[0]], corners[order[-1]]
+    step = _step(image, depth[order])
+    count = int(np.rint((depth[order[-1]] - depth[order[0]]) / step)) + 1
+    places = (depth - depth[order[0]]) / step
+    if np.abs(places - np.rint(places)).max() > ONE_POSITION:
+        raise refused("SEG-UNEVEN", GridMismatch)
+    affine = np.eye(4)
+    affine[:3, 0] = (high - low) / (count - 1) if count > 1 else normal * step
+    affine[:3, 1], affine[:3, 2], affine[:3, 3] = *steps, low
+    return Grid((count, image.rows, image.columns), affine)
 
 
-SEQUENCES = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "DeidentificationMethodCodeSequence")
-"""What is used of a source's sequences."""
-
-
-def _ready(source: Any) -> Any:
-    """A source header with what highdicom asks for and de-identification may have taken away, and without the sequences that it
-    would copy as they are (ReferencedStudySequence …): real ones are often incomplete, and none says whose the labels are."""
-    for tag in [element.tag for element in source if element.VR == "SQ" and element.keyword not in SEQUENCES]:
-        del source[tag]
-    for keyword in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyID", "AccessionNumber"):
-        source.setdefault(keyword, "")
-    for keyword in ("StudyDate", "StudyTime", "ReferringPhysicianName", "PositionReferenceIndicator"):
-        source.setdefault(keyword, "")
-    return source
-
-
-def _described(number: int, name: str) -> Any:
-    import highdicom as hd
-    from pydicom.sr.coding import Code
-
-    kind = {"Lung_R": Code("3341006", "SCT", "Right lung"), "Lung_L": Code("44029006", "SCT", "Left lung")}
-    return hd.seg.SegmentDescription(
-        segment_number=number,
-        segment_label=name,
-        segmented_property_category=Code("123037004", "SCT", "Anatomical Structure"),
-        segmented_property_type=kind.get(name, Code(LUNG, "SCT", "Lung")),
-        algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=hd.AlgorithmIdentificationSequence(
-            name="pleura", family=Code("123109", "DCM", "Manual Processing"), version="1"
-        ),
-    )
-
-
-def _settle(made: Any, source: Any) -> None:
-    """Replace what the library takes from the clock and from chance, and leave out where the scanner stands."""
-    date, clock = (str(source.get(key) or "") for key in ("StudyDate", "StudyTime"))
-    made.ContentDate, made.ContentTime = date or "19000101", clock or "000000"
-    dimensions = uid_of(made.SOPInstanceUID, "dimensions")
-    for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
-        item.DimensionOrganizationUID = dimensions
-    for keyword in (
-        "InstanceCreationDate",
-        "InstanceCreationTime",
-        "SeriesDate",
-        "SeriesTime",
-        "ContributingEquipmentSequence",
-    ):
-        if keyword in made:
-            del made[keyword]
+def _step(image: _Segmentation, depth: NDArray[np.float64]) -> float:
+    """The distance of neighbouring slices: the smallest between frames, else what the frames' header says."""
+    measures = image.group(0, "PixelMeasuresSequence")
+    stated = [measures.get(keyword) for keyword in ("SpacingBetweenSlices", "SliceThickness")]
+    usual = next((abs(float(value)) for value in stated if value not in (None, "") and float(value)), 1.0)
+    gaps = np.diff(depth)
+    gaps = gaps[gaps > ONE_POSITION * min(usual, max(float(gaps.max(initial=0.0)), 1e-6))]
+    if not len(gaps):
+        return usual
+    whole = np.rint(gaps / gaps.min())
+    return float(gaps.sum() / whole.sum())

@@ -15,6 +15,7 @@ from pleura.core.errors import GridMismatch, InputRefused
 from pleura.core.findings import Finding
 from pleura.geometry.resample import resample_mask
 from pleura.geometry.volume import LungMask, Volume
+from pleura.labels.lattice import mismatch
 from pleura.labels.mappings import Naming
 from pleura.labels.pair import REFERENCE, Judged, read_pair
 from pleura.labels.registry import read_judged, read_mask
@@ -114,9 +115,7 @@ def _comparable(mask: LungMask, reference: LungMask, *, resample: bool) -> tuple
     findings = []
     if not mask.grid.same_as(reference.grid):
         if not resample:
-            raise GridMismatch(
-                f"the mask has {_lattice(mask)}, the reference {_lattice(reference)}: give masks on one grid, or use --resample"
-            )
+            raise mismatch(mask.grid, reference.grid, other="reference")
         findings.append(finding("MASK-RESAMPLED", found=_lattice(mask)))
         mask = resample_mask(mask, reference.grid)
     if is_one_lung_alone(mask, reference):

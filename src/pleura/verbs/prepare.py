@@ -10,12 +10,12 @@ import numpy as np
 
 from pleura.anatomy.anatomy import Anatomy
 from pleura.core.atomic import atomic_file, atomic_folder, read_json
-from pleura.core.errors import Exit, GridMismatch, InputRefused, NothingUsable
+from pleura.core.errors import Exit, InputRefused, NothingUsable
 from pleura.core.findings import Finding, Verdict, worst
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
-from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask, Volume
+from pleura.labels.lattice import mismatch
 from pleura.labels.objects import LabelObject, join
 from pleura.labels.registry import MaskFiles, find_masks, is_object, read_judged
 from pleura.quality.gate import VERSION, gate
@@ -46,7 +46,8 @@ class _Masks:
         if not masks:
             return None, odd
         for mask in masks:
-            _check_grid(mask.grid, volume.grid)
+            if not mask.grid.same_as(volume.grid):
+                raise mismatch(mask.grid, volume.grid)
             if not np.array_equal(masks[0].lungs, mask.lungs):
                 differ = int(np.count_nonzero(masks[0].lungs != mask.lungs))
                 raise InputRefused(f"two masks of it differ in {differ} voxels; keep the right one", code="MASKS-DISAGREE")
@@ -270,10 +271,3 @@ def _export(folder: Path, case: str, volume: Volume, kind: str) -> None:
             write_volume(part, volume)
         else:
             np.save(part, volume.hu, allow_pickle=False)
-
-
-def _check_grid(mask: Grid, volume: Grid) -> None:
-    if mask.shape != volume.shape:
-        raise GridMismatch(f"the mask's shape {mask.shape} is not the volume's {volume.shape}")
-    if not mask.same_as(volume, tolerance_mm=0.01):
-        raise GridMismatch("the mask lies elsewhere than the volume, or is turned; make it again on this series")

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,11 +12,13 @@ from pleura.core.errors import Exit, InputRefused, NothingUsable, UsageError
 from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
+from pleura.labels.algorithm import algorithm_of
 from pleura.store.jobs import Job, in_processes, is_cohort, jobs_of
 from pleura.store.manifest import start_run
 
 if TYPE_CHECKING:
     from pleura.geometry.grid import Grid
+    from pleura.labels.algorithm import Algorithm
     from pleura.segmenters.protocol import Segmentation, Segmenter
 
 LABELS = {"1": "right lung", "2": "left lung"}
@@ -63,6 +65,7 @@ class _Recipe:
     suffix: str
     model: Path | None
     options: Mapping[str, Any] = field(default_factory=dict)
+    algorithm: "Algorithm | None" = None
 
     def segmenter(self) -> "Segmenter":
         if self.model is None:
@@ -118,7 +121,9 @@ def segment(
         raise UsageError("segment: --model is no folder: give the run folder that train wrote (it holds model.onnx)")
     chosen = {"device": device} | ({} if threshold is None else {"threshold": threshold})
     recipe = _Recipe(out, SUFFIX[format], model, {} if model is None else chosen)
-    options = {"segmenter": recipe.segmenter().describe(), "format": format, "gaps": gaps} | dict(recipe.options)
+    described = recipe.segmenter().describe()
+    recipe = replace(recipe, algorithm=algorithm_of(described))
+    options = {"segmenter": described, "format": format, "gaps": gaps} | dict(recipe.options)
     if format in ("seg", "rtstruct") and is_cohort(source):
         raise UsageError(f"segment: --format {format} refers to DICOM files: give the folder of CT series, not a cohort")
     if gaps != "refuse" and is_cohort(source):
@@ -213,5 +218,5 @@ def _written(segmentation: "Segmentation", recipe: _Recipe, job: Job) -> str:
         write_mask(folder / "lungs_seg.npz", both)
         write_mask(folder / "raw.npz", raw)
         if recipe.suffix != ".npz":
-            write_mask(folder / main, mask, job.series)
+            write_mask(folder / main, mask, job.series, recipe.algorithm)
     return f"{job.id}/{main}"

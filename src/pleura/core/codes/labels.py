@@ -4,32 +4,32 @@ from collections.abc import Mapping
 
 from pleura.core.codes.code import Code, ok, refusal, repaired, review
 
-SAME_SERIES = "Give labels made on this series"
+SAME_SERIES = "Give labels made on this series."
 
 CONTOURS: Mapping[str, Code] = {
     "CONTOURS-DEGENERATE": repaired("{lung}: {n} contour(s) enclose nothing or cross slices; they were left out"),
     "CONTOURS-OPEN": review(
         "{lung}: {n} contour(s) are not closed (ContourGeometricType {types}); they were left out",
-        "Export closed contours (CLOSED_PLANAR)",
+        "Export closed contours (CLOSED_PLANAR).",
     ),
     "CONTOURS-TYPE": review(
         "{lung}: {n} contour(s) have ContourGeometricType {types}; they were read as CLOSED_PLANAR",
-        "Check the mask against the contours",
+        "Check the mask against the contours.",
     ),
     "CONTOURS-OUTSIDE": review("{lung}: {n} contour(s) lie outside the volume; they were left out"),
     "CONTOURS-BETWEEN-SLICES": repaired("{lung}: {n} contour(s) lie between slices; each was moved to the nearest slice"),
     "CONTOURS-CROWDED": review(
         "{lung}: {n} contour(s) share a slice with contours of a nearer plane; they were left out",
-        "Check that the structure set was drawn on this series",
+        "Check that the structure set was drawn on this series.",
     ),
     "CONTOURS-MISSING": review("{lung}: {n} slice(s) between the first and the last contour have none; they were left empty"),
     "CONTOURS-REPEATED": repaired("{lung}: {n} contour(s) repeat another one; each counts once"),
     "CONTOURS-OVERLAP": review(
-        "{lung}: {n} contour(s) overlap others of their plane; they were united", "Check the mask against the contours"
+        "{lung}: {n} contour(s) overlap others of their plane; they were united", "Check the mask against the contours."
     ),
     "CONTOURS-CANCELLED": review(
         "{lung}: the contours of {n} slice(s) cancel each other (CLOSEDPLANAR_XOR); these slices are empty",
-        "Check the mask against the contours",
+        "Check the mask against the contours.",
     ),
     "CONTOURS-WRONG-INSTANCE": repaired(
         "{n} contour(s) reference another slice than the one they lie on; their coordinates were used"
@@ -41,27 +41,40 @@ STRUCTURES: Mapping[str, Code] = {
     "ONE-LUNG": review("the labels contain a {lung} only"),
     "LUNG-DERIVED": repaired("the labels have no {lung}; it was derived as both lungs without the {other}"),
     "LUNG-REPEATED": repaired("{n} structures named as the {lung} are identical; one was used"),
-    "LUNG-TWICE": refusal("{n} structures are named as the {lung} and differ in {voxels} voxels", "Keep one of them"),
+    "LUNG-TWICE": refusal("{n} structures are named as the {lung} and differ in {voxels} voxels", "Keep one of them."),
     "LUNG-PARTIAL": refusal(
-        "only part of the {lung} is labelled: {names} (~ marks a partial structure, AAPM TG-263)", "Give whole lungs"
+        "only part of the {lung} is labelled: {names} (~ marks a partial structure, AAPM TG-263)", "Give whole lungs."
     ),
     "LUNG-EMPTY": refusal(
-        "the {lung} has {n} {items} but encloses no voxel of this volume", "Check that it was drawn on this series"
+        "the {lung} has {n} {items} but encloses no voxel of this volume", "Check that it was drawn on this series."
     ),
-    "LOBES-MISSING": review("the {lung} is made of {found} without {missing}", "Check that no lobe is missing"),
+    "LOBES-MISSING": review("the {lung} is made of {found} without {missing}", "Check that no lobe is missing."),
     "LUNG-NAMES-UNUSED": ok("structures with names close to a lung were not used: {names}"),
     "NO-LUNG": refusal(
         "no structure is a lung, by code or by name{near}",
-        "Name the lungs Lung_R and Lung_L, or Lungs (AAPM TG-263)",
+        "Name the lungs Lung_R and Lung_L, or Lungs (AAPM TG-263).",
     ),
 }
 
 OBJECTS: Mapping[str, Code] = {
     "FRAME-OF-REFERENCE": refusal("the labels lie in the frame of reference of another scan", SAME_SERIES),
     "LABELS-JOINED": repaired("the labels reference no series here; they were matched by {by}"),
-    "LABEL-OBJECT-BROKEN": refusal("the DICOM label object is corrupt", "Fetch or export it again"),
-    "NOT-LABELS": refusal("the DICOM file is not a segmentation or a structure set", "Give a SEG or RTSTRUCT object"),
-    "NEEDS-GRID": refusal("{kind} has no grid of its own", "Give the volume that it belongs to"),
+    "LABEL-OBJECT-BROKEN": refusal("the DICOM label object is corrupt", "Fetch or export it again."),
+    "NO-UIDS": refusal("the series lacks UIDs that labels in DICOM must reference", "Write NIfTI instead."),
+    "NOT-LABELS": refusal("the DICOM file is not a segmentation or a structure set", "Give a SEG or RTSTRUCT object."),
+    "NEEDS-GRID": refusal("{kind} has no grid of its own", "Give the volume that it belongs to (evaluate: --grid)."),
 }
 
-LABELS: Mapping[str, Code] = {**CONTOURS, **STRUCTURES, **OBJECTS}
+GRIDS: Mapping[str, Code] = {
+    "GRID-MISMATCH": refusal(
+        "the mask does not lie on the voxels of the {other}: mask {mask}; {other} {volume}",
+        "Give a mask made on this series; evaluate takes --resample.",
+    ),
+    "SEG-UNEVEN": refusal(
+        "the segmentation's frames are not parallel or not evenly spaced, so it has no grid of its own",
+        "Give the volume that it belongs to (evaluate: --grid).",
+    ),
+    "GRID-BEYOND": refusal("{n} labelled voxels lie outside of the volume", SAME_SERIES),
+}
+
+LABELS: Mapping[str, Code] = {**CONTOURS, **STRUCTURES, **OBJECTS, **GRIDS}
