@@ -18,12 +18,12 @@ def main() -> None:
     command = [sys.executable, "-m", "pleura", "run", data, work, "--quiet", *options]
     code = subprocess.run(command, check=False).returncode
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
-    record = json.loads((Path(work) / "run.json").read_text())
-    total = sum(record["seconds"].values())  # over interruptions too
+    stages = json.loads((Path(work) / ".pleura" / "seconds.json").read_text())
+    total = sum(stages.values())  # over interruptions too
     words = " ".join(["DATA/chests", "OUT", *options])
     print(f"\n`pleura run {words}`: exit code {code}, {total / 60:.1f} min, {peak:.1f} GB at most\n")
     print("| stage | seconds |\n|---|---|")
-    for stage, seconds in record["seconds"].items():
+    for stage, seconds in stages.items():
         print(f"| {stage} | {seconds:.0f} |")
     for folder in sorted((Path(work) / "results").iterdir()):
         scores(folder.name, json.loads((folder / "scores.json").read_text()))

@@ -143,6 +143,7 @@ def test_what_version_1_wrote_is_read(tmp_path):
     shape = "'fortran_order': False, 'shape': (2, 3, 4), }"
     (case / "case.json").write_text(CASE)
     (case / "volume.npy").write_bytes(file_bytes(f"{{'descr': '<i2', {shape}", HU))
+    (case / "padding.npy").write_bytes(file_bytes(f"{{'descr': '|b1', {shape}", HU == -1000))
     (case / "mask.npy").write_bytes(file_bytes(f"{{'descr': '|u1', {shape}", LABELS))
     (tmp_path / "cohort.json").write_text(COHORT)
     (tmp_path / "split.json").write_text(SPLIT)

@@ -51,12 +51,14 @@ def test_the_couch_is_air_and_the_rest_is_what_a_stranger_reads(chests, tmp_path
 
 
 def test_again_ends_at_once_and_another_input_is_refused(chests, tmp_path):
+    other = tmp_path / "other"
+    write_dataset(other, cases=1, shape=(8, 48, 48), seed=7)
     couch(chests, tmp_path / "out")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
     assert couch(chests, tmp_path / "out").exit_code is Exit.OK
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")} == before
     with pytest.raises(OutputConflict):
-        couch(chests / "Images" / "Case_000", tmp_path / "out")
+        couch(other, tmp_path / "out")
 
 
 def test_one_bad_series_does_not_stop_the_rest(tmp_path):

@@ -215,12 +215,12 @@ def test_nothing_usable(tmp_path):
 def test_the_references_of_real_cases_hold(real_data):
     """The real references fit their volumes by our own checks, sides and all (three slices are enough to see a flip)."""
     from pleura.dicom.series import find_series
-    from pleura.verbs.prepare import _Masks  # the check itself, without writing 100 MB
+    from pleura.labels.references import Reference  # the check itself, without writing 100 MB
 
     (series,) = find_series(real_data / "chests" / "Images" / "Case_000")
     from pleura.labels.registry import find_masks
 
-    mask, odd = _Masks(find_masks(real_data / "chests")["Case_000"]).read(series.read(), series)
+    mask, odd = Reference(find_masks(real_data / "chests")["Case_000"]).read(series.read(), series)
     assert not odd
     assert mask.sided
     assert read_mask(real_data / "chests" / "Labels" / "Case_000.nii.gz", series.grid).volume_ml() == mask.volume_ml()

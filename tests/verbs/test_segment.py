@@ -41,7 +41,11 @@ def content(folder):
 
 
 def results(folder):
-    return {name: data for name, data in content(folder).items() if name != "run.json"}
+    return {name: data for name, data in content(folder).items() if not name.startswith(".pleura")}
+
+
+def visible(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name != ".pleura")
 
 
 def block(hu=40):
@@ -90,7 +94,6 @@ def test_the_record(done):
         assert case["series_uid"].startswith("2.25.") or case["series_uid"][0].isdigit()
         assert 800 < case["volume_ml"]["left"] < case["volume_ml"]["right"] < 5000
     assert record["options"]["segmenter"]["name"] == "classical"
-    assert set(record["seconds"]) == {"Case_000", "Case_001"}
     assert result.as_json()["cases"] == record["cases"]
     assert [row[0] for row in result.table().rows] == ["Case_000", "Case_001"]
 
@@ -116,7 +119,7 @@ def test_killed_and_resumed_gives_the_same_bytes(done, chests, tmp_path, monkeyp
     monkeypatch.setattr(Classical, "__call__", dying)
     with pytest.raises(KeyboardInterrupt):
         segment(chests, tmp_path / "out")
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["Case_000", "run.json"]
+    assert visible(tmp_path / "out") == ["Case_000", "run.json"]
     segment(chests, tmp_path / "out")
     assert len(calls) == 3  # the first case is not done again
     assert results(tmp_path / "out") == results(done[1])
@@ -135,7 +138,7 @@ def test_killed_while_writing_leaves_nothing_that_looks_whole(chests, tmp_path, 
     monkeypatch.setattr(registry, "write_mask", dying)
     with pytest.raises(KeyboardInterrupt):
         segment(chests, tmp_path / "out")
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["run.json"]
+    assert not (tmp_path / "out").exists()
 
 
 def test_workers_write_the_same_bytes(done, chests, tmp_path):

@@ -11,11 +11,12 @@ from typing import Any
 
 from pleura.core.atomic import dump_json
 from pleura.core.errors import Exit, PleuraError
+from pleura.core.faults import PASSING
 from pleura.core.progress import silent
 from pleura.core.results import Result, Table
 from pleura.core.text import visible
 
-DISK = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, getattr(errno, "EDQUOT", errno.ENOSPC)}
+DISK = PASSING | {errno.EACCES, errno.EPERM}
 """Disk errors that the user can resolve; any other OSError that gets this far is an internal error."""
 
 

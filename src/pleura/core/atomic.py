@@ -1,8 +1,11 @@
-"""Files that appear whole or not at all: written to a temporary sibling, flushed, then renamed."""
+"""Files and folders that appear whole or not at all: written under a temporary name, flushed, then renamed."""
 
 import hashlib
 import json
 import os
+import platform
+import re
+import secrets
 import shutil
 from collections import deque
 from collections.abc import Iterator
@@ -16,19 +19,43 @@ from pleura.core.errors import OutputFailed
 PART = ".part-"
 """Prefix of everything half-written; readers skip it, writers clear it away."""
 
+BOOKKEEPING = ".pleura"
+"""Folder in OUT with the lock and the records of what is done; no results, so readers skip it."""
+
+HOST = re.sub(r"[^A-Za-z0-9]", "", platform.node())[:20] or "host"
 FLUSHES = 8
+LONGEST_NAME = 100
+"""Characters of the final name that a temporary name keeps: file systems allow 255 bytes."""
+
+
+def is_internal(name: str) -> bool:
+    """Whether a file or folder name is a temporary one or the bookkeeping folder's: nothing to read, nothing to copy."""
+    return name.startswith((PART, BOOKKEEPING))
+
+
+def temporary_name(path: Path) -> Path:
+    """A sibling of `path` whose name nobody can foresee: host, process and a random part, then the end of the name."""
+    return path.with_name(f"{PART}{HOST}-{os.getpid()}-{secrets.token_hex(4)}-{path.name[-LONGEST_NAME:]}")
+
+
+def create_exclusive(path: Path, mode: int = 0o666) -> int:
+    """Create a file that must not exist yet, not even as a link; return its open handle."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode)
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path, *, mode: int = 0o666) -> Iterator[Path]:
     """Yield a temporary sibling to write; flush it to disk and rename it to `path` when the block ends without an error.
 
-    Raises `OutputFailed` where the folder cannot be made or written.
+    `mode` are the permissions of the new file, before the process's mask.
+
+    Raises:
+        OutputFailed: the folder cannot be made or written.
     """
-    part = path.with_name(f"{PART}{os.getpid()}-{path.name}")
+    part = temporary_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()
+        os.close(create_exclusive(part, mode))
     except OSError as error:
         raise OutputFailed(f"cannot write {path.parent}: {error.strerror or 'not a folder'}") from error
     try:
@@ -45,31 +72,44 @@ def atomic_file(path: Path) -> Iterator[Path]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary sibling folder to fill; flush its files and rename it to `path` (replacing it) at the end.
 
-    Raises `OutputFailed` where the parent folder cannot be made or written.
+    Raises:
+        OutputFailed: the parent folder cannot be made or written.
     """
-    part = path.with_name(f"{PART}{os.getpid()}-{path.name}")
-    old = path.with_name(f"{PART}{os.getpid()}-old-{path.name}")
+    part, old = temporary_name(path), temporary_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(part, ignore_errors=True)
         part.mkdir()
     except OSError as error:
         raise OutputFailed(f"cannot write {path.parent}: {error.strerror or 'not a folder'}") from error
     try:
         yield part
-        with ThreadPoolExecutor(FLUSHES) as pool:  # waiting for the disk together: many files in one commit of its journal
+        with ThreadPoolExecutor(FLUSHES) as pool:  # waits for the disk together: many files in one commit of its journal
             deque(pool.map(flush, [file for file in part.rglob("*") if file.is_file()]), maxlen=0)
-        if path.exists():
+        if os.path.lexists(path):
             os.replace(path, old)
-        os.replace(part, path)
+        try:
+            os.replace(part, path)
+        except OSError:
+            if old.exists():
+                os.replace(old, path)
+            raise
     finally:
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        remove(part)
+        remove(old)
     flush(path.parent)
 
 
+def remove(path: Path) -> None:
+    """Remove a file, a link (never what it points to) or a folder, as far as that is possible."""
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+
+
 def flush(path: Path) -> None:
-    """Ask the system to put a file, or a folder's entries, on disk. Windows cannot flush a folder and needs none."""
+    """Ask the system to put a file, or a folder's entries, on disk. Windows cannot flush a folder and does not need to."""
     if path.is_dir() and os.name == "nt":
         return
     handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
@@ -80,7 +120,7 @@ def flush(path: Path) -> None:
 
 
 def dump_json(value: Any) -> str:
-    """JSON as pleura writes it everywhere: sorted keys, two spaces, a last newline, and never NaN."""
+    """JSON as pleura writes it everywhere: sorted keys, two spaces, a final newline, and never NaN."""
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -90,18 +130,35 @@ def write_json(path: Path, value: Any) -> None:
         part.write_text(dump_json(value), encoding="utf-8", newline="\n")
 
 
+def write_json_if_changed(path: Path, value: Any) -> None:
+    """Write `value` as JSON unless the file has these very bytes already; an unchanged file keeps its time."""
+    text = dump_json(value)
+    with suppress(OSError):
+        if path.read_bytes() == text.encode("utf-8"):
+            return
+    with atomic_file(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def clear_parts(folder: Path) -> None:
-    """Remove what an interrupted run left half-written in `folder`, at any depth."""
-    for left in sorted(folder.rglob(f"{PART}*")):
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            left.unlink(missing_ok=True)
+    """Remove what interrupted runs left half-written in `folder`, at any depth; the caller holds the folder's lock."""
+    for above, folders, files in os.walk(folder):
+        for name in [name for name in (*folders, *files) if name.startswith(PART)]:
+            remove(Path(above, name))
+        folders[:] = [name for name in folders if not name.startswith(PART)]
+
+
+def clear_parts_beside(path: Path) -> None:
+    """Remove what interrupted runs left half-written of one file; the caller holds the file's lock."""
+    with suppress(OSError):
+        for entry in list(os.scandir(path.parent)):
+            if entry.name.startswith(PART) and entry.name.endswith(f"-{path.name[-LONGEST_NAME:]}"):
+                remove(Path(entry.path))
 
 
 def sha256_file(path: Path) -> str:

@@ -2,7 +2,8 @@
 
     PleuraError
     ├── UsageError (ValueError)            the call is wrong                                       exit 2
-    │   └── OutputConflict (FileExistsError) OUT holds something else; the message names --overwrite
+    │   ├── OutputConflict (FileExistsError) OUT has other content; the message names --overwrite
+    │   └── OutputBusy                     another process writes OUT
     ├── NothingUsable (LookupError)        no input could be used at all                           exit 3
     ├── InputRefused (ValueError)          one input cannot be used; a batch goes on without it    exit 1
     │   ├── UnreadableFile (OSError)       broken, truncated, or of a kind that cannot be decoded
@@ -43,7 +44,11 @@ class UsageError(PleuraError, ValueError):
 
 
 class OutputConflict(UsageError, FileExistsError):
-    """The output place holds something that this call did not make."""
+    """OUT has something that this call did not write."""
+
+
+class OutputBusy(UsageError):
+    """Another process is writing OUT, or a file that runs share."""
 
 
 class NothingUsable(PleuraError, LookupError):

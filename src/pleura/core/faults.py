@@ -29,6 +29,9 @@ PASSING = FULL | {
 }
 """Errors of the machine, not of the file."""
 
+LISTING = frozenset({errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR})
+"""Errors of a file that was there, and readable, when the input was listed."""
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -53,11 +56,14 @@ def refusal_of(error: BaseException) -> Finding:
     causes = list(_chain(error))
     if any(isinstance(cause, MemoryError) for cause in causes):
         return finding("OUT-OF-MEMORY")
-    numbers = [cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno in PASSING]
-    if numbers:
-        return finding("DISK-FULL" if numbers[0] in FULL else "DISK-ERROR", error=errno.errorcode[numbers[0]])
+    numbers = [cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno is not None]
+    for number in numbers:
+        if number in PASSING:
+            return finding("DISK-FULL" if number in FULL else "DISK-ERROR", error=errno.errorcode[number])
     if isinstance(error, InputRefused):
         return Finding(error.code, Verdict.REFUSED, str(error), error.evidence)
+    if numbers and numbers[0] in LISTING:
+        return finding("FILE-CHANGED", error=errno.errorcode[numbers[0]])
     return finding("INTERNAL-ERROR", error=type(error).__name__, where=_where(error))
 
 

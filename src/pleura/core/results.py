@@ -42,3 +42,8 @@ def batch_exit(done: int, failed: int) -> Exit:
     if done == 0:
         return Exit.NOTHING_USABLE
     return Exit.SOME_FAILED if failed else Exit.OK
+
+
+def gone_notes(ids: Sequence[str]) -> list[str]:
+    """Lines about results in OUT whose input is not in IN any more."""
+    return [f"{id}: not in IN any more; its earlier results were left as they are" for id in ids]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pleura.core.atomic import PART
+from pleura.core.atomic import is_internal
 from pleura.deid.identifiers import NOBODY, Identifiers
 
 CASE_FOLDER = re.compile(r"Case_\d+")
@@ -90,7 +90,7 @@ def _walk(source: Path) -> Iterator[Path]:
         yield source
         return
     for folder, folders, names in os.walk(source):
-        folders[:] = [name for name in folders if not name.startswith(PART)]
+        folders[:] = [name for name in folders if not is_internal(name)]
         yield from (path for name in names if (path := Path(folder, name)).is_file())
 
 

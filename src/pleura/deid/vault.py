@@ -5,12 +5,11 @@ import os
 import secrets
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from pleura.core.atomic import PART, dump_json, flush
+from pleura.core.atomic import atomic_file, dump_json
 from pleura.core.errors import OutputFailed, UsageError
 from pleura.deid.identity import read_key
 from pleura.deid.people import Person
@@ -68,22 +67,12 @@ def write_secret(path: Path, text: str) -> None:
     Raises:
         OutputFailed: it cannot be written, or not be made private.
     """
-    part = path.with_name(f"{PART}{os.getpid()}-{path.name}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
-            part.unlink()
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8", newline="\n") as file:
+        with atomic_file(path, mode=0o600) as part:
             _owner_only(part)
-            file.write(text)
-        flush(part)
-        os.replace(part, path)
-        flush(path.parent)
+            part.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise OutputFailed(f"cannot write the map or key beside OUT: {error.strerror}") from error
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
+        raise OutputFailed(f"cannot write the map or key beside OUT: {error.strerror or error}") from error
 
 
 def _owner_only(path: Path) -> None:

@@ -1,12 +1,16 @@
 """What a file is, by its first bytes: DICOM, an archive, or one of the kinds that lie beside CT."""
 
+import os
 import re
 from pathlib import Path, PurePath
+
+from pleura.core.atomic import BOOKKEEPING, PART
 
 DICOM = "DICOM"
 DICOMDIR = "DICOMDIR"
 LINK = "link"
 UNFINISHED = "unfinished output"
+RECORDS = "records of a run"
 DICOMDIR_CLASS = b"1.2.840.10008.1.3.10"
 """Media Storage Directory Storage: a list of files, which are found without it."""
 
@@ -144,3 +148,10 @@ def archive_format(name: str, head: bytes) -> str:
 
 def _is_text(head: bytes) -> bool:
     return re.search(rb"[\0-\x08\x0e-\x1a]", head) is None
+
+
+def internal_kind(path: str) -> str:
+    """What pleura's own files below a path are counted as: unfinished output, or a run's records; empty for others."""
+    if f"{os.sep}{PART}" in path:
+        return UNFINISHED
+    return RECORDS if f"{os.sep}{BOOKKEEPING}{os.sep}" in path else ""

@@ -14,7 +14,6 @@ from io import BytesIO, FileIO
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from pleura.core.atomic import PART
 from pleura.core.codes import finding
 from pleura.core.codes.reading import ARCHIVE_PROBLEMS
 from pleura.core.errors import InputRefused, UsageError
@@ -22,7 +21,7 @@ from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
 from pleura.files.accounting import Accounting
 from pleura.files.archives import Member, archive_type, members, read_members, safe_name
-from pleura.files.contents import DICOM, DICOMDIR, LINK, UNFINISHED, archive_format, is_dicom, is_dicomdir, kind_of
+from pleura.files.contents import DICOM, DICOMDIR, LINK, archive_format, internal_kind, is_dicom, is_dicomdir, kind_of
 from pleura.files.limits import FILE_BYTES, GROWTH, HEAD_BYTES, SPARSE_FREE
 
 ON_DISK = -1
@@ -281,8 +280,8 @@ class _Lister:
             folders.append(entry.path)
         elif not entry.is_file(follow_symlinks=False):
             self._refuse(entry.path, "SPECIAL-FILE")
-        elif f"{os.sep}{PART}" in entry.path:
-            self.listing.add_other(entry.path, UNFINISHED)
+        elif kind := internal_kind(entry.path):
+            self.listing.add_other(entry.path, kind)
         else:
             self.listing.paths.append(entry.path)
 

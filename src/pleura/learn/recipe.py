@@ -1,7 +1,10 @@
 """What decides a training: a preset and what the user changed. No torch here."""
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
+
+from pleura.core.errors import UsageError
 
 Loss = Literal["bce", "dice", "bce_dice"]
 Schedule = Literal["constant", "one_cycle"]
@@ -36,6 +39,27 @@ DEFAULT = Recipe()
 PRESETS = {"default": DEFAULT, "report": REPORT}
 STEPS = 720
 """Optimiser steps that preset `default` takes, whatever the cohort: epochs are counted from it, 2 to 60."""
+
+
+def make_recipe(preset: str, **changes: Any) -> Recipe:
+    """A preset with what the user changed; `None` means unchanged.
+
+    Raises:
+        UsageError: a number is out of range.
+    """
+    recipe = replace(PRESETS[preset], **{name: value for name, value in changes.items() if value is not None})
+    checks = {
+        "--size must be at least 16": recipe.size >= 16,
+        "--epochs must be at least 1": recipe.epochs >= 1,
+        "--batch must be at least 1": recipe.batch >= 1,
+        "--lr must be a number above 0": 0 < recipe.lr < math.inf,
+        "--alpha must be from 0 to 1": 0 <= recipe.alpha <= 1,
+        "--seed must not be negative": recipe.seed >= 0,
+    }
+    for sentence, holds in checks.items():
+        if not holds:
+            raise UsageError(f"train: {sentence}")
+    return recipe
 
 
 def epochs_for(slices: int, batch: int) -> int:

@@ -14,12 +14,14 @@ from pleura.labels.pair import REFERENCE
 from pleura.metrics.policy import Policy
 from pleura.metrics.summary import comparison, over_cases
 from pleura.metrics.tables import SCORE_COLUMNS, SLICE_COLUMNS, as_csv, score_rows, slice_rows
-from pleura.scoring.case import Job, Scoring, record_path
+from pleura.scoring.case import Job, Scoring, record_path, refused_record
 from pleura.scoring.layouts import Pairing, References
-from pleura.store.spread import How, spread
+from pleura.store.items import do_items
+from pleura.store.layout import SCORES, SCORES_CSV, SLICES_CSV
+from pleura.store.run_record import RunRecord
+from pleura.store.spread import How
 
 FORMAT = "pleura-scores/2"
-SCORES, SCORES_CSV, SLICES_CSV = "scores.json", "scores.csv", "slices.csv"
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,16 @@ class Method:
 
 @dataclass(frozen=True)
 class Scored:
-    """One method's cases: `records` as their files hold them, and what came to nothing.
+    """One method's cases: `records` as their files have them, and the cases without scores.
 
-    `complete` is false where a passing fault (memory, disk, a lost worker) left a case for the next run.
+    `gone` are cases that were scored before and are not in the input any more. `complete` is false where a passing fault
+    (memory, disk, a lost worker) left a case for the next run.
     """
 
     method: Method
     records: Sequence[Mapping[str, Any]]
     refused: Sequence[Mapping[str, str]]
+    gone: Sequence[str]
     complete: bool
 
 
@@ -73,26 +77,19 @@ class Evaluation:
         return {self.shown[case]: reason for case, reason in reasons.items()}
 
 
-def score_method(evaluation: Evaluation, method: Method, how: How, progress: Progress = silent) -> Scored:
-    """Score the cases of a method that have no file yet; each fails alone."""
+def score_method(run: RunRecord, evaluation: Evaluation, method: Method, how: How, progress: Progress = silent) -> Scored:
+    """Score the cases of a method that are not scored yet; each fails alone."""
     jobs = evaluation.jobs(method.pairing)
     namings = (method.naming, evaluation.naming)
     options = (method.option, "--ref-mapping")
     recipe = Scoring(method.folder, evaluation.policy, evaluation.resample, namings, options)
-    open_jobs = [job for job in jobs if not record_path(method.folder, job.id).exists()]
-    done = len(jobs) - len(open_jobs)
-    progress("evaluate", done, len(jobs))
+    group = f"{method.folder.name}/"
+    batch = do_items(run, recipe, jobs, how, refused_record, group=group, stage="evaluate", progress=progress)
     refused = evaluation.unclear(method.pairing)
-    complete = True
-    for outcome in spread(recipe, open_jobs, how):
-        done += 1
-        progress("evaluate", done, len(jobs))
-        if outcome.refusal is not None:
-            refused[open_jobs[outcome.index].id] = outcome.refusal.message
-            complete &= not outcome.passing
+    refused |= {record["case"]: record["refused"] for record in batch.records if record["refused"]}
     records = [read_json(record_path(method.folder, job.id)) for job in jobs if job.id not in refused]
     listed = [{"case": case, "reason": refused[case]} for case in sorted(refused)]
-    return Scored(method, records, listed, complete)
+    return Scored(method, records, listed, batch.gone, batch.complete)
 
 
 def gather(

@@ -25,10 +25,12 @@ from pleura.scoring.ct import places
 from pleura.scoring.layouts import Reference
 from pleura.scoring.pictures import picture_case
 from pleura.store.case import Case
+from pleura.store.items import Done
+from pleura.store.layout import RAW
+from pleura.store.run_record import fingerprint
 
 OWN_MASKS = ("lungs.", "lungs_seg.")
 """Masks that `segment` writes start with one of these; `raw.npz` beside them is the mask before cleaning."""
-RAW_MASK = "raw.npz"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,17 @@ class Job:
     id: str
     mask: Path
     reference: Reference
+
+    @property
+    def input(self) -> str:
+        """Changes with the files of mask, reference and CT, and with what is known of the case."""
+        about = self.reference.about
+        files = [self.mask, self.mask.with_name(RAW), self.reference.path]
+        facts: list[Any] = [self.reference.part]
+        if about is not None:
+            files += [] if about.ct is None else about.ct.files
+            facts += [about.grid.as_json(), about.scan and (about.scan.frame_uid, about.scan.series_uid)]
+        return str(fingerprint([path for path in files if path.exists()], facts)["sha256"])
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,7 @@ class Scoring:
     mapping_options: tuple[str, str]
     """Options that say what labels mean, for the mask and for the reference."""
 
-    def open(self) -> Callable[[Job], None]:
+    def open(self) -> Callable[[Job], Done]:
         """The function that scores one case and writes its files."""
         return partial(_score, self)
 
@@ -61,7 +74,12 @@ def record_path(folder: Path, case: str) -> Path:
     return folder / f"{case}.json"
 
 
-def _score(how: Scoring, job: Job) -> None:
+def refused_record(job: Job, refusal: Finding) -> dict[str, str]:
+    """What is recorded of a case without scores."""
+    return {"case": job.id, "refused": refusal.message}
+
+
+def _score(how: Scoring, job: Job) -> Done:
     try:
         record, pictures = _record(how, job)
     except InputRefused as error:
@@ -71,6 +89,8 @@ def _score(how: Scoring, job: Job) -> None:
         raise
     pictures.write(how.folder / f"{job.id}.npz")
     write_json(record_path(how.folder, job.id), record)
+    files = tuple(f"{how.folder.name}/{job.id}{suffix}" for suffix in (".json", ".npz"))
+    return Done({"case": job.id, "refused": ""}, files)
 
 
 def _record(how: Scoring, job: Job) -> tuple[dict[str, Any], Any]:
@@ -134,7 +154,7 @@ def _volume(job: Job, reference: LungMask) -> Volume | None:
 
 def _raw_mask(job: Job, reference: LungMask) -> NDArray[np.bool_] | None:
     """The mask before cleaning, where it was kept and lies on the reference's grid."""
-    path = job.mask.with_name(RAW_MASK)
+    path = job.mask.with_name(RAW)
     if not job.mask.name.startswith(OWN_MASKS) or not path.is_file():
         return None
     try:

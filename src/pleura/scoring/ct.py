@@ -21,6 +21,11 @@ Bool = NDArray[np.bool_]
 class Ct(Protocol):
     """A CT that is read when it is needed. It is pickled for worker processes."""
 
+    @property
+    def files(self) -> list[Path]:
+        """The files or folders that are read."""
+        ...
+
     def read(self) -> Volume:
         """The volume. Raises `InputRefused` where it cannot be read."""
         ...
@@ -32,6 +37,10 @@ class CohortCt:
 
     folder: Path
 
+    @property
+    def files(self) -> list[Path]:
+        return [self.folder]
+
     def read(self) -> Volume:
         return Case.open(self.folder).volume()
 
@@ -41,6 +50,10 @@ class SeriesCt:
     """A DICOM series."""
 
     series: "Series"
+
+    @property
+    def files(self) -> list[Path]:
+        return sorted({plane.archive or Path(plane.file) for plane in self.series.files})
 
     def read(self) -> Volume:
         from pleura.quality.hounsfield import settled

@@ -13,8 +13,8 @@ from pleura.labels.matching import match, scans_of
 from pleura.labels.objects import Scan
 from pleura.labels.registry import MAPS, MaskFiles, find_masks, is_object, read_mask, suffix_of
 from pleura.scoring.ct import CohortCt, Ct, SeriesCt
-from pleura.store.cohort import NAME as COHORT
 from pleura.store.cohort import Cohort
+from pleura.store.layout import COHORT
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series

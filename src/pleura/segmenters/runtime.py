@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.core.codes import refused
+from pleura.core.cores import threads as available_threads
 from pleura.core.errors import InputRefused, UsageError
 
 Floats = NDArray[np.float32]
@@ -60,7 +61,7 @@ def open_network(data: bytes, outputs: list[str], *, device: str = "cpu", thread
         data: the content of an ONNX file, as `check_weights` accepted it.
         outputs: names of the outputs to compute.
         device: `cpu` or `cuda`.
-        threads: threads within one run; 0 = one per core.
+        threads: threads within one run; 0 = one per core that this process may use.
 
     Raises:
         UsageError: `cuda`, and this onnxruntime has none.
@@ -76,7 +77,7 @@ def open_network(data: bytes, outputs: list[str], *, device: str = "cpu", thread
     providers = ["CUDAExecutionProvider", "CPUExecutionProvider"] if device == "cuda" else ["CPUExecutionProvider"]
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or available_threads()
     options.inter_op_num_threads = 1
     try:
         session = onnxruntime.InferenceSession(data, options, providers=providers)

@@ -1,1 +1,1 @@
-"""F2b: cases, cohorts, splits and manifests on disk. Formats in docs/formats.md."""
+"""Cases, cohorts and splits on disk, and how a run writes its output folder. Formats in docs/formats.md."""

@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pleura.core.atomic import read_json, write_json
+from pleura.core.codes import refused
 from pleura.core.errors import InputRefused
+from pleura.core.findings import Finding, Verdict
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask, Volume
+from pleura.store.arrays import open_array
+from pleura.store.layout import CASE, MASK, PADDING, VOLUME, is_case_id
 
 FORMAT = "pleura-case/1"
-NAME = "case.json"
 
 
 @dataclass(frozen=True)
@@ -25,21 +29,51 @@ class Case:
 
     @classmethod
     def open(cls, folder: Path) -> "Case":
-        """Open a case's folder. Raises `InputRefused` where it holds none."""
+        """Open a case's folder.
+
+        Raises:
+            InputRefused: `BROKEN-CASE`: `case.json` is missing, broken, of another version, or of another folder.
+        """
         try:
-            about = read_json(folder / NAME)
+            about = read_json(folder / CASE)
         except (OSError, ValueError) as error:
-            raise InputRefused(f"{folder.name}: no case: {NAME} is missing or broken; prepare it again") from error
-        if about.get("format") != FORMAT:
-            raise InputRefused(f"{folder.name}: {NAME} is of a format that this version does not know; prepare it again")
-        return cls(folder, about)
+            raise _broken(f"{CASE} is missing or broken") from error
+        if not isinstance(about, dict) or about.get("format") != FORMAT:
+            raise _broken(f"{CASE} has another format than {FORMAT}")
+        case = cls(folder, about)
+        try:
+            case.check()
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise _broken(f"{CASE} is not valid ({type(error).__name__})") from error
+        return case
+
+    def check(self) -> None:
+        """Raise an error of Python where `case.json` does not have what the properties promise."""
+        if not is_case_id(self.id) or self.id != self.folder.name:
+            raise ValueError(self.about["id"])
+        if not all(isinstance(finding, Finding) for finding in self.findings):
+            raise TypeError
+        _ = self.grid, self.series_uid, self.has_mask and bool(self.about["mask"]["sided"])
 
     @property
     def id(self) -> str:
-        """The case id."""
+        """The case id, which is the folder's name too."""
         return str(self.about["id"])
 
     @property
+    def series_uid(self) -> str:
+        """The SeriesInstanceUID that the case was made from; empty where unknown."""
+        return str(self.about.get("series_uid", ""))
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What `prepare` found."""
+        return tuple(
+            Finding(str(f["code"]), Verdict[f["verdict"].upper()], str(f["message"]), f["evidence"])
+            for f in self.about.get("findings", ())
+        )
+
+    @cached_property
     def grid(self) -> Grid:
         """Where the voxels lie."""
         return Grid.from_json(self.about["grid"])
@@ -50,29 +84,37 @@ class Case:
         return self.about["mask"] is not None
 
     def volume(self) -> Volume:
-        """HU int16 `[slice, row, column]` and padding, memory-mapped, read-only."""
-        padding = self.folder / "padding.npy"
-        return Volume(
-            np.load(self.folder / "volume.npy", mmap_mode="r"),
-            self.grid,
-            np.load(padding, mmap_mode="r") if padding.exists() else None,
-        )
+        """HU int16 `[slice, row, column]` and padding, memory-mapped, read-only.
+
+        Raises:
+            InputRefused: `BROKEN-CASE`: a file is missing, truncated or of another shape.
+        """
+        padding = self.folder / PADDING
+        has_padding = padding.exists() or bool(self.about.get("padding_voxels"))
+        hu: Any = open_array(self.folder / VOLUME, self.grid.shape, np.int16)
+        marked: Any = open_array(padding, self.grid.shape, np.bool_) if has_padding else None
+        return Volume(hu, self.grid, marked)
 
     def mask(self) -> LungMask:
-        """The reference mask, memory-mapped, read-only. Raises `InputRefused` where there is none."""
+        """The reference mask, memory-mapped, read-only.
+
+        Raises:
+            InputRefused: there is none, or it is broken.
+        """
         if not self.has_mask:
-            raise InputRefused(f"{self.id}: the case has no reference mask")
-        return LungMask(np.load(self.folder / "mask.npy", mmap_mode="r"), self.grid, bool(self.about["mask"]["sided"]))
+            raise InputRefused(f"{self.id}: the case has no reference mask", code="NO-REFERENCE")
+        labels: Any = open_array(self.folder / MASK, self.grid.shape, np.uint8)
+        return LungMask(labels, self.grid, bool(self.about["mask"]["sided"]))
 
 
-def write_case(folder: Path, case: str, volume: Volume, mask: LungMask | None, **told: Any) -> None:
+def write_case(folder: Path, case: str, volume: Volume, mask: LungMask | None, **facts: Any) -> None:
     """Fill a case's folder (the caller makes it whole): `volume.npy`, `padding.npy`, `mask.npy`, `case.json`.
 
-    `told` goes into `case.json` beside id, grid and mask: series_uid, verdict, findings …, nothing that names anybody.
+    `facts` go into `case.json` beside id, grid and mask: series_uid, verdict, findings …, nothing that identifies a patient.
     """
-    np.save(folder / "volume.npy", volume.hu, allow_pickle=False)
+    np.save(folder / VOLUME, volume.hu, allow_pickle=False)
     if volume.padding is not None:
-        np.save(folder / "padding.npy", volume.padding, allow_pickle=False)
+        np.save(folder / PADDING, volume.padding, allow_pickle=False)
     about: dict[str, Any] = {
         "format": FORMAT,
         "id": case,
@@ -82,6 +124,10 @@ def write_case(folder: Path, case: str, volume: Volume, mask: LungMask | None, *
         "mask": None,
     }
     if mask is not None:
-        np.save(folder / "mask.npy", mask.labels, allow_pickle=False)
+        np.save(folder / MASK, mask.labels, allow_pickle=False)
         about["mask"] = {"sided": mask.sided, "volume_ml": mask.volume_ml()}
-    write_json(folder / NAME, about | told)
+    write_json(folder / CASE, about | facts)
+
+
+def _broken(problem: str) -> InputRefused:
+    return refused("BROKEN-CASE", problem=problem)

@@ -1,4 +1,4 @@
-"""A cohort on disk: cases, and who trains and who tests."""
+"""A cohort on disk: cases, and which of them train, validate and test."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pleura.core.atomic import read_json, write_json
+from pleura.core.atomic import read_json, write_json_if_changed
 from pleura.core.errors import NothingUsable, UsageError
 from pleura.store.case import Case
+from pleura.store.layout import CASES, COHORT, is_case_id
 from pleura.store.split import Split
 
 FORMAT = "pleura-cohort/1"
-NAME = "cohort.json"
 
 
 @dataclass(frozen=True)
@@ -27,35 +27,43 @@ class Cohort:
         """Open a cohort.
 
         Raises:
-            UsageError: the folder is no cohort.
-            NothingUsable: it holds no case.
+            UsageError: the folder is not a cohort, or its `cohort.json` is broken.
+            NothingUsable: it has no case.
         """
         try:
-            about = read_json(folder / NAME)
+            about = read_json(folder / COHORT)
         except (OSError, ValueError):
-            raise UsageError(f"no cohort there: {NAME} is missing or broken; make one with pleura prepare") from None
-        if about.get("format") != FORMAT:
-            raise UsageError(f"{NAME} is of a format that this version does not know; prepare the cohort again")
+            raise UsageError(f"not a cohort: {COHORT} is missing or broken; make one with pleura prepare") from None
+        if not isinstance(about, dict) or about.get("format") != FORMAT:
+            raise UsageError(f"{COHORT} has another format than {FORMAT}; run pleura prepare again")
+        if not _is_valid(about.get("cases")):
+            raise UsageError(f"{COHORT} is broken: its list of cases is not valid; run pleura prepare again")
         if not about["cases"]:
-            raise NothingUsable("the cohort holds no case")
+            raise NothingUsable("the cohort has no case")
         return cls(folder, about)
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
-        """All cases, in order of their ids."""
+        """All cases, in order of their ids. Raises `InputRefused` where one is broken."""
         return tuple(self.case(entry["id"]) for entry in self.about["cases"])
 
     def case(self, name: str) -> Case:
         """One case. Raises `InputRefused` where it is broken."""
-        return Case.open(self.folder / "cases" / name)
+        return Case.open(self.folder / CASES / name)
 
     @cached_property
     def split(self) -> Split:
-        """Who trains, validates, tests."""
+        """Which cases train, validate and test. Raises `UsageError` where `split.json` is missing or broken."""
         return Split.read(self.folder)
 
 
-def write_cohort(folder: Path, cases: Sequence[Mapping[str, Any]], split: Split, **told: Any) -> None:
+def _is_valid(cases: Any) -> bool:
+    if not isinstance(cases, list) or not all(isinstance(case, dict) and is_case_id(case.get("id")) for case in cases):
+        return False
+    return len({case["id"] for case in cases}) == len(cases)
+
+
+def write_cohort(folder: Path, cases: Sequence[Mapping[str, Any]], split: Split, **facts: Any) -> None:
     """Write `split.json` and `cohort.json`, in this order: a cohort that can be opened is whole."""
     split.write(folder)
-    write_json(folder / NAME, {"format": FORMAT, "cases": [dict(case) for case in cases]} | told)
+    write_json_if_changed(folder / COHORT, {"format": FORMAT, "cases": [dict(case) for case in cases]} | facts)

@@ -1,21 +1,23 @@
 """What a verb that reads volumes has to do: the CT series of a tree, or the cases of a cohort, one job each."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pleura.anatomy.anatomy import Anatomy
+from pleura.core.codes import refused
 from pleura.core.errors import InputRefused
-from pleura.core.findings import Finding, Verdict
+from pleura.core.faults import refusal_of
+from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
 from pleura.dicom.gaps import Gaps
 from pleura.dicom.series import find_series
 from pleura.geometry.volume import Volume
 from pleura.quality.gate import VERSION, Judged, gate
-from pleura.store.cohort import NAME, Cohort
+from pleura.store.cohort import Cohort
+from pleura.store.layout import CASES, COHORT
+from pleura.store.run_record import fingerprint
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 class Job:
     """One case to do. `load` is picklable, for workers are spawned; `series` is `None` for a cohort's case.
 
-    `gate_version` is that of the gate whose findings are among `findings` already; `None` where none has judged it.
+    `gate_version` is that of the gate whose findings are among `findings` already; `None` where none has judged it. `input`
+    changes when the files do that the case is made from, or what was found in their headers.
     """
 
     id: str
@@ -34,6 +37,7 @@ class Job:
     findings: tuple[Finding, ...] = ()
     series: "Series | None" = None
     gate_version: int | None = None
+    input: str = ""
 
     def judged(self, detail: Literal["sample", "full"] = "sample") -> Judged:
         """The case's volume, through the gate; a cohort's case went through when it was prepared.
@@ -49,13 +53,13 @@ class Job:
 
 def is_cohort(source: Path) -> bool:
     """Whether a folder is a cohort that `prepare` wrote."""
-    return (source / NAME).is_file()
+    return (source / COHORT).is_file()
 
 
 def jobs_of(source: Path, progress: Progress = silent, gaps: Gaps = "refuse") -> list[Job]:
     """The cases of a cohort, or the CT series of a tree; what is refused already is a job that says so.
 
-    `gaps` is what becomes of series with lost slices; a cohort's were dealt with when it was prepared.
+    `gaps` is what becomes of series with missing slices; `prepare` has dealt with a cohort's.
 
     Raises:
         UsageError: `source` does not exist, or its cohort is broken.
@@ -65,25 +69,33 @@ def jobs_of(source: Path, progress: Progress = silent, gaps: Gaps = "refuse") ->
         return [_case_job(cohort, entry["id"]) for entry in cohort.about["cases"]]
     found = find_series(source, gaps=gaps, progress=progress)
     found = [series for series in found if series.is_ct or series.id == "unreadable"]
-    return [Job(series.id, series.series_uid, series.read, series.findings, series) for series in found]
+    return [
+        Job(series.id, series.series_uid, series.read, series.findings, series, input=series_input(series, source))
+        for series in found
+    ]
+
+
+def series_input(series: "Series", source: Path) -> str:
+    """A digest of what a series is made from: its files with sizes and times, and the findings about their headers."""
+    found = [(finding.code, finding.verdict, finding.message) for finding in series.findings]
+    planes = sorted((_below(plane.file, source), plane.frame) for plane in series.files)
+    files = sorted({plane.archive or Path(plane.file) for plane in series.files})
+    return str(fingerprint(files, found, planes, series.lost)["sha256"])
+
+
+def _below(name: str, source: Path) -> str:
+    return name.removeprefix(str(source))
 
 
 def _case_job(cohort: Cohort, name: str) -> Job:
+    digest = str(fingerprint([cohort.folder / CASES / name])["sha256"])
     try:
         case = cohort.case(name)
+        version = case.about.get("gate")
+        return Job(case.id, case.series_uid, case.volume, case.findings, gate_version=version, input=digest)
     except InputRefused as error:
-        return Job(name, "", _nothing, (Finding("BROKEN-CASE", Verdict.REFUSED, str(error)),))
-    told = [
-        Finding(f["code"], Verdict[f["verdict"].upper()], f["message"], f["evidence"]) for f in case.about.get("findings", ())
-    ]
-    return Job(case.id, str(case.about.get("series_uid", "")), case.volume, tuple(told), None, case.about.get("gate"))
+        return Job(name, "", _unreadable, (refusal_of(error),), input=digest)
 
 
-def _nothing() -> Volume:
-    raise InputRefused("this case cannot be read")  # never called: a refused job is not read
-
-
-def in_processes(work: Callable[[Job], Any], jobs: Sequence[Job], workers: int) -> Iterator[Any]:
-    """`work` of each job, in order, each in one of `workers` processes of its own."""
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
-        yield from pool.map(work, jobs)
+def _unreadable() -> Volume:
+    raise refused("BROKEN-CASE", problem="the case cannot be read")  # never called: a refused job is not read

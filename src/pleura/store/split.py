@@ -1,4 +1,4 @@
-"""Who trains, validates and tests: by case, written down before anything is trained."""
+"""Which cases train, validate and test, written down before anything is trained."""
 
 import random
 import re
@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pleura.core.atomic import read_json, write_json
+from pleura.core.atomic import read_json, write_json_if_changed
 from pleura.core.errors import UsageError
+from pleura.store.layout import SPLIT, is_case_id
 
 FORMAT = "pleura-split/1"
-NAME = "split.json"
 RATIO = 0.67
 FEW = 5
 """Under so many training cases none can be spared for validation: blocks of their slices are held back instead."""
@@ -43,8 +43,8 @@ class Split:
     def write(self, folder: Path) -> None:
         """Write `split.json`."""
         blocks = {case: [list(block) for block in blocks] for case, blocks in self.validation_slices.items()}
-        write_json(
-            folder / NAME,
+        write_json_if_changed(
+            folder / SPLIT,
             {
                 "format": FORMAT,
                 "train": list(self.train),
@@ -54,7 +54,7 @@ class Split:
                 "unlabelled": list(self.unlabelled),
                 "rule": self.rule,
                 "seed": self.seed,
-                "validation_is": _told(self),
+                "validation_is": _validation_in_words(self),
             },
         )
 
@@ -62,17 +62,28 @@ class Split:
     def read(cls, folder: Path) -> "Split":
         """Read `split.json`. Raises `UsageError` where it is missing, broken or of another version."""
         try:
-            value: dict[str, Any] = read_json(folder / NAME)
+            value: dict[str, Any] = read_json(folder / SPLIT)
         except (OSError, ValueError):
-            raise UsageError(f"{NAME} is missing or broken; prepare the cohort again") from None
-        if value.get("format") != FORMAT:
-            raise UsageError(f"{NAME} is of a format that this version does not know; prepare the cohort again")
-        blocks = {case: tuple((int(a), int(b)) for a, b in held) for case, held in value["validation_slices"].items()}
-        train, validation, test = (tuple(value[part]) for part in ("train", "validation", "test"))
-        return cls(train, validation, test, blocks, tuple(value["unlabelled"]), value["rule"], value["seed"])
+            raise UsageError(f"{SPLIT} is missing or broken; run pleura prepare again") from None
+        if not isinstance(value, dict) or value.get("format") != FORMAT:
+            raise UsageError(f"{SPLIT} has another format than {FORMAT}; run pleura prepare again")
+        try:
+            return cls._from_json(value)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise UsageError(f"{SPLIT} is not valid; run pleura prepare again") from None
+
+    @classmethod
+    def _from_json(cls, value: Mapping[str, Any]) -> "Split":
+        held_back = value["validation_slices"]
+        blocks = {case: tuple((int(a), int(b)) for a, b in pairs) for case, pairs in held_back.items()}
+        train, validation, test, unlabelled = (tuple(value[part]) for part in ("train", "validation", "test", "unlabelled"))
+        cases = [*train, *validation, *test, *unlabelled]
+        if not all(map(is_case_id, (*cases, *blocks))) or len(set(cases)) != len(cases):
+            raise ValueError
+        return cls(train, validation, test, blocks, unlabelled, str(value["rule"]), int(value["seed"]))
 
 
-def _told(split: Split) -> str:
+def _validation_in_words(split: Split) -> str:
     if split.validation:
         return "whole cases, taken from the training part"
     if split.validation_slices:

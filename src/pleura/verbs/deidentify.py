@@ -11,19 +11,22 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pleura.core.atomic import write_json
+from pleura.core.atomic import clear_parts_beside, write_json
 from pleura.core.codes import CODES
 from pleura.core.errors import Exit, InputRefused, NothingUsable, UsageError
 from pleura.core.findings import Verdict
+from pleura.core.locks import locked_beside
 from pleura.core.progress import Progress, silent
-from pleura.core.results import Table, batch_exit
-from pleura.store.manifest import Run, start_run
+from pleura.core.results import Table, batch_exit, gone_notes
+from pleura.store.item import files_below
+from pleura.store.places import check_beside
+from pleura.store.run_record import fingerprint, open_run
 
 if TYPE_CHECKING:
     from pleura.audit.sweep import Identifier
     from pleura.deid.choices import Choices
     from pleura.deid.objects import Header
-    from pleura.deid.plan import Plan
+    from pleura.deid.plan import Plan, Unit
     from pleura.dicom.series import Series
 
 AUDIT = "pleura-deid-audit/1"
@@ -131,6 +134,7 @@ def deidentify(
     blank: tuple[str, ...] = (),
     crop_above_apex: float | None = None,
     workers: int = 0,
+    verify_done: Literal["size", "hash"] = "size",
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> DeidentifyResult:
@@ -154,8 +158,9 @@ def deidentify(
         blank: Overwrite a rectangle of every image, X0,Y0,X1,Y1 in pixels, ends not included; repeatable.
         crop_above_apex: Leave out slices of CT more than so many mm above the lungs' apex, towards the face; CT in which
             no apex is found is refused.
-        workers: Processes; 0 takes one a core.
-        overwrite: Replace what OUT holds.
+        workers: Processes; 0 = one for each core.
+        verify_done: How finished files are checked before they are kept: size, or hash (reads every file).
+        overwrite: Empty OUT first.
 
     Returns:
         What was written and what was refused, as counts.
@@ -168,15 +173,14 @@ def deidentify(
     from pleura.deid.batch import crew, read_headers, show_unit, write_unit
     from pleura.deid.objects import find_objects
     from pleura.deid.plan import make_plan
-    from pleura.deid.vault import open_key, read_map, write_map, write_secret
+    from pleura.deid.vault import open_key, read_map, write_map
 
     choices = _choices(profile, dates, retain, blank)
     _check_crop(profile, crop_above_apex)
     places = [given or _beside(out, f".{name}") for name, given in (("key", key), ("map.json", map), ("audit.json", audit))]
-    if any(out.resolve() in place.resolve().parents for place in places):
-        raise UsageError("deidentify: key, map and audit must not lie inside OUT: it is what others get")
     if not source.exists():
-        raise UsageError("deidentify: IN does not exist: check the path")
+        raise UsageError("deidentify: IN does not exist; check the path")
+    check_beside({"key": places[0], "map": places[1], "audit": places[2]}, source, out)
     progress("find files", 0, 0)
     paths, others = find_objects(source)
     if not paths:
@@ -192,32 +196,61 @@ def deidentify(
         left = {**planned.left, **cut, "others": others}
         return DeidentifyResult(out, profile, units, left, ("nothing was written",), planned=True)
     options = {**_options(choices, secret), "crop_above_apex_mm": crop_above_apex}
-    run = start_run(out, verb="deidentify", sources=[source], options=options, overwrite=overwrite)
-    if run.done:
-        return DeidentifyResult(out, profile, run.record["units"], run.record["left"], said)
-    if keyed and not places[0].exists():
-        write_secret(places[0], secret.hex() + "\n")
-    with crew(workers, len(paths)) as hands:
-        headers, cut = _cropped(read_headers(paths, source, choices, hands, progress), source, crop_above_apex, progress)
-        planned = make_plan(headers, known, secret)
-        write_map(places[1], planned.patients)  # before any object: what is published can always be traced back
-        units = _standing(run, [unit.folder for unit in planned.units])
-        advance = _counter(progress, sum(len(unit.files) for unit in planned.units))
-        for unit in planned.units:
-            if unit.folder in units:
-                advance(len(unit.files))
-                continue
-            check = partial(_verify, profile, planned.uids(unit.case), _sought(planned, unit.case))
-            units[unit.folder] = write_unit(unit, out, choices, planned.patient(unit.case, secret), check, hands, advance)
-            run.note(units=units)
-    said = (*(_shared(folder, cases) for folder, cases in planned.shared.items()), *said)
-    result = DeidentifyResult(out, profile, units, {**planned.left, **cut, "others": others}, said)
-    write_json(places[2], {"format": AUDIT, "options": options, **result.as_json()})
-    if any(_may_pass(unit) for unit in units.values()):
-        run.note(units=units, left=dict(result.left))
-    else:
-        run.finish(result.exit_code, units=units, left=dict(result.left))
-    return result
+    with open_run(out, verb="deidentify", sources=[source], options=options, overwrite=overwrite, check=verify_done) as run:
+        if run.done:
+            return DeidentifyResult(out, profile, run.record["units"], run.record["left"], said)
+        with locked_beside(places[1], what="the map"):
+            clear_parts_beside(places[1])
+            clear_parts_beside(places[0])
+            if keyed:
+                secret = _kept_key(places[0], secret)
+        with crew(workers, len(paths)) as hands:
+            headers, cut = _cropped(read_headers(paths, source, choices, hands, progress), source, crop_above_apex, progress)
+            with locked_beside(places[1], what="the map"):  # read again: another run may have added patients
+                planned = make_plan(headers, read_map(places[1]), secret)
+                write_map(places[1], planned.patients)  # before any object: what is published can always be traced back
+            inputs = {unit.folder: _input(planned, unit) for unit in planned.units}
+            run.check_other_input(inputs)
+            advance = _counter(progress, sum(len(unit.files) for unit in planned.units))
+            units = {}
+            for unit in planned.units:
+                kept = run.kept(unit.folder, inputs[unit.folder])
+                if kept is not None:
+                    units[unit.folder] = kept
+                    advance(len(unit.files))
+                    continue
+                run.forget(unit.folder)
+                check = partial(_verify, profile, planned.uids(unit.case), _sought(planned, unit.case))
+                units[unit.folder] = write_unit(unit, out, choices, planned.patient(unit.case, secret), check, hands, advance)
+                if not _may_pass(units[unit.folder]):
+                    run.keep(unit.folder, inputs[unit.folder], units[unit.folder], files_below(out, unit.folder))
+        gone = run.gone(inputs)
+        shared = [_shared(folder, cases) for folder, cases in planned.shared.items()]
+        left = {**planned.left, **cut, "others": others}
+        result = DeidentifyResult(out, profile, units, left, (*shared, *gone_notes(gone), *said))
+        write_json(places[2], {"format": AUDIT, "options": options, **result.as_json()})
+        complete = not any(_may_pass(unit) for unit in units.values())
+        run.finish(result.exit_code, complete=complete, units=units, left=dict(result.left), gone=gone)
+        return result
+
+
+def _kept_key(path: Path, secret: bytes) -> bytes:
+    """The key in the file, which another run may have written meanwhile; `secret` is written where there is none."""
+    from pleura.deid.vault import open_key, write_secret
+
+    if path.exists():
+        found = open_key(path)
+        if found != secret:
+            raise UsageError("deidentify: another run has just made this key; run the same command again")
+        return found
+    write_secret(path, secret.hex() + "\n")
+    return secret
+
+
+def _input(planned: "Plan", unit: "Unit") -> str:
+    """Changes with any file of the unit's patient, since what identifies a patient is gathered from all of them."""
+    files = sorted({header.path for one in planned.units if one.case == unit.case for _, header in one.files})
+    return str(fingerprint(files, unit.case, [name for name, _ in unit.files])["sha256"])
 
 
 def _sought(planned: "Plan", case: str) -> "frozenset[Identifier]":
@@ -348,16 +381,6 @@ def _counter(progress: Progress, total: int) -> Callable[[int], None]:
         progress("de-identify", done, total)
 
     return advance
-
-
-def _standing(run: Run, folders: Sequence[str]) -> dict[str, Any]:
-    """Units that an earlier run of the same command has finished and that are still there."""
-    held = run.record.get("units", {})
-    return {
-        f: held[f]
-        for f in folders
-        if f in held and not _may_pass(held[f]) and (not held[f]["files"] or (run.folder / f).is_dir())
-    }
 
 
 def _may_pass(unit: Mapping[str, Any]) -> bool:

@@ -12,11 +12,13 @@ from pleura.core.results import Table, batch_exit
 from pleura.labels.mappings import naming_of
 from pleura.metrics.policy import Policy
 from pleura.metrics.tables import case_table, score_notes
-from pleura.scoring.batch import SCORES, Evaluation, Method, gather, score_method
+from pleura.scoring.batch import Evaluation, Method, gather, score_method
 from pleura.scoring.layouts import find_references, pair_masks
-from pleura.scoring.methods import AGAINST, MASKS, method_name
+from pleura.scoring.methods import AGAINST as AGAINST_NAME
+from pleura.scoring.methods import MASKS, method_name
 from pleura.scoring.people import people_of, show_names
-from pleura.store.manifest import start_run
+from pleura.store.layout import AGAINST, CASES, SCORES, SCORES_CSV, SLICES_CSV
+from pleura.store.run_record import open_run
 from pleura.store.spread import How
 
 
@@ -46,7 +48,7 @@ class EvaluateResult:
     def notes(self) -> Sequence[str]:
         """Refusals, what has no partner, findings, the comparison, and where the tables are."""
         count = len(self.scores["cases"])
-        last = f"{count} cases scored: {self.out / 'scores.csv'}; page: pleura report {self.out}"
+        last = f"{count} cases scored: {self.out / SCORES_CSV}; page: pleura report {self.out}"
         return [*score_notes(self.scores), last]
 
 
@@ -68,6 +70,7 @@ def evaluate(
     paths: bool = False,
     resample: bool = False,
     workers: int = 0,
+    verify_done: Literal["size", "hash"] = "size",
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> EvaluateResult:
@@ -101,6 +104,7 @@ def evaluate(
             numbering become hidden_001 and so on; OUT.names.json, beside OUT and for its owner only, holds them.
         resample: Resample a mask on another grid to the reference's (nearest neighbour); without it such a case is refused.
         workers: Processes, each with a case of its own; 0 = one for each core.
+        verify_done: How finished scores are checked before they are kept: size, or hash (reads every file).
         overwrite: Empty OUT first.
 
     Returns:
@@ -117,22 +121,28 @@ def evaluate(
     options = {"empty": empty, "split": split, "resample": resample, "paths": paths, "name": name, "against_name": against_name}
     options |= {"labels": [naming.as_json() for naming in namings.values()]}
     sources = [pred, ref, *(path for path in (against, patients, grid) if path is not None)]
-    run = start_run(out, verb="evaluate", sources=sources, options=options, overwrite=overwrite)
-    if run.done:
-        return EvaluateResult(out, read_json(out / SCORES))
-    references = find_references(ref, pred, grid, split)
-    pairings = {"mask": pair_masks(pred, references)}
-    if against is not None:
-        pairings["against"] = pair_masks(against, references)
-    shown = show_names(references, list(pairings.values()), out, keep=paths)
-    people = people_of(patients, list(pairings["mask"].masks), shown, out, keep=paths)
-    evaluation = Evaluation(references, namings["reference"], Policy(empty), resample, shown)
-    methods = [Method(method_name(name, pred, MASKS), out / "cases", pairings["mask"], namings["mask"], "--mapping")]
-    if against is not None:
-        other = method_name(against_name, against, AGAINST)
-        methods.append(Method(other, out / "against", pairings["against"], namings["against"], "--against-mapping"))
-    first, *others = [score_method(evaluation, method, How(workers), progress) for method in methods]
-    result = EvaluateResult(out, gather(out, evaluation, first, others[0] if others else None, people))
-    if all(scored.complete for scored in (first, *others)):
-        run.finish(result.exit_code, cases=len(result.scores["cases"]))
-    return result
+    with open_run(out, verb="evaluate", sources=sources, options=options, overwrite=overwrite, check=verify_done) as run:
+        if run.done:
+            return EvaluateResult(out, read_json(out / SCORES))
+        references = find_references(ref, pred, grid, split)
+        pairings = {"mask": pair_masks(pred, references)}
+        if against is not None:
+            pairings["against"] = pair_masks(against, references)
+        shown = show_names(references, list(pairings.values()), out, keep=paths)
+        people = people_of(patients, list(pairings["mask"].masks), shown, out, keep=paths)
+        evaluation = Evaluation(references, namings["reference"], Policy(empty), resample, shown)
+        methods = [Method(method_name(name, pred, MASKS), out / CASES, pairings["mask"], namings["mask"], "--mapping")]
+        if against is not None:
+            other = method_name(against_name, against, AGAINST_NAME)
+            naming = namings["against"]
+            methods.append(Method(other, out / AGAINST, pairings["against"], naming, "--against-mapping"))
+        first, *others = [score_method(run, evaluation, method, How(workers), progress) for method in methods]
+        result = EvaluateResult(out, gather(out, evaluation, first, others[0] if others else None, people))
+        run.finish(
+            result.exit_code,
+            complete=all(scored.complete for scored in (first, *others)),
+            files=(SCORES, SCORES_CSV, SLICES_CSV),
+            cases=len(result.scores["cases"]),
+            gone=[id for scored in (first, *others) for id in scored.gone],
+        )
+        return result

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from pleura.core.errors import InputRefused, NothingUsable
 from pleura.core.findings import Verdict, reason
 from pleura.geometry.volume import Volume
-from pleura.store.cohort import NAME, Cohort
+from pleura.store.cohort import Cohort
+from pleura.store.layout import COHORT
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
@@ -53,7 +54,7 @@ def load(folder: Path | str) -> Volumes:
     """
     folder = Path(folder)
     for place in (folder, folder / "cohort"):
-        if (place / NAME).exists():
+        if (place / COHORT).exists():
             return Volumes({case.id: case.volume for case in Cohort.open(place).cases}, {})
     from pleura.dicom.series import find_series
 

@@ -57,7 +57,7 @@ def phantom(
         size: Rows and columns of a slice.
         slices: Slices of a chest; they always span 34 cm.
         seed: Decides the bodies, the noise and the people.
-        overwrite: Replace what OUT holds.
+        overwrite: Empty OUT first.
 
     Returns:
         The names of the cases and their shape.
@@ -68,7 +68,7 @@ def phantom(
     """
     from pleura.labels.registry import write_mask
     from pleura.phantom.dataset import write_dataset
-    from pleura.store.manifest import start_run
+    from pleura.store.run_record import open_run
 
     for name, value, low, high in (("cases", cases, 1, 1000), ("size", size, 8, 2048), ("slices", slices, 2, 2000)):
         if not low <= value <= high:
@@ -77,9 +77,9 @@ def phantom(
         raise UsageError("phantom: --seed must not be negative")
     shape = (slices, size, size)
     options = {"cases": cases, "size": size, "slices": slices, "seed": seed}
-    run = start_run(out, verb="phantom", sources=[], options=options, overwrite=overwrite)
-    if run.done:
-        return PhantomResult(out, tuple(run.record["cases"]), shape)
-    names = write_dataset(out, cases=cases, shape=shape, seed=seed, label=write_mask, progress=progress)
-    run.finish(Exit.OK, cases=names)
+    with open_run(out, verb="phantom", sources=[], options=options, overwrite=overwrite) as run:
+        if run.done:
+            return PhantomResult(out, tuple(run.record["cases"]), shape)
+        names = write_dataset(out, cases=cases, shape=shape, seed=seed, label=write_mask, progress=progress)
+        run.finish(Exit.OK, cases=names)
     return PhantomResult(out, tuple(names), shape)

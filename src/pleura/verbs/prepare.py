@@ -1,72 +1,31 @@
 """`pleura prepare`: CT series and lung masks become cases, and cases a cohort."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from pleura.anatomy.anatomy import Anatomy
 from pleura.core.atomic import atomic_file, atomic_folder, read_json
-from pleura.core.errors import Exit, InputRefused, NothingUsable
-from pleura.core.findings import Finding, Verdict, worst
+from pleura.core.errors import Exit, NothingUsable, UsageError
+from pleura.core.findings import Finding, worst
 from pleura.core.progress import Progress, silent
-from pleura.core.results import Table, batch_exit
-from pleura.geometry.volume import LungMask, Volume
-from pleura.labels.lattice import mismatch
-from pleura.labels.objects import LabelObject, join
-from pleura.labels.registry import MaskFiles, find_masks, is_object, read_judged
-from pleura.quality.gate import VERSION, gate
-from pleura.quality.mask_fit import fit_findings
-from pleura.store.case import Case, write_case
-from pleura.store.cohort import NAME, write_cohort
-from pleura.store.manifest import start_run
+from pleura.core.results import Table, batch_exit, gone_notes
+from pleura.store.case import write_case
+from pleura.store.cohort import write_cohort
+from pleura.store.items import Done, do_items
+from pleura.store.jobs import series_input
+from pleura.store.layout import CASES, COHORT, EXPORT, PLANES, SPLIT
+from pleura.store.run_record import fingerprint, open_run
 from pleura.store.split import check_rule, make_split
+from pleura.store.spread import How
 
 if TYPE_CHECKING:
+    from pleura.anatomy.anatomy import Anatomy
     from pleura.dicom.series import Series
-
-
-@dataclass(frozen=True)
-class _Masks:
-    """What tells of one case's lungs: files named by case, which go before DICOM label objects joined to its series."""
-
-    files: MaskFiles | None
-    objects: Sequence[LabelObject] = ()
-
-    def read(self, volume: Volume, series: "Series") -> tuple[LungMask | None, tuple[Finding, ...]]:
-        """The reference: the first mask, held against the others and against the volume; and what was odd."""
-        paths = [path for path in (self.files.map, self.files.npz) if path] if self.files else []
-        read: list[tuple[LungMask | None, tuple[Finding, ...]]] = [read_judged(path, volume.grid, series) for path in paths]
-        read = read or list(self._objects(volume, series))
-        odd = tuple(finding for _, findings in read for finding in findings)
-        masks: list[LungMask] = [mask for mask, _ in read if mask is not None]
-        if not masks:
-            return None, odd
-        for mask in masks:
-            if not mask.grid.same_as(volume.grid):
-                raise mismatch(mask.grid, volume.grid)
-            if not np.array_equal(masks[0].lungs, mask.lungs):
-                differ = int(np.count_nonzero(masks[0].lungs != mask.lungs))
-                raise InputRefused(f"two masks of it differ in {differ} voxels; keep the right one", code="MASKS-DISAGREE")
-        return masks[0], (*odd, *fit_findings(masks[0], volume))
-
-    def _objects(self, volume: Volume, series: "Series") -> Iterator[tuple[LungMask | None, tuple[Finding, ...]]]:
-        """Label objects, without a mask where they hold no lung."""
-        for held in self.objects:
-            try:
-                mask, findings = read_judged(held.path, volume.grid, series)
-            except InputRefused as error:
-                if error.code == "NO-LUNG":
-                    yield None, (Finding(error.code, Verdict.REVIEW, str(error)),)
-                    continue
-                raise
-            if held.by != "series":
-                text = f"its labels name no series here and were joined by {held.by}"
-                findings = (*findings, Finding("LABELS-JOINED", Verdict.REPAIRED, text))
-            yield mask, findings
+    from pleura.geometry.volume import Volume
+    from pleura.labels.references import Reference
 
 
 @dataclass(frozen=True)
@@ -77,6 +36,7 @@ class PrepareResult:
     about: Mapping[str, Any]
     split: Mapping[str, Any]
     failures: tuple[str, ...]
+    gone: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> Exit:
@@ -96,9 +56,10 @@ class PrepareResult:
         return Table("Cohort", ("case", "slices", "mask", "part", "verdict"), rows) if rows else None
 
     def notes(self) -> Sequence[str]:
-        """Refusals, then how validation is done and where the cohort lies."""
+        """Refusals, then how validation is done and where the cohort is."""
         made = len(self.about["cases"])
-        return [*self.failures, f"prepare: {made} case(s) in {self.out}; validation is {self.split['validation_is']}"]
+        last = f"prepare: {made} case(s) in {self.out}; validation is {self.split['validation_is']}"
+        return [*self.failures, *gone_notes(self.gone), last]
 
 
 def prepare(
@@ -111,7 +72,8 @@ def prepare(
     export: Literal["none", "nifti", "npy"] = "none",
     gaps: Literal["refuse", "interpolate", "split"] = "refuse",
     couch: Literal["keep", "remove"] = "keep",
-    workers: int = 0,
+    workers: int = 1,
+    verify_done: Literal["size", "hash"] = "size",
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> PrepareResult:
@@ -120,141 +82,132 @@ def prepare(
     Every usable CT series becomes a case: volume, mask where there is one, and a picture in three planes. Masks are files named
     by case, or RT structure sets and DICOM segmentations anywhere in IN, joined to their series by what they refer to (so the
     LCTSC collection is read as it is delivered). A mask must lie on its volume and on lung; several of one case must agree.
+    The same command again finishes an interrupted run and does what is new in IN; the split is then made again.
 
     Args:
         source: Folder with CT series, de-identified ones in the ordinary run.
         out: Folder for the cohort.
         masks: Folder with masks by case, or with DICOM label objects; without it Segmentations/ and Labels/ of IN are looked
             through, and IN itself for label objects.
-        split: Who tests: order (the last third by case id), seeded, or kfold:K/I.
+        split: Which cases test: order (the last third by case id), seeded, or kfold:K/I.
         seed: Draws the cases of a seeded split.
         export: Also write each volume to OUT/export as NIfTI or NPY.
-        gaps: What becomes of a series with lost slices: refuse, interpolate (fill them from their neighbours, and say so), or
-            split (a case for each run of slices).
-        couch: keep, or remove what lies around the patient (couch, blankets, wires): air stands there then, in no lung.
-        workers: Threads that read; 0 chooses.
-        overwrite: Replace what OUT holds.
+        gaps: What becomes of a series with missing slices: refuse, interpolate (fill them from their neighbours, and report
+            it), or split (a case for each run of slices).
+        couch: keep, or remove what lies around the patient (couch, blankets, wires) and write air in its place.
+        workers: Processes, each with a case of its own; 0 = one for each core.
+        verify_done: How finished cases are checked before they are kept: size, or hash (reads every file).
+        overwrite: Empty OUT first.
 
     Returns:
         The cohort and what was refused.
 
     Raises:
-        UsageError: an input does not exist, or OUT holds something else.
+        UsageError: an input does not exist, an option is wrong, or OUT has other content.
         NothingUsable: no series could be used.
         OutputFailed: OUT cannot be written.
     """
-    from pleura.dicom.series import LABEL_CLASSES, find_series
-
-    options = {"split": split, "seed": seed, "export": export, "gaps": gaps, "couch": couch}
-    run = start_run(out, verb="prepare", sources=[source, *([masks] if masks else [])], options=options, overwrite=overwrite)
-    if run.done:
-        return _result(out, run.record["refused"])
     check_rule(split)
-    seen = find_series(source, gaps=gaps, workers=workers, progress=progress)
-    usable, failures = _usable([s for s in seen if s.is_ct or s.id == "unreadable"])
-    found = find_masks(masks) if masks else _masks_beside(source)
-    cases = {one.id for one in usable}
-    named = {case: files for case, files in found.items() if case in cases or not is_object(files.path)}
-    told = {line.split(":")[0] for line in failures}
-    failures += _unknown({case: files for case, files in named.items() if case not in told}, usable)
-    joined, strange = join((s for s in seen if s.sop_class_uid in LABEL_CLASSES), usable)
-    if masks and (not named or len(named) < len(found)):  # then there may be label objects that go by what they refer to
-        given = find_series(masks, workers=workers, progress=progress)
-        more, unlike = join((s for s in given if s.sop_class_uid in LABEL_CLASSES), usable)
-        strange += [] if joined else unlike  # `run` gives the tree before de-identification, whose UIDs may be others
-        joined |= more
-    failures += strange
-    entries = []
-    progress("prepare", 0, len(usable))
-    for done, one in enumerate(usable, 1):
-        try:
-            told_of = _Masks(named.get(one.id), joined.get(one.id, ()))
-            entries.append(_case(one, told_of, out, export, couch=couch == "remove"))
-        except InputRefused as error:
-            text = str(error).removeprefix(f"{one.id}: ")
-            told_code = f"{error.code}: " if error.code != "REFUSED" and error.code not in text else ""
-            failures.append(f"{one.id}: {told_code}{text}")
-        progress("prepare", done, len(usable))
-    if not entries:
-        raise NothingUsable("; ".join(failures) or "no CT series here that could be used: see pleura scan")
-    labelled = {entry["id"]: entry["slices"] for entry in entries if entry["mask"]}
-    unlabelled = [entry["id"] for entry in entries if not entry["mask"]]
-    parts = make_split(labelled, rule=split, seed=seed, unlabelled=unlabelled)
-    write_cohort(out, entries, parts, verdicts=dict(Counter(entry["verdict"] for entry in entries)), refused=len(failures))
-    run.finish(batch_exit(len(entries), len(failures)), refused=failures)
-    return _result(out, failures)
+    if seed < 0:
+        raise UsageError("prepare: --seed must not be negative")
+    options = {"split": split, "seed": seed, "export": export, "gaps": gaps, "couch": couch}
+    sources = [source, *([masks] if masks else [])]
+    with open_run(out, verb="prepare", sources=sources, options=options, overwrite=overwrite, check=verify_done) as run:
+        if run.done:
+            return _result(out, run.record)
+        jobs, failures = _jobs(source, masks, gaps, progress)
+        batch = do_items(run, _Recipe(out, export, couch == "remove"), jobs, How(workers), _refused, progress=progress)
+        entries = [record for record in batch.records if "refused" not in record]
+        failures += [record["refused"] for record in batch.records if "refused" in record]
+        if not entries:
+            raise NothingUsable("; ".join(failures) or "prepare: IN has no usable CT series; see pleura scan")
+        labelled = {entry["id"]: entry["slices"] for entry in entries if entry["mask"]}
+        unlabelled = [entry["id"] for entry in entries if not entry["mask"]]
+        parts = make_split(labelled, rule=split, seed=seed, unlabelled=unlabelled)
+        verdicts = dict(Counter(entry["verdict"] for entry in entries))
+        write_cohort(out, entries, parts, verdicts=verdicts, refused=len(failures))
+        code = batch_exit(len(entries), len(failures))
+        run.finish(code, complete=batch.complete, files=(COHORT, SPLIT), refused=failures, gone=batch.gone)
+        return _result(out, run.record)
 
 
-def _result(out: Path, failures: Sequence[str]) -> PrepareResult:
-    return PrepareResult(out, read_json(out / NAME), read_json(out / "split.json"), tuple(failures))
+def _result(out: Path, record: Mapping[str, Any]) -> PrepareResult:
+    return PrepareResult(out, read_json(out / COHORT), read_json(out / SPLIT), tuple(record["refused"]), tuple(record["gone"]))
 
 
-def _masks_beside(source: Path) -> dict[str, MaskFiles]:
-    layout = any((source / name).is_dir() for name in ("Segmentations", "Labels"))
-    return find_masks(source) if layout else {}
+@dataclass(frozen=True)
+class _Job:
+    """A series, and where its reference mask comes from."""
+
+    id: str
+    input: str
+    series: "Series"
+    reference: "Reference"
 
 
-def _usable(series: Sequence["Series"]) -> tuple[list["Series"], list[str]]:
-    """Series that make cases, and refusals: of a series, or of two CT volumes in one case folder."""
-    together: dict[Path, list[Series]] = defaultdict(list)
-    for one in series:
-        if one.usable and one.folder is not None:
-            for parent in {plane.path.parent for plane in one.files}:
-                together[parent].append(one)
-    kinds = {parent: len({_whole_id(one) for one in group}) for parent, group in together.items()}
-    crowded = {one.id: kinds[parent] for parent, group in together.items() if kinds[parent] > 1 for one in group}
-    failures = [f"{one.id}: {one.reason}" for one in series if not one.usable]
-    said: set[str] = set()
-    for one in series:
-        if one.id in crowded and one.folder is not None and one.folder.name not in said:
-            said.add(one.folder.name)
-            failures.append(
-                f"{one.folder.name}: TWO-SERIES-IN-CASE: {crowded[one.id]} CT series lie in one case folder; "
-                "give each a folder of its own"
-            )
-    return [one for one in series if one.usable and one.id not in crowded], failures
+def _jobs(source: Path, masks: Path | None, gaps: Any, progress: Progress) -> tuple[list[_Job], list[str]]:
+    """The cases to make, and a line about each series and mask that cannot be used."""
+    from pleura.dicom.series import find_series
+    from pleura.labels.references import cases_of, find_references
+
+    seen = find_series(source, gaps=gaps, progress=progress)
+    usable, refusals = cases_of([one for one in seen if one.is_ct or one.id == "unreadable"])
+    references = find_references(seen, usable, source, masks, mentioned=frozenset(refusals), progress=progress)
+    jobs = []
+    for one in usable:
+        reference = references.of(one)
+        digest = fingerprint(reference.paths, series_input(one, source))["sha256"]
+        jobs.append(_Job(one.id, digest, one, reference))
+    return jobs, [*(_line(case, refusal) for case, refusal in refusals.items()), *references.unmatched]
 
 
-def _whole_id(series: "Series") -> str:
-    """The series' id; for the parts of one that was split at its gaps, what they share."""
-    return series.series_uid if any(finding.code == "GAP-SPLIT" for finding in series.findings) else series.id
+@dataclass(frozen=True)
+class _Recipe:
+    out: Path
+    export: str
+    couch: bool
+
+    def open(self) -> Callable[[_Job], Done]:
+        return partial(_case, self)
 
 
-def _unknown(found: Mapping[str, MaskFiles], usable: Sequence["Series"]) -> list[str]:
-    known = {one.id for one in usable}
-    strange = [case for case in found if case not in known]
-    named = [case if case.startswith("Case_") and case[5:].isdigit() else "(a name that is no case id)" for case in strange]
-    hint = "check the name, and that its folder holds one series of one patient"
-    return [f"{name}: a mask, but no usable CT series of that case: {hint}" for name in named]
-
-
-def _case(series: "Series", masks: "_Masks", out: Path, export: str, *, couch: bool) -> dict[str, Any]:
-    """Write a case, unless it is there, and tell its entry of `cohort.json`."""
+def _case(recipe: _Recipe, job: _Job) -> Done:
+    """Write one case; return its entry of `cohort.json`."""
     from pleura.page.planes import planes_png
+    from pleura.quality.gate import VERSION, gate
 
-    folder = out / "cases" / series.id
-    if not (folder / "case.json").exists():
-        judged = gate(series.read(), detail="full" if couch else "sample").require_usable()
-        volume, values = judged.volume, judged.findings
-        mask, odd = masks.read(volume, series)
-        if couch:
-            volume, found = _bared(judged.anatomy)
-            values = (*values, *found)
-        if export != "none":
-            _export(out / "export", series.id, volume, export)
-        with atomic_folder(folder) as part:
-            findings = [*series.findings, *values, *odd]
-            told = {"series_uid": series.series_uid, "frame_uid": series.frame_uid, "verdict": worst(findings).word}
-            listed = [finding.as_json() for finding in findings]
-            write_case(part, series.id, volume, mask, findings=listed, header=dict(series.header), gate=VERSION, **told)
-            planes_png(volume, None if mask is None else mask.labels, part / "planes.png")
-    about = Case.open(folder).about
-    kind = None if about["mask"] is None else "right and left" if about["mask"]["sided"] else "both as one"
-    return {"id": series.id, "slices": about["grid"]["shape"][0], "mask": kind, "verdict": about["verdict"]}
+    series = job.series
+    judged = gate(series.read(), detail="full" if recipe.couch else "sample").require_usable()
+    volume, values = judged.volume, judged.findings
+    mask, odd = job.reference.read(volume, series)
+    if recipe.couch:
+        volume, found = _without_couch(judged.anatomy)
+        values = (*values, *found)
+    findings = [*series.findings, *values, *odd]
+    facts = {"series_uid": series.series_uid, "frame_uid": series.frame_uid, "verdict": worst(findings).word}
+    listed = [finding.as_json() for finding in findings]
+    folder = recipe.out / CASES / job.id
+    exported = _export(recipe.out, job.id, volume, recipe.export)
+    with atomic_folder(folder) as part:
+        write_case(part, job.id, volume, mask, findings=listed, header=dict(series.header), gate=VERSION, **facts)
+        planes_png(volume, None if mask is None else mask.labels, part / PLANES)
+    files = [f"{CASES}/{job.id}/{path.name}" for path in sorted(folder.iterdir())]
+    kind = None if mask is None else "right and left" if mask.sided else "both as one"
+    entry = {"id": job.id, "slices": volume.grid.shape[0], "mask": kind, "verdict": facts["verdict"]}
+    return Done(entry, (*files, *exported))
 
 
-def _bared(anatomy: Anatomy) -> tuple[Volume, tuple[Finding, ...]]:
-    """The volume without its couch, and what to say of it."""
+def _refused(job: _Job, refusal: Finding) -> dict[str, str]:
+    return {"refused": _line(job.id, refusal)}
+
+
+def _line(case: str, refusal: Finding) -> str:
+    message = refusal.message.removeprefix(f"{case}: ").removeprefix(f"{refusal.code}: ")
+    return f"{case}: {refusal.code}: {message}"
+
+
+def _without_couch(anatomy: "Anatomy") -> tuple["Volume", tuple[Finding, ...]]:
+    """The volume without its couch, and the findings about it."""
     from pleura.anatomy.couch import couch_findings, couch_mask, without_couch
 
     volume, body = anatomy.volume, anatomy.body
@@ -262,12 +215,18 @@ def _bared(anatomy: Anatomy) -> tuple[Volume, tuple[Finding, ...]]:
     return without_couch(volume, around), couch_findings(volume, body, around)
 
 
-def _export(folder: Path, case: str, volume: Volume, kind: str) -> None:
+def _export(out: Path, case: str, volume: "Volume", kind: str) -> tuple[str, ...]:
+    """Write the volume to OUT/export where that is asked for; return its name below OUT."""
+    import numpy as np
+
     from pleura.labels.nifti import write_volume
 
-    suffix = ".nii.gz" if kind == "nifti" else ".npy"
-    with atomic_file(folder / f"{case}{suffix}") as part:
+    if kind == "none":
+        return ()
+    name = f"{EXPORT}/{case}{'.nii.gz' if kind == 'nifti' else '.npy'}"
+    with atomic_file(out / name) as part:
         if kind == "nifti":
             write_volume(part, volume)
         else:
             np.save(part, volume.hu, allow_pickle=False)
+    return (name,)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pleura import __version__
-from pleura.core.atomic import atomic_file
-from pleura.core.errors import Exit, UsageError
+from pleura.core.atomic import atomic_file, is_internal
+from pleura.core.errors import Exit, OutputConflict, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
 from pleura.page.evaluation import Evaluation
@@ -66,6 +66,7 @@ def report(run: Path, *, out: Path | None = None, progress: Progress = silent) -
     if not run.is_dir():
         raise UsageError("report: no such folder: give the folder that pleura run or evaluate wrote")
     goal = out or run
+    _check_goal(goal, run)
     plan, page = _evaluation(run) if Evaluation.is_in(run) else _run(run)
     pictures = []
     counts: Counter[str] = Counter()
@@ -85,6 +86,15 @@ def report(run: Path, *, out: Path | None = None, progress: Progress = silent) -
         if path.name not in names:
             path.unlink()
     return ReportResult(goal / PAGE, names)
+
+
+def _check_goal(goal: Path, run: Path) -> None:
+    """Refuse to write a report among files that are neither a report's nor the run's own."""
+    if not goal.exists() or goal.resolve() == run.resolve():
+        return
+    inside = run.resolve() in goal.resolve().parents
+    if inside or not goal.is_dir() or any(not is_internal(p.name) and p.name not in (PAGE, FIGURES) for p in goal.iterdir()):
+        raise OutputConflict("report: --out has files that are not a report's, or is inside the run; choose another folder")
 
 
 Drawing = tuple[str, str, Callable[[Path], None], str, str]

@@ -1,6 +1,7 @@
 """The whole journey: scan, de-identify, prepare, train, segment, evaluate, report; each stage resumable by itself."""
 
 import gc
+import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,34 +9,46 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pleura.core.atomic import atomic_file, read_json
-from pleura.core.errors import Exit, NothingUsable
+from pleura.core.atomic import atomic_file, read_json, remove
+from pleura.core.errors import Exit, NothingUsable, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Result, Table
-from pleura.store.manifest import Run, start_run
+from pleura.store.layout import (
+    BESIDE,
+    COHORT,
+    COHORT_STAGE,
+    DEIDENTIFIED_STAGE,
+    MASKS_STAGE,
+    MODELS_STAGE,
+    PAGE,
+    RESULTS_STAGE,
+    SCORES,
+    SCORES_CSV,
+    SPLIT,
+    beside,
+)
+from pleura.store.run_record import Check, RunRecord, is_complete, open_run, results_stand
+from pleura.store.split import check_rule
 
 PRIMARY = ("bce_dice", "dice", "bce")
-"""Whose scores stand at OUT's top, of the losses that were trained: the report's own proposal first."""
+"""Whose scores are at OUT's top, of the losses that were trained: the report's own proposal first."""
 THRESHOLDS = "classical"
-"""What stands in a loss's place where nothing could be trained: masks by threshold and components."""
-
-BESIDE = {"map": "map.json", "audit": "audit.json", "key": "key"}
-"""What de-identification keeps out of the output: beside OUT, under OUT's name."""
+"""The name in a loss's place where nothing could be trained: masks by threshold and components."""
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run came to. `scores` is the content of `OUT/scores.json`, or `None` where no case has a reference."""
+    """The result of a run. `scores` is the content of `OUT/scores.json`, or `None` where no case has a reference."""
 
     exit_code: Exit
     scores: Mapping[str, Any] | None
-    said: tuple[str, ...]
+    lines: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The scores' cases, and what was said."""
+        """The scores' cases, and the notes."""
         return {
             "cases": self.scores["cases"] if self.scores else [],
-            "notes": list(self.said),
+            "notes": list(self.lines),
             "exit_code": int(self.exit_code),
         }
 
@@ -48,7 +61,7 @@ class RunResult:
 
     def notes(self) -> Sequence[str]:
         """Refusals of every stage, then where the report is."""
-        return self.said
+        return self.lines
 
 
 def _row(case: Mapping[str, Any]) -> tuple[str, ...]:
@@ -76,99 +89,105 @@ def run(
     device: Literal["auto", "cpu", "cuda"] = "auto",
     seed: int = 0,
     workers: int = 0,
+    verify_done: Literal["size", "hash"] = "size",
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> RunResult:
-    """Run the full pipeline, from a folder of CT to a report.
+    """The whole journey, from a folder of CT to a report.
 
-    Scan, de-identify, prepare, train, segment every case, evaluate, report. Killed at any moment, the same command goes on. A
-    folder without any masks gives volumes, masks by thresholds, and a report without scores.
+    Scan, de-identify, prepare, train, segment every case, evaluate, report. The same command again finishes an interrupted run,
+    and takes in what is new in IN: models, masks and scores are then made again. A folder without any masks gives volumes,
+    masks by thresholds, and a report without scores.
 
     Args:
         source: Folder with CT series, and masks in Segmentations/ or Labels/.
-        out: Folder for everything; the identity map lies beside it, as OUT.map.json.
-        profile: How identity is taken out: basic, or report (the report's four rules).
+        out: Folder for everything; the re-identification map is written beside it, as OUT.map.json.
+        profile: How identity is removed: basic, or report (the report's four rules).
         masks: Folder with masks by case, where they are not in IN.
-        split: Who tests: order (the last third by case id), seeded, or kfold:K/I.
-        gaps: What becomes of a series with lost slices: refuse, interpolate (fill them from their neighbours, and say so), or
-            split (a case for each run of slices).
+        split: Which cases test: order (the last third by case id), seeded, or kfold:K/I.
+        gaps: What becomes of a series with missing slices: refuse, interpolate (fill them from their neighbours, and report
+            it), or split (a case for each run of slices).
         preset: How to train: default, or report (the report's own settings).
         loss: bce, dice, bce_dice, or both; by default the preset's.
         alpha: Share of BCE in bce_dice.
-        epochs: Times over all training slices; by default the preset's.
+        epochs: Number of epochs; by default the preset's.
         lr: Learning rate.
-        batch: Slices a step.
+        batch: Batch size, in slices.
         size: Rows and columns of the network's input.
         threshold: Probability from which a voxel is lung; by default 0.5.
         device: cpu, cuda, or auto.
         seed: Decides a seeded split, weights, order and augmentation.
-        workers: Processes that de-identify and evaluate; 0 takes one a core.
-        overwrite: Replace what OUT holds.
+        workers: Processes that de-identify and evaluate; 0 = one for each core.
+        verify_done: How finished results are checked before they are kept: size, or hash (reads every file).
+        overwrite: Empty OUT first.
 
     Returns:
         Scores of every case that has a reference.
 
     Raises:
-        UsageError: an input does not exist, an option is wrong, or OUT holds something else.
+        UsageError: an input does not exist, an option is wrong, or OUT has other content.
         NothingUsable: no CT series could be used.
         OutputFailed: OUT cannot be written.
         MissingExtra: torch is not installed, and there are masks to train from.
     """
-    given = {
-        "profile": profile,
-        "split": split,
-        "gaps": gaps,
-        "preset": preset,
-        "loss": loss,
-        "alpha": alpha,
-        "epochs": epochs,
-        "lr": lr,
-        "batch": batch,
-        "size": size,
-        "threshold": threshold,
-        "seed": seed,
-    }
-    whole = start_run(out, verb="run", sources=[source, *([masks] if masks else [])], options=given, overwrite=overwrite)
-    if whole.done:
-        return _result(out, whole.exit_code, whole.record["said"])
-    journey = _Journey(whole, source, out, progress, workers)
-    journey.to_cohort(masks or source, profile, gaps, {"split": split, "seed": seed})
     recipe = {"preset": preset, "loss": loss, "alpha": alpha, "epochs": epochs, "lr": lr, "batch": batch, "size": size}
-    names = journey.to_models(recipe, device, seed)
-    journey.to_scores(names, threshold, device)
-    journey.to_report(names)
-    whole.finish(journey.worst, said=journey.said, seconds=journey.seconds, stages=list(journey.seconds))
-    return _result(out, journey.worst, journey.said)
+    options = {"profile": profile, "split": split, "gaps": gaps, "threshold": threshold, "seed": seed, **recipe}
+    _check_options(options)
+    sources = [source, *([masks] if masks else [])]
+    with open_run(out, verb="run", sources=sources, options=options, overwrite=overwrite, check=verify_done) as whole:
+        if whole.done and all(results_stand(out / stage, verify_done) for stage in whole.record["stages"]):
+            return _result(out, whole.exit_code, whole.record["notes"])
+        journey = _Journey(whole, source, out, verify_done, workers, progress)
+        journey.to_cohort(masks or source, profile, gaps, {"split": split, "seed": seed})
+        names = journey.to_models(recipe, device, seed)
+        journey.to_scores(names, threshold, device)
+        journey.to_report(names)
+        files = [name for name in (PAGE, SCORES, SCORES_CSV) if (out / name).exists()]
+        complete = all(is_complete(out / stage) for stage in journey.stages)
+        whole.finish(journey.worst, complete=complete, files=files, notes=journey.notes, stages=journey.stages)
+    return _result(out, journey.worst, journey.notes)
 
 
-def _result(out: Path, code: Exit, said: Sequence[str]) -> RunResult:
-    scores = out / "scores.json"
-    ends = [f"run: {out / 'report.html'}"] if (out / "report.html").exists() else []
-    return RunResult(code, read_json(scores) if scores.exists() else None, (*said, *ends))
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Refuse a wrong number or rule before anything is done."""
+    from pleura.learn.recipe import make_recipe
+
+    check_rule(options["split"])
+    make_recipe(options["preset"], **{name: options[name] for name in ("alpha", "epochs", "lr", "batch", "size", "seed")})
+    if options["threshold"] is not None and not 0 < options["threshold"] < 1:
+        raise UsageError("run: --threshold must be between 0 and 1")
+
+
+def _result(out: Path, code: Exit, notes: Sequence[str]) -> RunResult:
+    scores = out / SCORES
+    ends = [f"run: {out / PAGE}"] if (out / PAGE).exists() else []
+    return RunResult(code, read_json(scores) if scores.exists() else None, (*notes, *ends))
 
 
 class _Journey:
-    """The stages in their order; what each said, how long it took, and the worst exit code."""
+    """The stages in their order; their notes, how long they took, and the worst exit code."""
 
-    def __init__(self, whole: Run, source: Path, out: Path, progress: Progress, workers: int) -> None:
-        self.whole, self.source, self.out, self.progress, self.workers = whole, source, out, progress, workers
-        self.seconds: dict[str, float] = dict(whole.record.get("seconds", {}))
-        self.said: list[str] = []
+    def __init__(self, whole: RunRecord, source: Path, out: Path, check: Check, workers: int, progress: Progress) -> None:
+        self.whole, self.source, self.out, self.progress = whole, source, out, progress
+        self.workers, self.check = workers, check
+        self.stages: list[str] = []
+        self.notes: list[str] = []
         self.worst = Exit.OK
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time a stage; seconds add up over interruptions."""
+    def stage(self, name: str, folder: str = "") -> Iterator[Path]:
+        """Time a stage; seconds add up over interruptions. Yields the stage's folder."""
         begun = time.monotonic()
-        yield
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - begun, 1)
-        self.whole.note(seconds=self.seconds)
+        yield self.out / folder
+        self.whole.note_seconds(name, time.monotonic() - begun)
+        if folder:
+            self.stages.append(folder)
         gc.collect()
 
-    def keep(self, result: Result) -> None:
-        """Remember a stage's refusals and its exit code; its last note, where it wrote, the run says once at its end."""
+    def take(self, result: Result) -> None:
+        """Keep a stage's refusals and exit code; its last note, where it wrote, is given once at the end of the run."""
         if result.exit_code is not Exit.OK:
-            self.said += list(result.notes())[:-1]
+            self.notes += list(result.notes())[:-1]
             self.worst = Exit.SOME_FAILED
 
     def to_cohort(self, masks: Path, profile: Any, gaps: Any, parts: Mapping[str, Any]) -> None:
@@ -181,28 +200,34 @@ class _Journey:
             seen = scan(self.source, gaps=gaps, workers=self.workers, progress=self.progress)
             if seen.exit_code is Exit.NOTHING_USABLE:
                 raise NothingUsable("; ".join(list(seen.notes())[:5]))
-            self.keep(seen)
-        with self.stage("deidentify"):
-            beside = {name: self.out.with_name(f"{self.out.name}.{end}") for name, end in BESIDE.items()}
-            beside = beside if profile == "basic" else {name: path for name, path in beside.items() if name != "key"}
-            clean = self.out / "deidentified"
-            self.keep(
-                deidentify(self.source, clean, profile=profile, **beside, workers=self.workers, progress=self.progress)  # type: ignore[arg-type]
-            )
-        with self.stage("prepare"):
-            cohort = self.out / "cohort"
-            made = prepare(clean, cohort, masks=masks, gaps=gaps, **parts, workers=self.workers, progress=self.progress)
-            self.keep(made)
+            self.take(seen)
+        with self.stage("deidentify", DEIDENTIFIED_STAGE) as clean:
+            places = {name: beside(self.out, name) for name in BESIDE if profile == "basic" or name != "key"}
+            common: Any = {"workers": self.workers, "progress": self.progress}
+            self.take(deidentify(self.source, clean, profile=profile, **places, **common))
+        with self.stage("prepare", COHORT_STAGE) as cohort:
+            made = prepare(clean, cohort, masks=masks, gaps=gaps, **parts, verify_done=self.check, progress=self.progress)
+            self.take(made)
+        self._drop_what_other_cases_made(cohort)
+
+    def _drop_what_other_cases_made(self, cohort: Path) -> None:
+        """Remove models, masks and scores of a cohort that had other cases or another split."""
+        digest = hashlib.sha256((cohort / COHORT).read_bytes() + (cohort / SPLIT).read_bytes()).hexdigest()
+        if self.whole.kept("cohort", digest) is None:
+            for folder in (MODELS_STAGE, MASKS_STAGE, RESULTS_STAGE):
+                remove(self.out / folder)
+            self.whole.keep("cohort", digest, {"sha256": digest})
 
     def to_models(self, recipe: Mapping[str, Any], device: Any, seed: int) -> tuple[str, ...]:
-        """Train, where there is a mask to train from. Returns the losses, or the stand-in for them."""
-        if not read_json(self.out / "cohort" / "split.json")["train"]:
-            self.said.append("run: no case has a mask, so nothing was trained or scored: masks are by threshold and components")
+        """Train, where there is a mask to train from. Returns the losses, or the name that stands in for them."""
+        cohort = self.out / COHORT_STAGE
+        if not read_json(cohort / SPLIT)["train"]:
+            self.notes.append("run: no case has a mask, so nothing was trained or scored; masks are made by thresholds")
             return (THRESHOLDS,)
         from pleura.verbs.train import train
 
-        with self.stage("train"):
-            result = train(self.out / "cohort", self.out / "runs", **recipe, device=device, seed=seed, progress=self.progress)
+        with self.stage("train", MODELS_STAGE) as models:
+            result = train(cohort, models, **recipe, device=device, seed=seed, progress=self.progress)
         return tuple(result.models)
 
     def to_scores(self, names: Sequence[str], threshold: float | None, device: str) -> None:
@@ -210,25 +235,24 @@ class _Journey:
         from pleura.verbs.evaluate import evaluate
         from pleura.verbs.segment import segment
 
-        cohort = self.out / "cohort"
+        cohort = self.out / COHORT_STAGE
+        common: Any = {"verify_done": self.check, "progress": self.progress}
         for name in names:
-            model = None if name == THRESHOLDS else self.out / "runs" / name
+            model = None if name == THRESHOLDS else self.out / MODELS_STAGE / name
             chosen: Any = "cuda" if device == "cuda" else "cpu"
-            with self.stage(f"segment {name}"):
-                masks = self.out / "masks" / name
-                self.keep(segment(cohort, masks, model=model, threshold=threshold, device=chosen, progress=self.progress))
+            with self.stage(f"segment {name}", f"{MASKS_STAGE}/{name}") as masks:
+                self.take(segment(cohort, masks, model=model, threshold=threshold, device=chosen, **common))
             if model is not None:
-                with self.stage(f"evaluate {name}"):
-                    results = self.out / "results" / name
-                    self.keep(evaluate(masks, cohort, results, workers=self.workers, progress=self.progress))
+                with self.stage(f"evaluate {name}", f"{RESULTS_STAGE}/{name}") as results:
+                    self.take(evaluate(masks, cohort, results, workers=self.workers, **common))
 
     def to_report(self, names: Sequence[str]) -> None:
         """Draw the page, and put the scores of the primary loss at the top."""
         from pleura.verbs.report import report
 
         with self.stage("report"):
-            self.keep(report(self.out, progress=self.progress))
+            self.take(report(self.out, progress=self.progress))
             first = next((name for name in PRIMARY if name in names), None)
-            for file in ("scores.json", "scores.csv") if first else ():
+            for file in (SCORES, SCORES_CSV) if first else ():
                 with atomic_file(self.out / file) as part:
-                    part.write_bytes((self.out / "results" / str(first) / file).read_bytes())
+                    part.write_bytes((self.out / RESULTS_STAGE / str(first) / file).read_bytes())

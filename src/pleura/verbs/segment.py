@@ -1,20 +1,23 @@
 """`pleura segment`: every CT series, or every case of a cohort, to a lung mask that says how far it can be trusted."""
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pleura.core.atomic import atomic_folder
+from pleura.core.codes import finding
 from pleura.core.errors import Exit, InputRefused, NothingUsable, UsageError
+from pleura.core.faults import is_passing, refusal_of
 from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.core.progress import Progress, silent
-from pleura.core.results import Table, batch_exit
+from pleura.core.results import Table, batch_exit, gone_notes
 from pleura.labels.algorithm import algorithm_of
-from pleura.store.jobs import Job, in_processes, is_cohort, jobs_of
-from pleura.store.manifest import start_run
+from pleura.store.items import Done, do_items
+from pleura.store.jobs import Job, is_cohort, jobs_of
+from pleura.store.layout import BOTH_LUNGS, RAW, main_mask
+from pleura.store.run_record import open_run
+from pleura.store.spread import How
 
 if TYPE_CHECKING:
     from pleura.geometry.grid import Grid
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from pleura.segmenters.protocol import Segmentation, Segmenter
 
 LABELS = {"1": "right lung", "2": "left lung"}
-SUFFIX = {"nifti": ".nii.gz", "nrrd": ".nrrd", "npz": ".npz", "seg": ".seg.dcm", "rtstruct": ".rtstruct.dcm"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class SegmentResult:
 
     out: Path
     cases: tuple[Mapping[str, Any], ...]
+    gone: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> Exit:
@@ -54,15 +57,16 @@ class SegmentResult:
         """Why each case is not plainly ok, then where the masks are."""
         lines = [f"{case['id']}: {case['verdict']}: {case['reason']}" for case in self.cases if case["reason"]]
         done = sum(case["mask"] is not None for case in self.cases)
-        return [*lines, f"{done} of {len(self.cases)} segmented: {self.out} (1 right lung, 2 left lung)"]
+        last = f"{done} of {len(self.cases)} segmented: {self.out} (1 right lung, 2 left lung)"
+        return [*lines, *gone_notes(self.gone), last]
 
 
 @dataclass(frozen=True)
 class _Recipe:
-    """What to segment with, and how to write it; opened in each worker."""
+    """What to segment with, and how to write it; opened once in each process."""
 
     out: Path
-    suffix: str
+    format: str
     model: Path | None
     options: Mapping[str, Any] = field(default_factory=dict)
     algorithm: "Algorithm | None" = None
@@ -76,6 +80,10 @@ class _Recipe:
 
         return OnnxSegmenter.open(self.model, **self.options)
 
+    def open(self) -> Callable[[Job], Done]:
+        segmenter = self.segmenter()
+        return lambda job: _case(job, self, segmenter)
+
 
 def segment(
     source: Path,
@@ -87,14 +95,16 @@ def segment(
     gaps: Literal["refuse", "interpolate", "split"] = "refuse",
     device: Literal["cpu", "cuda"] = "cpu",
     workers: int = 1,
+    verify_done: Literal["size", "hash"] = "size",
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> SegmentResult:
     """Find the lungs in every CT series of a folder.
 
     Each series or case gets a folder OUT/ID: lungs.nii.gz (1 the patient's right lung, 2 the left, on the grid of the source),
-    lungs_seg.npz (both as 1, key masks) and raw.npz (what the network or the threshold itself said, before cleaning). A case
-    without lungs gets no mask but a reason. OUT/run.json lists all. The same command again goes on where it stopped.
+    lungs_seg.npz (both as 1, key masks) and raw.npz (the output of the network or the threshold before cleaning). A case
+    without lungs gets no mask but a reason. OUT/run.json lists all. The same command again finishes an interrupted run and
+    does what is new in IN.
 
     Args:
         source: Folder of DICOM files, or a cohort that prepare wrote.
@@ -106,117 +116,109 @@ def segment(
         gaps: What becomes of a series with lost slices: refuse, interpolate (fill them from their neighbours; SEG
             and structure sets leave them out), or split (a mask for each run of slices).
         device: Where the model runs: cpu or cuda.
-        workers: Cases at a time, each in a process of its own that needs about 1.5 GB.
-        overwrite: Replace what OUT holds.
+        workers: Processes, each with a case of its own and about 1.5 GB; 0 = one for each core.
+        verify_done: How finished results are checked before they are kept: size, or hash (reads every file).
+        overwrite: Empty OUT first.
 
     Returns:
-        Each case with verdict, reason and the place of its mask.
+        Each case with verdict, reason and the path of its mask.
 
     Raises:
-        UsageError: the input or the model does not exist, or OUT holds something else and `overwrite` is not set.
-        NothingUsable: the input holds no CT series.
+        UsageError: the input or the model does not exist, or OUT has other content and `overwrite` is not set.
+        NothingUsable: the input has no CT series.
         OutputFailed: OUT cannot be written.
     """
     if model is not None and not model.is_dir():
-        raise UsageError("segment: --model is no folder: give the run folder that train wrote (it holds model.onnx)")
+        raise UsageError("segment: --model is not a folder; give the run folder that train wrote (with model.onnx)")
+    if not source.exists():
+        raise UsageError("segment: IN does not exist; check the path")
+    cohort = is_cohort(source)
+    if format in ("seg", "rtstruct") and cohort:
+        raise UsageError(f"segment: --format {format} refers to DICOM files; give the folder of CT series, not a cohort")
+    if gaps != "refuse" and cohort:
+        raise UsageError("segment: --gaps is for DICOM series; give it to prepare for a cohort")
     chosen = {"device": device} | ({} if threshold is None else {"threshold": threshold})
-    recipe = _Recipe(out, SUFFIX[format], model, {} if model is None else chosen)
+    recipe = _Recipe(out, format, model, {} if model is None else chosen)
     described = recipe.segmenter().describe()
     recipe = replace(recipe, algorithm=algorithm_of(described))
     options = {"segmenter": described, "format": format, "gaps": gaps} | dict(recipe.options)
-    if format in ("seg", "rtstruct") and is_cohort(source):
-        raise UsageError(f"segment: --format {format} refers to DICOM files: give the folder of CT series, not a cohort")
-    if gaps != "refuse" and is_cohort(source):
-        raise UsageError("segment: --gaps is for DICOM series; a cohort's gaps were dealt with when it was prepared")
-    jobs = jobs_of(source, progress, gaps)
-    if not jobs:
-        raise NothingUsable("segment: IN holds no CT series: pleura scan lists what it holds")
-    run = start_run(out, verb="segment", sources=[source], options=options, overwrite=overwrite)
-    if run.done:
-        return SegmentResult(out, tuple(run.record["cases"]))
-    cases = {case["id"]: case for case in run.record.get("cases", [])}
-    todo = [job for job in jobs if job.id not in cases]
-    seconds = dict(run.record.get("seconds", {}))
-    for done, (case, took) in enumerate(_each(todo, recipe, workers, progress), 1):
-        cases[case["id"]] = case
-        seconds[case["id"]] = took
-        run.note(cases=[cases[job.id] for job in jobs if job.id in cases], labels=LABELS, seconds=seconds)
-        progress("cases", done, len(todo))
-    result = SegmentResult(out, tuple(cases[job.id] for job in jobs))
-    run.finish(result.exit_code, cases=list(result.cases), labels=LABELS, seconds=seconds)
-    return result
+    models = [] if model is None else [model]
+    with open_run(
+        out, verb="segment", sources=[source], options=options, also=models, overwrite=overwrite, check=verify_done
+    ) as run:
+        if run.done:
+            return SegmentResult(out, tuple(run.record["cases"]), tuple(run.record["gone"]))
+        jobs = jobs_of(source, progress, gaps)
+        if not jobs:
+            raise NothingUsable("segment: IN has no CT series; pleura scan lists what it has")
+        batch = do_items(run, recipe, jobs, How(workers), _refused, progress=progress)
+        result = SegmentResult(out, tuple(batch.records), tuple(batch.gone))
+        run.finish(result.exit_code, complete=batch.complete, cases=batch.records, gone=batch.gone, labels=LABELS)
+        return result
 
 
-def _each(jobs: Sequence[Job], recipe: _Recipe, workers: int, progress: Progress) -> Iterator[tuple[dict[str, Any], float]]:
-    """Each case's record and seconds, in order; in this process, or in `workers` of their own."""
-    if workers < 2 or len(jobs) < 2:
-        segmenter = recipe.segmenter()
-        for job in jobs:
-            yield _case(job, recipe, segmenter, progress)
-        return
-    yield from in_processes(partial(_in_worker, recipe), jobs, workers)
-
-
-def _in_worker(recipe: _Recipe, job: Job) -> tuple[dict[str, Any], float]:
-    return _case(job, recipe, recipe.segmenter(), silent)
-
-
-def _case(job: Job, recipe: _Recipe, segmenter: "Segmenter", progress: Progress) -> tuple[dict[str, Any], float]:
-    """One case: read, segmented, judged, written. A refusal is a record, not an error."""
-    start = time.perf_counter()
+def _case(job: Job, recipe: _Recipe, segmenter: "Segmenter") -> Done:
+    """One case: read, segmented, checked, written. A refusal is a record with the findings that came before it."""
     findings = list(job.findings)
-    mask: str | None = None
-    ml: dict[str, float] | None = None
     try:
-        if worst(findings) is not Verdict.REFUSED:
-            judged = job.judged("full")
-            if judged.usable:
-                segmentation = segmenter(judged.volume, progress, anatomy=judged.anatomy)
-                findings += segmentation.findings
-                judged = judged.with_lungs(segmentation.mask)
-            findings += judged.findings
-            if worst(findings) is not Verdict.REFUSED:
-                ml = {side: round(value, 3) for side, value in segmentation.mask.volume_ml().items()}
-                mask = _written(segmentation, recipe, job)
-                findings += _resampled(segmentation.mask.grid, mask)
+        if worst(findings) is Verdict.REFUSED:
+            return Done(_record(job, findings))
+        judged = job.judged("full")
+        if judged.usable:
+            segmentation = segmenter(judged.volume, anatomy=judged.anatomy)
+            findings += segmentation.findings
+            judged = judged.with_lungs(segmentation.mask)
+        findings += judged.findings
+        if worst(findings) is Verdict.REFUSED:
+            return Done(_record(job, findings))
+        files = _write(segmentation, recipe, job)
     except InputRefused as error:
-        findings.append(Finding(error.code, Verdict.REFUSED, str(error)))
-        mask = ml = None
-    record = {
+        if is_passing(error):
+            raise
+        return Done(_refused(job, refusal_of(error), findings))
+    findings += _resampled(segmentation.mask.grid, files[0])
+    ml = {side: round(value, 3) for side, value in segmentation.mask.volume_ml().items()}
+    return Done(_record(job, findings, ml, files[0]), files)
+
+
+def _record(
+    job: Job, findings: Sequence[Finding], volume_ml: Mapping[str, float] | None = None, mask: str | None = None
+) -> dict[str, Any]:
+    return {
         "id": job.id,
         "series_uid": job.series_uid,
         "verdict": worst(findings).word,
         "reason": reason(findings),
-        "findings": [finding.as_json() for finding in findings],
-        "volume_ml": ml,
+        "findings": [one.as_json() for one in findings],
+        "volume_ml": volume_ml,
         "mask": mask,
     }
-    return record, round(time.perf_counter() - start, 2)
+
+
+def _refused(job: Job, refusal: Finding, findings: Sequence[Finding] | None = None) -> dict[str, Any]:
+    return _record(job, [*(job.findings if findings is None else findings), refusal])
 
 
 def _resampled(grid: "Grid", written: str) -> tuple[Finding, ...]:
-    """A note where the file's format knows one step only and the slices have several."""
+    """A note where the file's format has one slice spacing only and the slices have several."""
     if grid.is_even or written.endswith((".npz", ".dcm")):
         return ()
-    text = (
-        f"label maps know one step: it is written on an even grid of {grid.even().spacing_mm[0]:.4g} mm (nearest slice); "
-        "lungs_seg.npz has the true slices"
-    )
-    return (Finding("EVEN-GRID", Verdict.OK, text, {"slices": grid.even().shape[0]}),)
+    even = grid.even()
+    return (finding("EVEN-GRID", step_mm=even.spacing_mm[0], slices=even.shape[0]),)
 
 
-def _written(segmentation: "Segmentation", recipe: _Recipe, job: Job) -> str:
-    """Write a case's folder, whole or not at all; return where its mask is, below OUT."""
+def _write(segmentation: "Segmentation", recipe: _Recipe, job: Job) -> tuple[str, ...]:
+    """Write a case's folder, whole or not at all; return its files below OUT, the sided mask first."""
     from pleura.geometry.volume import LungMask
     from pleura.labels.registry import write_mask
 
     mask, grid = segmentation.mask, segmentation.mask.grid
     both = LungMask(mask.lungs.astype("uint8"), grid, sided=False)
     raw = LungMask(segmentation.raw.astype("uint8"), grid, sided=False)
-    main = "lungs_seg.npz" if recipe.suffix == ".npz" else f"lungs{recipe.suffix}"
+    main = main_mask(recipe.format)
     with atomic_folder(recipe.out / job.id) as folder:
-        write_mask(folder / "lungs_seg.npz", both)
-        write_mask(folder / "raw.npz", raw)
-        if recipe.suffix != ".npz":
+        write_mask(folder / BOTH_LUNGS, both)
+        write_mask(folder / RAW, raw)
+        if main != BOTH_LUNGS:
             write_mask(folder / main, mask, job.series, recipe.algorithm)
-    return f"{job.id}/{main}"
+    return tuple(f"{job.id}/{name}" for name in dict.fromkeys((main, BOTH_LUNGS, RAW)))

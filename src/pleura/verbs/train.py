@@ -11,13 +11,14 @@ from pleura.core.errors import Exit, NothingUsable, UsageError
 from pleura.core.extras import need
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
-from pleura.store.manifest import start_run
+from pleura.store.layout import ARCHITECTURE, BEST, CARD, MODEL
+from pleura.store.run_record import RunRecord, measured, open_run
 
 if TYPE_CHECKING:
     from pleura.learn.recipe import Recipe
     from pleura.store.cohort import Cohort
 
-CARD = "pleura-model/1"
+FORMAT = "pleura-model/1"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class TrainResult:
 
     def notes(self) -> Sequence[str]:
         """Where each model lies."""
-        return [f"train: {name}: {self.out / name / 'model.onnx'}" for name in self.models]
+        return [f"train: {name}: {self.out / name / MODEL}" for name in self.models]
 
 
 def train(
@@ -95,7 +96,7 @@ def train(
         UsageError: an option is out of range, no cohort there, or OUT holds something else.
         NothingUsable: no training case has a mask.
     """
-    from pleura.learn.recipe import PRESETS
+    from pleura.learn.recipe import make_recipe
     from pleura.store.cohort import Cohort
 
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin cost 4 times the time where a core is shared
@@ -104,25 +105,23 @@ def train(
     from pleura.learn.loop import device_of
 
     device_of(device)  # one that is not there is refused before anything is written
+    changes = {"alpha": alpha, "epochs": epochs, "lr": lr, "batch": batch, "size": size}
+    recipe = make_recipe(preset, dice=dice, seed=seed, **changes)
     held = Cohort.open(cohort)
-    wanted: dict[str, Any] = {"alpha": alpha, "epochs": epochs, "lr": lr, "batch": batch, "size": size}
-    recipe = replace(
-        PRESETS[preset], dice=dice, seed=seed, **{key: value for key, value in wanted.items() if value is not None}
-    )
     recipe = _fitted(recipe, held, counted=epochs is None and preset == "default")
     chosen = loss or ("both" if preset == "report" else "bce_dice")
     losses: tuple[Any, ...] = ("bce", "bce_dice") if chosen == "both" else (chosen,)
     options = recipe.as_json() | {"preset": preset, "loss": chosen}
-    run = start_run(out, verb="train", sources=[cohort], options=options, overwrite=overwrite)
-    if not run.done:
-        for name in losses:
-            _train(replace(recipe, loss=name), preset, held, out / name, device, progress)
-        run.finish(Exit.OK, losses=list(losses))
-    return TrainResult(out, {name: read_json(out / name / "model.json") for name in losses})
+    with open_run(out, verb="train", sources=[cohort], options=options, grows=False, overwrite=overwrite) as run:
+        if not run.done:
+            for name in losses:
+                _train(run, replace(recipe, loss=name), preset, held, device, progress)
+            run.finish(Exit.OK, losses=list(losses))
+        return TrainResult(out, {name: read_json(out / name / CARD) for name in losses})
 
 
 def _fitted(recipe: "Recipe", cohort: "Cohort", *, counted: bool) -> "Recipe":
-    """The recipe with its size and epochs fitted to the cohort; wrong numbers are refused here."""
+    """The recipe with its size and epochs fitted to the cohort."""
     from pleura.learn.recipe import epochs_for
 
     if not cohort.split.train:
@@ -132,45 +131,36 @@ def _fitted(recipe: "Recipe", cohort: "Cohort", *, counted: bool) -> "Recipe":
     size = min(recipe.size, largest) // 8 * 8
     slices = sum(grid.shape[0] for grid in grids)
     slices -= sum(end - first for blocks in cohort.split.validation_slices.values() for first, end in blocks)
-    fitted = replace(recipe, size=size, epochs=epochs_for(slices, recipe.batch) if counted else recipe.epochs)
-    checks = {
-        "--size must be at least 16": fitted.size >= 16,
-        "--epochs must be at least 1": fitted.epochs >= 1,
-        "--batch must be at least 1": fitted.batch >= 1,
-        "--lr must be above 0": fitted.lr > 0,
-        "--alpha must lie from 0 to 1": 0 <= fitted.alpha <= 1,
-        "--seed must not be negative": fitted.seed >= 0,
-    }
-    for sentence, holds in checks.items():
-        if not holds:
-            raise UsageError(f"train: {sentence}")
-    return fitted
+    if size < 16:
+        raise UsageError(f"train: slices of {largest} pixels are too small; at least 16 are needed")
+    return replace(recipe, size=size, epochs=epochs_for(slices, recipe.batch) if counted else recipe.epochs)
 
 
-def _train(recipe: "Recipe", preset: str, cohort: "Cohort", out: Path, device: str, progress: Progress) -> None:
-    """Train one loss and export it; `model.json` comes last and says that all is there."""
+def _train(run: RunRecord, recipe: "Recipe", preset: str, cohort: "Cohort", device: str, progress: Progress) -> None:
+    """Train one loss and export it, unless that is done."""
     from pleura.geometry.network_grid import NetInput
     from pleura.learn.dataset import SliceDataset
     from pleura.learn.export import write_onnx
     from pleura.learn.loop import device_of, fit
     from pleura.learn.unet import architecture
 
-    if (out / "model.json").exists():
+    if run.kept(recipe.loss, "") is not None:
         return
+    out = run.folder / recipe.loss
     out.mkdir(parents=True, exist_ok=True)
     shown = NetInput(recipe.size)
     cases = [cohort.case(name) for name in (*cohort.split.train, *cohort.split.validation)]
     learnt = SliceDataset(cases, cohort.split, "train", shown, seed=recipe.seed if recipe.augment else None)
     judged = SliceDataset(cases, cohort.split, "validation", shown)
     net = fit(recipe, learnt, judged, out, device=device_of(device), progress=progress).cpu()
-    write_onnx(net, recipe.size, out / "model.onnx")
-    write_json(out / "architecture.json", architecture(net, recipe.size))
-    best = read_json(out / "best.json")
+    write_onnx(net, recipe.size, out / MODEL)
+    write_json(out / ARCHITECTURE, architecture(net, recipe.size))
+    best = read_json(out / f"{BEST}.json")
     write_json(
-        out / "model.json",
+        out / CARD,
         {
-            "format": CARD,
-            "sha256": sha256_file(out / "model.onnx"),
+            "format": FORMAT,
+            "sha256": sha256_file(out / MODEL),
             "input": shown.as_json(),
             "threshold": 0.5,
             "loss": recipe.loss,
@@ -181,3 +171,5 @@ def _train(recipe: "Recipe", preset: str, cohort: "Cohort", out: Path, device: s
             "validated_on": list(cohort.split.validation) or {k: list(v) for k, v in cohort.split.validation_slices.items()},
         },
     )
+    files = {f"{recipe.loss}/{name}": measured(out / name) for name in (MODEL, CARD, ARCHITECTURE)}
+    run.keep(recipe.loss, "", {"loss": recipe.loss}, files)

@@ -18,6 +18,10 @@ RESULTS: Mapping[str, Code] = {
     ),
     "DISK-FULL": refusal("no room on the output disk ({error})", "Make room; the same command tries this case again."),
     "DISK-ERROR": refusal("the operating system reports {error}", "Check the disk; the same command tries this case again."),
+    "FILE-CHANGED": refusal(
+        "a file of this case was removed or closed after it was listed ({error})",
+        "Leave the input as it is while a run reads it; the same command tries this case again.",
+    ),
     "BROKEN-CASE": refusal("{problem}", "Run pleura prepare again."),
     "EVEN-GRID": ok(
         "the format has one slice spacing only, so the mask is written on an even grid of {step_mm:.4g} mm (nearest slice); "

@@ -1,0 +1,155 @@
+"""Which reference masks belong to which series, and the reference of one series."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pleura.core.codes import refused
+from pleura.core.errors import InputRefused
+from pleura.core.findings import Finding, Verdict
+from pleura.core.progress import Progress, silent
+from pleura.dicom.series import LABEL_CLASSES, Series, find_series
+from pleura.geometry.volume import LungMask, Volume
+from pleura.labels.lattice import mismatch
+from pleura.labels.objects import LabelObject, join
+from pleura.labels.registry import MaskFiles, find_masks, is_object, read_judged
+from pleura.quality.mask_fit import fit_findings
+
+NEITHER = "(a name that is not a case id)"
+"""Stands for a file name, which may be a patient's."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where one series' reference comes from: files named by case, which go before DICOM label objects joined to it."""
+
+    files: MaskFiles | None = None
+    objects: Sequence[LabelObject] = ()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file or folder that is read."""
+        named = [] if self.files is None else [self.files.map, self.files.npz]
+        return tuple(path for path in (*named, *(held.path for held in self.objects)) if path is not None)
+
+    def read(self, volume: Volume, series: Series) -> tuple[LungMask | None, tuple[Finding, ...]]:
+        """The reference mask, compared with the other masks of this case and with the volume; and findings about it.
+
+        Raises:
+            InputRefused: a mask cannot be read, does not fit the volume, or two masks disagree.
+        """
+        paths = [path for path in (self.files.map, self.files.npz) if path] if self.files else []
+        read: list[tuple[LungMask | None, tuple[Finding, ...]]] = [read_judged(path, volume.grid, series) for path in paths]
+        read = read or list(self._objects(volume, series))
+        odd = tuple(finding for _, findings in read for finding in findings)
+        masks: list[LungMask] = [mask for mask, _ in read if mask is not None]
+        if not masks:
+            return None, odd
+        for mask in masks:
+            if not mask.grid.same_as(volume.grid):
+                raise mismatch(mask.grid, volume.grid)
+            differ = int(np.count_nonzero(masks[0].lungs != mask.lungs))
+            if differ:
+                raise refused("MASKS-DISAGREE", voxels=differ)
+        return masks[0], (*odd, *fit_findings(masks[0], volume))
+
+    def _objects(self, volume: Volume, series: Series) -> Iterator[tuple[LungMask | None, tuple[Finding, ...]]]:
+        """Label objects, without a mask where they have no lung."""
+        for held in self.objects:
+            try:
+                mask, findings = read_judged(held.path, volume.grid, series)
+            except InputRefused as error:
+                if error.code != "NO-LUNG":
+                    raise
+                yield None, (Finding(error.code, Verdict.REVIEW, str(error), error.evidence),)
+                continue
+            if held.by != "series":
+                text = f"its labels name no series here and were joined by {held.by}"
+                findings = (*findings, Finding("LABELS-JOINED", Verdict.REPAIRED, text))
+            yield mask, findings
+
+
+@dataclass(frozen=True)
+class References:
+    """The references of a tree by series id, and a line about each mask or label object that belongs to none."""
+
+    by_series: Mapping[str, Reference]
+    unmatched: Sequence[str]
+
+    def of(self, series: Series) -> Reference:
+        """The reference of one series, which may be empty."""
+        return self.by_series.get(series.id, Reference())
+
+
+def find_references(
+    seen: Sequence[Series],
+    usable: Sequence[Series],
+    source: Path,
+    masks: Path | None,
+    *,
+    mentioned: frozenset[str] = frozenset(),
+    workers: int = 0,
+    progress: Progress = silent,
+) -> References:
+    """Match masks and label objects with series.
+
+    Args:
+        seen: all series of `source`, label objects too.
+        usable: those that become cases.
+        source: looked through for `Segmentations/` and `Labels/` where `masks` is not given.
+        masks: a folder of masks by case, or of label objects.
+        mentioned: cases that the caller reports already.
+        workers: threads that read.
+        progress: called as label objects are read.
+    """
+    found = find_masks(masks) if masks else _masks_beside(source)
+    cases = {one.id for one in usable}
+    named = {case: files for case, files in found.items() if case in cases or not is_object(files.path)}
+    unmatched = _unknown([case for case in named if case not in cases and case not in mentioned])
+    joined, strange = join((s for s in seen if s.sop_class_uid in LABEL_CLASSES), usable)
+    if masks and (not named or len(named) < len(found)):  # there may be label objects, matched by what they refer to
+        given = find_series(masks, workers=workers, progress=progress)
+        more, unlike = join((s for s in given if s.sop_class_uid in LABEL_CLASSES), usable)
+        strange += [] if joined else unlike  # `run` gives the tree before de-identification, with other UIDs
+        joined |= more
+    of_series = {one.id: Reference(named.get(one.id), joined.get(one.id, ())) for one in usable}
+    return References(of_series, [*unmatched, *strange])
+
+
+def cases_of(series: Sequence[Series]) -> tuple[list[Series], dict[str, Finding]]:
+    """Series that become cases, and refusals by case: of a series, or of two CT volumes in one case folder."""
+    together: dict[Path, list[Series]] = defaultdict(list)
+    for one in series:
+        if one.usable and one.folder is not None:
+            for parent in {plane.path.parent for plane in one.files}:
+                together[parent].append(one)
+    counts = {parent: len({_whole_id(one) for one in group}) for parent, group in together.items()}
+    crowded = {one.id: counts[parent] for parent, group in together.items() if counts[parent] > 1 for one in group}
+    refusals: dict[str, Finding] = {}
+    for one in series:
+        if not one.usable:
+            worst = next((f for f in one.findings if f.verdict is Verdict.REFUSED), None)
+            refusals[one.id] = worst or Finding("NOT-CT", Verdict.REFUSED, "not a CT volume")
+        elif one.id in crowded and one.folder is not None:
+            error = refused("TWO-SERIES-IN-CASE", n=crowded[one.id])
+            refusals[one.folder.name] = Finding(error.code, Verdict.REFUSED, str(error), error.evidence)
+    return [one for one in series if one.usable and one.id not in crowded], refusals
+
+
+def _masks_beside(source: Path) -> dict[str, MaskFiles]:
+    layout = any((source / name).is_dir() for name in ("Segmentations", "Labels"))
+    return find_masks(source) if layout else {}
+
+
+def _whole_id(series: Series) -> str:
+    """The series' id; for the parts of one that was split at its gaps, what they share."""
+    return series.series_uid if any(finding.code == "GAP-SPLIT" for finding in series.findings) else series.id
+
+
+def _unknown(cases: Sequence[str]) -> list[str]:
+    names = [case if case.startswith("Case_") and case[5:].isdigit() else NEITHER for case in cases]
+    hint = "check the name, and that its folder has one series of one patient"
+    return [f"{name}: a mask without a usable CT series of that case; {hint}" for name in names]

@@ -1,0 +1,62 @@
+"""NumPy files of a case, opened only where they are whole."""
+
+import os
+import stat
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import DTypeLike, NDArray
+
+from pleura.core.codes import refused
+from pleura.core.errors import UnreadableFile
+
+
+def open_array(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[np.generic]:
+    """Map a `.npy` file into memory, read-only.
+
+    The header is checked against what the case says, and the file's size against the header, before anything is mapped:
+    reading beyond the end of a mapped file ends the process (SIGBUS).
+
+    Args:
+        path: the file.
+        shape: the shape that `case.json` gives.
+        dtype: the type of its values.
+
+    Raises:
+        UnreadableFile: `BROKEN-CASE`: missing, truncated, not a `.npy` file, or of another shape or type.
+    """
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ValueError("is not a regular file")
+            found = _header(file)
+            offset = file.tell()
+        wanted = (tuple(shape), False, np.dtype(dtype))
+        if found != wanted:
+            raise ValueError(f"has shape {found[0]} and type {found[2]}; expected {wanted[0]} and {wanted[2]}")
+        size = offset + int(np.prod(shape, dtype=np.int64)) * wanted[2].itemsize
+        if status.st_size != size:
+            raise ValueError(f"has {status.st_size} bytes; expected {size}")
+        return np.memmap(path, wanted[2], "r", offset, wanted[0])
+    except FileNotFoundError as error:
+        raise _broken(path, "is missing") from error
+    except OSError as error:
+        raise _broken(path, f"cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise _broken(path, str(error)) from error
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    try:
+        version = npy.read_magic(file)
+        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
+        return read(file)
+    except (ValueError, KeyError, TypeError, EOFError, SyntaxError):
+        raise ValueError("is not a whole .npy file") from None
+
+
+def _broken(path: Path, problem: str) -> Exception:
+    return refused("BROKEN-CASE", UnreadableFile, problem=f"{path.name} {problem}")

@@ -1,0 +1,102 @@
+"""What is recorded of one finished item: its input, the verb's record of it, and its files with size and SHA-256."""
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pleura.core.atomic import BOOKKEEPING, dump_json, read_json, remove, sha256_file, write_json
+from pleura.store.layout import ITEMS, is_inside
+
+Check = Literal["size", "hash"]
+"""How results are compared with their records before they count as done."""
+
+
+@dataclass
+class Item:
+    """What was recorded of one item: its input, the verb's record of it, and its files with size and SHA-256."""
+
+    id: str
+    input: str
+    record: Any
+    files: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> "Item | None":
+        """Read a record; `None` where it is broken or names anything outside OUT."""
+        try:
+            value = read_json(path)
+            if value.pop("sha256") != digest_of(value):
+                return None
+            files = {name: (int(size), str(digest)) for name, (size, digest) in value["files"].items()}
+            item = cls(str(value["id"]), str(value["input"]), value["record"], files)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+        return item if path.stem == stem_of(item.id) and all(map(is_inside, files)) else None
+
+    def write(self, out: Path) -> None:
+        """Write the record, with a digest of its own content."""
+        about = {
+            "id": self.id,
+            "input": self.input,
+            "record": self.record,
+            "files": {name: list(size_and_hash) for name, size_and_hash in self.files.items()},
+        }
+        write_json(item_file(out, self.id), about | {"sha256": digest_of(about)})
+
+    def stands(self, out: Path, check: Check) -> bool:
+        """Whether all its files are in OUT as they were written."""
+        for name, (size, digest) in self.files.items():
+            path = out / name
+            try:
+                if path.stat().st_size != size or (check == "hash" and sha256_file(path) != digest):
+                    return False
+            except OSError:
+                return False
+        return True
+
+
+def stem_of(id: str) -> str:
+    """The name of an item's record; an id may be a name of the input, which must not become a file name."""
+    return hashlib.sha256(id.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+
+
+def item_file(out: Path, id: str) -> Path:
+    """Where the record of an item is."""
+    return out / BOOKKEEPING / ITEMS / f"{stem_of(id)}.json"
+
+
+def digest_of(value: Any) -> str:
+    return hashlib.sha256(dump_json(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def files_below(out: Path, folder: str) -> dict[str, tuple[int, str]]:
+    """The files of a folder of OUT, as names below OUT, with size and SHA-256."""
+    files = sorted(path for path in (out / folder).rglob("*") if path.is_file())
+    return {path.relative_to(out).as_posix(): measured(path) for path in files}
+
+
+def measured(path: Path) -> tuple[int, str]:
+    """Size and SHA-256 of a file."""
+    return path.stat().st_size, sha256_file(path)
+
+
+def read_items(out: Path) -> dict[str, Item]:
+    found = (Item.read(path) for path in sorted((out / BOOKKEEPING / ITEMS).glob("*.json")))
+    return {item.id: item for item in found if item is not None}
+
+
+def remove_files(out: Path, item: Item) -> None:
+    """Remove an item's files and the folders that are empty then; nothing outside OUT, not through a link either."""
+    here = out.resolve()
+    for name in item.files:
+        path = out / name
+        folder = path.parent.resolve()
+        if folder == here or here in folder.parents:
+            remove(path)
+        while folder != here and here in folder.parents:
+            with suppress(OSError):
+                folder.rmdir()
+            folder = folder.parent

@@ -1,0 +1,91 @@
+"""The name of every file and folder in an output folder, and of the files beside it."""
+
+import re
+from pathlib import Path
+
+from pleura.core.atomic import BOOKKEEPING as BOOKKEEPING
+
+# every OUT
+RUN = "run.json"
+"""What was asked, and what became of each case."""
+LOCK = "lock"
+ITEMS = "items"
+INPUT = "input.json"
+SECONDS = "seconds.json"
+
+# segment
+LUNGS = "lungs"
+LUNGS_NIFTI = "lungs.nii.gz"
+BOTH_LUNGS = "lungs_seg.npz"
+RAW = "raw.npz"
+MASK_SUFFIX = {"nifti": ".nii.gz", "nrrd": ".nrrd", "npz": ".npz", "seg": ".seg.dcm", "rtstruct": ".rtstruct.dcm"}
+"""`segment --format` to the end of the mask's name."""
+
+# couch
+COUCH_VOLUME = "volume.nii.gz"
+COUCH_LABELS = "couch.nii.gz"
+
+# prepare: a cohort, and each case in it
+COHORT = "cohort.json"
+SPLIT = "split.json"
+CASES = "cases"
+EXPORT = "export"
+CASE = "case.json"
+VOLUME = "volume.npy"
+PADDING = "padding.npy"
+MASK = "mask.npy"
+PLANES = "planes.png"
+
+# train: a folder for each loss
+MODEL = "model.onnx"
+CARD = "model.json"
+ARCHITECTURE = "architecture.json"
+HISTORY = "history.jsonl"
+BEST = "best"
+LAST = "last"
+
+# evaluate
+SCORES = "scores.json"
+SCORES_CSV = "scores.csv"
+SLICES_CSV = "slices.csv"
+AGAINST = "against"
+
+# report
+PAGE = "report.html"
+FIGURES = "figures"
+
+# run: a folder for each stage
+DEIDENTIFIED_STAGE = "deidentified"
+COHORT_STAGE = "cohort"
+MODELS_STAGE = "runs"
+MASKS_STAGE = "masks"
+RESULTS_STAGE = "results"
+
+BESIDE = {"map": "map.json", "audit": "audit.json", "key": "key"}
+"""What de-identification writes beside OUT: `OUT.map.json`."""
+
+CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""Every id that pleura gives: `Case_000`, `Case_000_2`, `CT-1a2b3c4d`."""
+
+
+def main_mask(format: str) -> str:
+    """The name of the mask that `segment --format` writes."""
+    return BOTH_LUNGS if format == "npz" else LUNGS + MASK_SUFFIX[format]
+
+
+def beside(out: Path, name: str) -> Path:
+    """A file next to OUT, under OUT's name: `map`, `audit` or `key`."""
+    resolved = out.resolve()
+    return resolved.with_name(f"{resolved.name}.{BESIDE[name]}")
+
+
+def is_case_id(value: object) -> bool:
+    """Whether a value read from a file is an id that pleura gives; nothing else may become part of a path."""
+    return isinstance(value, str) and CASE_ID.fullmatch(value) is not None
+
+
+def is_inside(name: object) -> bool:
+    """Whether a relative name read from a file stays below its folder on every system."""
+    if not isinstance(name, str) or not name or "\\" in name or ":" in name or "\0" in name:
+        return False
+    return not name.startswith("/") and ".." not in name.split("/")

@@ -1,0 +1,39 @@
+"""Where output may be: never on input, never on another output."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pleura.core.errors import UsageError
+
+
+def check_apart(out: Path, sources: Sequence[Path]) -> None:
+    """Refuse an OUT that is one of the inputs, or in one, or around one.
+
+    Raises:
+        UsageError: so it is, or an input does not exist.
+    """
+    goal = out.resolve()
+    for source in sources:
+        if not source.exists():
+            raise UsageError("an input does not exist: check its path")
+        given = source.resolve()
+        if goal == given or goal in given.parents or given in goal.parents:
+            raise UsageError("OUT and an input lie inside each other; input is never written to: choose a folder beside it")
+
+
+def check_beside(files: Mapping[str, Path], source: Path, out: Path) -> None:
+    """Refuse files of a run that are in OUT or in the input, or the same file as another; `files` are by option.
+
+    Raises:
+        UsageError: so they are.
+    """
+    names = ", ".join(files)
+    resolved = [path.resolve() for path in files.values()]
+    for path in resolved:
+        if out.resolve() in (path, *path.parents):
+            raise UsageError(f"{names} must not lie inside OUT: it is what others get")
+        if source.resolve() in (path, *path.parents):
+            raise UsageError(f"{names} must not lie inside IN: input is never written to")
+    if len({os.path.normcase(path) for path in resolved}) < len(resolved):
+        raise UsageError(f"{names} must be {len(files)} different files")

@@ -1,0 +1,332 @@
+"""The one writer of OUT: a lock, a record for each item that is done, and `run.json` assembled from them.
+
+    with open_run(out, verb="segment", sources=[source], options=options) as run:
+        ...
+        run.finish(exit_code, cases=[...])
+
+`run.json` says what was asked and what became of it; equal runs write equal bytes. What must not be in it (times of files,
+seconds) is in `OUT/.pleura`, with one record an item. An item is done if its record names the same input and its results are
+still there: so the same command finishes what was interrupted, does what is new, and makes again what was damaged.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pleura import __version__
+from pleura.core.atomic import (
+    BOOKKEEPING,
+    clear_parts,
+    is_internal,
+    read_json,
+    remove,
+    write_json,
+    write_json_if_changed,
+)
+from pleura.core.errors import Exit, OutputConflict, OutputFailed, UsageError
+from pleura.core.locks import locked
+from pleura.store.item import Check, Item, digest_of, item_file, measured, read_items, remove_files
+from pleura.store.layout import INPUT, ITEMS, LOCK, RUN, SECONDS
+from pleura.store.places import check_apart
+
+FORMAT = "pleura-run/2"
+OUTPUTS = "OUT"
+"""The item that stands for files of OUT as a whole."""
+LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
+
+
+@dataclass
+class RunRecord:
+    """One verb at work on one output folder, which it has locked. `record` is the content of `run.json`."""
+
+    folder: Path
+    record: dict[str, Any]
+    input: Mapping[str, Any]
+    check: Check
+    items: dict[str, Item]
+    same_input: bool
+
+    @property
+    def done(self) -> bool:
+        """Whether the same command ended on the same input and all its results stand: there is nothing to do."""
+        if self.record["state"] != "done" or not self.same_input:
+            return False
+        return all(item.stands(self.folder, self.check) for item in self.items.values())
+
+    @property
+    def exit_code(self) -> Exit:
+        """The exit code of a run that is done."""
+        return Exit(self.record.get("exit_code", Exit.OK))
+
+    def kept(self, id: str, input: str) -> Any:
+        """The record of an item whose input is the same and whose results stand; `None` where it must be done."""
+        item = self.items.get(id)
+        if item is None or item.input != input or not item.stands(self.folder, self.check):
+            return None
+        return item.record
+
+    def keep(self, id: str, input: str, record: Any, files: Mapping[str, tuple[int, str]] | None = None) -> None:
+        """Record an item as done; its files are on disk by now."""
+        item = Item(id, input, record, dict(files or {}))
+        item.write(self.folder)
+        self.items[id] = item
+
+    def forget(self, id: str) -> None:
+        """Remove an item's record, then its results."""
+        item_file(self.folder, id).unlink(missing_ok=True)
+        item = self.items.pop(id, None)
+        if item is not None:
+            remove_files(self.folder, item)
+
+    def gone(self, ids: Iterable[str], group: str = "") -> list[str]:
+        """Items of a group with results whose input is not there any more: all recorded but these ids, without the prefix."""
+        gone = sorted(id for id in self.items.keys() - set(ids) - {OUTPUTS} if self.items[id].files)
+        return [id.removeprefix(group) for id in gone if id.startswith(group)]
+
+    def check_other_input(self, inputs: Mapping[str, str], group: str = "") -> None:
+        """Refuse to replace all results of other input by this one's; `inputs` are ids with their input.
+
+        Raises:
+            OutputConflict: OUT has results, and none of them is of this input.
+        """
+        held = [item for item in self.items.values() if item.files and item.id.startswith(group) and item.id != OUTPUTS]
+        if held and not any(inputs.get(item.id) == item.input for item in held):
+            raise OutputConflict(_conflict(self.record["verb"], "results of other input"))
+
+    def note_seconds(self, name: str, seconds: float) -> None:
+        """Add seconds to a stage's or case's, over interruptions; they are kept out of `run.json`."""
+        path = self.folder / BOOKKEEPING / SECONDS
+        known = self.seconds
+        write_json(path, known | {name: round(known.get(name, 0.0) + seconds, 2)})
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Stage or case to seconds."""
+        with suppress(OSError, ValueError, TypeError, AttributeError):
+            return {str(name): float(value) for name, value in read_json(self.folder / BOOKKEEPING / SECONDS).items()}
+        return {}
+
+    def finish(self, exit_code: Exit, *, complete: bool = True, files: Sequence[str] = (), **fields: Any) -> None:
+        """Write `run.json`. Called last: everything that it names is on disk by then.
+
+        Args:
+            exit_code: of the verb.
+            complete: false where a passing fault (disk, memory, a lost worker) left something for the next run to try.
+            files: names below OUT that belong to no item.
+            fields: what the verb adds.
+        """
+        if files:
+            self.keep(OUTPUTS, "", None, {name: measured(self.folder / name) for name in files})
+        clear_parts(self.folder)
+        self.record = self.record | fields | {"exit_code": int(exit_code), "state": "done" if complete else "incomplete"}
+        write_json_if_changed(self.folder / RUN, self.record)
+        write_json_if_changed(self.folder / BOOKKEEPING / INPUT, _known(self.input, self.record))
+
+
+@contextmanager
+def open_run(
+    out: Path,
+    *,
+    verb: str,
+    sources: Sequence[Path],
+    options: Mapping[str, Any],
+    also: Sequence[Path] = (),
+    grows: bool = True,
+    overwrite: bool = False,
+    check: Check = "size",
+) -> Iterator[RunRecord]:
+    """Lock `out` for a verb: fresh where it is empty, resumed where the same command wrote it.
+
+    Args:
+        out: the output folder.
+        verb: the verb's name.
+        sources: input files and folders.
+        options: the options that decide the result (not workers, nor how it is shown), as plain JSON values.
+        also: files that are read or written beside OUT and must not be in it, such as a model.
+        grows: whether the verb does items that are new and keeps the others; without, other input is a conflict.
+        overwrite: empty OUT first.
+        check: how results are compared with their records before they count as done.
+
+    Yields:
+        The record; `run.done` says that nothing is left to do.
+
+    Raises:
+        UsageError: a source does not exist, or is in `out`, or `out` is in it (input is never written to).
+        OutputConflict: `out` has something else and `overwrite` is not set.
+        OutputBusy: another process writes `out`.
+        OutputFailed: `out` cannot be written.
+    """
+    check_apart(out, [*sources, *also])
+    if overwrite:
+        _check_may_empty(out)
+    head = {"format": FORMAT, "verb": verb, "version": __version__, "options": dict(options)}
+    if not overwrite:
+        _check_content(out, head)  # before anything is written, so that a usage error leaves nothing
+    made = _missing_folders(out)
+    try:
+        with locked(out / BOOKKEEPING / LOCK, what="OUT"):
+            if overwrite:
+                _empty(out)
+            run = _opened(out, head, fingerprint(sources), check)
+            if not grows and run.record["state"] != "fresh" and not run.same_input:
+                raise OutputConflict(_conflict(verb, "a run with other input"))
+            if run.record["state"] == "fresh":
+                run.record["state"] = "running"
+                write_json(out / RUN, run.record)
+                write_json(out / BOOKKEEPING / INPUT, _known(run.input, run.record))
+            try:
+                yield run
+            except BaseException as error:
+                _leave_nothing(run)
+                if isinstance(error, UsageError) and (out / RUN).exists():
+                    write_json(out / RUN, run.record | {"state": "refused"})
+                raise
+    finally:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()  # only where it is empty again
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether the run that wrote a folder has nothing left to try again."""
+    record = _record(folder)
+    return record is not None and record.get("state") == "done"
+
+
+def results_stand(folder: Path, check: Check) -> bool:
+    """Whether a run ended in a folder and all its results are there as they were written."""
+    return is_complete(folder) and all(item.stands(folder, check) for item in read_items(folder).values())
+
+
+def fingerprint(sources: Iterable[Path], *facts: Any) -> dict[str, Any]:
+    """Number of files and a digest over their relative names, sizes and times, and over `facts`: changes when they do."""
+    digest = hashlib.sha256(repr(facts).encode())
+    count = 0
+    for source in sources:
+        for name, path in sorted(_files(source)):
+            with suppress(FileNotFoundError):
+                stat = path.stat()
+                digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+                count += 1
+        digest.update(b"\n")
+    return {"files": count, "sha256": digest.hexdigest()}
+
+
+def _known(input: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """What `input.json` says: the input that a `run.json` of these very bytes was made from."""
+    return {**input, "run": digest_of(record)}
+
+
+def _files(source: Path) -> Iterable[tuple[str, Path]]:
+    if source.is_file():
+        yield source.name, source
+        return
+    for folder, folders, names in os.walk(source):
+        folders[:] = [name for name in folders if not is_internal(name)]
+        for name in names:
+            path = Path(folder, name)
+            if not is_internal(name) and name not in LITTER and path.is_file():
+                yield path.relative_to(source).as_posix(), path
+
+
+def _check_content(out: Path, head: Mapping[str, Any]) -> None:
+    """Refuse what this command did not write. A run that has no result yet is no obstacle to other options."""
+    verb = head["verb"]
+    held = _content(out, verb)
+    record = _record(out)
+    if not held or (record is not None and _same(record, head)):
+        return
+    if record is None:
+        raise OutputConflict(_conflict(verb, "files that pleura did not write"))
+    if record.get("verb") == verb and record.get("state") == "refused":
+        return  # a usage error ended it: the corrected command may take over
+    if held == {RUN} and not read_items(out):
+        return
+    if record.get("verb") != verb:
+        raise OutputConflict(_conflict(verb, f"the output of pleura {record.get('verb')}"))
+    changed = [key for key in ("version", "options") if record.get(key) != head[key]] or ["format"]
+    raise OutputConflict(_conflict(verb, f"a run with other {' and '.join(changed)}"))
+
+
+def _content(out: Path, verb: str) -> set[str]:
+    try:
+        names = {entry.name for entry in out.iterdir()}
+    except FileNotFoundError:
+        return set()
+    except NotADirectoryError:
+        raise OutputConflict(f"{verb}: OUT is a file, not a folder; choose another place") from None
+    except OSError as error:
+        raise OutputFailed(f"{verb}: cannot read OUT: {error.strerror}") from error
+    return {name for name in names if name not in LITTER and not is_internal(name)}
+
+
+def _conflict(verb: str, what: str) -> str:
+    return f"{verb}: OUT has {what}; choose another place, or use --overwrite to replace it"
+
+
+def _same(record: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
+    return {key: record.get(key) for key in head} == dict(head)
+
+
+def _record(out: Path) -> dict[str, Any] | None:
+    with suppress(OSError, ValueError):
+        record = read_json(out / RUN)
+        if isinstance(record, dict) and str(record.get("format", "")).startswith("pleura-run/"):
+            return record
+    return None
+
+
+def _opened(out: Path, head: dict[str, Any], input: dict[str, Any], check: Check) -> RunRecord:
+    """The run as it stands in a folder that is locked by now."""
+    _check_content(out, head)
+    clear_parts(out)
+    record = _record(out)
+    if record is None or not _same(record, head) or record.get("state") not in ("running", "incomplete", "done", "refused"):
+        for item in read_items(out).values():
+            remove_files(out, item)
+        remove(out / BOOKKEEPING / ITEMS)
+        return RunRecord(out, head | {"state": "fresh"}, input, check, {}, True)
+    known: Any = None
+    with suppress(OSError, ValueError):
+        known = read_json(out / BOOKKEEPING / INPUT)
+    return RunRecord(out, record, input, check, read_items(out), known == _known(input, record))
+
+
+def _leave_nothing(run: RunRecord) -> None:
+    """Remove the traces of a run that ended before it had any result."""
+    with suppress(OSError):
+        clear_parts(run.folder)
+        if not run.items and {entry.name for entry in run.folder.iterdir()} <= {RUN, BOOKKEEPING}:
+            remove(run.folder / RUN)
+            remove(run.folder / BOOKKEEPING)
+
+
+def _missing_folders(out: Path) -> list[Path]:
+    """OUT and the folders above it that do not exist yet, deepest first."""
+    missing = []
+    for folder in (out, *out.parents):
+        if folder.exists():
+            break
+        missing.append(folder)
+    return missing
+
+
+def _check_may_empty(out: Path) -> None:
+    here = out.resolve()
+    if here == here.parent or any(here == p or here in p.parents for p in (Path.home().resolve(), Path.cwd().resolve())):
+        raise UsageError("--overwrite would empty a home, a root or the current folder; choose another OUT")
+
+
+def _empty(out: Path) -> None:
+    """Empty a folder on the user's word; the lock stays."""
+    bookkeeping = out / BOOKKEEPING
+    entries = [entry for entry in out.iterdir() if entry != bookkeeping]
+    entries += [entry for entry in bookkeeping.iterdir() if not entry.name.startswith(LOCK)]
+    for entry in entries:
+        remove(entry)
+        if os.path.lexists(entry):
+            raise OutputFailed("cannot empty OUT: a file or folder in it cannot be removed")

@@ -1,0 +1,112 @@
+"""Runs of deidentify that meet: on one map, one OUT, one key, or on input that grew."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from pleura.core.errors import UsageError
+from pleura.phantom.dataset import write_dataset
+from pleura.verbs.deidentify import deidentify
+
+
+@pytest.fixture(scope="module")
+def chests(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "chests"
+    write_dataset(folder, cases=4, shape=(3, 16, 16), seed=5)
+    return folder / "Images"
+
+
+def some(chests, goal, *numbers):
+    for number in numbers:
+        name = f"Case_{number:03d}"
+        shutil.copytree(chests / name, goal / f"exam{number}")  # no case folder, so that pleura gives the numbers
+    return goal
+
+
+def visible(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.dcm")}
+
+
+def test_two_runs_that_share_a_map_at_one_time_name_nobody_twice(chests, tmp_path):
+    shared = tmp_path / "shared.map.json"
+    sources = [some(chests, tmp_path / "a", 0, 1), some(chests, tmp_path / "b", 2, 3)]
+    commands = [
+        [sys.executable, "-m", "pleura", "deidentify", str(source), str(tmp_path / f"out{k}"), "--map", str(shared)]
+        for k, source in enumerate(sources)
+    ]
+    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for command in commands]
+    for process in running:
+        _, lines = process.communicate()
+        assert process.returncode == 0, lines.decode()
+    patients = json.loads(shared.read_text())["patients"]
+    assert len(patients) == 4
+    cases = [{path.name for path in (tmp_path / f"out{k}").iterdir() if path.name.startswith("Case")} for k in (0, 1)]
+    assert len(cases[0] | cases[1]) == 4
+
+
+def test_a_new_patient_is_added_and_the_others_stay(chests, tmp_path):
+    source = some(chests, tmp_path / "in", 0, 1)
+    deidentify(source, tmp_path / "out")
+    before = visible(tmp_path / "out")
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.dcm")}
+    some(chests, source, 2)
+    result = deidentify(source, tmp_path / "out")
+    after = visible(tmp_path / "out")
+    assert result.files == 9
+    assert before.items() < after.items()
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+def test_what_was_damaged_is_written_again(chests, tmp_path):
+    source = some(chests, tmp_path / "in", 0, 1)
+    deidentify(source, tmp_path / "out")
+    before = visible(tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "Case_001")
+    next((tmp_path / "out" / "Case_000").rglob("*.dcm")).write_bytes(b"")
+    deidentify(source, tmp_path / "out")
+    assert visible(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("role", ["key", "map", "audit"])
+@pytest.mark.parametrize("place", ["in/exam0/x.dcm", "in/new", "out/inside", "out"])
+def test_key_map_and_audit_never_land_on_input_or_output(chests, tmp_path, role, place):
+    source = some(chests, tmp_path / "in", 0)
+    (source / "exam0" / "x.dcm").write_bytes(b"mine")
+    with pytest.raises(UsageError, match="must not lie inside"):
+        deidentify(source, tmp_path / "out", **{role: tmp_path / place})
+    assert (source / "exam0" / "x.dcm").read_bytes() == b"mine"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("one", "other"), [("key", "map"), ("map", "audit"), ("audit", "key")])
+def test_key_map_and_audit_are_three_files(chests, tmp_path, one, other):
+    source = some(chests, tmp_path / "in", 0)
+    with pytest.raises(UsageError, match="3 different files"):
+        deidentify(source, tmp_path / "out", **{one: tmp_path / "x", other: tmp_path / "sub" / ".." / "x"})
+
+
+def test_a_kill_before_the_key_was_written_is_no_dead_end(chests, tmp_path, monkeypatch):
+    source = some(chests, tmp_path / "in", 0)
+
+    def dies(*_):
+        raise SystemExit(137)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pleura.deid.vault.write_secret", dies)
+        patched.setattr("pleura.store.run_record._leave_nothing", lambda run: None)  # a SIGKILL cleans nothing up
+        with pytest.raises(SystemExit):
+            deidentify(source, tmp_path / "out")
+    assert (tmp_path / "out" / "run.json").exists()
+    assert not (tmp_path / "out.key").exists()
+    assert deidentify(source, tmp_path / "out").files == 3
+
+
+def test_a_part_of_the_map_with_names_does_not_stay(chests, tmp_path):
+    source = some(chests, tmp_path / "in", 0)
+    left = tmp_path / ".part-host-4711-abcdef01-out.map.json"
+    left.write_text("Doe^Jane")
+    deidentify(source, tmp_path / "out")
+    assert not left.exists()
