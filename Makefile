@@ -1,4 +1,5 @@
-# make demo   the whole journey on synthetic chests      make test   everything that must hold
+# make demo   lungs and numbers of synthetic chests       make test   everything that must hold
+# make demo-train  train, score and report on them
 # make check  style, types and the walls of the house    make bench  the measurements in docs/benchmarks.md
 # make docs   the documentation as a site
 PYTHON ?= python3
@@ -6,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup check test demo bench docs clean
+.PHONY: setup check test demo demo-train bench docs clean
 
 setup: $(STAMP)
 
@@ -26,9 +27,16 @@ test: check
 	$(BIN)/python -m pytest -n auto
 
 demo: setup
-	$(BIN)/pleura phantom demo/chests --cases 6 --size 128 --slices 48
-	$(BIN)/pleura run demo/chests demo/out
-	@echo "open demo/out/report.html"
+	$(BIN)/pleura phantom demo/chests --cases 6 --size 192 --slices 80
+	$(BIN)/pleura segment demo/chests/Images demo/lungs --workers 0
+	$(BIN)/pleura evaluate demo/lungs demo/chests/Labels demo/scores
+	$(BIN)/pleura report demo/scores
+	@echo "open demo/lungs/index.html (masks, pictures, numbers) and demo/scores/report.html (scores)"
+
+demo-train: setup
+	$(BIN)/pleura phantom demo/train-chests --cases 6 --size 128 --slices 48
+	$(BIN)/pleura run demo/train-chests demo/train
+	@echo "open demo/train/report.html"
 
 bench: setup
 	for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from pleura.geometry.grid import Grid as Grid
     from pleura.geometry.volume import LungMask as LungMask
     from pleura.geometry.volume import Volume as Volume
+    from pleura.segmenting.images import find_lungs as find_lungs
+    from pleura.segmenting.images import measure as measure
+    from pleura.segmenting.images import to_nifti as to_nifti
+    from pleura.segmenting.images import to_seg as to_seg
+    from pleura.segmenting.images import to_sitk as to_sitk
     from pleura.verbs.couch import couch as couch
     from pleura.verbs.deidentify import deidentify as deidentify
     from pleura.verbs.evaluate import evaluate as evaluate
@@ -28,7 +33,10 @@ if TYPE_CHECKING:
     from pleura.verbs.verify import verify as verify
 
 VERBS = ("couch", "deidentify", "evaluate", "load", "prepare", "report", "run", "scan", "segment", "train", "verify")
-"""Every verb but `phantom`, whose name is a room's: `from pleura.verbs.phantom import phantom`."""
+"""Every verb but `phantom`, whose name is a room's, and `measure`, whose name is the function without files."""
+
+IMAGES = ("find_lungs", "measure", "to_nifti", "to_seg", "to_sitk")
+"""The main job without files."""
 
 _HOME = {
     "Finding": "pleura.core.findings",
@@ -39,9 +47,12 @@ _HOME = {
     "Volume": "pleura.geometry.volume",
 }
 _HOME |= {verb: f"pleura.verbs.{verb}" for verb in VERBS}
+_HOME |= dict.fromkeys(IMAGES, "pleura.segmenting.images")
 
 __all__ = ["Finding", "Grid", "LungMask", "PleuraError", "Verdict", "Volume", "__version__"]
 __all__ += VERBS
+__all__ += IMAGES
+__all__.sort()
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
+from testing.classical import segment
 
 from pleura.core.atomic import read_json
 from pleura.core.errors import Exit, InputRefused, UsageError
@@ -24,7 +25,6 @@ from pleura.store.cohort import Cohort
 from pleura.verbs.deidentify import deidentify
 from pleura.verbs.evaluate import evaluate
 from pleura.verbs.prepare import prepare
-from pleura.verbs.segment import segment
 
 FORMATS = {"seg": "lungs.seg.dcm", "rtstruct": "lungs.rtstruct.dcm"}
 

@@ -8,6 +8,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 from testing import flaws
+from testing.classical import segment
 
 from pleura.dicom.series import find_series
 from pleura.geometry.grid import Grid
@@ -17,7 +18,6 @@ from pleura.phantom.anatomy import chest
 from pleura.phantom.writer import series, write_files
 from pleura.verbs.evaluate import evaluate
 from pleura.verbs.prepare import prepare
-from pleura.verbs.segment import segment
 
 SHAPE = (36, 64, 64)
 KINDS = {

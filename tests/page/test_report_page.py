@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from PIL import Image
+from testing.classical import segment
 
 from pleura.core.errors import UsageError
 from pleura.geometry.grid import Grid
@@ -25,7 +26,6 @@ from pleura.store.cohort import write_cohort
 from pleura.store.split import make_split
 from pleura.verbs.evaluate import evaluate
 from pleura.verbs.report import _figures, report
-from pleura.verbs.segment import segment
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from testing.classical import segment
 
 from pleura.core.errors import Exit, InputRefused, UsageError
 from pleura.labels.registry import write_mask
@@ -21,7 +22,6 @@ from pleura.store.layout import is_case_id, is_inside
 from pleura.verbs.couch import couch
 from pleura.verbs.load import load
 from pleura.verbs.prepare import prepare
-from pleura.verbs.segment import segment
 
 
 @pytest.fixture(scope="module")

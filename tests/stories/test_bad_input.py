@@ -76,7 +76,7 @@ def test_a_missing_slice(copy, tmp_path):
     told = pleura("scan", copy)
     assert told.exit_code == 1
     one_line(told, "Case_000", "missing|gap")
-    told = pleura("segment", copy, tmp_path / "masks")
+    told = pleura("segment", copy, tmp_path / "masks", "--model", "classical")
     assert told.exit_code == 1
     assert not (tmp_path / "masks" / "Case_000").exists()
     assert (tmp_path / "masks" / "Case_001" / "lungs.nii.gz").exists()
@@ -109,7 +109,7 @@ def test_a_mask_for_an_unknown_case(copy, tmp_path):
 def test_an_output_that_cannot_be_written(chests, tmp_path):
     (tmp_path / "file").write_text("x")
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
-        told = pleura("segment", chests, out)
+        told = pleura("segment", chests, out, "--model", "classical")
         assert told.exit_code == 2
         one_line(told, "OUT")
 

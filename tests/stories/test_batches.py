@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from testing.classical import segment
 
 from pleura.core.errors import Exit, OutputConflict
 from pleura.geometry.grid import Grid
@@ -25,7 +26,6 @@ from pleura.verbs import segment as segment_verb
 from pleura.verbs.couch import couch
 from pleura.verbs.evaluate import evaluate
 from pleura.verbs.prepare import prepare
-from pleura.verbs.segment import segment
 
 GOOD = 20
 SHAPE = (10, 40, 40)

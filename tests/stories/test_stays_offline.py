@@ -82,12 +82,14 @@ def is_new(line, rest):
     return succeeded and ("O_CREAT" in line or "mkdir" in line or "creat(" in line)
 
 
-@pytest.mark.parametrize("verb", ["scan", "segment", "segment with a model", "evaluate"])
+@pytest.mark.parametrize("verb", ["scan", "segment", "segment by thresholds", "segment with a model", "measure", "evaluate"])
 def test_no_socket_and_no_file_elsewhere(verb, chests, network, tmp_path):
     out = str(tmp_path / "out")
     words = {
         "scan": ["scan", str(chests)],
         "segment": ["segment", str(chests), out],
+        "segment by thresholds": ["segment", str(chests), out, "--model", "classical"],
+        "measure": ["measure", str(chests / "Images"), str(chests / "Labels"), out],
         "segment with a model": ["segment", str(chests), out, "--model", str(network)],
         "evaluate": ["evaluate", str(chests / "Labels"), str(chests / "Labels"), out, "--workers", "1"],
     }

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from testing import flaws
+from testing.classical import segment
 
 from pleura.core.errors import Exit, NothingUsable, UsageError
 from pleura.dicom.series import find_series
@@ -17,7 +18,6 @@ from pleura.phantom.writer import SeriesSpec, series, write_files
 from pleura.store.cohort import Cohort
 from pleura.verbs.prepare import prepare
 from pleura.verbs.scan import scan
-from pleura.verbs.segment import segment
 
 SHAPE = (30, 48, 48)
 LOST = (14, 15)

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from testing.classical import segment
 
 from pleura.anatomy.couch import body_mask
 from pleura.core.errors import InputRefused, NothingUsable
@@ -16,7 +17,6 @@ from pleura.verbs.deidentify import deidentify
 from pleura.verbs.load import load
 from pleura.verbs.prepare import prepare
 from pleura.verbs.scan import scan
-from pleura.verbs.segment import segment
 
 SHAPE = (24, 64, 64)
 

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from testing.classical import segment
 
 from pleura.core.atomic import atomic_folder
 from pleura.core.errors import Exit, InputRefused, NothingUsable, OutputConflict, UsageError
@@ -18,7 +19,6 @@ from pleura.segmenters.classical import Classical
 from pleura.store.case import write_case
 from pleura.store.cohort import write_cohort
 from pleura.store.split import make_split
-from pleura.verbs.segment import segment
 
 SHAPE = (28, 64, 64)
 
@@ -198,7 +198,7 @@ def test_a_cohort_gives_the_same_masks_as_its_series(done, tmp_path):
 
 
 def test_one_bad_case_does_not_stop_the_batch(chests, tmp_path, monkeypatch):
-    def fussy(self, volume, progress=None, *, straight=Classical.__call__, seen=[]):  # noqa: B006
+    def fussy(self, volume, progress=None, *, anatomy=None, straight=Classical.__call__, seen=[]):  # noqa: B006
         seen.append(1)
         if len(seen) == 1:
             raise InputRefused("too few slices", code="TOO-FEW")

@@ -25,6 +25,7 @@ VERBS = {
     "couch": "Take the couch out of every CT series of a folder.",
     "train": "Train the U-Net on the training cases of a cohort.",
     "segment": "Find the lungs in every CT series of a folder.",
+    "measure": "Measure lungs on CT: volume, mass, density, thirds and halves.",
     "evaluate": "Score lung masks against references.",
     "report": "Draw the figures and the page of a run, or of an evaluation.",
     "run": "Run the full pipeline, from a folder of CT to a report.",

@@ -67,7 +67,20 @@ def write_volume(path: Path, volume: Volume) -> None:
     _save(path, even.hu, even.grid, "HU")
 
 
+def image_of(mask: LungMask) -> Any:
+    """A mask as a nibabel image in memory; on its even grid, where slices are uneven."""
+    even = mask.grid.even()
+    labels = mask.labels if even is mask.grid else resample_labels(mask.labels, mask.grid, even)
+    return _image(labels, even, SIDED if mask.sided else "1 lung")
+
+
 def _save(path: Path, array: NDArray[np.generic], grid: Grid, said: str) -> None:
+    import nibabel
+
+    nibabel.save(_image(array, grid, said), path)
+
+
+def _image(array: NDArray[np.generic], grid: Grid, said: str) -> Any:
     import nibabel
 
     ras = TO_RAS @ grid.affine[:, [2, 1, 0, 3]]
@@ -76,7 +89,7 @@ def _save(path: Path, array: NDArray[np.generic], grid: Grid, said: str) -> None
     image.header["descrip"] = said.encode("ascii")
     image.set_sform(ras, code=1)
     image.set_qform(ras if _orthogonal(ras) else None, code=1 if _orthogonal(ras) else 0)
-    nibabel.save(image, path)
+    return image
 
 
 def _orthogonal(affine: NDArray[np.float64]) -> bool:

@@ -12,11 +12,12 @@ from pleura.core.atomic import read_json
 from pleura.core.errors import UsageError
 from pleura.metrics.tables import RAW
 
-ORDER = ("bce", "dice", "bce_dice", "classical")
+ORDER = ("bce", "dice", "bce_dice", "lungs", "classical")
 TITLES = {
     "bce": "BCE",
     "dice": "soft Dice",
     "bce_dice": "BCE + soft Dice",
+    "lungs": "the network that comes with pleura",
     "classical": "thresholds and components, no network",
 }
 PARTS = ("train", "validation", "test")
@@ -82,7 +83,7 @@ class Story:
     @property
     def primary(self) -> str | None:
         """The loss that stands for the run: the report's own proposal where it was trained."""
-        return next((loss for loss in ("bce_dice", "dice", "bce", "classical") if loss in self.scores), None)
+        return next((loss for loss in ("bce_dice", "dice", "bce", "lungs", "classical") if loss in self.scores), None)
 
     def drawable(self, loss: str) -> list[str]:
         """Scored cases whose masks still lie in the folder."""
@@ -104,7 +105,8 @@ class Story:
     @cached_property
     def answers(self) -> dict[str, Mapping[str, Any]]:
         """Case to what `segment` said of it (`verdict`, `reason`), of the loss that stands for the run."""
-        told = self._each("masks", "run.json").get(self.primary or "classical", {})
+        runs = self._each("masks", "run.json")
+        told = runs.get(self.primary or next(iter(runs), ""), {})
         return {case["id"]: case for case in told.get("cases", ())}
 
     def why(self, case: str) -> str:

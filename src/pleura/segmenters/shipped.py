@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.anatomy.anatomy import Anatomy
 from pleura.anatomy.lungs import HALFWAY_HU
 from pleura.core.codes import refused
 from pleura.core.cores import threads as default_threads
@@ -28,6 +29,11 @@ SURE = 1.5
 """Log odds of lung from which a voxel is lung whatever its HU: vessels, nodules and consolidation."""
 POSSIBLE = -2.0
 """Log odds of lung down to which an aerated voxel is lung."""
+
+
+def is_installed() -> bool:
+    """Whether this package holds the network's weights."""
+    return files("pleura.segmenters").joinpath("weights", WEIGHTS).is_file()
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class ShippedNetwork:
         """Name, hash of the weights, spacing of the lattice."""
         return {"name": self.name, "sha256": self.card["sha256"], "spacing_mm": self.card["spacing_mm"]}
 
-    def __call__(self, volume: Volume, progress: Progress = silent) -> Segmentation:
+    def __call__(self, volume: Volume, progress: Progress = silent, *, anatomy: Anatomy | None = None) -> Segmentation:
         """Segment one volume; see `Segmenter`. `raw` is the network's result before cleaning, on the volume's voxels."""
         steps = 4
         progress("segment", 0, steps)
@@ -88,7 +94,7 @@ class ShippedNetwork:
 
     def logits(self, coarse_hu: Floats) -> Floats:
         """One forward pass: HU on the coarse lattice to logits `(classes, slice, row, column)` of its shape."""
-        multiple = int(self.card.get("multiple_of", 1))
+        multiple = int(self.card["multiple_of"])
         short = [-n % multiple for n in coarse_hu.shape]
         padded = np.pad(coarse_hu, [(0, n) for n in short], constant_values=AIR_HU)
         (logits,) = self._network({"ct": padded[None, None]})

@@ -18,6 +18,10 @@ LUNGS = "lungs"
 LUNGS_NIFTI = "lungs.nii.gz"
 BOTH_LUNGS = "lungs_seg.npz"
 RAW = "raw.npz"
+CT_NIFTI = "ct.nii.gz"
+LUNGS_CSV = "lungs.csv"
+LUNGS_JSON = "lungs.json"
+INDEX = "index.html"
 MASK_SUFFIX = {"nifti": ".nii.gz", "nrrd": ".nrrd", "npz": ".npz", "seg": ".seg.dcm", "rtstruct": ".rtstruct.dcm"}
 """`segment --format` to the end of the mask's name."""
 

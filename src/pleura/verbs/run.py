@@ -32,8 +32,8 @@ from pleura.store.split import check_rule
 
 PRIMARY = ("bce_dice", "dice", "bce")
 """Whose scores are at OUT's top, of the losses that were trained: the report's own proposal first."""
-THRESHOLDS = "classical"
-"""The name in a loss's place where nothing could be trained: masks by threshold and components."""
+UNTRAINED = "lungs"
+"""The name in a loss's place where nothing could be trained: masks by the network that comes with pleura."""
 
 
 @dataclass(frozen=True)
@@ -222,8 +222,8 @@ class _Journey:
         """Train, where there is a mask to train from. Returns the losses, or the name that stands in for them."""
         cohort = self.out / COHORT_STAGE
         if not read_json(cohort / SPLIT)["train"]:
-            self.notes.append("run: no case has a mask, so nothing was trained or scored; masks are made by thresholds")
-            return (THRESHOLDS,)
+            self.notes.append("run: no case has a mask, so nothing was trained or scored; masks are by the network of pleura")
+            return (UNTRAINED,)
         from pleura.verbs.train import train
 
         with self.stage("train", MODELS_STAGE) as models:
@@ -238,10 +238,11 @@ class _Journey:
         cohort = self.out / COHORT_STAGE
         common: Any = {"verify_done": self.check, "progress": self.progress}
         for name in names:
-            model = None if name == THRESHOLDS else self.out / MODELS_STAGE / name
+            model = None if name == UNTRAINED else self.out / MODELS_STAGE / name
             chosen: Any = "cuda" if device == "cuda" else "cpu"
+            options: Any = {} if model is None else {"threshold": threshold, "device": chosen}
             with self.stage(f"segment {name}", f"{MASKS_STAGE}/{name}") as masks:
-                self.take(segment(cohort, masks, model=model, threshold=threshold, device=chosen, **common))
+                self.take(segment(cohort, masks, model=model, **options, **common))
             if model is not None:
                 with self.stage(f"evaluate {name}", f"{RESULTS_STAGE}/{name}") as results:
                     self.take(evaluate(masks, cohort, results, workers=self.workers, **common))

@@ -19,6 +19,7 @@ SEGMENTATION: Mapping[str, Code] = {
     "WEIGHTS-CUSTOM-OPERATOR": refusal(
         "the ONNX file uses operators outside the ONNX standard", "Export the model with standard operators only."
     ),
+    "MASK-MISSING": refusal("no mask belongs to this case", "Name the mask by its case, such as Case_000.nii.gz."),
     "NO-LUNGS-FOUND": review("the network found no lungs", "Check that this is a chest; --model classical is another opinion."),
     "NETWORK-UNSURE": review(
         "the network is unsure of a volume that is {percent} % of the lungs' (usual: under 12 %)", "Look at the outlines."

@@ -1,0 +1,80 @@
+"""The page over all cases of a segmentation: picture, volumes, density, and the verdict with its reason."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pleura import __version__
+from pleura.page.html import Picture, page_html
+from pleura.store.layout import PLANES
+
+EMBEDDED = 100
+"""So many pictures are part of the page; those beyond are linked, so that the page opens in a browser."""
+ORDER = ("refused", "review", "repaired", "ok")
+"""What needs a person comes first."""
+
+
+def lungs_page(out: Path, cases: Sequence[Mapping[str, Any]], title: str) -> str:
+    """The page as text.
+
+    Args:
+        out: the output folder; `ID/planes.png` lies below it.
+        cases: records as `segmenting.recipe` makes them.
+        title: heading of the page.
+    """
+    ordered = sorted(cases, key=lambda case: (ORDER.index(case["verdict"]), case["id"]))
+    entries = [_entry(out, case, number < EMBEDDED) for number, case in enumerate(ordered)]
+    counts = Counter(case["verdict"] for case in cases)
+    summary = ", ".join(f"{counts[word]} {word}" for word in reversed(ORDER) if counts[word])
+    return page_html(
+        "lungs.html.j2", [], {"title": title, "version": __version__, "entries": entries, "summary": summary or "no cases"}
+    )
+
+
+def _entry(out: Path, case: Mapping[str, Any], embedded: bool) -> dict[str, Any]:
+    path = out / case["id"] / PLANES
+    picture = None
+    if case.get("mask") is not None and path.is_file():
+        drawn = Picture("", path, "", "")
+        picture = drawn.uri if embedded else f"{case['id']}/{PLANES}"
+    return {
+        "id": case["id"],
+        "verdict": case["verdict"],
+        "notes": [one["message"] for one in case["findings"] if one["verdict"] != "ok"],
+        "incomplete": case.get("incomplete") or [],
+        "scan": _scan(case.get("scan") or {}),
+        "picture": picture,
+        "rows": _rows(case.get("measures")),
+    }
+
+
+def _scan(scan: Mapping[str, Any]) -> str:
+    """Thickness, kernel and contrast in a line."""
+    parts = []
+    if scan.get("slice_thickness_mm"):
+        parts.append(f"slices {scan['slice_thickness_mm']:g} mm thick")
+    if scan.get("kernel"):
+        parts.append(f"kernel {scan['kernel']}")
+    if scan.get("contrast"):
+        parts.append("with contrast")
+    return ", ".join(parts)
+
+
+def _rows(measures: Mapping[str, Any] | None) -> list[tuple[str, ...]]:
+    """Right, left and both: ml, mass, mean HU, Perc15, LAA-950, HAA."""
+    rows = []
+    for side in ("right", "left", "both"):
+        values = (measures or {}).get(side)
+        if values is None:
+            continue
+        numbers = (
+            f"{values['ml']:.0f}",
+            f"{values['mass_g']:.0f}",
+            f"{values['mean_hu']:.0f}",
+            f"{values['perc15_hu']:.0f}",
+            f"{values['laa950_percent']:.1f}",
+            f"{values['haa_percent']:.1f}",
+        )
+        rows.append((side, *(text.replace("-", "−") for text in numbers)))
+    return rows

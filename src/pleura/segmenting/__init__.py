@@ -1,0 +1,1 @@
+"""What `pleura segment` does with each case, and what it writes over all cases."""

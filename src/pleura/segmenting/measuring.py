@@ -1,0 +1,89 @@
+"""One case of `pleura measure`: its CT and any tool's mask of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pleura.core.atomic import atomic_folder
+from pleura.core.codes import finding
+from pleura.core.errors import InputRefused
+from pleura.core.faults import is_passing, refusal_of
+from pleura.core.findings import Finding, Verdict, worst
+from pleura.segmenting.recipe import measured, record_of, refused_record
+from pleura.store.items import Done
+from pleura.store.layout import PLANES
+from pleura.store.run_record import fingerprint
+
+if TYPE_CHECKING:
+    from pleura.store.jobs import Job
+
+
+@dataclass(frozen=True)
+class MaskedJob:
+    """A case and its mask; `mask` is `None` where it has none."""
+
+    case: "Job"
+    mask: Path | None
+
+    @property
+    def id(self) -> str:
+        """The case's id."""
+        return self.case.id
+
+    @property
+    def input(self) -> str:
+        """Changes when the CT or the mask does."""
+        files = [] if self.mask is None else [self.mask]
+        return str(fingerprint(files, self.case.input)["sha256"])
+
+
+@dataclass(frozen=True)
+class MeasureRecipe:
+    """Where to write."""
+
+    out: Path
+
+    def open(self) -> Callable[[MaskedJob], Done]:
+        """The function that measures one case."""
+        return lambda job: measure_case(job, self.out)
+
+
+def measure_case(job: MaskedJob, out: Path) -> Done:
+    """Measure one case. A refusal is a record with the findings that came before it."""
+    from pleura.labels.registry import read_judged
+
+    findings = list(job.case.findings)
+    try:
+        if worst(findings) is Verdict.REFUSED:
+            return Done(record_of(job.case, findings))
+        if job.mask is None:
+            return Done(record_of(job.case, [*findings, finding("MASK-MISSING")]))
+        judged = job.case.judged("sample")
+        if judged.usable:
+            mask, odd = read_judged(job.mask, judged.volume.grid, job.case.series)
+            findings += odd
+            judged = judged.with_lungs(mask) if mask.sided and mask.labels.any() else judged
+        findings += judged.findings
+        if worst(findings) is Verdict.REFUSED:
+            return Done(record_of(job.case, findings))
+        measures = measured(judged.volume, mask)
+        _draw(judged.volume, mask, out / job.id)
+    except InputRefused as error:
+        if is_passing(error):
+            raise
+        return Done(refused_record(job.case, refusal_of(error), findings))
+    name = f"{job.id}/{PLANES}"
+    return Done(record_of(job.case, findings, measures, name), (name,))
+
+
+def refused_masked(job: MaskedJob, refusal: Finding) -> dict[str, Any]:
+    """The record of a case that was refused."""
+    return refused_record(job.case, refusal)
+
+
+def _draw(volume: Any, mask: Any, folder: Path) -> None:
+    from pleura.page.overlay import overlay_png
+
+    with atomic_folder(folder) as part:
+        overlay_png(volume, mask.labels, part / PLANES)

@@ -1,0 +1,167 @@
+"""One case: read, checked, segmented, measured, drawn and written."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pleura.core.atomic import atomic_folder
+from pleura.core.codes import finding
+from pleura.core.errors import InputRefused
+from pleura.core.faults import is_passing, refusal_of
+from pleura.core.findings import Finding, Verdict, reason, worst
+from pleura.store.items import Done
+from pleura.store.layout import BOTH_LUNGS, CT_NIFTI, PLANES, RAW, main_mask
+
+if TYPE_CHECKING:
+    from pleura.geometry.grid import Grid
+    from pleura.geometry.volume import LungMask, Volume
+    from pleura.labels.algorithm import Algorithm
+    from pleura.quality.gate import Judged
+    from pleura.segmenters.protocol import Segmentation, Segmenter
+    from pleura.store.jobs import Job
+
+CLASSICAL = "classical"
+"""`--model classical`: thresholds and components."""
+INCOMPLETE = ("CHEST-CUT", "GAP-IN-SLICES", "GAP-FILLED", "LUNG-MISSING")
+"""Findings that make volumes those of a part of the lungs."""
+
+
+@dataclass(frozen=True)
+class SegmentRecipe:
+    """What to segment with, and what to write; opened once in each process.
+
+    `model` is `None` for the shipped network, `classical`, or the run folder of a trained model with its `options`.
+    """
+
+    out: Path
+    format: str
+    model: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    export_ct: bool = False
+    algorithm: "Algorithm | None" = None
+
+    def segmenter(self) -> "Segmenter":
+        """Open the segmenter."""
+        if self.model is None:
+            from pleura.segmenters.shipped import ShippedNetwork, is_installed
+
+            if is_installed():
+                return ShippedNetwork.open()
+        if self.model is None or self.model == Path(CLASSICAL):
+            from pleura.segmenters.classical import Classical
+
+            return Classical()
+        from pleura.segmenters.onnx import OnnxSegmenter
+
+        return OnnxSegmenter.open(self.model, **self.options)
+
+    def open(self) -> Callable[["Job"], Done]:
+        """The function that does one case."""
+        segmenter = self.segmenter()
+        return lambda job: segment_case(job, self, segmenter)
+
+
+def segment_case(job: "Job", recipe: SegmentRecipe, segmenter: "Segmenter") -> Done:
+    """Segment one case. A refusal is a record with the findings that came before it."""
+    findings = list(job.findings)
+    try:
+        if worst(findings) is Verdict.REFUSED:
+            return Done(record_of(job, findings))
+        judged = job.judged("sample" if recipe.model is None else "full")
+        if judged.usable:
+            segmentation = segmenter(judged.volume, anatomy=judged.anatomy)
+            findings += segmentation.findings
+            judged = judged.with_lungs(segmentation.mask)
+        findings += judged.findings
+        if worst(findings) is Verdict.REFUSED:
+            return Done(record_of(job, findings))
+        measures = measured(judged.volume, segmentation.mask)
+        files = _write(segmentation, judged, recipe, job)
+    except InputRefused as error:
+        if is_passing(error):
+            raise
+        return Done(refused_record(job, refusal_of(error), findings))
+    findings += _resampled(segmentation.mask.grid, files[0])
+    return Done(record_of(job, findings, measures, files[0]), files)
+
+
+def record_of(
+    job: "Job", findings: Sequence[Finding], measures: Mapping[str, Any] | None = None, mask: str | None = None
+) -> dict[str, Any]:
+    """The record of a case in `run.json`; without a mask, one that was refused."""
+    sides = ("right", "left", "both")
+    ml = None if measures is None else {side: round(measures[side]["ml"], 3) if measures[side] else 0.0 for side in sides}
+    header = {} if job.series is None else job.series.header
+    return {
+        "id": job.id,
+        "series_uid": job.series_uid,
+        "verdict": worst(findings).word,
+        "reason": reason(findings),
+        "findings": [one.as_json() for one in findings],
+        "volume_ml": ml,
+        "mask": mask,
+        "measures": measures,
+        "incomplete": [one.message for one in findings if one.code in INCOMPLETE],
+        "scan": {
+            "slice_thickness_mm": _number(header.get("SliceThickness")),
+            "kernel": _words(header.get("ConvolutionKernel")),
+            "contrast": _words(header.get("ContrastBolusAgent")),
+        },
+    }
+
+
+def refused_record(job: "Job", refusal: Finding, findings: Sequence[Finding] | None = None) -> dict[str, Any]:
+    """The record of a case that was refused."""
+    return record_of(job, [*(job.findings if findings is None else findings), refusal])
+
+
+def measured(volume: "Volume", mask: "LungMask") -> dict[str, Any]:
+    """What `quantify` measures, in numbers as they are written."""
+    from pleura.quantify.lungs import measure_lungs, rounded
+
+    return rounded(measure_lungs(volume, mask))
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _words(value: Any) -> str | None:
+    """An attribute as text, several values separated by a backslash as in DICOM; `None` where it is empty."""
+    if value is None or value == "":
+        return None
+    return "\\".join(str(one) for one in value) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _resampled(grid: "Grid", written: str) -> tuple[Finding, ...]:
+    """A note where the file's format has one slice spacing only and the slices have several."""
+    if grid.is_even or written.endswith((".npz", ".dcm")):
+        return ()
+    even = grid.even()
+    return (finding("EVEN-GRID", step_mm=even.spacing_mm[0], slices=even.shape[0]),)
+
+
+def _write(segmentation: "Segmentation", judged: "Judged", recipe: SegmentRecipe, job: "Job") -> tuple[str, ...]:
+    """Write a case's folder, whole or not at all; return its files below OUT, the sided mask first."""
+    from pleura.geometry.volume import LungMask
+    from pleura.labels.nifti import write_volume
+    from pleura.labels.registry import write_mask
+    from pleura.page.overlay import overlay_png
+
+    mask, grid = segmentation.mask, segmentation.mask.grid
+    main = main_mask(recipe.format)
+    names = [main, BOTH_LUNGS, RAW, PLANES]
+    with atomic_folder(recipe.out / job.id) as folder:
+        write_mask(folder / BOTH_LUNGS, LungMask(mask.lungs.astype("uint8"), grid, sided=False))
+        write_mask(folder / RAW, LungMask(segmentation.raw.astype("uint8"), grid, sided=False))
+        if main != BOTH_LUNGS:
+            write_mask(folder / main, mask, job.series, recipe.algorithm)
+        overlay_png(judged.volume, mask.labels, folder / PLANES)
+        if recipe.export_ct:
+            write_volume(folder / CT_NIFTI, judged.volume)
+            names.append(CT_NIFTI)
+    return tuple(f"{job.id}/{name}" for name in dict.fromkeys(names))

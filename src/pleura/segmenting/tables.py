@@ -1,0 +1,84 @@
+"""What `segment` and `measure` write over all cases: `lungs.csv`, `lungs.json` and `index.html`."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pleura.core.atomic import atomic_file, write_json
+from pleura.quantify.lungs import MEASURES, REGION_MEASURES, REGIONS
+from pleura.store.layout import INDEX, LUNGS_CSV, LUNGS_JSON
+
+FORMAT = "pleura-lungs-table/1"
+SIDES = ("right", "left", "both")
+SCAN = ("slice_thickness_mm", "kernel", "contrast")
+COLUMNS = (
+    *("case", "lung", "verdict", "incomplete", *SCAN),
+    *MEASURES,
+    *(f"{region}_{measure}" for region in REGIONS for measure in REGION_MEASURES),
+    *("asymmetry", "reason"),
+)
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A cell of text that begins so is a formula to a spreadsheet."""
+
+
+def write_tables(out: Path, cases: Sequence[Mapping[str, Any]], *, title: str) -> tuple[str, ...]:
+    """Write the tables and the page of all cases; return their names below OUT.
+
+    Args:
+        out: the output folder.
+        cases: records as `segmenting.recipe` makes them.
+        title: heading of the page.
+    """
+    from pleura.page.lungs_page import lungs_page
+
+    write_json(out / LUNGS_JSON, {"format": FORMAT, "cases": [_entry(case) for case in cases]})
+    with atomic_file(out / LUNGS_CSV) as part:
+        part.write_text(_csv(cases), encoding="utf-8", newline="")
+    with atomic_file(out / INDEX) as part:
+        part.write_text(lungs_page(out, cases, title), encoding="utf-8", newline="\n")
+    return LUNGS_JSON, LUNGS_CSV, INDEX
+
+
+def _entry(case: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("id", "series_uid", "verdict", "reason", "incomplete", "scan", "measures")
+    return {key: case.get(key) for key in kept}
+
+
+def _csv(cases: Sequence[Mapping[str, Any]]) -> str:
+    """One row for each lung and for both, a refused case one row without numbers; RFC 4180."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
+    writer.writeheader()
+    for case in cases:
+        for row in _rows(case):
+            writer.writerow({key: _cell(value) for key, value in row.items()})
+    return text.getvalue()
+
+
+def _rows(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+    about = {"case": case["id"], "verdict": case["verdict"], "reason": case["reason"]}
+    about |= {"incomplete": "; ".join(case.get("incomplete") or ())}
+    about |= {key: (case.get("scan") or {}).get(key) for key in SCAN}
+    measures = case.get("measures")
+    if measures is None:
+        return [about | {"lung": ""}]
+    rows = []
+    for side in SIDES:
+        values = measures.get(side)
+        if values is None:
+            continue
+        row = about | {"lung": side} | {name: values[name] for name in MEASURES}
+        for region in REGIONS:
+            row |= {f"{region}_{name}": values[region][name] for name in REGION_MEASURES}
+        rows.append(row | ({"asymmetry": measures["asymmetry"]} if side == "both" else {}))
+    return rows or [about | {"lung": ""}]
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
+    return value

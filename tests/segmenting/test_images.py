@@ -1,0 +1,66 @@
+"""The main job without files: images of other libraries in, and out again."""
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+import pleura
+from pleura.core.errors import UsageError
+from pleura.phantom.anatomy import chest
+
+RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    return chest((36, 96, 96), seed=7)
+
+
+@pytest.fixture(scope="module")
+def straight(phantom):
+    return pleura.find_lungs(phantom[0], model="classical")
+
+
+def as_sitk(volume):
+    image = sitk.GetImageFromArray(volume.hu)
+    image.SetSpacing(volume.grid.spacing_mm[::-1])
+    image.SetOrigin([float(x) for x in volume.grid.affine[:3, 3]])
+    return image
+
+
+def as_nibabel(volume):
+    return nibabel.Nifti1Image(np.ascontiguousarray(volume.hu.T), RAS @ volume.grid.affine[:, [2, 1, 0, 3]])
+
+
+@pytest.mark.parametrize("made", [as_sitk, as_nibabel, lambda volume: (volume.hu, volume.grid.spacing_mm)])
+def test_any_image_gives_the_same_lungs_and_numbers(phantom, straight, made):
+    image = made(phantom[0])
+    found = pleura.find_lungs(image, model="classical")
+    assert np.array_equal(found.mask.labels, straight.mask.labels)
+    assert pleura.measure(image, found)["right"]["ml"] == pytest.approx(straight.mask.volume_ml()["right"])
+    assert found.verdict is straight.verdict
+
+
+def test_masks_go_back_onto_the_image(phantom, straight):
+    volume, _ = phantom
+    back = pleura.to_sitk(straight.mask)
+    assert np.array_equal(sitk.GetArrayFromImage(back), straight.mask.labels)
+    source = as_sitk(volume)
+    assert back.GetOrigin() == pytest.approx(source.GetOrigin())
+    assert back.GetSpacing() == pytest.approx(source.GetSpacing())
+    assert back.GetDirection() == pytest.approx(source.GetDirection())
+    nifti = pleura.to_nifti(straight.mask)
+    assert np.allclose(nifti.affine, as_nibabel(volume).affine)
+    assert np.array_equal(np.asarray(nifti.dataobj).T, straight.mask.labels)
+
+
+@pytest.mark.parametrize("bad", [np.zeros((3, 3, 3)), "ct.nii", (np.zeros((3, 3)), (1, 1, 1)), (np.zeros((3, 3, 3)), (1, 1))])
+def test_what_is_not_a_ct_is_refused(bad):
+    with pytest.raises(UsageError):
+        pleura.find_lungs(bad, model="classical")
+
+
+def test_values_that_are_not_numbers_are_refused():
+    with pytest.raises(UsageError, match="finite"):
+        pleura.find_lungs((np.full((4, 4, 4), np.nan), (1, 1, 1)), model="classical")

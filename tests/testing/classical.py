@@ -1,0 +1,8 @@
+"""`segment` by thresholds unless a test names a model: for tests of what surrounds the segmenter, on small phantoms."""
+
+from functools import partial
+from pathlib import Path
+
+from pleura.verbs import segment as module
+
+segment = partial(module.segment, model=Path("classical"))
