@@ -10,10 +10,10 @@ from pleura.learn.export import write_onnx
 from pleura.learn.unet import LightUNet
 
 
-def lived_in(seed=0):
+def lived_in(seed=0, variant="light"):
     """A net whose batch norms have seen data, so that folding them matters."""
     torch.manual_seed(seed)
-    net = LightUNet(dropout=0.3)
+    net = LightUNet(dropout=0.3, variant=variant)
     net.train()
     with torch.no_grad():
         for _ in range(3):
@@ -24,10 +24,11 @@ def lived_in(seed=0):
     return net.eval()
 
 
+@pytest.mark.parametrize("variant", ["light", "report"])
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("size", [32, 56])
-def test_parity_with_torch(tmp_path, batch, size):
-    net = lived_in()
+def test_parity_with_torch(tmp_path, batch, size, variant):
+    net = lived_in(variant=variant)
     write_onnx(net, size, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     pictures = np.random.default_rng(batch).random((batch, 1, size, size)).astype(np.float32)

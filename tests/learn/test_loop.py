@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, f1_score
 
 from pleura.core.errors import InputRefused, UsageError
 from pleura.geometry.network_grid import NetInput
-from pleura.learn import checkpoint
+from pleura.learn import checkpoint, loop
 from pleura.learn.dataset import SliceDataset
-from pleura.learn.loop import _judge, device_of, fit, rate
+from pleura.learn.loop import Budget, device_of, fit, kept_epoch, rate, score_slices
 from pleura.learn.losses import loss_of
 from pleura.learn.recipe import DEFAULT, REPORT, Recipe, epochs_for
 from pleura.learn.unet import LightUNet
@@ -28,7 +28,7 @@ FILES = ("best.json", "best.safetensors", "history.jsonl", "last.json", "last.sa
 def parts(cohort, recipe=RECIPE):
     cases = [cohort.case(name) for name in cohort.split.train]
     net = NetInput(recipe.size)
-    return SliceDataset(cases, cohort.split, "train", net, seed=recipe.seed), SliceDataset(
+    return SliceDataset(cases, cohort.split, "train", net, thicken_seed=recipe.seed), SliceDataset(
         cases, cohort.split, "validation", net
     )
 
@@ -75,9 +75,11 @@ def test_a_killed_run_goes_on_to_the_same_bits(cohort, straight, tmp_path, after
 @pytest.mark.parametrize("stem", ["best", "last"])
 @pytest.mark.parametrize("writer", ["write_json", "save_file"])
 def test_killed_between_two_files_of_a_checkpoint(cohort, straight, tmp_path, writer, stem, monkeypatch):
-    """Killed before either file of the last epoch's checkpoints is written: nothing comes after that would mend it."""
+    """Killed before the last write of either file of a checkpoint: nothing that comes after would repair it."""
     written = getattr(checkpoint, writer)
     end = ".json" if writer == "write_json" else ".safetensors"
+    lines = history(straight[1])
+    writes = sum(stem == "last" or kept_epoch(RECIPE, lines[:k]) == k for k in range(1, len(lines) + 1))
     calls = 0
 
     def killer(*given, **options):
@@ -85,7 +87,7 @@ def test_killed_between_two_files_of_a_checkpoint(cohort, straight, tmp_path, wr
         path = next(one for one in given if isinstance(one, Path))
         if path.name.endswith(stem + end):
             calls += 1
-            if calls == RECIPE.epochs:
+            if calls == writes:
                 raise Killed
         written(*given, **options)
 
@@ -132,7 +134,7 @@ def test_the_seed_decides(cohort, straight, tmp_path):
 
 
 def test_a_loss_that_runs_away_is_said(cohort, tmp_path):
-    with pytest.raises(UsageError, match=r"epoch 1: give a lower --lr"):
+    with pytest.raises(UsageError, match=r"diverged in epoch 1; lower --lr"):
         run(cohort, tmp_path, Recipe(loss="bce", epochs=2, lr=1e30, batch=6, size=24, schedule="constant"))
     assert not (tmp_path / "history.jsonl").exists()
 
@@ -143,12 +145,12 @@ def test_history_tells_each_epoch(straight):
     for line in lines:
         assert set(line) == {"epoch", "lr", "train", "validation"}
         for part in ("train", "validation"):
-            assert set(line[part]) == {"loss", "accuracy"}
+            assert set(line[part]) == {"loss", "accuracy", "dice"}
             assert 0 <= line[part]["accuracy"] <= 1
 
 
 def test_it_learns(cohort, tmp_path):
-    run(cohort, tmp_path, Recipe(loss="bce", epochs=8, lr=0.01, batch=3, size=24, augment=False))
+    run(cohort, tmp_path, Recipe(loss="bce", epochs=8, lr=0.01, batch=3, size=24, augment=()))
     lines = history(tmp_path)
     assert lines[-1]["train"]["loss"] < 0.4 * lines[0]["train"]["loss"]
     assert lines[-1]["train"]["accuracy"] > 0.96
@@ -157,18 +159,20 @@ def test_it_learns(cohort, tmp_path):
 def test_the_judge_says_what_scikit_learn_says(cohort, straight):
     _, held = parts(cohort)
     net = straight[0]
-    told = _judge(RECIPE, net, held)
+    told = score_slices(RECIPE, net, held)
     with torch.no_grad():
         logits = torch.cat([net(held[k][0][None]) for k in range(len(held))])
     truth = torch.stack([held[k][1] for k in range(len(held))])
     wanted = accuracy_score((truth >= 0.5).numpy().ravel(), (logits >= 0).numpy().ravel())
     assert told["accuracy"] == pytest.approx(wanted, abs=1e-6)
+    answer, lung = (logits >= 0).numpy().ravel(), (truth >= 0.5).numpy().ravel()
+    assert told["dice"] == pytest.approx(f1_score(lung, answer), abs=1e-9)
     assert told["loss"] == pytest.approx(loss_of(RECIPE)(logits, truth).item(), rel=1e-4)
 
 
-def test_the_best_is_the_one_with_the_lowest_validation_loss(straight):
+def test_the_best_is_the_one_with_the_highest_validation_dice(straight):
     lines, best = history(straight[1]), json.loads((straight[1] / "best.json").read_text())
-    wanted = min(lines, key=lambda line: line["validation"]["loss"])
+    wanted = max(lines, key=lambda line: line["validation"]["dice"])
     assert best["epoch"] == wanted["epoch"]
     assert best["validation"] == wanted["validation"]
 
@@ -207,7 +211,9 @@ def test_one_cycle_rises_to_the_rate_and_falls_to_nothing():
 
 def test_presets_are_what_they_say():
     assert (REPORT.lr, REPORT.batch, REPORT.epochs, REPORT.alpha, REPORT.size) == (0.1, 3, 10, 0.5, 512)
-    assert not REPORT.augment
+    assert REPORT.augment == ()
+    assert (REPORT.dropout, REPORT.network, REPORT.scaling, REPORT.keep) == (0.5, "report", "none", "last")
+    assert (REPORT.validation, REPORT.watch_test, REPORT.schedule) == ("none", True, "constant")
     assert DEFAULT.loss == "bce_dice"
 
 
@@ -229,3 +235,105 @@ def test_the_loop_runs_on_cuda(cohort, tmp_path):
     net = fit(RECIPE, *parts(cohort), tmp_path, device=torch.device("cuda"))
     assert next(net.parameters()).device.type == "cuda"
     assert len(history(tmp_path)) == 3
+
+
+def lines_with(*dices):
+    return [{"validation": {"loss": 9 - k, "dice": dice}} for k, dice in enumerate(dices)]
+
+
+def test_the_kept_epoch_follows_the_recipe():
+    lines = lines_with(0.1, 0.8, 0.8, 0.7)
+    assert kept_epoch(Recipe(keep="best"), lines) == 2
+    assert kept_epoch(Recipe(keep="last"), lines) == 4
+
+
+def test_selection_does_not_depend_on_batch_size_or_alpha(cohort, straight):
+    _, held = parts(cohort)
+    scores = [
+        score_slices(Recipe(size=24, batch=batch, alpha=alpha), straight[0], held)["dice"]
+        for batch, alpha in ((1, 0.1), (2, 0.5), (3, 0.9))
+    ]
+    assert scores == [scores[0]] * 3
+
+
+def seen_order(cohort, tmp_path, monkeypatch, recipe):
+    """The cases and slices in the order in which the loop takes them, one list an epoch."""
+    train, validation = parts(cohort, recipe)
+    orders = []
+    loaded = loop.DataLoader
+
+    def noting(data, **options):
+        loader = loaded(data, **options)
+        if data is not train:
+            return loader
+        orders.append([])
+
+        def batches():
+            for batch in loader:
+                orders[-1] += list(zip(batch[2].tolist(), batch[3].tolist(), strict=True))
+                yield batch
+
+        return batches()
+
+    monkeypatch.setattr(loop, "DataLoader", noting)
+    fit(recipe, train, validation, tmp_path, device=torch.device("cpu"))
+    return orders, [(place.case, place.slice) for place in train.places]
+
+
+def test_training_slices_are_shuffled_anew_each_epoch(cohort, tmp_path, monkeypatch):
+    orders, straight_order = seen_order(cohort, tmp_path, monkeypatch, Recipe(epochs=3, batch=6, size=24))
+    for order in orders:
+        assert sorted(order) == sorted(straight_order)
+        assert order != straight_order
+    assert orders[0] != orders[1] != orders[2]
+
+
+def test_one_augmentation_less_leaves_the_order_as_it_was(cohort, tmp_path, monkeypatch):
+    every = Recipe(epochs=1, batch=6, size=24)
+    fewer = Recipe(epochs=1, batch=6, size=24, augment=("rotate",))
+    first, _ = seen_order(cohort, tmp_path / "a", monkeypatch, every)
+    monkeypatch.undo()
+    second, _ = seen_order(cohort, tmp_path / "b", monkeypatch, fewer)
+    assert first == second
+
+
+def test_training_accuracy_is_of_probabilities(cohort, tmp_path, monkeypatch):
+    """Logits between 0 and 0.5 are lung: 0.5 is a threshold of probability."""
+    logits = torch.full((1, 1, 8, 8), 0.2)
+    lung = torch.ones_like(logits)
+    score = loop._RunningScore(torch.device("cpu"))
+    score.add(logits, lung, 1.0)
+    assert score.mean() == {"loss": 1.0, "accuracy": 1.0, "dice": 1.0}
+
+
+def test_dropout_is_at_work_in_training_and_not_in_scoring(cohort, tmp_path, straight):
+    without = run(cohort, tmp_path, Recipe(epochs=3, batch=6, size=24, dropout=0.0))
+    assert not torch.equal(without.head.weight, straight[0].head.weight)
+    _, held = parts(cohort)
+    twice = [score_slices(RECIPE, straight[0], held) for _ in range(2)]
+    assert twice[0] == twice[1]
+
+
+@pytest.mark.parametrize("steps", [1, 4, 5, 9])
+def test_a_budget_of_steps_is_kept_to_the_step(cohort, tmp_path, steps):
+    calls = []
+    recipe = Recipe(steps=steps, batch=6, size=24)
+    run(cohort, tmp_path, recipe, progress=lambda *call: calls.append(call[1:]))
+    assert calls == [(step, steps) for step in range(1, steps + 1)]
+    assert len(history(tmp_path)) == -(-steps // 4)
+
+
+def test_a_budget_of_epochs():
+    assert Budget.of(Recipe(epochs=3, batch=6), 21) == Budget(4, 12)
+    assert Budget.of(Recipe(epochs=3, batch=6), 21).epochs == 3
+
+
+def test_the_test_part_is_watched_and_decides_nothing(cohort, straight, tmp_path):
+    train, validation = parts(cohort)
+    test = SliceDataset([cohort.case("Case_002")], cohort.split, "test", NetInput(24))
+    net = fit(RECIPE, train, validation, tmp_path, device=torch.device("cpu"), test=test)
+    for ours, theirs in zip(net.state_dict().values(), straight[0].state_dict().values(), strict=True):
+        assert torch.equal(ours, theirs)
+    lines = history(tmp_path)
+    assert json.loads((tmp_path / "best.json").read_text())["test"] in [line["test"] for line in lines]
+    assert all(set(line["test"]) == {"loss", "accuracy", "dice"} for line in lines)

@@ -91,3 +91,19 @@ def test_gradients_stay_finite_at_the_ends(loss):
     logits = torch.tensor([1e4, -1e4, 0.0, 88.0]).reshape(1, 1, 2, 2).requires_grad_()
     loss_of(Recipe(loss=loss))(logits, torch.zeros(1, 1, 2, 2)).backward()
     assert torch.isfinite(logits.grad).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_equation_2_4_as_printed(seed):
+    """1 − (2 Σ y·ŷ + ε) / (Σ y² · Σ ŷ² + ε), for probabilities inside (0, 1) and soft targets."""
+    logits, _ = slices(seed)
+    truth = np.random.default_rng(seed + 99).random(logits.shape)
+    p = 1 / (1 + np.exp(-logits))
+    wanted = 1 - (2 * (p * truth).sum() + 1e-7) / ((truth**2).sum() * (p**2).sum() + 1e-7)
+    assert dice_as_printed(*tensors(logits, truth)).item() == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("form", [bce, soft_dice, soft_dice_squares, dice_as_printed])
+def test_gradients_are_those_of_finite_differences(form):
+    logits, truth = tensors(*slices(5, (1, 1, 4, 4)))
+    assert torch.autograd.gradcheck(lambda given: form(given, truth), (logits.requires_grad_(),), eps=1e-6)

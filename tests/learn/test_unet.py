@@ -62,3 +62,25 @@ def _modules(net):
     down = [module for pair in zip(net.down, net.pool, strict=True) for module in pair]
     up = [module for pair in zip(net.up, net.merge, strict=True) for module in pair]
     return [*down, net.bottom, *up, net.head]
+
+
+def test_the_report_network_has_its_parameters():
+    """536,913: the practical's net with 3 × 3 transposed convolutions (counted by hand: 9 weights for each of the 4)."""
+    down = double(1, 16) + double(16, 32) + double(32, 64)
+    up = (128 * 64 * 9 + 64) + (64 * 32 * 9 + 32) + (32 * 16 * 9 + 16)
+    merge = double(128, 64) + double(64, 32) + double(32, 16)
+    assert down + double(64, 128) + up + merge + 16 + 1 == 536_913
+    net = LightUNet(dropout=0.5, variant="report")
+    assert sum(parameter.numel() for parameter in net.parameters()) == 536_913
+    assert net(torch.zeros(2, 1, 24, 40)).shape == (2, 1, 24, 40)
+
+
+def test_the_report_network_drops_whole_channels_at_half():
+    net = LightUNet(dropout=0.5, variant="report").train()
+    torch.manual_seed(0)
+    for pool in net.pool:
+        out = pool(torch.ones(8, 16, 8, 8))
+        per_channel = out.amax(dim=(2, 3))
+        assert torch.equal(per_channel, out.amin(dim=(2, 3)))
+        assert set(per_channel.unique().tolist()) == {0.0, 2.0}
+        assert 0.3 < float((per_channel == 0).float().mean()) < 0.7

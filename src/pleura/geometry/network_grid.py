@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +13,28 @@ Float = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class NetInput:
-    """A square picture of `size` × `size`, values 0 to 1 between two HU, pixels as wide as high.
+    """A square of `size` × `size` pixels, as wide as high.
 
     The longer side of the slice (in mm) fills the square and the other is centred; what lies outside is air. Down-sampling is
     a linear filter as wide as the new pixel (so that noise does not alias); a slice that is smaller than the square is
-    interpolated linearly. HU are clipped first, so that metal and padding do not bleed.
+    interpolated linearly. With scaling `window` HU are clipped and scaled to 0 … 1 first, so that metal and padding do not
+    bleed; with `none` the network sees HU as they are.
     """
 
     size: int = 256
     low_hu: float = -1000.0
     high_hu: float = 400.0
+    scaling: Literal["window", "none"] = "window"
+
+    @property
+    def air(self) -> float:
+        """The value that stands for air, and for what lies outside the slice."""
+        return 0.0 if self.scaling == "window" else self.low_hu
+
+    @property
+    def span(self) -> float:
+        """How much the value changes from `low_hu` to `high_hu`."""
+        return 1.0 if self.scaling == "window" else self.high_hu - self.low_hu
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for `model.json`."""
@@ -31,10 +43,13 @@ class NetInput:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "NetInput":
         """What `as_json` wrote."""
-        return cls(int(value["size"]), float(value["low_hu"]), float(value["high_hu"]))
+        scaling = value.get("scaling", "window")
+        return cls(int(value["size"]), float(value["low_hu"]), float(value["high_hu"]), scaling)
 
     def show(self, hu: NDArray[np.int16], spacing_mm: Sequence[float]) -> Float:
         """HU `(rows, columns)` with padding filled by air, and `[row, column]` spacing, to float32 `(size, size)`."""
+        if self.scaling == "none":  # resampled above air, because what lies outside the slice comes out as 0
+            return self._resampled(hu.astype(np.float32) - self.air, spacing_mm) + np.float32(self.air)
         scaled = (hu.astype(np.float32) - self.low_hu) / (self.high_hu - self.low_hu)
         np.clip(scaled, 0.0, 1.0, out=scaled)
         return self._resampled(scaled, spacing_mm)

@@ -1,45 +1,104 @@
-"""What may differ from one patient, scanner and kernel to the next: pose, size, brightness, noise, sharpness."""
+"""What differs from one patient, scanner and kernel to the next: pose, size, brightness, noise, sharpness."""
 
 import math
+from collections.abc import Collection
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, avg_pool2d, grid_sample
+from torch.nn.functional import affine_grid, conv2d, grid_sample, pad
 
-TURN_DEGREES = 15.0
+from pleura.geometry.network_grid import NetInput
+
+MOVES = {"rotate", "scale", "stretch", "translate", "flip"}
+"""Augmentations that move slice and target alike."""
+ROTATION_DEGREES = 15.0
 SCALE = 0.25
-"""Size changes by up to a factor of exp(±0.25): bodies and fields of view."""
+"""Sizes change by a factor of up to exp(±0.25): bodies and fields of view."""
 STRETCH = 0.08
 SHIFT = 0.12
+"""Of half the side of the slice."""
 CONTRAST = 0.12
 BRIGHTNESS = 0.06
 """Of the window of 1,400 HU: about ±80 HU."""
 NOISE = 0.05
+"""Standard deviation at most, as a share of the window: 70 HU."""
+BLUR_PIXELS = (0.4, 1.0)
+"""Standard deviation of the Gaussian blur."""
+BLUR_RADIUS = 3
+BLURRED = 0.3
+"""Share of slices that are blurred."""
 
 
-def augmented(pictures: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Pictures and targets `(batch, 1, size, size)`, moved alike, pictures altered in value too; decided by `generator`."""
-    batch = pictures.shape[0]
+def augmented(
+    slices: Tensor, targets: Tensor, generator: torch.Generator, chosen: Collection[str], shown: NetInput
+) -> tuple[Tensor, Tensor]:
+    """Slices and targets `(batch, 1, size, size)` moved alike, and the slices' values altered.
 
-    def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return torch.rand(batch, *shape, generator=generator) * (high - low) + low
+    Args:
+        slices: as `shown` gives them.
+        targets: share of lung, 0 to 1.
+        generator: decides everything; every number is drawn whatever is chosen, so that one augmentation more or less leaves
+            the others as they were.
+        chosen: names of `recipe.AUGMENTATIONS`.
+        shown: the network's input, which says what air is and how wide the window.
+    """
+    batch = slices.shape[0]
+    values = (slices - shown.air) / shown.span  # air is 0, which is what lies outside after a move
+    theta = _moves(batch, generator, chosen).to(slices.device)
+    if MOVES & set(chosen):
+        where = affine_grid(theta, list(values.shape), align_corners=False)
+        both = grid_sample(torch.cat([values, targets], dim=1), where, mode="bilinear", align_corners=False)
+        values, targets = both[:, :1], both[:, 1:].clamp(0, 1)
+    values = _altered(values, generator, chosen)
+    if shown.scaling == "window":
+        values = values.clamp(0, 1)
+    return values * shown.span + shown.air, targets
 
-    turn = uniform(-1, 1) * math.radians(TURN_DEGREES)
-    size = torch.exp(uniform(-SCALE, SCALE))
-    wide = torch.exp(uniform(-STRETCH, STRETCH))
-    mirror = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
+
+def _moves(batch: int, generator: torch.Generator, chosen: Collection[str]) -> Tensor:
+    """One affine matrix a sample, `(batch, 2, 3)`, as `affine_grid` takes it."""
+    drawn = torch.rand(batch, 6, generator=generator)
+    signed = 2 * drawn - 1
+    kept = {name: float(name in chosen) for name in ("rotate", "scale", "stretch", "translate")}
+    angle = signed[:, 0] * math.radians(ROTATION_DEGREES) * kept["rotate"]
+    size = torch.exp(signed[:, 1] * SCALE * kept["scale"])
+    wide = torch.exp(signed[:, 2] * STRETCH * kept["stretch"])
+    mirrored = (drawn[:, 3] < 0.5) & ("flip" in chosen)
+    mirror = torch.where(mirrored, -1.0, 1.0)
     theta = torch.zeros(batch, 2, 3)
-    theta[:, 0, 0] = torch.cos(turn) * size * wide * mirror
-    theta[:, 0, 1] = -torch.sin(turn) * size
-    theta[:, 1, 0] = torch.sin(turn) * size * wide * mirror
-    theta[:, 1, 1] = torch.cos(turn) * size
-    theta[:, :, 2] = uniform(-SHIFT, SHIFT, 2)
-    where = affine_grid(theta.to(pictures.device), list(pictures.shape), align_corners=False)
-    both = grid_sample(torch.cat([pictures, targets], dim=1), where, mode="bilinear", align_corners=False)
-    pictures, targets = both[:, :1], both[:, 1:].clamp(0, 1)
-    soft = (uniform(0, 1, 1, 1, 1) < 0.3).to(pictures.device)
-    pictures = torch.where(soft, avg_pool2d(pictures, 3, 1, 1, count_include_pad=False), pictures)
-    gain = (1 + uniform(-CONTRAST, CONTRAST, 1, 1, 1)).to(pictures.device)
-    shift = uniform(-BRIGHTNESS, BRIGHTNESS, 1, 1, 1).to(pictures.device)
-    noise = torch.randn(pictures.shape, generator=generator) * uniform(0, NOISE, 1, 1, 1)
-    return (pictures * gain + shift + noise.to(pictures.device)).clamp(0, 1), targets
+    theta[:, 0, 0] = torch.cos(angle) * size * wide * mirror
+    theta[:, 0, 1] = -torch.sin(angle) * size
+    theta[:, 1, 0] = torch.sin(angle) * size * wide * mirror
+    theta[:, 1, 1] = torch.cos(angle) * size
+    theta[:, :, 2] = signed[:, 4:] * SHIFT * kept["translate"]
+    return theta
+
+
+def _altered(values: Tensor, generator: torch.Generator, chosen: Collection[str]) -> Tensor:
+    """Blur, contrast, brightness and noise, in units of the window."""
+    drawn = torch.rand(values.shape[0], 5, generator=generator).to(values.device)
+    noise = torch.randn(values.shape, generator=generator).to(values.device)
+    if "blur" in chosen:
+        low, high = BLUR_PIXELS
+        soft = blurred(values, low + (high - low) * drawn[:, 0])
+        values = torch.where(_column(drawn[:, 1]) < BLURRED, soft, values)
+    if "contrast" in chosen:
+        gain = 1 + CONTRAST * (2 * drawn[:, 2] - 1)
+        values = values * _column(gain) + BRIGHTNESS * (2 * _column(drawn[:, 3]) - 1)
+    if "noise" in chosen:
+        values = values + noise * NOISE * _column(drawn[:, 4])
+    return values
+
+
+def _column(per_sample: Tensor) -> Tensor:
+    return per_sample[:, None, None, None]
+
+
+def blurred(values: Tensor, sigma: Tensor) -> Tensor:
+    """Each sample `(batch, 1, rows, columns)` convolved with a Gaussian of its own `sigma` in pixels; the rim is repeated."""
+    offsets = torch.arange(-BLUR_RADIUS, BLUR_RADIUS + 1, device=values.device)
+    weights = torch.exp(-0.5 * (offsets[None, :] / sigma[:, None]) ** 2)
+    weights = (weights / weights.sum(dim=1, keepdim=True))[:, None]
+    samples = pad(values.transpose(0, 1), (BLUR_RADIUS,) * 4, mode="replicate")
+    rows = conv2d(samples, weights[:, :, :, None], groups=len(values))
+    return conv2d(rows, weights[:, :, None, :], groups=len(values)).transpose(0, 1)

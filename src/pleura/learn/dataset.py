@@ -34,17 +34,19 @@ class Place:
 class SliceDataset(Dataset[tuple[Tensor, Tensor, int, int]]):
     """Axial slices of the cases of one part, in case and slice order, upright, as `NetInput` shows them.
 
-    A sample is `(picture (1, size, size), target (1, size, size), number of the case, slice of the case)`, float32, from 0 to
-    1; the target is the share of lung in each pixel. `cases` are the ids. With `seed` set, some samples are thickened; `epoch`
-    decides which, so that a resumed run sees what an unbroken one would have seen.
+    A sample is `(slice (1, size, size), target (1, size, size), number of the case, slice of the case)`, float32, from 0 to 1
+    where `shown` scales; the target is the share of lung in each pixel. With `thicken_seed` set, some samples are the mean of
+    two neighbours; `epoch` decides which, and a resumed run sees what an undisturbed one would have seen.
     """
 
-    def __init__(self, cases: Sequence[Case], split: Split, part: Part, shown: NetInput, *, seed: int | None = None) -> None:
+    def __init__(
+        self, cases: Sequence[Case], split: Split, part: Part, shown: NetInput, *, thicken_seed: int | None = None
+    ) -> None:
         held = split.validation_slices if part in ("train", "validation") else {}
         names = set(getattr(split, part)) | (set(held) if part == "validation" else set())
         self.cases = tuple(case for case in cases if case.id in names)
         self.shown = shown
-        self.seed = seed
+        self.thicken_seed = thicken_seed
         self.epoch = 0
         self._open: dict[int, tuple[Any, Any, Any, tuple[float, float]]] = {}
         self._ready: dict[Place, tuple[Any, Any]] = {}
@@ -57,9 +59,9 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor, int, int]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int, int]:
         place = self.places[index]
         picture, target = self._slice(place)
-        if self.seed is not None and index + 1 < len(self.places):
+        if self.thicken_seed is not None and index + 1 < len(self.places):
             after = self.places[index + 1]
-            drawn = np.random.default_rng([self.seed, self.epoch, index]).random()
+            drawn = np.random.default_rng([self.thicken_seed, self.epoch, index]).random()
             if drawn < THICKER and after.case == place.case and after.slice == place.slice + 1:
                 other = self._slice(after)
                 picture, target = (picture + other[0]) / 2, (target + other[1]) / 2

@@ -1,7 +1,7 @@
 """The trained network as ONNX, written node by node with batch norm folded into the convolutions.
 
-By hand, because the net has five kinds of node and torch's own exporter needs another library, embeds stack traces with
-paths of this machine, and is not byte-stable; a test holds both answers equal.
+By hand: the network has five kinds of node, and torch's own exporter needs another library, embeds stack traces with paths of
+this machine and is not byte-stable. A test keeps the answers of both networks equal.
 """
 
 from pathlib import Path
@@ -32,7 +32,7 @@ def write_onnx(net: LightUNet, size: int, path: Path) -> None:
     for step, (up, merge) in enumerate(zip(net.up, net.merge, strict=True)):
         level = len(skips) - step
         assert isinstance(up, nn.ConvTranspose2d)
-        x = graph.convolution(f"up{level}", "ConvTranspose", up.weight, up.bias, x, strides=[2, 2], kernel_shape=[2, 2])
+        x = graph.upsampling(f"up{level}", up, x)
         x = graph.node("Concat", f"skip{level}", [skips[level - 1], x], axis=1)
         x = graph.double(f"merge{level}", merge, x)  # type: ignore[arg-type]
     x = graph.convolution("head", "Conv", net.head.weight, net.head.bias, x, kernel_shape=[1, 1])
@@ -71,6 +71,16 @@ class _Graph:
             array = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
             self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array, np.float32), f"{name}.{suffix}"))
         return self.node(kind, name, [x, f"{name}.weight", f"{name}.bias"], **attributes)
+
+    def upsampling(self, name: str, up: nn.ConvTranspose2d, x: str) -> str:
+        """A transposed convolution with the kernel, stride and padding of the network's variant."""
+        attributes = {
+            "kernel_shape": list(up.kernel_size),
+            "strides": list(up.stride),
+            "pads": [int(padding) for padding in up.padding] * 2,
+            "output_padding": list(up.output_padding),
+        }
+        return self.convolution(name, "ConvTranspose", up.weight, up.bias, x, **attributes)
 
     def double(self, name: str, double: Double, x: str) -> str:
         """Two convolutions, each with the batch norm after it folded in, and ReLU."""

@@ -1,12 +1,14 @@
-"""The loop: epochs over the training slices, validation after each, checkpoints that resume to the same bits."""
+"""The training loop: epochs over the training slices, validation after each, checkpoints that resume to the same bits."""
 
 import json
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 from torchmetrics.classification import BinaryAccuracy
 
@@ -23,13 +25,21 @@ from pleura.learn.unet import LightUNet
 HISTORY = "history.jsonl"
 WARM_UP = 0.3
 """Share of the steps in which one-cycle rises (Smith LN 2018, arXiv:1803.09820)."""
+EPOCH_SEEDS = 100_003
+STEP_SEEDS = 1_000_003
+"""Primes that give every epoch and every step a seed of its own."""
 
 
 def device_of(name: str) -> torch.device:
-    """`cpu`, `cuda`, or `auto`: CUDA where there is one. Raises `UsageError` where CUDA is asked for and absent."""
+    """`cpu`, `cuda`, or `auto`: CUDA where there is one.
+
+    Raises:
+        UsageError: CUDA was asked for and this machine has none.
+    """
     if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: no CUDA device here; leave the option out")
-    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
+        raise UsageError("--device cuda: this machine has no CUDA device; leave the option out")
+    on_cuda = name == "cuda" or (name == "auto" and torch.cuda.is_available())
+    return torch.device("cuda" if on_cuda else "cpu")
 
 
 def rate(recipe: Recipe, done: float) -> float:
@@ -41,6 +51,96 @@ def rate(recipe: Recipe, done: float) -> float:
     return recipe.lr * (1e-4 + (1 - 1e-4) * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2)
 
 
+@dataclass(frozen=True)
+class Budget:
+    """How long a training lasts: `per_epoch` steps an epoch, `total` steps in all; the last epoch may be shorter."""
+
+    per_epoch: int
+    total: int
+
+    @classmethod
+    def of(cls, recipe: Recipe, slices: int) -> "Budget":
+        """The budget of a recipe on so many training slices."""
+        per_epoch = math.ceil(slices / recipe.batch)
+        return cls(per_epoch, recipe.steps or recipe.epochs * per_epoch)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs begun."""
+        return math.ceil(self.total / self.per_epoch)
+
+
+@dataclass
+class _Trainer:
+    """A network, its optimiser and the slices it learns from."""
+
+    recipe: Recipe
+    net: LightUNet
+    optimiser: torch.optim.Optimizer
+    data: SliceDataset
+    budget: Budget
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.net.parameters()).device
+
+    def epoch(self, number: int, report_step: Callable[[int], None]) -> dict[str, float]:
+        """Train one epoch, from 0; loss and accuracy are means over the augmented slices as they were seen."""
+        seed = self.recipe.seed * EPOCH_SEEDS + number
+        torch.manual_seed(seed)  # dropout
+        self.data.epoch = number
+        order = torch.Generator().manual_seed(seed)
+        loader = DataLoader(self.data, batch_size=self.recipe.batch, shuffle=True, generator=order)
+        score = _RunningScore(self.device)
+        self.net.train()
+        for step, (slices, targets, _, _) in enumerate(loader):
+            done = number * self.budget.per_epoch + step
+            if done >= self.budget.total:
+                break
+            drawn = torch.Generator().manual_seed(seed * STEP_SEEDS + step)
+            score.add(*self._step(slices.to(self.device), targets.to(self.device), done, drawn))
+            report_step(done + 1)
+        return score.mean()
+
+    def _step(self, slices: Tensor, targets: Tensor, done: int, drawn: torch.Generator) -> tuple[Tensor, Tensor, float]:
+        """One optimiser step; returns logits, targets and loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate(self.recipe, done / self.budget.total)
+        if self.recipe.augment:
+            slices, targets = augmented(slices, targets, drawn, self.recipe.augment, self.data.shown)
+        logits = self.net(slices.contiguous(memory_format=torch.channels_last))
+        loss = loss_of(self.recipe)(logits, targets)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        return logits.detach(), targets, loss.item()
+
+
+class _RunningScore:
+    """Mean loss, binary accuracy and Dice (both at probability 0.5) over batches."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.accuracy = BinaryAccuracy().to(device)
+        self.loss = 0.0
+        self.slices = 0
+        self.overlap = 0
+        self.areas = 0
+
+    def add(self, logits: Tensor, targets: Tensor, loss: float) -> None:
+        probability, lung = torch.sigmoid(logits), targets >= 0.5
+        answer = probability >= 0.5
+        self.accuracy.update(probability, lung.int())
+        self.overlap += int((answer & lung).sum())
+        self.areas += int(answer.sum()) + int(lung.sum())
+        self.loss += loss * len(targets)
+        self.slices += len(targets)
+
+    def mean(self) -> dict[str, float]:
+        """`loss`, `accuracy`, and `dice`: 2·|A∩B| / (|A| + |B|) over all pixels of all slices, 1 where both are empty."""
+        dice = 2 * self.overlap / self.areas if self.areas else 1.0
+        return {"loss": self.loss / self.slices, "accuracy": float(self.accuracy.compute()), "dice": dice}
+
+
 def fit(
     recipe: Recipe,
     train: SliceDataset,
@@ -48,125 +148,113 @@ def fit(
     out: Path,
     *,
     device: torch.device,
+    test: SliceDataset | None = None,
     progress: Progress = silent,
 ) -> LightUNet:
-    """Train, or go on training, a U-Net in `out`.
+    """Train a U-Net in `out`, or resume its training.
 
-    After each epoch `out` holds `last` and `best` checkpoints and `history.jsonl`. Every random number is drawn from the seed
-    and the epoch, so a run that was killed ends with the same weights as one that was not.
+    After each epoch `out` holds `last` and `best` checkpoints and `history.jsonl`. Every random number is drawn from the seed,
+    the epoch and the step, so a run that was killed ends with the same weights as one that was not.
 
     Args:
         recipe: every number that decides.
         train: slices to learn from.
-        validation: slices held back from the training cases; may be empty, then the last epoch is the best.
+        validation: slices held back from the training cases; may be empty.
         out: the run's folder.
-        device: where.
-        progress: told of each step.
+        device: where to train.
+        test: slices of the test part, scored each epoch for the report's curves only.
+        progress: called after each step.
 
     Returns:
-        The network with the best weights: lowest validation loss, or the last epoch's.
+        The network of the epoch that the recipe keeps: the one with the highest Dice on the validation slices, or the last.
 
     Raises:
-        UsageError: the loss ran away to infinity; the epochs before stand.
-        InputRefused: the checkpoint in `out` is of another network.
+        UsageError: the loss diverged; the epochs before it are kept.
+        InputRefused: the checkpoint in `out` belongs to another network.
     """
     torch.manual_seed(recipe.seed)
-    net = LightUNet(dropout=recipe.dropout).to(device)
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # 1.2 to 1.6 times as quick on a CPU
+    net = LightUNet(dropout=recipe.dropout, variant=recipe.network).to(device)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # 1.2 to 1.6 times as fast on a CPU
     optimiser = torch.optim.Adam(net.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
-    last, best = out / "last", out / "best"
-    begun = checkpoint.epoch_of(last)
-    history = _history(out)[:begun]
-    begun = min(begun, len(history))
-    if begun:
-        checkpoint.restore(last, net, optimiser)
-    steps = math.ceil(len(train) / recipe.batch)
-    stage = f"train {recipe.loss}"
-    for epoch in range(begun, recipe.epochs):
-        line: dict[str, Any] = {"epoch": epoch + 1, "lr": rate(recipe, (epoch + 1) / recipe.epochs)}
-
-        def tell(step: int, epoch: int = epoch) -> None:
-            progress(stage, epoch * steps + step, recipe.epochs * steps)
-
-        line["train"] = _train_epoch(recipe, net, optimiser, train, epoch, tell)
-        line["validation"] = _judge(recipe, net, validation) if len(validation) else None
-        if not all(math.isfinite(line[part]["loss"]) for part in ("train", "validation") if line[part]):
-            raise UsageError(f"train {recipe.loss}: the loss ran away in epoch {epoch + 1}: give a lower --lr")
+    trainer = _Trainer(recipe, net, optimiser, train, Budget.of(recipe, len(train)))
+    history = _resume(out, net, optimiser)
+    for number in range(len(history), trainer.budget.epochs):
+        line = _epoch(trainer, number, validation, test, progress)
         history.append(line)
-        told = line | {"format": "pleura-checkpoint/1", "recipe": recipe.as_json()}
-        if _is_best(history):
-            checkpoint.save(best, net, optimiser, told)
-        _write_history(out, history)
-        checkpoint.save(last, net, optimiser, told)
-    checkpoint.restore(best, net)
+        _save(out, trainer, history)
+    checkpoint.restore(out / "best", net)
     return net.eval()
 
 
-def _is_best(history: list[dict[str, Any]]) -> bool:
-    """Whether the last line is the best: by validation loss, or simply the last where nothing validates."""
-    if history[-1]["validation"] is None:
-        return True
-    return min(range(len(history)), key=lambda k: history[k]["validation"]["loss"]) == len(history) - 1
+def _resume(out: Path, net: LightUNet, optimiser: torch.optim.Optimizer) -> list[dict[str, Any]]:
+    """The lines of the epochs that are complete; the network and its optimiser stand where the last of them ended."""
+    last = out / "last"
+    history = _read_history(out)[: checkpoint.epoch_of(last)]
+    if history:
+        checkpoint.restore(last, net, optimiser)
+    return history
 
 
-def _train_epoch(
-    recipe: Recipe,
-    net: LightUNet,
-    optimiser: torch.optim.Optimizer,
-    data: SliceDataset,
-    epoch: int,
-    tell: Callable[[int], None],
-) -> dict[str, float]:
-    device = next(net.parameters()).device
-    seed = recipe.seed * 100_003 + epoch
-    torch.manual_seed(seed)  # dropout
-    generator = torch.Generator().manual_seed(seed)
-    data.epoch = epoch
-    loader = DataLoader(data, batch_size=recipe.batch, shuffle=True, generator=generator)
-    compute = loss_of(recipe)
-    accuracy = BinaryAccuracy().to(device)
-    total, seen = 0.0, 0
-    net.train()
-    for step, (pictures, targets, _, _) in enumerate(loader):
-        for group in optimiser.param_groups:
-            group["lr"] = rate(recipe, (epoch + step / len(loader)) / recipe.epochs)
-        pictures, targets = pictures.to(device), targets.to(device)
-        if recipe.augment:
-            pictures, targets = augmented(pictures, targets, generator)
-        logits = net(pictures.contiguous(memory_format=torch.channels_last))
-        loss = compute(logits, targets)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        total += loss.item() * len(pictures)
-        seen += len(pictures)
-        accuracy.update(torch.sigmoid(logits.detach()), (targets >= 0.5).int())
-        tell(step + 1)
-    return {"loss": total / seen, "accuracy": float(accuracy.compute())}
+def _epoch(
+    trainer: _Trainer,
+    number: int,
+    validation: SliceDataset,
+    test: SliceDataset | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Train and score one epoch; its line of the history."""
+    recipe, budget = trainer.recipe, trainer.budget
+    ended = min(budget.total, (number + 1) * budget.per_epoch)
+    line: dict[str, Any] = {"epoch": number + 1, "lr": rate(recipe, ended / budget.total)}
+    line["train"] = trainer.epoch(number, lambda done: progress(f"train {recipe.loss}", done, budget.total))
+    line["validation"] = score_slices(recipe, trainer.net, validation) if len(validation) else None
+    if test is not None:
+        line["test"] = score_slices(recipe, trainer.net, test)
+    losses = [line[part]["loss"] for part in ("train", "validation", "test") if line.get(part)]
+    if not all(math.isfinite(loss) for loss in losses):
+        raise UsageError(f"train {recipe.loss}: the loss diverged in epoch {number + 1}; lower --lr")
+    return line
+
+
+def _save(out: Path, trainer: _Trainer, history: list[dict[str, Any]]) -> None:
+    """Write the checkpoints and the history of the epochs so far."""
+    about = history[-1] | {"format": "pleura-checkpoint/1", "recipe": trainer.recipe.as_json()}
+    if kept_epoch(trainer.recipe, history) == len(history):
+        checkpoint.save(out / "best", trainer.net, trainer.optimiser, about)
+    _write_history(out, history)
+    checkpoint.save(out / "last", trainer.net, trainer.optimiser, about)
+
+
+def kept_epoch(recipe: Recipe, history: list[dict[str, Any]]) -> int:
+    """The epoch, from 1, whose weights the recipe keeps: the first with the highest validation Dice, or the last."""
+    if recipe.keep == "last" or history[-1]["validation"] is None:
+        return len(history)
+    scores = [line["validation"]["dice"] for line in history]
+    return scores.index(max(scores)) + 1
 
 
 @torch.no_grad()
-def _judge(recipe: Recipe, net: LightUNet, data: SliceDataset) -> dict[str, float]:
-    """Mean loss and binary accuracy over slices in order, without augmentation."""
+def score_slices(recipe: Recipe, net: LightUNet, data: SliceDataset) -> dict[str, float]:
+    """Mean loss, binary accuracy and Dice over slices in order, without augmentation or dropout."""
     device = next(net.parameters()).device
     compute = loss_of(recipe)
-    accuracy = BinaryAccuracy().to(device)
-    total, seen = 0.0, 0
+    score = _RunningScore(device)
     net.eval()
-    for pictures, targets, _, _ in DataLoader(data, batch_size=recipe.batch):
-        pictures, targets = pictures.to(device, memory_format=torch.channels_last), targets.to(device)
-        logits = net(pictures)
-        total += compute(logits, targets).item() * len(pictures)
-        seen += len(pictures)
-        accuracy.update(torch.sigmoid(logits), (targets >= 0.5).int())
-    return {"loss": total / seen, "accuracy": float(accuracy.compute())}
+    for slices, targets, _, _ in DataLoader(data, batch_size=recipe.batch):
+        slices, targets = slices.to(device, memory_format=torch.channels_last), targets.to(device)
+        logits = net(slices)
+        score.add(logits, targets, compute(logits, targets).item())
+    return score.mean()
 
 
-def _history(out: Path) -> list[dict[str, Any]]:
+def _read_history(out: Path) -> list[dict[str, Any]]:
     path = out / HISTORY
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def _write_history(out: Path, history: list[dict[str, Any]]) -> None:
+    lines = [json.dumps(line, sort_keys=True) + "\n" for line in history]
     with atomic_file(out / HISTORY) as part:
-        part.write_text("".join(json.dumps(line, sort_keys=True) + "\n" for line in history), encoding="utf-8", newline="\n")
+        part.write_text("".join(lines), encoding="utf-8", newline="\n")

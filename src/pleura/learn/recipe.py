@@ -1,4 +1,4 @@
-"""What decides a training: a preset and what the user changed. No torch here."""
+"""The recipe of a training: a preset and what the user changed. This module does not import torch."""
 
 import math
 from dataclasses import asdict, dataclass, replace
@@ -7,38 +7,86 @@ from typing import Any, Literal
 from pleura.core.errors import UsageError
 
 Loss = Literal["bce", "dice", "bce_dice"]
+DiceForm = Literal["sum", "squares", "as_printed"]
 Schedule = Literal["constant", "one_cycle"]
+Network = Literal["light", "report"]
+Keep = Literal["best", "last"]
+
+AUGMENTATIONS = ("rotate", "scale", "stretch", "translate", "flip", "contrast", "noise", "blur", "thicken")
+"""Every augmentation by name, in the order in which they are applied; docs/training.md gives their ranges."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every number that decides a run; the same recipe on the same cases gives the same weights on one machine."""
+    """Every number that decides a run; the same recipe on the same cases gives the same weights on one machine.
+
+    network: the U-Net's variant (`learn.unet`). dropout: the rate in its max-pool block. scaling: what it sees, `window` (HU
+    from −1000 to 400 as 0 to 1) or `none` (HU as they are). steps: where given, the training ends after so many optimiser
+    steps. validation: whether what the split holds out is left out of the training. keep: which epoch's weights are exported.
+    watch_test: loss and accuracy on the test part are recorded each epoch, as the report does; they decide nothing.
+    """
 
     loss: Loss = "bce_dice"
     alpha: float = 0.5
-    dice: Literal["sum", "squares", "as_printed"] = "sum"
+    dice: DiceForm = "sum"
     epochs: int = 12
+    steps: int | None = None
     lr: float = 3e-3
     schedule: Schedule = "one_cycle"
     batch: int = 4
     size: int = 256
+    network: Network = "light"
     dropout: float = 0.1
-    augment: bool = True
+    scaling: Literal["window", "none"] = "window"
+    augment: tuple[str, ...] = AUGMENTATIONS
+    keep: Keep = "best"
+    validation: Literal["held_out", "none"] = "held_out"
+    watch_test: bool = False
     weight_decay: float = 0.0
     seed: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for `run.json` and `model.json`."""
-        return asdict(self)
+        return asdict(self) | {"augment": list(self.augment)}
+
+    def check(self) -> None:
+        """Raise `UsageError` naming the first option that is out of range."""
+        rules = {
+            "--size must be at least 16": self.size >= 16,
+            "--epochs must be at least 1": self.epochs >= 1,
+            "--steps must be at least 1": self.steps is None or self.steps >= 1,
+            "--batch must be at least 1": self.batch >= 1,
+            "--lr must be a number above 0": 0 < self.lr < math.inf,
+            "--alpha must be from 0 to 1": 0 <= self.alpha <= 1,
+            "--dropout must be from 0 to below 1": 0 <= self.dropout < 1,
+            "--seed must not be negative": self.seed >= 0,
+        }
+        for rule, holds in rules.items():
+            if not holds:
+                raise UsageError(f"train: {rule}")
 
 
-REPORT = Recipe(epochs=10, lr=0.1, schedule="constant", batch=3, size=512, augment=False)
-"""The report's: Adam, learning rate 0.1, batch 3, 10 epochs, α 0.5, 512²."""
+REPORT = Recipe(
+    epochs=10,
+    lr=0.1,
+    schedule="constant",
+    batch=3,
+    size=512,
+    network="report",
+    dropout=0.5,
+    scaling="none",
+    augment=(),
+    keep="last",
+    validation="none",
+    watch_test=True,
+)
+"""The student report's experiment: Adam, learning rate 0.1, batch 3, 10 epochs, α 0.5, 512², HU as they are, dropout 0.5 in the
+max-pool block, no augmentation, no validation part, the last epoch kept, curves on the test part."""
 DEFAULT = Recipe()
-"""What works on a laptop and generalises from few cases: docs/training.md tells how it was found."""
+"""What works on a laptop and generalises from few cases: docs/training.md says how it was found."""
 PRESETS = {"default": DEFAULT, "report": REPORT}
 STEPS = 720
-"""Optimiser steps that preset `default` takes, whatever the cohort: epochs are counted from it, 2 to 60."""
+"""Optimiser steps of preset `default`, whatever the cohort: epochs are counted from it, 2 to 60."""
 
 
 def make_recipe(preset: str, **changes: Any) -> Recipe:
@@ -48,20 +96,25 @@ def make_recipe(preset: str, **changes: Any) -> Recipe:
         UsageError: a number is out of range.
     """
     recipe = replace(PRESETS[preset], **{name: value for name, value in changes.items() if value is not None})
-    checks = {
-        "--size must be at least 16": recipe.size >= 16,
-        "--epochs must be at least 1": recipe.epochs >= 1,
-        "--batch must be at least 1": recipe.batch >= 1,
-        "--lr must be a number above 0": 0 < recipe.lr < math.inf,
-        "--alpha must be from 0 to 1": 0 <= recipe.alpha <= 1,
-        "--seed must not be negative": recipe.seed >= 0,
-    }
-    for sentence, holds in checks.items():
-        if not holds:
-            raise UsageError(f"train: {sentence}")
+    recipe.check()
     return recipe
 
 
 def epochs_for(slices: int, batch: int) -> int:
     """Epochs that make about `STEPS` steps of `batch` from so many slices."""
     return min(60, max(2, round(STEPS * batch / max(slices, 1))))
+
+
+def augmentations(text: str) -> tuple[str, ...]:
+    """The augmentations of `--augment`: `all`, `none`, or names with commas between them, in the order of application.
+
+    Raises:
+        UsageError: a name is unknown.
+    """
+    if text == "all":
+        return AUGMENTATIONS
+    named = {name.strip() for name in text.split(",") if name.strip()} - {"none"}
+    unknown = sorted(named - set(AUGMENTATIONS))
+    if unknown:
+        raise UsageError(f"--augment: unknown {', '.join(unknown)}; choose all, none or from {', '.join(AUGMENTATIONS)}")
+    return tuple(name for name in AUGMENTATIONS if name in named)

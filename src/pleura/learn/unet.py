@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pleura.learn.recipe import Network
+
 WIDTHS = (16, 32, 64)
 BOTTLENECK = 128
 
@@ -24,21 +26,43 @@ class Double(nn.Sequential):
         )
 
 
+UPSAMPLING: dict[str, dict[str, int]] = {
+    "light": {"kernel_size": 2, "stride": 2},
+    "report": {"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1},
+}
+"""Transposed convolutions by variant: both double the side."""
+DROPOUT: dict[str, type[nn.Module]] = {"light": nn.Dropout, "report": nn.Dropout2d}
+"""Dropout in the max-pool block by variant: single values, or whole channels."""
+
+
 class LightUNet(nn.Module):
-    """3 levels of 16-32-64 and a bottleneck of 128; max-pooling with dropout on the way down, transposed convolutions and
-    skip concatenation on the way up, 1×1 to one logit.
+    """A U-Net of 3 levels of 16-32-64 and a bottleneck of 128.
+
+    Max-pooling with dropout on the way down, transposed convolutions and skip concatenation on the way up, 1 × 1 to one logit.
+    Variant `report` has 3 × 3 transposed convolutions and `Dropout2d`: 536,913 parameters. Variant `light` has 2 × 2 ones and
+    `Dropout`: 483,153 parameters.
 
     Input float32 `(batch, 1, rows, columns)`, sides divisible by 8; output logits of the same shape.
     """
 
-    def __init__(self, widths: Sequence[int] = WIDTHS, bottleneck: int = BOTTLENECK, dropout: float = 0.1) -> None:
+    def __init__(
+        self,
+        widths: Sequence[int] = WIDTHS,
+        bottleneck: int = BOTTLENECK,
+        dropout: float = 0.1,
+        variant: Network = "light",
+    ) -> None:
         super().__init__()
         into = [1, *widths[:-1]]
-        self.down = nn.ModuleList(Double(a, b) for a, b in zip(into, widths, strict=True))
-        self.pool = nn.ModuleList(nn.Sequential(nn.MaxPool2d(2), nn.Dropout(dropout)) for _ in widths)
-        self.bottom = Double(widths[-1], bottleneck)
         below = [bottleneck, *reversed(widths[1:])]
-        self.up = nn.ModuleList(nn.ConvTranspose2d(a, b, 2, stride=2) for a, b in zip(below, reversed(widths), strict=True))
+        drop, upsampling = DROPOUT[variant], UPSAMPLING[variant]
+        self.down = nn.ModuleList(Double(a, b) for a, b in zip(into, widths, strict=True))
+        self.pool = nn.ModuleList(nn.Sequential(nn.MaxPool2d(2), drop(dropout)) for _ in widths)
+        self.bottom = Double(widths[-1], bottleneck)
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(a, b, **upsampling)  # type: ignore[arg-type]
+            for a, b in zip(below, reversed(widths), strict=True)
+        )
         self.merge = nn.ModuleList(Double(2 * b, b) for b in reversed(widths))
         self.head = nn.Conv2d(widths[0], 1, 1)
 
@@ -57,7 +81,7 @@ class LightUNet(nn.Module):
 
 
 def architecture(net: LightUNet, size: int) -> dict[str, Any]:
-    """The model told layer by layer, for a drawing: kind, channels, side of the picture, parameters, skips."""
+    """The layers for a drawing: name, kind, channels, side of the slice in pixels, parameters."""
     widths = [double[0].out_channels for double in net.down]  # type: ignore[index]
     stages = []
 

@@ -3,7 +3,7 @@
 import random
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,10 @@ class Split:
             if case in getattr(self, part):
                 return part
         return None
+
+    def without_validation(self) -> "Split":
+        """The same split with the validation part back in the training part."""
+        return replace(self, train=(*self.train, *self.validation), validation=(), validation_slices={})
 
     def write(self, folder: Path) -> None:
         """Write `split.json`."""

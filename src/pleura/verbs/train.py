@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pleura.core.atomic import read_json, sha256_file, write_json
-from pleura.core.errors import Exit, NothingUsable, UsageError
+from pleura.core.errors import Exit, NothingUsable
 from pleura.core.extras import need
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
@@ -61,9 +61,17 @@ def train(
     alpha: float | None = None,
     dice: Literal["sum", "squares", "as_printed"] = "sum",
     epochs: int | None = None,
+    steps: int | None = None,
     lr: float | None = None,
+    schedule: Literal["constant", "one_cycle"] | None = None,
     batch: int | None = None,
     size: int | None = None,
+    augment: str | None = None,
+    dropout: float | None = None,
+    scaling: Literal["window", "none"] | None = None,
+    keep: Literal["best", "last"] | None = None,
+    validation: Literal["held_out", "none"] | None = None,
+    watch_test: bool | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     seed: int = 0,
     overwrite: bool = False,
@@ -71,22 +79,31 @@ def train(
 ) -> TrainResult:
     """Train the U-Net on the training cases of a cohort.
 
-    Needs the extra `train`. Test cases are not opened. The same command again goes on from the last epoch.
+    Needs the extra `train`. Test cases are opened by --watch-test alone, and never decide anything. The same command resumes
+    from the last epoch.
 
     Args:
-        cohort: What prepare wrote.
+        cohort: Cohort that prepare wrote.
         out: Folder to write to; each loss gets a folder in it.
-        preset: default works on a laptop; report is the report's own (learning rate 0.1, batch 3, 10 epochs, 512²).
+        preset: default works on a laptop; report is the student report's experiment (docs/report.md).
         loss: bce, dice, bce_dice, or both (bce and bce_dice, one after the other); by default bce_dice, in preset report both.
         alpha: Share of BCE in bce_dice, 0 to 1; the rest is soft Dice.
-        dice: Form of soft Dice: sum, squares, or as_printed (degenerate, to be seen).
-        epochs: Times over all training slices; by default the preset's (default: as many as make about 720 steps).
+        dice: Form of soft Dice: sum, squares, or as_printed (Eq. 2.4 of the report as printed, which is degenerate).
+        epochs: Number of epochs; by default the preset's (default: as many as make about 720 steps).
+        steps: Number of optimiser steps, instead of epochs.
         lr: Learning rate.
-        batch: Slices a step.
+        schedule: Learning rate over the steps: constant or one_cycle.
+        batch: Batch size (slices per step).
         size: Rows and columns of the network's input; never more than the slices have.
+        augment: all, none, or names with commas: rotate, scale, stretch, translate, flip, contrast, noise, blur, thicken.
+        dropout: Dropout rate in the max-pool block.
+        scaling: What the network sees: window (HU from -1000 to 400 as 0 to 1) or none (HU as they are).
+        keep: Which epoch to export: best (highest validation Dice) or last.
+        validation: held_out leaves the split's validation part out of the training; none trains on it too.
+        watch_test: Score the test cases each epoch, for curves as the report has them.
         device: cpu, cuda, or auto.
-        seed: Decides weights, order and augmentation.
-        overwrite: Replace what OUT holds.
+        seed: Random seed for weights, order and augmentation.
+        overwrite: Replace what OUT contains.
 
     Returns:
         A model card for each loss.
@@ -96,7 +113,7 @@ def train(
         UsageError: an option is out of range, no cohort there, or OUT holds something else.
         NothingUsable: no training case has a mask.
     """
-    from pleura.learn.recipe import make_recipe
+    from pleura.learn.recipe import augmentations, make_recipe
     from pleura.store.cohort import Cohort
 
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin cost 4 times the time where a core is shared
@@ -105,10 +122,24 @@ def train(
     from pleura.learn.loop import device_of
 
     device_of(device)  # one that is not there is refused before anything is written
-    changes = {"alpha": alpha, "epochs": epochs, "lr": lr, "batch": batch, "size": size}
+    changes = {
+        "alpha": alpha,
+        "epochs": epochs,
+        "steps": steps,
+        "lr": lr,
+        "schedule": schedule,
+        "batch": batch,
+        "size": size,
+        "augment": None if augment is None else augmentations(augment),
+        "dropout": dropout,
+        "scaling": scaling,
+        "keep": keep,
+        "validation": validation,
+        "watch_test": None if watch_test is None else watch_test == "yes",
+    }
     recipe = make_recipe(preset, dice=dice, seed=seed, **changes)
     held = Cohort.open(cohort)
-    recipe = _fitted(recipe, held, counted=epochs is None and preset == "default")
+    recipe = _fitted(recipe, held, counted=epochs is None and steps is None and preset == "default")
     chosen = loss or ("both" if preset == "report" else "bce_dice")
     losses: tuple[Any, ...] = ("bce", "bce_dice") if chosen == "both" else (chosen,)
     options = recipe.as_json() | {"preset": preset, "loss": chosen}
@@ -148,11 +179,16 @@ def _train(run: RunRecord, recipe: "Recipe", preset: str, cohort: "Cohort", devi
         return
     out = run.folder / recipe.loss
     out.mkdir(parents=True, exist_ok=True)
-    shown = NetInput(recipe.size)
-    cases = [cohort.case(name) for name in (*cohort.split.train, *cohort.split.validation)]
-    learnt = SliceDataset(cases, cohort.split, "train", shown, seed=recipe.seed if recipe.augment else None)
-    judged = SliceDataset(cases, cohort.split, "validation", shown)
-    net = fit(recipe, learnt, judged, out, device=device_of(device), progress=progress).cpu()
+    shown = NetInput(recipe.size, scaling=recipe.scaling)
+    split = cohort.split if recipe.validation == "held_out" else cohort.split.without_validation()
+    cases = [cohort.case(name) for name in (*split.train, *split.validation)]
+    thicken_seed = recipe.seed if "thicken" in recipe.augment else None
+    learnt = SliceDataset(cases, split, "train", shown, thicken_seed=thicken_seed)
+    validated = SliceDataset(cases, split, "validation", shown)
+    watched = None
+    if recipe.watch_test and split.test:
+        watched = SliceDataset([cohort.case(name) for name in split.test], split, "test", shown)
+    net = fit(recipe, learnt, validated, out, device=device_of(device), test=watched, progress=progress).cpu()
     write_onnx(net, recipe.size, out / MODEL)
     write_json(out / ARCHITECTURE, architecture(net, recipe.size))
     best = read_json(out / f"{BEST}.json")
@@ -167,8 +203,9 @@ def _train(run: RunRecord, recipe: "Recipe", preset: str, cohort: "Cohort", devi
             "preset": preset,
             "recipe": recipe.as_json(),
             "kept": {key: best[key] for key in ("epoch", "train", "validation")},
-            "trained_on": list(cohort.split.train),
-            "validated_on": list(cohort.split.validation) or {k: list(v) for k, v in cohort.split.validation_slices.items()},
+            "watched_test": watched is not None,
+            "trained_on": list(split.train),
+            "validated_on": list(split.validation) or {k: list(v) for k, v in split.validation_slices.items()},
         },
     )
     files = {f"{recipe.loss}/{name}": measured(out / name) for name in (MODEL, CARD, ARCHITECTURE)}
