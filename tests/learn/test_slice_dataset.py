@@ -66,7 +66,7 @@ def test_training_is_shuffled_by_seed_and_the_rest_in_order(cohort):
 
 
 def test_some_samples_are_thick_slices_drawn_by_seed_and_epoch(cohort):
-    plain, thick = data_of(cohort, "train"), data_of(cohort, "train", seed=7)
+    plain, thick = data_of(cohort, "train"), data_of(cohort, "train", thicken_seed=7)
 
     def changed():
         return [index for index in range(len(plain)) if not torch.equal(plain[index][0], thick[index][0])]
