@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import numpy as np
 import torch
 
+from pleura.geometry.network_grid import NetInput
 from pleura.learn.augment import augmented
 from pleura.learn.export import write_onnx
 from pleura.learn.losses import loss_of
@@ -46,7 +47,7 @@ def main() -> None:
 def _step(recipe: Recipe, size: int) -> Callable[[], None]:
     """One step of the loop: augmentation where the preset has it, forward, loss, backward, Adam."""
     torch.manual_seed(0)
-    net = LightUNet(dropout=recipe.dropout).to(memory_format=torch.channels_last)
+    net = LightUNet(dropout=recipe.dropout, variant=recipe.network).to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(net.parameters(), lr=recipe.lr)
     compute = loss_of(recipe)
     generator = torch.Generator().manual_seed(0)
@@ -54,7 +55,8 @@ def _step(recipe: Recipe, size: int) -> Callable[[], None]:
     targets = (pictures > 0.8).float()
 
     def step() -> None:
-        shown, wanted = augmented(pictures, targets, generator) if recipe.augment else (pictures, targets)
+        net_input = NetInput(recipe.size, scaling=recipe.scaling)
+        shown, wanted = augmented(pictures, targets, generator, recipe.augment, net_input)
         optimiser.zero_grad(set_to_none=True)
         compute(net(shown.contiguous(memory_format=torch.channels_last)), wanted).backward()
         optimiser.step()

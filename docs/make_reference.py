@@ -22,8 +22,8 @@ FINDINGS_HEAD = """# Findings
 
 <!-- Written by docs/make_reference.py from pleura.core.codes: change the table there. -->
 
-Every check of an input gives findings, each with a stable code. The worst verdict of its findings is the verdict of a series, case
-or mask:
+Every check of an input gives findings, each with a stable code. The worst verdict of its findings is
+the verdict of a series, case or mask:
 
 | verdict | meaning |
 |---|---|

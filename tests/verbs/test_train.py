@@ -73,7 +73,7 @@ def test_the_card_tells_what_the_model_is(done, cohort):
     assert card["trained_on"] == list(NAMES[:2])
     assert set(card["validated_on"]) == set(NAMES[:2])
     assert NAMES[2] not in json.dumps(card)
-    assert card["input"] == {"size": 24, "low_hu": -1000.0, "high_hu": 400.0}
+    assert card["input"] == {"size": 24, "low_hu": -1000.0, "high_hu": 400.0, "scaling": "window"}
     assert (card["preset"], card["loss"], card["recipe"]["epochs"]) == ("default", "bce_dice", 2)
     assert str(cohort) not in (out / "run.json").read_text()
 
@@ -148,11 +148,11 @@ def test_other_options_are_a_conflict_until_overwritten(cohort, tmp_path):
 
 
 def test_preset_report_trains_both_losses_as_the_report_did(cohort, tmp_path):
-    result = train(cohort, tmp_path / "out", preset="report", size=24, epochs=1)
+    result = train(cohort, tmp_path / "out", preset="report", size=24, epochs=1, watch_test="no")
     assert list(result.models) == ["bce", "bce_dice"]
     for name, card in result.models.items():
         recipe = card["recipe"]
-        assert (recipe["lr"], recipe["batch"], recipe["alpha"], recipe["augment"]) == (0.1, 3, 0.5, False)
+        assert (recipe["lr"], recipe["batch"], recipe["alpha"], recipe["augment"]) == (0.1, 3, 0.5, [])
         assert card["loss"] == recipe["loss"] == name
 
 

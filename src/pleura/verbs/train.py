@@ -71,7 +71,7 @@ def train(
     scaling: Literal["window", "none"] | None = None,
     keep: Literal["best", "last"] | None = None,
     validation: Literal["held_out", "none"] | None = None,
-    watch_test: bool | None = None,
+    watch_test: Literal["yes", "no"] | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     seed: int = 0,
     overwrite: bool = False,
@@ -100,7 +100,7 @@ def train(
         scaling: What the network sees: window (HU from -1000 to 400 as 0 to 1) or none (HU as they are).
         keep: Which epoch to export: best (highest validation Dice) or last.
         validation: held_out leaves the split's validation part out of the training; none trains on it too.
-        watch_test: Score the test cases each epoch, for curves as the report has them.
+        watch_test: yes scores the test cases each epoch, for curves as the report has them; no leaves them closed.
         device: cpu, cuda, or auto.
         seed: Random seed for weights, order and augmentation.
         overwrite: Replace what OUT contains.
