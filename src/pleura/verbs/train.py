@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pleura.core.atomic import read_json, sha256_file, write_json
-from pleura.core.errors import Exit, NothingUsable
+from pleura.core.errors import Exit, NothingUsable, UsageError
 from pleura.core.extras import need
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
