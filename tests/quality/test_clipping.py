@@ -6,13 +6,13 @@ import pytest
 from pleura.core.findings import Verdict
 from pleura.geometry.volume import Volume
 from pleura.phantom.anatomy import chest
-from pleura.quality.hounsfield import settled
+from pleura.quality.hounsfield import check_hounsfield
 
 BODY = chest((40, 128, 128), seed=3)[0]
 
 
 def codes(hu, padding=None):
-    return {finding.code for finding in settled(Volume(hu.astype(np.int16), BODY.grid, padding))[1]}
+    return {finding.code for finding in check_hounsfield(Volume(hu.astype(np.int16), BODY.grid, padding))[1]}
 
 
 @pytest.mark.parametrize("top", [150, 240, 400])
@@ -38,7 +38,9 @@ def dense(value):
 def test_dense_matter_that_wrapped_around_twelve_bits_is_told():
     stored = dense(1900) + 1024
     signed = np.where(stored >= 2048, stored - 4096, stored) - 1024
-    (finding,) = [one for one in settled(Volume(signed.astype(np.int16), BODY.grid))[1] if one.code == "VALUES-WRAPPED"]
+    (finding,) = [
+        one for one in check_hounsfield(Volume(signed.astype(np.int16), BODY.grid))[1] if one.code == "VALUES-WRAPPED"
+    ]
     assert finding.verdict is Verdict.REVIEW
     assert finding.evidence["n"] == np.count_nonzero(signed < -1100)
 
@@ -61,7 +63,7 @@ def test_padding_within_padding_is_marked():
     padding = np.zeros(hu.shape, np.bool_)
     hu[:, :12], hu[:, :6] = -2048, -3024
     padding[:, :6] = True
-    right, findings = settled(Volume(hu, BODY.grid, padding))
+    right, findings = check_hounsfield(Volume(hu, BODY.grid, padding))
     assert right.padding is not None
     assert right.padding[:, :12].all()
     assert not right.padding[:, 12:].any()

@@ -5,7 +5,7 @@ import pytest
 
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import Volume
-from pleura.quality.field_of_view import field_of_view, ringed
+from pleura.quality.field_of_view import field_of_view, mark_filler
 
 
 def scanned(shape, spacing, centre_mm, diameter_mm, filler, *, marked):
@@ -44,18 +44,18 @@ def test_a_filler_that_is_not_air_is_marked(filler, diameter):
     truth = scanned((9, 120, 126), (3.0, 1.6, 1.6), (0.8, 6.0), diameter, filler, marked=True)
     hu = truth.hu.copy()
     hu[:, 60, 60] = filler  # a voxel of the body that holds it too, in every slice
-    marked = ringed(Volume(hu, truth.grid))
+    marked = mark_filler(Volume(hu, truth.grid))
     np.testing.assert_array_equal(marked.padding, truth.padding)
     np.testing.assert_array_equal(marked.hu, hu)
 
 
 @pytest.mark.parametrize("filler", [-2000, -1024, -1000])
 def test_air_around_the_circle_needs_no_mark(filler):
-    assert ringed(scanned((9, 120, 126), (3.0, 1.6, 1.6), (0.8, 6.0), 205.0, filler, marked=False)).padding is None
+    assert mark_filler(scanned((9, 120, 126), (3.0, 1.6, 1.6), (0.8, 6.0), 205.0, filler, marked=False)).padding is None
 
 
 def test_a_patient_who_fills_the_corners_is_no_filler():
     grid = Grid.axial((5, 40, 40), (3, 3, 3))
     hu = np.zeros(grid.shape, np.int16)
     hu[:, 10:30, 15:25] = -800
-    assert ringed(Volume(hu, grid)).padding is None  # a square hole, no circle
+    assert mark_filler(Volume(hu, grid)).padding is None  # a square hole, no circle

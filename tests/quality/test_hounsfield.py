@@ -8,7 +8,7 @@ from pleura.core.findings import Verdict, worst
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import Volume
 from pleura.phantom.anatomy import chest as phantom
-from pleura.quality.hounsfield import hu_findings, settled
+from pleura.quality.hounsfield import check_hounsfield
 
 SHAPE = (8, 40, 40)
 
@@ -24,21 +24,21 @@ def chest(change=lambda hu: hu, padding=None):
 
 
 def codes(volume):
-    return {finding.code for finding in hu_findings(volume)}
+    return {finding.code for finding in check_hounsfield(volume)[1]}
 
 
 def test_hu_are_left_alone():
     volume = chest()
-    assert settled(volume) == (volume, ())
+    assert check_hounsfield(volume) == (volume, ())
     padded = chest(padding=-2048)
-    assert settled(padded)[0] is padded
+    assert check_hounsfield(padded)[0] is padded
     assert codes(padded) == {"PADDING"}
-    assert worst(hu_findings(padded)) is Verdict.OK
+    assert worst(check_hounsfield(padded)[1]) is Verdict.OK
 
 
 @pytest.mark.parametrize("offset", [-1024, 1024, 1000, -1000])
 def test_an_intercept_left_out_or_applied_twice_is_put_right(offset):
-    volume, findings = settled(chest(lambda hu: hu + offset))
+    volume, findings = check_hounsfield(chest(lambda hu: hu + offset))
     assert worst(findings) is Verdict.REPAIRED
     (evidence,) = [finding.evidence for finding in findings if finding.code == "HU-OFFSET"]
     assert abs(evidence["added_hu"] + offset) <= 24
@@ -59,7 +59,7 @@ def test_an_intercept_left_out_or_applied_twice_is_put_right(offset):
 )
 def test_what_is_not_hu_is_refused(change):
     assert codes(chest(change)) == {"NOT-HU"}
-    assert worst(hu_findings(chest(change))) is Verdict.REFUSED
+    assert worst(check_hounsfield(chest(change))[1]) is Verdict.REFUSED
 
 
 @pytest.mark.parametrize("offset", [-1024, 1024])
@@ -67,14 +67,14 @@ def test_the_slip_is_told_exactly_also_where_air_is_cut_at_its_floor(offset):
     rng = np.random.default_rng(5)
     parts = np.sort(rng.choice([-1000, -850, -100, 50], SHAPE, p=[0.4, 0.25, 0.1, 0.25])) + rng.normal(0, 20, SHAPE)
     floored = np.clip(np.rint(parts), -1024, 3071).astype(np.int16)
-    volume, findings = settled(Volume((floored + offset).astype(np.int16), Grid.axial(SHAPE, (3, 1, 1))))
+    volume, findings = check_hounsfield(Volume((floored + offset).astype(np.int16), Grid.axial(SHAPE, (3, 1, 1))))
     assert [finding.evidence["added_hu"] for finding in findings if finding.code == "HU-OFFSET"] == [-offset]
     np.testing.assert_array_equal(volume.hu, floored)
 
 
 @pytest.mark.parametrize("offset", [200, -200, 300, 120, -120])
 def test_other_offsets_are_refused_with_where_air_lies(offset):
-    (finding,) = [f for f in hu_findings(chest(lambda hu: hu + offset)) if f.code == "NOT-HU"]
+    (finding,) = [f for f in check_hounsfield(chest(lambda hu: hu + offset))[1] if f.code == "NOT-HU"]
     assert offset > 0 or abs(finding.evidence["air_hu"] - (offset - 1000)) <= 10
 
 
@@ -88,7 +88,7 @@ def test_slices_with_a_rescale_of_their_own_gone_wrong_are_refused():
     hu = chest().hu.copy()
     hu[3:5] += 1024
     assert codes(Volume(hu, chest().grid)) == {"SLICES-DISAGREE"}
-    assert worst(hu_findings(Volume(hu, chest().grid))) is Verdict.REFUSED
+    assert worst(check_hounsfield(Volume(hu, chest().grid))[1]) is Verdict.REFUSED
 
 
 def test_thick_bone_in_a_head_is_no_offset():

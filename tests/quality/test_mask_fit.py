@@ -7,7 +7,7 @@ from pleura.core.errors import InputRefused
 from pleura.core.findings import Verdict
 from pleura.geometry.volume import LEFT, RIGHT, LungMask
 from pleura.phantom.anatomy import chest
-from pleura.quality.mask_fit import fit_findings
+from pleura.quality.mask_fit import check_mask_fit
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +27,13 @@ def moved(mask, axis, mm):
 
 def code_of(mask, volume):
     with pytest.raises(InputRefused) as caught:
-        fit_findings(mask, volume)
+        check_mask_fit(mask, volume)
     return caught.value.code
 
 
 def test_the_true_mask_fits(scene):
     volume, mask = scene
-    assert fit_findings(mask, volume) == ()
+    assert check_mask_fit(mask, volume) == ()
 
 
 @pytest.mark.parametrize("mm", [60, 90, 120, -60, -90])
@@ -44,7 +44,7 @@ def test_a_mask_beside_the_lungs_is_refused_even_where_it_lies_in_the_air_of_the
 
 def test_a_mask_that_lies_a_little_beside_is_looked_at(scene):
     volume, mask = scene
-    (finding,) = fit_findings(moved(mask, 1, 16), volume)
+    (finding,) = check_mask_fit(moved(mask, 1, 16), volume)
     assert (finding.code, finding.verdict) == ("MASK-PARTLY-LUNG", Verdict.REVIEW)
 
 
@@ -52,19 +52,19 @@ def test_exchanged_names_are_refused_on_any_grid(scene):
     volume, mask = scene
     labels = np.choose(mask.labels, [0, LEFT, RIGHT]).astype(np.uint8)
     assert code_of(LungMask(labels, mask.grid), volume) == "SIDES-EXCHANGED"
-    assert fit_findings(LungMask(np.minimum(labels, 1), mask.grid, sided=False), volume) == ()
+    assert check_mask_fit(LungMask(np.minimum(labels, 1), mask.grid, sided=False), volume) == ()
 
 
 def test_one_lung_alone_is_on_no_wrong_side(scene):
     volume, mask = scene
-    fit_findings(LungMask(np.where(mask.labels == RIGHT, RIGHT, 0).astype(np.uint8), mask.grid), volume)
+    check_mask_fit(LungMask(np.where(mask.labels == RIGHT, RIGHT, 0).astype(np.uint8), mask.grid), volume)
 
 
 def test_a_mask_of_few_slices_is_looked_at(scene):
     volume, mask = scene
     labels = np.zeros_like(mask.labels)
     labels[20:22] = mask.labels[20:22]
-    (finding,) = fit_findings(LungMask(labels, mask.grid), volume)
+    (finding,) = check_mask_fit(LungMask(labels, mask.grid), volume)
     assert (finding.code, finding.verdict) == ("MASK-ON-FEW-SLICES", Verdict.REVIEW)
 
 

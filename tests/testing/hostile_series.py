@@ -319,14 +319,14 @@ class Told:
 
 def scanned(folder: Path, truth: Volume) -> list[Told]:
     """What `pleura scan` says of a folder, and whether what can be read is the truth."""
-    from pleura.quality.hounsfield import settled
+    from pleura.quality.hounsfield import check_hounsfield
     from pleura.verbs.scan import scan
 
     found = []
     for one in scan(folder).series:
         same = None
         if one.usable:
-            volume, _ = settled(one.read())
+            volume, _ = check_hounsfield(one.read())
             same = lies_right(volume.hu, volume.grid.to_world, truth)
         found.append(Told(one.verdict.word, tuple(dict.fromkeys(f.code for f in one.findings)), same))
     return found

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.anatomy.airways import airways, with_wall
-from pleura.anatomy.couch import body_mask
+from pleura.anatomy.couch import CHILD_MM, body_mask
 from pleura.anatomy.lungs import HALFWAY_HU, clean_lungs
 from pleura.anatomy.sides import split_sides
 from pleura.geometry.morphology import box_of
+from pleura.geometry.resample import Upright
 from pleura.geometry.volume import LungMask, Volume
 
 Bool = NDArray[np.bool_]
@@ -44,6 +45,16 @@ class Anatomy:
     def airways(self) -> Bool:
         """The lumen of trachea and large bronchi; see `airways.airways`."""
         return airways(self.volume, self.body)
+
+    @cached_property
+    def is_child(self) -> bool:
+        """Whether the body spans less than an adult's chest along rows and along columns, or nothing is body."""
+        upright = Upright.of(self.volume.grid)
+        box = box_of(upright.turn(self.body))
+        if box is None:
+            return True
+        spans = [(box[k].stop - box[k].start) * upright.spacing_mm[k] for k in (1, 2)]
+        return max(spans) <= CHILD_MM
 
     @cached_property
     def middle_mm(self) -> float | None:

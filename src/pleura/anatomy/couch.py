@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.core.findings import Finding, Verdict
+from pleura.core.codes import finding
+from pleura.core.findings import Finding
 from pleura.geometry.morphology import components, convex_hull, dilated, eroded, opened, slice_holes_filled, within_fov
 from pleura.geometry.resample import Upright, enlarge, factors_for, shrink
 from pleura.geometry.volume import AIR_HU, Volume
@@ -116,19 +117,17 @@ def hidden_slices(volume: Volume, body: Bool) -> int:
     return min(factors[0] * hidden, body.shape[upright.axes[0]])
 
 
-def couch_findings(volume: Volume, body: Bool, couch: Bool) -> tuple[Finding, ...]:
-    """What to say of a couch that was removed, or could not be told from the patient."""
+def check_couch(volume: Volume, body: Bool, couch: Bool) -> tuple[Finding, ...]:
+    """`COUCH-REMOVED` (repaired), `COUCH-UNSEEN` (ok), or `NO-BODY` (review), for a couch that `couch_mask` found."""
     if not body.any():
-        return (Finding("NO-BODY", Verdict.REVIEW, "no patient was found, so nothing was called couch: is this a chest?"),)
-    told = []
+        return (finding("NO-BODY"),)
+    found = []
     if hidden := hidden_slices(volume, body):
-        text = f"in {hidden} slice(s) the field may lie within the patient, or this is a child: nothing was called couch there"
-        told.append(Finding("COUCH-UNSEEN", Verdict.OK, text, {"slices": hidden}))
+        found.append(finding("COUCH-UNSEEN", slices=hidden))
     ml = float(np.count_nonzero(couch)) * volume.grid.voxel_ml
     if ml:
-        text = f"{ml:.0f} ml of couch, blankets and wires around the patient were replaced by air"
-        told.append(Finding("COUCH-REMOVED", Verdict.REPAIRED, text, {"ml": round(ml, 1)}))
-    return tuple(told)
+        found.append(finding("COUCH-REMOVED", ml=round(ml, 1)))
+    return tuple(found)
 
 
 def without_couch(volume: Volume, couch: Bool) -> Volume:

@@ -6,16 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import label
 
-from pleura.core.findings import Finding, Verdict
-from pleura.geometry.volume import NO_TISSUE_HU, Volume
-
-ROUND = 1.0
-"""The rim of a circle is as far from its fit as pixels are coarse: root mean square, in pixels."""
-LEAST_RIM, LEAST_OUTSIDE = 20, 0.005
-SPARSE = 4
-"""Every how many rows and columns are looked at."""
-LEAST_FILLER = -900
-"""HU; what fills the surroundings of a circle and is lower stands for air."""
+from pleura.core.codes import finding
+from pleura.core.findings import Finding
+from pleura.geometry import hu as landmarks
+from pleura.geometry.volume import Volume
+from pleura.quality import thresholds as t
 
 
 class Circle(NamedTuple):
@@ -26,19 +21,22 @@ class Circle(NamedTuple):
 
 
 def field_of_view(volume: Volume) -> Circle | None:
-    """The circle that slices were reconstructed in, from what lies outside it in every slice: padding, or one value that a
-    corner holds. `None` where nothing lies outside, or what lies inside is not round.
+    """Find the circle that slices were reconstructed in: outside it every slice is padding, or has the value of a corner.
 
-    The circle is the least-squares one (Kåsa, 1976) through the rim, in mm, where the rim is not the picture's edge.
+    The circle is fitted by least squares (Kåsa I 1976, IEEE Trans Instrum Meas 25:8-14) through the rim, in mm, where the
+    rim is not the edge of the image.
+
+    Returns:
+        The circle; `None` where nothing is outside, or what is inside is not round.
     """
     outside = _outside(volume)
-    if np.mean(outside) < LEAST_OUTSIDE or outside.all():
+    if np.mean(outside) < t.LEAST_OUTSIDE or outside.all():
         return None
     inside = ~outside
-    ringed = np.pad(inside, 1, constant_values=True)  # beyond the edge nothing is known
-    shut = ringed[:-2, 1:-1] & ringed[2:, 1:-1] & ringed[1:-1, :-2] & ringed[1:-1, 2:]
-    at = np.argwhere(inside & ~shut)
-    if len(at) < LEAST_RIM:
+    framed = np.pad(inside, 1, constant_values=True)  # beyond the edge nothing is known
+    closed = framed[:-2, 1:-1] & framed[2:, 1:-1] & framed[1:-1, :-2] & framed[1:-1, 2:]
+    at = np.argwhere(inside & ~closed)
+    if len(at) < t.LEAST_RIM:
         return None
     spacing = np.array(volume.grid.spacing_mm[1:])
     points = at * spacing
@@ -46,52 +44,51 @@ def field_of_view(volume: Volume) -> Circle | None:
     (y, x, c), *_ = np.linalg.lstsq(terms, (points**2).sum(axis=1), rcond=None)
     centre = np.array([y, x]) / 2
     radius = float(np.sqrt(max(0.0, c + centre @ centre)))
-    misses = np.linalg.norm(points - centre, axis=1) - radius
-    if np.sqrt(np.mean(misses**2)) > ROUND * spacing.max():
+    distances = np.linalg.norm(points - centre, axis=1) - radius
+    if np.sqrt(np.mean(distances**2)) > t.ROUND_PIXELS * spacing.max():
         return None
     world = volume.grid.to_world([(volume.grid.shape[0] - 1) / 2, *(centre / spacing)])
     return Circle((float(world[0]), float(world[1]), float(world[2])), 2 * radius + float(spacing.mean()))
 
 
-def ringed(volume: Volume) -> Volume:
-    """A volume whose circle is filled up with one value that is not air's (0 HU, mostly), with that marked as padding.
+def mark_filler(volume: Volume) -> Volume:
+    """Mark as padding what surrounds the circle, where it has one value that is not that of air (0 HU, mostly).
 
     Air around the circle needs no mark, and values below all matter were marked when they were read (pitfall 18).
     """
     value = int(volume.hu[0, 0, 0])
     corners = volume.hu[:, [0, 0, -1, -1], [0, -1, 0, -1]]
-    if volume.padding is not None or value < LEAST_FILLER or (corners != value).any() or field_of_view(volume) is None:
+    if volume.padding is not None or value < t.LEAST_FILLER_HU or (corners != value).any() or field_of_view(volume) is None:
         return volume
     return Volume(volume.hu, volume.grid, np.broadcast_to(_outside(volume), volume.hu.shape))
 
 
-def layered(volume: Volume) -> Volume:
-    """A volume whose padding has another value within the first, as after padding anew, with both marked."""
+def mark_inner_padding(volume: Volume) -> Volume:
+    """Mark a second padding value inside the first, as a volume has it that was padded twice."""
     if volume.padding is None:
         return volume
-    few = volume.hu[:, ::SPARSE, ::SPARSE]
-    low = few[(few < NO_TISSUE_HU) & ~volume.padding[:, ::SPARSE, ::SPARSE]]
-    if low.size < LEAST_OUTSIDE * few.size:
+    few = volume.hu[:, :: t.SPARSE_STEP, :: t.SPARSE_STEP]
+    low = few[(few < landmarks.NO_MATTER) & ~volume.padding[:, :: t.SPARSE_STEP, :: t.SPARSE_STEP]]
+    if low.size < t.LEAST_OUTSIDE * few.size:
         return volume
     values, counts = np.unique(low, return_counts=True)
     if counts.max() < low.size / 2:
         return volume
-    return layered(Volume(volume.hu, volume.grid, volume.padding | (volume.hu == values[counts.argmax()])))
+    return mark_inner_padding(Volume(volume.hu, volume.grid, volume.padding | (volume.hu == values[counts.argmax()])))
 
 
-def field_findings(volume: Volume) -> tuple[Finding, ...]:
+def check_field_of_view(volume: Volume) -> tuple[Finding, ...]:
     """`FIELD-OF-VIEW`, a note, where there is a circle."""
     circle = field_of_view(volume)
     if circle is None:
         return ()
-    left, back, up = circle.centre_mm
-    text = f"the field of view is a circle of {circle.diameter_mm:.0f} mm around L {left:.0f}, P {back:.0f}, S {up:.0f} mm"
-    evidence = {"diameter_mm": round(circle.diameter_mm, 1), "centre_lps_mm": [round(x, 1) for x in circle.centre_mm]}
-    return (Finding("FIELD-OF-VIEW", Verdict.OK, text, evidence),)
+    left, posterior, superior = (round(x, 1) for x in circle.centre_mm)
+    diameter = round(circle.diameter_mm, 1)
+    return (finding("FIELD-OF-VIEW", diameter_mm=diameter, left_mm=left, posterior_mm=posterior, superior_mm=superior),)
 
 
 def _outside(volume: Volume) -> NDArray[np.bool_]:
-    """`[row, column]`: what is padding, or the corner's value, in every slice, and goes on to a corner of the picture."""
+    """`[row, column]`: padding, or the value of a corner, in every slice, connected to a corner of the image."""
     corner = volume.hu[:, :1, :1]
     same = volume.hu == corner
     pieces, _ = label((same if volume.padding is None else same | volume.padding).all(axis=0))

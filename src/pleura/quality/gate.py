@@ -14,17 +14,14 @@ from pleura.core.errors import InputRefused
 from pleura.core.findings import Finding, Verdict, reason, worst
 from pleura.geometry.resample import coarse_in_plane, every_nth, factors_for, shrink
 from pleura.geometry.volume import LungMask, Volume
-from pleura.quality.coverage import coverage_findings
-from pleura.quality.field_of_view import field_findings
-from pleura.quality.hounsfield import settled
-from pleura.quality.orientation import side_findings
+from pleura.quality.coverage import check_coverage
+from pleura.quality.field_of_view import check_field_of_view
+from pleura.quality.hounsfield import check_hounsfield
+from pleura.quality.orientation import check_orientation
+from pleura.quality.thresholds import SAMPLE_MM, SAMPLE_SLICES
 
 VERSION = 1
 """Of the checks; a cohort that another version prepared is judged again when it is used."""
-SAMPLE_SLICES = 48
-"""Slices whose anatomy is judged, at most: 10 mm apart in a long scan, and lungs are 200 mm high."""
-SAMPLE_MM = 3.0
-"""Pixel spacing at which anatomy is judged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +71,7 @@ class Judged:
         Args:
             mask: sided lungs on the volume's grid, from any segmenter.
         """
-        return replace(self, coverage=coverage_findings(mask, self.volume))
+        return replace(self, coverage=check_coverage(mask, self.volume))
 
 
 def gate(volume: Volume, lungs: LungMask | None = None, *, detail: Literal["sample", "full"] = "sample") -> Judged:
@@ -90,16 +87,16 @@ def gate(volume: Volume, lungs: LungMask | None = None, *, detail: Literal["samp
         The volume, with values corrected where that is certain, and every finding. A refused volume comes back too: ask
         `usable`, or call `require_usable()`.
     """
-    volume, findings = settled(volume)
-    findings = (*findings, *field_findings(volume))
+    volume, findings = check_hounsfield(volume)
+    findings = (*findings, *check_field_of_view(volume))
     whole = Anatomy(volume)
     if worst(findings) is Verdict.REFUSED:
         return Judged(volume, whole, findings)
     sample = sample_of(whole) if detail == "full" else Anatomy(sampled(volume))
-    found = coverage_findings(sample.mask, sample.volume) if lungs is None else coverage_findings(lungs, volume)
+    found = check_coverage(sample.mask, sample.volume) if lungs is None else check_coverage(lungs, volume)
     if worst(found) is Verdict.REFUSED:
         return Judged(volume, whole, findings, found)
-    return Judged(volume, whole, findings, found, side_findings(sample.volume, anatomy=sample))
+    return Judged(volume, whole, findings, found, check_orientation(sample.volume, anatomy=sample))
 
 
 def sampled(volume: Volume) -> Volume:

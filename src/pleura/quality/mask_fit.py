@@ -1,88 +1,93 @@
-"""Whether a lung mask lies on the lungs of its volume, all of them, and on the right sides (pitfalls 15, 23 to 25)."""
+"""Whether a lung mask is on the lungs of its volume, all of them, and on the right sides (pitfalls 15, 23 to 25)."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.anatomy.couch import CHILD_MM, body_mask
-from pleura.core.errors import InputRefused
-from pleura.core.findings import Finding, Verdict
-from pleura.geometry.morphology import box_of
-from pleura.geometry.resample import coarse, shrink
+from pleura.anatomy.anatomy import Anatomy
+from pleura.core.codes import finding, refused
+from pleura.core.findings import Finding
+from pleura.geometry import hu as landmarks
+from pleura.geometry.resample import Upright, coarse, shrink
 from pleura.geometry.volume import LEFT, RIGHT, LungMask, Volume
+from pleura.quality import thresholds as t
 
-AIRY_HU = (-965, -400)
-"""Between open air and half-way to soft tissue: most of a lung lies here, whatever is ill in it."""
-COARSE_MM = 3.0
-FITS, PARTLY, MISSES = 0.9, 0.8, 0.5
-"""Of a mask, what is airy and within the body: 0.93 and more in the real references here; less where much is ill."""
-FLIPS = {0: "slices", 1: "rows", 2: "columns"}
-LUNG_CM2, COVERED = 60.0, 0.5
-"""Airy parts of a slice within the body that are no bowel, and of the slices that show them, how many a mask covers."""
+Bool = NDArray[np.bool_]
+
+AXES = {0: "slices", 1: "rows", 2: "columns"}
 
 
-def fit_findings(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
-    """Hold a mask against the volume whose grid it is on, at 3 mm.
+def check_mask_fit(mask: LungMask, volume: Volume, anatomy: Anatomy | None = None) -> tuple[Finding, ...]:
+    """Compare a mask with the volume whose grid it is on, at 3 mm.
+
+    Args:
+        mask: lungs, sided or not.
+        volume: CT in HU.
+        anatomy: that of `volume` at about 3 mm, upright, where it is known.
 
     Returns:
         `MASK-PARTLY-LUNG`, `MASK-ON-FEW-SLICES` (review), or nothing.
 
     Raises:
-        InputRefused: `MASK-EMPTY`; `SIDES-EXCHANGED`, where what is called the right lung lies to the left of the left one;
-            `MASK-FLIPPED`, where the mask fits only when its axes are; `MASK-NOT-LUNG`.
+        InputRefused: `MASK-EMPTY`; `SIDES-EXCHANGED`, where the right lung is to the left of the left one;
+            `MASK-FLIPPED`, where the mask fits only when its axes are flipped; `MASK-NOT-LUNG`.
     """
     if not mask.lungs.any():
-        raise InputRefused("the mask is empty; leave the file out for a case without reference", code="MASK-EMPTY")
-    if mask.sided and _exchanged(mask):
-        raise InputRefused(
-            "what is called the right lung lies to the left of the other: the names are exchanged, or the mask or the "
-            "patient is turned; name them anew",
-            code="SIDES-EXCHANGED",
-        )
-    seen, upright, factors = coarse(volume, COARSE_MM)
-    airy = (seen.hu > AIRY_HU[0]) & (seen.hu < AIRY_HU[1]) & _within(seen)
+        raise refused("MASK-EMPTY")
+    if mask.sided and _is_exchanged(mask):
+        raise refused("SIDES-EXCHANGED")
+    small, upright, factors = coarse(volume, t.FIT_MM)
+    airy = (small.hu > landmarks.LIGHTEST_LUNG) & (small.hu < landmarks.BODY) & _patient(small)
     lungs = shrink(upright.turn(mask.lungs), factors)
-    here = float(lungs[airy].sum() / lungs.sum())
-    if here < FITS:
-        flipped = {name: float(np.flip(lungs, upright.axes.index(k))[airy].sum() / lungs.sum()) for k, name in FLIPS.items()}
-        best = max(flipped, key=lambda name: flipped[name])
-        if flipped[best] > max(here + 0.1, PARTLY):
-            raise InputRefused(
-                f"the mask fits only with its {best} flipped ({here:.0%} of it is lung, {flipped[best]:.0%} flipped); turn it",
-                code="MASK-FLIPPED",
-            )
-    if here < MISSES:
-        raise InputRefused(
-            f"only {here:.0%} of the mask looks like lung: it does not lie on the lungs of this volume", code="MASK-NOT-LUNG"
-        )
-    findings = []
-    if here < PARTLY:
-        text = f"{here:.0%} of the mask looks like lung: is the rest ill, or does the mask lie beside the lungs?"
-        findings.append(Finding("MASK-PARTLY-LUNG", Verdict.REVIEW, text, {"share": round(here, 3)}))
-    shown = airy.sum(axis=(1, 2)) * seen.grid.spacing_mm[1] * seen.grid.spacing_mm[2] / 100 > LUNG_CM2
+    share = _airy_share(lungs, airy)
+    if share < t.FITS:
+        _refuse_flipped(lungs, airy, share, upright)
+    if share < t.FITS_NOWHERE:
+        raise refused("MASK-NOT-LUNG", share=round(share, 3))
+    found = []
+    if share < t.PARTLY_FITS:
+        found.append(finding("MASK-PARTLY-LUNG", share=round(share, 3)))
+    pixel_cm2 = small.grid.spacing_mm[1] * small.grid.spacing_mm[2] / 100
+    shown = airy.sum(axis=(1, 2)) * pixel_cm2 > t.LUNG_CM2
     covered = shown & (lungs > 0).any(axis=(1, 2))
-    if covered.sum() < COVERED * shown.sum():
-        text = f"the mask lies on {covered.sum()} of {shown.sum()} levels (3 mm) that show lung: is it a whole reference?"
-        evidence = {"covered": int(covered.sum()), "shown": int(shown.sum())}
-        findings.append(Finding("MASK-ON-FEW-SLICES", Verdict.REVIEW, text, evidence))
-    return tuple(findings)
+    if covered.sum() < t.COVERED * shown.sum():
+        found.append(finding("MASK-ON-FEW-SLICES", covered=int(covered.sum()), shown=int(shown.sum())))
+    return tuple(found)
 
 
-def _within(seen: Volume) -> NDArray[np.bool_]:
-    """The body; everything, where it is so small that its wall may be too thin to be seen."""
-    body = body_mask(seen)
-    box = box_of(body)
-    sizes = [0.0] if box is None else [(box[k].stop - box[k].start) * seen.grid.spacing_mm[k] for k in (1, 2)]
-    return body if max(sizes) > CHILD_MM else np.ones(body.shape, np.bool_)
+def _airy_share(lungs: NDArray[np.float32], airy: Bool) -> float:
+    return float(lungs[airy].sum() / lungs.sum())
 
 
-def _exchanged(mask: LungMask) -> bool:
-    """Whether the right lung's centre lies further to the patient's left than the left lung's."""
-    centres = []
-    for side in (RIGHT, LEFT):
-        one = mask.labels == side
-        along = [one.sum(axis=tuple(k for k in range(3) if k != axis)) for axis in range(3)]
-        if not along[0].sum():
-            return False
-        centre = [float(np.average(np.arange(len(counts)), weights=counts)) for counts in along]
-        centres.append(float(mask.grid.to_world(centre)[0]))
-    return centres[0] > centres[1]
+def _refuse_flipped(lungs: NDArray[np.float32], airy: Bool, share: float, upright: Upright) -> None:
+    """Raise `MASK-FLIPPED` where the mask fits clearly better with an axis flipped."""
+    flipped = {}
+    for k, name in AXES.items():
+        flipped[name] = _airy_share(np.flip(lungs, upright.axes.index(k)), airy)
+    best = max(flipped, key=lambda name: flipped[name])
+    if flipped[best] > max(share + t.FLIP_GAIN, t.PARTLY_FITS):
+        raise refused("MASK-FLIPPED", axis=best, share=round(share, 3), flipped_share=round(flipped[best], 3))
+
+
+def _patient(small: Volume) -> Bool:
+    """The body; everything, where it is so small that its wall may be too thin to be recognised."""
+    anatomy = Anatomy(small)
+    return np.ones(small.hu.shape, np.bool_) if anatomy.is_child else anatomy.body
+
+
+def _is_exchanged(mask: LungMask) -> bool:
+    """Whether the centre of the right lung is further to the patient's left than that of the left lung."""
+    right, left = (_centre_left_mm(mask, side) for side in (RIGHT, LEFT))
+    return right is not None and left is not None and right > left
+
+
+def _centre_left_mm(mask: LungMask, side: int) -> float | None:
+    """The L coordinate of a lung's centre, or `None` without that lung."""
+    lung = mask.labels == side
+    if not lung.any():
+        return None
+    centre = []
+    for axis in range(3):
+        others = tuple(k for k in range(3) if k != axis)
+        counts = lung.sum(axis=others)
+        centre.append(float(np.average(np.arange(len(counts)), weights=counts)))
+    return float(mask.grid.to_world(centre)[0])

@@ -1,60 +1,102 @@
-"""The side gate: does the anatomy lie where the header says that head, back and left are?"""
+"""Does the anatomy lie where the header says that head, back and left are?"""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pleura.anatomy.anatomy import Anatomy
+from pleura.core.codes import finding
 from pleura.core.findings import Finding, Verdict
-from pleura.geometry.grid import Grid
-from pleura.geometry.morphology import depth_mm, dilated, eroded
+from pleura.geometry import hu as landmarks
+from pleura.geometry.morphology import box_of, depth_mm
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import LungMask, Volume
+from pleura.quality import thresholds as t
+from pleura.quality.sides import check_sides
 
 Bool = NDArray[np.bool_]
-
-COARSEST_MM = 12.0
-"""With wider pixels there is no anatomy to see."""
-UPRIGHT = 0.82
-"""Cosine of 35 degrees: stacks further from head, back and left are not judged, for turned to those they lie askew."""
-SHORT_MM = 120.0
-"""Height of a part of the lungs that shows too little of the anatomy to refuse it: it is sent to review. Lungs are 200 high."""
-SIDEWAYS = 0.9
-"""Width over depth of the body, below which a chest lies on its side."""
-BONE_HU = 250
-"""Vertebrae at 3 mm; contrast in the heart may exceed it too, and is not there in every slice."""
+Spacing = tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
-class _Chest:
+class Chest:
     """A coarse chest, upright: axis 0 to the head, 1 to the back, 2 to the left, if the header is right."""
 
-    volume: Volume
+    hu: NDArray[np.int16]
+    spacing: Spacing
     body: Bool
     lungs: Bool
-    tube: Bool
-    hidden: Bool
+    airways: Bool
+    padding: Bool
+
+    @classmethod
+    def of(cls, anatomy: Anatomy, mask: LungMask | None) -> "Chest":
+        """The chest of a volume; padding counts as air."""
+        volume = anatomy.volume
+        upright = Upright.of(volume.grid)
+        lungs = anatomy.lungs if mask is None else mask.lungs
+        padding = np.zeros(volume.hu.shape, np.bool_) if volume.padding is None else volume.padding
+        masks = [upright.turn(one) for one in (anatomy.body, lungs, anatomy.airways, padding)]
+        return cls(np.ascontiguousarray(upright.turn(volume.filled())), upright.spacing_mm, *masks)
 
     @property
-    def spacing(self) -> tuple[float, float, float]:
-        return self.volume.grid.spacing_mm
+    def voxel_ml(self) -> float:
+        return self.spacing[0] * self.spacing[1] * self.spacing[2] / 1000
+
+    @property
+    def pixel_cm2(self) -> float:
+        return self.spacing[1] * self.spacing[2] / 100
+
+    @cached_property
+    def levels(self) -> tuple[int, int]:
+        """The lowest and the highest slice with lung."""
+        slices = np.flatnonzero(self.lungs.any(axis=(1, 2)))
+        return (int(slices[0]), int(slices[-1])) if len(slices) else (0, 0)
+
+    @property
+    def height_mm(self) -> float:
+        """Height of the part of the lungs in the stack."""
+        return (self.levels[1] - self.levels[0]) * self.spacing[0]
 
     def level(self, part: float) -> int:
         """The slice at a part of the way from the lungs' lowest slice to their highest."""
-        slices = np.flatnonzero(self.lungs.any(axis=(1, 2)))
-        return int(slices[0] + part * (slices[-1] - slices[0]))
+        low, high = self.levels
+        return int(low + part * (high - low))
+
+    def between(self, parts: tuple[float, float]) -> slice:
+        """The slices between two parts of that way, both included."""
+        return slice(self.level(parts[0]), self.level(parts[1]) + 1)
+
+    @property
+    def shows_foot(self) -> bool:
+        """Whether the lungs end within the stack towards the feet."""
+        return float(np.count_nonzero(self.lungs[0])) * self.pixel_cm2 < t.END_CM2
+
+    @property
+    def shows_head(self) -> bool:
+        """Whether the lungs end within the stack towards the head."""
+        return float(np.count_nonzero(self.lungs[-1])) * self.pixel_cm2 < t.END_CM2
+
+    @cached_property
+    def middle(self) -> tuple[int, int]:
+        """The row of the lungs' centre, and the column half-way across them."""
+        rows = self.lungs.sum(axis=(0, 2))
+        columns = np.flatnonzero(self.lungs.any(axis=(0, 1)))
+        return int(np.average(np.arange(len(rows)), weights=rows)), int((columns[0] + columns[-1]) / 2)
+
+    def pixels(self, mm: float, axis: int) -> int:
+        """A length in pixels, rounded down."""
+        return int(mm / self.spacing[axis])
 
 
-def side_findings(volume: Volume, mask: LungMask | None = None, *, anatomy: Anatomy | None = None) -> tuple[Finding, ...]:
-    """Orientation against anatomy, so that a flipped stack is refused or sent to review.
+def check_orientation(volume: Volume, mask: LungMask | None = None, *, anatomy: Anatomy | None = None) -> tuple[Finding, ...]:
+    """Compare orientation with anatomy, so that a flipped stack is refused or sent to review.
 
-    The spine is bone behind the lungs in every slice, while breastbone, calcified cartilage and contrast in the heart are in
-    some (20th percentile over slices of the bone's area before and behind the lungs' middle). A chest is 1.3 to 1.6 times as
-    wide as deep (six real ones; 0.62 to 0.80 when turned by 90 degrees). Lungs are round near the head
-    and crescents around the diaphragm near the foot, and the trachea lies in the upper part of their height. The liver is
-    plain soft tissue under the right lung, where the left side has stomach, bowel, gas and fat; and the heart lies to the
-    left of the spine. No sign is taken where the volume does not show it.
+    The spine is bone behind the lungs in every slice. A chest is wider than deep. Lungs are round near the head and
+    crescents around the diaphragm near the feet, and the trachea is in the upper part of their height. Left and right
+    are compared by `sides.check_sides`. A sign counts only where the stack shows its anatomy.
 
     Args:
         volume: CT in HU, any orientation.
@@ -62,202 +104,111 @@ def side_findings(volume: Volume, mask: LungMask | None = None, *, anatomy: Anat
         anatomy: that of the volume, where it is known.
 
     Returns:
-        `SPINE-IN-FRONT` and `UPSIDE-DOWN` (refused, for no anatomy explains them; review where no trachea is seen, or
-        less than 120 mm of lung), `SIDEWAYS` (refused; review where the sides may be cut off),
-        `MIRRORED` (review: situs inversus, one in 10,000, looks the same); empty where nothing speaks against the header, or
-        where there is too little to see.
+        `SPINE-IN-FRONT`, `UPSIDE-DOWN` and `SIDEWAYS` (refused, because no anatomy explains them; review where no trachea
+        is seen, or less than 120 mm of lung), `MIRRORED` (review: situs inversus, one in 10,000, looks the same); empty
+        where nothing contradicts the header, or where there is too little to see.
     """
     axes = volume.grid.affine[:3, :3] / np.linalg.norm(volume.grid.affine[:3, :3], axis=0)
-    if max(Upright.of(volume.grid).spacing_mm[1:]) > COARSEST_MM or np.abs(axes).max(axis=0).min() < UPRIGHT:
+    is_askew = np.abs(axes).max(axis=0).min() < t.UPRIGHT_COSINE
+    if is_askew or max(Upright.of(volume.grid).spacing_mm[1:]) > t.COARSEST_MM:
         return ()
-    chest = _seen(anatomy or Anatomy(volume), mask)
-    if np.count_nonzero(chest.lungs) * chest.volume.grid.voxel_ml < 100 or chest.level(1.0) - chest.level(0.0) < 4:
+    chest = Chest.of(anatomy or Anatomy(volume), mask)
+    too_little = np.count_nonzero(chest.lungs) * chest.voxel_ml < t.LEAST_LUNG_ML
+    if too_little or chest.levels[1] - chest.levels[0] < t.LEAST_LEVELS:
         return ()
-    findings = []
-    front, back = _bone_cm2(chest)
-    clear = front > 2.0 and front > 1.5 * back
-    if clear or (front > 0.5 and front > 4 * back):
-        findings.append(
-            Finding(
-                "SPINE-IN-FRONT",
-                Verdict.REFUSED if clear else Verdict.REVIEW,
-                "the spine lies in front of the lungs: rows are flipped or the patient's position was entered wrongly, so "
-                "right and left cannot be told; export again with true orientation",
-                {"bone_front_cm2": round(front, 1), "bone_back_cm2": round(back, 1)},
-            )
-        )
-    findings += [*_upside_down(chest), *_sideways(chest)]
-    if (chest.level(1.0) - chest.level(0.0)) * chest.spacing[0] < SHORT_MM:
-        findings = [replace(finding, verdict=min(finding.verdict, Verdict.REVIEW)) for finding in findings]
-    return tuple(findings) or _mirrored(chest)
+    findings = [*_spine_in_front(chest), *_upside_down(chest), *_sideways(chest)]
+    if chest.height_mm < t.SHORT_MM:
+        findings = [replace(one, verdict=min(one.verdict, Verdict.REVIEW)) for one in findings]
+    return tuple(findings) or check_sides(chest)
 
 
-def _seen(anatomy: Anatomy, mask: LungMask | None) -> _Chest:
-    """The chest, upright; padding counts as air."""
-    volume = anatomy.volume
-    upright = Upright.of(volume.grid)
-    hu = np.ascontiguousarray(upright.turn(volume.filled()))
-    lungs = anatomy.lungs if mask is None else mask.lungs
-    hidden = np.zeros(volume.hu.shape, np.bool_) if volume.padding is None else volume.padding
-    seen = Volume(hu, Grid.axial(hu.shape, upright.spacing_mm))
-    return _Chest(seen, *(upright.turn(one) for one in (anatomy.body, lungs, anatomy.airways, hidden)))
-
-
-def _middle(chest: _Chest) -> tuple[int, int]:
-    """The row of the lungs' centre, and the column half-way across them."""
-    _, rows, columns = np.nonzero(chest.lungs)
-    return int(rows.mean()), int((columns.min() + columns.max()) / 2)
-
-
-def _bone_cm2(chest: _Chest) -> tuple[float, float]:
-    """Bone near the midline in front of and behind both the lungs' centre and the body's: area that four of five slices
-    exceed, cm². The bases of lungs alone lie behind the spine, and are no reason to think it in front."""
-    row, column = _middle(chest)
-    rows = np.flatnonzero(chest.body[chest.level(0.0) : chest.level(1.0) + 1].any(axis=(0, 2)))
-    middle = int(rows[0] + rows[-1]) // 2 if len(rows) else row
-    gap, width = int(10 / chest.spacing[1]), int(35 / chest.spacing[2])
+def _spine_in_front(chest: Chest) -> list[Finding]:
+    """`SPINE-IN-FRONT`, by bone near the midline: area that four of five slices exceed, before and behind both the centre
+    of the lungs and that of the body (the bases of lungs alone are behind the spine)."""
+    row, column = chest.middle
+    levels = chest.between((0.0, 1.0))
+    rows = np.flatnonzero(chest.body[levels].any(axis=(0, 2)))
+    centre = int(rows[0] + rows[-1]) // 2 if len(rows) else row
+    gap, width = chest.pixels(t.CENTRE_GAP_MM, 1), chest.pixels(t.MIDLINE_MM, 2)
     strip = slice(max(0, column - width), column + width + 1)
-    bone = ((chest.volume.hu > BONE_HU) & chest.body)[chest.level(0.0) : chest.level(1.0) + 1, :, strip]
-    pixel = chest.spacing[1] * chest.spacing[2] / 100
-    front = np.percentile(bone[:, : max(0, min(row, middle) - gap)].sum(axis=(1, 2)), 20) * pixel
-    back = np.percentile(bone[:, max(row, middle) + gap :].sum(axis=(1, 2)), 20) * pixel
-    return float(front), float(back)
-
-
-def _upside_down(chest: _Chest) -> list[Finding]:
-    """`UPSIDE-DOWN`, where the lungs taper to the foot and no trachea in their upper part speaks against it."""
-    taper, height = _taper(chest), _trachea_height(chest)
-    low = height is not None and height < 0.3 and taper < 1.0
-    if not low and (taper > 1 / 1.4 or (height is not None and height > 0.4)):
+    bone = (chest.hu[levels, :, strip] > landmarks.BONE) & chest.body[levels, :, strip]
+    before = bone[:, : max(0, min(row, centre) - gap)].sum(axis=(1, 2))
+    behind = bone[:, max(row, centre) + gap :].sum(axis=(1, 2))
+    front = float(np.percentile(before, t.BONE_PERCENTILE)) * chest.pixel_cm2
+    back = float(np.percentile(behind, t.BONE_PERCENTILE)) * chest.pixel_cm2
+    clear = front > t.FRONT_CM2 and front > t.FRONT_RATIO * back
+    likely = front > t.LITTLE_FRONT_CM2 and front > t.LITTLE_FRONT_RATIO * back
+    if back > t.SPINE_CM2 or not (clear or likely):
         return []
-    return [
-        Finding(
-            "UPSIDE-DOWN",
-            Verdict.REVIEW if height is None or taper > 1 / 1.4 else Verdict.REFUSED,
-            "the lungs taper to the foot, where they should wrap around the diaphragm: slices run the wrong way, so right and "
-            "left cannot be told; export again with true positions",
-            {"taper": round(taper, 2), "trachea_height": None if height is None else round(height, 2)},
-        )
-    ]
+    verdict = Verdict.REFUSED if clear else Verdict.REVIEW
+    return [finding("SPINE-IN-FRONT", verdict, bone_front_cm2=round(front, 1), bone_back_cm2=round(back, 1))]
 
 
-def _sideways(chest: _Chest) -> list[Finding]:
-    """`SIDEWAYS`, where the chest is deeper than wide; review where the picture may have cut its sides off."""
-    part = slice(chest.level(0.0), chest.level(1.0) + 1)
-    body, hidden = chest.body[part], chest.hidden[part]
+def _upside_down(chest: Chest) -> list[Finding]:
+    """`UPSIDE-DOWN`, where the lungs taper to the feet and no trachea in their upper part contradicts it.
+
+    The taper counts only where both ends of the lungs are in the stack.
+    """
+    taper, height = _taper(chest), _airway_height(chest)
+    is_low = height is not None and height < t.LOW_TRACHEA and taper < 1.0
+    is_high = height is not None and height > t.HIGH_TRACHEA
+    tapers_down = taper <= t.TAPER and chest.shows_head and chest.shows_foot
+    if not is_low and (is_high or not tapers_down):
+        return []
+    verdict = Verdict.REVIEW if height is None or taper > t.TAPER else Verdict.REFUSED
+    shown_height = None if height is None else round(height, 2)
+    return [finding("UPSIDE-DOWN", verdict, taper=round(taper, 2), trachea_height=shown_height)]
+
+
+def _sideways(chest: Chest) -> list[Finding]:
+    """`SIDEWAYS`, where the chest is deeper than wide and its sides are not cut off by the field of view."""
+    levels = chest.between((0.0, 1.0))
+    body, padding = chest.body[levels], chest.padding[levels]
     if not body.any():
         return []
-    ratio = float(np.median(_wider(body, chest.spacing)))
-    if ratio > SIDEWAYS:
+    ratio = float(np.median(_width_over_depth(body, chest.spacing)))
+    if ratio > t.SIDEWAYS_RATIO:
         return []
-    cut = (body[:, :, 1:] & hidden[:, :, :-1]) | (body[:, :, :-1] & hidden[:, :, 1:])
-    clear = np.mean(cut.any(axis=(1, 2)) | body[:, :, [0, -1]].any(axis=(1, 2))) < 1 / 3  # else the field is narrow
-    return [
-        Finding(
-            "SIDEWAYS",
-            Verdict.REFUSED if clear else Verdict.REVIEW,
-            f"the chest is only {ratio:.2f} times as wide as deep: turned by 90 degrees, or rows and columns are swapped, "
-            "so right and left cannot be told; export again with true orientation",
-            {"width_over_depth": round(ratio, 2)},
-        )
-    ]
+    cut = (body[:, :, 1:] & padding[:, :, :-1]) | (body[:, :, :-1] & padding[:, :, 1:])
+    if np.mean(cut.any(axis=(1, 2)) | body[:, :, [0, -1]].any(axis=(1, 2))) >= t.SIDE_CUT:
+        return []
+    return [finding("SIDEWAYS", width_over_depth=round(ratio, 2))]
 
 
-def _wider(shape: Bool, spacing: tuple[float, float, float]) -> NDArray[np.float64]:
-    """Of each slice that holds something, its width over its depth."""
-
-    def span(axis: int) -> NDArray[np.intp]:
-        there: Bool = np.asarray(shape.any(axis=axis))
-        there = there[there.any(axis=1)]
-        return there.shape[1] - np.argmax(there, axis=1) - np.argmax(there[:, ::-1], axis=1)
-
-    return span(1) * spacing[2] / (span(2) * spacing[1])
+def _width_over_depth(shape: Bool, spacing: Spacing) -> NDArray[np.float64]:
+    """Of each slice that is not empty, its width over its depth."""
+    width = _spans(shape.any(axis=1)) * spacing[2]
+    depth = _spans(shape.any(axis=2)) * spacing[1]
+    return width / depth
 
 
-def _taper(chest: _Chest) -> float:
-    """How much rounder the lungs are in axial slices near their upper end than near their lower: 2 to 4 the right way up.
-
-    Roundness is the area of the largest inscribed circle over half of the lungs' area in the slice; crescents have little.
-    """
-    ends = []
-    for low, high in ((0.8, 0.97), (0.03, 0.2)):
-        values = []
-        for k in range(chest.level(low), chest.level(high) + 1):
-            slice_ = chest.lungs[k : k + 1]
-            if slice_.any():
-                area = np.count_nonzero(slice_) * chest.spacing[1] * chest.spacing[2]
-                values.append(2 * np.pi * float(depth_mm(slice_, chest.spacing).max()) ** 2 / area)
-        ends.append(float(np.median(values)) if values else 1.0)
-    return ends[0] / ends[1]
+def _spans(lines: Bool) -> NDArray[np.intp]:
+    """From the first to the last true value of each line that has one."""
+    filled = lines[lines.any(axis=1)]
+    return filled.shape[1] - np.argmax(filled, axis=1) - np.argmax(filled[:, ::-1], axis=1)
 
 
-def _trachea_height(chest: _Chest) -> float | None:
-    """Where the airways' mean lies on the way from the lungs' lowest slice (0) to their highest (1)."""
-    slices = np.nonzero(chest.tube)[0]
-    if len(slices) * chest.volume.grid.voxel_ml < 5.0:
+def _taper(chest: Chest) -> float:
+    """How much rounder the lungs are near their upper end than near their lower."""
+    return _roundness(chest, t.UPPER_LEVELS) / _roundness(chest, t.LOWER_LEVELS)
+
+
+def _roundness(chest: Chest, parts: tuple[float, float]) -> float:
+    """The area of the largest inscribed circle over half of the lungs' area, median over slices; crescents have little."""
+    values = []
+    for lungs in chest.lungs[chest.between(parts)]:
+        box = box_of(lungs[None], margin=1)
+        if box is not None:
+            area = np.count_nonzero(lungs) * chest.spacing[1] * chest.spacing[2]
+            radius = float(depth_mm(lungs[None][box], chest.spacing).max())
+            values.append(2 * np.pi * radius**2 / area)
+    return float(np.median(values)) if values else 1.0
+
+
+def _airway_height(chest: Chest) -> float | None:
+    """Where the mean of the airways is on the way from the lungs' lowest slice (0) to their highest (1)."""
+    per_slice = chest.airways.sum(axis=(1, 2))
+    if per_slice.sum() * chest.voxel_ml < t.LEAST_AIRWAY_ML:
         return None
-    low, high = chest.level(0.0), chest.level(1.0)
-    return float((slices.mean() - low) / (high - low))
-
-
-def _mirrored(chest: _Chest) -> tuple[Finding, ...]:
-    """`MIRRORED`, where liver and heart together speak for it."""
-    row, column = _middle(chest)
-    spine = _spine_column(chest, row, column)
-    light = _lighter_left(chest, row, spine)
-    heart = _heart_mm(chest, row, spine)
-    score = max(-4.0, min(4.0, (light or 0.0) / 0.06)) + (heart or 0.0) / 10.0  # tumours and scars move hearts, not livers
-    if score > -1.5:
-        return ()
-    evidence = {
-        "gas_and_fat_left_minus_right": None if light is None else round(light, 2),
-        "heart_left_of_spine_mm": None if heart is None else round(heart, 1),
-    }
-    return (
-        Finding(
-            "MIRRORED",
-            Verdict.REVIEW,
-            "liver and heart seem to lie on the wrong sides: the stack may be mirrored, and the lungs' sides swapped (or the "
-            "patient has situs inversus); look before you use them",
-            evidence,
-        ),
-    )
-
-
-def _spine_column(chest: _Chest, row: int, column: int) -> int:
-    """The column of the bone behind the lungs."""
-    width = int(50 / chest.spacing[2])
-    start = max(0, column - width)
-    bone = (chest.volume.hu > BONE_HU) & chest.body
-    columns = np.nonzero(bone[:, row + int(10 / chest.spacing[1]) :, start : column + width])[2]
-    return start + int(np.median(columns)) if len(columns) else column
-
-
-def _lighter_left(chest: _Chest, row: int, spine: int) -> float | None:
-    """Part of gas and fat in the belly under the lungs: left of the spine less right of it."""
-    part = slice(chest.level(0.0), chest.level(0.25) + 1)
-    belly = eroded(chest.body[part], chest.spacing, 25.0) & ~dilated(chest.lungs[part], chest.spacing, 6.0)
-    belly[:, row + int(40 / chest.spacing[1]) :] = False
-    away = int(15 / chest.spacing[2])
-    shares = []
-    for side in (slice(spine + away, None), slice(None, max(0, spine - away))):
-        values = chest.volume.hu[part][:, :, side][belly[:, :, side]]
-        if len(values) * chest.volume.grid.voxel_ml < 50:
-            return None
-        shares.append(float(np.mean(values < -20)))
-    return shares[0] - shares[1]
-
-
-def _heart_mm(chest: _Chest, row: int, spine: int) -> float | None:
-    """How far left of the spine the soft tissue between the lungs has its mean, above the liver's dome, in mm."""
-    part = slice(chest.level(0.35), chest.level(0.55) + 1)
-    lungs = chest.lungs[part]
-    right, left = lungs.copy(), lungs.copy()
-    right[:, :, spine:] = False
-    left[:, :, : spine + 1] = False
-    between = np.logical_or.accumulate(right, axis=2) & np.flip(np.logical_or.accumulate(np.flip(left, 2), axis=2), 2)
-    between &= (chest.volume.hu[part] > -50) & chest.body[part]
-    between[:, row + int(15 / chest.spacing[1]) :] = False
-    if np.count_nonzero(between) * chest.volume.grid.voxel_ml < 20:
-        return None
-    return float((np.nonzero(between)[2].mean() - spine) * chest.spacing[2])
+    mean = float(np.average(np.arange(len(per_slice)), weights=per_slice))
+    return (mean - chest.levels[0]) / (chest.levels[1] - chest.levels[0])

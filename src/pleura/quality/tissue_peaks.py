@@ -1,126 +1,123 @@
 """Where air, fat and muscle lie in a volume's values, and whether that is where they lie in a body (pitfalls 17, 21)."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.core.findings import Finding, Verdict
+from pleura.core.codes import finding
+from pleura.core.findings import Finding
+from pleura.geometry import hu as landmarks
 from pleura.geometry.resample import factors_for, shrink
 from pleura.geometry.volume import Volume
-
-COARSE_MM = 3.0
-MOST_SLICES = 48
-"""Means over 3 mm have little noise left, and some slices are enough for peaks."""
-AIR_SEEN, LEAST_AIR_SEEN = (-1050, -940), 0.002
-"""Air around a patient, or in the trachea alone, puts more than this part of the voxels here."""
-LOWEST_AIR = -1060
-FAT, MUSCLE = (-135, -65), (-20, 120)
-"""Peaks of six real series, of four vendors' kernels, contrast and liver included: −107 to −77, and 47 to 97. Water is 0."""
-LEAST_VOXELS = 20_000
-"""At 3 mm: half a litre. In fewer, peaks are chance."""
-LEAST_MUSCLE = 35
-"""Muscle's peak lies above; what lies lower, and above fat, is fat that was shifted."""
-BIN_HU, LEAST_PEAK = 5, 0.1
-"""Of the highest peak, what one must stand out by to be one."""
-UNDER_FAT, OVER_MUSCLE = (-310, -150), (120, 330)
-"""Where no body has a peak; and where it has one of contrast beside those of fat and muscle, never instead of fat."""
-RIM, CORE = 0.42, 0.25
-"""Distance from the centre, as a part of the field: without the patient, or in the midst of one."""
+from pleura.quality import thresholds as t
 
 
-def strange(volume: Volume, counts: NDArray[np.int64]) -> Finding | None:
+def check_peaks(volume: Volume, counts: NDArray[np.int64]) -> Finding | None:
     """`NOT-HU`, where a volume's values contradict HU; `None` where nothing does.
 
     Args:
         volume: CT as it is taken to be, HU.
-        counts: voxels of every int16 value but padding; index 0 is −32768.
+        counts: voxels of every int16 value but padding; index 0 is -32768.
     """
-    seen = counts[AIR_SEEN[0] + 32768 : AIR_SEEN[1] + 32768].sum() / max(1, counts.sum())
-    air = _lowest_peak(counts)
-    if air is not None and air < LOWEST_AIR:
-        return _not_hu(f"air lies at {air}, {air + 1000:+d} from where it should", air_hu=air)
-    if seen < LEAST_AIR_SEEN:
-        return _not_hu(
-            "there is no air at -1000, neither around the patient nor in the airways", air_share=round(float(seen), 4)
-        )
-    coarse = _coarse(volume)
-    if _inside_out(*coarse):
-        return _not_hu("they are inverted, for what surrounds the patient is denser than the patient")
-    peaks = dict(_tissue_peaks(*coarse))
+    air = _air_peak(counts)
+    if air is not None and air < landmarks.LOWEST_AIR:
+        return finding("NOT-HU", why=f"air is at {air} HU, expected {landmarks.AIR}", air_hu=air)
+    in_band = counts[t.AIR_SEEN_HU[0] + 32768 : t.AIR_SEEN_HU[1] + 32768].sum() / max(1, counts.sum())
+    if in_band < t.LEAST_AIR_SEEN:
+        why = "there is no air at -1000 HU, neither around the patient nor in the airways"
+        return finding("NOT-HU", why=why, air_share=round(float(in_band), 4))
+    coarse, hidden = _coarse(volume)
+    if _is_inverted(coarse, hidden):
+        return finding("NOT-HU", why="they are inverted: what surrounds the patient is denser than the patient")
+    peaks = tissue_peaks(coarse[~hidden])
     if peaks and not _is_body(peaks):
-        told = " and ".join(f"{peak:d}" for peak in sorted(peaks))
-        return _not_hu(f"soft tissue lies at {told}, where fat is near -100 and muscle near 50", peaks_hu=sorted(peaks))
+        listed = " and ".join(f"{peak:d}" for peak in sorted(peaks))
+        why = f"soft tissue peaks at {listed} HU; expected fat near -100 and muscle near 50 HU"
+        return finding("NOT-HU", why=why, peaks_hu=sorted(peaks))
     return None
 
 
-def _not_hu(why: str, **evidence: object) -> Finding:
-    text = f"the values are not HU: {why}; RescaleSlope or RescaleIntercept is wrong: export the original series"
-    return Finding("NOT-HU", Verdict.REFUSED, text, evidence)
+def tissue_peaks(values: NDArray[np.float32]) -> dict[int, float]:
+    """Peaks of soft tissue that stand out in a histogram of coarse voxels: HU to height; empty for too few voxels."""
+    if values.size < t.LEAST_BODY_VOXELS:
+        return {}
+    margin = t.PEAK_RANGE_HU + 10 * t.PEAK_BIN_HU
+    ends = np.arange(-margin, margin + 1, t.PEAK_BIN_HU)
+    heights = np.histogram(values, ends)[0].astype(np.float64)
+    heights = np.convolve(heights, np.array([1, 2, 3, 2, 1]) / 9, "same")
+    peaks = {}
+    for k in np.flatnonzero((heights[1:-1] > heights[:-2]) & (heights[1:-1] >= heights[2:])) + 1:
+        hu = int(ends[k]) + t.PEAK_BIN_HU // 2
+        if abs(hu) <= t.PEAK_RANGE_HU and _prominence(heights, int(k)) >= t.LEAST_PROMINENCE * heights.max():
+            peaks[hu] = float(heights[k])
+    return peaks
 
 
-def _lowest_peak(counts: NDArray[np.int64]) -> int | None:
-    """The most frequent value from −1400 to −940, single values that stick out (clipping, padding) left aside."""
-    part = counts[-1400 + 32768 : -940 + 32768].astype(np.float64)
-    around = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(part, 5, mode="edge"), 11), axis=1)
+def _prominence(heights: NDArray[np.float64], k: int) -> float:
+    """How far one must descend from a peak to reach a higher one.
+
+    As scipy.signal.peak_prominences; importing scipy.signal costs three times as much as scipy.ndimage (1.2 s against
+    0.4 s of CPU on the machine of bench/gate.py), which is as long as scanning a series.
+    """
+    deepest = []
+    for side in (heights[k::-1], heights[k:]):
+        higher = np.flatnonzero(side > heights[k])
+        end = higher[0] if len(higher) else None
+        deepest.append(float(side[:end].min()))
+    return float(heights[k]) - max(deepest)
+
+
+def _air_peak(counts: NDArray[np.int64]) -> int | None:
+    """The most frequent value near air or below, or `None`; single values that stick out (clipping, padding) are ignored."""
+    low, high = t.AIR_PEAK_HU
+    part = counts[low + 32768 : high + 32768].astype(np.float64)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(part, 5, mode="edge"), 11)
+    around = np.median(windows, axis=1)
     part = np.where(part > 4 * around + 5, around, part)
     peak = int(np.argmax(np.convolve(part, np.ones(21), "same")))
-    near = part[max(0, peak - 25) : peak + 26].sum()
-    return peak - 1400 if near >= 0.03 * counts.sum() else None
+    near = part[max(0, peak - t.AIR_PEAK_WIDTH_HU) : peak + t.AIR_PEAK_WIDTH_HU + 1].sum()
+    return peak + low if near >= t.LEAST_AIR_PEAK * counts.sum() else None
 
 
 def _coarse(volume: Volume) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Some slices at 3 mm, and which of their pixels are mostly padding."""
-    step = -(-len(volume.hu) // MOST_SLICES)
-    factors = (1, *factors_for(volume.grid.spacing_mm, COARSE_MM)[1:])
+    """Some slices at 3 mm, and which of their pixels contain padding."""
+    step = -(-len(volume.hu) // t.PEAK_SLICES)
+    factors = (1, *factors_for(volume.grid.spacing_mm, t.PEAK_MM)[1:])
     if volume.padding is None:
         hu = shrink(volume.hu[::step], factors)
         return hu, np.zeros(hu.shape, np.bool_)
     hidden = volume.padding[::step]
-    return shrink(np.where(hidden, np.int16(-1024), volume.hu[::step]), factors), shrink(hidden, factors) > 0.01
+    hu = shrink(np.where(hidden, np.int16(landmarks.AIR_FILL), volume.hu[::step]), factors)
+    return hu, shrink(hidden, factors) > t.HIDDEN_SHARE
 
 
-def _inside_out(hu: NDArray[np.float32], hidden: NDArray[np.bool_]) -> bool:
-    """Whether the rim of the field is tissue by its values where the midst of it is air."""
+def _is_inverted(hu: NDArray[np.float32], hidden: NDArray[np.bool_]) -> bool:
+    """Whether the rim of the field is tissue by its values while its core is air."""
     rows, columns = (np.abs(np.arange(n) - (n - 1) / 2) / n for n in hu.shape[1:])
-    away = np.hypot(rows[:, None], columns[None, :])
-    shares = []
-    for place in (away > RIM, away < CORE):
-        values = hu[:, place][~hidden[:, place]]
-        shares.append((np.mean(values < -940), np.mean(np.abs(values) < 200)) if values.size else (0.0, 0.0))
-    (rim_air, rim_tissue), (core_air, core_tissue) = shares
+    distance = np.hypot(rows[:, None], columns[None, :])
+    rim_air, rim_tissue = _air_and_tissue(hu, hidden, distance > t.RIM_RADIUS)
+    core_air, core_tissue = _air_and_tissue(hu, hidden, distance < t.CORE_RADIUS)
     return bool(rim_tissue > rim_air and core_air > core_tissue and core_air > 0.25)
 
 
-def _tissue_peaks(hu: NDArray[np.float32], hidden: NDArray[np.bool_]) -> Iterator[tuple[int, float]]:
-    """Peaks from −350 to 350 HU that stand out, and their heights."""
-    if np.count_nonzero(~hidden) < LEAST_VOXELS:
-        return
-    ends = np.arange(-400, 401, BIN_HU)
-    heights = np.histogram(hu[~hidden], ends)[0].astype(np.float64)
-    heights = np.convolve(heights, np.array([1, 2, 3, 2, 1]) / 9, "same")
-    for index in np.flatnonzero((heights[1:-1] > heights[:-2]) & (heights[1:-1] >= heights[2:])) + 1:
-        middle = int(ends[index]) + BIN_HU // 2
-        if abs(middle) <= 350 and _prominence(heights, int(index)) >= LEAST_PEAK * heights.max():
-            yield middle, float(heights[index])
-
-
-def _prominence(heights: NDArray[np.float64], index: int) -> float:
-    """How far one must come down from a peak to reach a higher one. By hand: scipy.signal takes as long to import as a scan."""
-    deepest = []
-    for side in (heights[index::-1], heights[index:]):
-        higher = np.flatnonzero(side > heights[index])
-        deepest.append(float(side[: higher[0] if len(higher) else None].min()))
-    return float(heights[index]) - max(deepest)
+def _air_and_tissue(hu: NDArray[np.float32], hidden: NDArray[np.bool_], part: NDArray[np.bool_]) -> tuple[float, float]:
+    """Shares of air and of soft tissue among the visible pixels of a part of each slice."""
+    values = hu[:, part][~hidden[:, part]]
+    if not values.size:
+        return 0.0, 0.0
+    tissue = (values > t.TISSUE_BAND_HU[0]) & (values < t.TISSUE_BAND_HU[1])
+    return float(np.mean(values < landmarks.HIGHEST_AIR)), float(np.mean(tissue))
 
 
 def _is_body(peaks: dict[int, float]) -> bool:
-    """Whether these are the peaks of fat, muscle and what is like them."""
-
-    def any_in(band: tuple[int, int]) -> bool:
-        return any(band[0] <= peak <= band[1] for peak in peaks)
-
+    """Whether these are the peaks of fat, muscle and the like."""
     highest = max(peaks, key=lambda peak: peaks[peak])
-    stretched = any_in(OVER_MUSCLE) and not any_in(FAT) and min(peaks) < LEAST_MUSCLE  # else contrast in a field without fat
-    in_place = FAT[0] <= highest <= FAT[1] or MUSCLE[0] <= highest <= MUSCLE[1]
-    return in_place and not any_in(UNDER_FAT) and not stretched
+    in_place = _within(highest, landmarks.FAT) or _within(highest, landmarks.MUSCLE)
+    has_fat = any(_within(peak, landmarks.FAT) for peak in peaks)
+    under_fat = any(_within(peak, t.UNDER_FAT_HU) for peak in peaks)
+    over_muscle = any(_within(peak, t.OVER_MUSCLE_HU) for peak in peaks)
+    stretched = over_muscle and not has_fat and min(peaks) < t.LEAST_MUSCLE_HU  # else contrast in a field without fat
+    return in_place and not under_fat and not stretched
+
+
+def _within(hu: int, band: tuple[int, int]) -> bool:
+    return band[0] <= hu <= band[1]

@@ -56,9 +56,9 @@ class SeriesCt:
         return sorted({plane.archive or Path(plane.file) for plane in self.series.files})
 
     def read(self) -> Volume:
-        from pleura.quality.hounsfield import settled
+        from pleura.quality.gate import gate
 
-        return settled(self.series.read())[0]
+        return gate(self.series.read()).require_usable().volume
 
 
 def places(volume: Volume) -> dict[str, Bool]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pleura.anatomy.couch import couch_findings, couch_mask, without_couch
+from pleura.anatomy.couch import check_couch, couch_mask, without_couch
 from pleura.core.atomic import atomic_folder
 from pleura.core.errors import Exit, InputRefused, NothingUsable
 from pleura.core.faults import is_passing, refusal_of
@@ -120,7 +120,7 @@ def _case(out: Path, job: Job) -> Done:
             return Done(_record(job, findings))
         volume, body = judged.volume, judged.anatomy.body
         around = couch_mask(volume, body)
-        findings += couch_findings(volume, body, around)
+        findings += check_couch(volume, body, around)
         files = _write(out, job.id, volume, body, around)
     except InputRefused as error:
         if is_passing(error):

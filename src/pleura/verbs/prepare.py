@@ -208,11 +208,11 @@ def _line(case: str, refusal: Finding) -> str:
 
 def _without_couch(anatomy: "Anatomy") -> tuple["Volume", tuple[Finding, ...]]:
     """The volume without its couch, and the findings about it."""
-    from pleura.anatomy.couch import couch_findings, couch_mask, without_couch
+    from pleura.anatomy.couch import check_couch, couch_mask, without_couch
 
     volume, body = anatomy.volume, anatomy.body
     around = couch_mask(volume, body)
-    return without_couch(volume, around), couch_findings(volume, body, around)
+    return without_couch(volume, around), check_couch(volume, body, around)
 
 
 def _export(out: Path, case: str, volume: "Volume", kind: str) -> tuple[str, ...]:

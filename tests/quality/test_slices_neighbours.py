@@ -7,13 +7,13 @@ from pleura.core.findings import Verdict
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import Volume
 from pleura.phantom.anatomy import chest
-from pleura.quality.slice_continuity import neighbour_findings
+from pleura.quality.slices import check_neighbours
 
 SHAPE = (36, 64, 64)
 
 
 def found(hu, volume):
-    return neighbour_findings(Volume(np.ascontiguousarray(hu), Grid.axial(hu.shape, volume.grid.spacing_mm)))
+    return check_neighbours(Volume(np.ascontiguousarray(hu), Grid.axial(hu.shape, volume.grid.spacing_mm)))
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 5])
@@ -44,7 +44,7 @@ def test_two_slices_exchanged_want_a_look():
     for k in range(20):
         hu[k, 10 : 20 + 2 * k, 10:50] = 40
     hu[[8, 9]] = hu[[9, 8]]
-    (finding,) = neighbour_findings(Volume(hu, Grid.axial(hu.shape, (3, 3, 3))))
+    (finding,) = check_neighbours(Volume(hu, Grid.axial(hu.shape, (3, 3, 3))))
     assert finding.verdict is Verdict.REVIEW
     assert "slice 9, 10)" in finding.message
 
@@ -66,14 +66,14 @@ def test_few_slices_tell_little(slices):
 
 def test_padding_is_as_air():
     volume, _ = chest(SHAPE, seed=1, padding_hu=-2000)
-    assert neighbour_findings(volume) == ()
+    assert check_neighbours(volume) == ()
 
 
 def test_other_stacks_than_axial_are_not_judged():
     volume, _ = chest(SHAPE, seed=1)
     coronal = np.ascontiguousarray(volume.hu.transpose(1, 0, 2)[np.random.default_rng(0).permutation(64)])
     affine = volume.grid.affine[:, [1, 0, 2, 3]]
-    assert neighbour_findings(Volume(coronal, Grid(coronal.shape, affine))) == ()
+    assert check_neighbours(Volume(coronal, Grid(coronal.shape, affine))) == ()
 
 
 @pytest.mark.parametrize("at", [12, 18, 24])
@@ -87,7 +87,7 @@ def test_a_jump_wants_a_look(change, at):
     hu = volume.hu.copy()
     hu[at:] = change(hu[at:])
     (finding,) = found(hu, volume)
-    assert (finding.verdict, finding.evidence) == (Verdict.REVIEW, {"jumps": 1})
+    assert (finding.verdict, finding.evidence) == (Verdict.REVIEW, {"n": 1, "where": f"after {at}"})
     assert f"after slice {at}:" in finding.message
 
 
@@ -97,4 +97,4 @@ def test_where_steps_change_the_picture_may_jump():
     hu[18:] = hu[18:, ::-1]
     uneven = np.where(np.arange(36) < 18, np.arange(36) * 3.0, 54.0 + (np.arange(36) - 18) * 9.0)
     affine = Grid.axial(hu.shape, (uneven[-1] / 35, *volume.grid.spacing_mm[1:])).affine
-    assert neighbour_findings(Volume(hu, Grid(hu.shape, affine, uneven))) == ()
+    assert check_neighbours(Volume(hu, Grid(hu.shape, affine, uneven))) == ()

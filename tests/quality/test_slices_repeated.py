@@ -6,7 +6,7 @@ import pytest
 from pleura.core.findings import Verdict
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import Volume
-from pleura.quality.repeated_pixels import repeated_findings
+from pleura.quality.slices import check_repeated
 
 
 def noisy(slices=20):
@@ -14,7 +14,7 @@ def noisy(slices=20):
 
 
 def findings(hu):
-    return repeated_findings(Volume(hu, Grid.axial(hu.shape, (1, 1, 1))))
+    return check_repeated(Volume(hu, Grid.axial(hu.shape, (1, 1, 1))))
 
 
 def test_noise_is_never_the_same_twice():
@@ -29,7 +29,7 @@ def test_some_are_refused_and_told_by_number(which):
     (finding,) = findings(hu)
     assert finding.code == "SLICES-REPEATED"
     assert finding.verdict is Verdict.REFUSED
-    assert f"slice {', '.join(str(k + 1) for k in which)})" in finding.message
+    assert f"(slice {', '.join(str(k + 1) for k in which)})" in finding.message
 
 
 def test_a_stack_whose_slices_come_in_pairs_was_resampled():
