@@ -16,7 +16,7 @@ from pleura.geometry.volume import LungMask, Volume
 from pleura.labels.lattice import mismatch
 from pleura.labels.objects import LabelObject, join
 from pleura.labels.registry import MaskFiles, find_masks, is_object, read_judged
-from pleura.quality.mask_fit import fit_findings
+from pleura.quality.mask_fit import check_mask_fit
 
 NEITHER = "(a name that is not a case id)"
 """Stands for a file name, which may be a patient's."""
@@ -54,7 +54,7 @@ class Reference:
             differ = int(np.count_nonzero(masks[0].lungs != mask.lungs))
             if differ:
                 raise refused("MASKS-DISAGREE", voxels=differ)
-        return masks[0], (*odd, *fit_findings(masks[0], volume))
+        return masks[0], (*odd, *check_mask_fit(masks[0], volume))
 
     def _objects(self, volume: Volume, series: Series) -> Iterator[tuple[LungMask | None, tuple[Finding, ...]]]:
         """Label objects, without a mask where they have no lung."""
