@@ -43,6 +43,22 @@ def test_split(gapped):
         np.testing.assert_allclose(one.grid.to_world([0, 0, 0]), truth.grid.to_world([start, 0, 0]))
 
 
+@pytest.mark.parametrize(
+    ("lost", "lengths"),
+    [((1,), [1, 10]), ((10,), [10, 1]), ((1, 3), [1, 1, 8]), ((1, 10), [1, 8, 1]), ((2, 4, 6, 9), [2, 1, 1, 2, 2])],
+)
+def test_a_slice_alone_between_gaps_is_refused_and_the_rest_used(tmp_path, lost, lengths):
+    write_files(tmp_path, flaws.missing(series(ramp()), *lost))
+    parts = sorted(find_series(tmp_path, gaps="split"), key=lambda one: one.files[0].position[2])
+    assert [one.slices for one in parts] == lengths
+    for one in parts:
+        codes = [finding.code for finding in one.findings]
+        assert ("ONE-SLICE" in codes) == (one.slices == 1)
+        assert one.usable == (one.slices > 1)
+        if one.usable:
+            assert one.read().hu.shape == (one.slices, 20, 16)
+
+
 def test_interpolated(gapped):
     (one,) = find_series(gapped, gaps="interpolate")
     truth = ramp()

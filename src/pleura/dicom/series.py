@@ -281,7 +281,8 @@ def _series_of(planes: Sequence[Plane], notes: Sequence[Finding], root: Path, ga
                 found.append(_make(stack, None, [*refusals, *told, ONE_PLACE], root))
                 continue
             for run, grid, steps, lost in stacks_of(stack, gaps):
-                made = _make(run, grid, [*refusals, *told, *steps, *remarks(run)], root)
+                notes_on_run = remarks(run) if len(run) > 1 else []  # a lone slice has no spacing to compare with
+                made = _make(run, grid, [*refusals, *told, *steps, *notes_on_run], root)
                 found.append(replace(made, slices=len(run) + len(lost), lost=lost))
     return found
 
