@@ -13,7 +13,7 @@ import pytest
 
 from pleura.core.cores import cores
 from pleura.core.errors import InputRefused, UnreadableFile, UsageError
-from pleura.store.spread import How, spread
+from pleura.store.spread import How, Pool, spread
 
 
 def refuse(n):
@@ -131,6 +131,30 @@ def test_a_recipe_is_opened_once_in_each_process(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
     assert len(list(spread(Call(str(tmp_path)), jobs, How(1)))) == 8
     assert len(list(tmp_path.iterdir())) == 3
+
+
+@dataclass(frozen=True)
+class Add:
+    """Adds a number, and tells in which process."""
+
+    number: int
+
+    def open(self):
+        return lambda job: (job + self.number, os.getpid())
+
+
+def test_a_pool_serves_one_recipe_after_another_with_the_same_processes():
+    with Pool(2) as pool:
+        seen = set()
+        for number in (10, 20, 30):
+            values = [outcome.value for outcome in sorted(pool.spread(Add(number), range(5)), key=lambda one: one.index)]
+            assert [value for value, _ in values] == [number + k for k in range(5)]
+            seen |= {pid for _, pid in values}
+        assert len(seen) == 2
+        assert os.getpid() not in seen
+        lost = list(pool.spread(Call(), [(fine, 1), (killed, 2), (fine, 3)]))
+        assert sorted(one.refusal.code for one in lost if one.refusal) == ["WORKER-LOST"]
+        assert [one.value[0] for one in pool.spread(Add(1), [1])] == [2]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -1,10 +1,14 @@
 """Runs of deidentify that meet: on one map, one OUT, one key, or on input that grew."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+from io import BytesIO
 
+import pydicom
 import pytest
 
 from pleura.core.errors import UsageError
@@ -110,3 +114,25 @@ def test_a_part_of_the_map_with_names_does_not_stay(chests, tmp_path):
     left.write_text("Doe^Jane")
     deidentify(source, tmp_path / "out")
     assert not left.exists()
+
+
+def test_a_killed_worker_refuses_the_file_that_kills_and_the_rest_is_written(chests, tmp_path, monkeypatch):
+    source = some(chests, tmp_path / "in", 0, 1)
+    deidentify(source, tmp_path / "whole", key=tmp_path / "key", map=tmp_path / "map")
+    monkeypatch.setattr("pleura.deid.batch.FEW", 1)
+    monkeypatch.setattr("pleura.verbs.deidentify._verify", fatal)
+    result = deidentify(source, tmp_path / "out", key=tmp_path / "key", map=tmp_path / "map", workers=2)
+    assert result.files == 5
+    (refused,) = [refused for unit in result.units.values() for refused in unit["refused"]]
+    assert (refused["code"], refused["files"]) == ("WORKER-LOST", 1)
+    assert visible(tmp_path / "out").items() < visible(tmp_path / "whole").items()
+    monkeypatch.undo()
+    assert deidentify(source, tmp_path / "out", key=tmp_path / "key", map=tmp_path / "map").files == 6
+    assert visible(tmp_path / "out") == visible(tmp_path / "whole")
+
+
+def fatal(profile, uids, identifiers, source, written):
+    """Stands in for the verification of a file, and ends the process for one of them."""
+    if pydicom.dcmread(BytesIO(source)).InstanceNumber == 2 and b"Case_001" in written:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ""

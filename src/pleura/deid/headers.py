@@ -37,14 +37,22 @@ class HeaderReader:
 
     def read(self, path: Path) -> Header:
         """The header of one file; one that says so where it cannot be read."""
-        top = self.source if self.source.is_dir() else self.source.parent
-        place = (case_folder(path, self.source), path.parent.relative_to(top).as_posix())
+        place = self._place(path)
         try:
             with quiet_pydicom():
                 values, found = self._quick(path) or self._whole(path)
         except Exception:  # whatever a broken file provokes: it is refused and counted when its turn comes
-            return Header(path, *place, ("",) * len(HEADER_TAGS), readable=False)
+            return self.unreadable(path)
         return Header(path, *place, values, found, readable=bool(values[0] or values[1]))
+
+    def unreadable(self, path: Path) -> Header:
+        """The header of a file that cannot be read."""
+        return Header(path, *self._place(path), ("",) * len(HEADER_TAGS), readable=False)
+
+    def _place(self, path: Path) -> tuple[str, str]:
+        """The case folder of a file, and its folder relative to the source."""
+        top = self.source if self.source.is_dir() else self.source.parent
+        return case_folder(path, self.source), path.parent.relative_to(top).as_posix()
 
     def _whole(self, path: Path) -> tuple[tuple[str, ...], Identifiers]:
         import pydicom

@@ -14,9 +14,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, Protocol
 
 from pleura.core.codes import finding
@@ -83,24 +84,8 @@ def spread(recipe: Recipe, jobs: Sequence[Any], how: How = How()) -> Iterator[Ou
         UsageError, MissingExtra: from the recipe, at opening or for a job: they are about the call, not about an item.
         Exception: whatever opening the recipe raises.
     """
-    if not jobs:
-        return
-    count = how.count(len(jobs))
-    if count == 1:
-        work = recipe.open()
-        for index, job in enumerate(jobs):
-            yield _attempt(work, index, job)
-        return
-    crew = _Crew(recipe, jobs, how.threads or max(1, cores() // count))
-    try:
-        yield from crew.all(range(len(jobs)), count)
-        suspects, crew.suspects = sorted(crew.suspects), []
-        for index in suspects:  # alone and in a fresh process: only what ends that one too is to blame
-            yield from crew.all([index], 1)
-        for index in crew.suspects:
-            yield Outcome(index, refusal=finding("WORKER-LOST"), passing=True)
-    finally:
-        crew.end()
+    with Pool(how.count(len(jobs)), how.threads) as pool:
+        yield from pool.spread(recipe, jobs)
 
 
 def _attempt(work: Callable[[Any], Any], index: int, job: Any) -> Outcome:
@@ -112,13 +97,21 @@ def _attempt(work: Callable[[Any], Any], index: int, job: Any) -> Outcome:
         return Outcome(index, refusal=refusal_of(error), passing=is_passing(error))
 
 
+@dataclass(frozen=True)
+class _Open:
+    """Tells a worker to open a recipe, which is pickled."""
+
+    recipe: bytes
+
+
 @dataclass
 class _Worker:
-    """One process at the other end of `pipe`; `index` is the job that it has."""
+    """One process at the other end of `pipe`; `index` is the job that it has, `opened` the recipe."""
 
     process: Any
     pipe: Connection
     index: int | None = None
+    opened: bytes = b""
 
     def end(self) -> None:
         """End the process: by itself where it is idle, else at once."""
@@ -134,59 +127,81 @@ class _Worker:
             self.process.join()
 
 
-@dataclass
-class _Crew:
-    """The processes of one `spread`. `suspects` are jobs whose process ended under them."""
+class Pool:
+    """Processes that serve one `spread` after another; with `count` 1 the work is done in this process.
 
-    recipe: Recipe
-    jobs: Sequence[Any]
-    threads: int
-    suspects: list[int] = field(default_factory=list)
-    workers: list[_Worker] = field(default_factory=list)
-    any_started: bool = False
+    with Pool(count) as pool:
+        for outcome in pool.spread(recipe, jobs):
+            ...
+    """
 
-    def all(self, indices: Sequence[int], count: int) -> Iterator[Outcome]:
+    def __init__(self, count: int, threads: int = 0) -> None:
+        self.count = count
+        self.threads = threads or max(1, cores() // count)
+        self._workers: list[_Worker] = []
+        self._suspects: list[int] = []
+        self._any_started = False
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def spread(self, recipe: Recipe, jobs: Sequence[Any]) -> Iterator[Outcome]:
+        """Do every job; yield outcomes as they complete. See `spread`."""
+        if not jobs:
+            return
+        if self.count == 1:
+            work = recipe.open()
+            for index, job in enumerate(jobs):
+                yield _attempt(work, index, job)
+            return
+        packed = bytes(ForkingPickler.dumps(recipe))
+        self._suspects = []
+        yield from self._all(packed, jobs, range(len(jobs)), min(self.count, len(jobs)))
+        suspects, self._suspects = sorted(self._suspects), []
+        for index in suspects:  # alone and in a fresh process: only what ends that one too is to blame
+            self._end()
+            yield from self._all(packed, jobs, [index], 1)
+        for index in self._suspects:
+            yield Outcome(index, refusal=finding("WORKER-LOST"), passing=True)
+
+    def _all(self, recipe: bytes, jobs: Sequence[Any], indices: Sequence[int], count: int) -> Iterator[Outcome]:
         """Do the jobs of these indices in `count` processes; those that end a process become suspects."""
         waiting = deque(indices)
-        while len(self.workers) < count:
-            self.workers.append(self._start())
-        for worker in self.workers:
-            self._give(worker, waiting)
-        while any(worker.index is not None for worker in self.workers):
-            busy = {worker.pipe: worker for worker in self.workers if worker.index is not None}
+        while len(self._workers) < count:
+            self._workers.append(self._start())
+        for worker in self._workers:
+            _give(worker, recipe, jobs, waiting)
+        while any(worker.index is not None for worker in self._workers):
+            busy = {worker.pipe: worker for worker in self._workers if worker.index is not None}
             for pipe in wait(list(busy)):
                 worker = busy[pipe]  # type: ignore[index]
                 answer = self._answer(worker)
                 if answer is None:
                     self._lost(worker)
                     if waiting:
-                        self.workers.append(self._start())
-                        self._give(self.workers[-1], waiting)
+                        self._workers.append(self._start())
+                        _give(self._workers[-1], recipe, jobs, waiting)
                 elif isinstance(answer, Outcome):
                     worker.index = None
                     yield answer
-                    self._give(worker, waiting)
-        self.end()
+                    _give(worker, recipe, jobs, waiting)
 
-    def end(self) -> None:
+    def _end(self) -> None:
         """End all processes, whatever they do."""
-        while self.workers:
-            self.workers.pop().end()
+        while self._workers:
+            self._workers.pop().end()
 
     def _start(self) -> _Worker:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self.recipe), daemon=True)
+        process = context.Process(target=_serve, args=(theirs,), daemon=True)
         with _limited_threads(self.threads):
             process.start()
         theirs.close()  # so that the end of the process ends the pipe
         return _Worker(process, ours)
-
-    def _give(self, worker: _Worker, waiting: deque[int]) -> None:
-        if waiting:
-            worker.index = waiting.popleft()
-            with suppress(OSError):  # a process that ended meanwhile is seen when its answer is read
-                worker.pipe.send((worker.index, self.jobs[worker.index]))
 
     def _answer(self, worker: _Worker) -> Any:
         """An `Outcome`, `STARTED`, or `None` where the process has ended. Raises what the worker says ends the batch."""
@@ -194,21 +209,33 @@ class _Crew:
             answer = worker.pipe.recv()
         except (EOFError, OSError):
             return None
-        self.any_started = True
+        self._any_started = True
         if isinstance(answer, BaseException):
             raise answer
         return answer
 
     def _lost(self, lost: _Worker) -> None:
         if lost.index is not None:
-            self.suspects.append(lost.index)
-        self.workers.remove(lost)
+            self._suspects.append(lost.index)
+        self._workers.remove(lost)
         lost.index = None
         lost.end()
-        if not self.any_started and len(self.suspects) > 1:
+        if not self._any_started and len(self._suspects) > 1:
             raise UsageError(
                 "worker processes cannot start; use --workers 1, or in a script call pleura below if __name__ == '__main__':"
             )
+
+
+def _give(worker: _Worker, recipe: bytes, jobs: Sequence[Any], waiting: deque[int]) -> None:
+    """Send a worker its next job, after the recipe where it has another one."""
+    if not waiting:
+        return
+    worker.index = waiting.popleft()
+    with suppress(OSError):  # a process that ended meanwhile is seen when its answer is read
+        if worker.opened != recipe:
+            worker.pipe.send(_Open(recipe))
+            worker.opened = recipe
+        worker.pipe.send((worker.index, jobs[worker.index]))
 
 
 @contextmanager
@@ -226,33 +253,42 @@ def _limited_threads(threads: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _serve(pipe: Connection, recipe: Recipe) -> None:
+def _serve(pipe: Connection) -> None:
     """The life of a worker process."""
     _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
     pipe.send(STARTED)
-    try:
-        work = recipe.open()
-    except Exception as error:
-        _send_error(pipe, error)
-        return
+    work: Callable[[Any], Any] | None = None
     while True:
         try:
             given = pipe.recv()
-        except (EOFError, OSError):
-            return
-        if given is None:
-            return
-        index, job = given
-        try:
-            pipe.send(_attempt(work, index, job))
-        except (EOFError, BrokenPipeError, ConnectionError):
+            if given is None:
+                return
+            if isinstance(given, _Open):
+                work = ForkingPickler.loads(given.recipe).open()
+                continue
+        except (EOFError, ConnectionError):
             return
         except Exception as error:
-            if stops_the_batch(error):
-                _send_error(pipe, error)
-                return
-            pipe.send(Outcome(index, refusal=refusal_of(error), passing=True))  # a value that cannot be pickled
+            _send_error(pipe, error)
+            return
+        assert work is not None
+        if not _answer(pipe, work, *given):
+            return
+
+
+def _answer(pipe: Connection, work: Callable[[Any], Any], index: int, job: Any) -> bool:
+    """Do one job and send its outcome; return whether the process goes on."""
+    try:
+        pipe.send(_attempt(work, index, job))
+    except (EOFError, ConnectionError):
+        return False
+    except Exception as error:
+        if stops_the_batch(error):
+            _send_error(pipe, error)
+            return False
+        pipe.send(Outcome(index, refusal=refusal_of(error), passing=True))  # a value that cannot be pickled
+    return True
 
 
 def _send_error(pipe: Connection, error: Exception) -> None:

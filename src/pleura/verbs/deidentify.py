@@ -19,8 +19,10 @@ from pleura.core.locks import locked_beside
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit, gone_notes
 from pleura.store.item import files_below
+from pleura.store.ordered import Ordered
 from pleura.store.places import check_beside
 from pleura.store.run_record import fingerprint, open_run
+from pleura.store.spread import Pool
 
 if TYPE_CHECKING:
     from pleura.audit.sweep import Identifier
@@ -170,7 +172,7 @@ def deidentify(
         NothingUsable: there is no DICOM object in the input.
         OutputFailed: OUT cannot be written.
     """
-    from pleura.deid.batch import crew, read_headers, show_unit, write_unit
+    from pleura.deid.batch import processes, read_headers, show_unit, write_unit
     from pleura.deid.objects import find_objects
     from pleura.deid.plan import make_plan
     from pleura.deid.vault import open_key, read_map, write_map
@@ -189,7 +191,8 @@ def deidentify(
     secret, known = open_key(places[0]) if keyed else b"", read_map(places[1])
     said = _said(choices, places, out)
     if plan:
-        with crew(workers, len(paths)) as hands:
+        with Pool(processes(workers, len(paths))) as pool:
+            hands = Ordered(pool)
             headers, cut = _cropped(read_headers(paths, source, choices, hands, progress), source, crop_above_apex, progress)
             planned = make_plan(headers, known, secret)
             units = {u.folder: show_unit(u, choices, planned.patient(u.case, secret), hands) for u in planned.units}
@@ -204,7 +207,8 @@ def deidentify(
             clear_parts_beside(places[0])
             if keyed:
                 secret = _kept_key(places[0], secret)
-        with crew(workers, len(paths)) as hands:
+        with Pool(processes(workers, len(paths))) as pool:
+            hands = Ordered(pool)
             headers, cut = _cropped(read_headers(paths, source, choices, hands, progress), source, crop_above_apex, progress)
             with locked_beside(places[1], what="the map"):  # read again: another run may have added patients
                 planned = make_plan(headers, read_map(places[1]), secret)
