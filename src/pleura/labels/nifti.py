@@ -26,6 +26,25 @@ def read(path: Path, naming: Naming = LUNGS) -> LungMask:
         UnreadableFile: broken, or not of three dimensions.
         InputRefused: values that `naming` does not know.
     """
+    data, affine, said = _load(path)
+    labels = labels_of(np.ascontiguousarray(data.T), naming)
+    return LungMask(labels, _grid(labels.shape, affine), sided(labels, naming, said == SIDED))
+
+
+def read_volume(path: Path) -> Volume:
+    """Read HU with their grid, as `write_volume` writes them: int16, values beyond its range cut off.
+
+    Raises:
+        UnreadableFile: broken, or not of three dimensions.
+    """
+    data, affine, _ = _load(path)
+    limits = np.iinfo(np.int16)
+    hu = np.clip(np.rint(data.T), limits.min, limits.max).astype(np.int16)
+    return Volume(np.ascontiguousarray(hu), _grid(hu.shape, affine))
+
+
+def _load(path: Path) -> tuple[NDArray[Any], NDArray[np.float64], str]:
+    """Array `[i, j, k]`, RAS affine and description of a file."""
     import nibabel
 
     logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what is odd in a header is judged by what comes of it
@@ -37,12 +56,11 @@ def read(path: Path, naming: Naming = LUNGS) -> LungMask:
     except MemoryError:
         raise
     except Exception as error:  # broken headers and streams fail in any of nibabel's and zlib's many ways
-        raise UnreadableFile("the NIfTI mask is broken; make it again") from error
+        raise UnreadableFile("the NIfTI file is broken; make it again") from error
     data = data.reshape(data.shape[:3]) if data.ndim > 3 and set(data.shape[3:]) == {1} else data
     if data.ndim != 3:
-        raise UnreadableFile(f"the NIfTI mask has {data.ndim} dimensions, not three")
-    labels = labels_of(np.ascontiguousarray(data.T), naming)
-    return LungMask(labels, _grid(labels.shape, affine), sided(labels, naming, said == SIDED))
+        raise UnreadableFile(f"the NIfTI file has {data.ndim} dimensions, not three")
+    return data, affine, said
 
 
 def _grid(shape: tuple[int, ...], ras: NDArray[np.float64]) -> Grid:

@@ -1,0 +1,145 @@
+"""The coarse 3-D network: a residual U-Net whose finest level lies at twice the voxel size of its input.
+
+Eight neighbouring voxels become eight channels first (space to depth) and eight voxels are read from the channels of
+each cell last, so that no convolution runs at the full grid, where most of the time of a 3-D U-Net goes. Weights are
+standardised (Brock A, De S, Smith SL 2021, arXiv:2101.08692) instead of activations: a chest, a head and an empty field
+are then judged by the same function, whatever was in the batch, and the export is plain convolutions.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv3d, interpolate, linear
+
+LOW_HU, HIGH_HU, SCALE_HU = -1024.0, 400.0, 500.0
+"""HU are clipped to these and scaled so that air is 0: zero padding at the edges is air."""
+CLASSES = 5
+"""Background, aerated right, aerated left, dense right, dense left."""
+WIDTHS = (24, 48, 80, 80)
+MULTIPLE = 2 ** len(WIDTHS)
+"""Every side of the input is a multiple of this."""
+RELU_GAIN = 1.7139588594436646
+"""Keeps the variance of a unit normal through ReLU: sqrt(2 / (1 - 1/pi))."""
+BRANCH = 0.5
+"""Initial weight of a residual branch."""
+
+
+class StandardConv(nn.Module):
+    """A 3-D convolution whose weights have zero mean and unit variance over their inputs, times a learnt gain.
+
+    `tied` groups of outputs share their biases.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, gain: float = 1.0, tied: int = 1) -> None:
+        super().__init__()
+        self.stride = stride
+        self.tied = tied
+        self.padding = 1 if kernel == 3 else 0
+        fan_in = inputs * kernel**3
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel, kernel) / fan_in**0.5)
+        self.gain = nn.Parameter(torch.full((outputs,), gain))
+        self.bias = nn.Parameter(torch.zeros(outputs // tied))
+
+    def standardised(self) -> Tensor:
+        """The weights that are applied."""
+        fan_in = self.weight[0].numel()
+        variance, mean = torch.var_mean(self.weight, dim=(1, 2, 3, 4), keepdim=True)
+        scale = self.gain.view(-1, 1, 1, 1, 1) * torch.rsqrt(variance * fan_in + 1e-6)
+        return (self.weight - mean) * scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the convolution; a kernel of 1 as a matrix product, which is faster."""
+        weight = self.standardised()
+        if weight.shape[-1] == 1:
+            flat = linear(x.permute(0, 2, 3, 4, 1), weight.flatten(1), self.bias.repeat(self.tied))
+            return flat.permute(0, 4, 1, 2, 3)
+        weight = weight.contiguous(memory_format=torch.channels_last_3d)
+        return conv3d(x, weight, self.bias, stride=self.stride, padding=self.padding)
+
+
+class Head(StandardConv):
+    """A convolution with free weights: confident logits need weights that can grow."""
+
+    def standardised(self) -> Tensor:
+        """The weights as they are."""
+        return self.weight * self.gain.view(-1, 1, 1, 1, 1)
+
+
+def activate(x: Tensor) -> Tensor:
+    """ReLU that keeps the variance."""
+    return torch.relu(x) * RELU_GAIN
+
+
+class Residual(nn.Module):
+    """Two convolutions beside the identity, activations first."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = StandardConv(width, width, 3)
+        self.second = StandardConv(width, width, 3, gain=BRANCH)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `(batch, width, d, h, w)` to the same shape."""
+        return x + self.second(activate(self.first(activate(x))))
+
+
+class LungNet(nn.Module):
+    """HU `(batch, 1, depth, height, width)` float32 to logits `(batch, CLASSES, depth, height, width)`.
+
+    Axes rise to S, P and L; every side is a multiple of `MULTIPLE`.
+    """
+
+    def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
+        super().__init__()
+        steps = list(pairwise(widths))
+        self.stem = StandardConv(8, widths[0], 3)
+        self.refine = StandardConv(widths[0], widths[0], 3, gain=BRANCH)
+        self.down = nn.ModuleList(StandardConv(above, below, 2, stride=2) for above, below in steps)
+        self.encode = nn.ModuleList(Residual(width) for width in widths[1:])
+        self.up = nn.ModuleList(StandardConv(below, above, 1) for above, below in steps)
+        self.decode = nn.ModuleList(StandardConv(width, width, 3, gain=BRANCH) for width in widths[:-1])
+        self.head = Head(widths[0], CLASSES * 8, 1, gain=0.5, tied=8)
+
+    def forward(self, ct: Tensor) -> Tensor:
+        """Compute the logits."""
+        x = space_to_depth((ct.clamp(LOW_HU, HIGH_HU) - LOW_HU) / SCALE_HU)
+        x = self.stem(x.contiguous(memory_format=torch.channels_last_3d))
+        x = x + self.refine(activate(x))
+        skips = [x]
+        for down, encode in zip(self.down, self.encode, strict=True):
+            x = encode(down(activate(x)))
+            skips.append(x)
+        skips.pop()
+        for up, decode in zip(reversed(self.up), reversed(self.decode), strict=True):
+            x = skips.pop() + interpolate(up(activate(x)), scale_factor=2.0, mode="nearest")
+            x = x + decode(activate(x))
+        return depth_to_space(self.head(activate(x)))
+
+
+def space_to_depth(x: Tensor) -> Tensor:
+    """Turn each 2 × 2 × 2 block of `(batch, 1, d, h, w)` into eight channels of one cell."""
+    batch, _, d, h, w = x.shape
+    blocks = x.reshape(batch, d // 2, 2, h // 2, 2, w // 2, 2)
+    return blocks.permute(0, 2, 4, 6, 1, 3, 5).reshape(batch, 8, d // 2, h // 2, w // 2)
+
+
+def depth_to_space(x: Tensor) -> Tensor:
+    """Inverse of `space_to_depth` for `(batch, 8 · classes, d, h, w)`, position before class in the channels."""
+    batch, channels, d, h, w = x.shape
+    blocks = x.reshape(batch, 2, 2, 2, channels // 8, d, h, w)
+    return blocks.permute(0, 4, 5, 1, 6, 2, 7, 3).reshape(batch, channels // 8, 2 * d, 2 * h, 2 * w)
+
+
+def multiply_adds(widths: Sequence[int] = WIDTHS) -> float:
+    """Multiply-adds of the convolutions per input voxel."""
+    first, *rest = widths
+    total = 27 * (8 * first + 2 * first * first) + first * CLASSES * 8
+    above = first
+    for level, width in enumerate(rest, 1):
+        decode = 27 * width * width if level < len(rest) else 0
+        here = 8 * above * width + 2 * 27 * width * width + decode + above * width
+        total += here / 8**level
+        above = width
+    return total / 8
