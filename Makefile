@@ -1,13 +1,13 @@
 # make demo   lungs and numbers of synthetic chests       make test   everything that must hold
 # make demo-train  train, score and report on them
 # make check  style, types and the walls of the house    make bench  the measurements in docs/benchmarks.md
-# make docs   the documentation as a site
+# make docs   the documentation as a site                    make model  the shipped network: DATA=folder OUT=folder
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup check test demo demo-train bench docs clean
+.PHONY: setup check test demo demo-train bench docs model clean
 
 setup: $(STAMP)
 
@@ -46,6 +46,12 @@ docs: setup
 	for script in docs/make_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 	@echo "open docs/_build/index.html"
+
+DATA ?= data
+OUT ?= model
+
+model: setup
+	$(BIN)/python -m pleura.learn.make_model $(DATA) $(OUT)
 
 clean:
 	rm -rf demo out dist build

@@ -17,9 +17,9 @@ import torch
 
 from pleura.core.atomic import atomic_file, write_json
 from pleura.learn.lungs import plan
-from pleura.learn.lungs.corpus import REAL_CASES, RealCase, TrainingVolume, prepare, prepare_all
+from pleura.learn.lungs.corpus import AIR_HU, REAL_CASES, RealCase, TrainingVolume, prepare, prepare_all
 from pleura.learn.lungs.export import write_onnx
-from pleura.learn.lungs.net import CLASSES, MULTIPLE, multiply_adds
+from pleura.learn.lungs.net import MULTIPLE, multiply_adds
 from pleura.learn.lungs.samples import NETWORK_MM, smoothed
 from pleura.learn.lungs.scores import CoarseScore, logits_of, predictor, score
 from pleura.learn.lungs.training import Learner, run_phase
@@ -107,14 +107,11 @@ def ship(out: Path, scores: list[CoarseScore]) -> None:
         "format": FORMAT,
         "sha256": hashlib.sha256(network.read_bytes()).hexdigest(),
         "date": datetime.date.today().isoformat(),
-        "input": {
-            "name": "ct",
-            "spacing_mm": NETWORK_MM,
-            "multiple": MULTIPLE,
-            "padding_hu": -1024,
-            "axes": "SPL",
-        },
-        "output": {"name": "logits", "classes": CLASSES, "labels": LABELS},
+        "spacing_mm": NETWORK_MM,
+        "multiple_of": MULTIPLE,
+        "padding_hu": AIR_HU,
+        "axes": "SPL",
+        "labels": LABELS,
         "convention": "RTOG 1106",
         "multiply_adds_per_voxel": multiply_adds(),
         "training": {
