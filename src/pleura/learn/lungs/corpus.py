@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pleura.core.errors import GridMismatch
 from pleura.dicom.series import find_series
+from pleura.geometry.volume import Volume
 from pleura.labels import nifti
 
 AIR_HU = -1024
@@ -200,8 +201,9 @@ def dense_lung(hu: Floats, lung: Bools, spacing_mm: float) -> tuple[Bools, Bools
 
 def prepare(case: RealCase, data: Path, spacing_mm: float = SPACING_MM) -> TrainingVolume:
     """Read one real case and resample it to the common frame."""
-    hu, affine = _read_ct(data / case.images)
-    array, affine = to_patient_axes(hu, affine)
+    volume = read_ct(data / case.images)
+    hu = np.clip(volume.filled(), AIR_HU, 3071).astype(np.int16)
+    array, affine = to_patient_axes(hu, volume.grid.affine)
     spacing = [float(np.linalg.norm(affine[:3, axis])) for axis in range(3)]
     if case.lowest_mm is not None:
         array = array[: int(case.lowest_mm / spacing[0]) + 1]
@@ -244,14 +246,13 @@ def prepare_all(data: Path, cache: Path) -> Iterator[TrainingVolume]:
         yield TrainingVolume.load(path)
 
 
+def read_ct(path: Path) -> Volume:
+    """The CT of a folder of DICOM files, or of a NIfTI file."""
+    return find_series(path)[0].read() if path.is_dir() else nifti.read_volume(path)
+
+
 def _share(mask: Bools, weights: Any) -> NDArray[np.uint8]:
     return np.rint(255 * resample_axes(mask, weights)).astype(np.uint8)
-
-
-def _read_ct(path: Path) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
-    """HU with padding as air, and the affine from `[slice, row, column]` to LPS mm."""
-    volume = find_series(path)[0].read() if path.is_dir() else nifti.read_volume(path)
-    return np.clip(volume.filled(), AIR_HU, 3071).astype(np.int16), np.array(volume.grid.affine)
 
 
 def _on_same_axes(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
