@@ -103,6 +103,11 @@ def ship(out: Path, scores: list[CoarseScore]) -> None:
     """Write `lungs.onnx` and its card."""
     network = out / "lungs.onnx"
     write_onnx(Learner.load(checkpoint(out, "final-2")).averaged(), network)
+    write_card(network, out / "lungs.json", scores)
+
+
+def write_card(network: Path, path: Path, scores: list[CoarseScore]) -> None:
+    """Write what a reader and `segment` must know about the weights."""
     card = {
         "format": FORMAT,
         "sha256": hashlib.sha256(network.read_bytes()).hexdigest(),
@@ -122,7 +127,7 @@ def ship(out: Path, scores: list[CoarseScore]) -> None:
         },
         "held_out_scores": [entry.as_json() for entry in scores],
     }
-    write_json(out / "lungs.json", card)
+    write_json(path, card)
 
 
 def _described(run: plan.Run) -> dict[str, Any]:
