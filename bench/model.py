@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pleura.labels import nifti
+from pleura.labels.registry import read_mask
 from pleura.learn.lungs.bodies import without_lungs
 from pleura.learn.lungs.corpus import REAL_CASES, RealCase, TrainingVolume, read_ct
 from pleura.learn.lungs.disease import PAINTERS, one_lung
@@ -97,7 +97,7 @@ def full_case(case: RealCase, data: Path, out: Path, card: dict[str, Any]) -> di
     """Scores of one case at full resolution."""
     volume = read_ct(data / case.images)
     assert case.labels is not None
-    labels = nifti.read(data / case.labels).labels
+    labels = read_mask(data / case.labels).labels
     with tempfile.TemporaryDirectory() as folder:
         weights = (out / "folds" / f"{case.patient}.onnx").read_bytes()
         (Path(folder) / "lungs.onnx").write_bytes(weights)
@@ -107,7 +107,7 @@ def full_case(case: RealCase, data: Path, out: Path, card: dict[str, Any]) -> di
     stray = int(np.count_nonzero((found > 0).any(axis=(1, 2)) & ~(labels > 0).any(axis=(1, 2))))
     counts = np.ones(labels.shape, dtype=np.bool_)
     if case.doubtful is not None:
-        counts = nifti.read(data / case.doubtful).labels == 0
+        counts = read_mask(data / case.doubtful).labels == 0
     row: dict[str, Any] = {"name": case.name, "stray_slices": stray}
     for name, label in (("right", 1), ("left", 2)):
         answer, truth = (found == label) & counts, (labels == label) & counts

@@ -10,9 +10,9 @@ SOURCE = Path(__file__).parents[2] / "src" / "pleura"
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 ONE_HOME = {
-    "nibabel": {"labels/nifti.py"},
-    "nrrd": {"labels/nrrd.py"},
-    "highdicom": {"labels/seg.py"},
+    "nibabel": {"images/nifti.py"},
+    "nrrd": set(),
+    "highdicom": set(),
     "onnxruntime": {"segmenters/runtime.py"},
     "rich": {"cli/terminal.py", "cli/progress_bars.py"},
     "jinja2": {"page/html.py"},

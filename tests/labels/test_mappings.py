@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pleura.core.errors import InputRefused, UsageError
-from pleura.labels.mappings import LUNGS, MAPPINGS, from_names, naming_of, side_of_part
+from pleura.labels.mappings import LUNGS, MAPPINGS, from_names, naming_of
+from pleura.labels.names import part_of
 from pleura.labels.registry import read_mask
 from pleura.labels.values import labels_of
 
@@ -55,8 +56,14 @@ def test_names_of_an_nnu_net():
     assert (both.either, both.sided) == ((1,), False)
     regions = from_names({"background": 0, "lungs": [1, 2], "Lung_R": [1], "Lung_L": [2]})
     assert (regions.right, regions.left, regions.either) == ((1,), (2,), ())
+    derived = from_names({"lungs": [1, 2], "lung_right": 2})
+    assert (derived.right, derived.left, derived.either) == ((2,), (1,), ())
+    bare = from_names({"background": 0, "left": 1, "right": 2})
+    assert (bare.right, bare.left) == ((2,), (1,))
+    whole = from_names({"background": 0, "lesion": 1, "whole lung": 2})
+    assert (whole.either, whole.others) == ((2,), True)
     for names in ({"lung_left": 1}, {}, {"heart": 1}):
-        with pytest.raises(UsageError, match="name their labels"):
+        with pytest.raises(UsageError, match="names of its labels"):
             from_names(names)
 
 
@@ -66,7 +73,8 @@ def test_names_of_an_nnu_net():
      ("lung_trachea_bronchia", None), ("heart", None), ("right", None), ("kidney_left", None), ("lung_left_right", None)],
 )  # fmt: skip
 def test_whose_a_structure_is_by_its_name(name, side):
-    assert side_of_part(name) == side
+    part = part_of(name)
+    assert (None if part is None else part.side) == side
 
 
 def test_a_mapping_is_named_or_read_beside_the_masks(tmp_path):
@@ -81,9 +89,11 @@ def test_a_mapping_is_named_or_read_beside_the_masks(tmp_path):
     assert naming_of("auto", below).right == (2,)
     for broken in ('{"labels": {"background": 0, "liver": 1}}', "[]", "not json", '{"labels": [1]}'):
         (tmp_path / "dataset.json").write_text(broken)
-        assert naming_of("auto", below) is LUNGS
-        with pytest.raises(UsageError, match=r"dataset\.json"):
-            naming_of("nnunet", below)
+        for option in ("auto", "nnunet"):
+            with pytest.raises(UsageError, match=r"dataset\.json.*--mapping"):
+                naming_of(option, below)
+    (tmp_path / "dataset.json").write_text('{"name": "of something else"}')
+    assert naming_of("auto", below) is LUNGS
     given = naming_of("right=3+4+5,left=1+2", below)
     assert (given.right, given.left, given.others) == ((3, 4, 5), (1, 2), True)
     assert naming_of("either=1+2", below).sided is False

@@ -90,7 +90,7 @@ def test_a_volume_survives_its_file(tmp_path):
 
 
 def test_a_nifti_case_is_prepared_on_the_wanted_spacing_with_its_sides(tmp_path):
-    from pleura.labels import nifti
+    from pleura.images import nifti
     from pleura.phantom.anatomy import chest
 
     volume, mask = chest((40, 64, 64), seed=3)
@@ -108,7 +108,7 @@ def test_a_nifti_case_is_prepared_on_the_wanted_spacing_with_its_sides(tmp_path)
 
 
 def test_labels_of_another_shape_are_refused(tmp_path):
-    from pleura.labels import nifti
+    from pleura.images import nifti
     from pleura.phantom.anatomy import chest
 
     nifti.write_volume(tmp_path / "ct.nii", chest((20, 32, 32), seed=1)[0])

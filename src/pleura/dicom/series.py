@@ -47,6 +47,7 @@ class Series:
 
     `header` holds technical attributes only. `lost` are slices without files, which `read` was asked to interpolate.
     `folder` is the case folder (`Case_<digits>`) that the files lie in, or `None`.
+    `image` is the file of a volume that is not DICOM (`store.volume_files`).
     """
 
     id: str
@@ -64,6 +65,7 @@ class Series:
     folder: Path | None = None
     header: Mapping[str, str] = field(default_factory=dict)
     lost: tuple[int, ...] = ()
+    image: Path | None = None
 
     @property
     def spacing_mm(self) -> tuple[float, float, float] | None:

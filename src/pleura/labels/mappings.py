@@ -8,7 +8,7 @@ from typing import Any
 
 from pleura.core.atomic import read_json
 from pleura.core.errors import UsageError
-from pleura.labels.names import SIDES, Side
+from pleura.labels.names import Side, lung_parts
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,6 @@ CHOICES = f"auto, {', '.join(MAPPINGS)}, nnunet, or labels by side such as right
 DATASET = "dataset.json"
 """Where an nnU-Net keeps the names of its labels: beside its predictions, and above labelsTr and labelsTs."""
 
-WORD = re.compile(r"lungs?|lobes?|upper|middle|lower|superior|inferior|[rl]|[rl][uml]l|rt|lt|right|left|both")
-
 
 def naming_of(said: str, folder: Path) -> Naming:
     """The mapping that a user names for the masks of a folder.
@@ -82,15 +80,7 @@ def naming_of(said: str, folder: Path) -> Naming:
     if said in MAPPINGS:
         return MAPPINGS[said]
     if said in ("auto", "nnunet"):
-        found = next((place / DATASET for place in (folder, folder.parent) if (place / DATASET).is_file()), None)
-        try:
-            if found is not None:
-                return from_names(_named(read_json(found)))
-        except (UsageError, OSError, ValueError, AttributeError, TypeError):
-            found = None
-        if said == "auto":
-            return LUNGS
-        raise UsageError(f"no {DATASET} in or above the masks' folder names a right and a left lung: name their labels by side")
+        return _from_dataset(said, folder)
     parts = re.fullmatch(r"(?:(?:right|left|either)=\d+(?:\+\d+)*(?:,(?!$)|$))+", said)
     if not parts:
         raise UsageError(f"no such mapping of labels: {CHOICES}")
@@ -101,40 +91,53 @@ def naming_of(said: str, folder: Path) -> Naming:
     return Naming(said, **sides, others=True)
 
 
-def from_names(labels: Mapping[str, int | list[int]]) -> Naming:
-    """The mapping of an nnU-Net from the names in its dataset.json (`{"background": 0, "lung_right": 1, …}`).
+def _from_dataset(said: str, folder: Path) -> Naming:
+    """The mapping of dataset.json in or above a folder; `LUNGS` for `auto` where there is none that has labels."""
+    found = next((place / DATASET for place in (folder, folder.parent) if (place / DATASET).is_file()), None)
+    if found is None and said == "auto":
+        return LUNGS
+    if found is None:
+        raise UsageError(f"There is no {DATASET} in or above the masks' folder. Give the labels by side: {CHOICES}.")
+    try:
+        about = read_json(found)
+        if said == "auto" and isinstance(about, dict) and "labels" not in about:
+            return LUNGS
+        return from_names(_named(about))
+    except (UsageError, OSError, ValueError, AttributeError, TypeError) as error:
+        reason = str(error) if isinstance(error, UsageError) else "its labels are not names and numbers"
+        raise UsageError(f"{DATASET} beside the masks is not understood ({reason}). Use --mapping: {CHOICES}.") from error
 
-    A name is a lung's where all its words are a lung's or a lobe's (`lung_upper_lobe_left`, `Lung_R`, `RUL`), and no other
-    thing's (`lung_nodule_left`).
+
+def from_names(labels: Mapping[str, int | list[int]]) -> Naming:
+    """The mapping of an nnU-Net from the names in its dataset.json (`{"background": 0, "lung_right": 1, ...}`).
+
+    A label may be a region, a list of values. A side that is missing is both lungs without the other, as in
+    `{"lungs": [1, 2], "lung_right": 2}`.
 
     Raises:
-        UsageError: no name, or names of one side only, tell of a lung.
+        UsageError: no name means a lung, or names of one side only do.
     """
-    found: dict[Side, list[int]] = {"right": [], "left": [], "both": []}
-    for name, label in labels.items():
-        side = side_of_part(name)
-        if side is not None:
-            found[side] += label if isinstance(label, list) else [int(label)]
-    if found["right"] and found["left"]:
-        found["both"] = []  # a region of both, of a training by regions
-    elif found["right"] or found["left"] or not found["both"]:
-        raise UsageError("the names of labels do not tell a right and a left lung, or both: name their labels by side")
-    return Naming("nnunet", tuple(found["right"]), tuple(found["left"]), tuple(found["both"]), others=True)
-
-
-def side_of_part(name: str) -> Side | None:
-    """Whose lung a structure is a lung or lobe of, by its name; `None` for any other structure."""
-    words = [word for word in re.split(r"[\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()) if word]
-    if not words or not all(WORD.fullmatch(word) for word in words):
-        return None
-    lobes = [word for word in words if re.fullmatch(r"[rl][uml]l", word)]
-    if not lobes and not any(word.startswith(("lung", "lobe")) for word in words):
-        return None
-    sides = {SIDES[word] for word in words if word in SIDES} | {SIDES[word[0]] for word in lobes}
-    return sides.pop() if len(sides) == 1 else None if sides or any(word.startswith("lobe") for word in words) else "both"
+    values: dict[Side, set[int]] = {"right": set(), "left": set(), "both": set()}
+    for name, part in lung_parts(labels).items():
+        label = labels[name]
+        numbers = label if isinstance(label, list) else [label]
+        if not part.partial:
+            values[part.side] |= {int(number) for number in numbers}
+    right, left, both = values["right"], values["left"], values["both"]
+    if both and bool(right) != bool(left):
+        right, left = (right or both - left), (left or both - right)
+    if right & left:
+        raise UsageError("a label is both a right and a left lung")
+    if right and left:
+        both = set()
+    elif right or left or not both:
+        raise UsageError("the names of its labels give no right and left lung, and no lungs as one")
+    return Naming("nnunet", tuple(sorted(right)), tuple(sorted(left)), tuple(sorted(both)), others=True)
 
 
 def _named(about: Mapping[str, Any]) -> Mapping[str, Any]:
     """Name to label; version 1 of nnU-Net has it the other way round."""
-    labels = about.get("labels", {})
-    return {str(v): int(k) for k, v in labels.items()} if labels and all(str(k).isdigit() for k in labels) else labels
+    labels: Mapping[str, Any] = about.get("labels", {})
+    if labels and all(str(key).isdigit() for key in labels):
+        return {str(value): int(key) for key, value in labels.items()}
+    return labels

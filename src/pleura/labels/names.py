@@ -73,6 +73,21 @@ def part_of(name: str) -> LungPart | None:
     return LungPart(side, lobe, PARTIAL in name)
 
 
+def lung_parts(names: Iterable[str]) -> dict[str, LungPart]:
+    """The lungs and lobes among the names of a file's labels.
+
+    Where no name mentions a lung and all that are not background are sides (`left`, `right`), these are lungs.
+    """
+    names = list(names)
+    found = {name: part for name in names if (part := part_of(name)) is not None}
+    if found:
+        return found
+    bare = {name: _words(name) for name in names if _words(name) != ["background"]}
+    if bare and all(len(words) == 1 and words[0] in SIDES for words in bare.values()):
+        return {name: LungPart(SIDES[words[0]]) for name, words in bare.items()}
+    return {}
+
+
 def side_of(name: str) -> Side | None:
     """`right`, `left` or `both` for the name of a whole lung, else `None`."""
     part = part_of(name)

@@ -4,50 +4,74 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pleura.core.codes import refused
 from pleura.core.errors import GridMismatch, InputRefused, UnreadableFile
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
+from pleura.images.bounded import check_size, open_regular, read_exactly
 from pleura.labels.mappings import LUNGS, Naming
 from pleura.labels.values import labels_of
 
 KEY = "masks"
+ENTRY = f"{KEY}.npy"
 
 
 def read(path: Path, grid: Grid | None, naming: Naming = LUNGS) -> LungMask:
-    """Read a mask onto `grid`: unsided, but where a `naming` other than `LUNGS` tells of sides.
+    """Read a mask onto `grid`: unsided, unless a `naming` other than `LUNGS` gives sides.
 
     Raises:
-        GridMismatch: no grid is known, or the mask's shape is another.
-        UnreadableFile: broken, or without `masks`.
-        InputRefused: values that are no mask.
+        GridMismatch: no grid is known, or the mask has another shape.
+        UnreadableFile: corrupt, larger than the limit, or without `masks`.
+        InputRefused: values that are not a mask.
     """
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            array = file[KEY]
-    except KeyError:
-        raise UnreadableFile(f"the NPZ mask has no array called {KEY!r}") from None
-    except MemoryError:
-        raise
-    except Exception as error:  # broken archives fail in any of zipfile's, zlib's and numpy's many ways
-        raise UnreadableFile("the NPZ mask is broken; make it again") from error
     if grid is None:
-        raise GridMismatch("an NPZ mask has no geometry of its own: give the volume that it belongs to")
-    if array.shape != grid.shape:
-        raise GridMismatch(f"the mask's shape {array.shape} is not the volume's {grid.shape}")
+        raise refused("NEEDS-GRID", GridMismatch, kind="an NPZ mask")
+    try:
+        array = _array(path, grid)
+    except (InputRefused, MemoryError):
+        raise
+    except Exception as error:  # broken archives fail in many of zipfile's, zlib's and numpy's ways
+        raise refused("IMAGE-CORRUPT", UnreadableFile, format="NPZ") from error
     if naming != LUNGS:
         return LungMask(labels_of(array, naming), grid, bool(naming.sided))
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InputRefused("the mask holds NaN or infinity", code="MASK-VALUES")
-    if array.dtype.kind not in "biuf" or len(values := np.unique(array)) > 2 or (values[0] != 0 and len(values) == 2):
-        raise InputRefused("the NPZ mask is not of two values, 0 and one other", code="MASK-LABELS")
+    if array.dtype.kind not in "biuf" or (array.dtype.kind == "f" and not np.isfinite(array).all()):
+        raise refused("MASK-VALUES", found="NaN, infinity or no numbers")
+    values = np.unique(array)
+    if len(values) > 2 or (values[0] != 0 and len(values) == 2):
+        raise refused("NPZ-VALUES", found=", ".join(f"{value:g}" for value in values[:6]))
     return LungMask((array != 0).astype(np.uint8), grid, sided=False)
+
+
+def _array(path: Path, grid: Grid) -> NDArray[np.generic]:
+    """The array, its size bounded by the volume's shape before memory is asked for; the zip checks its checksum."""
+    with open_regular(path) as opened, zipfile.ZipFile(opened) as archive:
+        if ENTRY not in archive.namelist():
+            raise refused("NPZ-NO-MASKS", UnreadableFile, key=KEY)
+        entry = archive.getinfo(ENTRY)
+        check_size(entry.file_size)
+        with archive.open(entry) as member:
+            version = np.lib.format.read_magic(member)
+            reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, fortran, dtype = reader(member)
+            if dtype.hasobject or dtype.kind not in "biuf":
+                raise refused("MASK-VALUES", found="objects or no numbers")
+            if shape != grid.shape:
+                raise refused("MASK-SHAPE", GridMismatch, found=_text(shape), expected=_text(grid.shape))
+            size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+            data = read_exactly(member.read, size, entry.compress_size)
+    return np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(n) for n in shape)
 
 
 def write(path: Path, mask: LungMask) -> None:
     """Write both lungs as 1 under the key `masks`, the same bytes each time."""
     with path.open("wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        entry = zipfile.ZipInfo(f"{KEY}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+        entry = zipfile.ZipInfo(ENTRY, date_time=(1980, 1, 1, 0, 0, 0))
         entry.compress_type = zipfile.ZIP_DEFLATED
         with archive.open(entry, "w", force_zip64=True) as member:
             np.lib.format.write_array(member, mask.lungs.astype(np.uint8), allow_pickle=False)

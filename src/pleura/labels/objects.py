@@ -7,8 +7,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from pleura.codecs.frames import DEFLATED
 from pleura.core.codes import refused
 from pleura.core.errors import InputRefused, UnreadableFile
+from pleura.dicom.deflated import inflated
 
 if TYPE_CHECKING:
     from pleura.dicom.header import Plane
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """Segmentation and Label Map Segmentation."""
+
+
+META_BYTES = 1024
+"""The file meta group lies within so many bytes."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +51,24 @@ def open_dataset(path: Path | IO[bytes], *, pixels: bool = True) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd values are judged by who reads them
         try:
-            dataset = dcmread(path, stop_before_pixels=not pixels, force=True)  # some have no preamble
+            dataset = dcmread(_source(path), stop_before_pixels=not pixels, force=True)  # some have no preamble
         except Exception as error:  # a broken file fails in any of pydicom's many ways
+            if isinstance(error, InputRefused):
+                raise
             raise refused("LABEL-OBJECT-BROKEN", UnreadableFile) from error
     if "SOPClassUID" not in dataset:
         raise refused("LABEL-OBJECT-BROKEN", UnreadableFile)
     return dataset
+
+
+def _source(path: Path | IO[bytes]) -> Path | IO[bytes]:
+    """What to read: the file, or its inflated bytes, within bounds, where its data set is deflated."""
+    if not isinstance(path, Path):
+        return path
+    with path.open("rb") as file:
+        if DEFLATED.encode() not in file.read(META_BYTES):
+            return path
+    return BytesIO(inflated(path.read_bytes()))
 
 
 def source_headers(planes: Sequence["Plane"]) -> list[Any]:

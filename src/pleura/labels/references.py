@@ -13,9 +13,11 @@ from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
 from pleura.dicom.series import LABEL_CLASSES, Series, find_series
 from pleura.geometry.volume import LungMask, Volume
+from pleura.images.volumes import case_of
 from pleura.labels.lattice import mismatch
+from pleura.labels.mappings import LUNGS, Naming, naming_of
 from pleura.labels.objects import LabelObject, join
-from pleura.labels.registry import MaskFiles, find_masks, is_object, read_judged
+from pleura.labels.registry import LAYOUT, MaskFiles, find_masks, is_object, read_judged
 from pleura.quality.mask_fit import check_mask_fit
 
 NEITHER = "(a name that is not a case id)"
@@ -28,6 +30,7 @@ class Reference:
 
     files: MaskFiles | None = None
     objects: Sequence[LabelObject] = ()
+    naming: Naming = LUNGS
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -42,7 +45,9 @@ class Reference:
             InputRefused: a mask cannot be read, does not fit the volume, or two masks disagree.
         """
         paths = [path for path in (self.files.map, self.files.npz) if path] if self.files else []
-        read: list[tuple[LungMask | None, tuple[Finding, ...]]] = [read_judged(path, volume.grid, series) for path in paths]
+        read: list[tuple[LungMask | None, tuple[Finding, ...]]] = [
+            read_judged(path, volume.grid, series, self.naming) for path in paths
+        ]
         read = read or list(self._objects(volume, series))
         odd = tuple(finding for _, findings in read for finding in findings)
         masks: list[LungMask] = [mask for mask, _ in read if mask is not None]
@@ -105,7 +110,8 @@ def find_references(
         workers: threads that read.
         progress: called as label objects are read.
     """
-    found = find_masks(masks) if masks else _masks_beside(source)
+    naming = naming_of("auto", _mask_folder(masks or source))
+    found = _by_case(find_masks(masks) if masks else _masks_beside(source, seen), seen)
     cases = {one.id for one in usable}
     named = {case: files for case, files in found.items() if case in cases or not is_object(files.path)}
     unmatched = _unknown([case for case in named if case not in cases and case not in mentioned])
@@ -115,7 +121,7 @@ def find_references(
         more, unlike = join((s for s in given if s.sop_class_uid in LABEL_CLASSES), usable)
         strange += [] if joined else unlike  # `run` gives the tree before de-identification, with other UIDs
         joined |= more
-    of_series = {one.id: Reference(named.get(one.id), joined.get(one.id, ())) for one in usable}
+    of_series = {one.id: Reference(named.get(one.id), joined.get(one.id, ()), naming) for one in usable}
     return References(of_series, [*unmatched, *strange])
 
 
@@ -139,9 +145,37 @@ def cases_of(series: Sequence[Series]) -> tuple[list[Series], dict[str, Finding]
     return [one for one in series if one.usable and one.id not in crowded], refusals
 
 
-def _masks_beside(source: Path) -> dict[str, MaskFiles]:
-    layout = any((source / name).is_dir() for name in ("Segmentations", "Labels"))
-    return find_masks(source) if layout else {}
+def _mask_folder(source: Path) -> Path:
+    """The folder of the masks, where a dataset.json may say what their labels mean."""
+    folder = source if source.is_dir() else source.parent
+    return next((folder / name for name in LAYOUT if (folder / name).is_dir()), folder)
+
+
+def _masks_beside(source: Path, seen: Sequence[Series]) -> dict[str, MaskFiles]:
+    """Masks in the folders of a data set, or beside image files of CT."""
+    folder = source if source.is_dir() else source.parent
+    images = {one.image for one in seen if one.image is not None}
+    if not images and not any((folder / name).is_dir() for name in LAYOUT):
+        return {}
+    found = {case: _without(held, images) for case, held in find_masks(folder).items()}
+    return {case: held for case, held in found.items() if held is not None}
+
+
+def _without(held: MaskFiles, images: set[Path]) -> MaskFiles | None:
+    """The mask files of a case without its image, which may have the case's plain name."""
+    paths = [path for path in (held.map, held.npz, *held.more) if path is not None and path not in images]
+    maps: list[Path | None] = [path for path in paths if path.suffix != ".npz"]
+    arrays: list[Path | None] = [path for path in paths if path.suffix == ".npz"]
+    if not paths:
+        return None
+    first, second = (maps or [None])[0], (arrays or [None])[0]
+    return MaskFiles(held.case, first, second, tuple(path for path in (*maps[1:], *arrays[1:]) if path is not None))
+
+
+def _by_case(found: Mapping[str, MaskFiles], seen: Sequence[Series]) -> dict[str, MaskFiles]:
+    """Masks by the ids of the cases: those of image files have the name of the file."""
+    ids = {case_of(one.image): one.id for one in seen if one.image is not None}
+    return {ids.get(case, case): files for case, files in found.items()}
 
 
 def _whole_id(series: Series) -> str:

@@ -11,11 +11,12 @@ import numpy as np
 
 from pleura.core.atomic import PART, atomic_file
 from pleura.core.codes import refused
-from pleura.core.errors import GridMismatch, InputRefused, PleuraError, UnreadableFile, UsageError
+from pleura.core.errors import GridMismatch, PleuraError, UnreadableFile, UsageError
 from pleura.core.findings import Finding
 from pleura.geometry.grid import Grid
 from pleura.geometry.resample import resample_mask
 from pleura.geometry.volume import LungMask
+from pleura.images.reading import MAPS, UNREAD, load_image, unread_suffix
 from pleura.labels.lattice import place
 from pleura.labels.mappings import LUNGS, Naming
 from pleura.labels.objects import RTSTRUCT, SEGMENTATIONS, open_dataset
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 OBJECTS = (".seg.dcm", ".rtstruct.dcm")
 """DICOM label objects as they are written; any `.dcm` is read by what it says it is."""
-MAPS = (".nii.gz", ".nii", ".nrrd", ".mha")
+WRITTEN = (".nii.gz", ".nii", ".nrrd", ".mha")
 SUFFIXES = (*MAPS, ".npz", *OBJECTS, ".dcm")
 OWN = {"lungs": (*MAPS, *OBJECTS), "lungs_seg": (".npz",)}
 """Names of masks in a folder of their case, as `segment` writes them."""
@@ -89,17 +90,27 @@ def find_masks(folder: Path) -> dict[str, MaskFiles]:
 
 
 def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
-    for entry in sorted(
-        folder.iterdir(), key=lambda path: (suffix_of(path).endswith(".dcm"), path.name)
-    ):  # maps before objects
+    """Cases and mask files of a folder, label maps before DICOM objects, formats that are not read among them."""
+    entries = sorted(folder.iterdir(), key=lambda path: (suffix_of(path).endswith(".dcm"), path.name))
+    names = {entry.name for entry in entries}
+    for entry in entries:
         if entry.name.startswith((PART, ".")):
             continue
         if entry.is_dir():
-            yield from ((entry.name, path) for path in _masks_of_case(entry))
-        elif (suffix := suffix_of(entry)) and (not suffix.endswith(".dcm") or _is_label(entry)):
-            stem = entry.name[: -len(suffix)]
-            if not IMAGE.search(stem):
-                yield ENDING.sub("", stem), entry
+            yield from ((printable(entry.name), path) for path in _masks_of_case(entry))
+            continue
+        suffix = suffix_of(entry) or unread_suffix(entry)
+        if not suffix or (suffix.endswith(".dcm") and not _is_label(entry)):
+            continue
+        stem = entry.name[: -len(suffix)]
+        is_second = suffix in (".img", ".img.gz") and f"{stem}.hdr" in names
+        if not is_second and not IMAGE.search(stem):
+            yield printable(ENDING.sub("", stem)), entry
+
+
+def printable(name: str) -> str:
+    """A file's name as text: bytes that are not UTF-8 become replacement characters."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _masks_of_case(folder: Path) -> Iterator[Path]:
@@ -125,10 +136,12 @@ def _is_label(path: Path) -> bool:
     from pleura.dicom.header import read_planes
     from pleura.dicom.series import LABEL_CLASSES
 
+    if not path.is_file():
+        return True  # a pipe or a dead link: refused when it is read
     try:
         return any(plane.sop_class in LABEL_CLASSES for plane in read_planes(path) or ())
     except UnreadableFile:
-        return True  # broken, and said so when it is read
+        return True  # corrupt: refused when it is read
 
 
 def suffix_of(path: Path) -> str:
@@ -137,9 +150,9 @@ def suffix_of(path: Path) -> str:
 
 
 def is_object(path: Path) -> bool:
-    """Whether a mask's file is a DICOM label object, which may have any name, or none of a known format."""
+    """Whether a mask's file is a DICOM label object: `.dcm`, or a file without the suffix of another format."""
     suffix = suffix_of(path)
-    return suffix.endswith(".dcm") or (not suffix and path.is_file())
+    return suffix.endswith(".dcm") or (not suffix and not unread_suffix(path) and path.is_file())
 
 
 def read_mask(path: Path, grid: Grid | None = None, series: "Series | Scan | None" = None, naming: Naming = LUNGS) -> LungMask:
@@ -167,21 +180,23 @@ def read_judged(
 ) -> tuple[LungMask, tuple[Finding, ...]]:
     """As `read_mask`, with what was odd in a DICOM label object."""
     from pleura.files.contents import is_dicom_file
-    from pleura.labels import mha, nifti, npz, nrrd, parts
+    from pleura.labels import label_maps, npz, parts
 
     suffix = suffix_of(path)
     if path.is_dir():
-        mask, findings = parts.read(parts.parts_of(path, MAPS), read_mask)
+        mask, findings = parts.read(path, MAPS, read_mask)
         return onto(mask, grid), findings
+    found = unread_suffix(path)
+    if found and not suffix:
+        raise refused("MASK-FORMAT", found=UNREAD[found], known=", ".join(SUFFIXES))
+    if not path.is_file():
+        raise refused("MASK-NOT-A-FILE", UnreadableFile)
     if suffix.endswith(".dcm") or (not suffix and is_dicom_file(path)):
         return _read_object(path, grid, series)
     if suffix == ".npz":
         return npz.read(path, grid, naming), ()
-    reader = {".nrrd": nrrd.read, ".mha": mha.read, ".nii.gz": nifti.read, ".nii": nifti.read}.get(suffix)
-    if reader is None:
-        raise InputRefused(f"a mask of a format that is not known here; give one of {', '.join(SUFFIXES)}")
-    mask = reader(path, naming)
-    return onto(mask, grid), ()
+    mask, findings = label_maps.read(load_image(path), naming)
+    return onto(mask, grid), findings
 
 
 def _read_object(path: Path, grid: Grid | None, series: "Series | Scan | None") -> tuple[LungMask, tuple[Finding, ...]]:
@@ -224,10 +239,11 @@ def write_mask(path: Path, mask: LungMask, series: "Series | None" = None, algor
         GridMismatch: the mask does not lie on the series.
         OutputFailed: `path` cannot be written.
     """
-    from pleura.labels import mha, nifti, npz, nrrd, rtstruct_writer, seg_writer
+    from pleura.images import metaimage, nifti, nrrd
+    from pleura.labels import npz, rtstruct_writer, seg_writer
 
     suffix = suffix_of(path)
-    if suffix in MAPS:
+    if suffix in WRITTEN:
         mask = resample_mask(mask, mask.grid.even())
     if suffix in OBJECTS:
         if series is None or series.grid is None:
@@ -241,7 +257,7 @@ def write_mask(path: Path, mask: LungMask, series: "Series | None" = None, algor
         with atomic_file(path) as part:
             (seg_writer.write if suffix == ".seg.dcm" else rtstruct_writer.write)(part, mask, series, algorithm)
         return
-    writers = {".npz": npz.write, ".nrrd": nrrd.write, ".mha": mha.write, ".nii": nifti.write, ".nii.gz": nifti.write}
+    writers = {".npz": npz.write, ".nrrd": nrrd.write, ".mha": metaimage.write, ".nii": nifti.write, ".nii.gz": nifti.write}
     if suffix not in writers:
         raise UsageError(f"masks are written as {', '.join([*writers, *OBJECTS])}, not {path.suffix}")
     with atomic_file(path) as part:

@@ -1,4 +1,4 @@
-"""What the numbers of a label map may be, and what they come to here: 1 right, 2 left."""
+"""Which values a label map may have, and what they become: 1 right, 2 left."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,16 +6,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.core.codes import refused
 from pleura.core.errors import InputRefused
 from pleura.geometry.volume import LEFT, RIGHT
 from pleura.labels.mappings import LUNGS, Naming, fitting
 
 WIDEST = 1 << 16
-"""Labels lie within so many numbers of each other; what does not is no label map."""
+"""Largest label value."""
+ROUNDING = 1e-3
+"""A value this near to a whole number is that number: scaled values are not exact."""
 MENTIONED = 6
-"""So many odd values are told."""
+"""A message lists this many odd values at most."""
 WHITE = 255
-"""What tools that think of masks as pictures write for 1."""
+"""What tools that write masks as pictures have for 1."""
 
 
 def labels_of(array: NDArray[Any], naming: Naming = LUNGS) -> NDArray[np.uint8]:
@@ -26,17 +29,17 @@ def labels_of(array: NDArray[Any], naming: Naming = LUNGS) -> NDArray[np.uint8]:
             `MASK-VALUES`: NaN, infinity, or no numbers at all.
     """
     if array.dtype.kind not in "biuf":
-        raise InputRefused("the mask holds no numbers", code="MASK-VALUES")
+        raise refused("MASK-VALUES", found="no numbers")
     if array.dtype.kind == "b":
         array = array.view(np.uint8)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InputRefused("the mask holds NaN or infinity", code="MASK-VALUES")
+        raise refused("MASK-VALUES", found="NaN or infinity")
     low, high = (array.min().item(), array.max().item()) if array.size else (0, 0)
     if low < -WIDEST or high > WIDEST:
         raise _unknown([low, high])
-    least = min(int(low), 0)
-    counts = np.zeros(int(high) - least + 1, dtype=np.int64)
-    for part in array:  # a slice at a time: the numbers that count are eight times as wide
+    least = min(int(np.rint(low)), 0)
+    counts = np.zeros(int(np.rint(high)) - least + 1, dtype=np.int64)
+    for part in array:  # slice by slice: int64 takes eight times the memory
         counts += np.bincount((_whole(part) - least).ravel(), minlength=len(counts))
     values = [int(value) + least for value in np.flatnonzero(counts)]
     ours = dict.fromkeys((*naming.right, *naming.either), RIGHT) | dict.fromkeys(naming.left, LEFT)
@@ -50,25 +53,29 @@ def labels_of(array: NDArray[Any], naming: Naming = LUNGS) -> NDArray[np.uint8]:
         table[value - least] = ours.get(value, 0)
     labels = np.empty(array.shape, dtype=np.uint8)
     for k, part in enumerate(array):
-        labels[k] = table[part.astype(np.int64) - least]
+        labels[k] = table[_whole(part) - least]
     return labels
 
 
 def _whole(part: NDArray[Any]) -> NDArray[np.int64]:
-    whole = part.astype(np.int64)
-    if part.dtype.kind == "f" and (broken := part[whole != part]).size:
+    """Values as whole numbers; those that a scale in float32 moved a little off (1.9999999) are rounded."""
+    if part.dtype.kind != "f":
+        return part.astype(np.int64)
+    rounded = np.rint(part)
+    broken = part[np.abs(part - rounded) > ROUNDING]
+    if broken.size:
         raise _unknown(np.unique(broken).tolist())
-    return whole
+    return rounded.astype(np.int64)
 
 
 def sided(labels: NDArray[np.uint8], naming: Naming, said: bool) -> bool:
-    """Whether a map tells right from left: as its naming says, else as it says itself, or by its having a left lung."""
+    """Whether a map has sides: as its naming says, else as its file says, or where it has a left lung."""
     return bool(said or (labels == LEFT).any()) if naming.sided is None else naming.sided
 
 
 def _unknown(odd: Sequence[float], values: Sequence[float] = ()) -> InputRefused:
     some = ", ".join(f"{value:g}" for value in odd[:MENTIONED])
     more = " …" if len(odd) > MENTIONED else ""
-    text = f"the mask holds the values {some}{more}; expected 0, 1 right, 2 left, or 0 and 1"
     fits = fitting(values)
-    return InputRefused(f"{text}; they fit the mapping {' or '.join(fits)}" if fits else text, code="MASK-LABELS")
+    hint = f"; they fit the mapping {' or '.join(fits)}" if fits else ""
+    return refused("MASK-LABELS", found=f"{some}{more}", hint=hint)

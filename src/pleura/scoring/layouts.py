@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from pleura.core.errors import NothingUsable, UsageError
 from pleura.dicom.series import find_series
 from pleura.geometry.grid import Grid
+from pleura.images.reading import load_image
+from pleura.images.volumes import case_of, find_volumes
 from pleura.labels.mappings import Naming
 from pleura.labels.matching import match, scans_of
 from pleura.labels.objects import Scan
@@ -187,7 +189,10 @@ def _ct_cases(places: Iterable[Path], *, given: bool) -> dict[str, CtCase]:
 
 def _grids_of_maps(place: Path) -> dict[str, CtCase]:
     maps = {case: files.map for case, files in find_masks(place).items() if files.map and not is_object(files.map)}
-    return {case: CtCase(read_mask(path, naming=ANY).grid) for case, path in maps.items()}
+    images = {case_of(path): path for path in find_volumes(place).values()}
+    grids = {case: load_image(path).grid for case, path in images.items() if case not in maps}
+    grids |= {case: read_mask(path, naming=ANY).grid for case, path in maps.items()}
+    return {case: CtCase(grid) for case, grid in grids.items()}
 
 
 def _may_have_dicom(place: Path) -> bool:

@@ -95,7 +95,7 @@ def to_sitk(lungs: LungMask) -> Any:
 
 def to_nifti(lungs: LungMask) -> Any:
     """The mask as a nibabel image of uint8; uneven slices go on an even grid (nearest slice)."""
-    from pleura.labels.nifti import image_of
+    from pleura.images.nifti import image_of
 
     return image_of(lungs)
 

@@ -148,7 +148,7 @@ def _resampled(grid: "Grid", written: str) -> tuple[Finding, ...]:
 def _write(segmentation: "Segmentation", judged: "Judged", recipe: SegmentRecipe, job: "Job") -> tuple[str, ...]:
     """Write a case's folder, whole or not at all; return its files below OUT, the sided mask first."""
     from pleura.geometry.volume import LungMask
-    from pleura.labels.nifti import write_volume
+    from pleura.images.nifti import write_volume
     from pleura.labels.registry import write_mask
     from pleura.page.overlay import overlay_png
 

@@ -12,12 +12,12 @@ from pleura.core.faults import refusal_of
 from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
 from pleura.dicom.gaps import Gaps
-from pleura.dicom.series import find_series
 from pleura.geometry.volume import Volume
 from pleura.quality.gate import VERSION, Judged, gate
 from pleura.store.cohort import Cohort
 from pleura.store.layout import CASES, COHORT
 from pleura.store.run_record import fingerprint
+from pleura.store.volume_files import series_in
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
@@ -57,7 +57,9 @@ def is_cohort(source: Path) -> bool:
 
 
 def jobs_of(source: Path, progress: Progress = silent, gaps: Gaps = "refuse") -> list[Job]:
-    """The cases of a cohort, or the CT series of a tree; what is refused already is a job that says so.
+    """The cases of a cohort, the CT series of a tree, or its image files where it has no series.
+
+    What is refused already is a job that says so.
 
     `gaps` is what becomes of series with missing slices; `prepare` has dealt with a cohort's.
 
@@ -67,10 +69,17 @@ def jobs_of(source: Path, progress: Progress = silent, gaps: Gaps = "refuse") ->
     if is_cohort(source):
         cohort = Cohort.open(source)
         return [_case_job(cohort, entry["id"]) for entry in cohort.about["cases"]]
-    found = find_series(source, gaps=gaps, progress=progress)
+    found = series_in(source, gaps=gaps, progress=progress)
     found = [series for series in found if series.is_ct or series.id == "unreadable"]
     return [
-        Job(series.id, series.series_uid, series.read, series.findings, series, input=series_input(series, source))
+        Job(
+            series.id,
+            series.series_uid,
+            series.read,
+            series.findings,
+            None if series.image else series,
+            input=series_input(series, source),
+        )
         for series in found
     ]
 
@@ -80,6 +89,7 @@ def series_input(series: "Series", source: Path) -> str:
     found = [(finding.code, finding.verdict, finding.message) for finding in series.findings]
     planes = sorted((_below(plane.file, source), plane.frame) for plane in series.files)
     files = sorted({plane.archive or Path(plane.file) for plane in series.files})
+    files += [] if series.image is None else [series.image]
     return str(fingerprint(files, found, planes, series.lost)["sha256"])
 
 

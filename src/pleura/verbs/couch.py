@@ -155,7 +155,7 @@ def _refused(job: Job, refusal: Finding, findings: Sequence[Finding] | None = No
 
 def _write(out: Path, case: str, volume: Any, body: Any, around: Any) -> tuple[str, ...]:
     """Write a case's folder, whole or not at all; return its files below OUT, the volume first."""
-    from pleura.labels.nifti import write_labels, write_volume
+    from pleura.images.nifti import write_labels, write_volume
     from pleura.page.planes import planes_png
 
     labels = body.astype(np.uint8)

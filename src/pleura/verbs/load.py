@@ -42,7 +42,8 @@ def load(folder: Path | str) -> Volumes:
     """The volumes of a cohort, or of a tree of DICOM files, by id, lazily.
 
     Args:
-        folder: what `pleura prepare` or `pleura run` wrote (then arrays are memory-mapped), or a folder with CT series.
+        folder: what `pleura prepare` or `pleura run` wrote (then arrays are memory-mapped), a folder with CT series
+            (DICOM), or an image file (NIfTI, NRRD, MetaImage) or a folder of them.
 
     Returns:
         A read-only mapping; `volumes["Case_000"].hu` is int16 HU `[slice, row, column]`. Series that cannot be used are not in
@@ -56,9 +57,9 @@ def load(folder: Path | str) -> Volumes:
     for place in (folder, folder / "cohort"):
         if (place / COHORT).exists():
             return Volumes({case.id: case.volume for case in Cohort.open(place).cases}, {})
-    from pleura.dicom.series import find_series
+    from pleura.store.volume_files import series_in
 
-    found = [series for series in find_series(folder) if series.is_ct or series.verdict is Verdict.REFUSED]
+    found = [series for series in series_in(folder) if series.is_ct or series.verdict is Verdict.REFUSED]
     refused = {series.id: series.reason for series in found if not series.usable}
     if len(refused) == len(found):
         raise NothingUsable("load: no cohort and no CT series that could be used: pleura scan lists what is there")

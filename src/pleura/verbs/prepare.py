@@ -147,10 +147,10 @@ class _Job:
 
 def _jobs(source: Path, masks: Path | None, gaps: Any, progress: Progress) -> tuple[list[_Job], list[str]]:
     """The cases to make, and a line about each series and mask that cannot be used."""
-    from pleura.dicom.series import find_series
     from pleura.labels.references import cases_of, find_references
+    from pleura.store.volume_files import series_in
 
-    seen = find_series(source, gaps=gaps, progress=progress)
+    seen = series_in(source, gaps=gaps, progress=progress)
     usable, refusals = cases_of([one for one in seen if one.is_ct or one.id == "unreadable"])
     references = find_references(seen, usable, source, masks, mentioned=frozenset(refusals), progress=progress)
     jobs = []
@@ -219,7 +219,7 @@ def _export(out: Path, case: str, volume: "Volume", kind: str) -> tuple[str, ...
     """Write the volume to OUT/export where that is asked for; return its name below OUT."""
     import numpy as np
 
-    from pleura.labels.nifti import write_volume
+    from pleura.images.nifti import write_volume
 
     if kind == "none":
         return ()

@@ -133,6 +133,8 @@ def segment(
         jobs = jobs_of(source, progress, gaps)
         if not jobs:
             raise NothingUsable("segment: IN has no CT series; pleura scan lists what it has")
+        if format in ("seg", "rtstruct") and all(job.series is None for job in jobs):
+            raise UsageError(f"segment: --format {format} refers to DICOM files; give the folder of CT series")
         batch = do_items(run, recipe, jobs, How(workers), refused_record, progress=progress)
         result = SegmentResult(out, tuple(batch.records), tuple(batch.gone))
         files = write_tables(out, batch.records, title="Lungs")

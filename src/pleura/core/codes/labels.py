@@ -65,6 +65,44 @@ OBJECTS: Mapping[str, Code] = {
     "NEEDS-GRID": refusal("{kind} has no grid of its own", "Give the volume that it belongs to (evaluate: --grid)."),
 }
 
+FILES: Mapping[str, Code] = {
+    "MASK-FORMAT": refusal("{found} is not a format that pleura reads; expected one of {known}"),
+    "MASK-NOT-A-FILE": refusal("the mask is not a regular file", "Give a file, not a pipe or a device."),
+    "MASK-UNREADABLE": refusal("the mask cannot be read: {problem}", "Check its permissions and the disk."),
+    "MASK-DATA-ELSEWHERE": refusal(
+        "the header names voxels that are not in one file beside it", "Keep header and data in one folder."
+    ),
+    "MASK-TOO-LARGE": refusal(
+        "the header states {size_gb:.1f} GB of voxels, more than the limit of {limit_gb:.1f} GB", "Check the file."
+    ),
+    "MASK-TRUNCATED": refusal("the file is truncated: {found} bytes of {expected}", "Export it again."),
+    "MASK-TOO-LONG": refusal("the file has more voxels than the {expected} bytes of its header", "Export it again."),
+    "MASK-SHAPE": refusal("the mask has {found} voxels, the volume {expected}", SAME_SERIES),
+    "MASK-VALUES": refusal("the mask has {found} where labels are expected", "Export it as whole numbers."),
+    "MASK-LABELS": refusal("the mask has the values {found}; expected 0, 1 right, 2 left, or 0 and 1{hint}"),
+    "NPZ-VALUES": refusal("the NPZ mask has the values {found}; expected 0 and one other"),
+    "NPZ-NO-MASKS": refusal("the NPZ file has no array named {key}"),
+    "IMAGE-CORRUPT": refusal("the {format} file is corrupt", "Export it again."),
+    "IMAGE-DIMENSIONS": refusal("the image has {found}; expected three dimensions"),
+    "IMAGE-LAYERS": refusal("the image has {n} layers and no names of segments", "Save the labels as one layer."),
+    "IMAGE-TYPE": refusal("the voxels have the type {found}", "Export them as whole or real numbers."),
+    "IMAGE-GEOMETRY": refusal(
+        "the image has no usable geometry (space, space directions, spacing, orientation)", "Export it again."
+    ),
+    "IMAGE-SPACING": refusal(
+        "the voxels measure {found} mm; expected {low:g} to {high:g} mm", "Check the units of the file (xyzt_units)."
+    ),
+    "IMAGE-NOT-HU": refusal("the image has {found}, which are not HU", "Export CT in Hounsfield units."),
+    "IMAGE-IS-LABELS": refusal("the image is a label map, not CT", "Give it with --masks, or leave it out."),
+    "IMAGE-PAIR": refusal("NIfTI in two files (.hdr, .img) is not read", "Convert it to .nii.gz."),
+    "NIFTI-NO-ORIENTATION": refusal(
+        "the NIfTI file has neither qform nor sform, so its sides are unknown", "Convert the DICOM series again."
+    ),
+    "NIFTI-ORIENTATIONS-DISAGREE": refusal(
+        "qform and sform of the NIfTI file run different ways, so its sides are unknown", "Convert the DICOM series again."
+    ),
+}
+
 GRIDS: Mapping[str, Code] = {
     "GRID-MISMATCH": refusal(
         "the mask does not lie on the voxels of the {other}: mask {mask}; {other} {volume}",
@@ -77,4 +115,4 @@ GRIDS: Mapping[str, Code] = {
     "GRID-BEYOND": refusal("{n} labelled voxels lie outside of the volume", SAME_SERIES),
 }
 
-LABELS: Mapping[str, Code] = {**CONTOURS, **STRUCTURES, **OBJECTS, **GRIDS}
+LABELS: Mapping[str, Code] = {**CONTOURS, **STRUCTURES, **OBJECTS, **FILES, **GRIDS}

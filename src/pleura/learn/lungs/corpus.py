@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pleura.core.errors import GridMismatch
 from pleura.dicom.series import find_series
 from pleura.geometry.volume import Volume
-from pleura.labels import nifti
+from pleura.images import nifti
+from pleura.labels.registry import read_mask
 
 AIR_HU = -1024
 SPACING_MM = 2.0
@@ -257,7 +258,7 @@ def _share(mask: Bools, weights: Any) -> NDArray[np.uint8]:
 
 def _on_same_axes(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
     """A label map in the common frame; it must have the shape of the CT."""
-    mask = nifti.read(path)
+    mask = read_mask(path)
     if mask.labels.shape != shape:
         raise GridMismatch(f"{path.name} has shape {mask.labels.shape}; the CT has {shape}")
     return to_patient_axes(mask.labels, mask.grid.affine)[0]

@@ -1,0 +1,65 @@
+"""Which image files are read, by their suffix, and the one way to read any of them."""
+
+from pathlib import Path
+
+from pleura.core.codes import refused
+from pleura.images.image_file import ImageFile
+
+MAPS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+UNREAD = {
+    ".hdr": "Analyze (or NIfTI in two files)",
+    ".img": "Analyze (or NIfTI in two files)",
+    ".img.gz": "Analyze (or NIfTI in two files)",
+    ".mgz": "FreeSurfer",
+    ".mgh": "FreeSurfer",
+    ".mnc": "MINC",
+    ".gipl": "GIPL",
+    ".nii.bz2": "NIfTI with bzip2",
+    ".nii.xz": "NIfTI with xz",
+    ".nii.zst": "NIfTI with zstd",
+    ".nrrd.gz": "gzipped NRRD",
+    ".mha.gz": "gzipped MetaImage",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".npy": "NumPy",
+    ".mat": "MATLAB",
+    ".h5": "HDF5",
+    ".hdf5": "HDF5",
+    ".vtk": "VTK",
+    ".vti": "VTK",
+    ".stl": "surface",
+}
+"""Formats that are refused by name, so that none is passed over silently."""
+
+
+def map_suffix(path: Path) -> str:
+    """The suffix of an image format that is read; empty where there is none."""
+    return next((suffix for suffix in MAPS if path.name.lower().endswith(suffix)), "")
+
+
+def unread_suffix(path: Path) -> str:
+    """The suffix of an image format that is not read; empty where there is none."""
+    return next((suffix for suffix in sorted(UNREAD, key=len)[::-1] if path.name.lower().endswith(suffix)), "")
+
+
+def load_image(path: Path, *, oriented: bool = False) -> ImageFile:
+    """Read the image file of any format with geometry.
+
+    Args:
+        path: ends in one of `MAPS`.
+        oriented: refuse NIfTI whose header leaves the sides open.
+
+    Raises:
+        UnreadableFile: corrupt, larger than the limit, or not of three dimensions.
+    """
+    from pleura.images import metaimage, nifti, nrrd
+
+    suffix = map_suffix(path)
+    if suffix in (".nii", ".nii.gz"):
+        return nifti.load(path, oriented=oriented)
+    if suffix in (".nrrd", ".nhdr"):
+        return nrrd.load(path)
+    if suffix in (".mha", ".mhd"):
+        return metaimage.load(path)
+    found = UNREAD.get(unread_suffix(path), "the file")
+    raise refused("MASK-FORMAT", found=found, known=", ".join(MAPS))

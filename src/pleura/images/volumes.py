@@ -1,0 +1,125 @@
+"""CT volumes in NIfTI, NRRD and MetaImage files: what a format without a DICOM header lets us check."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.core.codes import refused
+from pleura.core.errors import UnreadableFile
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import NO_TISSUE_HU, Volume
+from pleura.images.image_file import ImageFile, check_numbers
+from pleura.images.reading import load_image, map_suffix
+
+CASE = re.compile(r"Case_\d+")
+MASK_FOLDERS = {"segmentations", "labels", "labelstr", "labelsts", "masks"}
+"""Folders of a data set that hold masks, in lower case."""
+MASK_NAME = re.compile(r"(?:^|[._-])(seg|lungs?|lungmask|R231|mask|pred|prediction|labels?)$", re.IGNORECASE)
+IMAGE_ENDING = re.compile(r"[._-](ct|image|img|volume|0000)$", re.IGNORECASE)
+"""What tools put behind the name of a case's image."""
+LABELS_AT_MOST = 16
+"""Whole numbers from 0 on, of no more values than this, are a label map."""
+SPACING_MM = (0.05, 30.0)
+"""Voxels of CT are no smaller and no larger."""
+
+
+def read_volume(path: Path) -> Volume:
+    """Read a CT volume from an image file.
+
+    Units, orientation codes and the number of dimensions are checked; whether the values are HU is for the gate.
+
+    Raises:
+        UnreadableFile: corrupt, larger than the limit, not of three dimensions, or without a known orientation.
+        InputRefused: values that cannot be HU, or a label map.
+    """
+    image = load_image(path, oriented=True)
+    if image.array.ndim != 3:
+        raise refused("IMAGE-DIMENSIONS", UnreadableFile, found=f"{len(image.array)} layers")
+    check_numbers(image.array)
+    _check_spacing(image.grid)
+    hu = _as_hu(image)
+    lowest = int(hu.min())
+    padding = hu == lowest if lowest < NO_TISSUE_HU else None
+    return Volume(hu, image.grid, padding)
+
+
+def _check_spacing(grid: Grid) -> None:
+    low, high = SPACING_MM
+    if not all(low <= mm <= high for mm in grid.spacing_mm):
+        spacing = " x ".join(f"{mm:.4g}" for mm in grid.spacing_mm)
+        raise refused("IMAGE-SPACING", found=spacing, low=low, high=high)
+
+
+def _as_hu(image: ImageFile) -> NDArray[np.int16]:
+    array = image.array
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise refused("IMAGE-NOT-HU", found="NaN or infinity")
+    low, high = float(array.min()), float(array.max())
+    if low < -32768 or high > 32767:
+        raise refused("IMAGE-NOT-HU", found=f"values from {low:g} to {high:g}")
+    if low >= 0 and high <= 255 and _is_label_map(array):
+        raise refused("IMAGE-IS-LABELS")
+    if array.dtype == np.int16:
+        return np.ascontiguousarray(array)
+    hu = np.empty(array.shape, dtype=np.int16)
+    for k, part in enumerate(array):
+        hu[k] = np.rint(part)
+    return hu
+
+
+def _is_label_map(array: NDArray[np.generic]) -> bool:
+    values: set[float] = set()
+    for part in array:
+        values |= {float(value) for value in np.unique(part)}
+        if len(values) > LABELS_AT_MOST:
+            return False
+    return all(value == round(value) for value in values)
+
+
+def find_volumes(source: Path) -> dict[str, Path]:
+    """The image files of CT at or below a path, by id: `Case_<digits>` where a file or its folder says so, else a digest.
+
+    Masks, by their names or folders, are left out.
+    """
+    if source.is_file():
+        return {volume_id(source, source.parent): source} if map_suffix(source) else {}
+    found = (path for path in sorted(source.rglob("*")) if map_suffix(path) and path.is_file())
+    return dict(_named((path for path in found if not is_mask(path, source)), source))
+
+
+def is_mask(path: Path, root: Path) -> bool:
+    """Whether a file is a mask by its name or by a folder between `root` and it."""
+    folders = path.relative_to(root).parts[:-1]
+    hidden = any(part.startswith(".") for part in (*folders, path.name))
+    return hidden or bool(MASK_NAME.search(stem_of(path))) or any(part.lower() in MASK_FOLDERS for part in folders)
+
+
+def stem_of(path: Path) -> str:
+    """A file's name without the suffix of its format."""
+    return path.name[: -len(map_suffix(path))]
+
+
+def case_of(path: Path) -> str:
+    """The name that an image shares with its masks: its own without `_ct`, `_image`, `_0000`."""
+    return IMAGE_ENDING.sub("", stem_of(path))
+
+
+def volume_id(path: Path, root: Path) -> str:
+    """The id of an image file; it holds nothing of the file's name that could identify a patient."""
+    for name in (case_of(path), path.parent.name):
+        if CASE.fullmatch(name):
+            return name
+    relative = path.relative_to(root).as_posix().encode("utf-8", "surrogateescape")
+    return f"CT-{hashlib.sha256(relative).hexdigest()[:8]}"
+
+
+def _named(paths: Iterable[Path], root: Path) -> Iterable[tuple[str, Path]]:
+    seen: dict[str, int] = {}
+    for path in paths:
+        name = volume_id(path, root)
+        seen[name] = seen.get(name, 0) + 1
+        yield (name if seen[name] == 1 else f"{name}_{seen[name]}"), path

@@ -1,0 +1,53 @@
+"""CT volumes in image files (NIfTI, NRRD, MetaImage) as series: what verbs that read DICOM series need to know of them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pleura.core.progress import Progress, silent
+from pleura.dicom.gaps import Gaps
+from pleura.dicom.series import Series, find_series
+from pleura.geometry.volume import Volume
+from pleura.images.reading import map_suffix
+from pleura.images.volumes import find_volumes, read_volume
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeFile(Series):
+    """An image file as a series: it has no UIDs, no header, and no grid before it is read."""
+
+    @property
+    def is_ct(self) -> bool:
+        return True
+
+    @property
+    def usable(self) -> bool:
+        """Always: what is wrong with a file shows when it is read."""
+        return True
+
+    def read(self, progress: Progress = silent) -> Volume:
+        """Read the volume. Raises `InputRefused`; see `images.volumes.read_volume`."""
+        assert self.image is not None
+        return read_volume(self.image)
+
+
+def is_volume_file(source: Path) -> bool:
+    """Whether a path is itself an image file."""
+    return source.is_file() and bool(map_suffix(source))
+
+
+def volume_files(source: Path) -> list[Series]:
+    """The CT image files at or below a path, by id."""
+    found = sorted(find_volumes(source).items())
+    return [VolumeFile(name, "", "", "", "CT", "", 0, 0, 0, None, (), (), image=path) for name, path in found]
+
+
+def series_in(source: Path, *, gaps: Gaps = "refuse", progress: Progress = silent) -> list[Series]:
+    """The series of a tree; where it has no CT series, its image files too.
+
+    Raises:
+        UsageError: `source` does not exist.
+    """
+    if is_volume_file(source):
+        return volume_files(source)
+    found = find_series(source, gaps=gaps, progress=progress)
+    return found if any(series.is_ct for series in found) else [*found, *volume_files(source)]
