@@ -98,7 +98,7 @@ def test_a_map_on_another_grid_is_refused(copy, tmp_path):
     image = sitk.ReadImage(str(path))
     image.SetOrigin([x + 5 for x in image.GetOrigin()])
     sitk.WriteImage(image, str(path))
-    assert "elsewhere" in prepare(copy, tmp_path / "out").failures[0]
+    assert "GRID-MISMATCH" in prepare(copy, tmp_path / "out").failures[0]
 
 
 def test_exports(chests, tmp_path):

@@ -5,7 +5,7 @@
     │   ├── OutputConflict (FileExistsError) OUT has other content; the message names --overwrite
     │   └── OutputBusy                     another process writes OUT
     ├── NothingUsable (LookupError)        no input could be used at all                           exit 3
-    ├── InputRefused (ValueError)          one input cannot be used; a batch goes on without it    exit 1
+    ├── InputRefused (ValueError)          one input cannot be used; a batch does the others       exit 1
     │   ├── UnreadableFile (OSError)       broken, truncated, or of a kind that cannot be decoded
     │   └── GridMismatch                   two things do not lie on one grid
     ├── OutputFailed (OSError)             OUT cannot be written                                   exit 2
@@ -58,7 +58,7 @@ class NothingUsable(PleuraError, LookupError):
 
 
 class InputRefused(PleuraError, ValueError):
-    """One series, case or mask cannot be used; the rest of a batch goes on."""
+    """One series, case or mask cannot be used; a batch does the others."""
 
     def __init__(self, message: str, *, code: str = "REFUSED", evidence: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)

@@ -93,8 +93,8 @@ class RunRecord:
         Raises:
             OutputConflict: OUT has results, and none of them is of this input.
         """
-        held = [item for item in self.items.values() if item.files and item.id.startswith(group) and item.id != OUTPUTS]
-        if held and not any(inputs.get(item.id) == item.input for item in held):
+        with_results = [item for item in self.items.values() if item.files and item.id.startswith(group) and item.id != OUTPUTS]
+        if with_results and not any(inputs.get(item.id) == item.input for item in with_results):
             raise OutputConflict(_conflict(self.record["verb"], "results of other input"))
 
     def note_seconds(self, name: str, seconds: float) -> None:
@@ -236,15 +236,15 @@ def _files(source: Path) -> Iterable[tuple[str, Path]]:
 def _check_content(out: Path, head: Mapping[str, Any]) -> None:
     """Refuse what this command did not write. A run that has no result yet is no obstacle to other options."""
     verb = head["verb"]
-    held = _content(out, verb)
+    names = _content(out, verb)
     record = _record(out)
-    if not held or (record is not None and _same(record, head)):
+    if not names or (record is not None and _same(record, head)):
         return
     if record is None:
         raise OutputConflict(_conflict(verb, "files that pleura did not write"))
     if record.get("verb") == verb and record.get("state") == "refused":
         return  # a usage error ended it: the corrected command may take over
-    if held == {RUN} and not read_items(out):
+    if names == {RUN} and not read_items(out):
         return
     if record.get("verb") != verb:
         raise OutputConflict(_conflict(verb, f"the output of pleura {record.get('verb')}"))

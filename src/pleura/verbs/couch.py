@@ -78,12 +78,12 @@ def couch(
     """Take the couch out of every CT series of a folder.
 
     Each series or case gets a folder OUT/ID: volume.nii.gz (HU, air in place of couch, blankets and wires; every other voxel as
-    it was), couch.nii.gz (1 body, 2 couch) and planes.png. Where body and couch cannot be told apart nothing is changed.
+    it was), couch.nii.gz (1 body, 2 couch) and planes.png. Where body and couch cannot be separated nothing is changed.
     OUT/run.json lists all. The same command again finishes an interrupted run and does what is new in IN.
 
     Args:
         source: Folder of DICOM files, or a cohort that prepare wrote.
-        out: Folder to write to; made if need be.
+        out: Folder to write to; created if it does not exist.
         workers: Processes, each with a case of its own; 0 = one for each core.
         verify_done: How finished results are checked before they are kept: size, or hash (reads every file).
         overwrite: Empty OUT first.

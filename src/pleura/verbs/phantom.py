@@ -52,7 +52,7 @@ def phantom(
     Segmentations/Case_00N_seg.npz, Labels/Case_00N.nii.gz. The same options write the same bytes.
 
     Args:
-        out: Folder to write to; made if need be.
+        out: Folder to write to; created if it does not exist.
         cases: How many chests.
         size: Rows and columns of a slice.
         slices: Slices of a chest; they always span 34 cm.

@@ -79,7 +79,7 @@ def prepare(
 ) -> PrepareResult:
     """Make a cohort of cases: HU volumes, lung masks and a split.
 
-    Every usable CT series becomes a case: volume, mask where there is one, and a picture in three planes. Masks are files named
+    Every usable CT series becomes a case: volume, mask where there is one, and a three-plane view. Masks are files named
     by case, or RT structure sets and DICOM segmentations anywhere in IN, joined to their series by what they refer to (so the
     LCTSC collection is read as it is delivered). A mask must lie on its volume and on lung; several of one case must agree.
     The same command again finishes an interrupted run and does what is new in IN; the split is then made again.

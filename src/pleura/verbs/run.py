@@ -1,4 +1,4 @@
-"""The whole journey: scan, de-identify, prepare, train, segment, evaluate, report; each stage resumable by itself."""
+"""The full pipeline: scan, de-identify, prepare, train, segment, evaluate, report; each stage resumable by itself."""
 
 import gc
 import hashlib
@@ -93,7 +93,7 @@ def run(
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> RunResult:
-    """The whole journey, from a folder of CT to a report.
+    """Run the full pipeline, from a folder of CT to a report.
 
     Scan, de-identify, prepare, train, segment every case, evaluate, report. The same command again finishes an interrupted run,
     and takes in what is new in IN: models, masks and scores are then made again. A folder without any masks gives volumes,

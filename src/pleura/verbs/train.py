@@ -138,15 +138,15 @@ def train(
         "watch_test": None if watch_test is None else watch_test == "yes",
     }
     recipe = make_recipe(preset, dice=dice, seed=seed, **changes)
-    held = Cohort.open(cohort)
-    recipe = _fitted(recipe, held, counted=epochs is None and steps is None and preset == "default")
+    prepared = Cohort.open(cohort)
+    recipe = _fitted(recipe, prepared, counted=epochs is None and steps is None and preset == "default")
     chosen = loss or ("both" if preset == "report" else "bce_dice")
     losses: tuple[Any, ...] = ("bce", "bce_dice") if chosen == "both" else (chosen,)
     options = recipe.as_json() | {"preset": preset, "loss": chosen}
     with open_run(out, verb="train", sources=[cohort], options=options, grows=False, overwrite=overwrite) as run:
         if not run.done:
             for name in losses:
-                _train(run, replace(recipe, loss=name), preset, held, device, progress)
+                _train(run, replace(recipe, loss=name), preset, prepared, device, progress)
             run.finish(Exit.OK, losses=list(losses))
         return TrainResult(out, {name: read_json(out / name / CARD) for name in losses})
 
@@ -179,15 +179,15 @@ def _train(run: RunRecord, recipe: "Recipe", preset: str, cohort: "Cohort", devi
         return
     out = run.folder / recipe.loss
     out.mkdir(parents=True, exist_ok=True)
-    shown = NetInput(recipe.size, scaling=recipe.scaling)
+    net_input = NetInput(recipe.size, scaling=recipe.scaling)
     split = cohort.split if recipe.validation == "held_out" else cohort.split.without_validation()
     cases = [cohort.case(name) for name in (*split.train, *split.validation)]
     thicken_seed = recipe.seed if "thicken" in recipe.augment else None
-    learnt = SliceDataset(cases, split, "train", shown, thicken_seed=thicken_seed)
-    validated = SliceDataset(cases, split, "validation", shown)
+    learnt = SliceDataset(cases, split, "train", net_input, thicken_seed=thicken_seed)
+    validated = SliceDataset(cases, split, "validation", net_input)
     watched = None
     if recipe.watch_test and split.test:
-        watched = SliceDataset([cohort.case(name) for name in split.test], split, "test", shown)
+        watched = SliceDataset([cohort.case(name) for name in split.test], split, "test", net_input)
     net = fit(recipe, learnt, validated, out, device=device_of(device), test=watched, progress=progress).cpu()
     write_onnx(net, recipe.size, out / MODEL)
     write_json(out / ARCHITECTURE, architecture(net, recipe.size))
@@ -197,7 +197,7 @@ def _train(run: RunRecord, recipe: "Recipe", preset: str, cohort: "Cohort", devi
         {
             "format": FORMAT,
             "sha256": sha256_file(out / MODEL),
-            "input": shown.as_json(),
+            "input": net_input.as_json(),
             "threshold": 0.5,
             "loss": recipe.loss,
             "preset": preset,
