@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pleura.geometry.volume import Volume as Volume
     from pleura.labels.api import read_mask as read_mask
     from pleura.labels.api import write_mask as write_mask
+    from pleura.scoring.score import Score as Score
+    from pleura.scoring.score import score as score
     from pleura.segmenting.images import find_lungs as find_lungs
     from pleura.segmenting.images import measure as measure
     from pleura.segmenting.images import to_nifti as to_nifti
@@ -45,15 +47,18 @@ _HOME = {
     "Grid": "pleura.geometry.grid",
     "LungMask": "pleura.geometry.volume",
     "PleuraError": "pleura.core.errors",
+    "Score": "pleura.scoring.score",
     "Verdict": "pleura.core.findings",
     "Volume": "pleura.geometry.volume",
     "read_mask": "pleura.labels.api",
+    "score": "pleura.scoring.score",
     "write_mask": "pleura.labels.api",
 }
 _HOME |= {verb: f"pleura.verbs.{verb}" for verb in VERBS}
 _HOME |= dict.fromkeys(IMAGES, "pleura.segmenting.images")
 
 __all__ = ["Finding", "Grid", "LungMask", "PleuraError", "Verdict", "Volume", "__version__", "read_mask", "write_mask"]
+__all__ += ["Score", "score"]
 __all__ += VERBS
 __all__ += IMAGES
 __all__.sort()

@@ -184,8 +184,15 @@ def test_a_deleted_apex_is_not_ranked_best_and_says_why(lungs):
     order = [case["case"] for case in worst_first([good, thin, top])]
     assert order[0] == "top"
     assert order[-1] == "good"
-    assert "3 slices missed (right lung)" in explanation(top)
+    assert "3 slice(s) missed (right lung)" in explanation(top)
     assert [row["case"] for row in ranking([top, good])["worst_first"]] == ["top", "good"]
+
+
+def test_a_case_with_exchanged_sides_comes_before_any_other(lungs):
+    swapped = scored(np.array([0, 2, 1])[lungs], lungs, name="swapped")
+    top = scored(without_top(lungs, 1, 4), lungs, name="top")
+    assert [case["case"] for case in worst_first([top, swapped])] == ["swapped", "top"]
+    assert explanation(swapped).startswith("right and left appear swapped")
 
 
 def test_an_undefined_case_is_the_last_and_order_does_not_depend_on_the_input(lungs):

@@ -15,17 +15,19 @@ from pleura.core.errors import UsageError
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask, Volume
 from pleura.labels.registry import write_mask
+from pleura.metrics.ranking import ranking
 from pleura.page.cases import distributions_png
-from pleura.page.examples import _sides
 from pleura.page.planes import planes_png
+from pleura.page.run_page import run_drawings
 from pleura.page.slices import positions_png, slices_png
 from pleura.page.story import SliceScore, Story, of_cases
 from pleura.phantom.anatomy import chest
 from pleura.store.case import write_case
 from pleura.store.cohort import write_cohort
 from pleura.store.split import make_split
+from pleura.store.views import _Layers
 from pleura.verbs.evaluate import evaluate
-from pleura.verbs.report import _figures, report
+from pleura.verbs.report import report
 
 
 @pytest.fixture(scope="module")
@@ -81,16 +83,20 @@ def test_one_page_holds_everything(run, tmp_path):
     page.feed(text)
     assert len(page.seen) == len(result.figures) >= 15
     assert all(image["alt"] for image in page.seen)
-    assert all(link.startswith("data:") for link in page.links)
+    assert all(link.startswith(("data:", "#")) for link in page.links)
+    anchors = {link[1:] for link in page.links if link.startswith("#")}
+    assert anchors <= set(re.findall(r'id="([^"]+)"', text)), "every link of the contents leads somewhere"
     for words in ("Not a medical device", "Case_002", "hallucinated", "watched its test set", "BCE + soft Dice"):
         assert words in text
-    numbers = re.findall(r"Figure (\d\.\d+)", text)
-    assert len(numbers) == len(set(numbers))
+    numbers = [tuple(map(int, number.split("."))) for number in re.findall(r"Figure (\d\.\d+)\.<", text)]
+    assert numbers == sorted(set(numbers)), "figures are numbered in the order of the page"
     for name in result.figures:
         with Image.open(tmp_path / "a" / "figures" / name) as picture:
             assert min(picture.size) >= 40
-    with Image.open(tmp_path / "a" / "figures" / "fig-3.3-film.gif") as film:
+    (film_name,) = [name for name in result.figures if name.endswith(".gif")]
+    with Image.open(tmp_path / "a" / "figures" / film_name) as film:
         assert film.n_frames == 16
+        assert max(film.size) == 512
     report(run, out=tmp_path / "b")
     for path in (tmp_path / "a").rglob("*"):
         if path.is_file():
@@ -133,7 +139,7 @@ def copied(run, tmp_path):
 
 def captions(folder):
     """File name to caption of each figure that would be drawn; nothing is."""
-    return {slug: caption for _, slug, _, _, caption in _figures(Story.open(folder))}
+    return {image.slug: one.caption for one in run_drawings(Story.open(folder)) for image in one.images}
 
 
 def test_a_run_without_curves_or_masks_says_so(copied):
@@ -143,20 +149,20 @@ def test_a_run_without_curves_or_masks_says_so(copied):
     assert not any("loss.png" in name or "accuracy.png" in name for name in result.figures)
     text = result.page.read_text(encoding="utf-8")
     assert "No curves of training" in text
-    assert "1 scored case(s) without pictures" in text
+    assert "1 scored case(s) without a film" in text
     shutil.rmtree(copied / "masks")
-    assert not {"film.gif", "examples.png"} & captions(copied).keys()
+    assert "film.gif" not in captions(copied)
 
 
 def test_a_case_that_was_trained_on_is_never_called_held_out(copied):
-    assert "nothing was trained on" in captions(copied)["film.gif"]
+    assert "on which nothing was trained" in captions(copied)["film.gif"]
     path = copied / "cohort" / "split.json"
     split = json.loads(path.read_text())
     split["train"], split["test"] = split["train"] + split["test"], []
     path.write_text(json.dumps(split))
     told = " ".join(captions(copied).values())
-    assert "nothing was trained on" not in told
-    assert "held-out" not in told
+    assert "nothing was trained" not in told
+    assert "test cases, b" not in told
 
 
 def test_no_network_is_told_of_where_there_was_none(copied):
@@ -183,17 +189,18 @@ def test_the_worst_case_comes_first(copied):
     scores = json.loads(path.read_text())
     first = dict(scores["cases"][0], split="test")
     values = {"Case_010": 0.9, "Case_011": 0.2, "Case_012": 0.5}
-    scores["cases"] = [dict(first, case=name, dice=dice) for name, dice in values.items()]
-    scores["cases"].append(dict(first, case="Case_013", dice=0.1, split="train"))
-    path.write_text(json.dumps(scores))
+    cases = [dict(first, case=name, dice=dice, right=first["right"] | {"dice": dice}) for name, dice in values.items()]
+    cases.append(dict(first, case="Case_013", dice=0.1, split="train", right=first["right"] | {"dice": 0.1}))
+    path.write_text(json.dumps(scores | {"cases": cases, "ranking": ranking(cases)}))
     shutil.rmtree(copied / "runs")
     (copied / "results" / "bce_dice" / "slices.csv").write_text(
         "case,slice,position_mm,structure,class,metric,value\n"
         + "".join(f"{name},0,0.0,both,lung,dice,{dice}\n" for name, dice in values.items())
     )
     text = report(copied).page.read_text(encoding="utf-8")
-    table = text[text.index("<h2>Scores") : text.index("<h2>Cases")]
+    table = text[text.index('<h2 id="scores"') : text.index('<h2 id="cases"')]
     assert re.findall(r"<td>(Case_\d+)", table) == ["Case_011", "Case_012", "Case_010", "Case_013"]
+    assert "Case_013" in text[text.index("Worst case") : text.index("Worst case") + 60]
 
 
 def test_sixty_cases_still_have_figures(tmp_path):
@@ -209,12 +216,28 @@ def test_sixty_cases_still_have_figures(tmp_path):
             assert max(picture.size) < 2500
 
 
-def test_slices_name_the_patients_sides_whatever_the_grid():
-    plain = Grid.axial((4, 5, 6), (1.0, 1.0, 1.0))
-    mirrored = plain.affine.copy()
-    mirrored[:3, 2] *= -1
-    assert _sides(plain) == ("R", "L")
-    assert _sides(Grid(plain.shape, mirrored)) == ("L", "R")
+@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, 1), (1, -1, 1), (1, 1, -1), (-1, -1, -1)])
+def test_views_put_the_patients_right_and_the_head_where_they_belong_whatever_the_grid(signs):
+    """A block on the patient's right, in front, near the head: left and up in every view, on any order of the axes."""
+    labels = np.zeros((10, 12, 14), np.uint8)
+    labels[7:9, 1:4, 1:5] = 1
+    affine = Grid.axial(labels.shape, (1.0, 1.0, 1.0)).affine.copy()
+    for axis, sign in enumerate(signs):
+        if sign < 0:
+            affine[:3, 3] += affine[:3, axis] * (labels.shape[axis] - 1)
+            affine[:3, axis] *= -1
+            labels = np.flip(labels, axis)
+    for order in ((0, 1, 2), (1, 0, 2), (2, 1, 0)):
+        turned = affine.copy()
+        turned[:3, :3] = affine[:3, list(order)]
+        mask = LungMask(np.ascontiguousarray(labels.transpose(order)), Grid([labels.shape[k] for k in order], turned))
+        layers = _Layers(None, mask, mask, None)
+        for name, ends in (("axial", ("R", "L")), ("coronal", ("R", "L")), ("sagittal", ("A", "P"))):
+            view = layers.plane(name, layers.centre)
+            assert view.ends == ends
+            rows, columns = (found.mean() for found in np.nonzero(view.reference))
+            assert rows < view.reference.shape[0] / 2
+            assert columns < view.reference.shape[1] / 2
 
 
 def test_planes_put_the_patients_right_on_the_left_whatever_the_grid(tmp_path):
@@ -279,17 +302,19 @@ def scored(tmp_path_factory):
 
 def test_an_evaluation_of_any_masks_has_its_page(scored, tmp_path):
     result = report(scored / "out", out=tmp_path / "a")
-    assert [name.split("-")[2] for name in result.figures] == ["distributions.png", "volumes.png", "positions.png"]
+    assert [name.split("-", 2)[2] for name in result.figures][-3:] == ["distributions.png", "volumes.png", "positions.png"]
     text = result.page.read_text(encoding="utf-8")
     page = Images()
     page.feed(text)
-    assert len(page.seen) == 3
+    assert len(page.seen) == len(result.figures) >= 3 + 2 * 6
     assert all(image["src"].startswith("data:image/png") for image in page.seen)
-    plain = re.sub(r"<[^>]+>", " ", text)
+    plain = html.unescape(re.sub(r"<[^>]+>", " ", text))
+    assert re.search(r"Worst case\s+Case_000: .*left lung", plain)
     assert re.search(r"Case_000 .*Case_001", plain, re.DOTALL)  # the worst first
-    for words in ("2 case(s) scored, 1 refused, 1 without a mask", "Case_002: the NIfTI mask is broken", "Case_003: no mask",
-                  "Against the other method", "Sites", "Fu Y", "the scan's diagonal", "surface Dice at 2 mm"):  # fmt: skip
-        assert words in html.unescape(plain), words
+    wanted = ["2 case(s) scored, 1 refused, 1 without a mask", "Case_002: ", "Case_003: no mask", "Against AGAINST", "Sites"]
+    wanted += ["Fu Y", "the scan's diagonal", "surface Dice at 2 mm", "SHA-256", "Evaluated 20", "HD95 voxel"]
+    for words in wanted:
+        assert words in plain, words
     again = report(scored / "out", out=tmp_path / "b")
     assert again.page.read_bytes() == result.page.read_bytes()
 
@@ -299,6 +324,22 @@ def test_masks_without_sides_and_a_single_case_have_a_page_too(scored, tmp_path)
     _, mask = chest((16, 40, 40), seed=1)
     write_mask(tmp_path / "npz" / "Case_001_seg.npz", mask)
     evaluate(tmp_path / "npz", scored / "ref", tmp_path / "out", workers=1)
-    result = report(tmp_path / "out")
-    assert len(result.figures) == 3
-    assert "1.0000" in result.page.read_text(encoding="utf-8")
+    text = report(tmp_path / "out").page.read_text(encoding="utf-8")
+    assert "1.0000" in text
+    assert "no case has left and right labels in both masks" in text
+
+
+@pytest.mark.parametrize("broken", ["{", "[]", '"scores"', "{}", '{"format": "pleura-scores/1"}'])
+def test_broken_scores_are_one_clear_line(scored, tmp_path, broken):
+    shutil.copytree(scored / "out", tmp_path / "out")
+    (tmp_path / "out" / "scores.json").write_text(broken)
+    with pytest.raises(UsageError, match="scores"):
+        report(tmp_path / "out")
+
+
+def test_the_page_is_never_written_into_somebodys_data(scored, tmp_path):
+    with pytest.raises(UsageError, match="--out"):
+        report(scored / "out", out=scored / "ref")
+    assert not (scored / "ref" / "report.html").exists()
+    report(scored / "out", out=tmp_path / "new")
+    report(scored / "out", out=tmp_path / "new")

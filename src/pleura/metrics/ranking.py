@@ -11,8 +11,11 @@ Case = Mapping[str, Any]
 
 CRITERIA = {"dice": -1, "hd95_mm_voxel": 1, "slices_missed": 1, "hallucinated_ml": 1}
 """Metrics that order the cases; 1 where a higher value is worse, -1 where a lower value is."""
+GRAVE = ("SIDES-EXCHANGED", "LUNG-MISSED", "LUNG-INVENTED")
+"""Findings that put a case before all others."""
 RULE = (
-    "cases are ordered by the mean of four ranks of their worse lung: Dice, HD95 of border voxels, missed slices, and ml of "
+    "cases with a lung that is missed, invented or on the wrong side come first; within these and the others, cases are "
+    "ordered by the mean of four ranks of their worse lung: Dice, HD95 of border voxels, missed slices, and ml of "
     "lung predicted on slices without lung; equal values share their mean rank, equal means go by missed slices, then Dice"
 )
 
@@ -43,9 +46,10 @@ def worst_first(cases: Sequence[Case]) -> list[Case]:
         return []
     ranks = np.mean([_ranks(cases, metric, sign) for metric, sign in CRITERIA.items()], axis=0)
 
-    def key(k: int) -> tuple[float, float, float, str]:
+    def key(k: int) -> tuple[bool, float, float, float, str]:
         missed, dice = (worse_lung(cases[k], metric)[0] for metric in ("slices_missed", "dice"))
-        return round(float(ranks[k]), 6), -(missed or 0), 2.0 if dice is None else dice, str(cases[k]["case"])
+        is_grave = any(one["code"] in GRAVE for one in cases[k]["findings"])
+        return not is_grave, round(float(ranks[k]), 6), -(missed or 0), 2.0 if dice is None else dice, str(cases[k]["case"])
 
     return [cases[k] for k in sorted(range(len(cases)), key=key)]
 
@@ -68,10 +72,10 @@ def explanation(case: Case) -> str:
         parts.append(f"Dice {dice:.3f} ({NAMES[side]})")
     missed, side = worse_lung(case, "slices_missed")
     if missed:
-        parts.append(f"{missed:g} slices missed ({NAMES[side]})")
+        parts.append(f"{missed:g} slice(s) missed ({NAMES[side]})")
     hallucinated = case["both"].get("slices_hallucinated")
     if hallucinated:
-        parts.append(f"{hallucinated} slices hallucinated ({case['both']['hallucinated_ml']:.1f} ml)")
+        parts.append(f"{hallucinated} slice(s) hallucinated ({case['both']['hallucinated_ml']:.1f} ml)")
     furthest, side = worse_lung(case, "hd_mm")
     if furthest is not None:
         parts.append(f"maximum distance {furthest:.1f} mm ({NAMES[side]})")

@@ -1,21 +1,22 @@
-"""The only module that knows matplotlib: a figure to draw on, the house's colours, and PNG bytes that are always the same."""
+"""The only module that knows matplotlib: a figure to draw on, its fonts, and PNG bytes that are always the same."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-from matplotlib import rc_context
+from matplotlib import font_manager, rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from pleura.core.atomic import atomic_file
 
-BLUE, ORANGE, GREEN, PURPLE, GREY, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#6b6b6b", "#56B4E9", "#D55E00"
-"""Okabe and Ito's colours: told apart by every common kind of colour vision."""
+LONGEST = 24
+"""Letters of a case's name in a figure, at most."""
 
 STYLE: dict[Any, Any] = {
     "font.size": 12,
@@ -27,13 +28,61 @@ STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "svg.hashsalt": "pleura",
+    "text.parse_math": False,
 }
+
+
+CJK_FONTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Source Han Sans",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "Droid Sans Fallback",
+    "Hiragino Sans",
+    "PingFang SC",
+    "Apple SD Gothic Neo",
+    "Yu Gothic",
+    "MS Gothic",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "Arial Unicode MS",
+)
+"""Fonts with East Asian letters, as systems have them."""
+
+
+@cache
+def families() -> tuple[str, ...]:
+    """Names of the fonts to draw with: matplotlib's own, then those of `CJK_FONTS` that are installed."""
+    installed = {entry.name for entry in font_manager.fontManager.ttflist}
+    return ("DejaVu Sans", *(name for name in CJK_FONTS if name in installed))
+
+
+@cache
+def _letters() -> frozenset[int]:
+    """Code points that the fonts can draw."""
+    known: set[int] = set()
+    for name in families():
+        known |= set(font_manager.get_font(font_manager.findfont(name)).get_charmap())
+    return frozenset(known)
+
+
+def figure_names(names: Sequence[str]) -> dict[str, str]:
+    """What cases are called in figures: their names, shortened, or `no. 3` (their place in the list) where no font has it."""
+    labels = {}
+    for number, name in enumerate(names, 1):
+        if not all(ord(char) in _letters() for char in name) or not name.isprintable():
+            labels[name] = f"no. {number}"
+        else:
+            labels[name] = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+    shown = list(labels.values())
+    return {name: label if shown.count(label) == 1 else f"no. {list(labels).index(name) + 1}" for name, label in labels.items()}
 
 
 @contextmanager
 def figure(path: Path, size_inches: tuple[float, float], *, dpi: int = 110) -> Iterator[Any]:
     """Yield a matplotlib `Figure` to draw on; written to `path` as PNG, whole, without a date in it."""
-    with rc_context(STYLE):
+    with rc_context(STYLE | {"font.family": list(families())}):
         drawn = Figure(figsize=size_inches, dpi=dpi, layout="constrained")
         FigureCanvasAgg(drawn)
         yield drawn

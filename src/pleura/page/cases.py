@@ -5,11 +5,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from pleura.page.canvas import GREEN, GREY, ORANGE, SKY, figure
+from pleura.page.canvas import figure, figure_names
+from pleura.page.palette import BOTH_LUNGS, GREY, LEFT_LUNG, RIGHT_LUNG
 
 METRICS = {"dice": "Dice", "msd_mm": "mean surface distance, mm", "hd95_mm": "HD95, mm"}
-SIDES = {"right": (ORANGE, "o"), "left": (SKY, "s")}
-UNSIDED = {"both": (GREEN, "D")}
+SIDES = {"right": (RIGHT_LUNG, "o"), "left": (LEFT_LUNG, "s")}
+UNSIDED = {"both": (BOTH_LUNGS, "D")}
 NAMES = {"right": "right lung", "left": "left lung", "both": "both lungs"}
 TRAINING = ("train", "validation")
 FAR_MM = 60.0
@@ -30,12 +31,13 @@ def distributions_png(cases: Sequence[Mapping[str, Any]], path: Path) -> None:
         path: the PNG to write.
     """
     sides = sides_of(cases)
+    names = figure_names([case["case"] for case in cases])
     parts = {case["split"] for case in cases}
     with figure(path, (12, 4.4)) as drawn:
         for axis, (metric, words) in zip(drawn.subplots(1, len(METRICS)), METRICS.items(), strict=True):
             ticks = []
             for place, (side, look) in enumerate(sides.items()):
-                values = [(c[side].get(metric), c["split"], c["case"]) for c in cases if c.get(side)]
+                values = [(c[side].get(metric), c["split"], names[c["case"]]) for c in cases if c.get(side)]
                 count = _side(axis, place, look, values, worst=min if metric == "dice" else max)
                 ticks.append(f"{NAMES[side]}\nn = {count}")
             axis.set_xticks(range(len(sides)), ticks)

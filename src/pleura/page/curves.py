@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pleura.page.canvas import BLUE, ORANGE, figure
+from pleura.page.canvas import figure
+from pleura.page.palette import BLACK, GREY
 from pleura.page.story import TITLES
 
-STYLES = {"train": (BLUE, "-", "o"), "validation": (ORANGE, "--", "s")}
+STYLES = {"train": (BLACK, "-", "o"), "validation": (GREY, "--", "s")}
 
 
 def curves_png(histories: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, path: Path) -> None:

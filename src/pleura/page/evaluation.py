@@ -1,45 +1,45 @@
-"""What an evaluation's folder tells, for its page: tables as people read them. Any tool's masks; no cohort is needed."""
+"""What an evaluation's folder holds, for its page: tables as people read them. Any tool's masks; no cohort is needed."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from pleura import __version__
-from pleura.core.atomic import read_json
-from pleura.metrics.ranking import worst_first
+from pleura.core.errors import UsageError
+from pleura.core.text import visible
+from pleura.metrics.ranking import explanation, worse_lung, worst_first
+from pleura.metrics.tables import hallucinated
+from pleura.page.case_figures import KEY, MOST_CASES, case_drawing, pictures_of, slice_drawings
+from pleura.page.dates import date_of, read_record
+from pleura.page.drawing import Drawing, single
 from pleura.page.story import SliceScore, read_slices
+from pleura.page.tables import overall_rows, printed, published_rows, site_row, test_row
 
-OVERALL = {
-    "dice": "Dice",
-    "iou": "IoU",
-    "msd_mm": "mean surface distance [mm]",
-    "hd95_mm": "HD95 [mm]",
-    "hd_mm": "maximum distance [mm]",
-    "surface_dice_2mm": "surface Dice at 2 mm",
-    "volume_error_ml": "volume error [ml]",
-}
-DIGITS = {"dice": 4, "iou": 4, "surface_dice_1mm": 4, "surface_dice_2mm": 4, "volume_error_ml": 0}
-"""Digits after the point, where they are not 2."""
-STRUCTURES = ("right", "left", "both")
+FORMAT = "pleura-scores/2"
+FAR = "Where distances exceed 60 mm, as for a missed lung, the axis is logarithmic above 1 mm."
+COUNTED = ("slices_missed", "slices_hallucinated")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A folder as `pleura evaluate` lays it."""
+    """A folder as `pleura evaluate` writes it."""
 
     folder: Path
 
     @staticmethod
     def is_in(folder: Path) -> bool:
-        """Whether an evaluation lies in a folder, and no whole run."""
+        """Whether a folder holds an evaluation, and not a whole run."""
         return all((folder / name).is_file() for name in ("scores.json", "slices.csv"))
 
     @cached_property
     def scores(self) -> Mapping[str, Any]:
-        """`scores.json`."""
-        scores: Mapping[str, Any] = read_json(self.folder / "scores.json")
+        """`scores.json`. Raises `UsageError` where it is broken or of another version."""
+        scores = read_record(self.folder / "scores.json")
+        if scores.get("format") != FORMAT:
+            raise UsageError("report: scores.json is not one of this version; run pleura evaluate again")
         return scores
 
     @cached_property
@@ -47,100 +47,123 @@ class Evaluation:
         """The scores of the masks' slices, both lungs, in case and slice order."""
         return [score for score in read_slices(self.folder / "slices.csv") if score.source == "clean"]
 
-    @property
+    @cached_property
     def cases(self) -> Sequence[Mapping[str, Any]]:
-        """The cases that were scored."""
-        cases: Sequence[Mapping[str, Any]] = self.scores["cases"]
-        return cases
+        """The cases that were scored, the worst first."""
+        return worst_first(self.scores["cases"])
 
-    def told(self) -> dict[str, Any]:
-        """What the template `scores.html.j2` names."""
+    def drawings(self) -> Iterator[Drawing]:
+        """The figures: cases, the worst first; best, median and worst slices; how scores spread."""
+        pictures = pictures_of(self.folder / "cases", [case["case"] for case in self.cases])
+        for number, case in enumerate(self.cases[:MOST_CASES], 1):
+            if case["case"] in pictures:
+                yield case_drawing("1", number, case["case"], pictures[case["case"]], explanation(case))
+        yield from slice_drawings("2", pictures)
+        if self.cases:
+            yield from self._spread()
+
+    def _spread(self) -> Iterator[Drawing]:
+        from pleura.page.cases import distributions_png
+        from pleura.page.slices import PANELS, positions_png, volume_rows, volumes_png
+
+        alt = "Dice, mean surface distance and 95th percentile Hausdorff distance of the lungs, a point for each case"
+        caption = f"Spread of scores over cases; the worst of each lung is named. HD95 is area-weighted. {FAR}"
+        yield single("3", "distributions.png", partial(distributions_png, self.cases), alt, caption)
+        rows = volume_rows(self.cases)
+        if rows:
+            caption = "Lung volumes, mask against reference (Bland and Altman 1986); the largest difference is named."
+            yield single("3", "volumes.png", partial(volumes_png, rows), "Bland–Altman plot of lung volumes", caption)
+        alt = "Dice of each slice against its position in mm, one panel for each case, worst case first"
+        caption = (
+            "Where in the chest masks fail: Dice of both lungs against position; worst case first by mean Dice of its "
+            f"slices, at most {PANELS} cases."
+        )
+        yield single("3", "positions.png", partial(positions_png, self.slices), alt, caption)
+
+    def context(self) -> dict[str, Any]:
+        """The values of the template `scores.html.j2`."""
         scores = self.scores
-        patients = len({case["patient"] for case in self.cases})
-        left_out = [(scores["refused"], "refused"), (scores["unanswered"], "without a mask")]
-        parts = [f"{len(self.cases)} case(s) scored"] + [f"{len(names)} {words}" for names, words in left_out if names]
         sources = list(dict.fromkeys(f"{row['split']}. {row['source']}" for row in scores["lctsc"]["published"]))
         return {
             "version": __version__,
-            "summary": f"{', '.join(parts)}. Labels of the masks read as {scores['labels']['mask']['name']!r}.",
-            "patients": patients,
-            "overall": list(self._overall()),
-            "rows": [self._row(case) for case in worst_first(self.cases)],
+            "date": date_of(self.folder / "scores.json"),
+            "methods": {"against": "", **scores["methods"]},
+            "inputs": list(self._inputs()),
+            "counts": self._counts(),
+            "glance": list(self._glance()),
+            "key": KEY,
+            "ranking": scores["ranking"]["rule"],
+            "patients": len({case["patient"] for case in self.cases}),
+            "overall": list(overall_rows(scores["summary"]["all"])),
+            "rows": [self._row(number, case) for number, case in enumerate(self.cases, 1)],
+            "pictured": min(len(self.cases), MOST_CASES),
+            "findings": [(case["case"], [_sentence(one["message"]) for one in case["findings"]]) for case in self.cases],
             "failures": list(self._failures()),
-            "tests": [_test(test) for test in (scores["against"] or {}).get("tests", ())],
-            "sites": [_site(name, told["both"]) for name, told in scores["sites"].items()],
-            "published": list(_published(scores["lctsc"], sources)),
+            "tests": [test_row(test) for test in (scores["against"] or {}).get("tests", ())],
+            "sites": [site_row(name, values["both"]) for name, values in scores["sites"].items()],
+            "published": list(published_rows(scores["lctsc"], sources, scores["methods"]["mask"])),
             "sources": sources,
             "caution": scores["lctsc"]["caution"],
             "policy": [text for key, text in sorted(scores["policy"].items()) if key != "empty"],
         }
 
-    def _overall(self) -> Iterator[list[str]]:
-        for structure in STRUCTURES:
-            for metric, words in OVERALL.items():
-                spread = self.scores["summary"]["all"][structure].get(metric)
-                if spread is None:
-                    continue
-                form = printed(metric)
-                worst = spread["lowest"] if "dice" in metric or metric == "iou" else spread["highest"]
-                if metric == "volume_error_ml" and spread["n"]:
-                    worst = max(spread["lowest"], spread["highest"], key=abs)
-                between = "–" if spread["low"] is None else f"{form(spread['low'])} to {form(spread['high'])}"
-                numbers = [form(spread["mean"]), between, form(spread["sd"]), form(spread["median"]), form(worst)]
-                yield [structure, words, *numbers, str(spread["n"])]
+    def _counts(self) -> str:
+        left_out = [(self.scores["refused"], "refused"), (self.scores["unanswered"], "without a mask")]
+        parts = [f"{len(self.cases)} case(s) scored"] + [f"{len(names)} {words}" for names, words in left_out if names]
+        return ", ".join(parts)
 
-    def _row(self, case: Mapping[str, Any]) -> list[str]:
-        both, kinds = case["both"], case["slices"]
+    def _inputs(self) -> Iterator[list[str]]:
+        """What was scored: side, method, number of masks, labels, and a digest of all their bytes."""
+        for side, words in (("mask", "masks"), ("reference", "references")):
+            digests = sorted(case["inputs"][side] for case in self.cases)
+            whole = hashlib.sha256("".join(digests).encode()).hexdigest()
+            name = self.scores["methods"]["mask"] if side == "mask" else "–"
+            labels = self.scores["labels"][side]["name"]
+            yield [words, name, str(len(digests)), labels, whole[:16]]
+
+    def _glance(self) -> Iterator[tuple[str, str]]:
+        """The answers that a reader wants first: which case is worst and why, what was refused, whether sides are right."""
+        if self.cases:
+            worst = self.cases[0]
+            yield "Worst case", f"{worst['case']}: {explanation(worst)}"
+        missed = [case["case"] for case in self.cases if worse_lung(case, "slices_missed")[0]]
+        yield "Missed slices", _listed(missed, "in", "in no case")
+        false = [case["case"] for case in self.cases if case["slices"]["hallucinated"]]
+        yield "Hallucinated slices", _listed(false, "in", "in no case")
+        yield "Right and left", self._sides()
+        yield "Not scored", "; ".join(list(self._failures())[:3]) or "nothing: every reference has a mask that could be scored"
+
+    def _sides(self) -> str:
+        sided = [case for case in self.cases if case["right"]]
+        swapped = [case["case"] for case in sided if any(one["code"] == "SIDES-EXCHANGED" for one in case["findings"])]
+        if swapped:
+            return _listed(swapped, "appear swapped in", "")
+        if not sided:
+            return "not known: no case has left and right labels in both masks"
+        unsided = len(self.cases) - len(sided)
+        return f"agree with the reference in {len(sided)} case(s)" + (f"; {unsided} without sides" if unsided else "")
+
+    def _row(self, number: int, case: Mapping[str, Any]) -> list[str]:
         site = [case.get("site") or "–"] if self.scores["sites"] else []
-        dices = [printed("dice")(told.get("dice")) for told in (both, case["right"], case["left"])]
-        metrics = ("msd_mm", "hd95_mm", "surface_dice_2mm", "volume_error_ml")
-        numbers = [printed(metric)(both.get(metric)) for metric in metrics]
-        counts = [str(kinds[kind]) for kind in ("hallucinated", "missed")]
-        return [case["case"], *site, *dices, *numbers, *counts, "; ".join(one["message"] for one in case["findings"])]
+        dices = [printed("dice")(values.get("dice")) for values in (case["right"], case["left"], case["both"])]
+        distances = [printed(metric)(worse_lung(case, metric)[0]) for metric in ("hd95_mm", "hd95_mm_voxel", "hd_mm")]
+        sides = ("right", "left") if case["right"] else ("both",)
+        missed = " / ".join(str(case[side]["slices_missed"]) for side in sides)
+        error = printed("volume_error_ml")(case["both"].get("volume_error_ml"))
+        return [str(number), case["case"], *site, *dices, *distances, missed, hallucinated(case), error]
 
     def _failures(self) -> Iterator[str]:
-        yield from (f"{entry['case']}: {entry['reason']}" for entry in self.scores["refused"])
-        yield from (f"{case}: no mask for this reference" for case in self.scores["unanswered"])
-        yield from (f"{case}: no reference for this mask" for case in self.scores["without_reference"])
+        yield from (visible(f"{entry['case']}: {entry['reason']}") for entry in self.scores["refused"])
+        yield from (visible(f"{case}: no mask for this reference") for case in self.scores["unanswered"])
+        yield from (visible(f"{case}: no reference for this mask") for case in self.scores["without_reference"])
 
 
-def printed(metric: str) -> Any:
-    """How a metric's numbers are printed; a dash where undefined."""
-    digits = DIGITS.get(metric, 2)
-
-    def form(value: float | None) -> str:
-        return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
-
-    return form
+def _sentence(message: str) -> str:
+    return message if message.endswith(".") else f"{message}."
 
 
-def _test(test: Mapping[str, Any]) -> list[str]:
-    form = printed(test["metric"])
-    p = ["–" if test[key] is None else f"{test[key]:.3g}" for key in ("p", "adjusted_p")]
-    effect = printed("effect")(test["effect"])
-    difference = f"{test['difference']:+.3g}".replace("-", "−")
-    words = OVERALL[test["metric"]]
-    return [test["structure"], words, form(test["first"]), form(test["second"]), difference, effect, *p, str(test["n"])]
-
-
-def _site(name: str, told: Mapping[str, Any]) -> list[str]:
-    cells = [
-        printed(metric)((told[who].get(metric) or {}).get("mean"))
-        for metric in ("dice", "hd95_mm")
-        for who in ("own", "others")
-    ]
-    return [name, str(told["own"]["dice"]["n"]), *cells]
-
-
-def _published(lctsc: Mapping[str, Any], sources: Sequence[str]) -> Iterator[list[str]]:
-    own = ["these masks"]
-    for metric in ("dice", "msd_mm", "hd95_mm"):
-        form = printed(metric)
-        sides = [lctsc["ours"][side].get(metric) for side in ("left", "right")]
-        cells = ["–" if one is None else f"{form(one['mean'])} ± {form(one['sd'])}" for one in sides]
-        own.append(" / ".join(cells))
-    yield [*own, "the cases of this page"]
-    for row in lctsc["published"]:
-        cells = [" / ".join(value.replace("±", " ± ") for value in row[key]) for key in ("dice", "msd_mm", "hd95_mm")]
-        number = sources.index(f"{row['split']}. {row['source']}") + 1
-        yield [row["method"], *cells, f"({number})"]
+def _listed(names: Sequence[str], before: str, none: str) -> str:
+    if not names:
+        return none
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"{before} {len(names)} case(s): {', '.join(names[:5])}{more}"

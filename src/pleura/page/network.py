@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pleura.page.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, figure
+from pleura.page.canvas import figure
+from pleura.page.palette import GREY
 
-COLOURS = {
-    "double convolution": SKY,
-    "max-pool and dropout": ORANGE,
-    "transposed convolution": GREEN,
-    "skip and double convolution": BLUE,
-    "1×1 convolution to one logit": PURPLE,
+COLOURS = {  # greys: colours have a meaning elsewhere on the page
+    "double convolution": "#f0f0f0",
+    "max-pool and dropout": "#d4d4d4",
+    "transposed convolution": "#b4b4b4",
+    "skip and double convolution": "#909090",
+    "1×1 convolution to one logit": "#606060",
 }
 
 
@@ -28,7 +29,7 @@ def network_png(told: Mapping[str, Any], path: Path) -> None:
             colour = COLOURS.get(stage["kind"], GREY)
             place = {"x": number, "height": 0.52, "width": 0.86, "bottom": -level - 0.26, "zorder": 3}
             axis.bar(**place, color="white")  # a skip passes behind
-            axis.bar(**place, color=colour, alpha=0.35, edgecolor=colour, linewidth=1.5)
+            axis.bar(**place, color=colour, alpha=0.6, edgecolor="#333333", linewidth=1.5)
             words = f"{stage['channels']} ch\n{stage['side']}²"
             axis.text(number, -level, words, ha="center", va="center", fontsize=12, zorder=4)
             if stage["parameters"]:
@@ -45,7 +46,7 @@ def network_png(told: Mapping[str, Any], path: Path) -> None:
                 axis.annotate("", other, (number, height), arrowprops=style, zorder=2)
                 axis.text((number + other[0]) / 2, height + 0.05, "skip", ha="center", fontsize=12, color=GREY)
         for kind, colour in COLOURS.items():
-            axis.bar(0, 0, color=colour, alpha=0.5, label=kind)
+            axis.bar(0, 0, color=colour, alpha=0.6, edgecolor="#333333", label=kind)
         axis.set_xlim(-0.8, len(stages) - 0.2)
         axis.set_ylim(-max(_level(full, s["side"]) for s in stages) - 0.6, 0.5)
         axis.axis("off")

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LEFT, Volume
-from pleura.page.canvas import ORANGE, SKY, figure
+from pleura.page.canvas import figure
+from pleura.page.palette import LEFT_LUNG, RIGHT_LUNG
 
 WINDOW_HU = (-1350, 150)
 """The usual lung window: level −600, width 1500."""
@@ -82,7 +83,7 @@ def _plane(
     axis.imshow(shown, cmap="gray", vmin=WINDOW_HU[0], vmax=WINDOW_HU[1], aspect=aspect, interpolation="nearest")
     if drawn is not None:
         labels = cut(drawn)
-        for label, colour in ((1, ORANGE), (LEFT, SKY)):
+        for label, colour in ((1, RIGHT_LUNG), (LEFT, LEFT_LUNG)):
             if (labels == label).any() and (labels != label).any():
                 axis.contour(labels == label, [0.5], colors=colour, linewidths=1.4)
     axis.set_title(f"{name}, {_place(volume.grid, centre, through)}")

@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pleura.page.canvas import BLUE, GREY, ORANGE, RED, figure
+from pleura.page.canvas import figure, figure_names
 from pleura.page.cases import MANY, NAMES, SIDES, UNSIDED, sides_of
+from pleura.page.palette import BLACK, GREY, PREDICTION, REFERENCE
 from pleura.page.story import SliceScore
 
 CLASSES = {
-    "lung": (BLUE, "o", "lung"),
-    "empty": (GREY, "_", "empty, and left empty"),
-    "hallucinated": (RED, "X", "hallucinated: empty in truth"),
-    "missed": (ORANGE, "v", "missed: lung in truth"),
+    "lung": (BLACK, "o", "lung in both"),
+    "empty": (GREY, "_", "empty in both"),
+    "hallucinated": (PREDICTION, "X", "hallucinated: empty in the reference"),
+    "missed": (REFERENCE, "v", "missed: lung in the reference"),
 }
 
 
@@ -57,6 +58,7 @@ def _points(axis: Any, places: Sequence[float], scores: Sequence[SliceScore], me
 
 
 def _cases(axis: Any, scores: Sequence[SliceScore]) -> None:
+    names = figure_names(list(dict.fromkeys(score.case for score in scores)))
     starts = [k for k, score in enumerate(scores) if k == 0 or score.case != scores[k - 1].case]
     style = {"fontsize": 11} if len(starts) <= NAMED else {"fontsize": 9, "rotation": 90}
     every = -(-len(starts) // 40)
@@ -65,18 +67,22 @@ def _cases(axis: Any, scores: Sequence[SliceScore]) -> None:
             axis.axvline(start - 0.5, color="black", linewidth=1 if len(starts) <= NAMED else 0.4)
         if k % every == 0:
             place = (start + end) / 2, 1.01
-            axis.text(*place, scores[start].case, transform=axis.get_xaxis_transform(), ha="center", va="bottom", **style)
+            axis.text(
+                *place, names[scores[start].case], transform=axis.get_xaxis_transform(), ha="center", va="bottom", **style
+            )
 
 
 def positions_png(scores: Sequence[SliceScore], path: Path) -> None:
     """Draw Dice against the position of the slice, a panel a case, worst first: where in the chest it fails."""
-    cases = _worst_first(scores)[:PANELS]
+    order = _worst_first(scores)
+    names = figure_names(order)
+    cases = order[:PANELS]
     with figure(path, (12, 1.2 + 2.6 * ((len(cases) + 1) // 2))) as drawn:
         panels = drawn.subplots((len(cases) + 1) // 2, min(2, len(cases)), squeeze=False, sharey=True).ravel()
         for axis, case in zip(panels, cases, strict=False):
             chosen = [score for score in scores if score.case == case]
             _points(axis, [score.position_mm for score in chosen], chosen, "dice")
-            axis.set_title(case, loc="left")
+            axis.set_title(names[case], loc="left")
             axis.set_xlabel("position along the slice normal, mm")
             axis.set_ylabel("Dice")
             axis.set_ylim(-0.03, 1.03)
@@ -129,7 +135,9 @@ def volumes_png(rows: Sequence[tuple[str, str, float, float]], path: Path) -> No
                 axis.axhline(end, color=GREY, linestyle=":")
             axis.plot([], [], color=GREY, linestyle=":", label=f"± 1.96 SD ({spread:.0f} ml)")
         case, _, p, r = max(rows, key=lambda row: abs(row[2] - row[3]))
-        axis.annotate(case, ((p + r) / 2, p - r), (7, 0), textcoords="offset points", fontsize=10, va="center")
+        axis.annotate(
+            figure_names([case])[case], ((p + r) / 2, p - r), (7, 0), textcoords="offset points", fontsize=10, va="center"
+        )
         axis.set_xlabel("mean of predicted and reference volume, ml")
         axis.set_ylabel("predicted − reference, ml")
         axis.grid(alpha=0.3)

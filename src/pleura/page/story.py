@@ -99,7 +99,7 @@ class Story:
         if self.primary is not None:
             lost = len(self.scores[self.primary]["cases"]) - len(self.drawable(self.primary))
             if lost:
-                told.append(f"{lost} scored case(s) without pictures of slices: the mask is not in masks/{self.primary}.")
+                told.append(f"{lost} scored case(s) without a film: the mask is not in masks/{self.primary}.")
         return told
 
     @cached_property
@@ -115,6 +115,19 @@ class Story:
         found = read_json(path).get("findings", ()) if path.exists() else ()
         seen = [f"{one['code']}: {one['message']}" for one in found if one["verdict"] != "ok"]
         return "; ".join(dict.fromkeys([*seen, *filter(None, [self.answers.get(case, {}).get("reason")])]))
+
+    def volume_of(self, case: str) -> tuple[str, str]:
+        """Volume in ml of the right and the left lung in the mask, a dash where there is none."""
+        volumes = self.answers.get(case, {}).get("volume_ml") or {}
+        right, left = (volumes.get(side) for side in ("right", "left"))
+        return tuple("–" if ml is None else f"{ml:.0f}" for ml in (right, left))  # type: ignore[return-value]
+
+    def words_of(self, case: str) -> str:
+        """Volumes, verdict and reason of a case in one line."""
+        right, left = self.volume_of(case)
+        why = self.why(case)
+        verdict = self.answers.get(case, {}).get("verdict", "–")
+        return f"right {right} ml, left {left} ml, verdict {verdict}{f': {why}' if why else ''}"
 
     @property
     def refused(self) -> list[str]:

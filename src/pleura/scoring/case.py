@@ -23,11 +23,11 @@ from pleura.metrics.case import is_one_lung_alone, score_case, score_raw
 from pleura.metrics.policy import Policy
 from pleura.scoring.ct import places
 from pleura.scoring.layouts import Reference
-from pleura.scoring.pictures import picture_case
 from pleura.store.case import Case
 from pleura.store.items import Done
 from pleura.store.layout import RAW
 from pleura.store.run_record import fingerprint
+from pleura.store.views import picture_case
 
 OWN_MASKS = ("lungs.", "lungs_seg.")
 """Masks that `segment` writes start with one of these; `raw.npz` beside them is the mask before cleaning."""

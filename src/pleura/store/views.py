@@ -1,6 +1,6 @@
 """Which slices of a case are pictured, cut from its CT and masks as they are seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,20 @@ def picture_case(
     for index, kinds in sorted(chosen_slices(tables).items()):
         views.append(layers.cut(0, index, kinds, slice_scores(tables, index)))
     return Pictures(views)
+
+
+def plane_views(volume: Volume, mask: LungMask) -> list[View]:
+    """Axial, coronal and sagittal plane through the middle of a mask, for cases without a reference."""
+    layers = _Layers(volume, mask, mask, None)
+    return [layers.plane(name, layers.centre) for name in PLANES]
+
+
+def film_views(volume: Volume, mask: LungMask, reference: LungMask, most: int) -> Iterator[View]:
+    """At most `most` slices, evenly from the first to the last."""
+    layers = _Layers(volume, mask, reference, None)
+    step = max(1, -(-layers.grid.shape[0] // most))
+    for index in range(0, layers.grid.shape[0], step):
+        yield layers.cut(0, index, ("film",), {})
 
 
 def chosen_slices(tables: Sequence[Mapping[str, Any]]) -> dict[int, tuple[str, ...]]:

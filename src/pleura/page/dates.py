@@ -1,0 +1,32 @@
+"""Dates and records of an output folder, as a page needs them."""
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pleura.core.atomic import read_json
+from pleura.core.errors import UsageError
+
+
+def date_of(path: Path) -> str:
+    """The day on which a result was written, `2026-11-29` in UTC; of SOURCE_DATE_EPOCH where that is set."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    seconds = int(epoch) if epoch.isdigit() else path.stat().st_mtime
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+
+
+def read_record(path: Path) -> Mapping[str, Any]:
+    """Read one of our JSON files.
+
+    Raises:
+        UsageError: it is missing, broken, or not an object.
+    """
+    try:
+        record = read_json(path)
+    except (OSError, ValueError, RecursionError):
+        raise UsageError(f"report: {path.name} is missing or broken; run the command that wrote it again") from None
+    if not isinstance(record, dict):
+        raise UsageError(f"report: {path.name} is not a record of pleura; run the command that wrote it again")
+    return record

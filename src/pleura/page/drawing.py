@@ -1,0 +1,76 @@
+"""The figures of a page: what is to be drawn, in order, and the files that were drawn."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pleura.core.progress import Progress, silent
+from pleura.page.html import Picture
+
+FIGURES = "figures"
+OURS = "fig-[1-9].[1-9]*-*.[pg][ni][gf]"
+"""The names of our figures, and of nothing else that a user may keep beside them."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """One picture: the end of its file name, what draws it, what it shows, and a label below it."""
+
+    slug: str
+    draw: Callable[[Path], None]
+    alt: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure to draw: its section on the page, one picture or several side by side, and a caption."""
+
+    section: str
+    images: tuple[Image, ...]
+    caption: str
+    anchor: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure that was drawn."""
+
+    number: str
+    section: str
+    pictures: tuple[Picture, ...]
+    caption: str
+    anchor: str = ""
+
+
+def single(section: str, slug: str, draw: Callable[[Path], None], alt: str, caption: str) -> Drawing:
+    """A figure of one picture."""
+    return Drawing(section, (Image(slug, draw, alt),), caption)
+
+
+def draw_all(plan: Sequence[Drawing], folder: Path, progress: Progress = silent) -> list[Figure]:
+    """Draw the figures, numbered by section in the order in which the page shows them; remove those of an earlier page."""
+    figures = []
+    counts: Counter[str] = Counter()
+    ordered = sorted(plan, key=lambda drawing: drawing.section)
+    for done, drawing in enumerate(ordered):
+        progress("figures", done, len(ordered))
+        counts[drawing.section] += 1
+        number = f"{drawing.section}.{counts[drawing.section]}"
+        pictures = []
+        for image in drawing.images:
+            path = folder / FIGURES / f"fig-{number}-{image.slug}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image.draw(path)
+            pictures.append(Picture(number, path, image.alt, image.label))
+        figures.append(Figure(number, drawing.section, tuple(pictures), drawing.caption, drawing.anchor))
+    progress("figures", len(ordered), len(ordered))
+    _remove_others(folder / FIGURES, {picture.path.name for figure in figures for picture in figure.pictures})
+    return figures
+
+
+def _remove_others(folder: Path, names: set[str]) -> None:
+    for path in folder.glob(OURS):
+        if path.name not in names:
+            path.unlink()
