@@ -13,6 +13,10 @@ METAVARS = {"source": "IN"}
 """Metavariables that differ from the parameter's name (`in` is a keyword of Python)."""
 
 
+IN_PYTHON_ONLY = ("names", "progress")
+"""Parameters that the command line does not have."""
+
+
 def dashed(name: str) -> str:
     """The option of a parameter: `order_by` is `--order-by`."""
     return "--" + name.replace("_", "-")
@@ -43,7 +47,7 @@ def command_function(name: str, verb: Callable[..., Any]) -> Callable[..., None]
     helps = arguments_help(verb)
     parameters = []
     for parameter in inspect.signature(verb).parameters.values():
-        if parameter.name == "progress":
+        if parameter.name in IN_PYTHON_ONLY:
             continue
         kind, default = _typed(hints[parameter.name], parameter.default)
         text = helps.get(parameter.name, "")

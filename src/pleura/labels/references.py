@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +96,7 @@ def find_references(
     masks: Path | None,
     *,
     mentioned: frozenset[str] = frozenset(),
+    names: Mapping[str, str] | None = None,
     workers: int = 0,
     progress: Progress = silent,
 ) -> References:
@@ -107,11 +108,14 @@ def find_references(
         source: looked through for `Segmentations/` and `Labels/` where `masks` is not given.
         masks: a folder of masks by case, or of label objects.
         mentioned: cases that the caller reports already.
+        names: names of the source to case ids, where the cases were renamed: then masks go by these names alone, for an
+            issued id may equal the name of another file.
         workers: threads that read.
         progress: called as label objects are read.
     """
     naming = naming_of("auto", _mask_folder(masks or source))
-    found = _by_case(find_masks(masks) if masks else _masks_beside(source, seen), seen)
+    found = find_masks(masks) if masks else _masks_beside(source, seen)
+    found = _by_case(found, seen) if names is None else _renamed(found, names)
     cases = {one.id for one in usable}
     named = {case: files for case, files in found.items() if case in cases or not is_object(files.path)}
     unmatched = _unknown([case for case in named if case not in cases and case not in mentioned])
@@ -123,6 +127,16 @@ def find_references(
         joined |= more
     of_series = {one.id: Reference(named.get(one.id), joined.get(one.id, ()), naming) for one in usable}
     return References(of_series, [*unmatched, *strange])
+
+
+def _renamed(found: Mapping[str, MaskFiles], names: Mapping[str, str]) -> dict[str, MaskFiles]:
+    """Masks by case id instead of by the name of the source; one whose name is not known keeps a name that is no case id."""
+    renamed: dict[str, MaskFiles] = {}
+    for name, files in found.items():
+        case = names.get(name, f"{NEITHER} {name}")
+        held = renamed.get(case)
+        renamed[case] = files if held is None else replace(held, more=(*held.more, files.path))
+    return renamed
 
 
 def cases_of(series: Sequence[Series]) -> tuple[list[Series], dict[str, Finding]]:

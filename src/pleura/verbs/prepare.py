@@ -75,6 +75,7 @@ def prepare(
     workers: int = 1,
     verify_done: Literal["size", "hash"] = "size",
     overwrite: bool = False,
+    names: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> PrepareResult:
     """Make a cohort of cases: HU volumes, lung masks and a split.
@@ -98,6 +99,7 @@ def prepare(
         workers: Processes, each with a case of its own; 0 = one for each core.
         verify_done: How finished cases are checked before they are kept: size, or hash (reads every file).
         overwrite: Empty OUT first.
+        names: In Python only: names of masks to case ids, where IN was renamed since the masks were named.
 
     Returns:
         The cohort and what was refused.
@@ -115,7 +117,7 @@ def prepare(
     with open_run(out, verb="prepare", sources=sources, options=options, overwrite=overwrite, check=verify_done) as run:
         if run.done:
             return _result(out, run.record)
-        jobs, failures = _jobs(source, masks, gaps, progress)
+        jobs, failures = _jobs(source, masks, gaps, names, progress)
         batch = do_items(run, _Recipe(out, export, couch == "remove"), jobs, How(workers), _refused, progress=progress)
         entries = [record for record in batch.records if "refused" not in record]
         failures += [record["refused"] for record in batch.records if "refused" in record]
@@ -145,14 +147,16 @@ class _Job:
     reference: "Reference"
 
 
-def _jobs(source: Path, masks: Path | None, gaps: Any, progress: Progress) -> tuple[list[_Job], list[str]]:
+def _jobs(
+    source: Path, masks: Path | None, gaps: Any, names: Mapping[str, str] | None, progress: Progress
+) -> tuple[list[_Job], list[str]]:
     """The cases to make, and a line about each series and mask that cannot be used."""
     from pleura.labels.references import cases_of, find_references
     from pleura.store.volume_files import series_in
 
     seen = series_in(source, gaps=gaps, progress=progress)
     usable, refusals = cases_of([one for one in seen if one.is_ct or one.id == "unreadable"])
-    references = find_references(seen, usable, source, masks, mentioned=frozenset(refusals), progress=progress)
+    references = find_references(seen, usable, source, masks, mentioned=frozenset(refusals), names=names, progress=progress)
     jobs = []
     for one in usable:
         reference = references.of(one)

@@ -192,6 +192,8 @@ class _Journey:
 
     def to_cohort(self, masks: Path, profile: Any, gaps: Any, parts: Mapping[str, Any]) -> None:
         """Scan, de-identify, prepare."""
+        from pleura.deid.vault import read_map
+        from pleura.labels.source_names import names_of_cases
         from pleura.verbs.deidentify import deidentify
         from pleura.verbs.prepare import prepare
         from pleura.verbs.scan import scan
@@ -206,7 +208,9 @@ class _Journey:
             common: Any = {"workers": self.workers, "progress": self.progress}
             self.take(deidentify(self.source, clean, profile=profile, **places, **common))
         with self.stage("prepare", COHORT_STAGE) as cohort:
-            made = prepare(clean, cohort, masks=masks, gaps=gaps, **parts, verify_done=self.check, progress=self.progress)
+            names = names_of_cases(self.source, read_map(places["map"]))
+            common = {"verify_done": self.check, "progress": self.progress}
+            made = prepare(clean, cohort, masks=masks, gaps=gaps, **parts, names=names, **common)
             self.take(made)
         self._drop_what_other_cases_made(cohort)
 

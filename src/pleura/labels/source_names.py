@@ -1,0 +1,47 @@
+"""Names of the source (folders, files) and the case ids that de-identification gave, so that masks find their case."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pleura.deid.people import Person, same_person
+from pleura.dicom.series import Series, find_series
+from pleura.labels.objects import open_dataset
+
+
+def names_of_cases(source: Path, patients: Mapping[str, Sequence[Person]]) -> dict[str, str]:
+    """Folder name in the source to case id, of each folder whose CT is of one case only.
+
+    The private map tells whose case an image is; no name of the source is written anywhere.
+
+    Args:
+        source: the tree before de-identification.
+        patients: the map, case id to the persons of the source.
+    """
+    owners: dict[str, set[str]] = {}
+    for series in find_series(source):
+        if not series.usable:
+            continue
+        case = _case_of(series, patients)
+        for name in _folder_names(series, source):
+            owners.setdefault(name, set()).add(case)
+    return {name: next(iter(cases)) for name, cases in owners.items() if len(cases) == 1 and cases != {""}}
+
+
+def _case_of(series: Series, patients: Mapping[str, Sequence[Person]]) -> str:
+    """The case of a series by the person that its first image names; empty where the map does not know it."""
+    plane = series.files[0]
+    if plane.archive is not None:
+        return ""
+    header = open_dataset(Path(plane.file), pixels=False)
+    values = [str(header.get(key) or "") for key in ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")]
+    person = Person(*values, study="", place="")
+    fitting = [case for case, known in patients.items() if any(same_person(person, one) for one in known)]
+    return fitting[0] if len(fitting) == 1 else ""
+
+
+def _folder_names(series: Series, source: Path) -> Iterator[str]:
+    """Names of the folders between `source` and the files of a series."""
+    top = source.resolve()
+    for parent in {plane.path.resolve().parent for plane in series.files}:
+        if top in parent.parents:
+            yield from parent.relative_to(top).parts
