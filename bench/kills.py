@@ -23,6 +23,7 @@ from pleura.labels.registry import write_mask
 from pleura.phantom.dataset import write_dataset
 
 VERBS = ("deidentify", "prepare", "segment", "evaluate", "run")
+CLASSICAL = ("--model", "classical")
 QUICK_TRAINING = ("--epochs", "1", "--size", "32", "--loss", "bce")
 
 
@@ -40,7 +41,7 @@ class Story:
         if self.verb == "evaluate":
             return ["evaluate", str(self.source / "Labels"), str(self.source / "Labels"), *fixed]
         words = [self.verb, str(self.source), *fixed]
-        return [*words, *QUICK_TRAINING] if self.verb == "run" else words
+        return [*words, *{"run": QUICK_TRAINING, "segment": CLASSICAL}.get(self.verb, ())]
 
     def start(self, out: Path) -> subprocess.Popen[bytes]:
         """Start the command in a session of its own, on one thread: how many threads share a sum decides its last bit."""
