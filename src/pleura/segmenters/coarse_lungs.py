@@ -14,6 +14,10 @@ Floats = NDArray[np.float32]
 LEAST_ML = 8.0
 """A separate part of a lung below this is left out, unless it is a tenth of that lung or more."""
 LEAST_SHARE = 0.1
+NEAR = 4
+"""Voxels (10 to 15 mm) within which a separate part belongs to the lung beside it: across a fissure or an airless band."""
+LARGE_SHARE = 0.3
+"""A part that is this share of the largest is lung wherever it lies."""
 LEAST_LUNG_ML = 2.0
 """Less than this in all is not a lung: specks in a head or an abdomen."""
 STEEP = 6.0
@@ -23,6 +27,8 @@ FILLED = 3.0
 REACH = 2
 """Voxels around the cleaned lungs in which the rim may lie."""
 TISSUE_HU = -300.0
+GAS_HU = -970.0
+"""Mean HU of a coarse voxel below which it is gas; lung with emphysema lies above, but for bullae, which lung encloses."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +75,18 @@ def enclosed(coarse_hu: Floats) -> Bool:
     for axis in (1, 2):
         met += np.logical_or.accumulate(patient, axis=axis)
         met += np.flip(np.logical_or.accumulate(np.flip(patient, axis), axis=axis), axis)
-    return met >= 3
+    return (met >= 3) & ~_open_air(coarse_hu)
+
+
+def _open_air(coarse_hu: Floats) -> Bool:
+    """Air around the patient: gas that reaches the front, back or sides of the volume, with the rim that it blurs."""
+    parts, counts = components(coarse_hu < GAS_HU, connectivity=6)
+    edges = (parts[:, 0], parts[:, -1], parts[:, :, 0], parts[:, :, -1])
+    at_edge = np.zeros(len(counts), dtype=np.bool_)
+    for edge in edges:
+        at_edge[np.unique(edge)] = True
+    at_edge[0] = False
+    return grown(at_edge[parts])
 
 
 def cleaned(margin: Floats, side: Floats, spacing_mm: float, body: Bool) -> CoarseLungs:
@@ -95,7 +112,7 @@ def cleaned(margin: Floats, side: Floats, spacing_mm: float, body: Bool) -> Coar
     filled = (labels > 0) & ~kept
     near = labels > 0
     for _ in range(REACH):
-        near = _grown(near)
+        near = grown(near)
     margin = np.where(filled, np.maximum(margin, FILLED), margin)
     margin = np.where(near & ((labels > 0) | ~wanted), margin, -STEEP).astype(np.float32)
     return CoarseLungs(
@@ -115,13 +132,20 @@ def _settled_sides(labels: NDArray[np.uint8], side: Floats) -> Floats:
 
 
 def _large_parts(lung: Bool, voxel_ml: float) -> Bool:
-    """The parts of one lung (joined by faces) that are large enough to be lung."""
+    """The largest part of one lung (joined by faces), and what is large enough and lies near it or is nearly as large."""
     parts, counts = components(lung, connectivity=6)
     if len(counts) < 2:
         return lung
-    largest = float(counts[1:].max())
-    keep = counts >= max(min(LEAST_ML / voxel_ml, LEAST_SHARE * largest), LEAST_LUNG_ML / voxel_ml)
-    keep[0] = False
+    counts[0] = 0
+    largest = int(np.argmax(counts))
+    near = parts == largest
+    for _ in range(NEAR):
+        near = grown(near)
+    close = np.zeros(len(counts), dtype=np.bool_)
+    close[np.unique(parts[near])] = True
+    keep = counts >= LARGE_SHARE * counts[largest]
+    keep |= close & (counts >= min(LEAST_ML / voxel_ml, LEAST_SHARE * counts[largest]))
+    keep &= counts >= LEAST_LUNG_ML / voxel_ml
     return keep[parts]
 
 
@@ -142,12 +166,12 @@ def _one_side_each(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
                 slice(max(0, box[2].start - 1), box[2].stop + 1),
             )
             region = parts[around] == part
-            if (_grown(region) & (labels[around] == other)).any():
+            if (grown(region) & (labels[around] == other)).any():
                 labels[around][region] = other
     return labels
 
 
-def _grown(region: Bool) -> Bool:
+def grown(region: Bool) -> Bool:
     """A region and the voxels that share a face with it."""
     grown = region.copy()
     for axis in range(3):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.anatomy.airways import airways
 from pleura.anatomy.anatomy import Anatomy
 from pleura.anatomy.lungs import HALFWAY_HU
 from pleura.core.codes import refused
@@ -18,14 +19,14 @@ from pleura.core.cores import threads as default_threads
 from pleura.core.progress import Progress, silent
 from pleura.geometry.patient_axes import Floats, PatientAxes
 from pleura.geometry.volume import AIR_HU, LEFT, RIGHT, LungMask, Volume
-from pleura.segmenters.coarse_lungs import CoarseLungs, cleaned, enclosed, margins
-from pleura.segmenters.evidence import evidence_findings, gathered
+from pleura.segmenters.coarse_lungs import CoarseLungs, cleaned, enclosed, grown, margins
+from pleura.segmenters.evidence import DENSE_HU, evidence_findings, gathered, thick
 from pleura.segmenters.protocol import Segmentation
 from pleura.segmenters.runtime import Network, check_weights, open_network
 
 FORMAT = "pleura-lungs/1"
 WEIGHTS, CARD = "lungs.onnx", "lungs.json"
-SURE = 1.5
+SURE = 4.0
 """Log odds of lung from which a voxel is lung whatever its HU: vessels, nodules and consolidation."""
 POSSIBLE = -2.0
 """Log odds of lung down to which an aerated voxel is lung."""
@@ -83,14 +84,16 @@ class ShippedNetwork:
         progress("segment", 1, steps)
         margin, side = margins(self.logits(coarse_hu))
         progress("segment", 2, steps)
+        overview = Volume(np.rint(coarse_hu).astype(np.int16), axes.grid)
         body = enclosed(coarse_hu)
-        coarse = cleaned(margin, side, axes.spacing_mm, body)
-        raw, labels = settled(volume, axes, margin, coarse)
+        tube = grown(airways(overview, body))
+        coarse = cleaned(margin, side, axes.spacing_mm, body & ~tube)
+        dense = thick((coarse.labels > 0) & (coarse_hu > DENSE_HU))
+        raw, labels = settled(volume, axes, margin, coarse, dense)
         progress("segment", 3, steps)
-        findings = evidence_findings(gathered(margin, coarse, coarse_hu, body, axes.spacing_mm))
-        overview = Volume(np.rint(coarse_hu).astype(np.int16), axes.grid), LungMask(coarse.labels, axes.grid)
+        findings = evidence_findings(gathered(margin, coarse, coarse_hu, body & ~tube, axes.spacing_mm))
         progress("segment", steps, steps)
-        return Segmentation(raw, LungMask(labels, volume.grid), findings, overview)
+        return Segmentation(raw, LungMask(labels, volume.grid), findings, (overview, LungMask(coarse.labels, axes.grid)))
 
     def logits(self, coarse_hu: Floats) -> Floats:
         """One forward pass: HU on the coarse lattice to logits `(classes, slice, row, column)` of its shape."""
@@ -107,7 +110,7 @@ class ShippedNetwork:
 
 
 def settled(
-    volume: Volume, axes: PatientAxes, margin: Floats, coarse: CoarseLungs
+    volume: Volume, axes: PatientAxes, margin: Floats, coarse: CoarseLungs, dense: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
     """Bring coarse lungs to the volume's voxels, and settle their rim on the CT.
 
@@ -119,6 +122,7 @@ def settled(
         axes: the coarse lattice over it.
         margin: the network's log odds of lung before cleaning.
         coarse: the cleaned lungs.
+        dense: lung without air on the coarse lattice.
 
     Returns:
         The network's result before cleaning, bool, and the labels, uint8, both of the volume's shape.
@@ -128,8 +132,9 @@ def settled(
     box = axes.source_box((margin > POSSIBLE) | (coarse.labels > 0))
     if box is None:
         return raw, labels
-    changed = coarse.removed_ml > 0 or coarse.added_ml > 0
-    fields = [axes.on_source(field, box) for field in (coarse.margin, coarse.side)]
+    own = np.where(grown(dense), coarse.margin + np.float32(SURE), coarse.margin) if dense.any() else coarse.margin
+    changed = own is not coarse.margin or coarse.removed_ml > 0 or coarse.added_ml > 0
+    fields = [axes.on_source(field, box) for field in (own, coarse.side)]
     untouched = axes.on_source(margin, box) if changed else repeat(None)
     for k, sure, side, before in zip(range(box[0].start, box[0].stop), *fields, untouched, strict=False):
         aerated = volume.hu[k][box[1:]] < HALFWAY_HU
