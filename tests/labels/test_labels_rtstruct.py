@@ -290,7 +290,7 @@ def test_refusals_are_one_line(series, tmp_path):
     cases = {
         structure_set(tmp_path / "a.dcm", [("Heart", RIGHT_BOX)]): (InputRefused, "no structure is a lung"),
         structure_set(tmp_path / "b.dcm", [("Lung_R", RIGHT_BOX), ("Right lung", LEFT_BOX)]): (InputRefused, "2 structures"),
-        structure_set(tmp_path / "c.dcm", [("Lung_R", [rectangle(90, (4, 11), (2, 7))])]): (GridMismatch, "another scan"),
+        structure_set(tmp_path / "c.dcm", [("Lung_R", [rectangle(90, (4, 11), (2, 7))])]): (GridMismatch, "within the volume"),
         structure_set(tmp_path / "d.dcm", [("Lung_R", RIGHT_BOX)], frame="1.2.9"): (InputRefused, "frame of reference"),
         tmp_path / "broken.dcm": (UnreadableFile, "corrupt"),
         series.files[0].path: (InputRefused, "is not a segmentation"),

@@ -63,7 +63,7 @@ def test_two_readers_of_one_scan_and_a_broken_object_are_refused_and_the_rest_go
     result = evaluate(pred, chests / "truth", tmp_path / "out", workers=1)
     assert result.exit_code is Exit.SOME_FAILED
     told = {entry["case"]: entry["reason"] for entry in result.scores["refused"]}
-    assert "2 masks of it" in told["b0"]
+    assert "2 masks of this case" in told["b0"]
     assert "corrupt" in told["hidden_001"], "the name of the file stands in no result"
     assert [case["case"] for case in result.scores["cases"]] == ["b1"]
 

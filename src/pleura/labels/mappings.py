@@ -66,41 +66,41 @@ DATASET = "dataset.json"
 """Where an nnU-Net keeps the names of its labels: beside its predictions, and above labelsTr and labelsTs."""
 
 
-def naming_of(said: str, folder: Path) -> Naming:
+def naming_of(option: str, folder: Path) -> Naming:
     """The mapping that a user names for the masks of a folder.
 
     Args:
-        said: a name of `MAPPINGS`; `nnunet`, which reads dataset.json in or above `folder`; `auto`, which does so
+        option: a name of `MAPPINGS`; `nnunet`, which reads dataset.json in or above `folder`; `auto`, which does so
             where that file names lungs and takes `lungs` else; or labels by side, `right=3+4+5,left=1+2`.
         folder: where the masks lie.
 
     Raises:
         UsageError: no such mapping, or no names of lungs in dataset.json.
     """
-    if said in MAPPINGS:
-        return MAPPINGS[said]
-    if said in ("auto", "nnunet"):
-        return _from_dataset(said, folder)
-    parts = re.fullmatch(r"(?:(?:right|left|either)=\d+(?:\+\d+)*(?:,(?!$)|$))+", said)
+    if option in MAPPINGS:
+        return MAPPINGS[option]
+    if option in ("auto", "nnunet"):
+        return _from_dataset(option, folder)
+    parts = re.fullmatch(r"(?:(?:right|left|either)=\d+(?:\+\d+)*(?:,(?!$)|$))+", option)
     if not parts:
-        raise UsageError(f"no such mapping of labels: {CHOICES}")
-    sides = {side: tuple(map(int, labels.split("+"))) for side, labels in (part.split("=") for part in said.split(","))}
+        raise UsageError(f"There is no such mapping of labels. Use {CHOICES}.")
+    sides = {side: tuple(map(int, labels.split("+"))) for side, labels in (part.split("=") for part in option.split(","))}
     every = [label for labels in sides.values() for label in labels]
     if len(set(every)) < len(every) or 0 in every or ("either" not in sides and len(sides) < 2):
-        raise UsageError("a mapping by side gives right and left, or either, each label once and never 0")
-    return Naming(said, **sides, others=True)
+        raise UsageError("A mapping by side needs right and left, or either; each label once, and not 0.")
+    return Naming(option, **sides, others=True)
 
 
-def _from_dataset(said: str, folder: Path) -> Naming:
+def _from_dataset(option: str, folder: Path) -> Naming:
     """The mapping of dataset.json in or above a folder; `LUNGS` for `auto` where there is none that has labels."""
     found = next((place / DATASET for place in (folder, folder.parent) if (place / DATASET).is_file()), None)
-    if found is None and said == "auto":
+    if found is None and option == "auto":
         return LUNGS
     if found is None:
         raise UsageError(f"There is no {DATASET} in or above the masks' folder. Give the labels by side: {CHOICES}.")
     try:
         about = read_json(found)
-        if said == "auto" and isinstance(about, dict) and "labels" not in about:
+        if option == "auto" and isinstance(about, dict) and "labels" not in about:
             return LUNGS
         return from_names(_named(about))
     except (UsageError, OSError, ValueError, AttributeError, TypeError) as error:

@@ -1,19 +1,18 @@
-"""Whose mask is whose: masks of a folder by case, by name or, for DICOM label objects, by what they refer to."""
+"""Which mask belongs to which case: by name or, for DICOM label objects, by what they reference."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pleura.core.codes import refused
 from pleura.core.errors import UnreadableFile
 from pleura.labels.objects import Scan, case_of, join, scan_of
 from pleura.labels.registry import MaskFiles, find_masks, is_object
 
-TWICE = "{} masks of it in one folder: keep the right one"
-
 
 @dataclass(frozen=True)
 class Matched:
-    """Masks by case; and the cases whose mask cannot be told, each with a reason."""
+    """Masks by case; and the cases whose mask is ambiguous, each with the reason."""
 
     masks: Mapping[str, MaskFiles]
     unclear: Mapping[str, str]
@@ -55,7 +54,7 @@ def match(folder: Path, scans: Sequence[Scan], *, wanted: frozenset[str] = froze
     for case, held in found.items():
         count = len(held) + sum(len(files.more) for files in held)
         if count > 1:
-            unclear[case] = TWICE.format(count)
+            unclear[case] = str(refused("MASKS-SEVERAL", n=count))
     return Matched({case: held[0] for case, held in sorted(found.items())}, unclear, tuple(lost))
 
 
@@ -67,15 +66,15 @@ def _named(folder: Path) -> list[tuple[str, MaskFiles]]:
 
 
 def _below(folder: Path, seen: set[Path], scans: Sequence[Scan]) -> tuple[dict[str, list[Path]], list[str]]:
-    """Label objects anywhere in the tree by the case that they refer to; and a line for each that is of no scan here."""
+    """Label objects anywhere in the tree by the case that they refer to; and a line for each that belongs to no scan here."""
     from pleura.dicom.series import LABEL_CLASSES, find_series
 
     objects = [one for one in find_series(folder) if one.sop_class_uid in LABEL_CLASSES]
-    joined, strange = join((one for one in objects if not {plane.path for plane in one.files} & seen), scans)
-    return {case: [one.path for one in held] for case, held in joined.items()}, strange
+    joined, unmatched = join((one for one in objects if not {plane.path for plane in one.files} & seen), scans)
+    return {case: [one.path for one in held] for case, held in joined.items()}, unmatched
 
 
 def scans_of(masks: Mapping[str, MaskFiles]) -> list[Scan]:
-    """What the DICOM label objects among some masks say of their scans: another's label objects may refer to the same ones."""
-    told = [scan_of(files.path, case) for case, files in masks.items() if is_object(files.path)]
-    return [scan for scan in told if scan is not None]
+    """The scans that the DICOM label objects among some masks reference; other label objects may reference the same."""
+    scans = [scan_of(files.path, case) for case, files in masks.items() if is_object(files.path)]
+    return [scan for scan in scans if scan is not None]

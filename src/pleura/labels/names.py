@@ -97,8 +97,8 @@ def side_of(name: str) -> Side | None:
 def near_names(names: Iterable[str]) -> list[str]:
     """Names that look like a lung's and are not one, for messages: words that could identify somebody are left out."""
     found = [name for name in names if NEAR.search(name) and side_of(name) is None and not _is_lobe(name)]
-    shown = [name for name in dict.fromkeys(shown_name(name) for name in found) if name.strip("… ")]
-    return [*shown[:MOST_NAMED], *(["…"] if len(shown) > MOST_NAMED else [])]
+    listed = [name for name in dict.fromkeys(shown_name(name) for name in found) if name.strip("… ")]
+    return [*listed[:MOST_NAMED], *(["…"] if len(listed) > MOST_NAMED else [])]
 
 
 def shown_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What DICOM label objects (RTSTRUCT, SEG) share: which scan they are of, and the header of a new one."""
+"""What DICOM label objects (RTSTRUCT, SEG) share: reading them, and which scan they belong to."""
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -27,7 +27,7 @@ META_BYTES = 1024
 
 @dataclass(frozen=True)
 class Scan:
-    """What is known of the scan of a label object where its `Series` is not at hand, as in a cohort."""
+    """What is known of a scan where its `Series` is not at hand, as in a cohort."""
 
     frame_uid: str
     series_uid: str = ""
@@ -38,18 +38,18 @@ class Scan:
 
 @dataclass(frozen=True)
 class LabelObject:
-    """A label object and the case whose scan it is of; `by` says how that is known: `series`, `instances` or `frame`."""
+    """A label object that was matched with a case; `by` says how: `series`, `instances` or `frame`."""
 
     path: Path
     by: str
 
 
 def open_dataset(path: Path | IO[bytes], *, pixels: bool = True) -> Any:
-    """Read a label object. Raises `UnreadableFile` where it is broken."""
+    """Read a label object. Raises `UnreadableFile` where it is corrupt."""
     from pydicom import dcmread
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # odd values are judged by who reads them
+        warnings.simplefilter("ignore")  # callers check the values that they use
         try:
             dataset = dcmread(_source(path), stop_before_pixels=not pixels, force=True)  # some have no preamble
         except Exception as error:  # a broken file fails in any of pydicom's many ways
@@ -79,13 +79,13 @@ def source_headers(planes: Sequence["Plane"]) -> list[Any]:
     for plane in planes:
         if plane.archive is not None:
             wanted.setdefault(plane.archive, set()).add(plane.member)
-    held = {
+    archived = {
         (archive, number): BytesIO(data)
         for archive, numbers in wanted.items()
         for number, data in read_members(archive, numbers)
     }
     objects = dict.fromkeys((plane.archive, plane.member, plane.file) for plane in planes)
-    return [source_header(Path(file) if archive is None else held[archive, member]) for archive, member, file in objects]
+    return [source_header(Path(file) if archive is None else archived[archive, member]) for archive, member, file in objects]
 
 
 def source_header(path: Path | IO[bytes]) -> Any:
@@ -96,8 +96,8 @@ def source_header(path: Path | IO[bytes]) -> Any:
 def frames_of(dataset: Any) -> set[str]:
     """The frames of reference that a label object says it lies in."""
     items = [dataset, *dataset.get("ReferencedFrameOfReferenceSequence", ()), *dataset.get("StructureSetROISequence", ())]
-    told = {str(one.get(key) or "") for one in items for key in ("FrameOfReferenceUID", "ReferencedFrameOfReferenceUID")}
-    return told - {""}
+    uids = {str(one.get(key) or "") for one in items for key in ("FrameOfReferenceUID", "ReferencedFrameOfReferenceUID")}
+    return uids - {""}
 
 
 def check_frame(dataset: Any, series: "Series | Scan | None") -> None:
@@ -108,44 +108,44 @@ def check_frame(dataset: Any, series: "Series | Scan | None") -> None:
 
 
 def join(objects: Iterable["Series"], volumes: Sequence["Series | Scan"]) -> tuple[dict[str, list[LabelObject]], list[str]]:
-    """Label objects by the case whose scan they name: by series, by instances, or, where UIDs fail, by frame of reference.
+    """Match label objects with cases: by series, by instances, or, where UIDs fail, by frame of reference.
 
-    Some collections carry labels made before their UIDs were hashed (pitfall 25): then the frame of reference decides, where
-    one volume alone lies in it; the caller still holds the mask against that volume.
+    Some collections have labels made before their UIDs were hashed: then the frame of reference decides, where only one
+    volume lies in it; the caller compares the mask with that volume.
 
     Returns:
-        Label objects by case id; and a line for each that is of no scan here.
+        Label objects by case id; and a line for each that belongs to no scan here.
     """
     found: dict[str, list[LabelObject]] = {}
-    strange = []
+    unmatched = []
     for one in objects:
         for path, archive in dict.fromkeys((plane.path, plane.archive) for plane in one.files):
             if archive is not None:
-                strange.append(f"{one.id}: labels in an archive, where only CT is read in place: unpack it")
+                unmatched.append(f"{one.id}: {refused('LABELS-ARCHIVED')}")
                 continue
             try:
-                case, by = _whose(open_dataset(path, pixels=False), volumes)
+                case, by = _scan_of_labels(open_dataset(path, pixels=False), volumes)
             except InputRefused as error:
-                strange.append(f"{one.id}: {error}")
+                unmatched.append(f"{one.id}: {error}")
                 continue
             found.setdefault(case, []).append(LabelObject(path, by))
-    return found, strange
+    return found, unmatched
 
 
 def case_of(path: Path, scans: Sequence[Scan]) -> str | None:
-    """The id of the scan that a label object is of; `None` where it is of none of them, or cannot be told.
+    """The id of the scan that a label object belongs to; `None` where it belongs to none or is ambiguous.
 
-    Raises `UnreadableFile` where it is broken.
+    Raises `UnreadableFile` where it is corrupt.
     """
     dataset = open_dataset(path, pixels=False)
     try:
-        return _whose(dataset, scans)[0]
+        return _scan_of_labels(dataset, scans)[0]
     except InputRefused:
         return None
 
 
 def scan_of(path: Path, case: str) -> Scan | None:
-    """What a label object says of the scan that it is of; `None` where it is broken."""
+    """The scan that a label object references; `None` where it is corrupt."""
     try:
         dataset = open_dataset(path, pixels=False)
     except InputRefused:
@@ -154,7 +154,7 @@ def scan_of(path: Path, case: str) -> Scan | None:
     return Scan(next(iter(sorted(frames_of(dataset))), ""), next(iter(sorted(series)), ""), case, (), frozenset(instances))
 
 
-def _whose(dataset: Any, volumes: Sequence["Series | Scan"]) -> tuple[str, str]:
+def _scan_of_labels(dataset: Any, volumes: Sequence["Series | Scan"]) -> tuple[str, str]:
     series, instances = _named(dataset)
     frames = frames_of(dataset)
 
@@ -174,8 +174,8 @@ def _whose(dataset: Any, volumes: Sequence["Series | Scan"]) -> tuple[str, str]:
         if len(candidates) == 1:
             return candidates[0].id, by
         if candidates:
-            raise InputRefused(f"labels that fit {len(candidates)} CT volumes by {by}: cannot tell which; give --masks by case")
-    raise InputRefused("labels of no CT series here, by series, instances or frame of reference: check what belongs to it")
+            raise refused("LABELS-AMBIGUOUS", n=len(candidates), by=by)
+    raise refused("LABELS-OF-NO-SERIES")
 
 
 def _named(dataset: Any) -> tuple[set[str], set[str]]:

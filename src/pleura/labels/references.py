@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pleura.core.codes import refused
+from pleura.core.codes import finding, refused
 from pleura.core.errors import InputRefused
 from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
@@ -35,7 +35,7 @@ class Reference:
     @property
     def paths(self) -> tuple[Path, ...]:
         """Every file or folder that is read."""
-        named = [] if self.files is None else [self.files.map, self.files.npz]
+        named = [] if self.files is None else [self.files.map, self.files.npz, *self.files.more]
         return tuple(path for path in (*named, *(held.path for held in self.objects)) if path is not None)
 
     def read(self, volume: Volume, series: Series) -> tuple[LungMask | None, tuple[Finding, ...]]:
@@ -44,7 +44,8 @@ class Reference:
         Raises:
             InputRefused: a mask cannot be read, does not fit the volume, or two masks disagree.
         """
-        paths = [path for path in (self.files.map, self.files.npz) if path] if self.files else []
+        files = self.files
+        paths = [] if files is None else [path for path in (files.map, files.npz, *files.more) if path]
         read: list[tuple[LungMask | None, tuple[Finding, ...]]] = [
             read_judged(path, volume.grid, series, self.naming) for path in paths
         ]
@@ -72,8 +73,7 @@ class Reference:
                 yield None, (Finding(error.code, Verdict.REVIEW, str(error), error.evidence),)
                 continue
             if held.by != "series":
-                text = f"its labels name no series here and were joined by {held.by}"
-                findings = (*findings, Finding("LABELS-JOINED", Verdict.REPAIRED, text))
+                findings = (*findings, finding("LABELS-JOINED", by=held.by))
             yield mask, findings
 
 

@@ -77,15 +77,15 @@ def find_masks(folder: Path) -> dict[str, MaskFiles]:
     found: dict[str, MaskFiles] = {}
     for holder in layout or [folder]:
         for case, path in _masks_in(holder):
-            held = found.get(case, MaskFiles(case))
+            files = found.get(case, MaskFiles(case))
             is_npz = suffix_of(path) == ".npz"
-            if is_npz and held.npz is None:
-                held = replace(held, npz=path)
-            elif not is_npz and held.map is None:
-                held = replace(held, map=path)
+            if is_npz and files.npz is None:
+                files = replace(files, npz=path)
+            elif not is_npz and files.map is None:
+                files = replace(files, map=path)
             else:
-                held = replace(held, more=(*held.more, path))
-            found[case] = held
+                files = replace(files, more=(*files.more, path))
+            found[case] = files
     return dict(sorted(found.items()))
 
 
@@ -119,12 +119,12 @@ def _masks_of_case(folder: Path) -> Iterator[Path]:
 
     names = list(OWN.items())
     names += [(stem, (*MAPS, ".npz")) for stem in (*OTHERS, folder.name, f"{folder.name}_seg")]
-    held = [folder / f"{stem}{suffix}" for stem, suffixes in names for suffix in suffixes]
+    named = [folder / f"{stem}{suffix}" for stem, suffixes in names for suffix in suffixes]
     for kind in (False, True):
-        found = next((path for path in held if (path.suffix == ".npz") is kind and path.is_file()), None)
+        found = next((path for path in named if (path.suffix == ".npz") is kind and path.is_file()), None)
         if found is not None:
             yield found
-    if any(path.is_file() for path in held):
+    if any(path.is_file() for path in named):
         return
     for holder in (folder, folder / PARTS_FOLDER):
         if holder.is_dir() and parts_of(holder, MAPS):
@@ -178,7 +178,7 @@ def read_mask(path: Path, grid: Grid | None = None, series: "Series | Scan | Non
 def read_judged(
     path: Path, grid: Grid | None = None, series: "Series | Scan | None" = None, naming: Naming = LUNGS
 ) -> tuple[LungMask, tuple[Finding, ...]]:
-    """As `read_mask`, with what was odd in a DICOM label object."""
+    """Read a mask as `read_mask` does, with the findings about it."""
     from pleura.files.contents import is_dicom_file
     from pleura.labels import label_maps, npz, parts
 
@@ -247,10 +247,10 @@ def write_mask(path: Path, mask: LungMask, series: "Series | None" = None, algor
         mask = resample_mask(mask, mask.grid.even())
     if suffix in OBJECTS:
         if series is None or series.grid is None:
-            raise UsageError("segmentations and structure sets refer to a CT series in DICOM: give one")
+            raise UsageError("SEG and RTSTRUCT reference a DICOM CT series; give one")
         if not mask.grid.same_as(series.grid):
-            raise GridMismatch("the mask does not lie on the series that it should refer to")
-        if series.lost:  # what was interpolated is no instance, and nothing can be said of it
+            raise refused("NOT-ON-SERIES", GridMismatch)
+        if series.lost:  # interpolated slices have no instance to reference
             true = np.setdiff1d(np.arange(series.slices), series.lost)
             series = series.measured()
             mask = LungMask(mask.labels[true], series.grid, mask.sided)  # type: ignore[arg-type]

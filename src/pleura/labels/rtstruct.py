@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.core.codes import finding
+from pleura.core.codes import finding, refused
 from pleura.core.errors import GridMismatch
 from pleura.core.findings import Finding
 from pleura.geometry.grid import Grid
@@ -46,7 +46,7 @@ COUNTED = (
 
 @dataclass
 class _Tally:
-    """What was odd about the contours of one structure."""
+    """Counts of what was repaired or left out in one structure."""
 
     counts: Counter[str] = field(default_factory=Counter)
     types: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -98,7 +98,7 @@ def read(dataset: Any, grid: Grid, series: "Series | Scan | None" = None) -> tup
         inside |= bool(voxels.any()) or tally.counts["outside"] < len(contours)
         structures.append(Structure(name, part, voxels, len(contours), "contours"))
     if drawn and not inside:
-        raise GridMismatch("no contour of a lung lies within the volume: the structure set is of another scan")
+        raise refused("CONTOURS-ELSEWHERE", GridMismatch)
     mask, more = assemble(structures, names, grid)
     contours = [contour for _, _, listed in drawn for contour in listed]
     return mask, (*found, *more, *_wrong_instances(contours, grid, series))
@@ -132,7 +132,7 @@ def _number(item: Any, keyword: str) -> int:
 
 
 def _rasterise(contours: Sequence[Any], grid: Grid) -> tuple[NDArray[np.bool_], _Tally]:
-    """The voxels of one structure, and what was odd about its contours."""
+    """The voxels of one structure, and what was repaired or left out."""
     tally = _Tally()
     planes: dict[int, list[_Contour]] = defaultdict(list)
     for contour in contours:

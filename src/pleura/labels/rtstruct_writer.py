@@ -41,8 +41,8 @@ def structure_set(mask: LungMask, series: "Series", algorithm: Algorithm | None)
         drawn: list[Item] = []
         for k in np.flatnonzero(lung.any(axis=(1, 2))).tolist():
             drawn += [_contour(points, int(k), mask.grid, series) for points in trace(lung[k])]
-        held = {"ContourSequence": drawn} if drawn else {}
-        contours.append({"ROIDisplayColor": COLOURS[name], "ReferencedROINumber": number, **held})
+        sequence = {"ContourSequence": drawn} if drawn else {}
+        contours.append({"ROIDisplayColor": COLOURS[name], "ReferencedROINumber": number, **sequence})
         observations.append(
             {
                 "ObservationNumber": number,

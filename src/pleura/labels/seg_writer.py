@@ -114,7 +114,7 @@ def _segment(number: int, name: str, algorithm: Algorithm | None) -> Item:
         "SegmentedPropertyTypeCodeSequence": [_code(*TYPES[name])],
         "RecommendedDisplayCIELabValue": COLOURS[name],
     }
-    if algorithm is None:  # a mask of the caller's own, of whose making nothing is known
+    if algorithm is None:  # the caller's own mask, of unknown origin
         return made | {"SegmentAlgorithmType": "SEMIAUTOMATIC", "SegmentAlgorithmName": "not stated"}
     parameters = [f"model_sha256={algorithm.model_sha256}"] if algorithm.model_sha256 else []
     parameters += [algorithm.parameters] if algorithm.parameters else []
