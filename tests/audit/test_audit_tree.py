@@ -122,9 +122,9 @@ def test_profile_report_is_declared_by_the_folder(tmp_path):
 def test_ends_without_input(trees, tmp_path):
     source, out = trees
     (tmp_path / "empty").mkdir()
-    with pytest.raises(NothingUsable, match="output"):
+    with pytest.raises(NothingUsable, match="OUT"):
         verify(source, tmp_path / "empty")
-    with pytest.raises(NothingUsable, match="input"):
+    with pytest.raises(NothingUsable, match="IN"):
         verify(tmp_path / "empty", out)
     with pytest.raises(UsageError, match="IN is not a folder"):
         verify(tmp_path / "nowhere", out)

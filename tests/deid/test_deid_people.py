@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pleura.deid.objects import HEADER_TAGS, Header
-from pleura.deid.people import Person, group_people, plain_name
+from pleura.deid.people import Person, group_people, plain_name, real_id
 from pleura.deid.plan import make_plan
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -120,3 +121,50 @@ def test_objects_without_any_identity_are_told_apart_by_study_then_place():
     assert len(make_plan(headers, {}).patients) == 2
     bare = [header("", place, StudyInstanceUID="") for place in ("x", "x", "y")]
     assert len(make_plan(bare, {}).patients) == 2
+
+
+PLACEHOLDERS = [
+    "",
+    "ANONYMOUS",
+    "Anonymous",
+    "anon",
+    "NONE",
+    "0000",
+    "000000",
+    "XXXX",
+    "---",
+    "n/a",
+    "No Name",
+    "unknown",
+    "Removed",
+    "x",
+]
+
+
+@pytest.mark.parametrize("name", PLACEHOLDERS)
+@pytest.mark.parametrize("patient_id", PLACEHOLDERS)
+def test_placeholders_merge_nobody(patient_id, name):
+    objects = [header(PatientID=patient_id, PatientName=name, StudyInstanceUID=f"1.8.{n}") for n in (1, 1, 2)]
+    plan = make_plan(objects, {})
+    assert sorted(len(unit.files) for unit in plan.units) == [1, 2]
+    assert plan.unnamed == 2
+
+
+def test_a_real_name_or_id_beside_a_placeholder_identifies():
+    objects = [header(PatientID="ANON", PatientName="Roe^Jane", StudyInstanceUID=f"1.8.{n}") for n in (1, 2)]
+    assert len(make_plan(objects, {}).units) == 1
+    objects = [
+        header(PatientID="7", PatientName=name, StudyInstanceUID=f"1.8.{n}") for n, name in ((1, "Anonymous"), (2, "Roe"))
+    ]
+    assert len(make_plan(objects, {}).units) == 1
+    assert make_plan(objects, {}).unnamed == 0
+
+
+@pytest.mark.parametrize("patient_id", ["Case_000", "0001", "A0", "LUNG1-001", "1", "ANON001", "10000"])
+def test_ids_that_only_resemble_placeholders_are_ids(patient_id):
+    assert real_id(patient_id) == patient_id
+
+
+def test_one_name_in_two_spellings_is_one_patient():
+    same = [person("7", name) for name in ("Sørensen^Bjørn", "Soerensen^Bjoern", "SORENSEN^BJORN", "Bjorn Sørensen")]
+    assert len(group_people(same)) == 1

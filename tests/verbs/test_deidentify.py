@@ -135,7 +135,7 @@ def test_errors_say_what_to_do(source, tmp_path):
     with pytest.raises(OutputConflict, match="--overwrite"):
         deidentify(source, tmp_path / "held", profile="report")
     (tmp_path / "else.map.json").write_text("{}")
-    with pytest.raises(UsageError, match="not a map"):
+    with pytest.raises(UsageError, match="re-identification map"):
         deidentify(source, tmp_path / "else", profile="report")
 
 

@@ -180,8 +180,9 @@ def form(after: Layout) -> Seen:
         yield "NOT-PARSABLE", ()
     elif after.loose < len(after.data):
         yield "TRAILING-BYTES", ()
-    if not after.text(0x00020010) or not after.text(0x00080018):
-        yield "NOT-PARSABLE", ()
+    for tag in (0x00020010, 0x00080018):
+        if not after.text(tag):
+            yield "NOT-PARSABLE", (tag,)
 
 
 def stayed(before: Layout, after: Layout) -> Seen:

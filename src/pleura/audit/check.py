@@ -36,6 +36,7 @@ from pleura.core.codes import finding
 from pleura.core.findings import Finding, Verdict, worst
 
 BIRTH_DATE = 0x00100030
+PAD, SEQUENCE_END = b"\0", b"\xfe\xff\xdd\xe0\0\0\0\0"
 _KINDS = {"name": "NAME-LEFT", "id": "ID-LEFT", "birth": "BIRTH-LEFT", "date": "DATE-LEFT"}
 _KINDS |= {"place": "PLACE-LEFT", "device": "DEVICE-LEFT", "uid": "UID-LEFT"}
 
@@ -71,6 +72,9 @@ def check_file(
     without = after.pixels if pixels else (0, 0)
     if said.profile == REPORT:
         kept = {path for _, path in _found(before, after, said, identifiers, uids, without=without)}
+        as_before = {*attributes.form(before), *_pixels(before, before, said, same=True)} - {("NOT-PARSABLE", ())}
+        kept |= {path for code, path in seen if (code, path) in as_before}
+        seen = [one for one in seen if one not in as_before]
         return (*_findings([*seen, *attributes.report_rules(after)]), *_keeps(kept))
     seen += attributes.gone(before, after, said)
     seen += attributes.claims(after, said)
@@ -111,7 +115,14 @@ def _same_pixels(before: Layout, after: Layout) -> bool:
         return False
     (start, end), (first, last) = before.pixels, after.pixels
     # compared where they lie: slices are copies, and views compare slowly
-    return end - start == last - first and before.data.startswith(memoryview(after.data)[first:last], start, end)
+    same = before.data.startswith(memoryview(after.data)[first : first + end - start], start, end)
+    more = after.data[first + end - start : last]
+    return same and last - first >= end - start and (not more or more in _may_follow(end - start))
+
+
+def _may_follow(length: int) -> tuple[bytes, ...]:
+    """What a writer adds to pixels without changing one: a byte to even length, or the end of a sequence of fragments."""
+    return (PAD, SEQUENCE_END) if length % 2 else (SEQUENCE_END,)
 
 
 def _dates(before: Layout, after: Layout, said: Declared) -> attributes.Seen:
@@ -255,4 +266,4 @@ def _findings(seen: Iterable[tuple[str, Path_]]) -> tuple[Finding, ...]:
 def _keeps(paths: Collection[Path_]) -> tuple[Finding, ...]:
     if not paths:
         return ()
-    return (finding("REPORT-KEEPS", count=len(paths), where=sorted(shown(p) or "-" for p in paths)),)
+    return (finding("REPORT-KEEPS", count=len(paths), where=sorted(shown(p) or "preamble" for p in paths)),)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 IMPLICIT, BIG, DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
-NATIVE = (IMPLICIT, "1.2.840.10008.1.2.1", BIG, DEFLATED)
+EXPLICIT = "1.2.840.10008.1.2.1"
+NATIVE = (IMPLICIT, EXPLICIT, BIG, DEFLATED)
 """Syntaxes whose pixels are not compressed one by one."""
 PIXEL_DATA = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -112,8 +113,11 @@ def take_apart(source: bytes | Path) -> Layout:
         if syntax == DEFLATED:
             inflated, left = _inflate(data[pos:])
             walker.data = data[:pos] + inflated + left
-        if syntax:
-            explicit, big = syntax != IMPLICIT, syntax == BIG
+        if syntax in (IMPLICIT, EXPLICIT):  # some writers declare one and write the other
+            explicit = data[pos + 4 : pos + 6] in _SHORT | _LONG
+            syntax = EXPLICIT if explicit else IMPLICIT
+        elif syntax:
+            explicit, big = True, syntax == BIG
         else:
             explicit, big = _guess(data, pos)
         pos = walker.dataset(pos, len(walker.data), (), explicit=explicit, big=big)

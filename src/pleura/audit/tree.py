@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,17 +14,20 @@ from pleura.audit.check import check_file, passes
 from pleura.audit.declared import REPORT, declared
 from pleura.audit.identifiers import harvest, original_uids
 from pleura.audit.pieces import Layout, take_apart
-from pleura.audit.sweep import Identifier, Needles, needles, sweep
-from pleura.audit.vocabulary import CLAIMS, NEVER, TAGS_OF_CLASSES, vr_of
+from pleura.audit.reading import Files, foreign_part
+from pleura.audit.sweep import Identifier, needles, sweep
+from pleura.audit.vocabulary import NEVER, TAGS_OF_CLASSES, is_placeholder, vr_of
 from pleura.core.atomic import read_json
 from pleura.core.codes import finding
 from pleura.core.errors import NothingUsable
 from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
+from pleura.files.accounting import Accounting
+from pleura.files.walk import InputFile, Walk
 
 _FINGERPRINT = (0x00080016, 0x00200011, 0x00200013, 0x00200032, 0x00200037, 0x00280008, 0x00280010, 0x00280011, 0x00281052)
 _CONTENT = frozenset({0x30060050, 0x0040A30A, 0x00700022, 0x00720502, 0x00620004})
-_COUNTED = re.compile(rb"Case_\d+/(?:\d{1,3}/)?0\d{5}\.dcm")
+_COUNTED = re.compile(rb"(?:(?:Case|Deid)_\d+/(?:\d{1,3}/)?0\d{5}\.dcm|run\.json|\.pleura/.*)")
 """Names that are counted: some device has the serial number 000001."""
 NOBODY = -1
 _MAY_GO = frozenset({0x00081110, 0x00081111, 0x00081120, 0x0040A385, 0x00400275, 0x0008113A})
@@ -32,11 +35,24 @@ _MAY_GO = frozenset({0x00081110, 0x00081111, 0x00081120, 0x0040A385, 0x00400275,
 
 @dataclass(frozen=True)
 class Judged:
-    """One file of the output: its number in sorted order (a name could identify), its SOP class and what was found."""
+    """One file of the output: its number in sorted order, its name (to be shown on request only), its SOP class, findings."""
 
     number: int
+    name: str
     sop_class: str
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """One side of an audit: what became of its files, and a digest of their content (SHA-256 over the sorted SHA-256)."""
+
+    accounting: Accounting
+    digest: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values: counts and `sha256`."""
+        return {**self.accounting.as_json(), "sha256": self.digest}
 
 
 @dataclass(frozen=True)
@@ -44,7 +60,7 @@ class Report:
     """The outcome of `verify_tree`: counts and tag paths, and no value.
 
     `files` is how many of the output were judged, `sources` how many DICOM files the input has, `published` how many of
-    those have an output.
+    those have an output. `input` and `output` account for every file of both.
     """
 
     files: int
@@ -52,6 +68,8 @@ class Report:
     published: int
     judged: tuple[Judged, ...]
     between: tuple[Finding, ...]
+    input: Tree
+    output: Tree
 
     @property
     def clean(self) -> bool:
@@ -68,18 +86,25 @@ class Report:
             total[seen.code] += seen.evidence.get("count", 1)
         return dict(sorted(total.items()))
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+    def as_json(self, *, paths: bool = False) -> dict[str, Any]:
+        """Plain values for JSON. With `paths`, the names of files that something was found in: they can identify."""
         return {
-            "format": "pleura-verify/1",
+            "format": "pleura-verify/2",
             "clean": self.clean,
             "files": self.files,
             "sources": self.sources,
             "published": self.published,
+            "input": self.input.as_json(),
+            "output": self.output.as_json(),
             "counts": self.counts(),
             "between": [seen.as_json() for seen in self.between],
             "found": [
-                {"file": one.number, "sop_class": one.sop_class, "findings": [f.as_json() for f in one.findings]}
+                {
+                    "file": one.number,
+                    **({"name": one.name} if paths else {}),
+                    "sop_class": one.sop_class,
+                    "findings": [seen.as_json() for seen in one.findings],
+                }
                 for one in self.judged
                 if one.findings
             ],
@@ -88,7 +113,7 @@ class Report:
 
 @dataclass(frozen=True)
 class _Source:
-    path: Path
+    file: InputFile
     patient: int
     mark: bytes
     study: bytes
@@ -123,13 +148,13 @@ class _Between:
 
 
 def verify_tree(source: Path, out: Path, *, key: Path | None = None, progress: Progress = silent) -> Report:
-    """Search de-identified output for what should be gone, whichever tool wrote it.
+    """Check de-identified output for remaining identifiers, whichever tool wrote it.
 
     Args:
-        source: the folder as it was.
-        out: the folder to judge, each file by the profile and options that it declares, or that `out/run.json` does.
+        source: the input as it was: a folder, an archive or a file.
+        out: the output to check, each file by the profile and options that it declares, or that `out/run.json` does.
         key: the file with the project's key: it must not be found in the output either.
-        progress: told file by file.
+        progress: called file by file.
 
     Returns:
         The report. Files are paired by pixels, geometry and content, never by name.
@@ -137,55 +162,68 @@ def verify_tree(source: Path, out: Path, *, key: Path | None = None, progress: P
     Raises:
         NothingUsable: there is no DICOM file in `source`, or none in `out`.
     """
-    known = _read_input(source, progress)
+    files = Files()
+    given, made = files.walk(source), files.walk(out)
+    known = _read_input(given, files, progress)
     if not known.sources:
-        raise NothingUsable("verify: there is no DICOM file in the input")
-    paths = sorted(path for path in out.rglob("*") if path.is_file())
-    secret = key.read_bytes().strip() if key else b""
+        raise NothingUsable("verify: no DICOM files in IN")
+    secret = _read_key(key)
     everyone = frozenset().union(*known.identifiers.values())
     between = _Between(profile=_profile(out))
-    _names(out, paths, everyone, between)
+    between.found["INPUT-UNREAD"] += len(given.refused)
+    between.found["OUTPUT-UNREAD"] += len(made.refused)
+    _names([*(file.name for file in made.files), *(file.name for file in made.refused)], everyone, between)
     waiting, judged = [], []
-    for number, path in enumerate(paths):
-        progress("verify", number, len(paths))
-        layout = take_apart(path)
+    for number, (file, layout) in enumerate(files.layouts(made)):
+        progress("verify", number, len(made.files))
         if secret and secret in layout.data:
             between.found["KEY-LEFT"] += 1
         if not _is_dicom(layout):
-            _other_file(path.name, layout, everyone, known, between)
+            _other_file(file.name, layout, everyone, known, between)
         elif len(known.by_mark.get(_mark(layout), ())) > 1:
-            waiting.append((number, path))
+            waiting.append((number, file))
         else:
-            judged.append(_judge(number, layout, known, between))
-    for number, path in waiting:  # their partners are told apart by the UIDs that the others have shown
-        judged.append(_judge(number, take_apart(path), known, between))
-    progress("verify", len(paths), len(paths))
+            judged.append(_judge(number, file.name, layout, known, between, files))
+    for number, file in waiting:  # their partners are told apart by the UIDs that the others have shown
+        judged.append(_judge(number, file.name, files.layout(file), known, between, files))
+    progress("verify", len(made.files), len(made.files))
     if not judged:
-        raise NothingUsable("verify: there is no DICOM file in the output")
+        raise NothingUsable("verify: no DICOM files in OUT")
     judged.sort(key=lambda one: one.number)
-    return Report(len(judged), len(known.sources), len(between.written), tuple(judged), _conclude(between, known))
+    return Report(
+        len(judged),
+        len(known.sources),
+        len(between.written),
+        tuple(judged),
+        _conclude(between, known),
+        Tree(given.accounting({one.file.name for one in known.sources}), files.digest(given)),
+        Tree(made.accounting({one.name for one in judged}), files.digest(made)),
+    )
 
 
-def _read_input(source: Path, progress: Progress) -> _Input:
+def _read_key(key: Path | None) -> bytes:
+    """The key's text; a regular file of a bounded size, as the verb has made sure."""
+    return key.read_bytes().strip() if key else b""
+
+
+def _read_input(found: Walk, files: Files, progress: Progress) -> _Input:
     known = _Input()
     gathered: dict[int, set[Identifier]] = defaultdict(set)
-    paths = sorted(path for path in source.rglob("*") if path.is_file())
-    for number, path in enumerate(paths):
-        progress("read", number, len(paths))
-        layout = take_apart(path)
+    for number, (file, layout) in enumerate(files.layouts(found)):
+        progress("read", number, len(found.files))
         instance = (layout.text(0x00080018) or layout.text(0x00020003)).encode()  # emptied by some anonymisers
         known.uids |= original_uids(layout)
         if not _is_dicom(layout):
             continue
         patient = _patient(layout, known.patients)
         gathered[patient] |= harvest(layout)
-        one = _Source(path, patient, _mark(layout), layout.text(0x0020000D).encode())
+        one = _Source(file, patient, _mark(layout), layout.text(0x0020000D).encode())
         known.by_mark[one.mark].append(len(known.sources))
         known.by_place[_mark(layout, pixels=False)].append(len(known.sources))
         if instance:
             known.instances[instance] = len(known.sources)
         known.sources.append(one)
-    progress("read", len(paths), len(paths))
+    progress("read", len(found.files), len(found.files))
     known.identifiers = {patient: frozenset(held) for patient, held in gathered.items()}
     return known
 
@@ -202,6 +240,8 @@ def _patient(layout: Layout, patients: list[tuple[str, str, str]]) -> int:
     """
     name = "".join(c for c in "^".join(layout.text(0x00100010).split("=")[0].split("^")[:2]).casefold() if c.isalnum())
     own = (layout.text(0x00100020), layout.text(0x00100030), name)
+    if is_placeholder(own[0]):
+        own = ("", own[1], "" if is_placeholder(layout.text(0x00100010)) else name)
     if not own[0]:  # without an id, name and birth date together are one patient, and else a study is
         own = ("\0" + (f"{name}\0{own[1]}" if name and own[1] else layout.text(0x0020000D)), own[1], name)
         if own[0] == "\0":
@@ -241,14 +281,14 @@ def _pairs(before: Layout, after: Layout) -> Iterator[tuple[bytes, bytes]]:
                 )
 
 
-def _judge(number: int, after: Layout, known: _Input, between: _Between) -> Judged:
+def _judge(number: int, name: str, after: Layout, known: _Input, between: _Between, files: Files) -> Judged:
     kind = after.text(0x00080016)
     candidates = _candidates(after, known, between)
     if not candidates:
-        return Judged(number, kind, (finding("NO-SOURCE"),))
+        return Judged(number, name, kind, (finding("NO-SOURCE"),))
     best: tuple[int, int, tuple[Finding, ...], Layout] | None = None
     for k in candidates[:16]:
-        before = take_apart(known.sources[k].path)
+        before = files.layout(known.sources[k].file)
         clash = sum(between.forward.get(o, n) != n or between.back.get(n, o) != o for o, n in _pairs(before, after) if o and n)
         more = known.identifiers[known.sources[k].patient]
         findings = check_file(before, after, profile=between.profile, identifiers=more, uids=known.uids)
@@ -257,7 +297,7 @@ def _judge(number: int, after: Layout, known: _Input, between: _Between) -> Judg
             best = (score, k, findings, before)
     assert best is not None
     _remember(best[1], best[3], after, known, between)
-    return Judged(number, kind, best[2])
+    return Judged(number, name, kind, best[2])
 
 
 def _candidates(after: Layout, known: _Input, between: _Between) -> list[int]:
@@ -308,18 +348,18 @@ def _profile(out: Path) -> str | None:
     return None
 
 
-def _names(out: Path, paths: list[Path], everyone: frozenset[Identifier], between: _Between) -> None:
+def _names(names: Iterable[str], everyone: frozenset[Identifier], between: _Between) -> None:
     wanted = needles(everyone)
-    for path in paths:
-        text = path.relative_to(out).as_posix().encode("utf-8", "surrogateescape")
+    for name in names:
+        text = name.encode("utf-8", "surrogateescape")
         if not _COUNTED.fullmatch(text) and sweep(take_apart(text), wanted, lambda uid: False):
             between.found["PATH-LEFT"] += 1
 
 
 def _other_file(name: str, layout: Layout, everyone: frozenset[Identifier], known: _Input, between: _Between) -> None:
     wanted = needles(everyone)
-    if name == "run.json":  # pleura's own record, whose words and tags may be somebody's name or number
-        wanted = Needles(tuple(n for n in wanted.inside if n.raw not in CLAIMS and (n.bound != "d" or len(n.raw) > 5)), {})
+    if name == "run.json" or name.startswith(".pleura/"):
+        layout = take_apart(foreign_part(layout.data))
     if sweep(layout, wanted, known.uids.__contains__):
         between.found["TEXT-LEFT"] += 1
 

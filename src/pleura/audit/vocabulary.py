@@ -23,6 +23,7 @@ STANDARD_ROOT = b"1.2.840.10008."
 
 PLACEHOLDERS = frozenset(
     {"anonymous", "anonymized", "anonymised", "anon", "deidentified", "de-identified", "unknown", "removed", "none", "null"}
+    | {"n", "a", "no", "nobody", "noname", "anonym", "empty", "undefined", "blank", "unnamed", "redacted", "x"}
     | {"n/a", "na", "patient", "test", "phantom", "name", "id", "doctor", "text", "first", "last", "enter", "sir"}
 )
 """Words that stand where an identity stood."""
@@ -33,6 +34,18 @@ CASE = re.compile(r"case[_-]?\d+", re.IGNORECASE)
 def stands_for_nobody(value: str) -> bool:
     """Whether a value is a case id or a placeholder."""
     return value.casefold() in PLACEHOLDERS or CASE.fullmatch(value) is not None
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether an id or name names nobody: empty, a word of `PLACEHOLDERS`, or one character repeated."""
+    words = re.findall(r"[a-z]+", value.casefold())
+    bare = "".join(c for c in value.casefold() if c.isalnum())
+    repeated = len(bare) != 1 and len(set(bare)) < 2
+    return (
+        repeated
+        or bare in ("0", "x")
+        or (not re.search(r"[1-9]", bare) and bool(words) and all(w in PLACEHOLDERS for w in words))
+    )
 
 
 TAGS_OF_CLASSES = _tags(

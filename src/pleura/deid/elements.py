@@ -65,6 +65,11 @@ def split(data: bytes, at: int, *, explicit: bool) -> list[Element] | None:
     return elements if at == len(data) else None
 
 
+def is_vr(code: bytes) -> bool:
+    """Whether two bytes are the code of a VR."""
+    return code in _SHORT or code in _LONG
+
+
 def value(data: bytes, element: Element) -> bytes:
     """The value of an element of a VR with a short header."""
     return data[element.start + 8 : element.end]

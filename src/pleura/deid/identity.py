@@ -1,4 +1,4 @@
-"""What a project key makes of UIDs and of days: the same key, the same answer, on any machine and in any order."""
+"""New UIDs and date shifts from the project key: the same on any machine, in any order."""
 
 import hmac
 import re
@@ -21,6 +21,11 @@ def read_key(text: str) -> bytes:
     if not re.fullmatch(r"[0-9a-fA-F]{64}", text.strip()):
         raise UsageError("the key must be 64 hex digits (32 bytes), as `--key` makes it where there is none")
     return bytes.fromhex(text.strip())
+
+
+def key_fingerprint(key: bytes) -> str:
+    """A short name of a key, which tells nothing of it: what the map, `run.json` and the audit hold."""
+    return sha256(b"name of key" + key).hexdigest()[:16] if key else ""
 
 
 def new_uid(key: bytes, uid: str) -> str:

@@ -1,17 +1,18 @@
-"""Which objects belong to one patient, and the case ids that patients get. No patient is merged with another, none is split."""
+"""Group objects by patient and give patients their case ids. No patients are merged, and none is split."""
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
+from pleura.deid.folding import composed, plain, spellings, tokens
 from pleura.deid.objects import Header
 
 
 @dataclass(frozen=True)
 class Person:
-    """What tells one patient from another. Values of the source: it goes into the map and nowhere else."""
+    """What distinguishes patients. It holds values of the source: it goes into the map and nowhere else."""
 
     patient_id: str
     issuer: str
@@ -24,7 +25,7 @@ class Person:
     def of(cls, header: Header) -> "Person":
         """The person that an object names."""
         patient_id, name = header.get("PatientID"), header.get("PatientName")
-        nameless = not patient_id and not plain_name(name)
+        nameless = not real_id(patient_id) and not real_name(name)
         study = header.get("StudyInstanceUID") if nameless else ""
         return cls(
             patient_id,
@@ -36,11 +37,43 @@ class Person:
         )
 
 
+_PLACEHOLDERS = (
+    "a annotation anon anonym anonyme anonymised anonymisiert anonymized anonymous anonymus "
+    "applicable available blank case ct de default deidentified dummy empty example id "
+    "identified identity inconnu masked missing mrn n na name namen nn no nobody nom noname "
+    "none not null of ohne patient patientid patientname phantom qa redacted removed sample "
+    "sans scrubbed subject sujet test tester testing the unbekannt undefined unidentified "
+    "unknown unnamed unspecified without x xx xxx"
+)
+PLACEHOLDERS = frozenset(_PLACEHOLDERS.split())
+"""Words that stand where an identity stood."""
+
+
+@lru_cache(maxsize=4096)
+def real_id(patient_id: str) -> str:
+    """A PatientID that identifies somebody: not empty, not a placeholder, not one character repeated (0000, XXXX, ----)."""
+    characters = {c.casefold() for c in patient_id if c.isalnum()}
+    if not characters or characters <= {"0"} or characters <= {"x"} or (len(characters) == 1 and len(patient_id) > 2):
+        return ""
+    if not any(c.isdecimal() for c in patient_id) and set(re.findall(r"[^\W_]+", patient_id.casefold())) <= PLACEHOLDERS:
+        return ""
+    return patient_id
+
+
+def real_name(name: str) -> tuple[str, ...]:
+    """The words of a name as of `plain_name`; none where all of them are placeholders or one character repeated."""
+    words = [plain(token.text) for token in tokens(composed(name.split("=")[0]))]
+    has_number = any(c.isdecimal() and c != "0" for c in name)
+    real = has_number or any(w not in PLACEHOLDERS and (len(w) < 3 or len(set(w)) > 1) for w in words)
+    return plain_name(name) if real else ()
+
+
+@lru_cache(maxsize=4096)
 def plain_name(name: str) -> tuple[str, ...]:
-    """A person name as its words, in order of the alphabet, without case, accents and punctuation; the first group only."""
-    group = unicodedata.normalize("NFKD", name.split("=")[0])
-    letters = "".join(c for c in group if not unicodedata.combining(c)).casefold()
-    return tuple(sorted(re.findall(r"[^\W_]+", letters)))
+    """A person name as its words in their shortest spelling, in alphabetical order; the first group only."""
+    group = composed(name.split("=")[0])
+    words = [min(spellings(token.text), key=lambda form: (len(form), form), default="") for token in tokens(group)]
+    return tuple(sorted([*filter(None, words), *re.findall(r"\d+", group)]))
 
 
 def same_person(one: Person, other: Person) -> bool:
@@ -49,12 +82,12 @@ def same_person(one: Person, other: Person) -> bool:
     One PatientID is not enough, for two hospitals may give it twice: issuers must not differ, and the names agree, or the
     birth dates do, or one side tells neither. Without any PatientID, name and birth date must both agree.
     """
-    if one.patient_id != other.patient_id or (one.study, one.place) != (other.study, other.place):
+    if real_id(one.patient_id) != real_id(other.patient_id) or (one.study, one.place) != (other.study, other.place):
         return False
     if one.issuer and other.issuer and one.issuer != other.issuer:
         return False
-    names = plain_name(one.name), plain_name(other.name)
-    if not one.patient_id:
+    names = real_name(one.name), real_name(other.name)
+    if not real_id(one.patient_id):
         return names[0] == names[1] and one.birth_date == other.birth_date
     if names[0] and names[1]:
         return names[0] == names[1] or (one.birth_date == other.birth_date != "")
@@ -65,8 +98,8 @@ def group_people(persons: Iterable[Person]) -> list[tuple[Person, ...]]:
     """Persons grouped into patients, in an order that does not depend on the order given."""
     by_id: dict[tuple[str, str, str], list[list[Person]]] = defaultdict(list)
     # the fullest descriptions first, so that an object that tells less joins the patient that it fits
-    for person in sorted(set(persons), key=lambda p: (-sum(map(bool, (p.name, p.birth_date, p.issuer))), _order(p))):
-        groups = by_id[person.patient_id, person.study, person.place]
+    for person in sorted(set(persons), key=lambda p: (-sum(map(bool, (real_name(p.name), p.birth_date, p.issuer))), _order(p))):
+        groups = by_id[real_id(person.patient_id), person.study, person.place]
         fitting = [group for group in groups if any(same_person(person, member) for member in group)]
         if not fitting:
             groups.append([person])

@@ -32,6 +32,11 @@ class Plan:
     left: Mapping[str, int]  # objects without an output: unreadable ones, and DICOMDIRs, whose names are gone
     shared: Mapping[str, tuple[str, ...]]  # case folders that hold several patients: they name none of these cases
 
+    @property
+    def unnamed(self) -> int:
+        """How many cases are a study (or a folder) whose objects name no patient."""
+        return sum(bool(persons[0].study or persons[0].place) for persons in self.patients.values())
+
     def patient(self, case: str, key: bytes) -> Patient:
         """What the engine must know of a patient: all that any object of theirs tells."""
         headers = [header for unit in self.units if unit.case == case for _, header in unit.files]

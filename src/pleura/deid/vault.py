@@ -1,8 +1,10 @@
-"""The map from case ids to the people of the source: a secret file beside the output, readable by its owner alone."""
+"""The re-identification map and the key: secret files beside the output, readable by their owner only."""
 
+import errno
 import json
 import os
 import secrets
+import stat
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
@@ -11,54 +13,104 @@ from typing import Any
 
 from pleura.core.atomic import atomic_file, dump_json
 from pleura.core.errors import OutputFailed, UsageError
-from pleura.deid.identity import read_key
+from pleura.deid.identity import key_fingerprint, read_key
 from pleura.deid.people import Person
 
-FORMAT = "pleura-map/1"
+FORMAT, WITHOUT_KEY = "pleura-map/2", "pleura-map/1"
+KEY_BYTES, MAP_BYTES = 4096, 1 << 30
+NOT_A_MAP = "not a pleura re-identification map: name another file with --map, or move this one away"
 
 
 def read_map(path: Path) -> dict[str, tuple[Person, ...]]:
-    """Case id to persons, as earlier runs left them; empty where there is no file.
+    """Case id to persons, as earlier runs recorded them; empty where there is no file.
 
     Raises:
         UsageError: the file is something else.
     """
+    record = _read_record(path)
+    if record is None:
+        return {}
+    names = [field.name for field in fields(Person)]
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["format"] != FORMAT:
-            raise ValueError
-        names = [field.name for field in fields(Person)]
         return {
             case: tuple(Person(**{name: str(person[name]) for name in names}) for person in persons)
             for case, persons in record["patients"].items()
         }
+    except (KeyError, TypeError, AttributeError):
+        raise UsageError(NOT_A_MAP) from None
+
+
+def check_key(map_path: Path, key_path: Path, key: bytes) -> None:
+    """Refuse a key that is not the one of the map: UIDs and date shifts would no longer fit the earlier runs.
+
+    Raises:
+        UsageError: the map was made with another key, or with one that is not there any more.
+    """
+    record = _read_record(map_path)
+    if record is None or not record["patients"]:
+        return
+    made_by = record.get("key", "")
+    if made_by and made_by != key_fingerprint(key):
+        found = "another key" if key_path.exists() else "a key that is not at the place given"
+        raise UsageError(
+            f"the re-identification map was made with {found}: dates and UIDs would no longer fit the earlier runs."
+            " Name its key with --key, or name another --map"
+        )
+    if record["format"] == WITHOUT_KEY and not key_path.exists():
+        raise UsageError(
+            "the re-identification map was made by an earlier version, and its key is not there: name it with --key"
+        )
+
+
+def write_map(path: Path, patients: Mapping[str, Sequence[Person]], key: bytes = b"") -> None:
+    """Write the map, whole, readable by its owner only; with the fingerprint of the key that the run used."""
+    record = _read_record(path) or {}
+    made_by = key_fingerprint(key) or record.get("key", "")
+    persons = {case: [asdict(person) for person in group] for case, group in patients.items()}
+    write_secret(path, dump_json({"format": FORMAT, "key": made_by, "patients": persons}))
+
+
+def _read_record(path: Path) -> dict[str, Any] | None:
+    """The content of the map; `None` where there is no file."""
+    try:
+        record = json.loads(_read_small(path, MAP_BYTES).decode("utf-8"))
+        if record["format"] not in (FORMAT, WITHOUT_KEY) or not isinstance(record["patients"], dict):
+            raise ValueError
     except FileNotFoundError:
-        return {}
+        return None
     except OSError as error:
-        raise UsageError(f"the map cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise UsageError("the map is not a map of pleura: name another file, or move this one away") from None
+        raise UsageError(f"the re-identification map cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(NOT_A_MAP) from None
+    return dict(record)
 
 
-def write_map(path: Path, patients: Mapping[str, Sequence[Person]]) -> None:
-    """Write the map, whole, for its owner's eyes only."""
-    write_secret(
-        path, dump_json({"format": FORMAT, "patients": {case: [asdict(p) for p in who] for case, who in patients.items()}})
-    )
+def _read_small(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file of a bounded size.
+
+    Raises:
+        OSError: it is not a regular file, or larger than `limit`.
+    """
+    info = path.stat()
+    if not stat.S_ISREG(info.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    if info.st_size > limit:
+        raise OSError(errno.EFBIG, f"larger than {limit} bytes")
+    return path.read_bytes()
 
 
 def open_key(path: Path) -> bytes:
     """The project key in a file, or a new one where there is no file; nothing is written.
 
     Raises:
-        UsageError: the file is no key.
+        UsageError: the file is not a key.
     """
     try:
-        return read_key(path.read_text(encoding="ascii"))
+        return read_key(_read_small(path, KEY_BYTES).decode("ascii"))
     except FileNotFoundError:
         return secrets.token_bytes(32)
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("the key cannot be read: it must be a file of 64 hex digits") from error
+        raise UsageError("the key cannot be read: it must be a regular file of 64 hex digits") from error
 
 
 def write_secret(path: Path, text: str) -> None:

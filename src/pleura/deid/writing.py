@@ -14,6 +14,7 @@ from pleura.core.codes import refused
 from pleura.core.errors import InputRefused, UnreadableFile
 from pleura.deid import codes
 from pleura.deid.choices import Choices
+from pleura.deid.elements import EXPLICIT_LITTLE, IMPLICIT_LITTLE, NATIVE, is_vr
 from pleura.deid.engine import Engine, Patient
 from pleura.deid.objects import quiet_pydicom
 from pleura.deid.pixels import blank
@@ -148,7 +149,21 @@ def read_whole(data: bytes) -> "Dataset":
         dataset.file_meta.TransferSyntaxUID = _native_syntax(dataset)
     elif not syntax.is_transfer_syntax:
         raise refused("UNKNOWN-SYNTAX", UnreadableFile)
+    elif syntax in NATIVE:
+        _correct_syntax(dataset, data)
     return dataset
+
+
+def _correct_syntax(dataset: "Dataset", data: bytes) -> None:
+    """Name the encoding that the data set really has, where a writer declared implicit and wrote explicit, or vice versa."""
+    from pydicom.uid import UID
+
+    at = 144 + int.from_bytes(data[140:144], "little")
+    if data[128:132] != b"DICM" or data[132:136] != b"\2\0\0\0" or len(data) < at + 8:
+        return
+    implicit = not is_vr(data[at + 4 : at + 6])
+    dataset.file_meta.TransferSyntaxUID = UID(IMPLICIT_LITTLE if implicit else EXPLICIT_LITTLE)
+    dataset.set_original_encoding(implicit, True, dataset.original_character_set)
 
 
 def _native_syntax(dataset: "Dataset") -> Any:

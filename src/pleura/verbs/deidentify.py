@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from itertools import repeat
 from math import inf
 from pathlib import Path
@@ -175,7 +174,7 @@ def deidentify(
     from pleura.deid.batch import processes, read_headers, show_unit, write_unit
     from pleura.deid.objects import find_objects
     from pleura.deid.plan import make_plan
-    from pleura.deid.vault import open_key, read_map, write_map
+    from pleura.deid.vault import check_key, open_key, read_map, write_map
 
     choices = _choices(profile, dates, retain, blank)
     _check_crop(profile, crop_above_apex)
@@ -189,6 +188,8 @@ def deidentify(
         raise NothingUsable(f"deidentify: no DICOM object in IN ({_files(others)} of other kinds): nothing to do")
     keyed = profile != "report"
     secret, known = open_key(places[0]) if keyed else b"", read_map(places[1])
+    if keyed:
+        check_key(places[1], places[0], secret)
     said = _said(choices, places, out)
     if plan:
         with Pool(processes(workers, len(paths))) as pool:
@@ -211,8 +212,10 @@ def deidentify(
             hands = Ordered(pool)
             headers, cut = _cropped(read_headers(paths, source, choices, hands, progress), source, crop_above_apex, progress)
             with locked_beside(places[1], what="the map"):  # read again: another run may have added patients
+                if keyed:
+                    check_key(places[1], places[0], secret)
                 planned = make_plan(headers, read_map(places[1]), secret)
-                write_map(places[1], planned.patients)  # before any object: what is published can always be traced back
+                write_map(places[1], planned.patients, secret)  # before any object: what is published can always be traced back
             inputs = {unit.folder: _input(planned, unit) for unit in planned.units}
             run.check_other_input(inputs)
             advance = _counter(progress, sum(len(unit.files) for unit in planned.units))
@@ -351,13 +354,15 @@ def _above(series: "Series", margin_mm: float) -> list[bool] | str:
 
 
 def _options(choices: "Choices", secret: bytes) -> dict[str, Any]:
-    """What decides the result, as `run.json` and the audit hold it: of the key a name only."""
+    """What decides the result, as `run.json` and the audit record it: of the key its fingerprint only."""
+    from pleura.deid.identity import key_fingerprint
+
     return {
         "profile": choices.profile,
         "dates": choices.dates,
         "retain": sorted(choices.retain),
         "blank": [list(box) for box in choices.blank],
-        "key": sha256(b"name of key" + secret).hexdigest()[:16] if secret else None,
+        "key": key_fingerprint(secret) or None,
     }
 
 

@@ -73,6 +73,8 @@ AUDIT_OF_FILES: Mapping[str, Code] = {
 """What the audit finds in one file."""
 
 AUDIT_BETWEEN_FILES: Mapping[str, Code] = {
+    "INPUT-UNREAD": refusal("files or folders of the input cannot be read, so nothing was compared with them"),
+    "OUTPUT-UNREAD": refusal("files or folders of the output cannot be read, so they were not searched"),
     "NO-SOURCE": refusal("no file of the input is the source of this one, so nothing can be proved about it"),
     "PATH-LEFT": refusal("the name of a file or folder contains an identifier of the source"),
     "TEXT-LEFT": refusal("a file that is not DICOM contains an identifier or UID of the source"),
