@@ -1,6 +1,7 @@
 """What is done from memory is, to the byte, what is done as a whole: slices, compressed ones, strangers among them, damage."""
 
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -16,9 +17,10 @@ from pleura.deid.choices import Choices
 from pleura.deid.elements import take_apart
 from pleura.deid.engine import Patient
 from pleura.deid.headers import HeaderReader
-from pleura.deid.objects import find_objects, quiet_pydicom
+from pleura.deid.objects import quiet_pydicom
 from pleura.deid.profile import kept_tags, profile
 from pleura.deid.writing import Writer
+from pleura.files.walk import walk
 
 KEY = bytes(range(32))
 CHOICES = [
@@ -71,6 +73,10 @@ def slices(count, syntax, undefined=False):
     return made
 
 
+def objects(folder):
+    return [Path(file.path) for file in walk(folder).files if file.kind in ("DICOM", "DICOMDIR")]
+
+
 def both(writer, other, data):
     """The object done with what `writer` remembers, and as a whole by another; a refusal as its code."""
     done = []
@@ -91,7 +97,7 @@ def test_slices_from_memory_are_slices_done_as_a_whole(tmp_path, syntax, choices
     for number, data in enumerate(found):
         (tmp_path / f"{number}.dcm").write_bytes(data)
     reader = HeaderReader(tmp_path, kept_tags(profile(choices)))
-    known = reader.read(tmp_path / "0.dcm").identifiers  # the stranger of the fourth slice is not among them
+    known = reader.read(walk(tmp_path / "0.dcm").files[0]).identifiers  # the stranger of the fourth slice is not among them
     writer, other = (Writer(choices, Patient("Case_001", KEY, -400, known)) for _ in range(2))
     wholes = []
     writer._done.__self__._whole = lambda data: wholes.append(data) or other._whole(data)
@@ -111,7 +117,7 @@ def truth(tmp_path_factory):
 
 def test_a_hostile_corpus_is_done_alike(truth):
     writer, other = (Writer(CHOICES[1], Patient("Case_001", KEY, -400)) for _ in range(2))
-    for path in find_objects(truth.folder)[0]:
+    for path in objects(truth.folder):
         for _ in range(2):
             one, two = both(writer, other, path.read_bytes())
         assert one == two
@@ -122,8 +128,8 @@ def test_headers_from_memory_are_headers_read_whole(truth, choices):
     kept = kept_tags(profile(choices))
     one, two = (HeaderReader(truth.folder, kept) for _ in range(2))
     two._quick = lambda path: None
-    for path in find_objects(truth.folder)[0]:
-        assert one.read(path) == two.read(path)
+    for file in walk(truth.folder).dicom():
+        assert one.read(file) == two.read(file)
 
 
 @given(at=st.integers(0, 2000), what=st.binary(max_size=12), cut=st.integers(0, 400))

@@ -15,15 +15,24 @@ from pleura.core.progress import Progress
 from pleura.deid.choices import Choices
 from pleura.deid.engine import Patient
 from pleura.deid.headers import HeaderReader
-from pleura.deid.objects import Header
+from pleura.deid.objects import HEADER_TAGS, Header, case_folder
 from pleura.deid.plan import Unit
 from pleura.deid.profile import kept_tags, profile
+from pleura.deid.reading import Unread, each, parcels
 from pleura.deid.writing import Outcome, Verify, Writer
+from pleura.files.walk import ON_DISK, InputFile, Walk
 
 FEW = 200
 """Files; below that, starting a process costs more than it brings."""
 MOST = 8
 """Processes that are started unless more are asked for."""
+
+MACHINE = ("WORKER-LOST", "OUT-OF-MEMORY", "DISK-FULL", "DISK-ERROR", "FILE-CHANGED", "INTERNAL-ERROR")
+PASSING = frozenset({"READ-FAILED", "WRITE-FAILED", *MACHINE})
+"""Refusals that can be gone the next time: a unit that has one is done again when the command is rerun."""
+
+Pair = tuple[InputFile, Path]
+"""A file of the input and where it goes."""
 
 
 class Hands(Protocol):
@@ -39,53 +48,59 @@ def processes(workers: int, files: int) -> int:
     return 1 if files < FEW else workers or min(cores(), MOST)
 
 
-def read_headers(paths: Sequence[Path], source: Path, choices: Choices, hands: Hands, progress: Progress) -> list[Header]:
-    """The header pass over all files, in their order."""
-    progress("read headers", 0, len(paths))
+def read_headers(found: Walk, choices: Choices, hands: Hands, progress: Progress) -> list[Header]:
+    """The header pass over all DICOM files, in the order of their names."""
+    files = found.dicom()
+    pieces = parcels(files, lambda file: file)
     headers: list[Header] = []
-    for path, header in zip(paths, hands.each(partial(_read_one, source, choices), paths), strict=True):
-        failed = isinstance(header, Finding)
-        headers.append(_reader(source, choices).unreadable(path) if failed else header)
-        progress("read headers", len(headers), len(paths))
+    progress("read headers", 0, len(files))
+    for piece, read in zip(pieces, hands.each(partial(_read_some, found.root, choices), pieces), strict=True):
+        headers += [unread(file, found.root, read.code) for file in piece] if isinstance(read, Finding) else read
+        progress("read headers", len(headers), len(files))
+    return sorted(headers, key=lambda header: header.file)
+
+
+def _read_some(root: Path, choices: Choices, files: Sequence[InputFile]) -> list[Header]:
+    """The headers of some files; those in archives are read whole, in one pass."""
+    reader = _reader(root, choices)
+    headers = [reader.read(file) for file in files if file.member == ON_DISK]
+    for file, data in each([file for file in files if file.member != ON_DISK]):
+        headers.append(unread(file, root, "READ-FAILED") if isinstance(data, Unread) else reader.read(file, data))
     return headers
 
 
-def _read_one(source: Path, choices: Choices, path: Path) -> Header:
-    return _reader(source, choices).read(path)
-
-
 @lru_cache(maxsize=1)
-def _reader(source: Path, choices: Choices) -> HeaderReader:
-    return HeaderReader(source, kept_tags(profile(choices)))
+def _reader(root: Path, choices: Choices) -> HeaderReader:
+    return HeaderReader(root, kept_tags(profile(choices)))
 
 
-MACHINE = ("WORKER-LOST", "OUT-OF-MEMORY", "DISK-FULL", "DISK-ERROR", "FILE-CHANGED", "INTERNAL-ERROR")
-PASSING = frozenset({"READ-FAILED", "WRITE-FAILED", *MACHINE})
-"""Refusals that can be gone the next time: a unit that has one is done again when the command is rerun."""
+def unread(file: InputFile, root: Path, code: str) -> Header:
+    """The header of a file that could not be read."""
+    return Header(file, case_folder(file.name, root), "", ("",) * len(HEADER_TAGS), refusal=code)
 
 
 @dataclass
 class UnitRecord:
-    """The result for one unit: counts only."""
+    """The result for one unit: counts, and the names of refused files, which are for the user only."""
 
     case: str
     series: int = 0
     files: int = 0
     refused: Counter[tuple[str, tuple[tuple[str, Any], ...]]] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
+    names: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, outcome: Outcome | Finding) -> None:
+    def add(self, file: InputFile, outcome: Outcome) -> None:
         """Count the outcome of one file."""
-        if isinstance(outcome, Finding):
-            self.refused[outcome.code, tuple(sorted(outcome.evidence.items()))] += 1
-        elif outcome.code:
+        if outcome.code:
             self.refused[outcome.code, outcome.evidence] += 1
+            self.names.append((outcome.code, file.name))
         else:
             self.files += 1
             self.actions.update(outcome.actions)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values: `case, series, files, refused [{code, evidence, files}], actions`."""
+        """Plain values without names: `case, series, files, refused [{code, evidence, files}], actions`."""
         return {
             "case": self.case,
             "series": self.series,
@@ -106,44 +121,52 @@ def write_unit(
     verify: Verify | None,
     hands: Hands,
     advance: Callable[[int], None],
-) -> dict[str, Any]:
-    """De-identify the objects of `unit` into `out/<unit.folder>`, which appears whole; none where all were refused.
-
-    Returns:
-        The record of the unit, plain values.
-    """
-    record = UnitRecord(unit.case)
-    series = set()
+) -> UnitRecord:
+    """De-identify the objects of `unit` into `out/<unit.folder>`, which appears whole; none where all were refused."""
     with atomic_folder(out / unit.folder) as part:
-        pairs = [(header.path, part / name) for name, header in unit.files]
+        pairs = [(header.file, part / name) for name, header in unit.files]
         folders = {goal.parent for _, goal in pairs}
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
-        outcomes = hands.each(partial(_write_one, _Job(choices, patient, verify)), pairs)
-        for (_, header), (_, goal), outcome in zip(unit.files, pairs, outcomes, strict=True):
-            record.add(outcome)
-            if isinstance(outcome, Finding) or outcome.code:
-                goal.unlink(missing_ok=True)  # a lost worker may have left a part of it
-            else:
-                series.add(header.get("SeriesInstanceUID"))
-            advance(1)
+        record = _record(unit, pairs, partial(_write_some, _Job(choices, patient, verify)), hands, advance)
         for folder in folders - {part}:
             if not any(folder.iterdir()):
                 folder.rmdir()
-    record.series = len(series)
     if not record.files:
         (out / unit.folder).rmdir()
-    return record.as_json()
+    return record
 
 
-def show_unit(unit: Unit, choices: Choices, patient: Patient, hands: Hands) -> dict[str, Any]:
+def show_unit(unit: Unit, choices: Choices, patient: Patient, hands: Hands) -> UnitRecord:
     """What `write_unit` would do, by a record of the same form; nothing is written."""
+    pairs = [(header.file, Path(name)) for name, header in unit.files]
+    return _record(unit, pairs, partial(_show_some, _Job(choices, patient)), hands, lambda count: None)
+
+
+def _record(
+    unit: Unit,
+    pairs: Sequence[Pair],
+    work: Callable[[Sequence[Pair]], list[Outcome]],
+    hands: Hands,
+    advance: Callable[[int], None],
+) -> UnitRecord:
+    """Do the files of a unit and count what became of them."""
     record = UnitRecord(unit.case)
-    paths = [header.path for _, header in unit.files]
-    for outcome in hands.each(partial(_show_one, _Job(choices, patient)), paths):
-        record.add(outcome)
-    record.series = len({header.get("SeriesInstanceUID") for _, header in unit.files})
-    return record.as_json()
+    series_of = {header.file: header.get("SeriesInstanceUID") for _, header in unit.files}
+    series = set()
+    pieces = parcels(pairs, lambda pair: pair[0])
+    for piece, found in zip(pieces, hands.each(work, pieces), strict=True):
+        if isinstance(found, Finding):
+            found = [Outcome(code=found.code, evidence=tuple(sorted(found.evidence.items())))] * len(piece)
+        for (file, goal), outcome in zip(piece, found, strict=True):
+            record.add(file, outcome)
+            if outcome.code:
+                goal.unlink(missing_ok=True)  # a lost worker may have left a part of it
+            else:
+                series.add(series_of[file])
+        advance(len(piece))
+    record.series = len(series)
+    return record
 
 
 class _Job:
@@ -172,9 +195,11 @@ def _received(pickled: bytes) -> _Job:
     return _Job(*pickle.loads(pickled))
 
 
-def _show_one(job: _Job, path: Path) -> Outcome:
-    return job.writer.show(path)
+def _show_some(job: _Job, pairs: Sequence[Pair]) -> list[Outcome]:
+    return [job.writer.show(data) for _, data in each([file for file, _ in pairs])]
 
 
-def _write_one(job: _Job, pair: tuple[Path, Path]) -> Outcome:
-    return job.writer.write(*pair)
+def _write_some(job: _Job, pairs: Sequence[Pair]) -> list[Outcome]:
+    goals = dict(pairs)
+    done = {file: job.writer.write(data, goals[file]) for file, data in each(list(goals))}
+    return [done[file] for file, _ in pairs]

@@ -5,11 +5,12 @@ from functools import lru_cache, reduce
 from io import BytesIO
 from operator import or_
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pleura.deid.elements import IMPLICIT_LITTLE, Element, take_apart
 from pleura.deid.identifiers import NOBODY, Identifiers, harvest, identifying
 from pleura.deid.objects import HEADER_TAGS, Header, case_folder, quiet_pydicom
+from pleura.files.walk import InputFile
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -35,40 +36,32 @@ class HeaderReader:
         self.kept = kept
         self._told: dict[tuple[bytes, bytes], tuple[str, Identifiers]] = {}
 
-    def read(self, path: Path) -> Header:
-        """The header of one file; one that says so where it cannot be read."""
-        place = self._place(path)
+    def read(self, file: InputFile, data: bytes | None = None) -> Header:
+        """The header of one file, from its bytes where they are at hand; one with a code where it cannot be read."""
+        place = (case_folder(file.name, self.source), file.name.rpartition("/")[0])
         try:
-            with quiet_pydicom():
-                values, found = self._quick(path) or self._whole(path)
-        except Exception:  # whatever a broken file provokes: it is refused and counted when its turn comes
-            return self.unreadable(path)
-        return Header(path, *place, values, found, readable=bool(values[0] or values[1]))
+            with quiet_pydicom(), BytesIO(data) if data is not None else Path(file.path).open("rb") as stream:
+                values, found = self._quick(stream.read(BEGIN)) or self._whole(stream)
+        except OSError:
+            return Header(file, *place, ("",) * len(HEADER_TAGS), refusal="READ-FAILED")
+        except Exception:  # damaged files break libraries in many ways: they are refused and counted when their turn comes
+            return Header(file, *place, ("",) * len(HEADER_TAGS), refusal="PARSE-FAILED")
+        return Header(file, *place, values, found, refusal="" if values[0] or values[1] else "PARSE-FAILED")
 
-    def unreadable(self, path: Path) -> Header:
-        """The header of a file that cannot be read."""
-        return Header(path, *self._place(path), ("",) * len(HEADER_TAGS), readable=False)
-
-    def _place(self, path: Path) -> tuple[str, str]:
-        """The case folder of a file, and its folder relative to the source."""
-        top = self.source if self.source.is_dir() else self.source.parent
-        return case_folder(path, self.source), path.parent.relative_to(top).as_posix()
-
-    def _whole(self, path: Path) -> tuple[tuple[str, ...], Identifiers]:
+    def _whole(self, stream: IO[bytes]) -> tuple[tuple[str, ...], Identifiers]:
         import pydicom
 
+        stream.seek(0)
         wanted = list(HEADER_TAGS) if self.kept is None else None
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=wanted)
+        dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=wanted)
         found = NOBODY if self.kept is None else harvest(dataset, self.kept)
         values = tuple(_text(dataset, keyword) for keyword in HEADER_TAGS)
         if not values[0]:
             values = (str(dataset.file_meta.get("MediaStorageSOPClassUID", "")), *values[1:])
         return values, found
 
-    def _quick(self, path: Path) -> tuple[tuple[str, ...], Identifiers] | None:
+    def _quick(self, data: bytes) -> tuple[tuple[str, ...], Identifiers] | None:
         """The same from what is remembered; `None` where the begin of the file is not enough, or not plain."""
-        with path.open("rb") as file:
-            data = file.read(BEGIN)
         parts = take_apart(data, until_pixels=True)
         if parts is None or not parts.elements or parts.elements[-1].end == BEGIN:
             return None

@@ -65,8 +65,8 @@ def make_plan(headers: Sequence[Header], known: Mapping[str, Sequence[Person]], 
         known: case id to persons, as the map of earlier runs has them; they keep their ids.
         key: decides the order in which patients are numbered, so that numbers do not tell the order of their ids.
     """
-    objects = [h for h in headers if h.readable and h.get("SOPClassUID") != DIRECTORY]
-    unreadable = sum(not h.readable for h in headers)
+    objects = [h for h in headers if not h.refusal and h.get("SOPClassUID") != DIRECTORY]
+    unreadable = sum(bool(h.refusal) for h in headers)
     owner = {person: name for name, persons in known.items() for person in persons}
     groups = sorted(group_people([*(Person.of(h) for h in objects), *owner]), key=lambda group: keyed(key, repr(group[0])))
     index = {person: i for i, group in enumerate(groups) for person in group}
@@ -86,7 +86,7 @@ def make_plan(headers: Sequence[Header], known: Mapping[str, Sequence[Person]], 
     return Plan(
         {ids[i]: group for i, group in enumerate(groups)},
         tuple(Unit(folder, case, _files(units[folder, case], believed)) for folder, case in sorted(units)),
-        {"unreadable": unreadable, "indexes": len(headers) - len(objects) - unreadable},
+        {"unreadable": unreadable, "other DICOMDIR": len(headers) - len(objects) - unreadable},
         {folder: tuple(sorted(cases)) for folder, cases in sorted(shared.items())},
     )
 

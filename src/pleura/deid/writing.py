@@ -19,6 +19,7 @@ from pleura.deid.engine import Engine, Patient
 from pleura.deid.objects import quiet_pydicom
 from pleura.deid.pixels import blank
 from pleura.deid.profile import profile
+from pleura.deid.reading import Unread
 from pleura.deid.refusals import check_kind, check_pixels, check_whole
 from pleura.deid.repeats import Done, Repeats
 
@@ -50,7 +51,7 @@ class Writer:
         self.engine = Engine(profile(choices), patient)
         self._done = self._whole if choices.blank else Repeats(self.engine, self._whole, self._check).done
 
-    def write(self, source: Path, goal: Path) -> Outcome:
+    def write(self, source: Path | bytes | Unread, goal: Path) -> Outcome:
         """De-identify `source` into the new file `goal`. A refused file leaves nothing behind, and nothing is raised."""
         outcome = _outcome(lambda: self._publish(source, goal))
         if outcome.code:
@@ -58,11 +59,11 @@ class Writer:
                 goal.unlink(missing_ok=True)
         return outcome
 
-    def show(self, source: Path) -> Outcome:
+    def show(self, source: Path | bytes | Unread) -> Outcome:
         """What `write` would do; nothing is written."""
         return _outcome(lambda: self._done(_read(source))[1])
 
-    def _publish(self, source: Path, goal: Path) -> Counter[str]:
+    def _publish(self, source: Path | bytes | Unread, goal: Path) -> Counter[str]:
         before = _read(source)
         after, actions = self._done(before)
         found = self.verify(before, after) if self.verify else ""
@@ -122,7 +123,11 @@ def _outcome(work: Callable[[], Counter[str]]) -> Outcome:
         return Outcome(code="DEIDENTIFY-FAILED", evidence=(("reason", type(error).__name__),))
 
 
-def _read(source: Path) -> bytes:
+def _read(source: Path | bytes | Unread) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    if isinstance(source, Unread):
+        raise refused("READ-FAILED", reason=str(source))
     try:
         return source.read_bytes()
     except OSError as error:

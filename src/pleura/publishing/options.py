@@ -1,0 +1,67 @@
+"""The options of `deidentify`, checked before any work."""
+
+import re
+from collections.abc import Sequence
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from pleura.core.errors import UsageError
+from pleura.deid.choices import RETAINABLE, Choices
+from pleura.deid.identity import key_fingerprint
+
+
+def choices_of(profile: Any, dates: Any, retain: Sequence[Any], blank: Sequence[str]) -> Choices:
+    if wrong := sorted({*retain} - {*RETAINABLE}):
+        raise UsageError(f"deidentify: --retain {wrong[0]} is not one of {', '.join(RETAINABLE)}")
+    boxes = []
+    for text in blank:
+        match = re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", text.replace(" ", ""))
+        if not match:
+            raise UsageError("deidentify: --blank takes X0,Y0,X1,Y1 in pixels, such as --blank 0,0,200,40")
+        x0, y0, x1, y1 = (int(number) for number in match.groups())
+        boxes.append((x0, y0, x1, y1))
+    if profile == "report" and (dates != "remove" or retain or blank):
+        raise UsageError("deidentify: --profile report takes no --dates, --retain or --blank: it applies exactly four rules")
+    return Choices(profile, dates, frozenset(retain), tuple(boxes))
+
+
+def check_crop(profile: str, margin_mm: float | None) -> None:
+    if margin_mm is None:
+        return
+    if not 0 <= margin_mm < inf:
+        raise UsageError("deidentify: --crop-above-apex takes millimetres above the lung apex, such as --crop-above-apex 30")
+    if profile == "report":
+        raise UsageError("deidentify: --profile report takes no --crop-above-apex: it leaves out no slices")
+
+
+def recorded(choices: Choices, secret: bytes) -> dict[str, Any]:
+    """What decides the result, as `run.json` and the audit record it: of the key its fingerprint only."""
+    return {
+        "profile": choices.profile,
+        "dates": choices.dates,
+        "retain": sorted(choices.retain),
+        "blank": [list(box) for box in choices.blank],
+        "key": key_fingerprint(secret) or None,
+    }
+
+
+def remarks(choices: Choices, places: Sequence[Path], out: Path) -> tuple[str, ...]:
+    lines = [f"written to {out}; re-identification map: {places[1]} (secret); audit: {places[2]}"]
+    if choices.profile == "report":
+        lines.append(
+            "profile report changes four attributes: dates, UIDs, institutions, staff, free text and the preamble stay as they are"
+        )
+    else:
+        lines.append(
+            f"key of UIDs and date shifts: {places[0]} (secret); faces are not removed from the pixels (113102 is not applied)"
+        )
+    if "private" in choices.retain:
+        lines.append("retain private: there is no list of safe private attributes here, so none was kept")
+    return tuple(lines)
+
+
+def beside(out: Path, suffix: str) -> Path:
+    """`OUT` + suffix, next to OUT."""
+    place = out.resolve()
+    return place.with_name(place.name + suffix)

@@ -1,0 +1,29 @@
+"""The proof of each file before it is published: the audit, which shares no code with the engine."""
+
+from pleura.audit.check import check_file
+from pleura.audit.identifiers import harvest
+from pleura.audit.sweep import Identifier
+from pleura.core.errors import UnreadableFile
+from pleura.core.findings import Verdict
+from pleura.deid.plan import Plan
+from pleura.files.walk import read_file
+
+
+def sought(planned: Plan, case: str) -> frozenset[Identifier]:
+    """Identifiers of a patient from one object of each of their series: the audit looks for these too."""
+    headers = [header for unit in planned.units if unit.case == case for _, header in unit.files]
+    one_each = {header.get("SeriesInstanceUID"): header.file for header in headers}
+    found: frozenset[Identifier] = frozenset()
+    for file in one_each.values():
+        try:
+            found |= harvest(read_file(file))
+        except (OSError, UnreadableFile):  # refused when its turn comes
+            continue
+    return found
+
+
+def audit_of(profile: str, uids: frozenset[bytes], identifiers: frozenset[Identifier], source: bytes, written: bytes) -> str:
+    """The codes of the audit that forbid publishing a file; empty where it may be published."""
+    findings = check_file(source, written, profile=profile, identifiers=identifiers, uids=uids)
+    refusals = [found for found in findings if found.verdict is Verdict.REFUSED]
+    return "; ".join(f"{found.code} at {', '.join(found.evidence['where'])}" for found in refusals)

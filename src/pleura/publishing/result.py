@@ -1,0 +1,139 @@
+"""What `deidentify` gives back."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pleura.core.codes import CODES
+from pleura.core.errors import Exit
+from pleura.core.results import Table, batch_exit
+from pleura.core.text import visible
+from pleura.files.accounting import Accounting
+from pleura.publishing.crop import UNCROPPED
+
+REFUSED, OTHER = "refused ", "other "
+"""Keys of counts, before the code of a file that could not be read, and before a kind that is not copied."""
+
+
+@dataclass(frozen=True)
+class DeidentifyResult:
+    """What was written. `units` maps each folder of OUT to its record: case, series, files, refused, actions."""
+
+    out: Path
+    profile: str
+    units: Mapping[str, Mapping[str, Any]]
+    left: Mapping[str, int]
+    remarks: tuple[str, ...] = ()
+    planned: bool = False
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def files(self) -> int:
+        """How many objects were written, or would be."""
+        return sum(unit["files"] for unit in self.units.values())
+
+    @property
+    def refused(self) -> int:
+        """How many objects were not, for a reason that `notes` tells."""
+        return (
+            self.left["unreadable"]
+            + sum(count for key, count in self.left.items() if key.startswith((UNCROPPED, REFUSED)))
+            + sum(r["files"] for unit in self.units.values() for r in unit["refused"])
+        )
+
+    @property
+    def accounting(self) -> Accounting:
+        """Every file of the input: used, refused by code, or other by kind."""
+        refused: Counter[str] = Counter({"PARSE-FAILED": self.left.get("unreadable", 0)})
+        other: Counter[str] = Counter({"above the lung apex": self.left.get("cropped", 0)})
+        for key, count in self.left.items():
+            if key.startswith((UNCROPPED, REFUSED)):
+                refused[key.split(" ", 1)[1]] += count
+            elif key.startswith(OTHER):
+                other[key.removeprefix(OTHER)] += count
+        for unit in self.units.values():
+            for refusal in unit["refused"]:
+                refused[refusal["code"]] += refusal["files"]
+        return Accounting(self.files, +refused, +other)
+
+    @property
+    def exit_code(self) -> Exit:
+        """1 where an object was refused, 3 where none was written."""
+        return batch_exit(self.files, self.refused)
+
+    def as_json(self) -> Any:
+        """Counts by folder of OUT, and of what was left out. No values of the source."""
+        return {
+            "profile": self.profile,
+            "folders": {name: dict(unit) for name, unit in self.units.items()},
+            "files": self.files,
+            "refused": self.refused,
+            "left": dict(self.left),
+            "accounting": self.accounting.as_json(),
+        }
+
+    def table(self) -> Table | None:
+        """One row a folder of OUT; of a plan, one row an attribute and action."""
+        if self.planned:
+            actions: Counter[str] = sum((Counter(unit["actions"]) for unit in self.units.values()), Counter())
+            found = tuple(
+                (tag, keyword_of(tag), action, str(count))
+                for name, count in sorted(actions.items())
+                for tag, action in [name.rsplit(" ", 1)]
+            )
+            return Table(f"Plan, profile {self.profile}", ("attribute", "keyword", "action", "times [n]"), found)
+        rows = tuple(
+            (name, unit["case"], str(unit["series"]), str(unit["files"]), "refused" if unit["refused"] else "ok")
+            for name, unit in self.units.items()
+        )
+        return Table(f"De-identified, profile {self.profile}", ("folder", "case", "series", "files [n]", "verdict"), rows)
+
+    @property
+    def unread(self) -> Sequence[str]:
+        """The codes of files and folders that could not be read."""
+        return sorted(key.removeprefix(REFUSED) for key in self.left if key.startswith(REFUSED))
+
+    @property
+    def uncropped(self) -> Sequence[str]:
+        """The codes for which CT could not be cropped."""
+        return sorted(key.removeprefix(UNCROPPED) for key in self.left if key.startswith(UNCROPPED))
+
+    def notes(self) -> Sequence[str]:
+        """Each refusal, then what was left out, then where things are."""
+        lines = [
+            f"{name}: {_files(r['files'])} refused: {r['code']}: {_reason(r)}"
+            for name, unit in self.units.items()
+            for r in unit["refused"]
+        ]
+        for key, text in (
+            ("unreadable", f"refused: PARSE-FAILED: {CODES['PARSE-FAILED'].message({'reason': 'header'})}"),
+            (f"{OTHER}DICOMDIR", "not copied: DICOMDIR (would reference the original file names)"),
+            *((f"{REFUSED}{code}", f"refused: {code}: {CODES[code].remedy}") for code in self.unread),
+            *((f"{UNCROPPED}{code}", f"refused: {code}: {CODES['NO-APEX'].message({})}") for code in self.uncropped),
+            ("cropped", "not copied: too far above the lung apex"),
+            ("others", "not copied: not DICOM"),
+        ):
+            if self.left.get(key):
+                lines.append(f"{_files(self.left[key])} {text}")
+        return [*lines, self.accounting.sentence(), *self.remarks, *self._named()]
+
+    def _named(self) -> list[str]:
+        """With --paths, the names of refused files by code."""
+        return [f"{code}: {visible(name)}" for code, names in sorted(self.names.items()) for name in names]
+
+
+def _reason(refusal: Mapping[str, Any]) -> str:
+    return CODES[refusal["code"]].message(refusal["evidence"])
+
+
+def _files(count: int) -> str:
+    return f"{count} file" if count == 1 else f"{count} files"
+
+
+def keyword_of(tag: str) -> str:
+    """The keyword of a tag `(gggg,eeee)`; empty for private ones and those newer than the dictionary."""
+    from pydicom.datadict import keyword_for_tag
+
+    return keyword_for_tag(int(tag[1:5] + tag[6:10], 16)) if tag.startswith("(") else ""
