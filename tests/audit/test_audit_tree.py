@@ -126,7 +126,7 @@ def test_ends_without_input(trees, tmp_path):
         verify(source, tmp_path / "empty")
     with pytest.raises(NothingUsable, match="IN"):
         verify(tmp_path / "empty", out)
-    with pytest.raises(UsageError, match="IN is not a folder"):
+    with pytest.raises(UsageError, match="IN does not exist"):
         verify(tmp_path / "nowhere", out)
     with pytest.raises(UsageError, match="key"):
         verify(source, out, key=tmp_path / "nokey")

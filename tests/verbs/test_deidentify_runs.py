@@ -14,6 +14,7 @@ import pytest
 from pleura.core.errors import UsageError
 from pleura.phantom.dataset import write_dataset
 from pleura.verbs.deidentify import deidentify
+from pleura.verbs.verify import verify
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +38,10 @@ def visible(folder):
 def test_two_runs_that_share_a_map_at_one_time_name_nobody_twice(chests, tmp_path):
     shared = tmp_path / "shared.map.json"
     sources = [some(chests, tmp_path / "a", 0, 1), some(chests, tmp_path / "b", 2, 3)]
+    (tmp_path / "key").write_text(bytes(range(32)).hex())
+    common = ["--map", str(shared), "--key", str(tmp_path / "key")]  # a map belongs to one key
     commands = [
-        [sys.executable, "-m", "pleura", "deidentify", str(source), str(tmp_path / f"out{k}"), "--map", str(shared)]
+        [sys.executable, "-m", "pleura", "deidentify", str(source), str(tmp_path / f"out{k}"), *common]
         for k, source in enumerate(sources)
     ]
     running = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for command in commands]
@@ -88,7 +91,7 @@ def test_key_map_and_audit_never_land_on_input_or_output(chests, tmp_path, role,
 @pytest.mark.parametrize(("one", "other"), [("key", "map"), ("map", "audit"), ("audit", "key")])
 def test_key_map_and_audit_are_three_files(chests, tmp_path, one, other):
     source = some(chests, tmp_path / "in", 0)
-    with pytest.raises(UsageError, match="3 different files"):
+    with pytest.raises(UsageError, match="different files"):
         deidentify(source, tmp_path / "out", **{one: tmp_path / "x", other: tmp_path / "sub" / ".." / "x"})
 
 
@@ -136,3 +139,40 @@ def fatal(profile, uids, identifiers, source, written):
     if pydicom.dcmread(BytesIO(source)).InstanceNumber == 2 and b"Case_001" in written:
         os.kill(os.getpid(), signal.SIGKILL)
     return ""
+
+
+def test_a_map_of_another_or_a_lost_key_is_refused_before_any_work(chests, tmp_path):
+    source = some(chests, tmp_path / "in", 0, 1)
+    deidentify(source, tmp_path / "one", map=tmp_path / "map", dates="shift")
+    for options in ({"map": tmp_path / "map"}, {"map": tmp_path / "map", "key": tmp_path / "two.key"}):
+        with pytest.raises(UsageError, match="key"):
+            deidentify(source, tmp_path / "two", dates="shift", **options)
+        assert not (tmp_path / "two").exists()
+        assert not (tmp_path / "two.key").exists()
+    (tmp_path / "one.key").rename(tmp_path / "lost.key")
+    with pytest.raises(UsageError, match="key"):
+        deidentify(source, tmp_path / "one", map=tmp_path / "map", dates="shift", overwrite=True)
+    assert visible(tmp_path / "one")
+
+
+def test_archives_are_read_and_every_file_is_accounted_for(chests, tmp_path):
+    source = some(chests, tmp_path / "in", 0)
+    deidentify(source, tmp_path / "plain", key=tmp_path / "key", map=tmp_path / "map")
+    packed = tmp_path / "packed"
+    for form in ("zip", "gztar"):
+        shutil.make_archive(str(packed / "export"), form, source)
+    (packed / "note.txt").write_text("films")
+    (packed / "broken.zip").write_bytes(b"PK\x03\x04" + bytes(60))
+    result = deidentify(packed, tmp_path / "out", key=tmp_path / "key", map=tmp_path / "map", paths=True)
+    accounting = result.as_json()["accounting"]
+    assert accounting["files"] == accounting["used"] + sum(accounting["refused"].values()) + sum(accounting["other"].values())
+    assert accounting["used"] == 6  # the three slices of either archive
+    assert sum(accounting["refused"].values()) == 1
+    assert result.exit_code == 1
+    assert any("broken.zip" in line for line in result.notes())
+    assert {*visible(tmp_path / "plain").values()} == {*visible(tmp_path / "out").values()}
+    report = verify(packed, tmp_path / "out", key=tmp_path / "key").report
+    assert report.counts() == {"INPUT-UNREAD": 1}
+    page = (tmp_path / "out.verification.html").read_text()
+    assert report.input.digest in page
+    assert json.loads((tmp_path / "out.certificate.json").read_text())["counts"] == accounting["refused"]

@@ -60,7 +60,8 @@ class Report:
     """The outcome of `verify_tree`: counts and tag paths, and no value.
 
     `files` is how many of the output were judged, `sources` how many DICOM files the input has, `published` how many of
-    those have an output. `input` and `output` account for every file of both.
+    those have an output. `input` and `output` account for every file of both;
+    `declared` are the codes of options (PS3.16 CID 7050) that any file declares.
     """
 
     files: int
@@ -70,6 +71,7 @@ class Report:
     between: tuple[Finding, ...]
     input: Tree
     output: Tree
+    declared: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -145,6 +147,7 @@ class _Between:
     ids: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     shifts: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     found: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    options: set[str] = field(default_factory=set)
 
 
 def verify_tree(source: Path, out: Path, *, key: Path | None = None, progress: Progress = silent) -> Report:
@@ -198,6 +201,7 @@ def verify_tree(source: Path, out: Path, *, key: Path | None = None, progress: P
         _conclude(between, known),
         Tree(given.accounting({one.file.name for one in known.sources}), files.digest(given)),
         Tree(made.accounting({one.name for one in judged}), files.digest(made)),
+        tuple(sorted(between.options)),
     )
 
 
@@ -314,6 +318,7 @@ def _candidates(after: Layout, known: _Input, between: _Between) -> list[int]:
 def _remember(k: int, before: Layout, after: Layout, known: _Input, between: _Between) -> None:
     """Note what this pair says about UIDs, references, its patient and his dates."""
     between.written[k] = after.text(0x00080018).encode()
+    between.options |= declared(after, between.profile).codes
     for old, new in _pairs(before, after):
         if not old or not new or old not in known.uids:
             continue

@@ -49,9 +49,8 @@ def recorded(choices: Choices, secret: bytes) -> dict[str, Any]:
 def remarks(choices: Choices, places: Sequence[Path], out: Path) -> tuple[str, ...]:
     lines = [f"written to {out}; re-identification map: {places[1]} (secret); audit: {places[2]}"]
     if choices.profile == "report":
-        lines.append(
-            "profile report changes four attributes: dates, UIDs, institutions, staff, free text and the preamble stay as they are"
-        )
+        stays = "dates, UIDs, institutions, staff, free text and the preamble stay as they are"
+        lines.append(f"profile report changes four attributes: {stays}")
     else:
         lines.append(
             f"key of UIDs and date shifts: {places[0]} (secret); faces are not removed from the pixels (113102 is not applied)"

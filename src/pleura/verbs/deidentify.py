@@ -48,7 +48,8 @@ def deidentify(
     """Copy DICOM files without the patients' identity.
 
     Every DICOM object in IN (found by content) is written to a folder for each case, with pixels unchanged; IN is never
-    written to. Each file is verified before it is published. Faces are not removed from the pixels.
+    written to. Each file is verified before it is published; OUT.certificate.html
+    says what was done. Faces are not removed from the pixels.
 
     Args:
         source: Folder of DICOM files, an archive (zip, tar), a DICOMDIR, or one file.
@@ -84,6 +85,7 @@ def deidentify(
     from pleura.deid.plan import make_plan
     from pleura.deid.vault import check_key, open_key, read_map, write_map
     from pleura.files.walk import walk
+    from pleura.publishing.certified import certificate_of
     from pleura.publishing.crop import cropped
     from pleura.publishing.options import beside, check_crop, choices_of, recorded, remarks
     from pleura.publishing.publish import audit_of, sought
@@ -93,7 +95,8 @@ def deidentify(
     places = [given or beside(out, f".{name}") for name, given in (("key", key), ("map.json", map), ("audit.json", audit))]
     if not source.exists():
         raise UsageError("deidentify: IN does not exist; check the path")
-    check_beside({"key": places[0], "map": places[1], "audit": places[2]}, source, out)
+    page = beside(out, ".certificate")
+    check_beside({"key": places[0], "map": places[1], "audit": places[2], "certificate": page}, source, out)
     found = walk(source, progress)
     if not found.dicom():
         raise NothingUsable(f"deidentify: no DICOM objects in IN ({found.accounting(()).sentence()})")
@@ -147,6 +150,7 @@ def deidentify(
         shown_names = _names(found, names) if paths else {}
         result = DeidentifyResult(out, profile, units, _left(planned, cut, found), notes, names=shown_names)
         write_json(places[2], {"format": AUDIT, "options": options, **result.as_json()})
+        certificate_of(result, choices, options, run).write(page)
         complete = not any(_may_pass(unit) for unit in units.values())
         run.finish(result.exit_code, complete=complete, units=units, left=dict(result.left), gone=gone)
         return result

@@ -4,19 +4,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pleura.core.errors import Exit, UsageError
+from pleura.core.codes import CODES
+from pleura.core.errors import Exit, OutputFailed, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
+from pleura.core.text import visible
 
 if TYPE_CHECKING:
     from pleura.audit.tree import Report
 
+KEY_BYTES = 4096
+
 
 @dataclass(frozen=True)
 class VerifyResult:
-    """What the audit found: counts and tag paths, never a value."""
+    """What the audit found: counts and tag paths, never a value. With `paths`, names of files, which can identify."""
 
     report: "Report"
+    paths: bool = False
+    certificate: tuple[Path, ...] = ()
 
     @property
     def exit_code(self) -> Exit:
@@ -24,55 +30,102 @@ class VerifyResult:
 
     def as_json(self) -> Any:
         """The report; its form is in docs/formats.md."""
-        return self.report.as_json()
+        return self.report.as_json(paths=self.paths)
 
     def table(self) -> Table | None:
         """One row for each kind of finding."""
-        from pleura.core.codes import CODES
-
         rows = tuple((code, str(count), CODES[code].sentence) for code, count in self.report.counts().items())
         return Table("Found", ("finding", "files (n)", "what it means"), rows) if rows else None
 
     def notes(self) -> list[str]:
         report = self.report
+        lines = [f"input: {report.input.accounting.sentence()}", f"output: {report.output.accounting.sentence()}"]
         unpublished = report.sources - report.published
-        lines = [f"{report.files} files of the output read and searched; {report.sources} DICOM files in the input"]
         if unpublished:
             lines.append(f"{unpublished} files of the input have no output; a tool may refuse what it cannot make safe")
         kept = report.counts().get("REPORT-KEEPS", 0)
         if kept:
-            lines.append(f"{kept} files are by profile report, which leaves dates, UIDs, places, staff and text: not anonymous")
-        if report.clean:
-            lines.append("the four rules of the report are kept" if kept else "nothing was found")
-        else:
+            lines.append(f"{kept} files follow profile report, which leaves dates, UIDs, places, staff and text: not anonymous")
+        if self.paths:
+            for one in report.judged:
+                lines += [f"{visible(one.name)}: {found.code}" for found in one.findings]
+        if self.certificate:
+            lines.append(f"certificate: {self.certificate[-1]}")
+        if not report.clean:
             lines.append("Identifiers found: do not share this output")
+        else:
+            lines.append("the four rules of profile report are kept" if kept else "nothing was found")
         return lines
 
 
-def verify(source: Path, out: Path, *, key: Path | None = None, progress: Progress = silent) -> VerifyResult:
+def verify(
+    source: Path,
+    out: Path,
+    *,
+    key: Path | None = None,
+    certificate: Path | None = None,
+    paths: bool = False,
+    progress: Progress = silent,
+) -> VerifyResult:
     """Check de-identified output for remaining identifiers.
 
-    Every file of OUT is read again, without the code that wrote it: its bytes are searched for the names, ids, dates and
-    UIDs of the input in every encoding; pixels and technical values are compared; references, patients and dates are
-    followed across files. Each file is judged by the profile and options that it declares. Works on any tool's output.
+    Every file of OUT is read again, by code that shares nothing with the code that wrote it: its bytes are searched for the
+    names, ids, dates and UIDs of the input in every encoding and spelling; pixels and technical values are compared;
+    references, patients and dates are followed across files. Each file is checked by the profile and options that it
+    declares. Works on any tool's output.
 
     Args:
-        source: Folder with the files as they were.
-        out: Folder to search; nothing is written to it.
+        source: The input as it was: a folder, an archive (zip, tar), a DICOMDIR, or one file.
+        out: The output to check, of the same kinds; nothing is written to it.
         key: File with the key of the de-identification: it must not be found in OUT.
+        certificate: Where to write the certificate, without suffix: PATH.html and PATH.json. Default OUT.verification
+            beside OUT.
+        paths: Show the names of files with findings. They can identify patients.
 
     Returns:
         What was found; exit code 0 only where nothing was.
 
     Raises:
-        UsageError: a path does not exist.
-        NothingUsable: there is no DICOM file in one of the folders.
+        UsageError: a path does not exist, or the key or certificate cannot be what was given.
+        NothingUsable: there are no DICOM files in IN or in OUT.
     """
     from pleura.audit.tree import verify_tree
+    from pleura.publishing.options import beside
+    from pleura.store.places import check_beside
 
     for name, path in (("IN", source), ("OUT", out)):
-        if not path.is_dir():
-            raise UsageError(f"verify: {name} is not a folder; check the path given for it")
-    if key is not None and not key.is_file():
-        raise UsageError("verify: the key is not a file; check the path given for it")
-    return VerifyResult(verify_tree(source, out, key=key, progress=progress))
+        if not path.exists():
+            raise UsageError(f"verify: {name} does not exist; check the path given for it")
+    if key is not None and not (key.is_file() and key.stat().st_size <= KEY_BYTES):
+        raise UsageError("verify: the key is not a small regular file; check the path given for it")
+    place = certificate or beside(out, ".verification")
+    check_beside({"certificate": place}, source, out)
+    report = verify_tree(source, out, key=key, progress=progress)
+    try:
+        written = _certificate(report).write(place)
+    except OutputFailed:
+        if certificate is not None:
+            raise
+        written = ()
+    return VerifyResult(report, paths, written)
+
+
+def _certificate(report: "Report") -> Any:
+    from pleura.publishing.certificate import NOT_COVERED, REPORT_KEEPS, Certificate, option_words
+
+    kept = "REPORT-KEEPS" in report.counts()
+    facts = {
+        "files_checked": report.files,
+        "files_of_the_input_published": f"{report.published} of {report.sources}",
+        "input": report.input.as_json(),
+        "output": report.output.as_json(),
+    }
+    return Certificate(
+        title="Verification of de-identified DICOM files",
+        outcome="nothing was found" if report.clean else "Identifiers found: do not share this output",
+        facts=facts,
+        options=option_words(report.declared) or ["profile report (four rules)" if kept else "none declared"],
+        counts=report.counts(),
+        not_covered=[*NOT_COVERED, *([REPORT_KEEPS] if kept else [])],
+        command="pleura verify IN OUT --key KEY",
+    )
