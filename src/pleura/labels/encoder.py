@@ -220,6 +220,6 @@ def _value(vr: str, value: Any, implicit: bool) -> bytes:
     if vr in PACKED:
         return b"".join(struct.pack(PACKED[vr], int(one)) for one in values)
     if vr == "AT":
-        return b"".join(struct.pack("<HH", one >> 16, one & 0xFFFF) for one in values)
+        return b"".join(struct.pack("<HH", int(one) >> 16, int(one) & 0xFFFF) for one in values)
     text = "\\".join(str(one) for one in values).encode("utf-8")
     return text + (b"\0" if vr == "UI" else b" ") * (len(text) % 2)

@@ -77,8 +77,9 @@ def _segments(header: Mapping[str, str]) -> list[_Segment]:
     segments = []
     for number, values in sorted(fields.items()):
         if "Name" in values:
-            value, layer = (_whole(values.get(key), default) for key, default in (("LabelValue", number + 1), ("Layer", 0)))
-            segments.append(_Segment(values["Name"], value, layer, values.get("Tags", "")))
+            label = _whole(values.get("LabelValue"), number + 1)
+            layer = _whole(values.get("Layer"), 0)
+            segments.append(_Segment(values["Name"], label, layer, values.get("Tags", "")))
     return segments
 
 

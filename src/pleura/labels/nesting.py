@@ -196,7 +196,7 @@ def _nesting(parts: Sequence[_Contour]) -> Mask:
     for a in range(count):
         within = (low[a] >= low).all(axis=1) & (high[a] <= high).all(axis=1) & (area[a] < HOLE_AREA * area)
         within[a] = False
-        for b in np.flatnonzero(within):
+        for b in np.flatnonzero(within).tolist():
             inside[a, b] = _clearly_within(parts[a], parts[b])
     return inside
 

@@ -116,9 +116,9 @@ def _patient_and_study(source: Any) -> dict[str, Any]:
         made[keyword] = _date(_ascii(source, keyword))
     made["StudyTime"] = _time(_ascii(source, "StudyTime"))
     for keyword, valid in CHOICES.items():
-        value = _ascii(source, keyword).strip().upper()
-        if value in valid:
-            made[keyword] = value
+        choice = _ascii(source, keyword).strip().upper()
+        if choice in valid:
+            made[keyword] = choice
         elif keyword in REQUIRED:
             made[keyword] = ""
     description = _clean(text("StudyDescription"))

@@ -55,7 +55,7 @@ class _Tally:
         found = []
         for key, code in COUNTED:
             if self.counts[key]:
-                words = {"types": ", ".join(sorted(self.types[key]))} if self.types[key] else {}
+                words: dict[str, Any] = {"types": ", ".join(sorted(self.types[key]))} if self.types[key] else {}
                 found.append(finding(code, lung=lung, n=self.counts[key], **words))
         return found
 

@@ -33,8 +33,9 @@ def _case_of(series: Series, patients: Mapping[str, Sequence[Person]]) -> str:
     if plane.archive is not None:
         return ""
     header = open_dataset(Path(plane.file), pixels=False)
-    values = [str(header.get(key) or "") for key in ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")]
-    person = Person(*values, study="", place="")
+    keywords = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")
+    patient_id, issuer, name, birth_date = (str(header.get(keyword) or "") for keyword in keywords)
+    person = Person(patient_id, issuer, name, birth_date, study="", place="")
     fitting = [case for case, known in patients.items() if any(same_person(person, one) for one in known)]
     return fitting[0] if len(fitting) == 1 else ""
 

@@ -5,6 +5,7 @@ Whole lungs go before lobes. A side that is missing is both lungs without the ot
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,8 @@ def assemble(structures: Sequence[Structure], names: Iterable[str], grid: Grid) 
         if structure.count and not structure.voxels.any():
             raise refused("LUNG-EMPTY", lung=_words_of(structure.part), n=structure.count, items=structure.items)
     whole = [structure for structure in structures if not structure.part.partial]
-    sides = {side: _side(whole, side, found) for side in ("right", "left", "both")}
+    every: tuple[Side, ...] = ("right", "left", "both")
+    sides = {side: _side(whole, side, found) for side in every}
     _derive(sides, found)
     _check_partial(structures, sides)
     right, left, both = sides["right"], sides["left"], sides["both"]
@@ -97,7 +99,7 @@ def _side(structures: Sequence[Structure], side: Side, found: list[Finding]) -> 
         return None
     missing = [lobe for lobe in LOBES_OF[side] if lobe not in lobes]
     if missing:
-        parts = {"lung": WORDS[side], "found": _lobes(list(lobes)), "missing": _lobes(missing)}
+        parts: dict[str, Any] = {"lung": WORDS[side], "found": _lobes(list(lobes)), "missing": _lobes(missing)}
         found.append(finding("LOBES-MISSING", **parts))
     united: Mask = np.logical_or.reduce(list(lobes.values()))
     return united

@@ -170,7 +170,11 @@ def _missing(structure: str, overlap: Overlap, grid: Grid) -> list[Finding]:
     missed = true & ~predicted
     if not missed.any():
         return []
-    numbers = {"n": int(missed.sum()), "of": int(true.sum()), "mm": round(float(grid.thickness_mm[missed].sum()), 2)}
+    numbers: dict[str, Any] = {
+        "n": int(missed.sum()),
+        "of": int(true.sum()),
+        "mm": round(float(grid.thickness_mm[missed].sum()), 2),
+    }
     return [finding("MISSED-SLICES", structure=name, **numbers, ml=_ml(overlap.true * missed, grid))]
 
 

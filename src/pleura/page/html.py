@@ -24,7 +24,7 @@ class Picture:
         return f"data:image/{kind};base64,{base64.b64encode(self.path.read_bytes()).decode('ascii')}"
 
 
-def page_html(template: str, pictures: Sequence[Picture], told: Mapping[str, Any]) -> str:
+def page_html(template: str, pictures: Sequence[object], told: Mapping[str, Any]) -> str:
     """The page as text. `told` holds the tables and sentences that the template names."""
     import jinja2
 

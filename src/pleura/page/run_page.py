@@ -146,6 +146,8 @@ def _film_drawing(story: Story, primary: str) -> Iterator[Drawing]:
     case = (held_out or drawable)[0]
     part = "a test case, on which nothing was trained" if held_out else f"part: {story.part_of(case)}"
     path = mask_file(story.folder / "masks" / primary, case)
+    if path is None:
+        return
     caption = f"Through {case}, {part}. {KEY}"
     alt = f"A film through the slices of {case} with the outlines of reference and mask"
     draw = partial(film_gif, Case.open(story.folder / "cohort" / "cases" / case), path)

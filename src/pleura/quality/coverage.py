@@ -1,5 +1,7 @@
 """Are both lungs there, whole, and as dense as lungs are? What a mask shows of the volume that it was found in."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,7 +39,7 @@ def check_coverage(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
         found.append(finding("MUCH-LUNG", litres=round(ml["both"] / 1000, 1), lungs_ml=round(ml["both"], 1)))
     smaller = "right" if ml["right"] <= ml["left"] else "left"
     if ml[smaller] < t.MISSING_LUNG * ml["both"]:
-        sides = {"right_ml": round(ml["right"], 1), "left_ml": round(ml["left"], 1)}
+        sides: dict[str, Any] = {"right_ml": round(ml["right"], 1), "left_ml": round(ml["left"], 1)}
         found.append(finding("LUNG-MISSING", side=smaller, ml=ml[smaller], both_ml=ml["both"], **sides))
     median = float(np.median(volume.hu[mask.lungs]))
     if not landmarks.INFLATED_LUNG[0] < median < landmarks.INFLATED_LUNG[1]:
@@ -63,7 +65,7 @@ def _truncated(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
         where.append("side")
     if not where:
         return ()
-    evidence = {"foot_cm2": round(foot, 1), "head_cm2": round(head, 1), "edge_ml": round(edge, 2)}
+    evidence: dict[str, Any] = {"foot_cm2": round(foot, 1), "head_cm2": round(head, 1), "edge_ml": round(edge, 2)}
     return (finding("CHEST-CUT", where=", ".join(where), **evidence),)
 
 

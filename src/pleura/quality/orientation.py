@@ -177,8 +177,8 @@ def _sideways(chest: Chest) -> list[Finding]:
 
 def _width_over_depth(shape: Bool, spacing: Spacing) -> NDArray[np.float64]:
     """Of each slice that is not empty, its width over its depth."""
-    width = _spans(shape.any(axis=1)) * spacing[2]
-    depth = _spans(shape.any(axis=2)) * spacing[1]
+    width = _spans(np.any(shape, axis=1)) * spacing[2]
+    depth = _spans(np.any(shape, axis=2)) * spacing[1]
     return width / depth
 
 

@@ -50,7 +50,7 @@ def check_repeated(volume: Volume) -> tuple[Finding, ...]:
     """`SLICES-REPEATED`: slices equal to the one before, voxel for voxel; refused, or review where they are many."""
     hu = volume.hu
     row = hu.shape[1] // 2
-    likely = np.flatnonzero((hu[1:, row] == hu[:-1, row]).all(axis=1)) + 1
+    likely = (np.flatnonzero((hu[1:, row] == hu[:-1, row]).all(axis=1)) + 1).tolist()
     repeated = [k for k in likely if np.array_equal(hu[k], hu[k - 1]) and len(np.unique(hu[k])) >= t.LEAST_VALUES]
     if not repeated:
         return ()
@@ -106,7 +106,7 @@ def _is_lost(volume: Volume, k: int, blank_rows: NDArray[np.intp]) -> bool:
     others = np.flatnonzero(blank_rows <= blank // 2)
     neighbours = [*others[others < k][-1:], *others[others > k][:1]]
     part = slice(rows - blank, rows - blank // 2)
-    shares = [np.mean(volume.hu[j, part] > t.BLANK_PATIENT_HU) for j in neighbours]
+    shares = [float(np.mean(volume.hu[j, part] > t.BLANK_PATIENT_HU)) for j in neighbours]
     return bool(shares) and min(shares) >= t.BLANK_PATIENT_SHARE
 
 

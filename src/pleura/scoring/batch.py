@@ -101,7 +101,7 @@ def gather(
 ) -> dict[str, Any]:
     """Write `scores.csv`, `slices.csv` and, last, `scores.json`; return the content of the last."""
     cases = _with_people(first.records, people)
-    scores = {
+    scores: dict[str, Any] = {
         "format": FORMAT,
         "methods": {"mask": first.method.name} | ({} if second is None else {"against": second.method.name}),
         "policy": evaluation.policy.as_json() | {"rasterisation": RULE},

@@ -151,7 +151,8 @@ class _Found:
 def _masks_of(place: Path, scans: Sequence[Scan], wanted: frozenset[str] | None = None) -> _Found:
     if place.is_file():
         kind = "npz" if suffix_of(place) == ".npz" else "map"
-        return _Found({PAIR: MaskFiles(PAIR, **{kind: place})})
+        files = MaskFiles(PAIR, npz=place) if kind == "npz" else MaskFiles(PAIR, map=place)
+        return _Found({PAIR: files})
     found = match(place, scans, wanted=frozenset(scan.id for scan in scans) if wanted is None else wanted)
     return _Found(found.masks, found.unclear, found.lost)
 

@@ -86,6 +86,6 @@ class Pictures:
 
 
 def _view(held: Any, k: int, about: Mapping[str, Any]) -> View:
-    layers = {name: np.array(held[f"{k}_{name}"]) for name in LAYERS if f"{k}_{name}" in held}
+    layers: dict[str, Any] = {name: np.array(held[f"{k}_{name}"]) for name in LAYERS if f"{k}_{name}" in held}
     ends = (str(about["ends"][0]), str(about["ends"][1]))
     return View(**{**about, "kinds": tuple(about["kinds"]), "ends": ends}, **layers)

@@ -87,7 +87,7 @@ def _extremes(table: Mapping[str, Any]) -> dict[str, int]:
 
 def slice_scores(tables: Sequence[Mapping[str, Any]], index: int) -> dict[str, Any]:
     """Class, Dice and accuracy of one slice, both lungs; under `raw_…` those of the mask before cleaning."""
-    scores = {}
+    scores: dict[str, Any] = {}
     for table in tables:
         if table["structure"] == "both":
             prefix = "raw_" if table["source"] == "raw" else ""

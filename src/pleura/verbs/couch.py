@@ -126,8 +126,8 @@ def _case(out: Path, job: Job) -> Done:
         if is_passing(error):
             raise
         return Done(_refused(job, refusal_of(error), findings))
-    ml = [round(float(np.count_nonzero(mask)) * volume.grid.voxel_ml, 1) for mask in (body, around)]
-    return Done(_record(job, findings, *ml, files[0]), files)
+    body_ml, couch_ml = (round(float(np.count_nonzero(mask)) * volume.grid.voxel_ml, 1) for mask in (body, around))
+    return Done(_record(job, findings, body_ml, couch_ml, files[0]), files)
 
 
 def _record(

@@ -118,7 +118,14 @@ def evaluate(
     folders = {"mask": (pred, mapping), "reference": (ref, ref_mapping)}
     folders |= {"against": (against, against_mapping)} if against is not None else {}
     namings = {side: naming_of(option, folder) for side, (folder, option) in folders.items()}
-    options = {"empty": empty, "split": split, "resample": resample, "paths": paths, "name": name, "against_name": against_name}
+    options: dict[str, Any] = {
+        "empty": empty,
+        "split": split,
+        "resample": resample,
+        "paths": paths,
+        "name": name,
+        "against_name": against_name,
+    }
     options |= {"labels": [naming.as_json() for naming in namings.values()]}
     sources = [pred, ref, *(path for path in (against, patients, grid) if path is not None)]
     with open_run(out, verb="evaluate", sources=sources, options=options, overwrite=overwrite, check=verify_done) as run:

@@ -204,7 +204,7 @@ class _Journey:
                 raise NothingUsable("; ".join(list(seen.notes())[:5]))
             self.take(seen)
         with self.stage("deidentify", DEIDENTIFIED_STAGE) as clean:
-            places = {name: beside(self.out, name) for name in BESIDE if profile == "basic" or name != "key"}
+            places: dict[str, Any] = {name: beside(self.out, name) for name in BESIDE if profile == "basic" or name != "key"}
             common: Any = {"workers": self.workers, "progress": self.progress}
             self.take(deidentify(self.source, clean, profile=profile, **places, **common))
         with self.stage("prepare", COHORT_STAGE) as cohort:

@@ -68,7 +68,7 @@ def consolidation(sample: Sample, lung: Bools, rng: np.random.Generator) -> Samp
     values = base + 15 * smooth_noise(lung.shape, (12, 12, 12), rng)
     if rng.random() < 0.6:
         cells = tuple(n // 4 + 2 for n in lung.shape)
-        bronchi = np.abs(smooth_noise(lung.shape, cells, rng)) < rng.uniform(0.03, 0.12)  # type: ignore[arg-type]
+        bronchi = np.abs(smooth_noise(lung.shape, cells, rng)) < rng.uniform(0.03, 0.12)
         values = np.where(bronchi, np.float32(rng.uniform(-850, -300)), values)
     return replace(sample, hu=blend(sample.hu, where, values), label=as_dense(sample.label, where))
 
@@ -96,7 +96,7 @@ def ground_glass(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sampl
     lungs = (sample.label == RIGHT) | (sample.label == LEFT)
     where = lowest_part(_plane(lung.shape, rng, 30.0), lungs, float(rng.uniform(0.2, 1.0)))
     cells = tuple(n // 2 + 2 for n in lung.shape)
-    texture = rng.uniform(0, 150) * smooth_noise(lung.shape, cells, rng)  # type: ignore[arg-type]
+    texture = rng.uniform(0, 150) * smooth_noise(lung.shape, cells, rng)
     values = np.clip(sample.hu + rng.uniform(80, 450) + texture, -980, 100)
     return replace(sample, hu=np.where(where, values, sample.hu).astype(np.float32))
 
@@ -105,7 +105,7 @@ def emphysema(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
     """Holes near the density of air, and bullae; lung."""
     lungs = (sample.label == RIGHT) | (sample.label == LEFT)
     cells = tuple(n // 3 + 2 for n in lung.shape)
-    holes = lungs & (smooth_noise(lung.shape, cells, rng) > rng.uniform(0.0, 1.2))  # type: ignore[arg-type]
+    holes = lungs & (smooth_noise(lung.shape, cells, rng) > rng.uniform(0.0, 1.2))
     hu = np.where(holes & (sample.hu < -500), np.float32(rng.uniform(-990, -940)), sample.hu)
     return replace(sample, hu=hu.astype(np.float32))
 

@@ -1,6 +1,7 @@
 """What scanners and their surroundings do to an image: field of view, slices, noise, kernel, couch, bowel gas, metal."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -37,7 +38,7 @@ def bowel_gas(sample: Sample, rng: np.random.Generator) -> Sample:
         stretch = rng.uniform(0.6, 1.5, 3)
         away = sum(((a - c) / s).astype(np.float32) ** 2 for a, c, s in zip(axes, centre, stretch, strict=True))
         inside = (away < radius**2) & (far > 0.5)
-        values = np.float32(rng.uniform(-1000, -880))
+        values: Any = np.float32(rng.uniform(-1000, -880))
         if rng.random() < 0.25:
             values = (rng.uniform(-700, -200) + 250 * rng.standard_normal(hu.shape)).astype(np.float32)
         hu = np.where(inside, values, hu)

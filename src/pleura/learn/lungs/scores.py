@@ -81,7 +81,7 @@ def score(volume: TrainingVolume, logits: Floats) -> CoarseScore:
     lung = (truth > 0) & counts
     answer = (found > 0) & counts
     away = ndimage.distance_transform_edt(truth == 0) * volume.spacing_mm
-    empty = ~(truth > 0).any(axis=(1, 2))
+    empty = np.logical_not(np.any(truth > 0, axis=(1, 2)))
     dense = volume.flags & DENSE > 0
     judged = counts & (volume.flags & DENSITY_UNKNOWN == 0)
     called = dense_of(logits) & judged

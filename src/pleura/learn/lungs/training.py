@@ -145,7 +145,7 @@ class Learner:
         pictures = torch.from_numpy(np.stack([sample.hu for sample in samples])[:, None])
         loss = loss_of(self.net(pictures), samples)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
