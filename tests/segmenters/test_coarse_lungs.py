@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pleura.geometry.volume import LEFT, RIGHT
-from pleura.segmenters.coarse_lungs import cleaned, enclosed, margins
+from pleura.segmenters.coarse_lungs import cleaned, enclosed, fat, margins
 
 MM = 3.0
 
@@ -81,3 +81,15 @@ def test_air_around_the_patient_is_outside_and_lungs_at_the_edge_of_the_field_ar
     assert inside[:, 12:28, 1:12].all()
     assert not inside[:, :6].any()
     assert not inside[:, :, 34:].any()
+
+
+def test_fat_is_not_lung_and_partial_volume_at_the_rim_is():
+    hu = np.full((20, 20, 20), -850.0, np.float32)
+    hu[:8] = -100.0  # fat below the lung
+    hu[15:16] = -100.0  # a rim of one voxel
+    hu[17:] = 30.0  # consolidation
+    margin = np.full(hu.shape, 1.0, np.float32)
+    found = fat(hu, margin)
+    assert found[:8].all()
+    assert not found[8:].any()
+    assert not fat(hu, margin + 3.0).any()

@@ -27,6 +27,8 @@ FILLED = 3.0
 REACH = 2
 """Voxels around the cleaned lungs in which the rim may lie."""
 TISSUE_HU = -300.0
+FAT_HU = (-180.0, -40.0)
+FAT_MARGIN = 3.0
 GAS_HU = -970.0
 """Mean HU of a coarse voxel below which it is gas; lung with emphysema lies above, but for bullae, which lung encloses."""
 
@@ -87,6 +89,18 @@ def _open_air(coarse_hu: Floats) -> Bool:
         at_edge[np.unique(edge)] = True
     at_edge[0] = False
     return grown(at_edge[parts])
+
+
+def fat(coarse_hu: Floats, margin: Floats) -> Bool:
+    """Fat that the network half believes to be lung: neither aerated nor dense lung has its HU over more than a rim."""
+    return thick((coarse_hu > FAT_HU[0]) & (coarse_hu < FAT_HU[1]) & (margin < FAT_MARGIN))
+
+
+def thick(region: Bool) -> Bool:
+    """What of a region is thicker than two voxels: erosion by a voxel, then growth by one within the region."""
+    core = _eroded(region)
+    grown = ~_eroded(~core)
+    return grown & region
 
 
 def cleaned(margin: Floats, side: Floats, spacing_mm: float, body: Bool) -> CoarseLungs:
@@ -197,3 +211,14 @@ def _shifted(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
     upper, lower = [slice(None)] * 3, [slice(None)] * 3
     upper[axis], lower[axis] = slice(1, None), slice(None, -1)
     return tuple(upper), tuple(lower)
+
+
+def _eroded(region: Bool) -> Bool:
+    """The voxels of a region whose six neighbours all lie in it; the array's edge does not count as outside."""
+    inner = region.copy()
+    for axis in range(3):
+        upper, lower = [slice(None)] * 3, [slice(None)] * 3
+        upper[axis], lower[axis] = slice(1, None), slice(None, -1)
+        inner[tuple(upper)] &= region[tuple(lower)]
+        inner[tuple(lower)] &= region[tuple(upper)]
+    return inner

@@ -19,8 +19,8 @@ from pleura.core.cores import threads as default_threads
 from pleura.core.progress import Progress, silent
 from pleura.geometry.patient_axes import Floats, PatientAxes
 from pleura.geometry.volume import AIR_HU, LEFT, RIGHT, LungMask, Volume
-from pleura.segmenters.coarse_lungs import CoarseLungs, cleaned, enclosed, grown, margins
-from pleura.segmenters.evidence import DENSE_HU, evidence_findings, gathered, thick
+from pleura.segmenters.coarse_lungs import CoarseLungs, cleaned, enclosed, fat, grown, margins, thick
+from pleura.segmenters.evidence import DENSE_HU, evidence_findings, gathered
 from pleura.segmenters.protocol import Segmentation
 from pleura.segmenters.runtime import Network, check_weights, open_network
 
@@ -87,7 +87,7 @@ class ShippedNetwork:
         overview = Volume(np.rint(coarse_hu).astype(np.int16), axes.grid)
         body = enclosed(coarse_hu)
         tube = grown(airways(overview, body))
-        coarse = cleaned(margin, side, axes.spacing_mm, body & ~tube)
+        coarse = cleaned(margin, side, axes.spacing_mm, body & ~tube & ~fat(coarse_hu, margin))
         dense = thick((coarse.labels > 0) & (coarse_hu > DENSE_HU))
         raw, labels = settled(volume, axes, margin, coarse, dense)
         progress("segment", 3, steps)

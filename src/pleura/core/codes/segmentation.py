@@ -22,7 +22,7 @@ SEGMENTATION: Mapping[str, Code] = {
     "MASK-MISSING": refusal("no mask belongs to this case", "Name the mask by its case, such as Case_000.nii.gz."),
     "NO-LUNGS-FOUND": review("the network found no lungs", "Check that this is a chest; --model classical is another opinion."),
     "NETWORK-UNSURE": review(
-        "the network is unsure of a volume that is {percent} % of the lungs' (usual: under 12 %)", "Look at the outlines."
+        "the network is unsure of a volume that is {percent} % of the lungs' (usual: under 13 %)", "Look at the outlines."
     ),
     "AIR-OUTSIDE-MASK": review(
         "{ml} ml of aerated tissue within the body is in neither lung", "Look whether a part of a lung is missing."
