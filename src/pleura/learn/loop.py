@@ -21,8 +21,8 @@ from pleura.learn.dataset import SliceDataset
 from pleura.learn.losses import loss_of
 from pleura.learn.recipe import Recipe
 from pleura.learn.unet import LightUNet
+from pleura.store.layout import HISTORY
 
-HISTORY = "history.jsonl"
 WARM_UP = 0.3
 """Share of the steps in which one-cycle rises (Smith LN 2018, arXiv:1803.09820)."""
 EPOCH_SEEDS = 100_003

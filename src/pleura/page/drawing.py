@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pleura.core.progress import Progress, silent
 from pleura.page.html import Picture
+from pleura.store.layout import FIGURES
 
-FIGURES = "figures"
 OURS = "fig-[1-9].[1-9]*-*.[pg][ni][gf]"
 """The names of our figures, and of nothing else that a user may keep beside them."""
 

@@ -17,6 +17,7 @@ from pleura.page.dates import date_of, read_record
 from pleura.page.drawing import Drawing, single
 from pleura.page.story import SliceScore, read_slices
 from pleura.page.tables import overall_rows, printed, published_rows, site_row, test_row
+from pleura.store.layout import SCORES, SLICES_CSV
 
 FORMAT = "pleura-scores/2"
 FAR = "Where distances exceed 60 mm, as for a missed lung, the axis is logarithmic above 1 mm."
@@ -32,12 +33,12 @@ class Evaluation:
     @staticmethod
     def is_in(folder: Path) -> bool:
         """Whether a folder holds an evaluation, and not a whole run."""
-        return all((folder / name).is_file() for name in ("scores.json", "slices.csv"))
+        return all((folder / name).is_file() for name in (SCORES, SLICES_CSV))
 
     @cached_property
     def scores(self) -> Mapping[str, Any]:
         """`scores.json`. Raises `UsageError` where it is broken or of another version."""
-        scores = read_record(self.folder / "scores.json")
+        scores = read_record(self.folder / SCORES)
         if scores.get("format") != FORMAT:
             raise UsageError("report: scores.json is not one of this version; run pleura evaluate again")
         return scores
@@ -45,7 +46,7 @@ class Evaluation:
     @cached_property
     def slices(self) -> list[SliceScore]:
         """The scores of the masks' slices, both lungs, in case and slice order."""
-        return [score for score in read_slices(self.folder / "slices.csv") if score.source == "clean"]
+        return [score for score in read_slices(self.folder / SLICES_CSV) if score.source == "clean"]
 
     @cached_property
     def cases(self) -> Sequence[Mapping[str, Any]]:
@@ -86,7 +87,7 @@ class Evaluation:
         sources = list(dict.fromkeys(f"{row['split']}. {row['source']}" for row in scores["lctsc"]["published"]))
         return {
             "version": __version__,
-            "date": date_of(self.folder / "scores.json"),
+            "date": date_of(self.folder / SCORES),
             "methods": {"against": "", **scores["methods"]},
             "inputs": list(self._inputs()),
             "counts": self._counts(),

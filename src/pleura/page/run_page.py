@@ -14,6 +14,7 @@ from pleura.page.drawing import Drawing, single
 from pleura.page.panels import panel, save_film
 from pleura.page.story import TITLES, Story, mask_file, of_cases
 from pleura.store.case import Case
+from pleura.store.layout import COHORT, COHORT_STAGE
 from pleura.store.views import film_views, plane_views
 
 FAR = "Where distances exceed 60 mm, as for a missed lung, the axis is logarithmic above 1 mm."
@@ -57,7 +58,7 @@ def _views(story: Story, case: str) -> list[Any]:
     if path is None:
         return []
     try:
-        volume = Case.open(story.folder / "cohort" / "cases" / case).volume()
+        volume = Case.open(story.folder / COHORT_STAGE / "cases" / case).volume()
         return plane_views(volume, read_mask(path, volume.grid))
     except (InputRefused, OSError, ValueError):
         return []
@@ -150,7 +151,7 @@ def _film_drawing(story: Story, primary: str) -> Iterator[Drawing]:
         return
     caption = f"Through {case}, {part}. {KEY}"
     alt = f"A film through the slices of {case} with the outlines of reference and mask"
-    draw = partial(film_gif, Case.open(story.folder / "cohort" / "cases" / case), path)
+    draw = partial(film_gif, Case.open(story.folder / COHORT_STAGE / "cases" / case), path)
     yield single("5", "film.gif", draw, alt, caption)
 
 
@@ -178,7 +179,7 @@ def run_context(story: Story) -> dict[str, Any]:
     trained = f"{numbers[0]} case(s) trained, {numbers[1]} tested." if primary else ""
     return {
         "version": __version__,
-        "date": date_of(story.folder / "cohort" / "cohort.json"),
+        "date": date_of(story.folder / COHORT_STAGE / COHORT),
         "key": KEY,
         "glance": list(_glance(story)),
         "summary": f"{len(cases)} case(s). {trained}",

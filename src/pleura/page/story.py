@@ -11,6 +11,24 @@ from typing import Any
 from pleura.core.atomic import read_json
 from pleura.core.errors import UsageError
 from pleura.metrics.tables import RAW
+from pleura.store.layout import (
+    ARCHITECTURE,
+    BOTH_LUNGS,
+    CARD,
+    CASE,
+    CASES,
+    COHORT,
+    COHORT_STAGE,
+    HISTORY,
+    LUNGS_NIFTI,
+    MASKS_STAGE,
+    MODELS_STAGE,
+    RESULTS_STAGE,
+    RUN,
+    SCORES,
+    SLICES_CSV,
+    SPLIT,
+)
 
 ORDER = ("bce", "dice", "bce_dice", "lungs", "classical")
 TITLES = {
@@ -32,7 +50,7 @@ class Story:
     @classmethod
     def open(cls, folder: Path) -> "Story":
         """Open a run. Raises `UsageError` where the folder holds no cohort: there is nothing to tell."""
-        if not (folder / "cohort" / "cohort.json").exists():
+        if not (folder / COHORT_STAGE / COHORT).exists():
             raise UsageError(
                 "report: no run there: cohort/cohort.json is missing; give the folder that pleura run or evaluate wrote"
             )
@@ -41,13 +59,13 @@ class Story:
     @cached_property
     def cohort(self) -> Mapping[str, Any]:
         """`cohort.json`."""
-        about: Mapping[str, Any] = read_json(self.folder / "cohort" / "cohort.json")
+        about: Mapping[str, Any] = read_json(self.folder / COHORT_STAGE / COHORT)
         return about
 
     @cached_property
     def split(self) -> Mapping[str, Any]:
         """`split.json`."""
-        split: Mapping[str, Any] = read_json(self.folder / "cohort" / "split.json")
+        split: Mapping[str, Any] = read_json(self.folder / COHORT_STAGE / SPLIT)
         return split
 
     @cached_property
@@ -55,7 +73,7 @@ class Story:
         """Loss to its lines of `history.jsonl`."""
         found = {}
         for loss in ORDER:
-            path = self.folder / "runs" / loss / "history.jsonl"
+            path = self.folder / MODELS_STAGE / loss / HISTORY
             if path.exists():
                 found[loss] = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         return found
@@ -63,22 +81,22 @@ class Story:
     @cached_property
     def cards(self) -> dict[str, Mapping[str, Any]]:
         """Loss to `model.json`."""
-        return self._each("runs", "model.json")
+        return self._each(MODELS_STAGE, CARD)
 
     @cached_property
     def architecture(self) -> Mapping[str, Any] | None:
         """`architecture.json` of any loss: they share one."""
-        return next(iter(self._each("runs", "architecture.json").values()), None)
+        return next(iter(self._each(MODELS_STAGE, ARCHITECTURE).values()), None)
 
     @cached_property
     def scores(self) -> dict[str, Mapping[str, Any]]:
         """Loss to `scores.json`."""
-        return self._each("results", "scores.json")
+        return self._each(RESULTS_STAGE, SCORES)
 
     @cached_property
     def slices(self) -> dict[str, list["SliceScore"]]:
         """Loss to the scores of its slices, both lungs, in case and slice order."""
-        return {loss: read_slices(self.folder / "results" / loss / "slices.csv") for loss in self.scores}
+        return {loss: read_slices(self.folder / RESULTS_STAGE / loss / SLICES_CSV) for loss in self.scores}
 
     @property
     def primary(self) -> str | None:
@@ -105,13 +123,13 @@ class Story:
     @cached_property
     def answers(self) -> dict[str, Mapping[str, Any]]:
         """Case to what `segment` said of it (`verdict`, `reason`), of the loss that stands for the run."""
-        runs = self._each("masks", "run.json")
+        runs = self._each(MASKS_STAGE, RUN)
         told = runs.get(self.primary or next(iter(runs), ""), {})
         return {case["id"]: case for case in told.get("cases", ())}
 
     def why(self, case: str) -> str:
         """What keeps a case from being plainly ok, in the words of `prepare` and of `segment`."""
-        path = self.folder / "cohort" / "cases" / case / "case.json"
+        path = self.folder / COHORT_STAGE / CASES / case / CASE
         found = read_json(path).get("findings", ()) if path.exists() else ()
         seen = [f"{one['code']}: {one['message']}" for one in found if one["verdict"] != "ok"]
         return "; ".join(dict.fromkeys([*seen, *filter(None, [self.answers.get(case, {}).get("reason")])]))
@@ -132,7 +150,7 @@ class Story:
     @property
     def refused(self) -> list[str]:
         """Series and masks that `prepare` refused, a line each."""
-        path = self.folder / "cohort" / "run.json"
+        path = self.folder / COHORT_STAGE / RUN
         return list(read_json(path).get("refused", ())) if path.exists() else []
 
     def part_of(self, case: str) -> str:
@@ -159,7 +177,7 @@ class SliceScore:
 
 def mask_file(masks: Path, case: str) -> Path | None:
     """Where `segment` put the mask of a case; `None` where it is not."""
-    places = (masks / case / name for name in ("lungs.nii.gz", "lungs_seg.npz"))
+    places = (masks / case / name for name in (LUNGS_NIFTI, BOTH_LUNGS))
     return next((path for path in places if path.exists()), None)
 
 

@@ -25,7 +25,7 @@ from pleura.scoring.ct import places
 from pleura.scoring.layouts import Reference
 from pleura.store.case import Case
 from pleura.store.items import Done
-from pleura.store.layout import RAW
+from pleura.store.layout import MASK, RAW
 from pleura.store.run_record import fingerprint
 from pleura.store.views import picture_case
 
@@ -170,7 +170,7 @@ def digest(path: Path) -> str:
     import hashlib
 
     total = hashlib.sha256()
-    for file in sorted(path.glob("mask.npy")) or sorted(file for file in path.iterdir() if file.is_file()):
+    for file in sorted(path.glob(MASK)) or sorted(file for file in path.iterdir() if file.is_file()):
         total.update(sha256_file(file).encode())
     return total.hexdigest()
 

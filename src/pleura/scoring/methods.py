@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pleura.core.atomic import read_json
+from pleura.store.layout import RUN
 
 MASKS, AGAINST = "PRED", "AGAINST"
 """Names of methods that nobody named."""
@@ -15,7 +16,7 @@ def method_name(given: str, masks: Path, default: str) -> str:
     if given:
         return given
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        record = read_json(masks / "run.json")
+        record = read_json(masks / RUN)
         if record["verb"] == "segment":
             return _words(record["options"]["segmenter"], str(record["version"]))
     return default

@@ -12,6 +12,7 @@ from pleura.core.atomic import sha256_file
 from pleura.core.errors import Exit, InputRefused, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
+from pleura.store.layout import MODEL
 
 LIBRARIES = (
     *("numpy", "scipy", "pydicom", "imagecodecs", "connected-components-3d", "edt", "nibabel", "pynrrd", "highdicom"),
@@ -81,9 +82,9 @@ def doctor(*, model: Path | None = None, progress: Progress = silent) -> DoctorR
 
     weights = []
     if model is not None:
-        if not (model / "model.onnx").is_file():
+        if not (model / MODEL).is_file():
             raise UsageError("doctor: --model has no model.onnx; give the run folder that train wrote")
-        weights.append(("model.onnx", sha256_file(model / "model.onnx")))
+        weights.append((MODEL, sha256_file(model / MODEL)))
     plain = [(uid, name, _reads(uid), "pleura") for uid, name in NATIVE.items()]
     packed = [(uid, name, can_decode(uid), decoder_of(uid)) for uid, (name, _) in ENCODED.items()]
     return DoctorResult(

@@ -14,8 +14,7 @@ from pleura.page.evaluation import Evaluation
 from pleura.page.html import page_html
 from pleura.page.run_page import run_context, run_drawings
 from pleura.page.story import Story
-
-PAGE = "report.html"
+from pleura.store.layout import PAGE
 
 
 @dataclass(frozen=True)
