@@ -13,18 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from pleura.labels.registry import read_mask
 from pleura.learn.lungs.bodies import without_lungs
-from pleura.learn.lungs.corpus import REAL_CASES, RealCase, TrainingVolume, read_ct
+from pleura.learn.lungs.corpus import DOUBTFUL, REAL_CASES, RealCase, TrainingVolume, read_ct
 from pleura.learn.lungs.disease import PAINTERS, one_lung
 from pleura.learn.lungs.samples import NETWORK_MM, Sample, upright
-from pleura.learn.lungs.scores import Predict, dense_of, dice, logits_of, predictor, sides_of
+from pleura.learn.lungs.scores import Predict, dense_of, dice, logits_of, predictor, reference_sides, sides_of
 from pleura.metrics.distance import area_distances
 from pleura.metrics.statistics import bootstrap_intervals
 from pleura.segmenters.shipped import ShippedNetwork
 
 DOC = Path(__file__).parents[1] / "docs" / "model-scores.md"
+PICTURES = DOC.parent / "pictures"
+PICTURED = ("Case_001", "C3N-00247", "LIDC-IDRI-0314")
 UNSEEN = 5000
 """Seeds from here on were in no training."""
 COARSE = ("dice_right", "dice_left", "dice", "surface_mm", "hd95_mm", "stray_ml", "stray_slices")
@@ -59,7 +62,43 @@ def main() -> int:
         negative_table(out),
     ]
     DOC.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    for name in PICTURED:
+        picture(out, name)
     return 0
+
+
+def picture(out: Path, name: str) -> None:
+    """Draw held-out logits of one case: agreement green, false lung red, missed lung blue, doubtful voxels dark blue."""
+    volume = TrainingVolume.load(out / "coarse" / f"{name}.npz")
+    with np.load(out / "oof" / f"{name}.npz") as file:
+        found = sides_of(file["logits"].astype(np.float32)) > 0
+    truth = reference_sides(volume) > 0
+    doubtful = volume.flags & DOUBTFUL > 0
+    wrong = (found != truth) & ~doubtful
+    weights = wrong.sum(axis=(1, 2)), wrong.sum(axis=(0, 2)), wrong.sum(axis=(0, 1))
+    axial, coronal, sagittal = (int(weight.argmax()) for weight in weights)
+    upwards = slice(None, None, -1)
+    panels = [
+        _panel(volume.hu[cut], found[cut], truth[cut], doubtful[cut])
+        for cut in ((axial,), (upwards, coronal), (upwards, slice(None), sagittal))
+    ]
+    height = max(panel.shape[0] for panel in panels)
+    padded = [np.pad(panel, ((0, height - panel.shape[0]), (0, 4), (0, 0))) for panel in panels]
+    image = Image.fromarray(np.hstack(padded))
+    image.resize((image.width * 3, image.height * 3), Image.Resampling.NEAREST).save(PICTURES / f"model-{name}.png")
+
+
+def _panel(hu: Any, found: Any, truth: Any, doubtful: Any) -> Any:
+    grey = np.clip((hu.astype(np.float32) + 1000) / 1400 * 255, 0, 255)
+    panel = np.repeat(grey[..., None], 3, axis=-1)
+    for where, colour in (
+        (found & truth, (0, 160, 0)),
+        (doubtful, (0, 0, 120)),
+        (found & ~truth & ~doubtful, (255, 60, 0)),
+        (truth & ~found & ~doubtful, (0, 120, 255)),
+    ):
+        panel[where] = 0.6 * panel[where] + 0.4 * np.array(colour)
+    return panel.astype(np.uint8)
 
 
 def shown(key: str, value: float | None) -> str:
@@ -88,9 +127,19 @@ def table(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> str:
 
 
 def full_resolution(data: Path, out: Path) -> list[dict[str, Any]]:
-    """Segment each case with the network of its fold and score it on its own grid, without the doubtful voxels."""
+    """Segment each case with the network of its fold and score it on its own grid, without the doubtful voxels.
+
+    Results are kept in OUT/full; remove them to score again.
+    """
     card = json.loads((out / "lungs.json").read_text(encoding="utf-8"))
-    return [full_case(case, data, out, card) for case in REAL_CASES]
+    rows = []
+    for case in REAL_CASES:
+        path = out / "full" / f"{case.name}.json"
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps(full_case(case, data, out, card)), encoding="utf-8")
+        rows.append(json.loads(path.read_text(encoding="utf-8")))
+    return rows
 
 
 def full_case(case: RealCase, data: Path, out: Path, card: dict[str, Any]) -> dict[str, Any]:

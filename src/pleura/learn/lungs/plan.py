@@ -22,7 +22,7 @@ BASE_PHASE = Phase(steps=200, first_rate=2e-3, last_rate=1.5e-3)
 FOLD_PHASE = Phase(steps=90, first_rate=1.5e-3, last_rate=2e-5, skip=200)
 FINAL_PHASES = (
     Phase(steps=250, first_rate=2e-3, last_rate=1.5e-3),
-    Phase(steps=350, first_rate=1.5e-3, last_rate=2e-5, skip=250),
+    Phase(steps=450, first_rate=1.5e-3, last_rate=2e-5, skip=250),
 )
 FOLD_GROUPS = (
     ("LIDC-IDRI-1011", "LIDC-IDRI-0001", "C3N-00247"),
