@@ -71,6 +71,16 @@ def test_a_passing_fault_refuses_one_case_and_the_next_run_scores_it(folders, mo
     assert len(second.scores["cases"]) == 3
 
 
+def test_overwrite_scores_again_what_is_done(folders):
+    score(folders)
+    path = folders / "out" / "cases" / "Case_000.json"
+    before = path.stat().st_mtime_ns
+    score(folders)
+    assert path.stat().st_mtime_ns == before
+    assert len(score(folders, overwrite=True).scores["cases"]) == 3
+    assert path.stat().st_mtime_ns > before
+
+
 SECRETS = ["Mustermann_Max", "=HYPERLINK(1)", "$x^2$", "田中太郎", "@SUM(A1)", "-2+3", "+1"]
 
 

@@ -21,7 +21,7 @@ from pleura.labels.pair import REFERENCE, Judged, read_pair
 from pleura.labels.registry import read_judged, read_mask
 from pleura.metrics.case import is_one_lung_alone, score_case, score_raw
 from pleura.metrics.policy import Policy
-from pleura.scoring.ct import places
+from pleura.scoring.ct import places_of
 from pleura.scoring.layouts import Reference
 from pleura.store.case import Case
 from pleura.store.items import Done
@@ -99,7 +99,8 @@ def _record(how: Scoring, job: Job) -> tuple[dict[str, Any], Any]:
     mask, more = _comparable(mask, reference, resample=how.resample)
     findings += more
     volume = _volume(job, reference)
-    where = {} if volume is None else places(volume)
+    about = job.reference.about
+    where = {} if volume is None or about is None or about.ct is None else places_of(about.ct, volume)
     scores = score_case(mask, reference, how.policy, places=where)
     raw_mask = _raw_mask(job, reference)
     raw = None if raw_mask is None else score_raw(raw_mask, reference, how.policy, places=where)

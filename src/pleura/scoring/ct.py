@@ -11,6 +11,7 @@ from pleura.anatomy.airways import airways
 from pleura.anatomy.couch import body_mask, couch_mask
 from pleura.geometry.volume import Volume
 from pleura.store.case import Case
+from pleura.store.layout import REMOVED_COUCH
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
@@ -44,6 +45,14 @@ class CohortCt:
     def read(self) -> Volume:
         return Case.open(self.folder).volume()
 
+    def removed_couch(self, volume: Volume) -> Bool | None:
+        """What `prepare --couch remove` replaced by air, bool of the volume's shape; `None` where nothing was."""
+        path = self.folder / REMOVED_COUCH
+        if not path.is_file():
+            return None
+        bits = np.unpackbits(np.load(path), count=volume.hu.size)
+        return bits.reshape(volume.hu.shape).astype(np.bool_)
+
 
 @dataclass(frozen=True)
 class SeriesCt:
@@ -61,11 +70,18 @@ class SeriesCt:
         return gate(self.series.read()).require_usable().volume
 
 
-def places(volume: Volume) -> dict[str, Bool]:
+def places_of(ct: Ct, volume: Volume) -> dict[str, Bool]:
+    """`places` of a case as it was acquired: what was removed from the volume since is couch."""
+    removed = ct.removed_couch(volume) if isinstance(ct, CohortCt) else None
+    return places(volume, removed)
+
+
+def places(volume: Volume, removed: Bool | None = None) -> dict[str, Bool]:
     """Where false lung can be, without overlap: `airway`, `body` (elsewhere in the body), `couch`, `outside_body`.
 
     Args:
-        volume: the CT as it was acquired, with its couch.
+        volume: the CT.
+        removed: couch that was replaced by air in it.
 
     Returns:
         bool arrays of the volume's shape; together they are the whole image.
@@ -73,4 +89,6 @@ def places(volume: Volume) -> dict[str, Bool]:
     body = body_mask(volume)
     airway = airways(volume, body)
     couch = couch_mask(volume, body) & ~body
+    if removed is not None:
+        couch |= removed & ~body
     return {"airway": airway, "body": body & ~airway, "couch": couch, "outside_body": ~(body | couch | airway)}

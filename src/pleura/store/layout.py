@@ -38,6 +38,8 @@ CASE = "case.json"
 VOLUME = "volume.npy"
 PADDING = "padding.npy"
 MASK = "mask.npy"
+REMOVED_COUCH = "removed_couch.npy"
+"""What `prepare --couch remove` replaced by air, one bit a voxel."""
 PLANES = "planes.png"
 
 # train: a folder for each loss

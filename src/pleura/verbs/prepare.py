@@ -16,12 +16,14 @@ from pleura.store.case import write_case
 from pleura.store.cohort import write_cohort
 from pleura.store.items import Done, do_items
 from pleura.store.jobs import series_input
-from pleura.store.layout import CASES, COHORT, EXPORT, PLANES, SPLIT
+from pleura.store.layout import CASES, COHORT, EXPORT, PLANES, REMOVED_COUCH, SPLIT
 from pleura.store.run_record import fingerprint, open_run
 from pleura.store.split import check_rule, make_split
 from pleura.store.spread import How
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from pleura.anatomy.anatomy import Anatomy
     from pleura.dicom.series import Series
     from pleura.geometry.volume import Volume
@@ -184,8 +186,9 @@ def _case(recipe: _Recipe, job: _Job) -> Done:
     judged = gate(series.read(), detail="full" if recipe.couch else "sample").require_usable()
     volume, values = judged.volume, judged.findings
     mask, odd = job.reference.read(volume, series)
+    removed = None
     if recipe.couch:
-        volume, found = _without_couch(judged.anatomy)
+        volume, found, removed = _without_couch(judged.anatomy)
         values = (*values, *found)
     findings = [*series.findings, *values, *odd]
     facts = {"series_uid": series.series_uid, "frame_uid": series.frame_uid, "verdict": worst(findings).word}
@@ -194,6 +197,8 @@ def _case(recipe: _Recipe, job: _Job) -> Done:
     exported = _export(recipe.out, job.id, volume, recipe.export)
     with atomic_folder(folder) as part:
         write_case(part, job.id, volume, mask, findings=listed, header=dict(series.header), gate=VERSION, **facts)
+        if removed is not None:
+            np.save(part / REMOVED_COUCH, np.packbits(removed), allow_pickle=False)
         planes_png(volume, None if mask is None else mask.labels, part / PLANES)
     files = [f"{CASES}/{job.id}/{path.name}" for path in sorted(folder.iterdir())]
     kind = None if mask is None else "right and left" if mask.sided else "both as one"
@@ -210,13 +215,13 @@ def _line(case: str, refusal: Finding) -> str:
     return f"{case}: {refusal.code}: {message}"
 
 
-def _without_couch(anatomy: "Anatomy") -> tuple["Volume", tuple[Finding, ...]]:
-    """The volume without its couch, and the findings about it."""
+def _without_couch(anatomy: "Anatomy") -> tuple["Volume", tuple[Finding, ...], "NDArray[np.bool_]"]:
+    """The volume without its couch, the findings about it, and what was removed, bool of the volume's shape."""
     from pleura.anatomy.couch import check_couch, couch_mask, without_couch
 
     volume, body = anatomy.volume, anatomy.body
     around = couch_mask(volume, body)
-    return without_couch(volume, around), check_couch(volume, body, around)
+    return without_couch(volume, around), check_couch(volume, body, around), around
 
 
 def _export(out: Path, case: str, volume: "Volume", kind: str) -> tuple[str, ...]:
