@@ -16,11 +16,13 @@ def test_places_are_the_whole_image_without_overlap_also_after_the_couch_was_rem
     assert sum(place.astype(int) for place in true.values()).max() == 1
     assert true["couch"].any()
     around = couch_mask(volume, body_mask(volume))
-    write_case(tmp_path, "Case_000", without_couch(volume, around), mask, verdict="ok")
-    ct = CohortCt(tmp_path)
+    folder = tmp_path / "Case_000"
+    folder.mkdir()
+    write_case(folder, "Case_000", without_couch(volume, around), mask, verdict="ok")
+    ct = CohortCt(folder)
     without_record = places_of(ct, ct.read())
     assert np.count_nonzero(without_record["couch"]) < np.count_nonzero(true["couch"]) / 2
-    np.save(tmp_path / REMOVED_COUCH, np.packbits(around))
+    np.save(folder / REMOVED_COUCH, np.packbits(around))
     found = places_of(ct, ct.read())
     assert np.count_nonzero(found["couch"] & true["couch"]) > 0.95 * np.count_nonzero(true["couch"])
     assert sum(place.astype(int) for place in found.values()).max() == 1

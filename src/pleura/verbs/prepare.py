@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from pleura.core.atomic import atomic_file, atomic_folder, read_json
 from pleura.core.errors import Exit, NothingUsable, UsageError
 from pleura.core.findings import Finding, worst
