@@ -51,7 +51,7 @@ def boxes() -> tuple[Volume, Labels]:
         labels[RISE.start : RISE.stop, top:bottom, first:last] = label
     hu[labels > 0] = -850
     hu += np.random.default_rng(0).integers(-9, 10, SHAPE).astype(np.int16)
-    return Volume(hu, Grid.axial(SHAPE, (3.0, 1.0, 1.2), (-20.0, -15.0, 50.0))), labels
+    return Volume(hu, Grid.axial(SHAPE, (18.0, 8.0, 9.6), (-160.0, -120.0, 50.0))), labels
 
 
 def square(k: float, box: Square, grid: Grid) -> list[str]:
@@ -263,7 +263,7 @@ LABEL_CASES: tuple[LabelCase, ...] = (
     LabelCase("23", "two right lungs", ("LUNG-TWICE",), _contours(names={"Lung_L": "Right lung"}, usable=False)),
     LabelCase("24", "segmentation, empty frames left out", (), _frames()),
     LabelCase("24", "frames in reverse, empty ones there", (), _frames(order=-1, empty=True)),
-    LabelCase("24", "frames half a pixel off", ("GRID-MISMATCH",), _frames(shift_mm=0.6, usable=False)),
+    LabelCase("24", "frames half a pixel off", ("GRID-MISMATCH",), _frames(shift_mm=4.8, usable=False)),
     LabelCase("25", "references from before de-identification", ("LABELS-JOINED",), _contours(extra=_hashed)),
     LabelCase("25", "another frame of reference", ("FRAME-OF-REFERENCE",), _contours(extra=_other_frame, usable=False)),
 )
