@@ -13,6 +13,12 @@ LUMEN_HU = -900
 """Below: the lumen of the trachea, where partial volume does not reach."""
 LUMEN_MM2 = (60.0, 900.0)
 """Area of a trachea's lumen in an axial slice; from a child's to one with tracheomegaly."""
+REACH_MM = (120.0, 70.0, 90.0)
+"""How far from the trachea large bronchi reach: along the body, to front and back, and to the sides."""
+OFF_MIDDLE_MM = 45.0
+"""How far from the middle of the body the trachea can be."""
+BAND_MM = 30.0
+"""Beyond that, gas can belong to a trachea that is cut by the band examined."""
 LEAK_ML = 12.0
 """A growth between two thresholds that is larger has leaked into a lung."""
 
@@ -39,9 +45,23 @@ def airways(volume: Volume, body: Bool) -> Bool:
         return result
     hu = upright.turn(volume.hu)[box]
     trachea = _trachea(hu, inside[box], upright.spacing_mm)
-    if trachea is not None:
-        upright.turn(result)[box] = _grown(hu, inside[box], trachea, volume.grid.voxel_ml)
+    reach = None if trachea is None else _within_reach(trachea, upright.spacing_mm)
+    if trachea is not None and reach is not None:
+        target = upright.turn(result)[box]
+        target[reach] = _grown(hu[reach], inside[box][reach], trachea[reach], volume.grid.voxel_ml)
     return result
+
+
+def _within_reach(trachea: Bool, spacing: tuple[float, float, float]) -> tuple[slice, slice, slice] | None:
+    """The box in which airways can grow from the trachea; a leak is recognised long before it fills the box."""
+    box = box_of(trachea)
+    if box is None:
+        return None
+    parts = []
+    for part, mm, length, reach in zip(box, spacing, trachea.shape, REACH_MM, strict=True):
+        margin = int(np.ceil(reach / mm))
+        parts.append(slice(max(0, part.start - margin), min(length, part.stop + margin)))
+    return parts[0], parts[1], parts[2]
 
 
 def with_wall(tube: Bool, volume: Volume, wall_mm: float) -> Bool:
@@ -59,8 +79,11 @@ def _trachea(hu: NDArray[np.int16], inside: Bool, spacing: tuple[float, float, f
     lumen = np.zeros_like(gas)
     columns = np.flatnonzero(inside.any(axis=(0, 1)))
     middle = 0.5 * (columns[0] + columns[-1])
+    half = int((OFF_MIDDLE_MM + BAND_MM) / spacing[2])
+    band = slice(max(0, int(middle) - half), int(middle) + half + 1)
     for k in range(gas.shape[0]):
-        lumen[k] = _compact(gas[k], spacing[1], spacing[2], middle)
+        if gas[k, :, band].any():
+            lumen[k, :, band] = _compact(gas[k, :, band], spacing[1], spacing[2], middle - band.start)
     labels, _ = components(lumen, connectivity=6)
     best, longest = 0, 20.0  # a run under 20 mm is as well a bubble in the bowel
     for label, box in boxes_of(labels):
@@ -85,7 +108,7 @@ def _compact(gas: Bool, row_mm: float, column_mm: float, middle: float) -> Bool:
         height = (box[1].stop - box[1].start) * row_mm
         width = (box[2].stop - box[2].start) * column_mm
         off = abs(float(statistics["centroids"][label][2]) - middle) * column_mm
-        keep[label] = off < 45.0 and max(height, width) < 2.2 * min(height, width) and area > 0.5 * height * width
+        keep[label] = off < OFF_MIDDLE_MM and max(height, width) < 2.2 * min(height, width) and area > 0.5 * height * width
     return keep[labels]
 
 

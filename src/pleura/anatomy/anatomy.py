@@ -10,12 +10,15 @@ from pleura.anatomy.airways import airways, with_wall
 from pleura.anatomy.couch import CHILD_MM, body_mask
 from pleura.anatomy.lungs import HALFWAY_HU, clean_lungs
 from pleura.anatomy.sides import split_sides
+from pleura.geometry.hu import BONE
 from pleura.geometry.morphology import box_of
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import LungMask, Volume
 
 Bool = NDArray[np.bool_]
 
+LEAST_SPINE_MM2 = 300.0
+"""Bone in the back half of the body, mean over slices, from which a spine is there."""
 WALL_MM = 2.6
 """Wall of trachea and main bronchi, which is not lung."""
 
@@ -66,6 +69,32 @@ class Anatomy:
         return float(self.volume.grid.to_world(centre)[0])
 
     @cached_property
+    def midline_mm(self) -> float | None:
+        """The L coordinate of the spine, or `middle_mm` where no spine is seen.
+
+        The spine is bone in the back half of the body; the median of its columns is hardly moved by ribs of both sides.
+        An arm, or a side that the field of view cuts, moves the middle of the body but not the spine.
+        """
+        upright = Upright.of(self.volume.grid)
+        hu, body = upright.turn(self.volume.hu), upright.turn(self.body)
+        box = box_of(body)
+        if box is None:
+            return None
+        back = slice((box[1].start + box[1].stop) // 2, box[1].stop)
+        bone = (hu[box[0], back] > BONE) & body[box[0], back]
+        columns = bone.sum(axis=(0, 1))
+        area_mm2 = float(columns.sum()) * upright.spacing_mm[1] * upright.spacing_mm[2] / bone.shape[0]
+        if area_mm2 < LEAST_SPINE_MM2:
+            return self.middle_mm
+        column = int(np.searchsorted(np.cumsum(columns), columns.sum() / 2))
+        at = [(part.start + part.stop - 1) / 2 for part in box]
+        at[2] = column
+        index = [0.0, 0.0, 0.0]
+        for axis, step, value, length in zip(upright.axes, upright.steps, at, hu.shape, strict=True):
+            index[axis] = value if step > 0 else length - 1 - value
+        return float(self.volume.grid.to_world(index)[0])
+
+    @cached_property
     def lungs(self) -> Bool:
         """Aerated lung by threshold and components, cleaned; both lungs as one."""
         tube = with_wall(self.airways, self.volume, WALL_MM)
@@ -75,4 +104,4 @@ class Anatomy:
     @cached_property
     def mask(self) -> LungMask:
         """`lungs`, split into right and left."""
-        return split_sides(self.lungs, self.volume.grid, middle_mm=self.middle_mm)
+        return split_sides(self.lungs, self.volume.grid, middle_mm=self.midline_mm)

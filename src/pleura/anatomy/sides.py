@@ -9,8 +9,10 @@ from pleura.geometry.volume import LEFT, RIGHT, LungMask
 
 Bool = NDArray[np.bool_]
 
-RADII_MM = (0.0, 0.8, 1.5, 2.2, 3.0, 4.0, 5.0, 6.5, 8.0, 10.0, 12.0)
+RADII_MM = (0.8, 1.5, 2.2, 3.0, 4.0, 5.0, 6.5, 8.0, 10.0, 12.0)
 """Erosions tried, in turn, until two lungs come apart."""
+CLEAR_OF_MIDDLE = 0.2
+"""The mean of a lung is farther from the midline than this part of its width; that of both lungs in one part is not."""
 SMALLER = 0.05
 """A second lung is at least this part of the first; a shrunken lung may be small, a cut-off lobe or speck is smaller."""
 
@@ -37,8 +39,15 @@ def split_sides(lungs: Bool, grid: Grid, *, middle_mm: float | None = None) -> L
         return LungMask(labels, grid)
     region = np.ascontiguousarray(lungs[box])
     place = _lateral(grid, box)
+    found = _two_seeds(region, place, middle_mm, 0.0)
+    if found is not None:  # they do not touch, as mostly: nothing has to grow back
+        labels[box] = _assign_rest(region, found[1], place)
+        return LungMask(labels, grid)
     depth = depth_mm(region, grid.spacing_mm)
-    found = _two_seeds(region, depth, place)
+    for radius in RADII_MM:
+        found = _two_seeds(depth > radius, place, middle_mm, radius)
+        if found is not None:
+            break
     if found is None:
         middle = grid.to_world((np.array(grid.shape) - 1) / 2)[0] if middle_mm is None else middle_mm
         labels[box] = _by_middle(region, place, float(middle))
@@ -66,25 +75,36 @@ def _mean_l(region: Bool, place: tuple[NDArray[np.float64], ...]) -> float:
 
 
 def _two_seeds(
-    region: Bool, depth: NDArray[np.float32], place: tuple[NDArray[np.float64], ...]
+    region: Bool, place: tuple[NDArray[np.float64], ...], middle: float | None, radius: float
 ) -> tuple[float, NDArray[np.uint8]] | None:
-    """The mildest erosion at which two large parts lie side by side: its radius, and the seeds (RIGHT, LEFT)."""
-    for radius in RADII_MM:
-        parts, counts = components(depth > radius, connectivity=6)  # lungs that touch by a corner are two
-        if len(counts) < 3:
-            continue
-        first, second = (int(k) + 1 for k in np.argsort(-counts[1:], kind="stable")[:2])
-        if counts[second] < SMALLER * counts[first]:
-            continue
-        one, other = parts == first, parts == second
-        at_one, at_other = _mean_l(one, place), _mean_l(other, place)
-        if abs(at_one - at_other) < 0.5 * max(_width(one, place), _width(other, place)):
-            continue  # above one another: two lobes, not two lungs
-        seeds = np.zeros(region.shape, dtype=np.uint8)
-        seeds[one] = LEFT if at_one > at_other else RIGHT
-        seeds[other] = RIGHT if at_one > at_other else LEFT
-        return radius, seeds
-    return None
+    """The radius and the seeds (RIGHT, LEFT), where the two largest parts of an eroded region lie side by side.
+
+    Where the midline is known they lie on both sides of it: else both lungs in one part, and a lobe or bowel beside it,
+    would pass for right and left.
+    """
+    parts, counts = components(region, connectivity=6)  # lungs that touch by a corner are two
+    if len(counts) < 3:
+        return None
+    first, second = (int(k) + 1 for k in np.argsort(-counts[1:], kind="stable")[:2])
+    if counts[second] < SMALLER * counts[first]:
+        return None
+    one, other = parts == first, parts == second
+    at_one, at_other = _mean_l(one, place), _mean_l(other, place)
+    width_one, width_other = _width(one, place), _width(other, place)
+    if abs(at_one - at_other) < 0.5 * max(width_one, width_other):
+        return None  # above one another: two lobes, not two lungs
+    if middle is not None and not _are_on_both_sides((at_one, width_one), (at_other, width_other), middle):
+        return None
+    seeds = np.zeros(region.shape, dtype=np.uint8)
+    seeds[one] = LEFT if at_one > at_other else RIGHT
+    seeds[other] = RIGHT if at_one > at_other else LEFT
+    return radius, seeds
+
+
+def _are_on_both_sides(one: tuple[float, float], other: tuple[float, float], middle: float) -> bool:
+    """Whether two parts, each with its mean L and its width, lie on different sides of the midline and clear of it."""
+    low, high = sorted((one, other))
+    return middle - low[0] > CLEAR_OF_MIDDLE * low[1] and high[0] - middle > CLEAR_OF_MIDDLE * high[1]
 
 
 def _width(region: Bool, place: tuple[NDArray[np.float64], ...]) -> float:
@@ -112,7 +132,11 @@ def _flooded(
     step = 0.5
     for level in [*np.arange(radius - step, 0.0, -step), 0.0]:
         _flood(labels, deep > level)
-    result = labels[1:-1, 1:-1, 1:-1].copy()
+    return _assign_rest(region, labels[1:-1, 1:-1, 1:-1].copy(), place)
+
+
+def _assign_rest(region: Bool, result: NDArray[np.uint8], place: tuple[NDArray[np.float64], ...]) -> NDArray[np.uint8]:
+    """The labels with every part of the region that has none given to the side it lies nearer to."""
     parts, counts = components(region & (result == 0), connectivity=26)
     if len(counts) > 1:
         border = 0.5 * (_mean_l(result == RIGHT, place) + _mean_l(result == LEFT, place))

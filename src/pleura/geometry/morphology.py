@@ -6,6 +6,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.core.cores import threads
+
 Bool = NDArray[np.bool_]
 Spacing = tuple[float, float, float]
 
@@ -57,7 +59,8 @@ def depth_mm(mask: Bool, spacing_mm: Spacing) -> NDArray[np.float32]:
 
     if mask.all():
         return np.full(mask.shape, np.inf, dtype=np.float32)
-    depth: NDArray[np.float32] = edt.edt(np.ascontiguousarray(mask), anisotropy=spacing_mm, black_border=False, parallel=1)
+    inside = np.ascontiguousarray(mask)
+    depth: NDArray[np.float32] = edt.edt(inside, anisotropy=spacing_mm, black_border=False, parallel=threads())
     return depth
 
 

@@ -17,6 +17,7 @@ from pleura.geometry.volume import LungMask, Volume
 from pleura.quality.coverage import check_coverage
 from pleura.quality.field_of_view import check_field_of_view
 from pleura.quality.hounsfield import check_hounsfield
+from pleura.quality.mask_checks import check_mask
 from pleura.quality.orientation import check_orientation
 from pleura.quality.thresholds import SAMPLE_MM, SAMPLE_SLICES
 
@@ -66,12 +67,15 @@ class Judged:
         return self
 
     def with_lungs(self, mask: LungMask) -> "Judged":
-        """The same judgement, with the coverage of these lungs in place of the sample's.
+        """The same findings, with those about these lungs (coverage, sides, missed lung) in place of the sample's.
 
         Args:
             mask: sided lungs on the volume's grid, from any segmenter.
         """
-        return replace(self, coverage=check_coverage(mask, self.volume))
+        coverage = check_coverage(mask, self.volume)
+        if worst(coverage) is not Verdict.REFUSED:
+            coverage = (*coverage, *check_mask(mask, self.anatomy))
+        return replace(self, coverage=coverage)
 
 
 def gate(volume: Volume, lungs: LungMask | None = None, *, detail: Literal["sample", "full"] = "sample") -> Judged:

@@ -62,12 +62,12 @@ def _spine_column(chest: "Chest") -> int:
 
 
 def _is_one_sided(chest: "Chest", spine: int) -> bool:
-    """Whether a side of the chest is missing: the image ends near the spine or within a lung, or nearly all lung is on one
-    side of the spine."""
-    room = min(spine, chest.hu.shape[2] - 1 - spine) * chest.spacing[2]
-    at_edge = max(np.count_nonzero(chest.lungs[:, :, side]) for side in (0, -1))
-    if room < t.ROOM_MM or at_edge * chest.spacing[0] * chest.spacing[1] / 100 > t.CUT_SIDE_CM2:
-        return True
+    """Whether a side of the chest is missing: the image ends within the body, or nearly all lung is on one side."""
+    body = chest.body[chest.between((0.0, 1.0))]
+    depth = np.maximum(1, body.sum(axis=1).max(axis=1))
+    for side in (0, -1):
+        if np.median(body[:, :, side].sum(axis=1) / depth) > t.MISSING_SIDE:
+            return True
     left = np.count_nonzero(chest.lungs[:, :, spine:]) / np.count_nonzero(chest.lungs)
     return not t.ONE_SIDED < left < 1 - t.ONE_SIDED
 

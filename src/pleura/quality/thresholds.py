@@ -242,10 +242,9 @@ SIDE_CUT = 1 / 3
 """[share of slices] With the body's sides cut by the field of view in more, its width is not known."""
 ONE_SIDED = 0.15
 """[share of the lungs] With less on one side of the spine, half of the chest is missing and its sides are not compared."""
-ROOM_MM = 60.0
-"""[mm] With less of the image beside the spine, on either side, that half of the chest is missing."""
-CUT_SIDE_CM2 = 30.0
-"""[cm²] With more lung on the left or right edge of the image (a sagittal area), a side of the chest is missing."""
+MISSING_SIDE = 0.7
+"""[share of the body's depth] With more body along the left or right edge of the image, a side of the chest is missing;
+shoulders and flanks that leave a narrow field have less."""
 BELLY_LEVELS = (0.0, 0.25)
 """[share of the lungs' height] Liver on the right; stomach, bowel, gas and fat on the left."""
 HEART_LEVELS = (0.35, 0.55)
@@ -293,3 +292,17 @@ HEART_BACK_MM = 15.0
 """[mm] Farther behind the lungs' centre there are spine and aorta."""
 LEAST_HEART_ML = 20.0
 """[ml] Less between the lungs is no heart."""
+
+# Masks of lungs
+
+ASYMMETRY = 0.5
+"""[ratio] Volume of the smaller lung over the larger. A left lung has about 0.85 of the right; less than half is disease,
+surgery, or lung that was missed."""
+LEAST_SIDE_ML = 50.0
+"""[ml] A smaller part of a lung is not compared."""
+SIDE_TOLERANCE_MM = 5.0
+"""[mm] The centre of a lung may be so far on the other side of the spine (scoliosis, a rotated patient)."""
+DIP = 0.4
+"""[share] A slice with less lung than this part of both slices beside it lacks lung."""
+LEAST_DIP_CM2 = 20.0
+"""[cm²] Slices beside it have at least so much lung."""

@@ -53,7 +53,7 @@ class Classical:
         raw = (volume.hu < self.threshold_hu) & body
         lungs = clean_lungs(raw & ~with_wall(tube, volume, self.airway_wall_mm), volume, body=body, tube=tube)
         progress("segment", 3, steps)
-        mask = split_sides(lungs, volume.grid, middle_mm=anatomy.middle_mm)
+        mask = split_sides(lungs, volume.grid, middle_mm=anatomy.midline_mm)
         progress("segment", 4, steps)
         mask = _closed(mask, self.closing_mm, body)
         progress("segment", steps, steps)

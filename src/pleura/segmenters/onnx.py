@@ -91,7 +91,7 @@ class OnnxSegmenter:
         turn = Upright.of(volume.grid)
         pixel = max(volume.hu.shape[axis] * volume.grid.spacing_mm[axis] for axis in turn.axes[1:]) / self.card["input"]["size"]
         lungs = clean_lungs(settle_rim(raw & body & ~tube, volume, pixel), volume, body=body, tube=tube)
-        return Segmentation(raw, split_sides(lungs, volume.grid, middle_mm=anatomy.middle_mm), () if lungs.any() else (EMPTY,))
+        return Segmentation(raw, split_sides(lungs, volume.grid, middle_mm=anatomy.midline_mm), () if lungs.any() else (EMPTY,))
 
     def raw(self, volume: Volume, progress: Progress = silent) -> NDArray[np.bool_]:
         """What the network says, thresholded, bool on the volume's grid; axial slices, whichever way the stack is stored."""

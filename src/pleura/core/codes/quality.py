@@ -109,6 +109,18 @@ _FIT: Mapping[str, Code] = {
     ),
 }
 
+_MASK: Mapping[str, Code] = {
+    "SIDES-UNCERTAIN": review(
+        "right and left are uncertain: the centre of the {side} lung is {beyond_mm:.0f} mm beyond the patient's midline",
+        LOOK,
+    ),
+    "LUNGS-UNEQUAL": review(
+        "the {side} lung has only {ratio:.2f} of the volume of the other: disease, surgery, or dense lung that was missed",
+        LOOK,
+    ),
+    "LUNG-INTERRUPTED": review("in {n} slice(s) a lung is far smaller than in both slices beside them", LOOK),
+}
+
 _BODY: Mapping[str, Code] = {
     "NO-BODY": review("no patient was found, so nothing was removed as couch", "Check that this is a chest CT."),
     "COUCH-UNSEEN": ok(
@@ -121,7 +133,7 @@ _BODY: Mapping[str, Code] = {
 GATE = (*_VALUES, *_SLICES, *_COVERAGE, *_ORIENTATION)
 """The codes that `quality.gate` can give."""
 
-QUALITY: Mapping[str, Code] = {**_VALUES, **_SLICES, **_COVERAGE, **_ORIENTATION, **_FIT, **_BODY}
+QUALITY: Mapping[str, Code] = {**_VALUES, **_SLICES, **_COVERAGE, **_ORIENTATION, **_FIT, **_MASK, **_BODY}
 
 GATE_REFUSALS = tuple(code for code in GATE if Verdict.REFUSED in QUALITY[code].verdicts)
 """The codes for which the gate refuses a volume."""

@@ -1,0 +1,68 @@
+"""Signs that a lung mask is incomplete or has its sides wrong, whoever made it."""
+
+import numpy as np
+
+from pleura.anatomy.anatomy import Anatomy
+from pleura.core.codes import finding
+from pleura.core.findings import Finding
+from pleura.geometry.resample import Upright
+from pleura.geometry.volume import LungMask
+from pleura.quality import thresholds as t
+
+
+def check_mask(mask: LungMask, anatomy: Anatomy) -> tuple[Finding, ...]:
+    """Look for evidence that lung was missed (dense disease above all), or that right and left are uncertain.
+
+    Args:
+        mask: sided lungs on the grid of the volume.
+        anatomy: that of the volume.
+
+    Returns:
+        `SIDES-UNCERTAIN`, `LUNGS-UNEQUAL`, `LUNG-INTERRUPTED` (review).
+    """
+    return (*_sides(mask, anatomy), *_unequal(mask), *_interrupted(mask))
+
+
+def _sides(mask: LungMask, anatomy: Anatomy) -> tuple[Finding, ...]:
+    """`SIDES-UNCERTAIN`, where a lung has its centre on the other side of the patient's midline."""
+    middle = anatomy.midline_mm
+    if middle is None:
+        return ()
+    for lung, sign, name in ((mask.right, 1.0, "right"), (mask.left, -1.0, "left")):
+        if np.count_nonzero(lung) * mask.grid.voxel_ml < t.LEAST_SIDE_ML:
+            continue
+        beyond = sign * (_centre_mm(lung, mask) - middle)
+        if beyond > t.SIDE_TOLERANCE_MM:
+            return (finding("SIDES-UNCERTAIN", side=name, beyond_mm=round(beyond, 1)),)
+    return ()
+
+
+def _centre_mm(lung: np.ndarray, mask: LungMask) -> float:
+    """The L coordinate of the centre of a lung."""
+    centre = []
+    for axis in range(3):
+        counts = lung.sum(axis=tuple(k for k in range(3) if k != axis))
+        centre.append(float(np.average(np.arange(len(counts)), weights=counts)))
+    return float(mask.grid.to_world(centre)[0])
+
+
+def _unequal(mask: LungMask) -> tuple[Finding, ...]:
+    """`LUNGS-UNEQUAL`, where one lung has less than half of the volume of the other."""
+    ml = mask.volume_ml()
+    smaller, larger = sorted((ml["right"], ml["left"]))
+    if smaller < t.LEAST_SIDE_ML or smaller >= t.ASYMMETRY * larger:
+        return ()
+    side = "right" if ml["right"] < ml["left"] else "left"
+    return (finding("LUNGS-UNEQUAL", side=side, ratio=round(smaller / larger, 2)),)
+
+
+def _interrupted(mask: LungMask) -> tuple[Finding, ...]:
+    """`LUNG-INTERRUPTED`, where a slice has far less of a lung than both slices beside it."""
+    upright = Upright.of(mask.grid)
+    pixel_cm2 = upright.spacing_mm[1] * upright.spacing_mm[2] / 100
+    found = 0
+    for lung in (mask.right, mask.left):
+        area = upright.turn(lung).sum(axis=(1, 2)) * pixel_cm2
+        beside = np.minimum(area[:-2], area[2:])
+        found += int(np.count_nonzero((beside >= t.LEAST_DIP_CM2) & (area[1:-1] < t.DIP * beside)))
+    return (finding("LUNG-INTERRUPTED", n=found),) if found else ()
