@@ -294,7 +294,7 @@ def scored(tmp_path_factory):
         if number < 2:
             write_mask(folder / "pred" / f"Case_00{number}.nii.gz", LungMask(labels, mask.grid))
     (folder / "pred" / "Case_002.nii.gz").write_bytes(b"broken")
-    (folder / "people.csv").write_text("case,patient,site\nCase_000,P0,A\nCase_001,P1,B\n")
+    (folder / "people.csv").write_text("case,patient,site\nCase_000,P0,A\nCase_001,P1,B\nCase_002,P2,B\n")
     options = {"against": folder / "ref", "patients": folder / "people.csv", "workers": 1}
     evaluate(folder / "pred", folder / "ref", folder / "out", **options)
     return folder
