@@ -17,7 +17,8 @@ from pleura.dicom.series import find_series
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import Volume
 from pleura.phantom.anatomy import chest
-from pleura.quality.gate import gate
+from pleura.quality.gate import gate, sampled
+from pleura.quality.orientation import check_orientation
 
 Voxels = NDArray[np.int16]
 
@@ -109,8 +110,34 @@ def told(volume: Volume, change: Callable[[Voxels], Voxels]) -> tuple[Verdict, l
     return worst(findings), [finding.code for finding in findings if finding.verdict is not Verdict.OK]
 
 
+PARTS: dict[str, Callable[[Voxels], Voxels]] = {
+    "whole": lambda hu: hu,
+    "lower half": lambda hu: hu[: len(hu) // 2],
+    "upper half": lambda hu: hu[len(hu) // 2 :],
+    "middle third": lambda hu: hu[len(hu) // 3 : 2 * len(hu) // 3],
+    "right half": lambda hu: hu[:, :, : hu.shape[2] // 2],
+    "left half": lambda hu: hu[:, :, hu.shape[2] // 2 :],
+}
+FLIPS: dict[str, tuple[int, ...]] = {"none": (), "head to feet": (0,), "front to back": (1,), "left to right": (2,)}
+
+
+def orientation_rates(chests: list[Volume]) -> None:
+    """Print how often orientation is doubted in parts of chests, as they are (false alarms) and flipped (caught)."""
+    print(f"\n| part | {' | '.join(FLIPS)} |\n|---|{'---|' * len(FLIPS)}")
+    for name, part in PARTS.items():
+        doubted = []
+        for axes in FLIPS.values():
+            found = 0
+            for volume in chests:
+                hu = np.ascontiguousarray(np.flip(part(volume.filled()), axes))
+                grid = Grid.axial(hu.shape, volume.grid.spacing_mm)
+                found += bool(check_orientation(sampled(Volume(hu, grid))))
+            doubted.append(f"{found} of {len(chests)}")
+        print(f"| {name} | {' | '.join(doubted)} |", flush=True)
+
+
 def main() -> None:
-    """Print the table."""
+    """Print both tables."""
     if len(sys.argv) > 1:
         volumes = [series.read() for series in find_series(Path(sys.argv[1])) if series.usable]
     else:
@@ -124,6 +151,7 @@ def main() -> None:
         cells = (verdicts[Verdict.REFUSED], verdicts[Verdict.REVIEW], verdicts[Verdict.OK] + verdicts[Verdict.REPAIRED])
         words = ", ".join(f"`{code}` {count}" for code, count in codes.most_common())
         print(f"| {name} | {' | '.join(map(str, cells))} | {words} |", flush=True)
+    orientation_rates(chests)
 
 
 if __name__ == "__main__":
