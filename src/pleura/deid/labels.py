@@ -16,7 +16,7 @@ MODELS = words("models")
 MAX_DOSE_CGY = 12_000
 _WORDS = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_SIGNS = re.compile(r"[\w\s.,:;/+~^&()\[\]%=<>|!#*-]*")
+_SIGNS = re.compile(r"[\w\s.,:;/+~^&()\[\]%=<>|!#-]*")
 _TARGET = re.compile(r"[ij]?(?:gtv|ctv|itv|ptv|htv|btv)(?:n|p|t|v|sb|par|vas)?")
 _KERNEL = re.compile(r"(?:[bchijqsutalv][a-z]?\d{1,2}[a-z]?|fc\d\d|y[a-z]?|[a-l])", re.IGNORECASE)
 
