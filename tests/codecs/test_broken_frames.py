@@ -29,5 +29,5 @@ def test_rle_segments_outside_the_frame(start):
 )
 def test_another_size_than_declared(syntax, encoded):
     np.testing.assert_array_equal(decode_frame(bytes(encoded), syntax, (16, 16), 16), PIXELS)
-    with pytest.raises(UnreadableFile, match="says"):
+    with pytest.raises(UnreadableFile, match="has size"):
         decode_frame(bytes(encoded), syntax, (512, 512), 16)

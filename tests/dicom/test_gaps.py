@@ -28,7 +28,7 @@ def gapped(tmp_path):
 
 def test_refused_unless_asked(gapped):
     (one,) = find_series(gapped)
-    assert one.reason.startswith("GAP-IN-SLICES: 3 missing")
+    assert one.reason.startswith("GAP-IN-SLICES: 3 slice(s) are missing, after slice 3, 6 of 9")
     with pytest.raises(InputRefused):
         one.read()
 
@@ -62,7 +62,7 @@ def test_a_slice_alone_between_gaps_is_refused_and_the_rest_used(tmp_path, lost,
 def test_interpolated(gapped):
     (one,) = find_series(gapped, gaps="interpolate")
     truth = ramp()
-    assert (one.verdict, one.slices, one.lost) == (Verdict.REPAIRED, 12, (3, 7, 8))
+    assert (one.verdict, one.slices, one.missing) == (Verdict.REPAIRED, 12, (3, 7, 8))
     np.testing.assert_allclose(one.grid.affine, truth.grid.affine, atol=1e-6)
     np.testing.assert_array_equal(one.read().hu, truth.hu)
 

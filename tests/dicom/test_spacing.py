@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pleura.dicom.spacing import near_mm, step_findings
+from pleura.dicom.spacing import check_spacing, same_position_mm
 
 
 def told(depths, numbers=()):
-    return [(finding.code, finding.evidence.get("missing")) for finding in step_findings(np.array(depths, float), numbers)]
+    return [(finding.code, finding.evidence.get("missing")) for finding in check_spacing(np.array(depths, float), numbers)]
 
 
 @given(st.sets(st.integers(1, 38), min_size=1, max_size=30), st.sampled_from([0.625, 2.5, 5.0]), st.booleans())
@@ -40,4 +40,4 @@ def test_stacks_beside_each_other_are_no_gap_of_thousands():
 @pytest.mark.parametrize("offset", [0.002, 0.05, 0.2])
 def test_slices_next_to_each_other_are_of_one_place(offset):
     depths = sorted([5.0 * k for k in range(48)] + [5.0 * k + offset for k in range(48)])
-    assert offset < near_mm(depths) < 1.0
+    assert offset < same_position_mm(depths) < 1.0

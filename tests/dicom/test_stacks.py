@@ -8,7 +8,7 @@ from pydicom import Dataset
 from testing import flaws
 
 from pleura.core.findings import Verdict
-from pleura.dicom.header_checks import plane_findings
+from pleura.dicom.header_checks import check_headers
 from pleura.dicom.series import find_series
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import Volume
@@ -31,6 +31,12 @@ def others(seed, **tags):
     """A second stack under the first one's SeriesInstanceUID, for all that it says."""
     second = series(made(seed=seed), SeriesSpec(number=2, declare_padding=False))
     return flaws.tags(second, SeriesInstanceUID=uid("series", 0, 1), **tags)
+
+
+def unnamed(seed):
+    """A second stack that no attribute but times and InstanceNumber separates from the first."""
+    first = series(made(), SPEC)[0]
+    return others(seed, SeriesNumber=first.SeriesNumber, SeriesDescription=first.SeriesDescription)
 
 
 def volumes(folder):
@@ -70,7 +76,7 @@ def test_positions_in_tenths_of_a_millimetre_are_even(step, tmp_path):
     assert (one.verdict, one.grid.is_even) == (Verdict.OK, True)
     assert holds([one.read()], volume, 0.1)
     write_files(tmp_path / "gap", flaws.missing(slices, 5))
-    assert "GAP-IN-SLICES: 1 missing" in find_series(tmp_path / "gap")[0].reason
+    assert "GAP-IN-SLICES: 1 slice(s) are missing" in find_series(tmp_path / "gap")[0].reason
 
 
 def test_steps_that_creep_are_not_even(tmp_path):
@@ -126,7 +132,7 @@ def test_phases_and_kernels_at_once_are_four_volumes(tmp_path):
 
 
 def test_times_of_each_slice_part_nothing(tmp_path):
-    slices = [*series(made(), SPEC), *others(2)]
+    slices = [*series(made(), SPEC), *unnamed(2)]
     for k, (one, number) in enumerate(zip(slices, np.random.default_rng(0).permutation(24), strict=True)):
         one.AcquisitionTime = one.ContentTime = f"{100000 + k}"
         one.InstanceNumber = str(number + 1)
@@ -136,7 +142,7 @@ def test_times_of_each_slice_part_nothing(tmp_path):
 
 
 def test_runs_of_instance_numbers_tell_phases_apart_for_review(tmp_path):
-    second = others(2)
+    second = unnamed(2)
     write_files(tmp_path, [*series(made(), SPEC), *flaws.instance_numbers(second, range(13, 25))])
     found = find_series(tmp_path)
     assert {one.verdict for one in found} == {Verdict.REVIEW}
@@ -260,9 +266,9 @@ def test_a_series_uid_for_each_file_is_told(tmp_path):
     write_files(tmp_path, slices)
     found = find_series(tmp_path)
     assert len(found) == len(slices)
-    assert all("12 such series make one even stack" in one.reason for one in found)
+    assert all("one of 12 such series that make one stack" in one.reason for one in found)
     (apart, *_) = find_series(next(tmp_path.iterdir()))
-    assert "no known slice spacing" in apart.reason
+    assert "has no slice spacing" in apart.reason
 
 
 @pytest.mark.parametrize("syntax", ["rle", "explicit"])
@@ -270,4 +276,4 @@ def test_frames_that_are_not_all_there_are_truncated(syntax, tmp_path):
     write_files(tmp_path, series(made(), SeriesSpec(declare_padding=False, syntax=syntax)))
     (one,) = find_series(tmp_path)
     cut = [plane._replace(complete=False) for plane in one.files]
-    assert [finding.code for finding in plane_findings(cut)] == ["TRUNCATED"]
+    assert [finding.code for finding in check_headers(cut)] == ["TRUNCATED"]

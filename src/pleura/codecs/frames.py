@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.codecs.samples import PICTURE, sample
-from pleura.core.errors import UnreadableFile
+from pleura.codecs.samples import SAMPLE, sample
+from pleura.core.codes import refused
+from pleura.core.codes.reading import PIXEL_PROBLEMS
+from pleura.core.errors import InputRefused, UnreadableFile
 
 NATIVE = {
     "1.2.840.10008.1.2": "Implicit VR Little Endian",
@@ -17,11 +19,13 @@ NATIVE = {
     "1.2.840.10008.1.2.1.99": "Deflated Explicit VR Little Endian",
     "1.2.840.10008.1.2.2": "Explicit VR Big Endian",
 }
-BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
+BIG_ENDIAN = "1.2.840.10008.1.2.2"
+DEFLATED = "1.2.840.10008.1.2.1.99"
 RLE = "1.2.840.10008.1.2.5"
 MOST_TILES = 4096
-RLE_ZEROS = 5
-"""More than these an encoder does not end a segment with: it would write that they repeat."""
+MOST_TRAILING_ZEROS = 5
+"""Zeros that can end an RLE segment as data: an encoder writes longer runs as repeats."""
+
 LICENCES = {
     "dicomrle": "BSD-3-Clause",
     "ljpeg": "MIT",
@@ -30,10 +34,12 @@ LICENCES = {
     "jpeg2k": "BSD-2-Clause",
     "htj2k": "BSD-2-Clause",
 }
-"""Of the libraries that imagecodecs bundles for what is read here."""
+"""Licences of the libraries in imagecodecs that decode these formats."""
+
 LOSSY = {"1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91"}
-LOSS = 8
-"""Stored values that the lossy samples may be off."""
+MOST_LOSS = 8
+"""Stored values by which the lossy samples may differ."""
+
 ENCODED = {
     RLE: ("RLE Lossless", "dicomrle"),
     "1.2.840.10008.1.2.4.57": ("JPEG Lossless", "ljpeg"),
@@ -44,25 +50,27 @@ ENCODED = {
     "1.2.840.10008.1.2.4.90": ("JPEG 2000 Lossless", "jpeg2k"),
     "1.2.840.10008.1.2.4.91": ("JPEG 2000", "jpeg2k"),
     "1.2.840.10008.1.2.4.201": ("High-Throughput JPEG 2000 Lossless", "htj2k"),
+    "1.2.840.10008.1.2.4.202": ("High-Throughput JPEG 2000 RPCL Lossless", "htj2k"),
+    "1.2.840.10008.1.2.4.203": ("High-Throughput JPEG 2000", "htj2k"),
 }
 """Transfer syntax UID to its name and the decoder of imagecodecs."""
 
 
 def name_of(syntax: str) -> str:
-    """A transfer syntax in words; its UID where it is unknown."""
+    """The name of a transfer syntax; its UID where it is unknown."""
     return NATIVE.get(syntax) or ENCODED.get(syntax, (syntax, ""))[0]
 
 
 @lru_cache
 def can_decode(syntax: str) -> bool:
-    """Whether frames of this transfer syntax can be read here: a tiny one of each compressed syntax is really decoded."""
+    """Whether frames of this transfer syntax can be decoded: a small sample of each compressed one is decoded to see."""
     if syntax not in ENCODED:
         return syntax in NATIVE
     try:
-        decoded = decode_frame(sample(syntax), syntax, PICTURE.shape, 16)
+        decoded = decode_frame(sample(syntax), syntax, SAMPLE.shape, 16)
     except UnreadableFile:
         return False
-    return int(np.abs(decoded.astype(np.int32) - PICTURE).max()) <= (LOSS if syntax in LOSSY else 0)
+    return int(np.abs(decoded.astype(np.int32) - SAMPLE).max()) <= (MOST_LOSS if syntax in LOSSY else 0)
 
 
 def decoder_of(syntax: str) -> str:
@@ -81,68 +89,75 @@ def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, ...], bits_alloc
     Args:
         encoded: the frame's bytes.
         syntax: transfer syntax UID.
-        shape: `(rows, columns)` that the header declares, of colour `(rows, columns, samples)`.
+        shape: `(rows, columns)` in the header, of colour images `(rows, columns, samples)`.
         bits_allocated: 8 or 16.
 
     Returns:
-        Stored cells, uint of `bits_allocated`, of that shape; sign and unused bits are the caller's to treat.
+        Stored values, uint of `bits_allocated`, of that shape; sign and unused bits are not treated.
 
     Raises:
-        UnreadableFile: no decoder, broken data, or another shape than declared.
+        UnreadableFile: no decoder, corrupt data, or another shape than declared.
     """
     decoder = _decoder(syntax)
     if decoder is None:
-        raise UnreadableFile(f"no decoder here for transfer syntax {syntax}: convert the files to an uncompressed one")
+        raise unreadable_pixels("no decoder", name=syntax)
     declared = (*shape, 1)[:3]
-    if syntax != RLE and (said := declared_size(encoded)) != declared:
-        raise UnreadableFile(f"{name_of(syntax)} frame says {said or 'nothing'} of itself, the header declares {declared}")
+    if syntax != RLE:
+        own_size = size_in_stream(encoded)
+        if own_size != declared:
+            raise unreadable_pixels("size", name=name_of(syntax), found=own_size or "none", declared=declared)
     cell = np.dtype(f"u{bits_allocated // 8}")
     try:
         if syntax == RLE:
             _check_segments(encoded, cell.itemsize)
-            raw = _unrolled(partial(decoder, dtype=f"<{cell.kind}{cell.itemsize}"), encoded)
+            raw = _decode_rle(partial(decoder, dtype=f"<{cell.kind}{cell.itemsize}"), encoded)
             pixels = np.frombuffer(raw, dtype=cell).reshape(shape)
         else:
             if ENCODED[syntax][1] == "jpegls":
-                encoded = _to_end(encoded)
+                encoded = _without_padding(encoded)
             pixels = np.asarray(decoder(encoded))
-    except Exception as error:  # decoders of C libraries raise what they like
-        raise UnreadableFile(f"{name_of(syntax)} frame does not decode: broken or cut off") from error
+    except Exception as error:  # decoders of C libraries raise any exception
+        raise unreadable_pixels("corrupt", name=name_of(syntax)) from error
     if pixels.shape != shape:
-        raise UnreadableFile(f"{name_of(syntax)} frame decodes to {pixels.shape}, the header declares {shape}")
+        raise unreadable_pixels("size", name=name_of(syntax), found=pixels.shape, declared=shape)
     return pixels.astype(np.int64).astype(cell) if pixels.dtype.kind == "i" else pixels.astype(cell, copy=False)
 
 
-def _unrolled(decode: Callable[[bytes], bytes], encoded: bytes) -> bytes:
-    """RLE decoded; zeros behind its end, which would be decoded too, are left out, but for those that belong to it."""
+def unreadable_pixels(problem: str, **words: Any) -> InputRefused:
+    """The exception for pixels that cannot be read; `problem` is a key of `PIXEL_PROBLEMS`, `words` fill its sentence."""
+    return refused("UNREADABLE-PIXELS", UnreadableFile, why=PIXEL_PROBLEMS[problem].format(**words), problem=problem)
+
+
+def _decode_rle(decode: Callable[[bytes], bytes], encoded: bytes) -> bytes:
+    """Decode RLE; without zeros behind its end, which would be decoded too, but for those that belong to it."""
     try:
         return decode(encoded)
     except Exception:
-        bare = encoded.rstrip(b"\0")
-        for length in range(len(bare), min(len(bare) + RLE_ZEROS, len(encoded))):
+        least = len(encoded.rstrip(b"\0"))
+        for length in range(least, min(least + MOST_TRAILING_ZEROS, len(encoded))):
             with suppress(Exception):
                 return decode(encoded[:length])
         raise
 
 
-def _to_end(encoded: bytes) -> bytes:
-    """A JPEG-LS stream without zeros behind its end; one without an end CharLS would look for for ten seconds."""
+def _without_padding(encoded: bytes) -> bytes:
+    """A JPEG-LS stream without zeros behind its end. Without an end marker it is refused: CharLS would search for seconds."""
     encoded = encoded.rstrip(b"\0")
     if not encoded.endswith(b"\xff\xd9"):
-        raise ValueError("cut off")
+        raise ValueError("no end marker")
     return encoded
 
 
 def _check_segments(encoded: bytes, count: int) -> None:
-    """RLE segments lie where the header says, inside the frame (PS3.5 G.5): the decoder believes it and would crash."""
+    """Check that RLE segments are inside the frame (PS3.5 G.5): the decoder does not, and would crash."""
     header = np.frombuffer(encoded[:64], "<u4")
     starts = header[1 : count + 1].astype(np.int64)
     if len(header) != 16 or header[0] != count or starts[0] < 64 or (np.diff(starts) <= 0).any() or starts[-1] >= len(encoded):
         raise ValueError("RLE header")
 
 
-def declared_size(encoded: bytes) -> tuple[int, int, int] | None:
-    """`(rows, columns, samples)` that a JPEG, JPEG-LS or JPEG 2000 stream says of itself; asked before it is believed."""
+def size_in_stream(encoded: bytes) -> tuple[int, int, int] | None:
+    """`(rows, columns, samples)` in the header of a JPEG, JPEG-LS or JPEG 2000 stream, read before anything is decoded."""
     start = encoded.find(b"\xff\x4f\xff\x51", 0, 512)  # a codestream, or one in the boxes of a JP2 file
     if encoded[:2] != b"\xff\xd8" and 0 <= start <= len(encoded) - 42:
         right, bottom, left, top, width, height = (int(n) for n in np.frombuffer(encoded, ">u4", 6, start + 8))

@@ -1,13 +1,13 @@
-"""A tiny frame in each compressed transfer syntax, so that a decoder is tried and not only looked for.
+"""A small frame in each compressed transfer syntax, to see whether it can be decoded.
 
-Made once with imagecodecs 2026.3.6 (RLE by hand) from `PICTURE`; those of a lossy syntax come back a little off.
+Made once with imagecodecs 2026.3.6 (RLE by hand) from `SAMPLE`; those of a lossy syntax decode to slightly other values.
 """
 
 from base64 import b85decode
 
 import numpy as np
 
-PICTURE = np.arange(0, 64 * 61, 61, dtype=np.uint16).reshape(8, 8)
+SAMPLE = np.arange(0, 64 * 61, 61, dtype=np.uint16).reshape(8, 8)
 FRAMES = {
     "1.2.840.10008.1.2.5": (
         "0ssI2KmY&$hyVZp000000000000000000000000000000000000000000000000000000000000000002LJ#7000320S5sB0s;a90|N&G1Ox;G"
@@ -48,9 +48,11 @@ FRAMES = {
     ),
 }
 
-FRAMES["1.2.840.10008.1.2.4.57"] = FRAMES["1.2.840.10008.1.2.4.70"]  # of which it is the commonest kind
+FRAMES["1.2.840.10008.1.2.4.57"] = FRAMES["1.2.840.10008.1.2.4.70"]  # the usual kind of it
+for other in ("1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203"):  # the same stream, in another order or lossy
+    FRAMES[other] = FRAMES["1.2.840.10008.1.2.4.201"]
 
 
 def sample(syntax: str) -> bytes:
-    """`PICTURE` as a frame of a transfer syntax that is compressed."""
+    """`SAMPLE` as a frame of a compressed transfer syntax."""
     return b85decode(FRAMES[syntax])

@@ -25,6 +25,7 @@ TAGS = {
     0x00080033: "ContentTime",
     0x00080060: "Modality",
     0x00080070: "Manufacturer",
+    0x0008103E: "SeriesDescription",
     0x00081090: "ManufacturerModelName",
     0x00100020: "PatientID",
     0x00180015: "BodyPartExamined",
@@ -364,6 +365,8 @@ def _value(name: str, vr: bytes, raw: bytes) -> Any:
         return int.from_bytes(raw, "little", signed=vr in SIGNED)
     if vr in SIGNED or vr in (b"US", b"UL", b"FL", b"FD", b"AT") or vr in LONG:
         raise _Unusual  # text expected: pydicom knows what to do with the wrong VR
+    if name == "SeriesDescription":
+        return raw.decode("latin-1").strip(" \0") or None  # in whatever character set: it is only compared
     text = _text(raw)
     if not text:
         return None

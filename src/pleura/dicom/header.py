@@ -32,27 +32,32 @@ TECHNICAL = (
 )
 """Attributes kept for people to read; none of them names anybody."""
 
-TELLING = (
+SEPARATORS = (
     "AcquisitionNumber",
     "TemporalPositionIdentifier",
     "NominalPercentageOfCardiacPhase",
     "TriggerTime",
     "ConvolutionKernel",
+    "SliceThickness",
+    "KVP",
     "ImageType",
     "StackID",
+    "SeriesNumber",
+    "SeriesDescription",
     "AcquisitionTime",
     "ContentTime",
 )
-"""What may tell volumes apart that share a SeriesInstanceUID, in the order that it is asked (pitfall 3)."""
+"""Attributes that can separate volumes with one SeriesInstanceUID, in the order in which they are tried."""
 
 SHARED_GROUPS, FRAME_GROUPS = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 LUT = "ModalityLUTSequence"
 WANTED = [*TAGS.values(), SHARED_GROUPS, FRAME_GROUPS, LUT]
 MOST_ITEMS, MOST_FRAMES, LEAST_FRAME = 100_000, 1 << 16, 16
 """Sequence items and frames of a file, at most, and bytes of a frame, at least: each costs memory before it can be judged."""
-OWN = {"SOPInstanceUID", "InstanceNumber", "ImagePositionPatient", "NumberOfFrames", *TELLING, SHARED_GROUPS, FRAME_GROUPS}
+OWN = {"SOPInstanceUID", "InstanceNumber", "ImagePositionPatient", "NumberOfFrames", *SEPARATORS, SHARED_GROUPS, FRAME_GROUPS}
 """What each slice or frame has for itself; the slices of a series mostly agree in all the rest."""
-ALIKE = tuple(name for name in WANTED if name not in OWN or name in ("ConvolutionKernel", "ImageType"))
+BOTH = {"ConvolutionKernel", "ImageType", "SliceThickness", "KVP", "SeriesNumber"}
+ALIKE = tuple(name for name in WANTED if name not in OWN or name in BOTH)
 
 
 class Cells(NamedTuple):
@@ -64,7 +69,7 @@ class Cells(NamedTuple):
     signed: bool
     samples: int
     photometric: str
-    sign_told: bool = True
+    sign_declared: bool = True
 
 
 PLAIN = Cells(16, 16, 15, False, 1, "MONOCHROME2")
@@ -88,9 +93,9 @@ class Plane(NamedTuple):
     sop_class: str
     position: tuple[float, ...] | None
     instance_number: int | None
-    telling: tuple[str, ...]
+    separators: tuple[str, ...]
     offset: int | None
-    place: int | None
+    pixel_data: int | None
     frames: int
     complete: bool
     has_pixels: bool
@@ -212,8 +217,9 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
     if "SOPClassUID" not in told and "Rows" not in told and told.get("MediaStorageSOPClassUID") != DICOMDIR:
         raise UnreadableFile("a DICOM file without SOPClassUID and Rows: broken or cut off")
     frames = whole(told.get("NumberOfFrames")) or 1
-    if not 0 < frames <= min(size // LEAST_FRAME, MOST_FRAMES):
-        raise UnreadableFile("a DICOM file that declares more frames than it can hold")
+    has_too_many_frames = not 0 < frames <= min(size // LEAST_FRAME, MOST_FRAMES)
+    if has_too_many_frames:
+        frames = 1
     image = "Rows" in told and "BitsAllocated" in told
     name, archive, member = where
     alike = (walked.way and _alike_along(walked.way)) or _alike(image, *map(told.get, ALIKE))
@@ -227,13 +233,15 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
         alike.sop_class or _class_by_looks(told),
         numbers(told.get("ImagePositionPatient"), 3),
         whole(told.get("InstanceNumber")),
-        _telling(*map(told.get, TELLING)),
+        _separators(*map(told.get, SEPARATORS)),
         extent.offset,
         walked.place if walked.head[8:12] == b"\xff\xff\xff\xff" else None,
         frames,
         *extent[1:],
     )
     plane = Plane._make(own + alike[FIRST_ALIKE:])
+    if has_too_many_frames:
+        return [plane._replace(complete=False)]
     shared, each = told.get(SHARED_GROUPS), told.get(FRAME_GROUPS)
     if frames == 1 and not shared and not each:
         return [plane]
@@ -270,9 +278,9 @@ def _alike(image: bool, *values: Any) -> Plane:
         sop_class=str(told["SOPClassUID"] or told["MediaStorageSOPClassUID"] or ""),
         position=None,
         instance_number=None,
-        telling=(),
+        separators=(),
         offset=None,
-        place=None,
+        pixel_data=None,
         frames=1,
         complete=True,
         has_pixels=False,
@@ -308,22 +316,24 @@ def _alike(image: bool, *values: Any) -> Plane:
     )
 
 
-FRAME_TELLING = {
+FRAME_SEPARATORS = {
     "AcquisitionNumber": ("FrameContentSequence", "FrameAcquisitionNumber"),
     "TemporalPositionIdentifier": ("FrameContentSequence", "TemporalPositionIndex"),
     "NominalPercentageOfCardiacPhase": ("CardiacSynchronizationSequence", "NominalPercentageOfCardiacPhase"),
     "ConvolutionKernel": ("CTReconstructionSequence", "ConvolutionKernel"),
     "ImageType": ("CTImageFrameTypeSequence", "FrameType"),
     "StackID": ("FrameContentSequence", "StackID"),
+    "SliceThickness": ("PixelMeasuresSequence", "SliceThickness"),
+    "KVP": ("CTXRayDetailsSequence", "KVP"),
 }
 """Where a frame of a multi-frame object tells what a slice tells outright."""
 
 
 def _of_frame(plane: Plane, groups: list[Any]) -> dict[str, Any]:
-    """`telling` and `image_type` of a frame, where its functional groups have them; else those of the object."""
-    told = dict(zip(TELLING, plane.telling, strict=True))
+    """`separators` and `image_type` of a frame, where its functional groups have them; else those of the object."""
+    told = dict(zip(SEPARATORS, plane.separators, strict=True))
     image_type = plane.image_type
-    for name, (sequence, inner) in FRAME_TELLING.items():
+    for name, (sequence, inner) in FRAME_SEPARATORS.items():
         items = [item for group in groups[1:] for item in (group.get(sequence) or ())[:1]]
         value = next((item.get(inner) for item in reversed(items) if item.get(inner) not in (None, "")), None)
         if value is not None:
@@ -331,12 +341,20 @@ def _of_frame(plane: Plane, groups: list[Any]) -> dict[str, Any]:
             if name == "ImageType":
                 object_type = () if "MIXED" in image_type else image_type  # what is said of all frames holds for each
                 image_type = tuple(dict.fromkeys((*map(str, several(value)), *object_type)))
-    return {"telling": tuple(told.values()), "image_type": image_type}
+    return {"separators": tuple(told.values()), "image_type": image_type}
 
 
 @lru_cache(maxsize=1024)
-def _telling(*values: Any) -> tuple[str, ...]:
-    return tuple(map(text, values))
+def _separators(*values: Any) -> tuple[str, ...]:
+    """The values of `SEPARATORS` in a form that compares; a description only as its digest, for it can identify."""
+    texts = [text(value) for value in values]
+    for name in ("SliceThickness", "KVP"):
+        index = SEPARATORS.index(name)
+        number = numbers(values[index], 1)
+        texts[index] = texts[index] if number is None else f"{number[0]:g}"
+    index = SEPARATORS.index("SeriesDescription")
+    texts[index] = digest(texts[index])
+    return tuple(texts)
 
 
 DIRECT = {

@@ -243,14 +243,14 @@ def _encoded(plane: Plane, file: IO[bytes]) -> bytes:
     """A frame as it is encoded."""
     from pydicom.encaps import get_frame
 
-    if plane.place is None:
+    if plane.pixel_data is None:
         raise UnreadableFile("a slice's pixels are not encapsulated, although its transfer syntax is a compressed one")
-    file.seek(plane.place + 12)
+    file.seek(plane.pixel_data + 12)
     if plane.frames == 1:
         return _one_frame(file.read())
     if plane.archive is None:
         told = os.fstat(file.fileno())
-        fragments = _fragments_of(plane.file, plane.place + 12, told.st_size, told.st_mtime_ns)
+        fragments = _fragments_of(plane.file, plane.pixel_data + 12, told.st_size, told.st_mtime_ns)
     else:
         fragments = _fragments(file)
     if len(fragments) == plane.frames + 1:  # a frame each, whatever the offset table says
@@ -260,7 +260,7 @@ def _encoded(plane: Plane, file: IO[bytes]) -> bytes:
         if len(data) != length:
             raise UnreadableFile(CUT_OFF)
         return data
-    file.seek(plane.place + 12)
+    file.seek(plane.pixel_data + 12)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -1,89 +1,117 @@
-"""The steps from slice to slice: even, uneven, or with slices lost (pitfalls 9, 10)."""
+"""Slice spacing: uniform, uneven, or with slices missing."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.core.findings import Finding, Verdict
+from pleura.core.codes import finding
+from pleura.core.findings import Finding
 
-ROUNDED_MM = 0.11
-"""Positions written to a tenth of a millimetre lie up to 0.1 mm off the even stack that they are of."""
+ROUNDING_MM = 0.11
+"""Positions written to a tenth of a millimetre are up to 0.1 mm off the uniform stack that they belong to."""
+
 WOBBLE = 0.02
-NEAR = 0.05
-"""Of a step: slices nearer to each other are of one place."""
-SAME_PLACE_MM = 1e-3
+"""Deviation from uniform spacing that is rounding noise, as a part of the spacing."""
+
+SAME_POSITION = 0.05
+"""Slices nearer to each other than this part of the spacing share a position."""
+
+SAME_POSITION_MM = 1e-3
+"""Slices nearer to each other than this share a position, whatever the spacing."""
 
 
-def usual_step(gaps: NDArray[np.float64]) -> float:
-    """The step that most slices take: the mean of the gaps near the median, for rounded positions make few exact ones."""
+def typical_spacing(gaps: NDArray[np.float64]) -> float:
+    """The spacing of most slices, mm: the mean of the gaps near the median, as rounded positions leave few exact ones."""
     middle = float(np.sort(gaps)[(len(gaps) - 1) // 2])
     return float(gaps[np.abs(gaps - middle) < 0.5 * middle].mean())
 
 
-def near_mm(depths: Sequence[float]) -> float:
-    """How near slices lie that are of one place: next to nothing beside the wider steps, which most take where two stacks lie
-    a little beside each other."""
-    return max(SAME_PLACE_MM, NEAR * float(np.percentile(np.diff(depths), 75))) if len(depths) > 1 else SAME_PLACE_MM
+def same_position_mm(depths: Sequence[float]) -> float:
+    """The distance below which slices share a position: small beside the wider gaps, as two stacks can be slightly offset."""
+    if len(depths) < 2:
+        return SAME_POSITION_MM
+    return max(SAME_POSITION_MM, SAME_POSITION * float(np.percentile(np.diff(depths), 75)))
 
 
-def step_findings(depths: NDArray[np.float64], numbers: Sequence[int | None] = ()) -> list[Finding]:
-    """What is odd about the steps of an ascending stack; `numbers` are its InstanceNumbers.
+def _tolerance_mm(spacing: float) -> float:
+    return max(WOBBLE * spacing, min(ROUNDING_MM, spacing / 5))
 
-    Missing slices are whole multiples of the usual step, a few among many, or steps that go as the numbers do; anything else
-    off the even stack is uneven spacing.
+
+def check_spacing(depths: NDArray[np.float64], numbers: Sequence[int | None] = ()) -> list[Finding]:
+    """Check the spacing of an ascending stack.
+
+    Slices are missing where gaps are whole multiples of the typical spacing, a few among many, or where InstanceNumber
+    skips as the positions do; any other deviation is uneven spacing.
+
+    Args:
+        depths: positions along the stack normal, mm, ascending.
+        numbers: InstanceNumbers of these slices.
     """
     gaps = np.diff(depths)
-    usual = usual_step(gaps)
-    slack = max(WOBBLE * usual, min(ROUNDED_MM, usual / 5))
-    drift = np.abs(depths - np.linspace(depths[0], depths[-1], len(depths)))
-    if drift.max() <= slack:
+    spacing = typical_spacing(gaps)
+    tolerance = _tolerance_mm(spacing)
+    deviation = np.abs(depths - np.linspace(depths[0], depths[-1], len(depths)))
+    if deviation.max() <= tolerance:
         return []
-    counted = _counted(gaps, numbers)
-    if counted is not None:
-        return [_lost(counted, float((gaps / counted).mean()))]
-    off = np.abs(gaps - usual) > slack
-    times = np.rint(gaps / usual)
-    missing = off & (times >= 2) & (np.abs(gaps - times * usual) <= slack)
-    few = (times[missing] - 1).sum() <= len(depths)
-    if missing.any() and (missing == off).all() and few and not _goes_on(missing):
-        return [_lost(np.where(missing, times, 1), usual)]
-    return [
-        Finding(
-            "UNEVEN-SPACING",
-            Verdict.REVIEW,
-            f"slices are {gaps.min():.2f} to {gaps.max():.2f} mm apart; their true positions are kept",
-            {"smallest_mm": float(gaps.min()), "largest_mm": float(gaps.max())},
-        )
-    ]
+    multiples = _multiples_by_number(gaps, numbers)
+    if multiples is not None:
+        return [_gap_finding(multiples, float((gaps / multiples).mean()))]
+    multiples = _multiples_by_length(gaps, spacing, tolerance)
+    if multiples is not None and _is_periodic(multiples > 1):
+        return [finding("STACKS-INTERLEAVED", why="their positions repeat a pattern, and no attribute separates them")]
+    if multiples is not None:
+        return [_gap_finding(multiples, spacing)]
+    return [finding("UNEVEN-SPACING", smallest_mm=float(gaps.min()), largest_mm=float(gaps.max()))]
 
 
-def _lost(times: NDArray[np.float64], usual: float) -> Finding:
-    """Slices that are missing, where steps are `times` the usual one."""
-    lost = int((times - 1).sum())
-    where = ", ".join(str(int(k) + 1) for k in np.flatnonzero(times > 1)[:5])
-    return Finding(
+def _gap_finding(multiples: NDArray[np.float64], spacing: float) -> Finding:
+    """Missing slices, where each gap is so many times the spacing."""
+    after = [int(k) + 1 for k in np.flatnonzero(multiples > 1)]
+    return finding(
         "GAP-IN-SLICES",
-        Verdict.REFUSED,
-        f"{lost} missing slice(s), after slice {where} of {len(times) + 1}; fetch the series again, "
-        "or give --gaps split or interpolate",
-        {"missing": lost, "median_step_mm": usual},
+        missing=int((multiples - 1).sum()),
+        after=", ".join(map(str, after[:5])),
+        slices=len(multiples) + 1,
+        median_step_mm=spacing,
     )
 
 
-def _counted(gaps: NDArray[np.float64], numbers: Sequence[int | None]) -> NDArray[np.float64] | None:
-    """How many steps of the InstanceNumbers each gap is, where numbers are left out just as positions are."""
-    told = [number for number in numbers if number is not None]
-    if len(told) != len(gaps) + 1:
-        return None
-    steps = np.diff(np.array(told, np.float64))
-    times = np.abs(steps)
-    if times.min() < 1 or times.max() < 2 or not (np.sign(steps) == np.sign(steps[0])).all():
-        return None
-    step = float((gaps / times).mean())
-    return times if np.abs(gaps - times * step).max() <= max(WOBBLE * step, min(ROUNDED_MM, step / 5)) else None
+def _multiples_by_length(gaps: NDArray[np.float64], spacing: float, tolerance: float) -> NDArray[np.float64] | None:
+    """How many times the spacing each gap is, where all deviations are whole multiples and few; else `None`."""
+    irregular = np.abs(gaps - spacing) > tolerance
+    multiples = np.rint(gaps / spacing)
+    missing = irregular & (multiples >= 2) & (np.abs(gaps - multiples * spacing) <= tolerance)
+    few = (multiples[missing] - 1).sum() <= len(gaps) + 1
+    if missing.any() and (missing == irregular).all() and few and not _is_other_protocol(missing):
+        return np.where(missing, multiples, 1.0)
+    return None
 
 
-def _goes_on(missing: NDArray[np.bool_]) -> bool:
-    """Three wide gaps in a row are another protocol, not lost slices (pitfall 10)."""
+def _multiples_by_number(gaps: NDArray[np.float64], numbers: Sequence[int | None]) -> NDArray[np.float64] | None:
+    """How many steps of InstanceNumber each gap is, where numbers skip just as positions do; else `None`."""
+    known = [number for number in numbers if number is not None]
+    if len(known) != len(gaps) + 1:
+        return None
+    steps = np.diff(np.array(known, np.float64))
+    multiples = np.abs(steps)
+    if multiples.min() < 1 or multiples.max() < 2 or not (np.sign(steps) == np.sign(steps[0])).all():
+        return None
+    spacing = float((gaps / multiples).mean())
+    fits = np.abs(gaps - multiples * spacing).max() <= _tolerance_mm(spacing)
+    return multiples if fits else None
+
+
+def _is_other_protocol(missing: NDArray[np.bool_]) -> bool:
+    """Whether three wide gaps follow one another: another protocol rather than missing slices."""
     return bool((missing[:-2] & missing[1:-1] & missing[2:]).any())
+
+
+def _is_periodic(missing: NDArray[np.bool_]) -> bool:
+    """Whether wide gaps return at equal intervals through the whole stack: two stacks rather than missing slices."""
+    where = np.flatnonzero(missing)
+    if len(where) < 4:
+        return False
+    intervals = np.diff(where)
+    is_whole = where[0] <= intervals[0] and len(missing) - 1 - where[-1] <= intervals[0]
+    return bool((intervals == intervals[0]).all() and is_whole)

@@ -250,8 +250,8 @@ def write_mask(path: Path, mask: LungMask, series: "Series | None" = None, algor
             raise UsageError("SEG and RTSTRUCT reference a DICOM CT series; give one")
         if not mask.grid.same_as(series.grid):
             raise refused("NOT-ON-SERIES", GridMismatch)
-        if series.lost:  # interpolated slices have no instance to reference
-            true = np.setdiff1d(np.arange(series.slices), series.lost)
+        if series.missing:  # interpolated slices have no instance to reference
+            true = np.setdiff1d(np.arange(series.slices), series.missing)
             series = series.measured()
             mask = LungMask(mask.labels[true], series.grid, mask.sided)  # type: ignore[arg-type]
         with atomic_file(path) as part:

@@ -90,7 +90,7 @@ def series_input(series: "Series", source: Path) -> str:
     planes = sorted((_below(plane.file, source), plane.frame) for plane in series.files)
     files = sorted({plane.archive or Path(plane.file) for plane in series.files})
     files += [] if series.image is None else [series.image]
-    return str(fingerprint(files, found, planes, series.lost)["sha256"])
+    return str(fingerprint(files, found, planes, series.missing)["sha256"])
 
 
 def _below(name: str, source: Path) -> str:

@@ -1,0 +1,80 @@
+"""All attributes of slices or frames, read in full: for the rare series that the usual attributes do not separate."""
+
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pleura.dicom.header import FRAME_GROUPS, Plane
+from pleura.files.archives import read_members
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+MOST_FILES = 5000
+"""Files above which not every header is read in full."""
+
+LONGEST = 256
+"""Longest value, in characters, that is compared."""
+
+
+def all_attributes(planes: Sequence[Plane]) -> Mapping[str, Sequence[str]]:
+    """The values of every attribute that varies, by keyword (a private one by its tag), one for each plane.
+
+    An attribute that a plane lacks is empty there. Of a multi-frame object the functional groups of each frame are read.
+    """
+    headers = _headers(planes)
+    if headers is None:
+        return {}
+    values: dict[str, list[str]] = defaultdict(lambda: [""] * len(planes))
+    for number, plane in enumerate(planes):
+        header = headers[plane.file]
+        groups = header.get(FRAME_GROUPS)
+        own = groups[plane.frame] if groups and plane.frame < len(groups) else header
+        for name, value in _leaves(own):
+            values[name][number] = value
+    return {name: column for name, column in values.items() if len(set(column)) > 1}
+
+
+def _headers(planes: Sequence[Plane]) -> "dict[str, Dataset] | None":
+    """The header of each file; `None` where one cannot be read."""
+    from pydicom import dcmread
+
+    files = {plane.file: plane for plane in planes}
+    if len(files) > MOST_FILES:
+        return None
+    headers = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they quote values
+        try:
+            members: dict[Path, dict[int, str]] = defaultdict(dict)
+            for name, plane in files.items():
+                if plane.archive is None:
+                    headers[name] = dcmread(name, stop_before_pixels=True, force=True)
+                else:
+                    members[plane.archive][plane.member] = name
+            for archive, wanted in members.items():
+                for number, data in read_members(archive, wanted):
+                    headers[wanted[number]] = dcmread(BytesIO(data), stop_before_pixels=True, force=True)
+        except Exception:  # whatever an odd header provokes: the series stays as it is
+            return None
+    return headers
+
+
+def _leaves(dataset: "Dataset", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Keyword and value of each element, of sequences those of their items."""
+    for tag in dataset.keys():  # noqa: SIM118 (iterating a Dataset converts all values)
+        try:
+            element = dataset[tag]
+            if element.VR != "SQ":
+                text = str(element.value)
+                if len(text) <= LONGEST:
+                    yield element.keyword or str(element.tag), text
+                continue
+        except Exception:  # a value that its VR does not allow
+            continue
+        if depth < 4:
+            for item in element.value:
+                yield from _leaves(item, depth + 1)

@@ -1,0 +1,65 @@
+"""Pixels that a vendor stores in a private element instead of PixelData, such as Philips' PMSCT_RLE1 (07A1,xx0A)."""
+
+import re
+import warnings
+from collections.abc import Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from pleura.dicom.header import Plane
+from pleura.files.archives import read_members
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+LEAST_PART = 16
+"""A private element of more than a sixteenth of the image's bytes can hold compressed pixels."""
+
+LEAST_BYTES = 64
+SCHEME = re.compile(r"[A-Z0-9]{2,16}_(RLE|RGB|JPEG|LZ|ZIP|COMP)[A-Z0-9]{0,8}")
+"""How vendors name a private compression: PMSCT_RLE1, PMSCT_RGB1."""
+
+
+def private_pixels(planes: Sequence[Plane]) -> str:
+    """Where the first plane without whole PixelData has its pixels: private creator, tag and, where given, the name of the
+    compression. Empty where no private element can hold them.
+    """
+    plane = next(plane for plane in planes if not (plane.has_pixels and plane.complete))
+    header = _dataset(plane)
+    if header is None or header.get("PixelData"):
+        return ""
+    least = max(LEAST_BYTES, plane.length // LEAST_PART)
+    for element in header:
+        value: Any = element.value
+        if element.tag.is_private and isinstance(value, (bytes, bytearray)) and len(value) >= least:
+            creator = element.private_creator or "unknown vendor"
+            parts = [creator, f"({element.tag.group:04X},xx{element.tag.element & 0xFF:02X})", _scheme(header)]
+            return " ".join(filter(None, parts))
+    return ""
+
+
+def _scheme(header: "Dataset") -> str:
+    """The name of a private compression, as a private element of the header gives it."""
+    for element in header:
+        if not element.tag.is_private:
+            continue
+        value: Any = element.value
+        text = bytes(value[:64]).decode("latin-1") if isinstance(value, (bytes, bytearray)) else str(value)
+        match = SCHEME.search(text)
+        if match and len(text) <= 64:
+            return match[0]
+    return ""
+
+
+def _dataset(plane: Plane) -> "Dataset | None":
+    from pydicom import dcmread
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they quote values
+            if plane.archive is None:
+                return dcmread(plane.file, force=True)
+            data = next(read_members(plane.archive, {plane.member}))[1]
+            return dcmread(BytesIO(data), force=True)
+    except Exception:  # a header that cannot be parsed says nothing about its pixels
+        return None

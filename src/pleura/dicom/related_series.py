@@ -1,0 +1,151 @@
+"""What series of one input have in common: one stack under several UIDs, or one stack exported twice."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from pleura.core.codes import finding
+from pleura.core.codes.reading import STACK_SHARED
+from pleura.core.errors import UnreadableFile
+from pleura.core.findings import Finding, Verdict
+from pleura.dicom.stack import depths_of, is_even
+
+if TYPE_CHECKING:
+    from pleura.dicom.series import Series
+
+COMPARED_AT = (0.5, 0.25, 0.75)
+"""Where along two series with the same positions pixels are compared: noise is never the same twice."""
+
+POSITION_DECIMALS = 1
+"""Decimals of a millimetre to which positions of two series are compared."""
+
+
+def compare_series(found: Sequence["Series"]) -> list["Series"]:
+    """Add the findings between series to their own; the order is kept.
+
+    Single slices that together make one uniform stack are noted as such. Series that only together make one
+    (`STACK-SHARED`) are refused where their slices interleave, and need review where one continues the other.
+    Duplicates (`SAME-AS-ANOTHER`) need review.
+    """
+    return _duplicates(_shared_stacks(_scattered_slices(found)))
+
+
+def _scattered_slices(found: Sequence["Series"]) -> list["Series"]:
+    """Single slices of one folder that make one uniform stack: an anonymiser gave each file a UID of its own."""
+    groups = _grouped(found, _is_one_slice, lambda series: (series.files[0].path.parent, series.rows, series.columns))
+    count_of: dict[str, int] = {}
+    for group in groups:
+        if is_even([series.files[0] for series in group]):
+            count_of |= {series.id: len(group) for series in group}
+    result = []
+    for series in found:
+        if series.id in count_of:
+            note = f", one of {count_of[series.id]} such series that make one stack (SeriesInstanceUID was changed),"
+            alone = finding("ONE-SLICE", note=note)
+            findings = tuple(alone if one.code == "ONE-SLICE" else one for one in series.findings)
+            series = replace(series, findings=findings)
+        result.append(series)
+    return result
+
+
+def _shared_stacks(found: Sequence["Series"]) -> list["Series"]:
+    """One stack under two UIDs: each series has slices where the other has none, and together their spacing is uniform."""
+
+    def similarity(series: "Series") -> Hashable:
+        first = series.files[0]
+        technical = tuple(sorted(first.technical.items()))
+        geometry = (series.rows, series.columns, first.spacing, first.orientation)
+        return series.study_uid, series.frame_uid, geometry, technical
+
+    notes: dict[str, Finding] = {}
+    for group in _grouped(found, _is_stack, similarity):
+        positions = {series.id: {round(depth, POSITION_DECIMALS) for depth in depths_of(series.files)} for series in group}
+        for one, other in combinations(group, 2):
+            if one.series_uid == other.series_uid and _is_split(one):
+                continue
+            if positions[one.id].isdisjoint(positions[other.id]) and is_even([*one.files, *other.files]):
+                ends = (positions[one.id], positions[other.id])
+                interleave = max(map(min, ends)) < min(map(max, ends))
+                same_number = one.files[0].series_number == other.files[0].series_number
+                notes[one.id] = _shared_finding(other.id, interleave, same_number)
+                notes[other.id] = _shared_finding(one.id, interleave, same_number)
+    return _with_notes(found, notes)
+
+
+def _shared_finding(other: str, interleave: bool, same_number: bool) -> Finding:
+    if not interleave:
+        return finding("STACK-SHARED", what=STACK_SHARED["continues"].format(other=other))
+    if same_number:
+        return finding("STACK-SHARED", Verdict.REFUSED, what=STACK_SHARED["interleaved"].format(other=other))
+    return finding("STACK-SHARED", what=STACK_SHARED["renamed"].format(other=other))
+
+
+def _duplicates(found: Sequence["Series"]) -> list["Series"]:
+    """Series with the pixels of another, perhaps exported under another name; the later ones by id are noted."""
+
+    def geometry(series: "Series") -> Hashable:
+        first = series.files[0]
+        positions = tuple(plane.position for plane in series.files)
+        return series.rows, series.columns, first.spacing, first.orientation, positions
+
+    notes: dict[str, Finding] = {}
+    for group in _grouped(found, lambda series: series.usable, geometry):
+        seen: dict[Hashable, Series] = {}
+        for series in group:
+            first = seen.setdefault(_digests(series, *COMPARED_AT[:1]), series)
+            if first is not series and _digests(first, *COMPARED_AT) == _digests(series, *COMPARED_AT):
+                notes[series.id] = finding("SAME-AS-ANOTHER", other=first.id)
+    return _with_notes(found, notes)
+
+
+def _digests(series: "Series", *where: float) -> Hashable:
+    """Digests of some slices; the id, which is unique, where one cannot be read or is constant."""
+    from pleura.dicom.pixels import stored_values
+
+    digests = []
+    for part in where:
+        try:
+            stored = stored_values(series.files[int(part * len(series.files))])
+        except (UnreadableFile, OSError):
+            return series.id
+        if stored.min() == stored.max():
+            return series.id
+        digests.append(hashlib.sha256(stored.tobytes()).digest())
+    return tuple(digests)
+
+
+def _is_one_slice(series: "Series") -> bool:
+    return any(found.code == "ONE-SLICE" for found in series.findings)
+
+
+def _is_split(series: "Series") -> bool:
+    """Whether it was separated from another stack of its SeriesInstanceUID by an attribute."""
+    return any(found.code == "SPLIT-BY-ATTRIBUTE" for found in series.findings)
+
+
+def _is_stack(series: "Series") -> bool:
+    has_positions = all(plane.position and plane.orientation for plane in series.files)
+    return series.is_ct and has_positions and series.slices > 1
+
+
+def _grouped(
+    found: Sequence["Series"], wanted: Callable[["Series"], bool], key: Callable[["Series"], Hashable]
+) -> list[list["Series"]]:
+    """Groups of two or more series with one key."""
+    groups: dict[Hashable, list[Series]] = defaultdict(list)
+    for series in found:
+        if wanted(series):
+            groups[key(series)].append(series)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _with_notes(found: Sequence["Series"], notes: dict[str, Finding]) -> list["Series"]:
+    result = []
+    for series in found:
+        if series.id in notes:
+            series = replace(series, findings=(*series.findings, notes[series.id]))
+        result.append(series)
+    return result
