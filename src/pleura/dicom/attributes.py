@@ -45,7 +45,7 @@ def _headers(planes: Sequence[Plane]) -> "dict[str, Dataset] | None":
     files = {plane.file: plane for plane in planes}
     if len(files) > MOST_FILES:
         return None
-    headers = {}
+    headers: dict[str, Dataset] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they quote values
         try:

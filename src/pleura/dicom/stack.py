@@ -104,7 +104,8 @@ def grid_of(planes: Sequence[Plane]) -> tuple[Grid | None, list[Finding]]:
 
 
 def _degrees_between(step: NDArray[np.float64], normal: NDArray[np.float64]) -> float:
-    return float(np.degrees(np.arccos(min(1.0, step @ normal / np.linalg.norm(step)))))
+    cosine = float(step @ normal / np.linalg.norm(step))
+    return float(np.degrees(np.arccos(min(1.0, cosine))))
 
 
 def _in_plane_offset_mm(planes: Sequence[Plane], depths: NDArray[np.float64]) -> float:
