@@ -14,14 +14,14 @@ from pleura.phantom.identity import uid
 from pleura.phantom.writer import series, write_files
 
 
-def told(folder, code):
+def outcome(folder, code):
     return [finding for one in find_series(folder) for finding in one.findings if finding.code == code]
 
 
 def test_a_series_that_goes_on_in_another_is_to_be_looked_at(tmp_path):
     slices = series(good(), PLAIN)
     write_files(tmp_path, flaws.tags(slices, *range(16, 32), SeriesInstanceUID=uid("rest", 0)))
-    assert [finding.verdict for finding in told(tmp_path, "STACK-SHARED")] == [Verdict.REVIEW] * 2
+    assert [finding.verdict for finding in outcome(tmp_path, "STACK-SHARED")] == [Verdict.REVIEW] * 2
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_series_that_goes_on_in_another_is_to_be_looked_at(tmp_path):
 def test_what_was_reconstructed_apart_is_no_half(tmp_path, differs):
     slices = series(good(), PLAIN)
     write_files(tmp_path, flaws.tags(slices, *range(1, 32, 2), SeriesInstanceUID=uid("half", 0), **differs))
-    assert not told(tmp_path, "STACK-SHARED")
+    assert not outcome(tmp_path, "STACK-SHARED")
 
 
 def phase(number):
@@ -49,8 +49,8 @@ def phase(number):
 def test_phases_in_the_same_places_are_not_one_series(tmp_path):
     for number in range(4):
         write_files(tmp_path / str(number), phase(number))
-    assert not told(tmp_path, "STACK-SHARED")
-    assert not told(tmp_path, "SAME-AS-ANOTHER")
+    assert not outcome(tmp_path, "STACK-SHARED")
+    assert not outcome(tmp_path, "SAME-AS-ANOTHER")
 
 
 @pytest.mark.parametrize("syntax", ["explicit", "jpeg-ls"])
@@ -74,4 +74,4 @@ def test_blank_series_and_unreadable_ones_are_no_twins(tmp_path):
         )
         for path in paths:
             path.write_bytes(flaws.truncated(path.read_bytes()))
-    assert not told(tmp_path, "SAME-AS-ANOTHER")
+    assert not outcome(tmp_path, "SAME-AS-ANOTHER")

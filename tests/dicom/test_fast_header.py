@@ -79,7 +79,7 @@ def test_the_walk_is_pydicom_on_real_files(real_data):
 
 @pytest.mark.parametrize("syntax", ["explicit", "implicit"])
 def test_what_is_remembered_changes_no_answer(syntax, tmp_path):
-    """Neighbours, strangers, and neighbours with an element changed, taken out or put in, are told as if they came alone."""
+    """Neighbours, strangers, and neighbours with an element changed, removed or added, are read as if they came alone."""
     slices = series(made(), SeriesSpec(syntax=syntax)) * 2
     changes = [("PatientName", "X^Y"), ("KVP", "80"), ("Manufacturer", "Other maker"), ("BodyPartExamined", "ABDOMEN")]
     for number, (name, value) in enumerate(changes):
@@ -91,7 +91,7 @@ def test_what_is_remembered_changes_no_answer(syntax, tmp_path):
     for path in write_files(tmp_path, slices):
         assert agree(path, known)
         data = path.read_bytes()
-        assert told(data, known) == told(data, Known())
+        assert header_of(data, known) == header_of(data, Known())
         seen = (stretch.raw for stretches in known.stretches for stretch in stretches.values())
         passed_over += any(raw in data for raw in seen)
     assert passed_over > len(slices) // 2
@@ -112,22 +112,22 @@ def neighbours(request, tmp_path_factory):
 @given(st.data())
 @settings(max_examples=400, deadline=None)
 def test_a_way_that_is_known_changes_no_answer(neighbours, data):
-    """A header of which bytes were changed, taken out or put in, or of which the end is missing, is told as if alone."""
+    """A header of which bytes were changed, taken out or put in, or of which the end is missing, is header_of as if alone."""
     headers, known = neighbours
     header = bytearray(data.draw(st.sampled_from(headers)))
     for _ in range(data.draw(st.integers(0, 2))):
         at = data.draw(st.integers(128, len(header) - 1))
         header[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
     cut = bytes(header[: data.draw(st.integers(132, len(header)) | st.just(len(header)))])
-    assert told(cut, copy_of(known)) == told(cut, Known())
+    assert header_of(cut, copy_of(known)) == header_of(cut, Known())
 
 
 def test_a_way_of_which_the_end_was_not_read_yet_is_gone_to_the_end(neighbours):
     headers, known = neighbours
-    right = told(headers[0], Known())
+    right = header_of(headers[0], Known())
     assert right is not None
     for cut in range(132, len(headers[0])):
-        assert told(headers[0], copy_of(known), cut) == right, cut
+        assert header_of(headers[0], copy_of(known), cut) == right, cut
 
 
 def test_a_transfer_syntax_that_changes_is_looked_at(tmp_path):
@@ -136,8 +136,8 @@ def test_a_transfer_syntax_that_changes_is_looked_at(tmp_path):
     headers = [path.read_bytes() for path in write_files(tmp_path, series(made(), SeriesSpec(syntax="explicit")) * 3)]
     known = Known()
     for number, header in enumerate(headers):
-        assert told(header.replace(plain, (plain, rle)[number % 2]), known) is not None
-    assert told(headers[0].replace(plain, ge), known) is None
+        assert header_of(header.replace(plain, (plain, rle)[number % 2]), known) is not None
+    assert header_of(headers[0].replace(plain, ge), known) is None
 
 
 def copy_of(known):
@@ -145,7 +145,7 @@ def copy_of(known):
     return Known(set(known.elements), tuple(dict(one) for one in known.stretches), list(known.met), known.way)
 
 
-def told(data, known, read=None):
+def header_of(data, known, read=None):
     """What a walk tells, but for the way that it came; of a file of which so many bytes were read already."""
     walked = walk(io.BytesIO(data[read:]), len(data), data[:read], known)
     return walked and walked[:3]

@@ -22,13 +22,13 @@ def test_the_same_volume_or_the_documented_refusal(case, tmp_path):
 
 @pytest.mark.parametrize("case", LABEL_CASES, ids=lambda case: case.name)
 def test_the_same_mask_or_a_refusal(case, tmp_path):
-    right, said = prepared(case, tmp_path)
+    right, message = prepared(case, tmp_path)
     if case.outcome == "FRAME-OF-REFERENCE":
         assert right is None
-        assert "frame of reference of another scan" in said
+        assert "frame of reference of another scan" in message
     else:
         assert right
-        assert case.outcome == SAME or case.outcome in said
+        assert case.outcome == SAME or case.outcome in message
 
 
 def test_every_outcome_is_documented_and_every_case_is_in_the_table():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pleura.dicom.spacing import check_spacing, same_position_mm
 
 
-def told(depths, numbers=()):
+def outcome(depths, numbers=()):
     return [(finding.code, finding.evidence.get("missing")) for finding in check_spacing(np.array(depths, float), numbers)]
 
 
@@ -18,23 +18,23 @@ def test_losses_that_numbers_tell_are_counted_to_the_slice(lost, step, downwards
     numbers = [40 - k if downwards else k + 1 for k in kept]
     depths = [step * k for k in kept]
     even = len(set(np.diff(kept))) == 1
-    assert told(depths, numbers) == ([] if even else [("GAP-IN-SLICES", len(lost))])
+    assert outcome(depths, numbers) == ([] if even else [("GAP-IN-SLICES", len(lost))])
 
 
 def test_another_protocol_goes_on_counting():
     depths = [*range(0, 60, 3), *range(60, 180, 6)]
-    assert told(depths, range(1, 41)) == [("UNEVEN-SPACING", None)]
-    assert told(depths) == [("UNEVEN-SPACING", None)]
+    assert outcome(depths, range(1, 41)) == [("UNEVEN-SPACING", None)]
+    assert outcome(depths) == [("UNEVEN-SPACING", None)]
 
 
 @pytest.mark.parametrize("numbers", [[None] * 7, [1, 2, 3, 4, 5, 6, None], [3, 1, 7, 2, 9, 4, 8], [1] * 7])
 def test_numbers_that_tell_nothing_are_left_aside(numbers):
-    assert told([0, 5, 10, 20, 25, 30, 35], numbers) == [("GAP-IN-SLICES", 1)]
+    assert outcome([0, 5, 10, 20, 25, 30, 35], numbers) == [("GAP-IN-SLICES", 1)]
 
 
 def test_stacks_beside_each_other_are_no_gap_of_thousands():
     depths = sorted([5.0 * k for k in range(48)] + [5.0 * k + 1.0 for k in range(48)])
-    assert told(depths) == [("UNEVEN-SPACING", None)]
+    assert outcome(depths) == [("UNEVEN-SPACING", None)]
 
 
 @pytest.mark.parametrize("offset", [0.002, 0.05, 0.2])

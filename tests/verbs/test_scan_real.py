@@ -20,7 +20,7 @@ def seen(real_data):
     return places
 
 
-def told(series):
+def outcome(series):
     return series.verdict.word, {finding.code for finding in series.findings}
 
 
@@ -35,7 +35,7 @@ def told(series):
 )
 def test_whole_chests_are_ok(seen, case, slices, spacing, padding):
     (series,) = seen[f"chests/Images/{case}"]
-    verdict, _ = told(series)
+    verdict, _ = outcome(series)
     assert verdict == "ok"
     assert series.slices == slices
     assert series.spacing_mm == pytest.approx(spacing, abs=1e-3)
@@ -46,14 +46,14 @@ def test_whole_chests_are_ok(seen, case, slices, spacing, padding):
 def test_two_kernels_of_one_chest_whose_lungs_are_cut(seen):
     found = [series for place, group in seen.items() if place.startswith("lung_dx_A0002") for series in group]
     assert [series.slices for series in found if series.is_ct] == [30, 30]
-    assert all(told(series) == ("review", {"CHEST-CUT"}) for series in found if series.is_ct)
+    assert all(outcome(series) == ("review", {"CHEST-CUT"}) for series in found if series.is_ct)
     kernels = {series.header["ConvolutionKernel"] for series in found if series.is_ct}
     assert kernels == {"B70f", "B40f"}
 
 
 def test_a_tilted_head_with_uneven_steps_is_no_chest(seen):
     (series,) = seen["oddities/tilt_uneven_GE_head"]
-    verdict, codes = told(series)
+    verdict, codes = outcome(series)
     assert (verdict, series.slices) == ("refused", 28)
     assert {"GANTRY-TILT", "UNEVEN-SPACING", "NO-LUNGS"} <= codes
     (tilt,) = [finding.evidence["degrees"] for finding in series.findings if finding.code == "GANTRY-TILT"]
@@ -63,7 +63,7 @@ def test_a_tilted_head_with_uneven_steps_is_no_chest(seen):
 @pytest.mark.parametrize(("place", "slices"), [("neck_not_chest", 16), ("abdomen_j2k", 20)])
 def test_what_is_no_chest_is_refused(seen, place, slices):
     (series,) = seen[f"oddities/{place}"]
-    verdict, codes = told(series)
+    verdict, codes = outcome(series)
     assert (verdict, series.slices) == ("refused", slices)
     assert "NO-LUNGS" in codes
     if place == "abdomen_j2k":  # thickness 3 at steps of 2
@@ -73,22 +73,22 @@ def test_what_is_no_chest_is_refused(seen, place, slices):
 
 def test_a_file_that_is_cut_off_refuses_its_series(seen):
     (series,) = seen["oddities/truncated"]
-    assert told(series) == ("refused", {"TRUNCATED"})
+    assert outcome(series) == ("refused", {"TRUNCATED"})
 
 
 def test_single_slices_make_no_volumes(seen):
     found = seen["oddities/single_slices"]
     assert found
-    assert all(told(series)[0] == "refused" and "ONE-SLICE" in told(series)[1] for series in found)
+    assert all(outcome(series)[0] == "refused" and "ONE-SLICE" in outcome(series)[1] for series in found)
 
 
 def test_no_other_object_passes_for_a_ct(seen):
     found = [series for group in seen.values() for series in group if not series.is_ct]
     assert {series.modality for series in found} >= {"MR", "RTSTRUCT", "RTPLAN", "RTDOSE", "SEG", "SR", "US", "OT"}
-    assert all(told(series) in (("refused", {"NOT-CT"}), ("ok", {"LABEL-OBJECT"})) for series in found)
+    assert all(outcome(series) in (("refused", {"NOT-CT"}), ("ok", {"LABEL-OBJECT"})) for series in found)
 
 
 def test_a_perfusion_map_is_no_density(seen):
     found = [s for group in seen.values() for s in group if s.is_ct and s.files[0].path.name == "eCT_Supplemental.dcm"]
-    assert [told(series)[0] for series in found] == ["refused"]
+    assert [outcome(series)[0] for series in found] == ["refused"]
     assert "MAP" in found[0].reason

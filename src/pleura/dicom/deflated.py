@@ -1,31 +1,90 @@
-"""Deflated files (PS3.5 A.5) as plain ones: inflated in memory, within bounds."""
+"""Deflated files (PS3.5 A.5) as plain ones, inflated in memory no further than their own header declares."""
 
 import zlib
+from collections.abc import Iterator
 
-from pleura.codecs.frames import DEFLATED
-from pleura.core.errors import UnreadableFile
+from pleura.codecs.frames import DEFLATED, unreadable_pixels
 
-GROWTH, GROWTH_FREE = 100, 64 << 20
-"""A file may inflate to a hundred times its size, or 64 MiB; CT deflates to a half, a bomb to a thousandth."""
+INPUT_BYTES = 64 << 10
+OUTPUT_BYTES = 1 << 20
+"""How much is inflated at a time: a bomb is seen before it costs memory."""
+
+SLACK_BYTES = 1 << 20
+"""How much more than its header and pixels a file may inflate to: trailing private elements."""
 
 
-def inflated(data: bytes) -> bytes:
-    """A whole deflated file as an explicit little endian one; cut short where the stream is.
+def split_meta(data: bytes) -> tuple[bytes, bytes]:
+    """The preamble and meta group, declaring Explicit VR Little Endian, and the deflated rest."""
+    end = 132
+    while data[end : end + 2] == b"\x02\x00":
+        has_short_length = data[end + 4 : end + 6] not in (b"OB", b"UN", b"UT")
+        length = data[end + 6 : end + 8] if has_short_length else data[end + 8 : end + 12]
+        end += (8 if has_short_length else 12) + int.from_bytes(length, "little")
+    return data[:end].replace(DEFLATED.encode(), b"1.2.840.10008.1.2.1\0\0\0", 1), data[end:]
+
+
+def inflated_head(data: bytes, most: int) -> bytes:
+    """The first bytes of a deflated file as a plain one: `most` of the data set, or all of it.
 
     Raises:
-        UnreadableFile: no deflated stream, or it would inflate to more than `GROWTH` allows.
+        UnreadableFile: it is not a deflate stream.
     """
-    at = 132
-    while data[at : at + 2] == b"\x02\x00":
-        short = data[at + 4 : at + 6] not in (b"OB", b"UN", b"UT")
-        length = data[at + 6 : at + 8] if short else data[at + 8 : at + 12]
-        at += (8 if short else 12) + int.from_bytes(length, "little")
-    meta = data[:at].replace(DEFLATED.encode(), b"1.2.840.10008.1.2.1\0\0\0", 1)
+    meta, rest = split_meta(data)
+    parts = [meta]
+    size = 0
+    for part in _inflate(rest):
+        parts.append(part)
+        size += len(part)
+        if size >= most:
+            break
+    return b"".join(parts)
+
+
+def inflated_size(data: bytes, most: int) -> int:
+    """The size of a deflated file as a plain one, counted without keeping it.
+
+    Raises:
+        UnreadableFile: it is not a deflate stream, or inflates to more than `most` bytes.
+    """
+    meta, rest = split_meta(data)
+    size = len(meta)
+    for part in _inflate(rest):
+        size += len(part)
+        _check(size, most)
+    return size
+
+
+def inflated(data: bytes, most: int) -> bytes:
+    """A deflated file as a plain one; shorter where the stream is truncated.
+
+    Raises:
+        UnreadableFile: as `inflated_size`.
+    """
+    meta, rest = split_meta(data)
+    parts = [meta]
+    size = len(meta)
+    for part in _inflate(rest):
+        parts.append(part)
+        size += len(part)
+        _check(size, most)
+    return b"".join(parts)
+
+
+def _check(size: int, most: int) -> None:
+    if size > most + SLACK_BYTES:
+        raise unreadable_pixels("bomb")
+
+
+def _inflate(data: bytes) -> Iterator[bytes]:
+    """The inflated stream in parts of bounded size."""
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        body = stream.decompress(data[at:], max(GROWTH_FREE, GROWTH * len(data)))
+        for start in range(0, len(data), INPUT_BYTES):
+            pending = data[start : start + INPUT_BYTES]
+            while pending:
+                yield stream.decompress(pending, OUTPUT_BYTES)
+                pending = stream.unconsumed_tail
+            if stream.eof:
+                return
     except zlib.error as error:
-        raise UnreadableFile("a deflated file that is broken: fetch it again") from error
-    if stream.unconsumed_tail:
-        raise UnreadableFile("a deflated file that would grow to far more than it weighs")
-    return meta + body
+        raise unreadable_pixels("deflate") from error

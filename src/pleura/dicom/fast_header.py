@@ -106,6 +106,9 @@ SHORT = {
 }
 SIGNED = {b"SS", b"SL"}
 UNDEFINED = 0xFFFFFFFF
+DEEPEST = 32
+MOST_ITEMS = 100_000
+"""Levels of a sequence, and items of one level, above which a file is not plain."""
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 FIRST_READ, LAST_READ = 8 << 10, 16 << 20
 
@@ -319,16 +322,16 @@ def _learn(known: Known, buffer: bytes, steps: Sequence[Step], values: dict[str,
         else:
             joined.append([first, last, start, end])
     for first, last, start, end in joined:
-        told = {name: values[name] for tag, name in TAGS.items() if first <= tag <= last and name in values}
+        inside = {name: values[name] for tag, name in TAGS.items() if first <= tag <= last and name in values}
         stretches = known.stretches[META if first < META_END else mode]
-        stretches[buffer[start : start + 8]] = Stretch(buffer[start:end], told, first, last)
+        stretches[buffer[start : start + 8]] = Stretch(buffer[start:end], inside, first, last)
 
 
 def _past_items(buffer: bytes, at: int, *, implicit: bool, until: int, depth: int) -> int:
     """Where a sequence, or an item, of undefined length ends."""
-    if depth > 32:
+    if depth > DEEPEST:
         raise _Unusual
-    while True:
+    for _ in range(MOST_ITEMS):
         if at + 12 > len(buffer):
             raise _Short
         group, element, length = _implicit(buffer, at)
@@ -353,7 +356,11 @@ def _past_items(buffer: bytes, at: int, *, implicit: bool, until: int, depth: in
                 else:
                     raise _Unusual
         at += 8
-        at = _past_items(buffer, at, implicit=implicit, until=inner, depth=depth + 1) if length == UNDEFINED else at + length
+        if length == UNDEFINED:
+            at = _past_items(buffer, at, implicit=implicit, until=inner, depth=depth + 1)
+        else:
+            at += length
+    raise _Unusual  # pydicom counts the items, and refuses what has too many
 
 
 @lru_cache(maxsize=8192)

@@ -1,4 +1,4 @@
-"""Stored values to HU: cells, sign, rescale per plane, padding (pitfalls 17, 18, 19, 22)."""
+"""Stored values to HU: bits, sign, rescale per plane, padding."""
 
 import os
 import sys
@@ -15,20 +15,17 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.codecs.frames import BIG_ENDIAN, DEFLATED, decode_frame
-from pleura.core.errors import UnreadableFile
+from pleura.codecs.frames import BIG_ENDIAN, DEFLATED, decode_frame, unreadable_pixels
 from pleura.core.progress import Progress, silent
 from pleura.dicom.deflated import inflated
 from pleura.dicom.header import Cells, Plane
 from pleura.files.archives import read_members
 from pleura.geometry.volume import NO_TISSUE_HU
 
-CUT_OFF = "a slice's pixels are cut off: the file is truncated; fetch it again"
 BATCH = 64
-"""Slices of an archive that are held at once."""
+"""Slices of an archive that are in memory at once."""
 BLOCK = 3
-"""Slices that are treated at once: few enough for a core's cache, and as many, for threads wait for each other after each call
-that gives up the interpreter."""
+"""Slices processed together: few enough for a core's cache, and many enough that threads rarely wait for the GIL."""
 
 
 def read_hu(
@@ -44,16 +41,16 @@ def read_hu(
         how many voxels were saturated.
 
     Raises:
-        UnreadableFile: a plane is cut off or does not decode.
+        UnreadableFile: pixel data are truncated or cannot be decoded.
     """
     first = planes[0]
     shape = (len(planes), first.rows, first.columns)
     hu = np.empty(shape, np.int16)
-    padding = np.zeros(shape, np.bool_)  # pages that nothing is written to cost nothing
-    usual: list[NDArray[np.bool_]] = []  # the first mask met, which a scanner's padding is in every slice
+    padding = np.zeros(shape, np.bool_)  # untouched pages cost no memory
+    usual: list[NDArray[np.bool_]] = []  # the first mask: a scanner's padding is the same in every slice
 
     def run(part: Sequence[tuple[int, bytes | None]], masks: NDArray[np.bool_]) -> list[tuple[slice, int, bool]]:
-        told = []
+        blocks_read = []
         for block in _blocks(part):
             where, mask = slice(block[0][0], block[-1][0] + 1), masks[: len(block)]
             saturated, least = _read_block(planes[where], [data for _, data in block], hu[where])
@@ -64,54 +61,54 @@ def read_hu(
                 same = bool((_words(mask) == _words(usual[0][np.newaxis])).all())
                 if not same:
                     padding[where] = mask
-            told.append((where, saturated, same))
-        return told
+            blocks_read.append((where, saturated, same))
+        return blocks_read
 
-    told: list[tuple[slice, int, bool]] = []
+    blocks_read: list[tuple[slice, int, bool]] = []
     workers = workers or min(4, os.cpu_count() or 1)
-    runs = 24 if first.offset is None else 4  # long runs: threads do not fight over one page of memory; short: none waits long
+    runs = 24 if first.offset is None else 4  # long runs avoid page contention, short ones idle threads
     parts: deque[Sequence[tuple[int, bytes | None]]] = deque()
     failed: list[Exception] = []
 
     def tell(progress: Progress) -> None:
-        progress("read pixels", sum(where.stop - where.start for where, _, _ in told), len(planes))
+        progress("read pixels", sum(where.stop - where.start for where, _, _ in blocks_read), len(planes))
 
     def work(progress: Progress = silent) -> None:
         masks = np.empty((BLOCK, *shape[1:]), np.bool_)
         try:
             for part in _taken(parts):
-                told.extend(run(part, masks))
+                blocks_read.extend(run(part, masks))
                 tell(progress)
-        except Exception as error:  # raised below: a thread has nobody to raise it to
+        except Exception as error:  # raised below, in the calling thread
             failed.append(error)
         finally:
-            parts.clear()  # where one fails, none goes on
+            parts.clear()  # where one fails, all stop
 
     for batch in _batches(planes):
         length = -(-len(batch) // (runs * workers)) or 1
         parts.extend(batch[start : start + length] for start in range(0, len(batch), length))
-        others = [Thread(target=work) for _ in range(workers - 1)]  # sooner at work than those of a pool
+        others = [Thread(target=work) for _ in range(workers - 1)]  # they start faster than a pool
         for other in others:
             other.start()
-        work(progress)  # this thread works too: a third on two cores would be waited for
+        work(progress)  # the calling thread reads as well
         for other in others:
             other.join()
         if failed:
             raise failed[0]
         tell(progress)
-    saturated = sum(count for _, count, _ in told)
+    saturated = sum(count for _, count, _ in blocks_read)
     if not usual:
         return hu, None, saturated
-    if all(same for _, _, same in told):  # one slice, seen through every slice: a third of the memory is saved
+    if all(same for _, _, same in blocks_read):  # one mask, broadcast: a third of the memory is saved
         return hu, np.broadcast_to(usual[0], shape), saturated
-    for where, _, same in told:
+    for where, _, same in blocks_read:
         if same:
             padding[where] = usual[0]
     return hu, padding, saturated
 
 
 def _batches(planes: Sequence[Plane]) -> Iterator[list[tuple[int, bytes | None]]]:
-    """Numbers of planes, and the bytes of those in archives: each archive is gone through once, never held whole."""
+    """Plane numbers, and the bytes of those in archives: each archive is read once, never whole."""
     yield [(number, None) for number, plane in enumerate(planes) if plane.archive is None]
     wanted: dict[Path, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for number, plane in enumerate(planes):
@@ -128,7 +125,7 @@ def _batches(planes: Sequence[Plane]) -> Iterator[list[tuple[int, bytes | None]]
 
 
 def _taken(parts: deque[Sequence[tuple[int, bytes | None]]]) -> Iterator[Sequence[tuple[int, bytes | None]]]:
-    """Parts, each given to the thread that comes first."""
+    """Parts, each for the first free thread."""
     while True:
         try:
             part = parts.popleft()
@@ -157,7 +154,8 @@ def _words(mask: NDArray[np.bool_]) -> NDArray[Any]:
 def _open(plane: Plane, data: bytes | None) -> Iterator[IO[bytes]]:
     if plane.syntax == DEFLATED:
         with _open(plane._replace(syntax=""), data) as file:
-            yield BytesIO(inflated(file.read()))
+            most = (plane.offset or 0) + plane.length * plane.frames
+            yield BytesIO(inflated(file.read(), most))
     elif data is not None:
         yield BytesIO(data)
     elif plane.archive is not None:
@@ -215,17 +213,17 @@ def _fill(out: NDArray[np.int16], plane: Plane) -> None:
             handle.seek(plane.offset or 0)
             count = handle.readinto(out.data) or 0
     if count != out.nbytes:
-        raise UnreadableFile(CUT_OFF)
+        raise unreadable_pixels("truncated")
 
 
 def stored_values(plane: Plane, data: bytes | None = None) -> NDArray[Any]:
     """Stored values of a plane, `(rows, columns)`, sign and unused bits treated; `data` is its file where it was read already.
 
     Raises:
-        UnreadableFile: cut off, or not decodable.
+        UnreadableFile: pixel data are truncated or cannot be decoded.
     """
     if plane.cells.allocated not in (8, 16, 32):
-        raise UnreadableFile(f"BitsAllocated is {plane.cells.allocated}: no CT")
+        raise unreadable_pixels("depth", found=plane.cells.allocated)
     shape = (plane.rows, plane.columns, plane.cells.samples)[: 2 if plane.cells.samples == 1 else 3]
     cell = np.dtype(f"u{plane.cells.allocated // 8}")
     with _open(plane, data) as file:
@@ -234,7 +232,7 @@ def stored_values(plane: Plane, data: bytes | None = None) -> NDArray[Any]:
         file.seek(plane.offset)
         raw = file.read(plane.length)
     if len(raw) != plane.length:
-        raise UnreadableFile(CUT_OFF)
+        raise unreadable_pixels("truncated")
     order = cell.newbyteorder(">" if plane.syntax == BIG_ENDIAN else "<")
     return _signed(np.frombuffer(raw, order).reshape(shape).astype(cell, copy=False), plane.cells)
 
@@ -244,13 +242,13 @@ def _encoded(plane: Plane, file: IO[bytes]) -> bytes:
     from pydicom.encaps import get_frame
 
     if plane.pixel_data is None:
-        raise UnreadableFile("a slice's pixels are not encapsulated, although its transfer syntax is a compressed one")
+        raise unreadable_pixels("not encapsulated")
     file.seek(plane.pixel_data + 12)
     if plane.frames == 1:
         return _one_frame(file.read())
     if plane.archive is None:
-        told = os.fstat(file.fileno())
-        fragments = _fragments_of(plane.file, plane.pixel_data + 12, told.st_size, told.st_mtime_ns)
+        status = os.fstat(file.fileno())
+        fragments = _fragments_of(plane.file, plane.pixel_data + 12, status.st_size, status.st_mtime_ns)
     else:
         fragments = _fragments(file)
     if len(fragments) == plane.frames + 1:  # a frame each, whatever the offset table says
@@ -258,7 +256,7 @@ def _encoded(plane: Plane, file: IO[bytes]) -> bytes:
         file.seek(start)
         data = file.read(length)
         if len(data) != length:
-            raise UnreadableFile(CUT_OFF)
+            raise unreadable_pixels("truncated")
         return data
     file.seek(plane.pixel_data + 12)
     with warnings.catch_warnings():
@@ -266,7 +264,7 @@ def _encoded(plane: Plane, file: IO[bytes]) -> bytes:
         try:
             return get_frame(file, plane.frame, number_of_frames=plane.frames)
         except Exception as error:
-            raise UnreadableFile("a frame's pixels cannot be found: the file is broken or truncated; fetch it again") from error
+            raise unreadable_pixels("frame") from error
 
 
 @lru_cache(maxsize=8)
@@ -296,24 +294,24 @@ def _one_frame(data: bytes) -> bytes:
         length = int.from_bytes(data[at + 4 : at + 8], "little")
         fragments.append(data[at + 8 : at + 8 + length])
         if len(fragments[-1]) != length:
-            raise UnreadableFile(CUT_OFF)
+            raise unreadable_pixels("truncated")
         at += 8 + length
     if len(fragments) < 2:
-        raise UnreadableFile(CUT_OFF)
+        raise unreadable_pixels("truncated")
     return b"".join(fragments[1:])
 
 
-def _signed(cells: NDArray[Any], said: Cells) -> NDArray[Any]:
+def _signed(cells: NDArray[Any], declared: Cells) -> NDArray[Any]:
     """Cut stored bits out of their cells and give them their sign (PS3.5 section 8.1.1)."""
-    if not said.stored <= said.high_bit + 1 <= said.allocated:
-        raise UnreadableFile("BitsStored, HighBit and BitsAllocated contradict each other: export the series again")
-    if said.stored == said.allocated:
-        return cells.view(cells.dtype.str.replace("u", "i")) if said.signed else cells
-    shift = said.high_bit + 1 - said.stored
-    values = (cells >> shift) & ((1 << said.stored) - 1)
-    if not said.signed:
+    if not declared.stored <= declared.high_bit + 1 <= declared.allocated:
+        raise unreadable_pixels("cells")
+    if declared.stored == declared.allocated:
+        return cells.view(cells.dtype.str.replace("u", "i")) if declared.signed else cells
+    shift = declared.high_bit + 1 - declared.stored
+    values = (cells >> shift) & ((1 << declared.stored) - 1)
+    if not declared.signed:
         return values
-    left = said.allocated - said.stored
+    left = declared.allocated - declared.stored
     signed: NDArray[Any] = (values << left).astype(cells.dtype).view(f"i{cells.itemsize}") >> left
     return signed
 

@@ -11,7 +11,8 @@ from pleura.core.codes import finding
 from pleura.core.findings import Finding, Verdict
 from pleura.dicom.attributes import all_attributes
 from pleura.dicom.duplicates import drop_same_pixels
-from pleura.dicom.header import SEPARATORS, Plane
+from pleura.dicom.header import Plane
+from pleura.dicom.separators import SEPARATORS
 from pleura.dicom.spacing import check_spacing, same_position_mm
 from pleura.dicom.stack import depth, depths_of, in_order, is_even
 

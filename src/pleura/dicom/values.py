@@ -1,4 +1,4 @@
-"""Attribute values in Python's types, whether the walk or pydicom read them."""
+"""Attribute values as Python types, whether `fast_header` or pydicom read them."""
 
 import hashlib
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ def several(value: Any) -> list[Any]:
 
 
 def text(value: Any) -> str:
-    """As text, several values parted by backslashes."""
+    """As text, several values separated by backslashes."""
     if value is None or isinstance(value, str):
         return (value or "").strip()
     return "\\".join(str(v) for v in several(value)).strip()
 
 
 def whole(value: Any) -> int | None:
-    """The first value as an int, `None` where it is none."""
+    """The first value as an int, `None` where it is not one."""
     if type(value) is int:
         return value
     values = several(value)
@@ -37,10 +37,10 @@ def whole(value: Any) -> int | None:
 
 
 def numbers(value: Any, count: int) -> tuple[float, ...] | None:
-    """So many numbers that a patient or a scanner can have, or `None`."""
+    """`count` plausible numbers, or `None`."""
     try:
         values = tuple(map(float, value if type(value) is tuple else several(value)))
-    except ValueError:  # a decimal comma, or no number at all
+    except ValueError:  # a decimal comma, or not a number
         return None
     if len(values) != count or min(values) <= -MILLION or max(values) >= MILLION or isnan(sum(values)):
         return None
@@ -48,24 +48,24 @@ def numbers(value: Any, count: int) -> tuple[float, ...] | None:
 
 
 def digest(name: str) -> str:
-    """What stands for a name where two are compared, and does not tell it; empty for none."""
+    """A digest, to compare identifying values without keeping them; empty for an empty one."""
     return hashlib.sha256(name.encode()).hexdigest()[:16] if name else ""
 
 
 def in_words(uid: str) -> str:
-    """A UID of the standard in words; itself where it is none of them."""
+    """The name of a UID of the standard; any other UID as it is."""
     from pydicom.config import IGNORE
     from pydicom.uid import UID
 
     return UID(uid, IGNORE).name if uid else ""
 
 
-def padding_of(told: Mapping[str, Any], signed: bool, allocated: int) -> tuple[int, int] | None:
-    """Declared padding in stored units, lowest and highest; a US that means a negative SS is read so (pitfall 18)."""
-    value = whole(told.get("PixelPaddingValue"))
+def padding_of(attributes: Mapping[str, Any], signed: bool, allocated: int) -> tuple[int, int] | None:
+    """Declared padding in stored units, lowest and highest; a US value that means a negative SS is read as such."""
+    value = whole(attributes.get("PixelPaddingValue"))
     if value is None:
         return None
-    limit = whole(told.get("PixelPaddingRangeLimit"))
+    limit = whole(attributes.get("PixelPaddingRangeLimit"))
     ends = [_as_stored(v, signed, allocated) for v in (value, value if limit is None else limit)]
     return min(ends), max(ends)
 

@@ -1,0 +1,71 @@
+"""Attributes of a frame in a multi-frame object, from its functional groups (PS3.3 C.7.6.16)."""
+
+from typing import TYPE_CHECKING, Any
+
+from pleura.dicom.separators import SEPARATORS
+from pleura.dicom.values import numbers, several, text
+
+if TYPE_CHECKING:
+    from pleura.dicom.header import Plane
+
+FRAME_SEPARATORS = {
+    "AcquisitionNumber": ("FrameContentSequence", "FrameAcquisitionNumber"),
+    "TemporalPositionIdentifier": ("FrameContentSequence", "TemporalPositionIndex"),
+    "NominalPercentageOfCardiacPhase": ("CardiacSynchronizationSequence", "NominalPercentageOfCardiacPhase"),
+    "ConvolutionKernel": ("CTReconstructionSequence", "ConvolutionKernel"),
+    "ImageType": ("CTImageFrameTypeSequence", "FrameType"),
+    "StackID": ("FrameContentSequence", "StackID"),
+    "SliceThickness": ("PixelMeasuresSequence", "SliceThickness"),
+    "KVP": ("CTXRayDetailsSequence", "KVP"),
+}
+"""Functional group and attribute of a frame, for the attribute of a single-frame slice."""
+
+
+def attributes_of_frame(plane: "Plane", groups: list[Any]) -> dict[str, Any]:
+    """`separators` and `image_type` of a frame, where its functional groups have them; else those of the object."""
+    attributes = dict(zip(SEPARATORS, plane.separators, strict=True))
+    image_type = plane.image_type
+    for name, (sequence, inner) in FRAME_SEPARATORS.items():
+        items = [item for group in groups[1:] for item in (group.get(sequence) or ())[:1]]
+        value = next((item.get(inner) for item in reversed(items) if item.get(inner) not in (None, "")), None)
+        if value is not None:
+            attributes[name] = text(value)
+            if name == "ImageType":
+                object_type = () if "MIXED" in image_type else image_type
+                image_type = tuple(dict.fromkeys((*map(str, several(value)), *object_type)))
+    return {"separators": tuple(attributes.values()), "image_type": image_type}
+
+
+DIRECT = {
+    "ImagePositionPatient": "position",
+    "ImageOrientationPatient": "orientation",
+    "PixelSpacing": "spacing",
+    "RescaleSlope": "slope",
+    "RescaleIntercept": "intercept",
+    "RescaleType": "rescale_type",
+}
+NESTED = (
+    "PlanePositionSequence",
+    "PlaneOrientationSequence",
+    "PixelMeasuresSequence",
+    "PixelValueTransformationSequence",
+)
+"""Functional groups of a multi-frame object, with what a single-frame slice has at top level."""
+
+
+def geometry_of(groups: list[Any]) -> dict[str, Any]:
+    """Position and rescale of one frame: the last group that has an attribute takes precedence."""
+    attributes: dict[str, Any] = {}
+    for group in groups:
+        inner = [group.get(sequence) for sequence in NESTED] if len(groups) > 1 else []
+        for source in (group, *(items[0] for items in inner if items)):
+            for name, key in DIRECT.items():
+                value = source.get(name)
+                if value is not None and value != "":
+                    attributes[key] = value
+    for key, length in (("position", 3), ("orientation", 6), ("spacing", 2)):
+        attributes[key] = numbers(attributes.get(key), length)
+    for key in ("slope", "intercept"):
+        attributes[key] = (numbers(attributes.get(key), 1) or (None,))[0]
+    attributes["rescale_type"] = str(attributes.get("rescale_type", ""))
+    return attributes
