@@ -229,6 +229,6 @@ def test_no_value_is_quoted_by_a_warning(tmp_path, recwarn):
 def test_frames_that_no_file_can_hold(tmp_path):
     (path, *_) = write_files(tmp_path, series(made(), SeriesSpec(tags={"NumberOfFrames": "2000000000"})))
     (one,) = find_series(path)
-    assert one.reason.startswith("UNREADABLE-FILES")
+    assert one.reason.startswith("TRUNCATED")
     shutil.rmtree(tmp_path)
     assert planes_of(io.BytesIO(b"plain text" * 50), 500, str(path), Known()) == []
