@@ -101,7 +101,7 @@ def test_evaluate_takes_them(made, kind, tmp_path):
     evaluate(made / "chests-nifti", tmp_path / "cohort", tmp_path / "plain", workers=1)
     scores, plain = (read_json(tmp_path / name / "scores.json")["cases"][0] for name in ("scores", "plain"))
     assert scores["dice"] == plain["dice"]
-    assert "voxel centres" in read_json(tmp_path / "scores" / "scores.json")["policy"]["rasterisation"]
+    assert "where its centre is" in read_json(tmp_path / "scores" / "scores.json")["policy"]["rasterisation"]
 
 
 @pytest.mark.parametrize("kind", FORMATS)

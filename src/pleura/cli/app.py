@@ -19,7 +19,7 @@ from pleura.core.text import visible
 VERBS = {
     "scan": "List every series of a folder with a verdict and a reason.",
     "doctor": "List supported transfer syntaxes and library versions.",
-    "deidentify": "Copy a tree of DICOM files without the patients' identity.",
+    "deidentify": "Copy DICOM files without the patients' identity.",
     "verify": "Check de-identified output for remaining identifiers.",
     "prepare": "Make a cohort of cases: HU volumes, lung masks and a split.",
     "couch": "Take the couch out of every CT series of a folder.",
