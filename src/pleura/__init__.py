@@ -68,6 +68,10 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'pleura' has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)
+    if name in VERBS:
+        from pleura.core.paths import accepts_str_paths
+
+        value = accepts_str_paths(value)
     globals()[name] = value
     return value
 

@@ -209,7 +209,7 @@ def test_what_is_incomplete_in_a_scan_does_not_spoil_its_labels(kind, tmp_path, 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_scan_that_cannot_be_referred_to_has_no_labels_in_dicom(kind, tmp_path):
     mask, series = odd_headers(tmp_path / "ct", StudyInstanceUID="")
-    with pytest.raises(InputRefused, match="write NIfTI"):
+    with pytest.raises(InputRefused, match="Write NIfTI"):
         write_mask(tmp_path / f"m.{kind}.dcm", mask, series)
     assert list(tmp_path.glob("*.dcm")) == []
 

@@ -34,8 +34,8 @@ def commands() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "line"), commands())
 def test_commands_and_their_options_exist(page, line):
     _, verb, *words = shlex.split(line)
-    if verb.startswith("--"):
-        assert verb in ("--help", "--version")
+    if verb.startswith("-") or verb == "help":
+        assert verb in ("--help", "--version", "help")
         return
     assert verb in VERBS
     function = getattr(import_module(f"pleura.verbs.{verb}"), verb)

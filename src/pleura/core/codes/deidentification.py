@@ -4,24 +4,24 @@ from collections.abc import Mapping
 
 from pleura.core.codes.code import Code, ok, refusal, review
 
-_BLANK_IT = "Look at the pixels, then overwrite the text with --blank X0,Y0,X1,Y1"
-_EXPORT_AGAIN = "Export the file again"
+_BLANK_IT = "Look at the pixels, then overwrite the text with --blank X0,Y0,X1,Y1."
+_EXPORT_AGAIN = "Export the file again."
 
 REFUSALS: Mapping[str, Code] = {
     "PARSE-FAILED": refusal("the file has a DICOM header but cannot be parsed ({reason})", _EXPORT_AGAIN),
     "DEIDENTIFY-FAILED": refusal("the file could not be processed ({reason})", _EXPORT_AGAIN),
-    "READ-FAILED": refusal("the file cannot be read ({reason})", "Check its permissions and the disk, and rerun the command"),
-    "WRITE-FAILED": refusal("the output file cannot be written ({reason})", "Check the disk, and rerun the command"),
+    "READ-FAILED": refusal("the file cannot be read ({reason})", "Check its permissions and the disk, and rerun the command."),
+    "WRITE-FAILED": refusal("the output file cannot be written ({reason})", "Check the disk, and rerun the command."),
     "FILE-TRUNCATED": refusal("the file is truncated: {detail}", _EXPORT_AGAIN),
     "PIXELS-MISSING": refusal("the file is truncated: it declares an image but has no pixel data", _EXPORT_AGAIN),
     "IMAGE-SIZE": refusal("Rows, Columns or BitsAllocated is not a number", _EXPORT_AGAIN),
     "PIXEL-SIZE": refusal("the pixel data does not have the size that the header declares: {detail}", _EXPORT_AGAIN),
-    "UNDECODABLE": refusal("the pixel data cannot be decoded ({reason})", "Export the file uncompressed"),
+    "UNDECODABLE": refusal("the pixel data cannot be decoded ({reason})", "Export the file uncompressed."),
     "UNKNOWN-SYNTAX": refusal("its TransferSyntaxUID is not one of the Standard", _EXPORT_AGAIN),
     "NO-CLASS": refusal("SOPClassUID is missing", _EXPORT_AGAIN),
     "UNWRITABLE": refusal("the file cannot be written again as DICOM ({reason})", _EXPORT_AGAIN),
-    "BLANK-OUTSIDE": refusal("a --blank rectangle lies outside the image", "Check its coordinates"),
-    "NOT-CLEAN": refusal("not published: the audit found {codes}", "See the table of findings"),
+    "BLANK-OUTSIDE": refusal("a --blank rectangle lies outside the image", "Check its coordinates."),
+    "NOT-CLEAN": refusal("not published: the audit found {codes}", "See the table of findings."),
     "DOCUMENT": refusal("encapsulated documents can contain any text"),
     "DOSE-REPORT": refusal("dose reports identify devices, staff and times"),
     "RAW-DATA": refusal("raw data are vendor-specific and cannot be checked"),
@@ -30,7 +30,7 @@ REFUSALS: Mapping[str, Code] = {
     "SECONDARY-CAPTURE": refusal("secondary captures may contain burned-in text", _BLANK_IT),
     "SCREEN-SAVE": refusal("screen saves may contain burned-in text", _BLANK_IT),
     "DOSE-SCREEN": refusal("images of dose reports contain burned-in text", _BLANK_IT),
-    "NO-APEX": refusal("no lung apex found, so the slices cannot be cropped above it", "Leave out --crop-above-apex"),
+    "NO-APEX": refusal("no lung apex found, so the slices cannot be cropped above it", "Leave out --crop-above-apex."),
 }
 """Why `deidentify` refuses a file."""
 
@@ -91,7 +91,7 @@ AUDIT_BETWEEN_FILES: Mapping[str, Code] = {
 PEOPLE: Mapping[str, Code] = {
     "PLACEHOLDER-IDENTITY": review(
         "{studies} studies name no patient (PatientID and PatientName are empty or placeholders)",
-        "Each became a case of its own; if some are one patient, give them a PatientID first",
+        "Each became a case of its own; if some are one patient, give them a PatientID first.",
     ),
     "SHARED-FOLDER": review("{folder}: several patients share this folder, so it names none of them; they are {cases}"),
 }
