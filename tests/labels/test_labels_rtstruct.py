@@ -319,7 +319,7 @@ def test_labels_of_another_series_are_refused(series, tmp_path):
     write_series(tmp_path / "ct", Volume(np.zeros(GRID.shape, np.int16), shifted), SeriesSpec(seed=9, study=0))
     (other,) = find_series(tmp_path / "ct")
     write_mask(tmp_path / "m.seg.dcm", LungMask(WANTED, series.grid), series)
-    with pytest.raises(GridMismatch, match="voxels of this volume"):
+    with pytest.raises(GridMismatch, match="voxels of the volume"):
         read_mask(tmp_path / "m.seg.dcm", other.grid, other)
     with pytest.raises(GridMismatch, match="does not lie on the series"):
         write_mask(tmp_path / "n.seg.dcm", LungMask(WANTED, series.grid), other)

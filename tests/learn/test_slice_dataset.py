@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from pleura.core.errors import UnreadableFile
 from pleura.geometry.network_grid import NetInput
 from pleura.geometry.volume import LungMask, Volume
 from pleura.learn.dataset import SliceDataset
@@ -93,10 +94,11 @@ def test_a_stack_stored_upside_down_and_mirrored_is_shown_upright(cohort, tmp_pa
         affine[:3, axis] *= -1
     grid = type(volume.grid)(volume.grid.shape, affine)
     turned = np.ascontiguousarray(volume.hu[::-1, :, ::-1]), np.ascontiguousarray(mask.labels[::-1, :, ::-1])
-    write_case(tmp_path, "Case_001", Volume(turned[0], grid), LungMask(turned[1], grid))
+    (tmp_path / "Case_001").mkdir()
+    write_case(tmp_path / "Case_001", "Case_001", Volume(turned[0], grid), LungMask(turned[1], grid))
     split = Split(("Case_001",), (), ())
     straight = SliceDataset([case], split, "train", NET)
-    other = SliceDataset([Case.open(tmp_path)], split, "train", NET)
+    other = SliceDataset([Case.open(tmp_path / "Case_001")], split, "train", NET)
     for k in range(12):
         assert torch.equal(straight[k][0], other[11 - k][0])
         assert torch.equal(straight[k][1], other[11 - k][1])
@@ -109,5 +111,5 @@ def test_volumes_are_opened_when_a_slice_is_asked_for_and_not_before(cohort, tmp
     (folder / "volume.npy").unlink()
     data = SliceDataset([Case.open(folder)], Split(("Case_001",), (), ()), "train", NET)
     assert len(data) == 12
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(UnreadableFile):
         data[0]

@@ -11,6 +11,7 @@ from pleura.codecs.frames import DEFLATED
 from pleura.core.codes import refused
 from pleura.core.errors import InputRefused, UnreadableFile
 from pleura.dicom.deflated import inflated
+from pleura.files.limits import most_expanded
 
 if TYPE_CHECKING:
     from pleura.dicom.header import Plane
@@ -68,7 +69,8 @@ def _source(path: Path | IO[bytes]) -> Path | IO[bytes]:
     with path.open("rb") as file:
         if DEFLATED.encode() not in file.read(META_BYTES):
             return path
-    return BytesIO(inflated(path.read_bytes()))
+    data = path.read_bytes()
+    return BytesIO(inflated(data, most_expanded(len(data))))
 
 
 def source_headers(planes: Sequence["Plane"]) -> list[Any]:
