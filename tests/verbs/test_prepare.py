@@ -66,8 +66,8 @@ def test_masks_elsewhere_and_none_at_all(chests, tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda masks: masks[:, :, :-2], "shape"),
-        (lambda masks: np.roll(masks, 20, axis=1), "does not lie on the lungs"),
+        (lambda masks: masks[:, :, :-2], "MASK-SHAPE"),
+        (lambda masks: np.roll(masks, 20, axis=1), "MASK-NOT-LUNG"),
         (lambda masks: masks[::-1], "slices flipped"),
         (lambda masks: masks * 0, "empty"),
     ],
@@ -195,7 +195,7 @@ def test_labels_of_no_scan_here_are_one_line(lctsc, tmp_path):
     result = prepare(copy, tmp_path / "out")
     assert result.exit_code is Exit.SOME_FAILED
     (line,) = result.failures
-    assert "labels of no CT series here" in line
+    assert "reference no CT series" in line
     assert len(result.split["unlabelled"]) == 1
 
 
