@@ -45,7 +45,7 @@ class Story:
 
     def start(self, out: Path) -> subprocess.Popen[bytes]:
         """Start the command in a session of its own, on one thread: how many threads share a sum decides its last bit."""
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "SOURCE_DATE_EPOCH": "0"}
         command = [sys.executable, "-m", "pleura", *self.words(out)]
         return subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True

@@ -25,7 +25,9 @@ def pleura(*words):
 def started(*words):
     """A process of its own, on one thread: how many share a sum decides its last bit."""
     command = [sys.executable, "-m", "pleura", *map(str, words)]
-    return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, env=os.environ | {"OMP_NUM_THREADS": "1", "SOURCE_DATE_EPOCH": "0"}, stderr=subprocess.PIPE, text=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +131,10 @@ def test_without_torch_everything_but_training_works(chests, journey, tmp_path):
     """The four everyday verbs, and segmenting with a trained model, in an interpreter that cannot import torch."""
     code = (
         "import sys\n"
-        "for name in ('torch', 'torchmetrics', 'safetensors', 'onnx'): sys.modules[name] = None\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('torch', 'torchmetrics', 'safetensors', 'onnx'): raise ImportError(name=name)\n"
+        "sys.meta_path.insert(0, Missing())\n"
         "from pleura.cli.app import main\nmain(sys.argv[1:])\n"
     )
     masks, cohort = tmp_path / "masks", journey / "cohort"

@@ -1,20 +1,17 @@
 """Dates and records of an output folder, as a page needs them."""
 
-import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pleura.core.atomic import read_json
+from pleura.core.dates import timestamp
 from pleura.core.errors import UsageError
 
 
 def date_of(path: Path) -> str:
     """The day on which a result was written, `2026-11-29` in UTC; of SOURCE_DATE_EPOCH where that is set."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    seconds = int(epoch) if epoch.isdigit() else path.stat().st_mtime
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    return timestamp(path.stat().st_mtime).strftime("%Y-%m-%d")
 
 
 def read_record(path: Path) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from pleura import __version__
 from pleura.core.atomic import atomic_file, write_json
 from pleura.core.codes import CODES
+from pleura.core.dates import timestamp
 
 FORMAT = "pleura-certificate/1"
 
@@ -67,7 +67,7 @@ class Certificate:
         return {
             "format": FORMAT,
             "title": self.title,
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "date": timestamp().isoformat(timespec="seconds"),
             "version": __version__,
             "outcome": self.outcome,
             **self.facts,
