@@ -25,9 +25,15 @@ def all_attributes(planes: Sequence[Plane]) -> Mapping[str, Sequence[str]]:
 
     An attribute that a plane lacks is empty there. Of a multi-frame object the functional groups of each frame are read.
     """
-    headers = _headers(planes)
-    if headers is None:
-        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they quote values
+        try:
+            return _varying(planes, _headers(planes))
+        except Exception:  # whatever an odd header provokes: the series stays as it is
+            return {}
+
+
+def _varying(planes: Sequence[Plane], headers: "Mapping[str, Dataset]") -> Mapping[str, Sequence[str]]:
     values: dict[str, list[str]] = defaultdict(lambda: [""] * len(planes))
     for number, plane in enumerate(planes):
         header = headers[plane.file]
@@ -38,28 +44,23 @@ def all_attributes(planes: Sequence[Plane]) -> Mapping[str, Sequence[str]]:
     return {name: column for name, column in values.items() if len(set(column)) > 1}
 
 
-def _headers(planes: Sequence[Plane]) -> "dict[str, Dataset] | None":
-    """The header of each file; `None` where one cannot be read."""
+def _headers(planes: Sequence[Plane]) -> "dict[str, Dataset]":
+    """The header of each file; none of them where there are too many."""
     from pydicom import dcmread
 
     files = {plane.file: plane for plane in planes}
     if len(files) > MOST_FILES:
-        return None
+        raise ValueError(f"{len(files)} files are more than {MOST_FILES}")
     headers: dict[str, Dataset] = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they quote values
-        try:
-            members: dict[Path, dict[int, str]] = defaultdict(dict)
-            for name, plane in files.items():
-                if plane.archive is None:
-                    headers[name] = dcmread(name, stop_before_pixels=True, force=True)
-                else:
-                    members[plane.archive][plane.member] = name
-            for archive, wanted in members.items():
-                for number, data in read_members(archive, wanted):
-                    headers[wanted[number]] = dcmread(BytesIO(data), stop_before_pixels=True, force=True)
-        except Exception:  # whatever an odd header provokes: the series stays as it is
-            return None
+    members: dict[Path, dict[int, str]] = defaultdict(dict)
+    for name, plane in files.items():
+        if plane.archive is None:
+            headers[name] = dcmread(name, stop_before_pixels=True, force=True)
+        else:
+            members[plane.archive][plane.member] = name
+    for archive, wanted in members.items():
+        for number, data in read_members(archive, wanted):
+            headers[wanted[number]] = dcmread(BytesIO(data), stop_before_pixels=True, force=True)
     return headers
 
 

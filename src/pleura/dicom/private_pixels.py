@@ -25,10 +25,18 @@ def private_pixels(planes: Sequence[Plane]) -> str:
     compression. Empty where no private element can hold them.
     """
     plane = next(plane for plane in planes if not (plane.has_pixels and plane.complete))
-    header = _dataset(plane)
-    if header is None or header.get("PixelData"):
-        return ""
-    least = max(LEAST_BYTES, plane.length // LEAST_PART)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they quote values
+        try:
+            header = _dataset(plane)
+            return "" if header.get("PixelData") else _largest_private(header, plane.length)
+        except Exception:  # a header that cannot be parsed says nothing about its pixels
+            return ""
+
+
+def _largest_private(header: "Dataset", length: int) -> str:
+    """The first private element that can hold an image of `length` bytes, in words; empty where there is none."""
+    least = max(LEAST_BYTES, length // LEAST_PART)
     for element in header:
         value: Any = element.value
         if element.tag.is_private and isinstance(value, (bytes, bytearray)) and len(value) >= least:
@@ -51,15 +59,10 @@ def _scheme(header: "Dataset") -> str:
     return ""
 
 
-def _dataset(plane: Plane) -> "Dataset | None":
+def _dataset(plane: Plane) -> "Dataset":
     from pydicom import dcmread
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they quote values
-            if plane.archive is None:
-                return dcmread(plane.file, force=True)
-            data = next(read_members(plane.archive, {plane.member}))[1]
-            return dcmread(BytesIO(data), force=True)
-    except Exception:  # a header that cannot be parsed says nothing about its pixels
-        return None
+    if plane.archive is None:
+        return dcmread(plane.file, force=True)
+    data = next(read_members(plane.archive, {plane.member}))[1]
+    return dcmread(BytesIO(data), force=True)

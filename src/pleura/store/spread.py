@@ -25,6 +25,7 @@ from pleura.core.cores import cores
 from pleura.core.errors import UsageError
 from pleura.core.faults import is_passing, refusal_of, stops_the_batch
 from pleura.core.findings import Finding
+from pleura.core.quiet import silence_libraries
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -255,6 +256,7 @@ def _limited_threads(threads: int) -> Iterator[None]:
 
 def _serve(pipe: Connection) -> None:
     """The life of a worker process."""
+    silence_libraries()
     _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
     pipe.send(STARTED)

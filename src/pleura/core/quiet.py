@@ -1,0 +1,18 @@
+"""Warnings and log lines of libraries quote values of the input; none of them may reach a terminal or a log."""
+
+import logging
+import sys
+import warnings
+
+LIBRARIES = ("pydicom", "nibabel", "matplotlib", "PIL")
+
+
+def silence_libraries() -> None:
+    """Silence warnings and loggers of libraries in this process: for commands and their workers, which own it.
+
+    Warnings stay where Python was started with `-W` or PYTHONWARNINGS.
+    """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
