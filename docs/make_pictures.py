@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 WANTED = {
-    "fig-1.2-planes.png": "planes.png",
     "fig-2.1-network.png": "network.png",
     "fig-2.2-loss.png": "loss.png",
     "fig-2.3-accuracy.png": "accuracy.png",

@@ -15,7 +15,7 @@ from pleura.core.results import Table
 from pleura.store.layout import MODEL
 
 LIBRARIES = (
-    *("numpy", "scipy", "pydicom", "imagecodecs", "connected-components-3d", "edt", "nibabel", "pynrrd", "highdicom"),
+    *("numpy", "scipy", "pydicom", "imagecodecs", "connected-components-3d", "edt", "nibabel"),
     *("onnxruntime", "matplotlib", "torch"),
 )
 """What pleura may use; those of extras may be missing."""
