@@ -40,7 +40,7 @@ def problems(series: Series, folder: Path) -> Iterator[str]:
     """What is wrong with the label objects of a series."""
     mask = boxes(series)
     kept = series.measured()
-    true = np.setdiff1d(np.arange(series.slices), series.lost)
+    true = np.setdiff1d(np.arange(series.slices), series.missing)
     for suffix in SUFFIXES:
         path = folder / f"labels{suffix}"
         try:
