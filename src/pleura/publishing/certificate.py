@@ -10,22 +10,9 @@ from pleura import __version__
 from pleura.core.atomic import atomic_file, write_json
 from pleura.core.codes import CODES
 from pleura.core.dates import timestamp
+from pleura.deid.codes import MEANINGS
 
 FORMAT = "pleura-certificate/1"
-
-OPTION_WORDS = {
-    "113100": "Basic Application Confidentiality Profile",
-    "113101": "Clean Pixel Data Option",
-    "113103": "Clean Graphics Option",
-    "113105": "Clean Descriptors Option",
-    "113106": "Retain Longitudinal Temporal Information Full Dates Option",
-    "113107": "Retain Longitudinal Temporal Information Modified Dates Option",
-    "113108": "Retain Patient Characteristics Option",
-    "113109": "Retain Device Identity Option",
-    "113110": "Retain UIDs Option",
-    "113112": "Retain Institution Identity Option",
-}
-"""Options of PS3.15 Annex E by their codes (PS3.16 CID 7050)."""
 
 NOT_COVERED = (
     "Faces: they can be rebuilt from CT of the head and neck (113102 is not applied).",
@@ -110,7 +97,7 @@ class Certificate:
 
 def option_words(codes: Sequence[str]) -> list[str]:
     """Options by code and name."""
-    return [f"{code} {OPTION_WORDS.get(code, '')}".strip() for code in codes]
+    return [f"{code} {MEANINGS.get(code, '')}".strip() for code in codes]
 
 
 def _flat(facts: Mapping[str, Any], before: str = "") -> dict[str, str]:

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import label
 
 from pleura.core.codes import finding
 from pleura.core.findings import Finding
@@ -89,6 +88,8 @@ def check_field_of_view(volume: Volume) -> tuple[Finding, ...]:
 
 def _outside(volume: Volume) -> NDArray[np.bool_]:
     """`[row, column]`: padding, or the value of a corner, in every slice, connected to a corner of the image."""
+    from scipy.ndimage import label
+
     corner = volume.hu[:, :1, :1]
     same = volume.hu == corner
     pieces, _ = label((same if volume.padding is None else same | volume.padding).all(axis=0))

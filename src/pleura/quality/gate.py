@@ -31,7 +31,7 @@ class Judged:
 
     `volume` has corrected values where that was certain. `series` are findings about values, slices and field of view;
     `coverage` about the lungs in it; `orientation` about left, back and head. `anatomy` is that of the volume, computed
-    when it is asked for.
+    when it is asked for; `sample` that of the slices and pixels on which anatomy was judged, where it was.
     """
 
     volume: Volume
@@ -39,6 +39,7 @@ class Judged:
     series: tuple[Finding, ...] = ()
     coverage: tuple[Finding, ...] = ()
     orientation: tuple[Finding, ...] = ()
+    sample: Anatomy | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -69,12 +70,15 @@ class Judged:
     def with_lungs(self, mask: LungMask) -> "Judged":
         """The same findings, with those about these lungs (coverage, sides, missed lung) in place of the sample's.
 
+        Right and left are judged by the sample's midline, which needs no body at full resolution.
+
         Args:
             mask: sided lungs on the volume's grid, from any segmenter.
         """
         coverage = check_coverage(mask, self.volume)
         if worst(coverage) is not Verdict.REFUSED:
-            coverage = (*coverage, *check_mask(mask, self.anatomy))
+            sample = Anatomy(sampled(self.volume)) if self.sample is None else self.sample
+            coverage = (*coverage, *check_mask(mask, sample))
         return replace(self, coverage=coverage)
 
 
@@ -99,8 +103,9 @@ def gate(volume: Volume, lungs: LungMask | None = None, *, detail: Literal["samp
     sample = sample_of(whole) if detail == "full" else Anatomy(sampled(volume))
     found = check_coverage(sample.mask, sample.volume) if lungs is None else check_coverage(lungs, volume)
     if worst(found) is Verdict.REFUSED:
-        return Judged(volume, whole, findings, found)
-    return Judged(volume, whole, findings, found, check_orientation(sample.volume, anatomy=sample))
+        return Judged(volume, whole, findings, found, sample=sample)
+    orientation = check_orientation(sample.volume, anatomy=sample)
+    return Judged(volume, whole, findings, found, orientation, sample)
 
 
 def sampled(volume: Volume) -> Volume:

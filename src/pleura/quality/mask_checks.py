@@ -15,7 +15,7 @@ def check_mask(mask: LungMask, anatomy: Anatomy) -> tuple[Finding, ...]:
 
     Args:
         mask: sided lungs on the grid of the volume.
-        anatomy: that of the volume.
+        anatomy: that of the volume, or of its sample: only its midline is asked for.
 
     Returns:
         `SIDES-UNCERTAIN`, `LUNGS-UNEQUAL`, `LUNG-INTERRUPTED` (review).

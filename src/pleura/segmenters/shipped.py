@@ -32,11 +32,6 @@ POSSIBLE = -2.0
 """Log odds of lung down to which an aerated voxel is lung."""
 
 
-def is_installed() -> bool:
-    """Whether this package holds the network's weights."""
-    return files("pleura.segmenters").joinpath("weights", WEIGHTS).is_file()
-
-
 @dataclass(frozen=True)
 class ShippedNetwork:
     """A 3-D network on a coarse lattice in patient axes, with its card.

@@ -44,11 +44,10 @@ class SegmentRecipe:
     def segmenter(self) -> "Segmenter":
         """Open the segmenter."""
         if self.model is None:
-            from pleura.segmenters.shipped import ShippedNetwork, is_installed
+            from pleura.segmenters.shipped import ShippedNetwork
 
-            if is_installed():
-                return ShippedNetwork.open()
-        if self.model is None or self.model == Path(CLASSICAL):
+            return ShippedNetwork.open()
+        if self.model == Path(CLASSICAL):
             from pleura.segmenters.classical import Classical
 
             return Classical()
