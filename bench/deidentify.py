@@ -86,8 +86,8 @@ def peak(source: Path, out: Path) -> None:
     begun = time.perf_counter()
     done = deidentify(source, out, workers=2)
     seconds = time.perf_counter() - begun
-    held = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(*(f"| {size:.0f} " for size in held), f"| {done.files / seconds:.0f} |", sep="")
+    peaks = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    print(*(f"| {size:.0f} " for size in peaks), f"| {done.files / seconds:.0f} |", sep="")
 
 
 def main() -> None:

@@ -103,7 +103,7 @@ CHANGES: dict[str, Callable[[Voxels], Voxels]] = {
 }
 
 
-def told(volume: Volume, change: Callable[[Voxels], Voxels]) -> tuple[Verdict, list[str]]:
+def judged(volume: Volume, change: Callable[[Voxels], Voxels]) -> tuple[Verdict, list[str]]:
     """Verdict and codes of a tampered volume; padding is air from the start, so that none of it gives the change away."""
     hu = np.ascontiguousarray(change(volume.filled()))
     findings = gate(Volume(hu, Grid.axial(hu.shape, volume.grid.spacing_mm))).findings
@@ -142,10 +142,10 @@ def main() -> None:
         volumes = [series.read() for series in find_series(Path(sys.argv[1])) if series.usable]
     else:
         volumes = [chest((40, 96, 96), seed=seed)[0] for seed in range(3)]
-    chests = [volume for volume in volumes if "NO-LUNGS" not in told(volume, CHANGES["as it is"])[1]]
+    chests = [volume for volume in volumes if "NO-LUNGS" not in judged(volume, CHANGES["as it is"])[1]]
     print(f"{len(chests)} series with lungs\n\n| change | refused | review | passed | codes |\n|---|---|---|---|---|")
     for name, change in CHANGES.items():
-        answers = [told(volume, change) for volume in chests]
+        answers = [judged(volume, change) for volume in chests]
         verdicts = Counter(verdict for verdict, _ in answers)
         codes = Counter(code for _, found in answers for code in found)
         cells = (verdicts[Verdict.REFUSED], verdicts[Verdict.REVIEW], verdicts[Verdict.OK] + verdicts[Verdict.REPAIRED])

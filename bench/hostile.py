@@ -145,8 +145,8 @@ def main() -> None:
     print("\n| case | pleura |\n|---|---|")
     for case in LABEL_CASES:
         with tempfile.TemporaryDirectory() as place:
-            right, said = prepared(case, Path(place))
-        found = dict.fromkeys(re.findall(r"\b(?:[A-Z]+-)+[A-Z]+\b", said))
+            right, codes = prepared(case, Path(place))
+        found = dict.fromkeys(re.findall(r"\b(?:[A-Z]+-)+[A-Z]+\b", codes))
         codes = " ".join(f"`{code}`" for code in found if f"`{code}`" in DOCUMENTED)
         print(f"| {case.name} | {'refused' if right is None else 'same' if right else 'WRONG'} {codes}".rstrip() + " |")
 

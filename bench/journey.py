@@ -1,4 +1,4 @@
-"""The whole journey on the four real chests, timed: `python bench/journey.py DATA/chests WORK [preset] [options of run]`.
+"""The full pipeline on the four real chests, timed: `python bench/journey.py DATA/chests WORK [preset] [options of run]`.
 
 Prints Markdown for docs/evidence.md: scores of the network alone and cleaned, seconds a stage, peak memory.
 """

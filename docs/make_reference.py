@@ -65,8 +65,8 @@ def _code_row(code: str, entry: Code) -> str:
 
 def _cell(template: str) -> str:
     """A sentence template as text of a table: fields in italics, bars escaped."""
-    shown = FIELD.sub(lambda match: f"*{match[1].replace('_', ' ')}*", template)
-    return shown.replace("{{", "{").replace("}}", "}").replace("|", "\\|")
+    text = FIELD.sub(lambda match: f"*{match[1].replace('_', ' ')}*", template)
+    return text.replace("{{", "{").replace("}}", "}").replace("|", "\\|")
 
 
 def options_page() -> str:
@@ -97,9 +97,9 @@ def _option_rows(verb: Any) -> list[str]:
         if parameter.name == "progress":
             continue
         keyword = parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        shown = f"`{dashed(parameter.name)}`" if keyword else f"`{_place(parameter.name)}`"
+        text = f"`{dashed(parameter.name)}`" if keyword else f"`{_place(parameter.name)}`"
         default = _default(parameter.default) if keyword else "required"
-        rows.append(f"| {shown} | {_values(hints[parameter.name])} | {default} | {_escaped(helps[parameter.name])} |\n")
+        rows.append(f"| {text} | {_values(hints[parameter.name])} | {default} | {_escaped(helps[parameter.name])} |\n")
     return rows
 
 

@@ -166,16 +166,16 @@ def pleura(*arguments):
 
 @pytest.mark.parametrize("asked", [("help",), ("-h",), ("--help",), ()])
 def test_every_way_to_ask_for_help_works(asked):
-    shown = pleura(*asked)
-    assert shown.exit_code == 0
-    assert "segment" in shown.stdout
+    ended = pleura(*asked)
+    assert ended.exit_code == 0
+    assert "segment" in ended.stdout
 
 
 @pytest.mark.parametrize("asked", [("help", "doctor"), ("doctor", "-h"), ("doctor", "--help")])
 def test_every_way_to_ask_for_a_verbs_help_works(asked):
-    shown = pleura(*asked)
-    assert shown.exit_code == 0
-    assert "--model" in shown.stdout
+    ended = pleura(*asked)
+    assert ended.exit_code == 0
+    assert "--model" in ended.stdout
 
 
 @pytest.mark.parametrize("asked", ["-V", "--version"])
@@ -185,22 +185,22 @@ def test_the_version(asked):
 
 @pytest.mark.parametrize(("typed", "meant"), [("segmnt", "segment"), ("Scan", "scan"), ("deidentfy", "deidentify")])
 def test_a_mistyped_verb_is_answered_with_the_nearest(typed, meant):
-    shown = pleura(typed)
-    assert shown.exit_code == 2
-    assert f"Did you mean '{meant}'?" in shown.stderr
+    ended = pleura(typed)
+    assert ended.exit_code == 2
+    assert f"Did you mean '{meant}'?" in ended.stderr
 
 
 def test_a_word_that_is_near_no_verb_is_answered_with_where_to_look():
-    shown = pleura("xyzzy\x1b[31m")
-    assert shown.exit_code == 2
-    assert "pleura help" in shown.stderr
-    assert "\x1b" not in shown.stderr
+    ended = pleura("xyzzy\x1b[31m")
+    assert ended.exit_code == 2
+    assert "pleura help" in ended.stderr
+    assert "\x1b" not in ended.stderr
 
 
 def test_control_characters_of_a_result_are_escaped():
-    shown = run("x\x1b[2J", "y")
-    assert "\x1b" not in shown.stdout
-    assert "\\x1b[2J" in shown.stdout
+    ended = run("x\x1b[2J", "y")
+    assert "\x1b" not in ended.stdout
+    assert "\\x1b[2J" in ended.stdout
 
 
 def test_progress_lines_fit_80_columns_and_end_with_their_stage(monkeypatch, capsys):

@@ -160,8 +160,8 @@ def dciodvfy():
         pytest.skip("dciodvfy (dicom3tools) is not installed: label objects were not held against it")
 
     def errors(path):
-        said = subprocess.run([program, "-new", str(path)], capture_output=True, text=True)
-        return [line for line in said.stderr.splitlines() if "Error" in line] + ["failed"] * (said.returncode != 0)
+        notes = subprocess.run([program, "-new", str(path)], capture_output=True, text=True)
+        return [line for line in notes.stderr.splitlines() if "Error" in line] + ["failed"] * (notes.returncode != 0)
 
     return errors
 
@@ -222,5 +222,5 @@ def test_highdicom_reads_what_is_written_by_source_instance(made, tmp_path):
     codes = [read.get_segment_description(n).segmented_property_type.value for n in read.segment_numbers]
     assert codes == ["3341006", "44029006"]
     sources = [plane.sop_uid for plane in series.files]
-    held = read.get_pixels_by_source_instance(sources, combine_segments=True, assert_missing_frames_are_empty=True)
-    np.testing.assert_array_equal(held, mask.labels)
+    found = read.get_pixels_by_source_instance(sources, combine_segments=True, assert_missing_frames_are_empty=True)
+    np.testing.assert_array_equal(found, mask.labels)

@@ -23,13 +23,13 @@ def disc(shape, spacing, middle_mm, radius_mm):
 
 @given(SHAPES, SPACINGS)
 def test_all_of_a_uniform_slice_is_shown_and_the_rest_is_air(shape, spacing):
-    shown = NetInput(32).show(np.full(shape, 400, np.int16), spacing)
+    picture = NetInput(32).show(np.full(shape, 400, np.int16), spacing)
     pixel = max(n * s for n, s in zip(shape, spacing, strict=True)) / 32
     inside = [np.abs(centred_mm(32, pixel)) <= n * s / 2 - pixel / 2 for n, s in zip(shape, spacing, strict=True)]
-    assert shown.shape == (32, 32)
-    assert np.allclose(shown[np.ix_(*inside)], 1, atol=1e-6)
+    assert picture.shape == (32, 32)
+    assert np.allclose(picture[np.ix_(*inside)], 1, atol=1e-6)
     beyond = np.abs(centred_mm(32, pixel)) > shape[0] * spacing[0] / 2 + pixel
-    assert not shown[beyond].any()
+    assert not picture[beyond].any()
 
 
 @given(SHAPES, SPACINGS)
@@ -84,16 +84,16 @@ def test_noise_is_averaged_and_not_aliased():
     """Every second pixel bright: half-bright when shown at half the size, wherever the pixels fall."""
     hu = np.full((64, 64), -1000, np.int16)
     hu[::2] = 400
-    shown = NetInput(32).show(hu, (1.0, 1.0))
-    assert np.abs(shown[2:-2] - 0.5).max() < 0.01
+    picture = NetInput(32).show(hu, (1.0, 1.0))
+    assert np.abs(picture[2:-2] - 0.5).max() < 0.01
 
 
 def test_the_window_is_clipped_before_the_filter():
     hu = np.full((32, 32), -1000, np.int16)
     hu[16, 16] = 30_000
-    shown = NetInput(16).show(hu, (1.0, 1.0))
-    assert shown.max() <= 1
-    assert shown.sum() == pytest.approx(0.25, abs=0.01)
+    picture = NetInput(16).show(hu, (1.0, 1.0))
+    assert picture.max() <= 1
+    assert picture.sum() == pytest.approx(0.25, abs=0.01)
 
 
 def test_the_card_brings_the_same_input_back():

@@ -59,8 +59,8 @@ def _leaks(truth: Truth, name: str, data: bytes, found: Verdicts) -> None:
             if raw in lower or raw in name.lower().encode():
                 found.leaks.append(f"{name}: {secret} ({encoding})")
                 break
-    held = set(re.findall(rb"\d+(?:\.\d+){3,}", data))
-    found.leaks += [f"{name}: UID {uid}" for uid in truth.uids() if uid.encode() in held]
+    present = set(re.findall(rb"\d+(?:\.\d+){3,}", data))
+    found.leaks += [f"{name}: UID {uid}" for uid in truth.uids() if uid.encode() in present]
 
 
 def _pair(truth: Truth, objects: dict[Path, Dataset], found: Verdicts) -> None:
@@ -101,8 +101,8 @@ def _patients(truth: Truth, mates: dict[int, Dataset], found: Verdicts) -> None:
     ids: dict[str, set[str]] = defaultdict(set)
     for k, ds in mates.items():
         ids[truth.made[k].person].add(str(ds.get("PatientID", "")))
-    found.patients += [f"{person} has {len(held)} ids" for person, held in ids.items() if len(held) > 1]
-    if len({i for held in ids.values() for i in held}) < len(ids):
+    found.patients += [f"{person} has {len(present)} ids" for person, present in ids.items() if len(present) > 1]
+    if len({i for present in ids.values() for i in present}) < len(ids):
         found.patients.append("two patients share an id")
 
 

@@ -64,8 +64,8 @@ def _score(truth: Truth, pairs: Verdicts) -> Score:
         if made.what in PAINTED:
             total.add("pixels_hidden", new is None, made.what)
             continue
-        held = {} if new is None else {path: element.value for path, _, element in walk(new)}
-        for action, done, where in _file(truth, made, old, new, held, uids):
+        present = {} if new is None else {path: element.value for path, _, element in walk(new)}
+        for action, done, where in _file(truth, made, old, new, present, uids):
             total.add(action, (action not in KEEPING) if new is None else done, f"{made.what} {where}")
         own = set() if new is None else {str(new.get("PatientID", ""))} - {""}
         shared = any(own & ids for person, ids in people.items() if person != made.person)
@@ -74,11 +74,11 @@ def _score(truth: Truth, pairs: Verdicts) -> Score:
 
 
 def _file(
-    truth: Truth, made: Made, old: Dataset, new: Dataset | None, held: dict[str, Any], uids: dict[str, set[str]]
+    truth: Truth, made: Made, old: Dataset, new: Dataset | None, present: dict[str, Any], uids: dict[str, set[str]]
 ) -> Iterator[tuple[str, bool, str]]:
     for path, value in made.kept.items():
-        yield "tag_retained", path in held, path
-        yield "text_retained", _survives(value, held.get(path)), path
+        yield "tag_retained", path in present, path
+        yield "text_retained", _survives(value, present.get(path)), path
     for keyword in (
         "SOPClassUID",
         "SOPInstanceUID",
@@ -88,21 +88,21 @@ def _file(
         "PatientID",
         "PatientName",
     ):
-        yield "text_notnull", bool(str(held.get(keyword, ""))), keyword
+        yield "text_notnull", bool(str(present.get(keyword, ""))), keyword
     if made.pixels:
-        yield "pixels_retained", sha256(held.get("PixelData", b"")).digest() == sha256(made.pixels).digest(), "PixelData"
+        yield "pixels_retained", sha256(present.get("PixelData", b"")).digest() == sha256(made.pixels).digest(), "PixelData"
     secrets = [secret.lower() for secret in truth.secrets()]
     for path, _, element in walk(old):
         text = str(element.value)
         if element.VR == "UI":
             for uid in _instances(element):
-                yield "uid_changed", uid not in str(held.get(path, "")), path
-                if path in held:
+                yield "uid_changed", uid not in str(present.get(path, "")), path
+                if path in present:
                     yield "uid_consistent", len(uids[uid]) == 1, path
         elif element.VR in ("DA", "DT") and re.match(r"\d{8}", text):
-            yield "date_shifted", text[:8] not in str(held.get(path, "")), path
+            yield "date_shifted", text[:8] not in str(present.get(path, "")), path
         elif element.VR not in ("OB", "OW", "UN") and any(secret in text.lower() for secret in secrets):
-            left = str(held.get(path, "")).lower()
+            left = str(present.get(path, "")).lower()
             yield "text_removed", not any(secret in left for secret in secrets if secret in text.lower()), path
 
 
@@ -129,10 +129,10 @@ def _mappings(
     people: dict[str, set[str]] = defaultdict(set)
     for k, new in after.items():
         people[truth.made[k].person].add(str(new.get("PatientID", "")))
-        held = {path: element for path, _, element in walk(new)}
+        present = {path: element for path, _, element in walk(new)}
         for path, _, element in walk(before[k]) if k in before else ():
-            if element.VR == "UI" and path in held:
-                for old, now in zip(_instances(element), _instances(held[path]), strict=False):
+            if element.VR == "UI" and path in present:
+                for old, now in zip(_instances(element), _instances(present[path]), strict=False):
                     uids[old].add(now)
     return uids, people
 
@@ -144,7 +144,10 @@ def shown(total: Score) -> list[tuple[str, str]]:
 
 def iod_errors(path: Path, program: str) -> set[str]:
     """What dciodvfy (dicom3tools) calls an error in a file, without the values that it quotes; it cannot read deflated ones."""
-    said = subprocess.run([program, "-new", str(path)], capture_output=True, text=True, errors="replace", check=False).stderr
+    call = [program, "-new", str(path)]
+    ended = subprocess.run(call, capture_output=True, text=True, errors="replace", check=False)
     return {
-        re.sub(r"[Vv]alue ?(is )?(<[^>]*>|\S+)|= <[^>]*>", "", line) for line in said.splitlines() if line.startswith("Error")
+        re.sub(r"[Vv]alue ?(is )?(<[^>]*>|\S+)|= <[^>]*>", "", line)
+        for line in ended.stderr.splitlines()
+        if line.startswith("Error")
     }

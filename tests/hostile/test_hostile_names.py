@@ -46,8 +46,8 @@ def test_everybody_comes_out_and_keeps_every_number(tmp_path, dates):
         assert [line for line in result.notes() if " refused: " in line] == []
         assert (result.files, result.exit_code) == (made, Exit.OK)
         assert verify_tree(source, out).counts() == {}
-        held = [sorted(str(kept(dcmread(p))) for p in place.rglob("*.dcm")) for place in (source, out)]
-    assert [values for values in held[0] if values not in held[1]] == []
+        names = [sorted(str(kept(dcmread(p))) for p in place.rglob("*.dcm")) for place in (source, out)]
+    assert [values for values in names[0] if values not in names[1]] == []
 
 
 @pytest.mark.parametrize("dates", ["remove", "shift"])

@@ -46,7 +46,7 @@ def test_pairs_and_single_files_of_simpleitk(suffix, compress, tmp_path):
     back = read_mask(by_simpleitk(tmp_path / f"m{suffix}", compress=compress), GRID)
     assert back.grid is GRID
     np.testing.assert_array_equal(back.labels, LABELS)
-    assert list(find_masks(tmp_path)) == ["m"], "the voxels of a pair are no mask of their own"
+    assert list(find_masks(tmp_path)) == ["m"], "the voxels of a pair are not a mask of their own"
 
 
 @pytest.mark.parametrize("origin", ["Offset", "Position", "Origin"])

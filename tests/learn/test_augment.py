@@ -10,7 +10,7 @@ from pleura.geometry.network_grid import NetInput
 from pleura.learn.augment import BLUR_RADIUS, augmented, blurred
 from pleura.learn.recipe import AUGMENTATIONS, augmentations
 
-SHOWN = NetInput(48)
+INPUT = NetInput(48)
 
 
 def pictures(count=16, side=48):
@@ -22,12 +22,12 @@ def pictures(count=16, side=48):
 
 def drawn(seed=0):
     both = pictures()
-    return augmented(both * 0.8, both, torch.Generator().manual_seed(seed), AUGMENTATIONS, SHOWN)
+    return augmented(both * 0.8, both, torch.Generator().manual_seed(seed), AUGMENTATIONS, INPUT)
 
 
 def test_the_target_goes_where_the_picture_goes():
-    shown, targets = drawn()
-    for picture, target in zip(shown, targets, strict=True):
+    network_input, targets = drawn()
+    for picture, target in zip(network_input, targets, strict=True):
         found, true = picture > 0.4, target > 0.5
         assert true.sum() > 100
         assert 2 * (found & true).sum() / (found.sum() + true.sum()) > 0.97
@@ -42,8 +42,8 @@ def test_bodies_differ_in_place_size_and_side():
 
 
 def test_values_stay_in_the_window():
-    shown, targets = drawn()
-    for values in (shown, targets):
+    network_input, targets = drawn()
+    for values in (network_input, targets):
         assert values.min() >= 0
         assert values.max() <= 1
 
@@ -58,7 +58,7 @@ def test_the_generator_decides_all():
 def test_the_input_is_left_alone():
     both = pictures()
     kept = both.clone()
-    augmented(both, both, torch.Generator().manual_seed(0), AUGMENTATIONS, SHOWN)
+    augmented(both, both, torch.Generator().manual_seed(0), AUGMENTATIONS, INPUT)
     assert torch.equal(both, kept)
 
 
@@ -78,11 +78,11 @@ def test_each_sample_has_a_blur_of_its_own():
         torch.testing.assert_close(together[number : number + 1], alone)
 
 
-def changed(chosen, seed=3, shown=SHOWN):
+def changed(chosen, seed=3, network_input=INPUT):
     """Slices and targets, minus what they were, with the chosen augmentations only."""
     both = pictures()
-    before = both * shown.span * 0.8 + shown.air
-    after, targets = augmented(before, both, torch.Generator().manual_seed(seed), chosen, shown)
+    before = both * network_input.span * 0.8 + network_input.air
+    after, targets = augmented(before, both, torch.Generator().manual_seed(seed), chosen, network_input)
     return after - before, targets - both
 
 
@@ -109,10 +109,10 @@ def test_one_less_leaves_the_others_as_they_were(left_out):
 
 
 def test_hu_stay_hu():
-    shown = NetInput(48, scaling="none")
-    values, _ = changed(("contrast",), shown=shown)
-    assert 10 < values.abs().max() < 0.25 * shown.span
-    after, _ = augmented(pictures() * 1400 - 1000, pictures(), torch.Generator().manual_seed(0), ("translate",), shown)
+    network_input = NetInput(48, scaling="none")
+    values, _ = changed(("contrast",), network_input=network_input)
+    assert 10 < values.abs().max() < 0.25 * network_input.span
+    after, _ = augmented(pictures() * 1400 - 1000, pictures(), torch.Generator().manual_seed(0), ("translate",), network_input)
     assert after.min() == pytest.approx(-1000, abs=0.01)
 
 

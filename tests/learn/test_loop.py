@@ -157,12 +157,12 @@ def test_it_learns(cohort, tmp_path):
 
 
 def test_the_judge_says_what_scikit_learn_says(cohort, straight):
-    _, held = parts(cohort)
+    _, held_out = parts(cohort)
     net = straight[0]
-    told = score_slices(RECIPE, net, held)
+    told = score_slices(RECIPE, net, held_out)
     with torch.no_grad():
-        logits = torch.cat([net(held[k][0][None]) for k in range(len(held))])
-    truth = torch.stack([held[k][1] for k in range(len(held))])
+        logits = torch.cat([net(held_out[k][0][None]) for k in range(len(held_out))])
+    truth = torch.stack([held_out[k][1] for k in range(len(held_out))])
     wanted = accuracy_score((truth >= 0.5).numpy().ravel(), (logits >= 0).numpy().ravel())
     assert told["accuracy"] == pytest.approx(wanted, abs=1e-6)
     answer, lung = (logits >= 0).numpy().ravel(), (truth >= 0.5).numpy().ravel()
@@ -248,9 +248,9 @@ def test_the_kept_epoch_follows_the_recipe():
 
 
 def test_selection_does_not_depend_on_batch_size_or_alpha(cohort, straight):
-    _, held = parts(cohort)
+    _, held_out = parts(cohort)
     scores = [
-        score_slices(Recipe(size=24, batch=batch, alpha=alpha), straight[0], held)["dice"]
+        score_slices(Recipe(size=24, batch=batch, alpha=alpha), straight[0], held_out)["dice"]
         for batch, alpha in ((1, 0.1), (2, 0.5), (3, 0.9))
     ]
     assert scores == [scores[0]] * 3
@@ -309,8 +309,8 @@ def test_training_accuracy_is_of_probabilities(cohort, tmp_path, monkeypatch):
 def test_dropout_is_at_work_in_training_and_not_in_scoring(cohort, tmp_path, straight):
     without = run(cohort, tmp_path, Recipe(epochs=3, batch=6, size=24, dropout=0.0))
     assert not torch.equal(without.head.weight, straight[0].head.weight)
-    _, held = parts(cohort)
-    twice = [score_slices(RECIPE, straight[0], held) for _ in range(2)]
+    _, held_out = parts(cohort)
+    twice = [score_slices(RECIPE, straight[0], held_out) for _ in range(2)]
     assert twice[0] == twice[1]
 
 

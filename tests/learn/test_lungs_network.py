@@ -186,8 +186,8 @@ def test_no_fold_has_seen_its_patient(tmp_path):
 
 
 def test_every_patient_is_held_out_once_and_the_final_model_trains_longest():
-    held = [patient for group in plan.FOLD_GROUPS for patient in group]
-    assert sorted(held) == sorted(case.patient for case in REAL_CASES)
+    held_out = [patient for group in plan.FOLD_GROUPS for patient in group]
+    assert sorted(held_out) == sorted(case.patient for case in REAL_CASES)
     fold = plan.BASE_PHASE.steps + plan.FOLD_PHASE.steps
     assert sum(phase.steps for phase in plan.FINAL_PHASES) >= 1.5 * fold
     assert plan.FINAL_PHASES[1].skip == plan.FINAL_PHASES[0].steps

@@ -24,8 +24,8 @@ def data_of(cohort, part, **options):
 
 def test_parts_share_no_slice_and_leave_none_out(cohort):
     train = [(place.case, place.slice) for place in data_of(cohort, "train").places]
-    held = data_of(cohort, "validation")
-    validation = [(held.cases[place.case].id, place.slice) for place in held.places]
+    held_out = data_of(cohort, "validation")
+    validation = [(held_out.cases[place.case].id, place.slice) for place in held_out.places]
     assert validation == [("Case_000", 3), ("Case_000", 4), ("Case_000", 8)]
     assert train == [(0, k) for k in range(12) if k not in (3, 4, 8)] + [(1, k) for k in range(12)]
 

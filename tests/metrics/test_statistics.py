@@ -33,7 +33,7 @@ def test_the_interval_is_that_of_scipy():
 
 
 def test_patients_count_not_scans():
-    """Ten copies of one patient's scan tell no more than one: the interval does not shrink."""
+    """Ten copies of one patient's scan add nothing to one: the interval does not shrink."""
     values, patients = [0.9, 0.8, 0.95, 0.85], ["a", "b", "c", "d"]
     once, often = interval(values, patients), interval(values * 10, patients * 10)
     assert len(often[0]) == 4

@@ -69,8 +69,8 @@ def test_masks_before_cleaning_are_shown_where_they_were_kept():
     (worst, *_) = choose(pictured(lungs(), raw))["worst"]
     assert worst.before_cleaning
     assert worst.view.index == 0
-    shown = np.asarray(panel(worst.view, "outlines", before_cleaning=True))
-    assert (shown == rgb(PREDICTION)).all(axis=-1).any(), "the raw mask is drawn, the cleaned one has nothing here"
+    drawn_pixels = np.asarray(panel(worst.view, "outlines", before_cleaning=True))
+    assert (drawn_pixels == rgb(PREDICTION)).all(axis=-1).any(), "the raw mask is drawn, the cleaned one has nothing here"
     assert not (np.asarray(panel(worst.view, "outlines")) == rgb(PREDICTION)).all(axis=-1).any()
 
 

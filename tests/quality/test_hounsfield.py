@@ -1,4 +1,4 @@
-"""HU are told from what is not HU, and offsets put right only where they are certain."""
+"""HU are distinguished from other values, and offsets corrected only where they are certain."""
 
 import numpy as np
 import pytest

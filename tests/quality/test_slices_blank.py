@@ -11,7 +11,7 @@ from pleura.quality.slices import check_blank
 SHAPE = (24, 64, 64)
 
 
-def told(hu, volume):
+def codes(hu, volume):
     return [(finding.code, finding.verdict) for finding in check_blank(Volume(hu, volume.grid))]
 
 
@@ -20,7 +20,7 @@ def test_whole_chests_have_none(clipped):
     for seed in range(3):
         volume, _ = chest(SHAPE, seed=seed)
         hu = volume.hu.clip(-1000, None) if clipped else volume.hu  # clipped: air has one value
-        assert told(hu, volume) == []
+        assert codes(hu, volume) == []
 
 
 @pytest.mark.parametrize("value", [-1024, 0, -32768, 3071])
@@ -48,9 +48,9 @@ def test_blank_rows_under_the_patient_are_air():
     hu = volume.hu.copy()
     below = int(np.flatnonzero((hu > -500).any(axis=(0, 2)))[-1]) + 1
     hu[::2, below:] = -1000
-    assert told(hu, volume) == []
+    assert codes(hu, volume) == []
 
 
 def test_nothing_but_blank_is_left_to_others():
     volume, _ = chest(SHAPE, seed=1)
-    assert told(np.full(SHAPE, -1000, np.int16), volume) == []
+    assert codes(np.full(SHAPE, -1000, np.int16), volume) == []

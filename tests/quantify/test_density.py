@@ -92,9 +92,9 @@ def test_regions_add_up_and_lie_where_they_are_named(phantom, measures):
         halves = sum(parts[name]["ml"] for name in REGIONS[3:])
         assert thirds == pytest.approx(parts["ml"], rel=1e-9)
         assert halves == pytest.approx(parts["ml"], rel=1e-9)
-        held = np.flatnonzero((mask.labels == label).any(axis=(1, 2)))
-        height = held[-1] - held[0] + 1
-        upper = mask.labels[round(held[0] + height * 2 / 3) :] == label
+        stored = np.flatnonzero((mask.labels == label).any(axis=(1, 2)))
+        height = stored[-1] - stored[0] + 1
+        upper = mask.labels[round(stored[0] + height * 2 / 3) :] == label
         assert parts["upper"]["ml"] == pytest.approx(np.count_nonzero(upper) * volume.grid.voxel_ml, rel=1e-9)
 
 

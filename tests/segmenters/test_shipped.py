@@ -139,6 +139,6 @@ def test_changed_weights_are_refused(tmp_path):
 
 
 def test_it_says_what_it_is_and_no_path(network):
-    said = json.dumps(network.describe())
-    assert network.card["sha256"] in said
-    assert "/" not in said
+    codes = json.dumps(network.describe())
+    assert network.card["sha256"] in codes
+    assert "/" not in codes

@@ -23,27 +23,27 @@ def volume():
 
 def cohort(folder):
     mask = LungMask((volume().hu > 20).astype(np.uint8), GRID, sided=False)
-    for name, held in (("Case_000", mask), ("Case_001", None)):
+    for name, stored in (("Case_000", mask), ("Case_001", None)):
         (folder / "cases" / name).mkdir(parents=True)
-        write_case(folder / "cases" / name, name, volume(), held, verdict="ok")
+        write_case(folder / "cases" / name, name, volume(), stored, verdict="ok")
     entries = [{"id": name, "slices": 4, "mask": None, "verdict": "ok"} for name in ("Case_000", "Case_001")]
     write_cohort(folder, entries, make_split({"Case_000": 4}, unlabelled=["Case_001"]))
     return Cohort.open(folder)
 
 
 def test_a_cohort_comes_back(tmp_path):
-    held = cohort(tmp_path)
-    assert [case.id for case in held.cases] == ["Case_000", "Case_001"]
-    assert [case.has_mask for case in held.cases] == [True, False]
-    read = held.cases[0].volume()
+    stored = cohort(tmp_path)
+    assert [case.id for case in stored.cases] == ["Case_000", "Case_001"]
+    assert [case.has_mask for case in stored.cases] == [True, False]
+    read = stored.cases[0].volume()
     np.testing.assert_array_equal(read.hu, volume().hu)
     np.testing.assert_array_equal(read.padding, volume().padding)
     assert read.grid.same_as(GRID, tolerance_mm=0)
-    np.testing.assert_array_equal(held.cases[0].mask().lungs, volume().hu > 20)
+    np.testing.assert_array_equal(stored.cases[0].mask().lungs, volume().hu > 20)
     with pytest.raises(InputRefused):
-        held.cases[1].mask()
-    assert held.split.train == ("Case_000",)
-    assert held.split.unlabelled == ("Case_001",)
+        stored.cases[1].mask()
+    assert stored.split.train == ("Case_000",)
+    assert stored.split.unlabelled == ("Case_001",)
 
 
 def test_volumes_are_a_lazy_mapping(tmp_path):
@@ -81,9 +81,9 @@ def test_few_cases_validate_on_blocks_of_their_slices():
     assert (split.train, split.validation, split.test) == (("Case_000", "Case_001"), (), ("Case_002", "Case_003"))
     assert set(split.validation_slices) == {"Case_000", "Case_001"}
     for blocks in split.validation_slices.values():
-        held = [k for first, end in blocks for k in range(first, end)]
-        assert len(held) == len(set(held)) == 16
-        assert max(held) < 133
+        stored = [k for first, end in blocks for k in range(first, end)]
+        assert len(stored) == len(set(stored)) == 16
+        assert max(stored) < 133
     assert make_split({"Case_000": 9}).validation_slices == {}
 
 

@@ -52,7 +52,7 @@ def repeated_uid(slices: "Slices", k: int) -> "Flawed":
 def two_passes(slices: "Slices", *, told_apart_by: str = "AcquisitionNumber", values: tuple[Any, Any] = (1, 2)) -> "Flawed":
     """The whole stack twice under one SeriesInstanceUID, as phases, kernels or passes are; the second 10 units brighter.
 
-    `told_apart_by` is the keyword that tells them apart, with its two `values`; an empty keyword leaves nothing to tell by.
+    `told_apart_by` is the keyword that separates them, with its two `values`; an empty keyword leaves nothing to tell by.
     """
     first, second = deepcopy(list(slices)), deepcopy(list(slices))
     for stack, value in zip((first, second), values, strict=True):

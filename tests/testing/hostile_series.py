@@ -74,10 +74,10 @@ from testing.series_changes import (
 )
 from testing.stack_changes import (
     alternating,
-    entwined,
     followed,
     framed,
     framed_truth,
+    interleaved,
     last_part_lost,
     nameless,
     near_copy,
@@ -130,14 +130,14 @@ HOSTILE_SERIES = (
     Hostile("3 two phases, one UID", BESIDE, flaws.two_passes),
     Hostile("3 two kernels", BESIDE, lambda s: flaws.two_passes(s, told_apart_by="ConvolutionKernel", values=("B30f", "B70f"))),
     Hostile("3 two passes, end to end", SAME, lambda s: [*s[:16], *flaws.tags(s[16:], AcquisitionNumber="2")]),
-    Hostile("3 two kernels, one between the other's slices", BESIDE, entwined(4.5)),
-    Hostile("3 two kernels, 4 µm beside each other", BESIDE, entwined(0.004)),
-    Hostile("3 two acquisitions, 1 mm beside each other", BESIDE, entwined(1.0, by="AcquisitionNumber")),
+    Hostile("3 two kernels, one between the other's slices", BESIDE, interleaved(4.5)),
+    Hostile("3 two kernels, 4 µm beside each other", BESIDE, interleaved(0.004)),
+    Hostile("3 two acquisitions, 1 mm beside each other", BESIDE, interleaved(1.0, by="AcquisitionNumber")),
     Hostile("3 slices that alternate in AcquisitionNumber", "SLICES-ALTERNATE", alternating),
     Hostile("3 one image from before the scan", BESIDE, tracked(1)),
     Hostile("3 bolus tracking before the scan", BESIDE, tracked(7)),
     Hostile("3 another study under the same UID", BESIDE, another_study),
-    Hostile("3 two stacks, nothing tells them apart", "SLICES-SHARE-A-PLACE", same_numbers),
+    Hostile("3 two stacks that no attribute separates", "SLICES-SHARE-A-PLACE", same_numbers),
     Hostile("3 one stack under two UIDs", "STACK-SHARED", under_two_uids),
     Hostile(
         "3 no UID on a third of the slices", "STACK-SHARED", lambda s: flaws.tags(s, *range(0, 32, 3), SeriesInstanceUID="")

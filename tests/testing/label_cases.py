@@ -36,7 +36,7 @@ class LabelCase:
     `codes` are findings, or the code of the refusal, that must be told.
     """
 
-    pitfall: str
+    number: str
     name: str
     codes: tuple[str, ...]
     write: Callable[[Path], Labels | None]

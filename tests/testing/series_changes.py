@@ -297,8 +297,8 @@ def floats(slices: Slices) -> Slices:
 
 
 def colour(slices: Slices) -> Slices:
-    said = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "SamplesPerPixel": 3, "PlanarConfiguration": 0}
-    changed = flaws.tags(slices, PhotometricInterpretation="RGB", **said)
+    syntax = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "SamplesPerPixel": 3, "PlanarConfiguration": 0}
+    changed = flaws.tags(slices, PhotometricInterpretation="RGB", **syntax)
     for one in changed:
         one.PixelData = np.repeat((np.frombuffer(one.PixelData, "<u2") // 8).astype(np.uint8), 3).tobytes()
     return changed

@@ -15,7 +15,7 @@ from testing import flaws
 from testing.series_changes import SHAPE, Slices, concatenated
 
 
-def entwined(mm: float, *, by: str = "ConvolutionKernel") -> Callable[[Slices], Slices]:
+def interleaved(mm: float, *, by: str = "ConvolutionKernel") -> Callable[[Slices], Slices]:
     """The stack twice, the second `mm` beside the first."""
 
     def make(slices: Slices) -> Slices:

@@ -103,12 +103,12 @@ def test_a_map_on_another_grid_is_refused(copy, tmp_path):
 
 def test_exports(chests, tmp_path):
     prepare(chests, tmp_path / "nifti", export="nifti")
-    held = Cohort.open(tmp_path / "nifti").cases[0]
+    stored = Cohort.open(tmp_path / "nifti").cases[0]
     image = sitk.ReadImage(str(tmp_path / "nifti" / "export" / "Case_000.nii.gz"))
-    np.testing.assert_array_equal(sitk.GetArrayFromImage(image), held.volume().hu)
-    np.testing.assert_allclose(image.GetOrigin(), held.grid.affine[:3, 3], atol=1e-3)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(image), stored.volume().hu)
+    np.testing.assert_allclose(image.GetOrigin(), stored.grid.affine[:3, 3], atol=1e-3)
     prepare(chests, tmp_path / "npy", export="npy")
-    np.testing.assert_array_equal(np.load(tmp_path / "npy" / "export" / "Case_000.npy"), held.volume().hu)
+    np.testing.assert_array_equal(np.load(tmp_path / "npy" / "export" / "Case_000.npy"), stored.volume().hu)
 
 
 @pytest.fixture(scope="module")
@@ -174,8 +174,8 @@ def other_uids(dataset, frame=None):
         image.ReferencedSOPInstanceUID = "1.2.4"
     for contour in (one for roi in dataset.ROIContourSequence for one in roi.ContourSequence):
         contour.ContourImageSequence[0].ReferencedSOPInstanceUID = "1.2.4"
-    for held in (referenced, *dataset.StructureSetROISequence) if frame else ():
-        held["ReferencedFrameOfReferenceUID" if "ROINumber" in held else "FrameOfReferenceUID"].value = frame
+    for stored in (referenced, *dataset.StructureSetROISequence) if frame else ():
+        stored["ReferencedFrameOfReferenceUID" if "ROINumber" in stored else "FrameOfReferenceUID"].value = frame
     if frame:
         dataset.FrameOfReferenceUID = frame
 

@@ -84,8 +84,8 @@ def test_the_architecture_can_be_drawn(done):
     assert [stage["channels"] for stage in told["stages"]] == [16, 16, 32, 32, 64, 64, 128, 64, 64, 32, 32, 16, 16, 1]
     with safe_open(done[1] / "bce_dice" / "best.safetensors", "np") as file:
         names = [key for key in file.keys() if key.startswith("net.") and ".running_" not in key]  # noqa: SIM118
-        held = sum(file.get_tensor(key).size for key in names if not key.endswith("num_batches_tracked"))
-    assert told["parameters"] == held
+        stored = sum(file.get_tensor(key).size for key in names if not key.endswith("num_batches_tracked"))
+    assert told["parameters"] == stored
 
 
 def test_the_model_runs_without_torch(done, cohort):

@@ -78,7 +78,7 @@ def couch_mask(volume: Volume, body: Bool) -> Bool:
 
     Returns:
         bool of the same shape: above -900 HU, not padding, in pieces of 0.2 ml and 8 voxels or more (noise in air is not
-        couch), with the hollows of each slice. A slice without body holds no couch, for there is nothing to tell one from the
+        couch), with the hollows of each slice. A slice without body has no couch, because nothing distinguishes one from the
         other. No voxel of the body is ever in it.
     """
     upright = Upright.of(volume.grid)

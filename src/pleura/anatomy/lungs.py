@@ -20,7 +20,7 @@ CORE_MM = 3.0
 """Bridges thinner than twice this, or than three pixels where those are wide (a leak through diaphragm or pleura), do not
 make a bubble a part of the lung."""
 SMALLEST_ML = 20.0
-"""What stands alone and is smaller is no lung, unless both lungs are so small that it is a tenth of the larger."""
+"""Smaller isolated components are not lung, unless both lungs are so small that one is a tenth of the larger."""
 HOLE_MM2 = 350.0
 """Axial holes up to this are vessels, bronchi and nodules within the lung, which RTOG 1106 counts as lung."""
 TRIM_MM = 10.0

@@ -1,4 +1,4 @@
-"""The patient's right and left: two lungs told apart, even where they touch, on any grid."""
+"""The patient's right and left: two lungs separated, even where they touch, on any grid."""
 
 import numpy as np
 from numpy.typing import NDArray

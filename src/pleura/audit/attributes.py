@@ -86,8 +86,8 @@ def gone(before: Layout, after: Layout, said: Declared) -> Seen:
             if not said.has(SAFE_PRIVATE):
                 yield "PRIVATE-LEFT", piece.path
             continue
-        held = tags if piece.end > piece.start else tags[:-1]  # an empty one says nothing
-        if not forbidden.isdisjoint(held):
+        present = tags if piece.end > piece.start else tags[:-1]  # an empty one says nothing
+        if not forbidden.isdisjoint(present):
             yield "FORBIDDEN-LEFT", piece.path
         elif tag & 0xFFFF == 0:
             yield "GROUP-LENGTH-LEFT", piece.path
@@ -234,8 +234,8 @@ def complete(before: Layout, after: Layout) -> Seen:
     for piece in after.pieces:
         for k in range(2, len(piece.path), 2):
             items[piece.path[:k]] = None
-    held = {piece.path for piece in after.pieces}
-    sequences = {path[: k + 1] for path in held for k in range(0, len(path) - 1, 2)}
+    present = {piece.path for piece in after.pieces}
+    sequences = {path[: k + 1] for path in present for k in range(0, len(path) - 1, 2)}
     for piece in before.pieces:
         for k in range(1, len(piece.path) + 1, 2):
             path = piece.path[:k]
@@ -243,7 +243,7 @@ def complete(before: Layout, after: Layout) -> Seen:
             if kind is None or path[:-1] not in items:
                 continue
             new = after.values.get(path)
-            if path not in held and path not in sequences:
+            if path not in present and path not in sequences:
                 yield "TYPE-LOST", path
             elif kind == 1 and new is not None and new.start == new.end and piece.end > piece.start:
                 yield "TYPE-EMPTY", path

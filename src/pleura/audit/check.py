@@ -64,22 +64,22 @@ def check_file(
     """
     before = source if isinstance(source, Layout) else take_apart(source)
     after = written if isinstance(written, Layout) else take_apart(written)
-    said = declared(after, profile)
+    declaration = declared(after, profile)
     pixels = _same_pixels(before, after)
-    seen: list[tuple[str, Path_]] = [*attributes.form(after), *_pixels(before, after, said, same=pixels)]
+    seen: list[tuple[str, Path_]] = [*attributes.form(after), *_pixels(before, after, declaration, same=pixels)]
     seen += attributes.complete(before, after)
-    seen += _stayed(before, after, said, identifiers)
+    seen += _stayed(before, after, declaration, identifiers)
     without = after.pixels if pixels else (0, 0)
-    if said.profile == REPORT:
-        kept = {path for _, path in _found(before, after, said, identifiers, uids, without=without)}
-        as_before = {*attributes.form(before), *_pixels(before, before, said, same=True)} - {("NOT-PARSABLE", ())}
+    if declaration.profile == REPORT:
+        kept = {path for _, path in _found(before, after, declaration, identifiers, uids, without=without)}
+        as_before = {*attributes.form(before), *_pixels(before, before, declaration, same=True)} - {("NOT-PARSABLE", ())}
         kept |= {path for code, path in seen if (code, path) in as_before}
         seen = [one for one in seen if one not in as_before]
         return (*_findings([*seen, *attributes.report_rules(after)]), *_keeps(kept))
-    seen += attributes.gone(before, after, said)
-    seen += attributes.claims(after, said)
-    seen += _dates(before, after, said)
-    seen += _found(before, after, said, identifiers, uids, without=without)
+    seen += attributes.gone(before, after, declaration)
+    seen += attributes.claims(after, declaration)
+    seen += _dates(before, after, declaration)
+    seen += _found(before, after, declaration, identifiers, uids, without=without)
     return _findings(seen)
 
 
@@ -88,22 +88,22 @@ def passes(findings: Iterable[Finding]) -> bool:
     return worst(findings) < Verdict.REFUSED
 
 
-def _stayed(before: Layout, after: Layout, said: Declared, identifiers: Collection[Identifier]) -> attributes.Seen:
+def _stayed(before: Layout, after: Layout, declaration: Declared, identifiers: Collection[Identifier]) -> attributes.Seen:
     """What should have stayed and did not; a technical word that tells of somebody, and a long number that is an id, may go."""
     for code, path in attributes.stayed(before, after):
         piece = before.values[path]
         old, vr = before.data[piece.start : piece.end], vr_of(piece)
         fixed = path[-1] in (CODE_VALUE, CODE_SCHEME) or (vr in NUMERIC and (vr not in ("DS", "IS") or len(old) < 6))
-        told = not fixed and vr not in NUMERIC and SUSPECT.search(old)
-        if not told and (fixed or not shares(_wanted(harvest(before), frozenset(identifiers), said), old, COMMON)):
+        suspect = not fixed and vr not in NUMERIC and SUSPECT.search(old)
+        if not suspect and (fixed or not shares(_wanted(harvest(before), frozenset(identifiers), declaration), old, COMMON)):
             yield code, path
 
 
-def _pixels(before: Layout, after: Layout, said: Declared, *, same: bool) -> attributes.Seen:
+def _pixels(before: Layout, after: Layout, declaration: Declared, *, same: bool) -> attributes.Seen:
     if after.pixels == (0, 0):
         if before.pixels != (0, 0) or is_image(before.text(0x00080016)):
             yield "PIXELS-LOST", (0x7FE00010,)
-    elif not same and not said.has(CLEAN_PIXELS):
+    elif not same and not declaration.has(CLEAN_PIXELS):
         yield "PIXELS-CHANGED", (0x7FE00010,)
     declared_size = attributes.declared_bytes(after)
     if declared_size and not declared_size <= after.pixels[1] - after.pixels[0] <= declared_size + 1:
@@ -125,8 +125,8 @@ def _may_follow(length: int) -> tuple[bytes, ...]:
     return (PAD, SEQUENCE_END) if length % 2 else (SEQUENCE_END,)
 
 
-def _dates(before: Layout, after: Layout, said: Declared) -> attributes.Seen:
-    if said.dates != "shifted":
+def _dates(before: Layout, after: Layout, declaration: Declared) -> attributes.Seen:
+    if declaration.dates != "shifted":
         return
     moved = attributes.shifts(before, after)
     if 0 in moved:
@@ -141,28 +141,28 @@ def _dates(before: Layout, after: Layout, said: Declared) -> attributes.Seen:
 def _found(
     before: Layout,
     after: Layout,
-    said: Declared,
+    declaration: Declared,
     identifiers: Collection[Identifier],
     uids: Collection[bytes],
     *,
     without: tuple[int, int],
 ) -> list[tuple[str, Path_]]:
     """The sweep, with what may stay taken out."""
-    wanted = _wanted(harvest(before), frozenset(identifiers), said)
+    wanted = _wanted(harvest(before), frozenset(identifiers), declaration)
     own = original_uids(before)
-    devices = original_uids(before, only=DEVICE_UID) if said.has(DEVICE) else frozenset()
-    seek = said.sought("uid")
+    devices = original_uids(before, only=DEVICE_UID) if declaration.has(DEVICE) else frozenset()
+    seek = declaration.sought("uid")
     shifted = set()
-    if said.dates == "shifted":
+    if declaration.dates == "shifted":
         moved = attributes.shifts(before, after)
         shifted = {path for days, paths in moved.items() if days and len(moved) == 1 for path in paths}
 
     def excused(needle: Needle, piece: Piece, at: int) -> bool:
         if piece.path in shifted and needle.kind == "date":
             return True
-        if said.has(DEVICE) and needle.kind in ("date", "birth") and piece.path[-1] in DEVICE_DATES:
+        if declaration.has(DEVICE) and needle.kind in ("date", "birth") and piece.path[-1] in DEVICE_DATES:
             return True
-        if said.dates == "kept" and needle.kind in ("id", "birth") and vr_of(piece) in ("DA", "DT"):
+        if declaration.dates == "kept" and needle.kind in ("id", "birth") and vr_of(piece) in ("DA", "DT"):
             return piece.path[-1] != BIRTH_DATE  # another date, that reads as the id or as the birth date does
         return _excused(before, after, needle, piece, at)
 
@@ -198,8 +198,8 @@ def _words_that_spell(raw: bytes, charset: str, wanted: Names) -> tuple[str, ...
 
 
 @lru_cache(maxsize=64)
-def _wanted(own: frozenset[Identifier], more: frozenset[Identifier], said: Declared) -> Needles:
-    return needles(frozenset(i for i in own | more if said.sought(i.kind)))
+def _wanted(own: frozenset[Identifier], more: frozenset[Identifier], declaration: Declared) -> Needles:
+    return needles(frozenset(i for i in own | more if declaration.sought(i.kind)))
 
 
 def _same(before: Layout, after: Layout, piece: Piece, tags: Collection[int]) -> bool:

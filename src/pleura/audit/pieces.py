@@ -195,14 +195,14 @@ class _Walker:
             return False
         if end - start < 8 or self.data[start : start + 4] != (b"\xff\xfe\xe0\x00" if big else b"\xfe\xff\x00\xe0"):
             return False
-        held = len(self.pieces)
+        before = len(self.pieces)
         try:
             if self._items(start, end, path, explicit=explicit and vr != b"UN", big=big) == end:
                 return True
         except (_Broken, struct.error):
             if vr == b"SQ":
                 raise
-        del self.pieces[held:]
+        del self.pieces[before:]
         return False
 
     def _undefined(self, start: int, end: int, path: Path_, vr: bytes, *, explicit: bool, big: bool) -> int:
@@ -211,9 +211,9 @@ class _Walker:
             stop = self._fragments(start, end)
             self.pieces.append(Piece(path, vr.decode("latin-1"), start, stop))
             return stop
-        held = len(self.pieces)
+        before = len(self.pieces)
         stop = self._items(start, end, path, explicit=explicit and vr != b"UN", big=big)
-        if len(self.pieces) == held:
+        if len(self.pieces) == before:
             self.pieces.append(Piece(path, "SQ", start, start))
         return stop
 

@@ -82,7 +82,7 @@ _OURS = re.compile(
 
 
 def foreign_part(data: bytes) -> bytes:
-    """What of pleura's own record is not pleura's own words: that alone can tell of somebody."""
+    """The values in one of pleura's records that pleura did not write itself: only these can identify somebody."""
     with suppress(ValueError):
         return "\n".join(_foreign(json.loads(data))).encode()
     return data

@@ -187,7 +187,7 @@ def verify_tree(source: Path, out: Path, *, key: Path | None = None, progress: P
             waiting.append((number, file))
         else:
             judged.append(_judge(number, file.name, layout, known, between, files))
-    for number, file in waiting:  # their partners are told apart by the UIDs that the others have shown
+    for number, file in waiting:  # the UIDs seen in the others decide which file of the input each came from
         judged.append(_judge(number, file.name, files.layout(file), known, between, files))
     progress("verify", len(made.files), len(made.files))
     if not judged:
@@ -263,8 +263,8 @@ def _mark(layout: Layout, *, pixels: bool = True) -> bytes:
     """What a file keeps through any honest de-identification: class, place, numbers, pixels, contours, measurements."""
     digest = hashlib.blake2b(digest_size=16)
     for tag in _FINGERPRINT:
-        told = layout.text(tag) or (layout.text(0x00020002) if tag == 0x00080016 else "")
-        digest.update(told.strip().encode() + b"\0")
+        text = layout.text(tag) or (layout.text(0x00020002) if tag == 0x00080016 else "")
+        digest.update(text.strip().encode() + b"\0")
     for piece in layout.pieces:
         if piece.path[-1] in _CONTENT:
             digest.update(layout.data[piece.start : piece.end].strip(b" \0"))
@@ -339,8 +339,8 @@ def _remember(k: int, before: Layout, after: Layout, known: _Input, between: _Be
     if patient == NOBODY:
         return
     between.ids[patient].add(after.text(0x00100020))
-    said = declared(after, between.profile)
-    if said.profile != REPORT and said.dates == "shifted":
+    declaration = declared(after, between.profile)
+    if declaration.profile != REPORT and declaration.dates == "shifted":
         between.shifts[patient] |= set(attributes.shifts(before, after))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from pleura.core.errors import OutputFailed
 
 PART = ".part-"
-"""Prefix of everything half-written; readers skip it, writers clear it away."""
+"""Prefix of temporary files and folders. Readers skip them; the next run of OUT removes them."""
 
 BOOKKEEPING = ".pleura"
 """Folder in OUT with the lock and the records of what is done; no results, so readers skip it."""

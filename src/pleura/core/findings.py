@@ -1,4 +1,4 @@
-"""Judgements about an input are values: a `Finding` says one thing, a `Verdict` is the worst of them."""
+"""What the checks of an input found: a `Finding` is one observation, a `Verdict` the worst of them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,1 +1,1 @@
-"""De-identification: what becomes of each attribute (data), who is who (identity), one walk that applies it (engine)."""
+"""De-identification: the action for each attribute (data), the patients (identity), and the engine that applies the actions."""

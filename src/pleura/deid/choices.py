@@ -1,4 +1,4 @@
-"""What a user can choose, and what every worker is told."""
+"""The options of de-identification, as the user gives them and as each worker gets them."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -12,7 +12,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Choices:
-    """A profile and its options (PS3.15 E.3). `blank` holds rectangles `x0, y0, x1, y1` in pixels, ends not included."""
+    """A profile and its options (PS3.15 E.3). `blank` holds rectangles `x0, y0, x1, y1` in pixels, end-exclusive."""
 
     profile: ProfileName = "basic"
     dates: Dates = "remove"

@@ -34,7 +34,7 @@ class HeaderReader:
     def __init__(self, source: Path, kept: frozenset[int] | None = None) -> None:
         self.source = source
         self.kept = kept
-        self._told: dict[tuple[bytes, bytes], tuple[str, Identifiers]] = {}
+        self._known: dict[tuple[bytes, bytes], tuple[str, Identifiers]] = {}
 
     def read(self, file: InputFile, data: bytes | None = None) -> Header:
         """The header of one file, from its bytes where they are at hand; one with a code where it cannot be read."""
@@ -67,12 +67,12 @@ class HeaderReader:
             return None
         charset = next((data[one.start : one.end] for one in parts.elements if one.tag == CHARSET), b"")
         raw = {one.tag: data[one.start : one.end] for one in parts.elements if self._matters(one, data, parts.syntax)}
-        new = [tag for tag in raw if (charset, raw[tag]) not in self._told]
+        new = [tag for tag in raw if (charset, raw[tag]) not in self._known]
         if new:
             self._look(charset, raw, new, implicit=parts.syntax == IMPLICIT_LITTLE)
-        told = {tag: self._told[charset, raw[tag]] for tag in raw}
-        values = tuple(told[tag][0] if tag in told else "" for tag in _header_tags())
-        return (values, _union(tuple(said for _, said in told.values() if said is not NOBODY))) if values[0] else None
+        known = {tag: self._known[charset, raw[tag]] for tag in raw}
+        values = tuple(known[tag][0] if tag in known else "" for tag in _header_tags())
+        return (values, _union(tuple(entry for _, entry in known.values() if entry is not NOBODY))) if values[0] else None
 
     def _matters(self, one: Element, data: bytes, syntax: str) -> bool:
         if one.tag in _header_tags():
@@ -84,14 +84,14 @@ class HeaderReader:
     def _look(self, charset: bytes, raw: Mapping[int, bytes], new: Sequence[int], *, implicit: bool) -> None:
         from pydicom.filereader import read_dataset
 
-        if len(self._told) > REMEMBERED:
-            self._told = {key: said for key, said in self._told.items() if key[1] in set(raw.values())}
+        if len(self._known) > REMEMBERED:
+            self._known = {key: entry for key, entry in self._known.items() if key[1] in set(raw.values())}
         few = b"".join([charset, *(raw[tag] for tag in sorted(new) if tag != CHARSET)])
         dataset = read_dataset(BytesIO(few), implicit, True)
         for tag in new:
             found = NOBODY if self.kept is None else harvest(dataset, self.kept, (tag,))
             text = _text(dataset, _header_tags()[tag]) if tag in _header_tags() else ""
-            self._told[charset, raw[tag]] = (text, NOBODY if found.empty else found)
+            self._known[charset, raw[tag]] = (text, NOBODY if found.empty else found)
 
 
 @lru_cache(maxsize=256)

@@ -47,12 +47,12 @@ class Header:
 
     @property
     def number(self) -> int:
-        """InstanceNumber, 0 where it is no number."""
+        """InstanceNumber, 0 where it is not a number."""
         return _integer(self.get("InstanceNumber"))
 
     @property
     def series_number(self) -> int:
-        """SeriesNumber, 0 where it is no number."""
+        """SeriesNumber, 0 where it is not a number."""
         return _integer(self.get("SeriesNumber"))
 
 

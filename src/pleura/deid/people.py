@@ -51,7 +51,7 @@ PLACEHOLDERS = frozenset(_PLACEHOLDERS.split())
 
 @lru_cache(maxsize=4096)
 def real_id(patient_id: str) -> str:
-    """A PatientID that identifies somebody: not empty, not a placeholder, not one character repeated (0000, XXXX, ----)."""
+    """Return a PatientID that identifies a patient; empty for a placeholder or one repeated character (0000, XXXX, ----)."""
     characters = {c.casefold() for c in patient_id if c.isalnum()}
     if not characters or characters <= {"0"} or characters <= {"x"} or (len(characters) == 1 and len(patient_id) > 2):
         return ""

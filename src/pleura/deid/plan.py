@@ -42,11 +42,11 @@ class Plan:
         headers = [header for unit in self.units if unit.case == case for _, header in unit.files]
         found = [header.identifiers for header in headers]
         person = self.patients[case][0]
-        told = person.patient_id or person.name or person.study or person.place
+        identity = person.patient_id or person.name or person.study or person.place
         return Patient(
             case,
             key,
-            shift_days(key, told),
+            shift_days(key, identity),
             reduce(or_, found, NOBODY),
         )
 

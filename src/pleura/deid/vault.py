@@ -131,6 +131,6 @@ def _owner_only(path: Path) -> None:
     if os.name != "nt":
         return
     user: Any = os.environ.get("USERNAME")
-    told = subprocess.run(["icacls", str(path), "/inheritance:r", "/grant:r", f"{user}:F"], capture_output=True, check=False)
-    if told.returncode:
-        raise OSError(told.returncode, "its access list cannot be set")
+    ended = subprocess.run(["icacls", str(path), "/inheritance:r", "/grant:r", f"{user}:F"], capture_output=True, check=False)
+    if ended.returncode:
+        raise OSError(ended.returncode, "its access list cannot be set")

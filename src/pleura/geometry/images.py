@@ -54,8 +54,8 @@ def as_mask(image: Any, spacing_mm: Sequence[float] | None = None) -> LungMask:
     array, grid = as_array(image, spacing_mm)
     values = np.unique(array)
     if not np.isin(values, (0, 1, LEFT)).all():
-        shown = ", ".join(f"{value:g}" for value in values[:6].astype(float))
-        raise UsageError(f"a lung mask holds 0, 1 (right, or both lungs) and 2 (left); found the values {shown}")
+        listed = ", ".join(f"{value:g}" for value in values[:6].astype(float))
+        raise UsageError(f"a lung mask has the values 0, 1 (right, or both lungs) and 2 (left); found the values {listed}")
     return LungMask(np.ascontiguousarray(array).astype(np.uint8), grid, sided=bool((values == LEFT).any()))
 
 

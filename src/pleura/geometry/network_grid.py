@@ -101,5 +101,5 @@ def _triangles(centres: NDArray[Any], number: int, half_width: float) -> Any:
     weights = np.clip(1.0 - distance / half_width, 0.0, None)
     total = weights.sum(axis=1, keepdims=True)
     inside = (centres > -0.5 - 1e-9) & (centres < number - 0.5 + 1e-9)
-    shown = np.divide(weights, total, out=np.zeros_like(weights), where=(total > 0) & inside[:, None])
-    return csr_array(shown.astype(np.float32))
+    shares = np.divide(weights, total, out=np.zeros_like(weights), where=(total > 0) & inside[:, None])
+    return csr_array(shares.astype(np.float32))

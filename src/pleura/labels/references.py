@@ -36,7 +36,7 @@ class Reference:
     def paths(self) -> tuple[Path, ...]:
         """Every file or folder that is read."""
         named = [] if self.files is None else [self.files.map, self.files.npz, *self.files.more]
-        return tuple(path for path in (*named, *(held.path for held in self.objects)) if path is not None)
+        return tuple(path for path in (*named, *(entry.path for entry in self.objects)) if path is not None)
 
     def read(self, volume: Volume, series: Series) -> tuple[LungMask | None, tuple[Finding, ...]]:
         """The reference mask, compared with the other masks of this case and with the volume; and findings about it.
@@ -64,16 +64,16 @@ class Reference:
 
     def _objects(self, volume: Volume, series: Series) -> Iterator[tuple[LungMask | None, tuple[Finding, ...]]]:
         """Label objects, without a mask where they have no lung."""
-        for held in self.objects:
+        for entry in self.objects:
             try:
-                mask, findings = read_judged(held.path, volume.grid, series)
+                mask, findings = read_judged(entry.path, volume.grid, series)
             except InputRefused as error:
                 if error.code != "NO-LUNG":
                     raise
                 yield None, (Finding(error.code, Verdict.REVIEW, str(error), error.evidence),)
                 continue
-            if held.by != "series":
-                findings = (*findings, finding("LABELS-JOINED", by=held.by))
+            if entry.by != "series":
+                findings = (*findings, finding("LABELS-JOINED", by=entry.by))
             yield mask, findings
 
 
@@ -130,12 +130,12 @@ def find_references(
 
 
 def _renamed(found: Mapping[str, MaskFiles], names: Mapping[str, str]) -> dict[str, MaskFiles]:
-    """Masks by case id instead of by the name of the source; one whose name is not known keeps a name that is no case id."""
+    """Masks by case id instead of by the name of the source; one with an unknown name keeps that name."""
     renamed: dict[str, MaskFiles] = {}
     for name, files in found.items():
         case = names.get(name, f"{NEITHER} {name}")
-        held = renamed.get(case)
-        renamed[case] = files if held is None else replace(held, more=(*held.more, files.path))
+        entry = renamed.get(case)
+        renamed[case] = files if entry is None else replace(entry, more=(*entry.more, files.path))
     return renamed
 
 
@@ -171,19 +171,19 @@ def _masks_beside(source: Path, seen: Sequence[Series]) -> dict[str, MaskFiles]:
     images = {one.image for one in seen if one.image is not None}
     if not images and not any((folder / name).is_dir() for name in LAYOUT):
         return {}
-    found = {case: _without(held, images) for case, held in find_masks(folder).items()}
-    return {case: held for case, held in found.items() if held is not None}
+    found = {case: _without(entry, images) for case, entry in find_masks(folder).items()}
+    return {case: entry for case, entry in found.items() if entry is not None}
 
 
-def _without(held: MaskFiles, images: set[Path]) -> MaskFiles | None:
+def _without(entry: MaskFiles, images: set[Path]) -> MaskFiles | None:
     """The mask files of a case without its image, which may have the case's plain name."""
-    paths = [path for path in (held.map, held.npz, *held.more) if path is not None and path not in images]
+    paths = [path for path in (entry.map, entry.npz, *entry.more) if path is not None and path not in images]
     maps: list[Path | None] = [path for path in paths if path.suffix != ".npz"]
     arrays: list[Path | None] = [path for path in paths if path.suffix == ".npz"]
     if not paths:
         return None
     first, second = (maps or [None])[0], (arrays or [None])[0]
-    return MaskFiles(held.case, first, second, tuple(path for path in (*maps[1:], *arrays[1:]) if path is not None))
+    return MaskFiles(entry.case, first, second, tuple(path for path in (*maps[1:], *arrays[1:]) if path is not None))
 
 
 def _by_case(found: Mapping[str, MaskFiles], seen: Sequence[Series]) -> dict[str, MaskFiles]:

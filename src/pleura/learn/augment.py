@@ -30,7 +30,7 @@ BLURRED = 0.3
 
 
 def augmented(
-    slices: Tensor, targets: Tensor, generator: torch.Generator, chosen: Collection[str], shown: NetInput
+    slices: Tensor, targets: Tensor, generator: torch.Generator, chosen: Collection[str], network_input: NetInput
 ) -> tuple[Tensor, Tensor]:
     """Slices and targets `(batch, 1, size, size)` moved alike, and the slices' values altered.
 
@@ -43,16 +43,16 @@ def augmented(
         shown: the network's input, which says what air is and how wide the window.
     """
     batch = slices.shape[0]
-    values = (slices - shown.air) / shown.span  # air is 0, which is what lies outside after a move
+    values = (slices - network_input.air) / network_input.span  # air is 0, which is what lies outside after a move
     theta = _moves(batch, generator, chosen).to(slices.device)
     if MOVES & set(chosen):
         where = affine_grid(theta, list(values.shape), align_corners=False)
         both = grid_sample(torch.cat([values, targets], dim=1), where, mode="bilinear", align_corners=False)
         values, targets = both[:, :1], both[:, 1:].clamp(0, 1)
     values = _altered(values, generator, chosen)
-    if shown.scaling == "window":
+    if network_input.scaling == "window":
         values = values.clamp(0, 1)
-    return values * shown.span + shown.air, targets
+    return values * network_input.span + network_input.air, targets
 
 
 def _moves(batch: int, generator: torch.Generator, chosen: Collection[str]) -> Tensor:

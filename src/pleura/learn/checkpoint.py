@@ -12,16 +12,16 @@ from pleura.core.atomic import atomic_file, write_json
 from pleura.core.errors import InputRefused
 
 
-def save(stem: Path, net: nn.Module, optimiser: torch.optim.Optimizer, told: dict[str, Any]) -> None:
+def save(stem: Path, net: nn.Module, optimiser: torch.optim.Optimizer, about: dict[str, Any]) -> None:
     """Write `<stem>.json`, then `<stem>.safetensors`, whose epoch counts: killed between them, it is done again."""
     tensors = {f"net.{name}": value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
     for number, state in optimiser.state_dict()["state"].items():
         tensors |= {
             f"adam.{number}.{name}": torch.as_tensor(value).detach().cpu().contiguous() for name, value in state.items()
         }
-    write_json(stem.with_suffix(".json"), told)
+    write_json(stem.with_suffix(".json"), about)
     with atomic_file(stem.with_suffix(".safetensors")) as part:
-        save_file(tensors, part, metadata={"epoch": str(told["epoch"])})
+        save_file(tensors, part, metadata={"epoch": str(about["epoch"])})
 
 
 def epoch_of(stem: Path) -> int:

@@ -40,18 +40,18 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor, int, int]]):
     """
 
     def __init__(
-        self, cases: Sequence[Case], split: Split, part: Part, shown: NetInput, *, thicken_seed: int | None = None
+        self, cases: Sequence[Case], split: Split, part: Part, network_input: NetInput, *, thicken_seed: int | None = None
     ) -> None:
-        held = split.validation_slices if part in ("train", "validation") else {}
-        names = set(getattr(split, part)) | (set(held) if part == "validation" else set())
+        held_out = split.validation_slices if part in ("train", "validation") else {}
+        names = set(getattr(split, part)) | (set(held_out) if part == "validation" else set())
         self.cases = tuple(case for case in cases if case.id in names)
-        self.shown = shown
+        self.network_input = network_input
         self.thicken_seed = thicken_seed
         self.epoch = 0
         self._open: dict[int, tuple[Any, Any, Any, tuple[float, float]]] = {}
         self._ready: dict[Place, tuple[Any, Any]] = {}
-        self.places = [place for number, case in enumerate(self.cases) for place in _places(number, case, held, part)]
-        self._keep = len(self.places) * shown.size**2 * 4 <= CACHE_BYTES
+        self.places = [place for number, case in enumerate(self.cases) for place in _places(number, case, held_out, part)]
+        self._keep = len(self.places) * network_input.size**2 * 4 <= CACHE_BYTES
 
     def __len__(self) -> int:
         return len(self.places)
@@ -75,8 +75,8 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor, int, int]]):
             one = np.array(hu[place.upright])
             if padding is not None:
                 one[padding[place.upright]] = AIR_HU
-            picture = self.shown.show(one, spacing).astype(np.float16)
-            target = self.shown.show_mask(lungs[place.upright] > 0, spacing).astype(np.float16)
+            picture = self.network_input.show(one, spacing).astype(np.float16)
+            target = self.network_input.show_mask(lungs[place.upright] > 0, spacing).astype(np.float16)
             ready = picture, target
             if self._keep:
                 self._ready[place] = ready
@@ -92,12 +92,12 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor, int, int]]):
         return self._open[number]
 
 
-def _places(number: int, case: Case, held: Any, part: Part) -> list[Place]:
+def _places(number: int, case: Case, held_out: Any, part: Part) -> list[Place]:
     """The slices of a case that belong to a part: held-back blocks validate, and the rest of such a case trains."""
     turn = Upright.of(case.grid)
     count = case.grid.shape[turn.axes[0]]
-    blocked = {k for first, end in held.get(case.id, ()) for k in range(first, end)}
+    blocked = {k for first, end in held_out.get(case.id, ()) for k in range(first, end)}
     wanted = range(count)
-    if case.id in held:
+    if case.id in held_out:
         wanted = [k for k in range(count) if (k in blocked) == (part == "validation")]  # type: ignore[assignment]
     return [Place(number, k, k if turn.steps[0] > 0 else count - 1 - k) for k in wanted]

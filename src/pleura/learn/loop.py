@@ -107,7 +107,7 @@ class _Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate(self.recipe, done / self.budget.total)
         if self.recipe.augment:
-            slices, targets = augmented(slices, targets, drawn, self.recipe.augment, self.data.shown)
+            slices, targets = augmented(slices, targets, drawn, self.recipe.augment, self.data.network_input)
         logits = self.net(slices.contiguous(memory_format=torch.channels_last))
         loss = loss_of(self.recipe)(logits, targets)
         self.optimiser.zero_grad(set_to_none=True)

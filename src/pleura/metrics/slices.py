@@ -62,12 +62,12 @@ def slice_positions_mm(grid: Grid) -> NDArray[np.float64]:
 
 def region_scores(dice: NDArray[np.float64], classes: Words, regions: Words) -> dict[str, dict[str, Any]]:
     """For apex, middle and base: number of slices, how many are missed, and the mean Dice of all of them, missed ones as 0."""
-    told = {}
+    counts = {}
     for name in REGIONS:
         here = (regions == name) & np.isin(classes, ("lung", "missed"))
-        told[name] = {
+        counts[name] = {
             "slices": int(here.sum()),
             "missed": int(np.count_nonzero(classes[here] == "missed")),
             "dice": float(dice[here].mean()) if here.any() else None,
         }
-    return told
+    return counts

@@ -17,7 +17,7 @@ Case = Mapping[str, Any]
 Floats = NDArray[np.float64]
 
 METHOD = f"mean over patients; low and high: percentile bootstrap by patient, {RESAMPLES} resamples, {LEVEL:.0%}"
-SHOWN = ("dice", "msd_mm", "hd95_mm", "hd95_mm_voxel")
+COMPARED_METRICS = ("dice", "msd_mm", "hd95_mm", "hd95_mm_voxel")
 """Metrics that stand beside published ones."""
 TESTED = ("dice", "msd_mm", "hd95_mm", "surface_dice_2mm")
 """Metrics on which two methods are compared, each for right, left and both lungs; Holm's adjustment is over all of these."""
@@ -55,13 +55,13 @@ def site_summaries(cases: Sequence[Case]) -> dict[str, Any]:
     Returns:
         site to structure to `own` and `others` (metric to spread, as in `summaries`); empty where no case has a site.
     """
-    told = {}
+    summary = {}
     for site in _values(cases, "site"):
         own, others = _where(cases, "site", site), [case for case in cases if case.get("site") != site]
-        told[site] = {
+        summary[site] = {
             structure: {"own": spread(own, structure), "others": spread(others, structure)} for structure in STRUCTURES
         }
-    return told
+    return summary
 
 
 def spread(cases: Sequence[Case], structure: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def spread(cases: Sequence[Case], structure: str) -> dict[str, Any]:
         return {}
     values = patient_means(_matrix(cases, structure, metrics), [case["patient"] for case in cases])
     low, high = bootstrap_intervals(values)
-    return {metric: _told(values[:, k], low[k], high[k]) for k, metric in enumerate(metrics)}
+    return {metric: _describe(values[:, k], low[k], high[k]) for k, metric in enumerate(metrics)}
 
 
 def comparison(first: Sequence[Case], second: Sequence[Case]) -> list[dict[str, Any]]:
@@ -111,8 +111,9 @@ def lctsc_protocol(cases: Sequence[Case]) -> dict[str, Any]:
     """
     ours = {}
     for structure in ("left", "right"):
-        told = spread(cases, structure)
-        ours[structure] = {name: {k: told[name][k] for k in ("mean", "sd", "n")} for name in SHOWN if name in told}
+        summary = spread(cases, structure)
+        metrics = [name for name in COMPARED_METRICS if name in summary]
+        ours[structure] = {name: {k: summary[name][k] for k in ("mean", "sd", "n")} for name in metrics}
     caution = (
         "not the same cases, references or programs: each row names its split; distances here are as this file's policy "
         "defines them; references that follow air flatter methods that do"
@@ -128,7 +129,7 @@ def pooled(cases: Sequence[Case]) -> dict[str, Any]:
     Returns:
         structure to `dice`, `iou`, `precision`, `recall` (`None` where there is no volume) and `n` (cases).
     """
-    told = {}
+    summary = {}
     for structure in STRUCTURES:
         scores = [case[structure] for case in cases if case[structure].get("dice") is not None]
         predicted, true = (sum(score[name] for score in scores) for name in ("volume_ml", "reference_volume_ml"))
@@ -140,8 +141,8 @@ def pooled(cases: Sequence[Case]) -> dict[str, Any]:
             "recall": (shared, true),
         }
         ratios = {name: above / below if below else None for name, (above, below) in parts.items()}
-        told[structure] = ratios | {"n": len(scores)}
-    return told
+        summary[structure] = ratios | {"n": len(scores)}
+    return summary
 
 
 def _matrix(cases: Sequence[Case], structure: str, metrics: Sequence[str]) -> Floats:
@@ -149,12 +150,12 @@ def _matrix(cases: Sequence[Case], structure: str, metrics: Sequence[str]) -> Fl
     return np.array([[math.nan if value is None else value for value in row] for row in values], dtype=np.float64)
 
 
-def _told(values: Floats, low: float, high: float) -> dict[str, Any]:
+def _describe(values: Floats, low: float, high: float) -> dict[str, Any]:
     known = values[~np.isnan(values)]
-    told: dict[str, Any] = {"n": len(known), "undefined": len(values) - len(known)}
+    summary: dict[str, Any] = {"n": len(known), "undefined": len(values) - len(known)}
     if not len(known):
-        return told | dict.fromkeys(("mean", "low", "high", "sd", "median", "lowest", "highest"))
-    return told | {
+        return summary | dict.fromkeys(("mean", "low", "high", "sd", "median", "lowest", "highest"))
+    return summary | {
         "mean": float(known.mean()),
         "low": float(low) if len(known) > 1 else None,
         "high": float(high) if len(known) > 1 else None,

@@ -75,8 +75,8 @@ def figure_names(names: Sequence[str]) -> dict[str, str]:
             labels[name] = f"no. {number}"
         else:
             labels[name] = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
-    shown = list(labels.values())
-    return {name: label if shown.count(label) == 1 else f"no. {list(labels).index(name) + 1}" for name, label in labels.items()}
+    texts = list(labels.values())
+    return {name: label if texts.count(label) == 1 else f"no. {list(labels).index(name) + 1}" for name, label in labels.items()}
 
 
 @contextmanager

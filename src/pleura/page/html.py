@@ -24,7 +24,7 @@ class Picture:
         return f"data:image/{kind};base64,{base64.b64encode(self.path.read_bytes()).decode('ascii')}"
 
 
-def page_html(template: str, pictures: Sequence[object], told: Mapping[str, Any]) -> str:
+def page_html(template: str, pictures: Sequence[object], context: Mapping[str, Any]) -> str:
     """The page as text. `told` holds the tables and sentences that the template names."""
     import jinja2
 
@@ -32,4 +32,4 @@ def page_html(template: str, pictures: Sequence[object], told: Mapping[str, Any]
     environment = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    return environment.get_template(template).render(pictures=pictures, **told) + "\n"
+    return environment.get_template(template).render(pictures=pictures, **context) + "\n"

@@ -16,10 +16,10 @@ COLOURS = {  # greys: colours have a meaning elsewhere on the page
 }
 
 
-def network_png(told: Mapping[str, Any], path: Path) -> None:
+def network_png(architecture: Mapping[str, Any], path: Path) -> None:
     """Draw a U: a box a stage, as low as its level, with channels, side in pixels and parameters; skips as arrows."""
-    stages = told["stages"]
-    full = told["input"][1]
+    stages = architecture["stages"]
+    full = architecture["input"][1]
     with figure(path, (13, 6)) as drawn:
         axis = drawn.subplots()
         centres = {}
@@ -50,7 +50,9 @@ def network_png(told: Mapping[str, Any], path: Path) -> None:
         axis.set_xlim(-0.8, len(stages) - 0.2)
         axis.set_ylim(-max(_level(full, s["side"]) for s in stages) - 0.6, 0.5)
         axis.axis("off")
-        axis.set_title(f"one slice of {full} × {full} in, one logit a pixel out; {told['parameters']:,} parameters", loc="left")
+        axis.set_title(
+            f"one slice of {full} × {full} in, one logit a pixel out; {architecture['parameters']:,} parameters", loc="left"
+        )
         drawn.legend(loc="outside lower center", ncols=3, handles=axis.get_legend_handles_labels()[0])
 
 

@@ -68,18 +68,18 @@ def overlay_png(volume: Volume, labels: NDArray[np.uint8], path: Path) -> None:
 
 def _planes(volume: Volume, labels: NDArray[np.uint8]) -> list[_Plane]:
     upright = Upright.of(volume.grid)
-    hu, shown = upright.turn(volume.hu), upright.turn(labels)
+    hu, turned = upright.turn(volume.hu), upright.turn(labels)
     padding = None if volume.padding is None else upright.turn(volume.padding)
     up, down, across = upright.spacing_mm
 
     def cut(index: tuple[Any, ...], flip: bool) -> tuple[NDArray[Any], NDArray[Any]]:
-        plane, marks = hu[index], shown[index]
+        plane, marks = hu[index], turned[index]
         if padding is not None:
             plane = np.where(padding[index], AIR_HU, plane)
         return (plane[::-1], marks[::-1]) if flip else (plane, marks)
 
-    first, last = _extent(shown, 0)
-    rows, columns = _extent(shown, 1), _right_middle(shown)
+    first, last = _extent(turned, 0)
+    rows, columns = _extent(turned, 1), _right_middle(turned)
     every = slice(None)
     found = []
     for share in HEIGHTS:
@@ -94,8 +94,8 @@ def _planes(volume: Volume, labels: NDArray[np.uint8]) -> list[_Plane]:
 def _extent(labels: NDArray[Any], axis: int) -> tuple[int, int]:
     """First and last index with a label along an axis; the whole axis where there is none."""
     others = tuple(k for k in range(3) if k != axis)
-    held = np.flatnonzero(labels.any(axis=others))
-    return (int(held[0]), int(held[-1])) if len(held) else (0, labels.shape[axis] - 1)
+    present = np.flatnonzero(labels.any(axis=others))
+    return (int(present[0]), int(present[-1])) if len(present) else (0, labels.shape[axis] - 1)
 
 
 def _right_middle(labels: NDArray[Any]) -> int:

@@ -1,4 +1,4 @@
-"""The page's colours, one meaning each, from Okabe and Ito's palette, which common kinds of colour vision tell apart."""
+"""The page's colours, one meaning each, from Okabe and Ito's palette for colour-blind readers."""
 
 BLUE, ORANGE, GREEN, PURPLE, GREY, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#6b6b6b", "#56B4E9", "#D55E00"
 BLACK, LIGHT = "#222222", "#b0b0b0"

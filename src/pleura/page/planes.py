@@ -52,12 +52,12 @@ def _centre(shape: tuple[int, ...], labels: NDArray[np.uint8] | None) -> tuple[i
     """The index that the planes go through: the middle of the right lung, aside of the spine in the sagittal."""
     if labels is None or not labels.any():
         return tuple(n // 2 for n in shape)
-    held = labels == 1
-    held = held if held.any() else labels > 0
+    chosen = labels == 1
+    chosen = chosen if chosen.any() else labels > 0
     centre = []
     for axis in range(3):
         others = tuple(k for k in range(3) if k != axis)
-        weights = np.count_nonzero(held, axis=others)
+        weights = np.count_nonzero(chosen, axis=others)
         centre.append(int(np.searchsorted(np.cumsum(weights), weights.sum() / 2)))
     return tuple(centre)
 
@@ -76,11 +76,11 @@ def _plane(
         plane = plane if letters[down] in DOWN else plane[::-1]
         return plane if letters[across] in RIGHTWARD else plane[:, ::-1]
 
-    shown = cut(volume.hu)
+    image = cut(volume.hu)
     if volume.padding is not None:
-        shown = np.where(cut(volume.padding), -1024, shown)
+        image = np.where(cut(volume.padding), -1024, image)
     aspect = spacing[down] / spacing[across]
-    axis.imshow(shown, cmap="gray", vmin=WINDOW_HU[0], vmax=WINDOW_HU[1], aspect=aspect, interpolation="nearest")
+    axis.imshow(image, cmap="gray", vmin=WINDOW_HU[0], vmax=WINDOW_HU[1], aspect=aspect, interpolation="nearest")
     if drawn is not None:
         labels = cut(drawn)
         for label, colour in ((1, RIGHT_LUNG), (LEFT, LEFT_LUNG)):
@@ -93,7 +93,7 @@ def _plane(
     style = {"transform": axis.transAxes, "color": "white", "fontsize": 15, "fontweight": "bold", "va": "center", "bbox": DARK}
     axis.text(0.02, 0.5, TURN[ends], ha="left", **style)
     axis.text(0.98, 0.5, ends, ha="right", **style)
-    _scale_bar(axis, shown.shape, spacing[across])
+    _scale_bar(axis, image.shape, spacing[across])
 
 
 def _scale_bar(axis: Any, shape: tuple[int, ...], column_mm: float) -> None:

@@ -89,14 +89,14 @@ def _slice_drawings(story: Story) -> Iterator[Drawing]:
             clean = of_cases(scores, story.split[part], "clean")
             raw = of_cases(scores, story.split[part], "raw") or clean
             before = "before cleaning" if loss == "classical" else "network alone"
-            for metric, shown, kind in (("dice", raw, before), ("dice", clean, "cleaned"), ("accuracy", raw, before)):
-                if not shown:
+            for metric, scored, kind in (("dice", raw, before), ("dice", clean, "cleaned"), ("accuracy", raw, before)):
+                if not scored:
                     continue
                 title = f"{part} cases, {TITLES[loss]}, {kind}"
                 slug = f"{part}-{loss}-{metric}-{'cleaned' if kind == 'cleaned' else 'network'}.png"
                 alt = f"{metric} of every slice of the {part} cases, classes separated by colour and shape"
                 caption = f"{metric.capitalize()} of every slice: {title}. Cases are separated by lines."
-                yield single("3", slug, partial(slices_png, shown, metric, title), alt, caption)
+                yield single("3", slug, partial(slices_png, scored, metric, title), alt, caption)
     for loss in story.scores:
         yield from _examples(story, loss)
 
@@ -238,8 +238,8 @@ def _score_row(case: Mapping[str, Any], title: str) -> list[str]:
 
 def _cell(value: Any, before: Any, form: str) -> str:
     """A number, and in brackets what it was before cleaning."""
-    shown = "–" if value is None else format(value, form)
-    return shown if before is None else f"{shown} ({format(before, form)})"
+    text = "–" if value is None else format(value, form)
+    return text if before is None else f"{text} ({format(before, form)})"
 
 
 def _settings(story: Story) -> list[list[str]]:

@@ -41,9 +41,9 @@ def slices_png(scores: Sequence[SliceScore], metric: str, title: str, path: Path
 def _points(axis: Any, places: Sequence[float], scores: Sequence[SliceScore], metric: str) -> None:
     for kind, (colour, marker, words) in CLASSES.items():
         chosen = [(x, getattr(s, metric)) for x, s in zip(places, scores, strict=True) if s.kind == kind]
-        shown = [(x, y) for x, y in chosen if y is not None]
-        if shown:
-            xs, ys = zip(*shown, strict=True)
+        points = [(x, y) for x, y in chosen if y is not None]
+        if points:
+            xs, ys = zip(*points, strict=True)
             size = 70 if kind in ("hallucinated", "missed") else 18
             axis.scatter(
                 xs,
@@ -89,10 +89,10 @@ def positions_png(scores: Sequence[SliceScore], path: Path) -> None:
             axis.grid(alpha=0.3)
         for axis in panels[len(cases) :]:
             axis.remove()
-        shown = {score.kind for score in scores if score.case in cases and score.dice is not None}
+        kinds = {score.kind for score in scores if score.case in cases and score.dice is not None}
         handles = [
             panels[0].scatter([], [], s=50, color=colour, marker=marker, label=words, linewidths=1.2 if marker == "_" else 0)
-            for colour, marker, words in (CLASSES[kind] for kind in CLASSES if kind in shown)
+            for colour, marker, words in (CLASSES[kind] for kind in CLASSES if kind in kinds)
         ]
         drawn.legend(handles=handles, loc="outside lower center", ncols=4)
 

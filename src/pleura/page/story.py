@@ -49,7 +49,7 @@ class Story:
 
     @classmethod
     def open(cls, folder: Path) -> "Story":
-        """Open a run. Raises `UsageError` where the folder holds no cohort: there is nothing to tell."""
+        """Open a run. Raises `UsageError` where the folder has no cohort."""
         if not (folder / COHORT_STAGE / COHORT).exists():
             raise UsageError(
                 "report: no run there: cohort/cohort.json is missing; give the folder that pleura run or evaluate wrote"
@@ -111,21 +111,21 @@ class Story:
     @property
     def missing(self) -> list[str]:
         """What a page should show and this folder does not hold: one sentence each."""
-        told = []
+        notes = []
         if self.architecture is not None and not self.histories:
-            told.append("No curves of training: runs/LOSS/history.jsonl is not there.")
+            notes.append("No curves of training: runs/LOSS/history.jsonl is not there.")
         if self.primary is not None:
             lost = len(self.scores[self.primary]["cases"]) - len(self.drawable(self.primary))
             if lost:
-                told.append(f"{lost} scored case(s) without a film: the mask is not in masks/{self.primary}.")
-        return told
+                notes.append(f"{lost} scored case(s) without a film: the mask is not in masks/{self.primary}.")
+        return notes
 
     @cached_property
     def answers(self) -> dict[str, Mapping[str, Any]]:
         """Case to what `segment` said of it (`verdict`, `reason`), of the loss that stands for the run."""
         runs = self._each(MASKS_STAGE, RUN)
-        told = runs.get(self.primary or next(iter(runs), ""), {})
-        return {case["id"]: case for case in told.get("cases", ())}
+        record = runs.get(self.primary or next(iter(runs), ""), {})
+        return {case["id"]: case for case in record.get("cases", ())}
 
     def why(self, case: str) -> str:
         """What keeps a case from being plainly ok, in the words of `prepare` and of `segment`."""

@@ -53,7 +53,7 @@ class SeriesSpec:
 
 
 def write_series(folder: Path, volume: Volume, spec: SeriesSpec | None = None) -> list[Path]:
-    """Write `volume` as one file per slice with random names into `folder` (made if need be).
+    """Write `volume` as one file per slice with random names into `folder` (created if it does not exist).
 
     Returns:
         The files, in slice order.

@@ -46,7 +46,7 @@ def recorded(choices: Choices, secret: bytes) -> dict[str, Any]:
     }
 
 
-def remarks(choices: Choices, places: Sequence[Path], out: Path) -> tuple[str, ...]:
+def option_notes(choices: Choices, places: Sequence[Path], out: Path) -> tuple[str, ...]:
     lines = [f"written to {out}; re-identification map: {places[1]} (secret); audit: {places[2]}"]
     if choices.profile == "report":
         stays = "dates, UIDs, institutions, staff, free text and the preamble stay as they are"

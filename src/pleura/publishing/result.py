@@ -25,7 +25,7 @@ class DeidentifyResult:
     profile: str
     units: Mapping[str, Mapping[str, Any]]
     left: Mapping[str, int]
-    remarks: tuple[str, ...] = ()
+    option_notes: tuple[str, ...] = ()
     planned: bool = False
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -117,7 +117,7 @@ class DeidentifyResult:
         ):
             if self.left.get(key):
                 lines.append(f"{_files(self.left[key])} {text}")
-        return [*lines, self.accounting.sentence(), *self.remarks, *self._named()]
+        return [*lines, self.accounting.sentence(), *self.option_notes, *self._named()]
 
     def _named(self) -> list[str]:
         """With --paths, the names of refused files by code."""

@@ -1,4 +1,4 @@
-"""The ends of a volume's values: clipped by a display window, or wrapped around (pitfalls 19, 21)."""
+"""The ends of a volume's values: clipped by a display window, or wrapped around."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""The reconstruction circle: outside it a scanner has measured nothing, whatever it writes there (pitfall 18)."""
+"""The reconstruction circle: outside it the scanner measured nothing, whatever it writes there."""
 
 from typing import NamedTuple
 
@@ -53,7 +53,7 @@ def field_of_view(volume: Volume) -> Circle | None:
 def mark_filler(volume: Volume) -> Volume:
     """Mark as padding what surrounds the circle, where it has one value that is not that of air (0 HU, mostly).
 
-    Air around the circle needs no mark, and values below all matter were marked when they were read (pitfall 18).
+    Air around the circle needs no mark, and values below air were marked as padding when they were read.
     """
     value = int(volume.hu[0, 0, 0])
     corners = volume.hu[:, [0, 0, -1, -1], [0, -1, 0, -1]]

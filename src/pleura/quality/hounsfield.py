@@ -1,4 +1,4 @@
-"""Are these numbers HU? Air and soft tissue lie where physics puts them, or the rescale is wrong (pitfalls 17, 21)."""
+"""Check that values are HU: air near −1000 and soft tissue near 40, or the rescale is wrong."""
 
 import numpy as np
 from numpy.typing import NDArray

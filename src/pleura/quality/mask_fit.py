@@ -1,4 +1,4 @@
-"""Whether a lung mask is on the lungs of its volume, all of them, and on the right sides (pitfalls 15, 23 to 25)."""
+"""Whether a lung mask is on the lungs of its volume, all of them, and on the right sides."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,10 +47,10 @@ def check_mask_fit(mask: LungMask, volume: Volume, anatomy: Anatomy | None = Non
     if share < t.PARTLY_FITS:
         found.append(finding("MASK-PARTLY-LUNG", share=round(share, 3)))
     pixel_cm2 = small.grid.spacing_mm[1] * small.grid.spacing_mm[2] / 100
-    shown = airy.sum(axis=(1, 2)) * pixel_cm2 > t.LUNG_CM2
-    covered = shown & (lungs > 0).any(axis=(1, 2))
-    if covered.sum() < t.COVERED * shown.sum():
-        found.append(finding("MASK-ON-FEW-SLICES", covered=int(covered.sum()), shown=int(shown.sum())))
+    with_lung = airy.sum(axis=(1, 2)) * pixel_cm2 > t.LUNG_CM2
+    covered = with_lung & (lungs > 0).any(axis=(1, 2))
+    if covered.sum() < t.COVERED * with_lung.sum():
+        found.append(finding("MASK-ON-FEW-SLICES", covered=int(covered.sum()), with_lung=int(with_lung.sum())))
     return tuple(found)
 
 

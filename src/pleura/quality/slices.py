@@ -9,7 +9,7 @@ from pleura.geometry.resample import Upright, factors_for, shrink
 from pleura.geometry.volume import Volume
 from pleura.quality import thresholds as t
 
-SHOWN = 5
+MOST_LISTED = 5
 """Slice numbers in a message, at most."""
 
 
@@ -89,7 +89,7 @@ def check_neighbours(volume: Volume) -> tuple[Finding, ...]:
 
 def _numbers(slices: list[int]) -> str:
     """The first few slice numbers, counted from 1."""
-    return ", ".join(str(k + 1) for k in slices[:SHOWN])
+    return ", ".join(str(k + 1) for k in slices[:MOST_LISTED])
 
 
 def _blank_rows(hu: NDArray[np.int16]) -> int:

@@ -1,4 +1,4 @@
-"""Where air, fat and muscle lie in a volume's values, and whether that is where they lie in a body (pitfalls 17, 21)."""
+"""Find the peaks of air, fat and muscle in a volume's values, and compare them with those of a body."""
 
 import numpy as np
 from numpy.typing import NDArray

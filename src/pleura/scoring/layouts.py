@@ -223,7 +223,7 @@ def _folder_names(series: "Series", place: Path) -> Iterator[str]:
 
 
 def _other_names(known: Mapping[str, CtCase]) -> dict[str, str]:
-    """Folder name to case, of the names that belong to one case only and are no case themselves."""
+    """Folder name to case, of the names that belong to one case only and are not case ids."""
     owners: dict[str, set[str]] = {}
     for case, about in known.items():
         for name in about.names:

@@ -54,11 +54,11 @@ def neutral_names(names: Iterable[str], out: Path, *, kind: str = "hidden") -> d
     """
     path = sidecar(out)
     known = _read(path)
-    shown = {}
+    displayed = {}
     added = False
     for name in sorted(set(names)):
         if is_neutral(name):
-            shown[name] = name
+            displayed[name] = name
             continue
         alias = next((alias for alias, held in known.items() if held == name and alias.startswith(f"{kind}_")), None)
         if alias is None:
@@ -66,10 +66,10 @@ def neutral_names(names: Iterable[str], out: Path, *, kind: str = "hidden") -> d
             alias = f"{kind}_{number:03d}"
             known[alias] = name
             added = True
-        shown[name] = alias
+        displayed[name] = alias
     if added:
         write_secret(path, dump_json({"format": FORMAT, "names": known}))
-    return shown
+    return displayed
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -20,10 +20,10 @@ def above_apex(anatomy: Anatomy, margin_mm: float) -> NDArray[np.bool_] | None:
     up = float(grid.normal[2])
     if abs(up) < STEEP:
         return None
-    held = np.flatnonzero(Classical()(volume, anatomy=anatomy).mask.lungs.any(axis=(1, 2)))
-    if not held.size:
+    with_lungs = np.flatnonzero(Classical()(volume, anatomy=anatomy).mask.lungs.any(axis=(1, 2)))
+    if not with_lungs.size:
         return None
     along = np.arange(grid.shape[0]) * grid.spacing_mm[0] if grid.positions_mm is None else grid.positions_mm
     height = along * np.sign(up)
-    beyond: NDArray[np.bool_] = height > height[held].max() + margin_mm
+    beyond: NDArray[np.bool_] = height > height[with_lungs].max() + margin_mm
     return beyond

@@ -79,8 +79,8 @@ class OnnxSegmenter:
 
     def describe(self) -> dict[str, Any]:
         """Name, weights' hash, input, threshold, loss and preset."""
-        told = {key: self.card[key] for key in ("sha256", "input", "loss", "preset")}
-        return {"name": self.name, "threshold": self.threshold} | told
+        about = {key: self.card[key] for key in ("sha256", "input", "loss", "preset")}
+        return {"name": self.name, "threshold": self.threshold} | about
 
     def __call__(self, volume: Volume, progress: Progress = silent, *, anatomy: Anatomy | None = None) -> Segmentation:
         """Segment one volume; see the protocol."""
@@ -95,7 +95,7 @@ class OnnxSegmenter:
 
     def raw(self, volume: Volume, progress: Progress = silent) -> NDArray[np.bool_]:
         """What the network says, thresholded, bool on the volume's grid; axial slices, whichever way the stack is stored."""
-        shown = NetInput.from_json(self.card["input"])
+        network_input = NetInput.from_json(self.card["input"])
         turn = Upright.of(volume.grid)
         spacing = turn.spacing_mm[1:]
         hu = turn.turn(volume.hu)
@@ -109,9 +109,9 @@ class OnnxSegmenter:
                 one = np.array(hu[number])
                 if padding is not None:
                     one[padding[number]] = AIR_HU
-                pictures.append(shown.show(one, spacing))
+                pictures.append(network_input.show(one, spacing))
             for offset, probability in enumerate(predict({"picture": np.stack(pictures)[:, None]})[0][:, 0]):
-                answer = shown.answer(probability, hu.shape[1:], spacing)
+                answer = network_input.answer(probability, hu.shape[1:], spacing)
                 np.greater_equal(answer, self.threshold, out=target[first + offset])
             progress("network", min(first + BATCH, len(hu)), len(hu))
         return raw

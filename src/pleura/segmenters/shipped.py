@@ -84,7 +84,7 @@ class ShippedNetwork:
         tube = grown(airways(overview, body))
         coarse = cleaned(margin, side, axes.spacing_mm, body & ~tube & ~fat(coarse_hu, margin))
         dense = thick((coarse.labels > 0) & (coarse_hu > DENSE_HU))
-        raw, labels = settled(volume, axes, margin, coarse, dense)
+        raw, labels = settle_rim(volume, axes, margin, coarse, dense)
         progress("segment", 3, steps)
         findings = evidence_findings(gathered(margin, coarse, coarse_hu, body & ~tube, axes.spacing_mm))
         progress("segment", steps, steps)
@@ -104,7 +104,7 @@ class ShippedNetwork:
         return open_network(self.weights, ["logits"], threads=self.threads or default_threads())
 
 
-def settled(
+def settle_rim(
     volume: Volume, axes: PatientAxes, margin: Floats, coarse: CoarseLungs, dense: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
     """Bring coarse lungs to the volume's voxels, and settle their rim on the CT.

@@ -87,7 +87,7 @@ def deidentify(
     from pleura.files.walk import walk
     from pleura.publishing.certified import certificate_of
     from pleura.publishing.crop import cropped
-    from pleura.publishing.options import beside, check_crop, choices_of, recorded, remarks
+    from pleura.publishing.options import beside, check_crop, choices_of, option_notes, recorded
     from pleura.publishing.publish import audit_of, sought
 
     choices = choices_of(profile, dates, retain, blank)
@@ -109,13 +109,13 @@ def deidentify(
             hands = Ordered(pool)
             headers, cut = cropped(read_headers(found, choices, hands, progress), source, crop_above_apex, progress)
             planned = make_plan(headers, known, secret)
-            shown = {u.folder: show_unit(u, choices, planned.patient(u.case, secret), hands) for u in planned.units}
-        units = {folder: record.as_json() for folder, record in shown.items()}
+            records = {u.folder: show_unit(u, choices, planned.patient(u.case, secret), hands) for u in planned.units}
+        units = {folder: record.as_json() for folder, record in records.items()}
         return DeidentifyResult(out, profile, units, _left(planned, cut, found), ("nothing was written",), planned=True)
     options = {**recorded(choices, secret), "crop_above_apex_mm": crop_above_apex}
     with open_run(out, verb="deidentify", sources=[source], options=options, overwrite=overwrite, check=verify_done) as run:
         if run.done:
-            return DeidentifyResult(out, profile, run.record["units"], run.record["left"], remarks(choices, places, out))
+            return DeidentifyResult(out, profile, run.record["units"], run.record["left"], option_notes(choices, places, out))
         with locked_beside(places[1], what="the map"):
             clear_parts_beside(places[1])
             clear_parts_beside(places[0])
@@ -146,7 +146,7 @@ def deidentify(
                 if not _may_pass(units[unit.folder]):
                     run.keep(unit.folder, inputs[unit.folder], units[unit.folder], files_below(out, unit.folder))
         gone = run.gone(inputs)
-        notes = (*_people(planned), *gone_notes(gone), *remarks(choices, places, out))
+        notes = (*_people(planned), *gone_notes(gone), *option_notes(choices, places, out))
         shown_names = _names(found, names) if paths else {}
         result = DeidentifyResult(out, profile, units, _left(planned, cut, found), notes, names=shown_names)
         write_json(places[2], {"format": AUDIT, "options": options, **result.as_json()})
@@ -171,10 +171,10 @@ def _left(planned: "Plan", cut: Mapping[str, int], found: "Walk") -> dict[str, i
 
 def _names(found: "Walk", refused: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     """Names of refused files by code: those that could not be read, and those that were refused later."""
-    shown: dict[str, list[str]] = {}
+    names_by_code: dict[str, list[str]] = {}
     for code, name in (*refused, *((file.code, file.name) for file in found.refused)):
-        shown.setdefault(code, []).append(name)
-    return {code: tuple(sorted(listed)) for code, listed in sorted(shown.items())}
+        names_by_code.setdefault(code, []).append(name)
+    return {code: tuple(sorted(listed)) for code, listed in sorted(names_by_code.items())}
 
 
 def _counter(progress: Progress, total: int) -> Callable[[int], None]:
@@ -189,7 +189,7 @@ def _counter(progress: Progress, total: int) -> Callable[[int], None]:
 
 
 def _people(planned: "Plan") -> list[str]:
-    """What the user should know of how patients were told apart."""
+    """Notes on how patients were distinguished."""
     lines = [
         finding("SHARED-FOLDER", folder=folder, cases=", ".join(cases)).message for folder, cases in planned.shared.items()
     ]

@@ -135,9 +135,9 @@ def evaluate(
         pairings = {"mask": pair_masks(pred, references)}
         if against is not None:
             pairings["against"] = pair_masks(against, references)
-        shown = show_names(references, list(pairings.values()), out, keep=paths)
-        people = people_of(patients, list(pairings["mask"].masks), shown, out, keep=paths)
-        evaluation = Evaluation(references, namings["reference"], Policy(empty), resample, shown)
+        displayed = show_names(references, list(pairings.values()), out, keep=paths)
+        people = people_of(patients, list(pairings["mask"].masks), displayed, out, keep=paths)
+        evaluation = Evaluation(references, namings["reference"], Policy(empty), resample, displayed)
         methods = [Method(method_name(name, pred, MASKS), out / CASES, pairings["mask"], namings["mask"], "--mapping")]
         if against is not None:
             other = method_name(against_name, against, AGAINST_NAME)

@@ -68,7 +68,7 @@ def measure(
     Args:
         source: CT: a folder of DICOM files, or a cohort that prepare wrote.
         masks: One mask file for one CT, or a folder of masks by case, of any format that pleura reads.
-        out: Folder to write to; made if need be.
+        out: Folder to write to; created if it does not exist.
         workers: Processes, each with a case of its own; 0 = one for each core.
         overwrite: Empty OUT first.
 

@@ -95,6 +95,6 @@ PEOPLE: Mapping[str, Code] = {
     ),
     "SHARED-FOLDER": review("{folder}: several patients share this folder, so it names none of them; they are {cases}"),
 }
-"""How patients were told apart."""
+"""How patients were distinguished."""
 
 DEIDENTIFICATION: Mapping[str, Code] = {**REFUSALS, **AUDIT_OF_FILES, **AUDIT_BETWEEN_FILES, **PEOPLE}

@@ -85,7 +85,7 @@ def pools(
 ) -> dict[str, Pool]:
     """The two sequences of samples: phantoms alone, and everything.
 
-    The first holds no volume of a patient with a reference: all folds start from it. A negative volume of such a patient
+    The first has no volume of a patient with a reference: all folds start from it. A negative volume of such a patient
     (a neck) is in the second only.
     """
     with_reference = {case.patient for case in REAL_CASES}
