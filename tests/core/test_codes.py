@@ -1,14 +1,20 @@
 """The one table of codes."""
 
+import ast
 import pickle
+from pathlib import Path
+from string import Formatter
 
 import pytest
 
+import pleura
 from pleura.core import codes
 from pleura.core.codes import CODES, finding, refused
 from pleura.core.codes.code import Code, refusal
 from pleura.core.errors import GridMismatch, InputRefused, UnreadableFile
 from pleura.core.findings import Verdict
+
+SOURCE = Path(pleura.__file__).parent
 
 
 @pytest.fixture
@@ -46,6 +52,28 @@ def test_a_refusal_keeps_code_and_evidence_through_a_worker(table, kind):
         "N-LOST",
         {"n": 4},
     )
+
+
+def calls_of_the_table():
+    """Every call in the source that names a code: where it stands, the code, its keywords."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            code = node.args[0]
+            if name in ("finding", "refused") and isinstance(code, ast.Constant):
+                given = {keyword.arg for keyword in node.keywords}
+                yield f"{path.name}:{node.lineno}", code.value, given
+
+
+def test_every_call_fills_the_fields_of_its_sentence():
+    """A field without its value would end in an error where a user should read a refusal."""
+    calls = list(calls_of_the_table())
+    assert len(calls) > 150
+    for place, code, given in calls:
+        fields = {field for _, field, _, _ in Formatter().parse(CODES[code].sentence) if field}
+        assert None in given or fields <= given, f"{place}: {code} lacks {fields - given}"
 
 
 def test_every_entry_reads_as_a_sentence():

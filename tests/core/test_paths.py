@@ -8,21 +8,30 @@ import pleura
 from pleura.core.paths import accepts_str_paths
 
 
-def example(source: Path, out: Path | None = None, *, name: str = "", model: Path | None = None) -> tuple:
+def example(
+    source: Path, out: Path | None = None, *, name: str = "", model: Path | None = None
+) -> tuple:
     """Give back what was given."""
     return source, out, name, model
 
 
 def test_str_and_pathlike_become_paths_where_a_path_is_wanted():
     called = accepts_str_paths(example)
-    assert called("a", out=PurePosixPath("b"), name="c", model="d") == (Path("a"), Path("b"), "c", Path("d"))
+    assert called("a", out=PurePosixPath("b"), name="c", model="d") == (
+        Path("a"),
+        Path("b"),
+        "c",
+        Path("d"),
+    )
     assert called(Path("a")) == (Path("a"), None, "", None)
     assert called.__doc__ == example.__doc__
 
 
 @pytest.mark.parametrize("name", pleura.VERBS)
 def test_every_verb_takes_str(name):
-    """Every parameter that is a path by its annotation is converted: a folder that does not exist is wrong usage."""
+    """Every parameter that is a path by its annotation is converted: a folder that does not
+    exist is wrong usage.
+    """
     assert getattr(pleura, name).__wrapped__.__name__ == name
 
 

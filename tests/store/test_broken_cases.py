@@ -1,4 +1,6 @@
-"""A cohort that is damaged, foreign or hostile: that case is refused, or the call is; nothing crashes or leaves OUT."""
+"""A cohort that is damaged, foreign or hostile: that case is refused, or the call is; nothing
+crashes or leaves OUT.
+"""
 
 import json
 import shutil
@@ -108,7 +110,23 @@ def test_a_truncated_volume_does_not_end_the_process(cohort):
     assert "BROKEN-CASE" in done.stderr or "expected" in done.stderr
 
 
-IDS = ["../victim", "/etc", "..", ".", "", "a/b", "a\\b", "C:x", ".part-1", "x" * 300, "a\0b", 7, None, ["a"], "Case_001"]
+IDS = [
+    "../victim",
+    "/etc",
+    "..",
+    ".",
+    "",
+    "a/b",
+    "a\\b",
+    "C:x",
+    ".part-1",
+    "x" * 300,
+    "a\0b",
+    7,
+    None,
+    ["a"],
+    "Case_001",
+]
 
 
 @pytest.mark.parametrize("id", IDS, ids=repr)
@@ -117,7 +135,9 @@ def test_a_received_cohort_cannot_name_anything_outside(cohort, tmp_path, id, pl
     victim = tmp_path / "victim"
     victim.mkdir()
     (victim / "thesis").write_text("mine")
-    path = cohort / "cases" / "Case_000" / "case.json" if place == "case" else cohort / "cohort.json"
+    path = (
+        cohort / "cases" / "Case_000" / "case.json" if place == "case" else cohort / "cohort.json"
+    )
     about = json.loads(path.read_text())
     if place == "case":
         about["id"] = id
@@ -130,13 +150,22 @@ def test_a_received_cohort_cannot_name_anything_outside(cohort, tmp_path, id, pl
             assert result.cases[0]["verdict"] == "refused"
         except UsageError:
             assert place == "cohort"
-    assert sorted(entry.name for entry in tmp_path.iterdir()) in (["cohort", "out", "victim"], ["cohort", "victim"])
+    assert sorted(entry.name for entry in tmp_path.iterdir()) in (
+        ["cohort", "out", "victim"],
+        ["cohort", "victim"],
+    )
     assert [(path.name, path.read_text()) for path in victim.iterdir()] == [("thesis", "mine")]
 
 
 MUTANTS = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 3) | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=4,
 )
 
@@ -151,7 +180,9 @@ def test_mutated_json_is_refused_and_nothing_else(made, name, data, tmp_path_fac
     about = json.loads(path.read_text())
     key = data.draw(st.sampled_from(sorted(about)))
     value = data.draw(MUTANTS)
-    path.write_text(json.dumps(value if data.draw(st.integers(0, 9)) == 0 else about | {key: value}))
+    path.write_text(
+        json.dumps(value if data.draw(st.integers(0, 9)) == 0 else about | {key: value})
+    )
     try:
         opened = Cohort.open(folder / "cohort")
         _ = opened.split.train

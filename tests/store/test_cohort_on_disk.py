@@ -26,7 +26,10 @@ def cohort(folder):
     for name, stored in (("Case_000", mask), ("Case_001", None)):
         (folder / "cases" / name).mkdir(parents=True)
         write_case(folder / "cases" / name, name, volume(), stored, verdict="ok")
-    entries = [{"id": name, "slices": 4, "mask": None, "verdict": "ok"} for name in ("Case_000", "Case_001")]
+    entries = [
+        {"id": name, "slices": 4, "mask": None, "verdict": "ok"}
+        for name in ("Case_000", "Case_001")
+    ]
     write_cohort(folder, entries, make_split({"Case_000": 4}, unlabelled=["Case_001"]))
     return Cohort.open(folder)
 
@@ -71,14 +74,20 @@ def test_no_cohort_is_said(tmp_path):
 
 def test_the_reports_split():
     split = make_split({f"Case_{k:03d}": 133 for k in range(12)})
-    assert split.train + split.validation == tuple(f"Case_{k:03d}" for k in range(8))  # int(12 * 0.67)
+    assert split.train + split.validation == tuple(
+        f"Case_{k:03d}" for k in range(8)
+    )  # int(12 * 0.67)
     assert split.test == ("Case_008", "Case_009", "Case_010", "Case_011")
     assert split.validation == ("Case_007",)
 
 
 def test_few_cases_validate_on_blocks_of_their_slices():
     split = make_split({"Case_000": 133, "Case_001": 133, "Case_002": 140, "Case_003": 64})
-    assert (split.train, split.validation, split.test) == (("Case_000", "Case_001"), (), ("Case_002", "Case_003"))
+    assert (split.train, split.validation, split.test) == (
+        ("Case_000", "Case_001"),
+        (),
+        ("Case_002", "Case_003"),
+    )
     assert set(split.validation_slices) == {"Case_000", "Case_001"}
     for blocks in split.validation_slices.values():
         stored = [k for first, end in blocks for k in range(first, end)]
@@ -103,12 +112,16 @@ def test_every_case_is_in_one_part_and_no_patient_in_two(numbers, series, rule, 
         return
     split = make_split(cases, rule=rule, seed=seed)
     assert sorted(split.train + split.validation + split.test) == sorted(cases)
-    patients = [{patient_of(case) for case in part} for part in (split.train, split.validation, split.test)]
+    patients = [
+        {patient_of(case) for case in part} for part in (split.train, split.validation, split.test)
+    ]
     assert sum(map(len, patients)) == len(set.union(*patients)) == len(numbers)
     assert set(split.validation_slices) <= set(split.train)
 
 
-@pytest.mark.parametrize("rule", ["kfold", "kfold:1/1", "kfold:3/0", "kfold:3/4", "last", "kfold:a/b"])
+@pytest.mark.parametrize(
+    "rule", ["kfold", "kfold:1/1", "kfold:3/0", "kfold:3/4", "last", "kfold:a/b"]
+)
 def test_a_wrong_rule_is_said(rule):
     with pytest.raises(UsageError, match="kfold"):
         make_split({"Case_000": 9, "Case_001": 9}, rule=rule)
@@ -121,6 +134,8 @@ def test_folds_cover_every_case_once():
 
 
 def test_a_split_comes_back(tmp_path):
-    split = make_split({"Case_000": 133, "Case_001": 90, "Case_002": 60}, rule="seeded", seed=3, unlabelled=["x"])
+    split = make_split(
+        {"Case_000": 133, "Case_001": 90, "Case_002": 60}, rule="seeded", seed=3, unlabelled=["x"]
+    )
     split.write(tmp_path)
     assert Split.read(tmp_path) == split

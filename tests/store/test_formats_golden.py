@@ -1,4 +1,6 @@
-"""Formats on disk, letter for letter: what version 1 wrote, it writes and reads. A change here is a new version number."""
+"""Formats on disk, letter for letter: what version 1 wrote, it writes and reads. A change here
+is a new version number.
+"""
 
 import gzip
 import struct
@@ -108,7 +110,9 @@ HU = (np.arange(24, dtype=np.int16) * 50 - 1000).reshape(GRID.shape)
 
 
 def file_bytes(header, array):
-    """A NumPy file of version 1 by hand (NEP 1): magic, length of the header, header padded to 64 bytes, C order."""
+    """A NumPy file of version 1 by hand (NEP 1): magic, length of the header, header padded to
+    64 bytes, C order.
+    """
     text = header.ljust((10 + len(header)) // 64 * 64 + 64 - 11).encode() + b"\n"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + array.tobytes()
 
@@ -117,7 +121,14 @@ def file_bytes(header, array):
 def cohort(tmp_path):
     case = tmp_path / "cases" / "Case_000"
     case.mkdir(parents=True)
-    write_case(case, "Case_000", Volume(HU, GRID, HU == -1000), LungMask(LABELS, GRID), verdict="ok", findings=[])
+    write_case(
+        case,
+        "Case_000",
+        Volume(HU, GRID, HU == -1000),
+        LungMask(LABELS, GRID),
+        verdict="ok",
+        findings=[],
+    )
     entries = [{"id": "Case_000", "slices": 2, "mask": "right and left", "verdict": "ok"}]
     write_cohort(tmp_path, entries, make_split({"Case_000": 2}), verdicts={"ok": 1}, refused=0)
     return tmp_path
@@ -134,7 +145,9 @@ def test_arrays_byte_for_byte(cohort):
     case = cohort / "cases" / "Case_000"
     assert (case / "volume.npy").read_bytes() == file_bytes(f"{{'descr': '<i2', {shape}", HU)
     assert (case / "mask.npy").read_bytes() == file_bytes(f"{{'descr': '|u1', {shape}", LABELS)
-    assert (case / "padding.npy").read_bytes() == file_bytes(f"{{'descr': '|b1', {shape}", HU == -1000)
+    assert (case / "padding.npy").read_bytes() == file_bytes(
+        f"{{'descr': '|b1', {shape}", HU == -1000
+    )
 
 
 def test_what_version_1_wrote_is_read(tmp_path):
@@ -156,7 +169,12 @@ def test_what_version_1_wrote_is_read(tmp_path):
 
 def test_other_versions_are_refused_by_name(cohort):
     for path, number, read, error in (
-        (cohort / "cases" / "Case_000" / "case.json", "case", lambda: Case.open(cohort / "cases" / "Case_000"), InputRefused),
+        (
+            cohort / "cases" / "Case_000" / "case.json",
+            "case",
+            lambda: Case.open(cohort / "cases" / "Case_000"),
+            InputRefused,
+        ),
         (cohort / "cohort.json", "cohort", lambda: Cohort.open(cohort), UsageError),
         (cohort / "split.json", "split", lambda: Cohort.open(cohort).split, UsageError),
     ):
@@ -168,14 +186,20 @@ def test_other_versions_are_refused_by_name(cohort):
 
 
 def test_masks_whose_bytes_are_ours_alone(tmp_path):
-    """MetaImage and NIfTI headers by their bytes (NIfTI-1: offsets of nifti1.h); voxels as they are."""
+    """MetaImage and NIfTI headers by their bytes (NIfTI-1: offsets of nifti1.h); voxels as they
+    are.
+    """
     for suffix in (".mha", ".nii.gz"):
         write_mask(tmp_path / f"m{suffix}", LungMask(LABELS, GRID))
         np.testing.assert_array_equal(read_mask(tmp_path / f"m{suffix}", GRID).labels, LABELS)
     text = (tmp_path / "m.mha").read_bytes().split(b"ElementDataFile")[0].decode()
     told = dict(line.split(" = ") for line in text.splitlines())
     assert told["TransformMatrix"] == "1.0 0.0 0.0 0.0 1.0 0.0 0.0 0.0 1.0"
-    assert (told["Offset"], told["ElementSpacing"], told["DimSize"]) == ("-1.0 2.0 3.5", "0.5 0.75 2.0", "4 3 2")
+    assert (told["Offset"], told["ElementSpacing"], told["DimSize"]) == (
+        "-1.0 2.0 3.5",
+        "0.5 0.75 2.0",
+        "4 3 2",
+    )
     nifti = gzip.decompress((tmp_path / "m.nii.gz").read_bytes())
     assert len(nifti) == 352 + LABELS.size
     assert nifti[352:] == LABELS.tobytes()

@@ -1,4 +1,6 @@
-"""The one writer of OUT: the same command resumes and grows; anything else is refused, and leaves nothing behind."""
+"""The one writer of OUT: the same command resumes and grows; anything else is refused, and
+leaves nothing behind.
+"""
 
 import json
 import os
@@ -8,10 +10,16 @@ import sys
 
 import pytest
 
-from pleura.core.atomic import BOOKKEEPING, clear_parts_beside, read_json, temporary_name
+from pleura.core.atomic import (
+    BOOKKEEPING,
+    clear_parts_beside,
+    read_json,
+    temporary_name,
+    write_json,
+)
 from pleura.core.errors import Exit, OutputBusy, OutputConflict, OutputFailed, UsageError
 from pleura.core.locks import locked, locked_beside
-from pleura.store import layout
+from pleura.store import layout, run_record
 from pleura.store.run_record import fingerprint, measured, open_run
 
 
@@ -24,7 +32,15 @@ def source(tmp_path):
 
 
 def opened(out, source, *, overwrite=False, check="size", verb="scan", grows=True, **options):
-    return open_run(out, verb=verb, sources=[source], options=options, overwrite=overwrite, check=check, grows=grows)
+    return open_run(
+        out,
+        verb=verb,
+        sources=[source],
+        options=options,
+        overwrite=overwrite,
+        check=check,
+        grows=grows,
+    )
 
 
 def make(run, name, text="x"):
@@ -59,9 +75,15 @@ def test_fresh_then_resumed_then_done(tmp_path, source):
 def test_other_options_conflict_and_name_the_way_out(tmp_path, source):
     with opened(tmp_path / "out", source, size=1) as run:
         make(run, "a")
-    with pytest.raises(OutputConflict, match=r"other options.*--overwrite"), opened(tmp_path / "out", source, size=2):
+    with (
+        pytest.raises(OutputConflict, match=r"other options.*--overwrite"),
+        opened(tmp_path / "out", source, size=2),
+    ):
         pass
-    with pytest.raises(OutputConflict, match="output of pleura scan"), opened(tmp_path / "out", source, verb="couch"):
+    with (
+        pytest.raises(OutputConflict, match="output of pleura scan"),
+        opened(tmp_path / "out", source, verb="couch"),
+    ):
         pass
 
 
@@ -77,8 +99,40 @@ def test_input_that_grew_is_no_conflict_unless_the_verb_says_so(tmp_path, source
         run.check_other_input({"a": "input", "b": "new"})
         with pytest.raises(OutputConflict, match="other input"):
             run.check_other_input({"a": "changed", "b": "new"})
-    with pytest.raises(OutputConflict, match="other input"), opened(tmp_path / "out", source, grows=False):
+    with (
+        pytest.raises(OutputConflict, match="other input"),
+        opened(tmp_path / "out", source, grows=False),
+    ):
         pass
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process that ends at a line")
+@pytest.mark.parametrize("when", ["begins", "ends"])
+@pytest.mark.parametrize("last", ["run.json", "input.json"])
+def test_killed_between_its_two_records_it_resumes(tmp_path, source, monkeypatch, when, last):
+    """A verb whose input must not grow knew nothing of its input then, and refused to resume."""
+    out = tmp_path / "out"
+
+    def kill_after(path, record):
+        write_json(path, record)
+        if path.name == last:
+            os._exit(9)
+
+    child = os.fork()
+    if not child:
+        for name in ("write_json", "write_json_if_changed"):
+            monkeypatch.setattr(run_record, name, kill_after if when == "begins" else write_json)
+        with opened(out, source, grows=False) as run:
+            make(run, "a")
+            monkeypatch.setattr(run_record, "write_json_if_changed", kill_after)
+            run.finish(Exit.OK)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    with opened(out, source, grows=False) as run:
+        make(run, "a")
+        run.finish(Exit.OK)
+    with opened(out, source, grows=False) as run:
+        assert run.done
 
 
 def test_a_usage_error_leaves_nothing_and_the_corrected_call_works(tmp_path, source):
@@ -93,7 +147,9 @@ def test_a_usage_error_leaves_nothing_and_the_corrected_call_works(tmp_path, sou
         assert visible(tmp_path / "out") == ["run.json"]  # nothing of the other options is left
 
 
-@pytest.mark.parametrize("damage", [lambda p: p.unlink(), lambda p: p.write_text(""), lambda p: shutil.rmtree(p.parent)])
+@pytest.mark.parametrize(
+    "damage", [lambda p: p.unlink(), lambda p: p.write_text(""), lambda p: shutil.rmtree(p.parent)]
+)
 def test_results_are_looked_at_before_they_count_as_done(tmp_path, source, damage):
     with opened(tmp_path / "out", source) as run:
         make(run, "a")
@@ -131,7 +187,9 @@ def test_a_record_that_was_changed_does_not_count(tmp_path, source):
         item.write_text(json.dumps(about | {"files": {name: [4, "0"]}}))
         with opened(tmp_path / "out", source) as run:
             assert run.items == {}
-    (tmp_path / "out" / "run.json").write_text('{"format": "pleura-run/2", "verb": "scan", "state": "done", "cases": 7}')
+    (tmp_path / "out" / "run.json").write_text(
+        '{"format": "pleura-run/2", "verb": "scan", "state": "done", "cases": 7}'
+    )
     with pytest.raises(OutputConflict), opened(tmp_path / "out", source):
         pass
     with opened(tmp_path / "out", source, overwrite=True):
@@ -188,7 +246,14 @@ def test_what_is_used_beside_the_input_is_not_in_out(tmp_path, source):
     model.mkdir(parents=True)
     with (
         pytest.raises(UsageError, match="inside each other"),
-        open_run(tmp_path / "out", verb="segment", sources=[source], also=[model], options={}, overwrite=True),
+        open_run(
+            tmp_path / "out",
+            verb="segment",
+            sources=[source],
+            also=[model],
+            options={},
+            overwrite=True,
+        ),
     ):
         pass
     assert model.is_dir()
@@ -204,7 +269,10 @@ def test_missing_input_is_wrong_usage_and_its_path_is_not_repeated(tmp_path):
 def test_overwrite_never_empties_where_we_stand(tmp_path, source, monkeypatch):
     (tmp_path / "out" / "deep").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "out" / "deep")
-    with pytest.raises(UsageError, match="--overwrite would empty"), opened(tmp_path / "out", source, overwrite=True):
+    with (
+        pytest.raises(UsageError, match="--overwrite would empty"),
+        opened(tmp_path / "out", source, overwrite=True),
+    ):
         pass
     assert os.listdir(tmp_path / "out") == ["deep"]
 
@@ -238,7 +306,10 @@ def test_a_second_process_is_refused_at_once_and_a_killed_one_holds_nothing(tmp_
         assert process.stdout.readline() == "held\n"
         part = temporary_name(tmp_path / "out" / "a")
         part.write_text("of the live run")
-        with pytest.raises(OutputBusy, match="in use by another run"), opened(tmp_path / "out", source):
+        with (
+            pytest.raises(OutputBusy, match="in use by another run"),
+            opened(tmp_path / "out", source),
+        ):
             pass
         with pytest.raises(OutputBusy), opened(tmp_path / "out", source, overwrite=True):
             pass
@@ -253,7 +324,10 @@ def test_a_second_process_is_refused_at_once_and_a_killed_one_holds_nothing(tmp_
 
 def test_a_shared_file_is_changed_by_one_run_at_a_time(tmp_path):
     with locked_beside(tmp_path / "map.json", what="the map"):
-        with pytest.raises(OutputBusy), locked_beside(tmp_path / "map.json", what="the map", wait_s=0.1):
+        with (
+            pytest.raises(OutputBusy),
+            locked_beside(tmp_path / "map.json", what="the map", wait_s=0.1),
+        ):
             pass
     with locked_beside(tmp_path / "map.json", what="the map"):
         left = temporary_name(tmp_path / "map.json")
@@ -274,9 +348,15 @@ def test_a_file_system_without_locks_has_a_stand_in(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(locks, "_lock", none)
-    with locked(tmp_path / "lock", what="OUT"), pytest.raises(OutputBusy), locked(tmp_path / "lock", what="OUT"):
+    with (
+        locked(tmp_path / "lock", what="OUT"),
+        pytest.raises(OutputBusy),
+        locked(tmp_path / "lock", what="OUT"),
+    ):
         pass
-    (tmp_path / "lock-holder").write_text(f"{locks.HOST} {2**22 + 1}")  # no such process: a killed run's
+    (tmp_path / "lock-holder").write_text(
+        f"{locks.HOST} {2**22 + 1}"
+    )  # no such process: a killed run's
     with locked(tmp_path / "lock", what="OUT"):
         pass
     (tmp_path / "lock-holder").write_text("elsewhere 1")

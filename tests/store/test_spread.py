@@ -66,7 +66,11 @@ FAULTS = {
     full: ("DISK-FULL", True),
     bad_disk: ("DISK-ERROR", True),
 }
-PROCESS_FAULTS = {killed: ("WORKER-LOST", True), exits: ("WORKER-LOST", True), unpicklable: ("INTERNAL-ERROR", True)}
+PROCESS_FAULTS = {
+    killed: ("WORKER-LOST", True),
+    exits: ("WORKER-LOST", True),
+    unpicklable: ("INTERNAL-ERROR", True),
+}
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,10 @@ def test_a_pool_serves_one_recipe_after_another_with_the_same_processes():
     with Pool(2) as pool:
         seen = set()
         for number in (10, 20, 30):
-            values = [outcome.value for outcome in sorted(pool.spread(Add(number), range(5)), key=lambda one: one.index)]
+            values = [
+                outcome.value
+                for outcome in sorted(pool.spread(Add(number), range(5)), key=lambda one: one.index)
+            ]
             assert [value for value, _ in values] == [number + k for k in range(5)]
             seen |= {pid for _, pid in values}
         assert len(seen) == 2
@@ -204,7 +211,9 @@ def test_workers_end_with_their_parent(tmp_path, kill):
     folder = tmp_path / "pids"
     folder.mkdir()
     script.write_text(SLEEPER.format(path=sys.path, folder=str(folder)))
-    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    parent = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     wait_for(lambda: len([f for f in folder.iterdir() if f.read_text()]) == 2)
     pids = [int(file.read_text()) for file in folder.iterdir()]
     parent.send_signal(kill)

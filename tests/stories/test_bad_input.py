@@ -1,4 +1,6 @@
-"""Bad input: one clear line and the documented exit code, each time, and nothing left that could be taken for whole."""
+"""Bad input: one clear line and the documented exit code, each time, and nothing left that could
+be taken for whole.
+"""
 
 import re
 import shutil
@@ -24,7 +26,11 @@ def pleura(*words):
 
 
 def one_line(told, *words):
-    lines = [line for line in told.stderr.splitlines() if all(re.search(word, line, re.I) for word in words)]
+    lines = [
+        line
+        for line in told.stderr.splitlines()
+        if all(re.search(word, line, re.I) for word in words)
+    ]
     assert len(lines) == 1, told.stderr
     assert len(lines[0]) < 400
 
@@ -43,13 +49,17 @@ def copy(chests, tmp_path):
 
 def slices_of(case: Path) -> list[Path]:
     """A case's files from the lowest slice to the highest, by position: their names are random."""
-    return sorted(case.glob("*.dcm"), key=lambda path: float(pydicom.dcmread(path).ImagePositionPatient[2]))
+    return sorted(
+        case.glob("*.dcm"), key=lambda path: float(pydicom.dcmread(path).ImagePositionPatient[2])
+    )
 
 
 def test_an_empty_folder(tmp_path):
     (tmp_path / "in").mkdir()
     for verb in ("scan", "deidentify", "prepare", "segment", "run"):
-        told = pleura(verb, tmp_path / "in", *([] if verb == "scan" else [tmp_path / f"out-{verb}"]))
+        told = pleura(
+            verb, tmp_path / "in", *([] if verb == "scan" else [tmp_path / f"out-{verb}"])
+        )
         assert told.exit_code == 3, (verb, told.output)
         one_line(told, "no ")
 
@@ -59,7 +69,9 @@ def test_a_folder_of_text_files(tmp_path):
     for n in range(3):
         (tmp_path / "in" / f"{CANARY}{n}.txt").write_text("not an image\n" * n)
     for verb in ("scan", "deidentify", "prepare", "segment", "run"):
-        told = pleura(verb, tmp_path / "in", *([] if verb == "scan" else [tmp_path / f"out-{verb}"]))
+        told = pleura(
+            verb, tmp_path / "in", *([] if verb == "scan" else [tmp_path / f"out-{verb}"])
+        )
         assert told.exit_code == 3, (verb, told.output)
 
 
@@ -92,14 +104,18 @@ def test_two_series_in_one_folder(copy, tmp_path):
 
 
 def test_a_mask_of_the_wrong_shape(copy, tmp_path):
-    np.savez_compressed(copy / "Segmentations" / "Case_000_seg.npz", masks=np.zeros((3, 48, 48), np.uint8))
+    np.savez_compressed(
+        copy / "Segmentations" / "Case_000_seg.npz", masks=np.zeros((3, 48, 48), np.uint8)
+    )
     told = pleura("prepare", copy, tmp_path / "cohort")
     assert told.exit_code == 1
     one_line(told, "Case_000", "shape")
 
 
 def test_a_mask_for_an_unknown_case(copy, tmp_path):
-    shutil.copy(copy / "Segmentations" / "Case_000_seg.npz", copy / "Segmentations" / "Case_077_seg.npz")
+    shutil.copy(
+        copy / "Segmentations" / "Case_000_seg.npz", copy / "Segmentations" / "Case_077_seg.npz"
+    )
     told = pleura("prepare", copy, tmp_path / "cohort")
     assert told.exit_code == 1
     one_line(told, "Case_077")
@@ -126,7 +142,12 @@ def test_an_output_that_holds_something_else(chests, tmp_path):
 
 def test_an_input_that_does_not_exist(tmp_path):
     for verb in ("scan", "deidentify", "prepare", "segment", "run"):
-        assert pleura(verb, tmp_path / "none", *([] if verb == "scan" else [tmp_path / "out"])).exit_code == 2
+        assert (
+            pleura(
+                verb, tmp_path / "none", *([] if verb == "scan" else [tmp_path / "out"])
+            ).exit_code
+            == 2
+        )
 
 
 def test_input_is_never_written_to(chests, tmp_path):

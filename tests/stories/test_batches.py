@@ -1,4 +1,6 @@
-"""Batches in which much goes wrong: what can be done is done, byte for byte as if the rest had not been there."""
+"""Batches in which much goes wrong: what can be done is done, byte for byte as if the rest had
+not been there.
+"""
 
 import errno
 import os
@@ -59,7 +61,9 @@ def classical(source: Path, out: Path, **options: object) -> object:
 
 
 def slices_of(case: Path) -> list[Path]:
-    return sorted(case.glob("*.dcm"), key=lambda path: float(pydicom.dcmread(path).ImagePositionPatient[2]))
+    return sorted(
+        case.glob("*.dcm"), key=lambda path: float(pydicom.dcmread(path).ImagePositionPatient[2])
+    )
 
 
 # Faults of the input: the files themselves.
@@ -116,7 +120,11 @@ def file_too_large(job: Job) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
 
-INPUT_FAULTS = {20: (truncated, "TRUNCATED"), 21: (slice_lost, "GAP-IN-SLICES"), 22: (no_chest, "NO-LUNGS")}
+INPUT_FAULTS = {
+    20: (truncated, "TRUNCATED"),
+    21: (slice_lost, "GAP-IN-SLICES"),
+    22: (no_chest, "NO-LUNGS"),
+}
 WORK_FAULTS: dict[int, tuple[Callable[[Job], None], str]] = {
     23: (library, "INTERNAL-ERROR"),
     24: (no_memory, "OUT-OF-MEMORY"),
@@ -184,7 +192,9 @@ def test_twenty_of_thirty_are_done_and_ten_are_refused_by_code(chests, tmp_path,
     assert cases_in(tmp_path / "out") == cases_in(tmp_path / "undisturbed")
 
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("Case_0[01]*/*")}
-    again = classical(source, tmp_path / "out")  # the machine is well again: what passed is tried, what is done is kept
+    again = classical(
+        source, tmp_path / "out"
+    )  # the machine is well again: what passed is tried, what is done is kept
     assert [int(case["id"][5:]) for case in again.cases if case["mask"] is None] == [20, 21, 22, 27]
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
@@ -222,20 +232,30 @@ def part_of(folder: Path, goal: Path, cases: int) -> Path:
 
 
 def scored(source: Path, out: Path, **options: object) -> object:
-    """Evaluate the references against themselves: no model is needed, and every case has a score."""
+    """Evaluate the references against themselves: no model is needed, and every case has a
+    score.
+    """
     return evaluate(source / "Labels", source / "Labels", out, workers=1, **options)
 
 
-@pytest.mark.parametrize("verb", [classical, couch, prepare, scored], ids=lambda verb: verb.__name__)
+@pytest.mark.parametrize(
+    "verb", [classical, couch, prepare, scored], ids=lambda verb: verb.__name__
+)
 def test_input_that_grows(labelled, tmp_path, verb):
     source = part_of(labelled, tmp_path / "in", 2)
     verb(source, tmp_path / "out")
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*Case_00[01]*/*") if path.is_file()}
+    kept = {
+        path: path.stat().st_mtime_ns
+        for path in (tmp_path / "out").rglob("*Case_00[01]*/*")
+        if path.is_file()
+    }
     kept |= {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("Case_00[01].json")}
     assert kept
     part_of(labelled, source, 3)
     grown = verb(source, tmp_path / "out")
-    assert {path: path.stat().st_mtime_ns for path in kept} == kept, "the old results were made again"
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept, (
+        "the old results were made again"
+    )
     once = verb(source, tmp_path / "once")
     assert grown.as_json() == once.as_json()
     assert results(tmp_path / "out") == results(tmp_path / "once")
@@ -250,9 +270,9 @@ def test_input_that_shrinks_or_is_another(labelled, tmp_path, verb):
     (source / "Labels" / "Case_001.nii.gz").unlink()
     result = verb(source, tmp_path / "out")
     assert any(line.startswith("Case_001: not in IN any more") for line in result.notes())
-    assert {name: data for name, data in results(tmp_path / "out").items() if "Case_001/" in name} == {
-        name: data for name, data in before.items() if "Case_001/" in name
-    }
+    assert {
+        name: data for name, data in results(tmp_path / "out").items() if "Case_001/" in name
+    } == {name: data for name, data in before.items() if "Case_001/" in name}
     write_dataset(tmp_path / "other", cases=1, shape=(14, 48, 48), seed=77, label=write_mask)
     with pytest.raises(OutputConflict, match="other input"):
         verb(tmp_path / "other", tmp_path / "out")

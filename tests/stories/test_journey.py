@@ -1,4 +1,6 @@
-"""From a tree of files to a report: the whole of it, twice, killed on the way, and without a name leaking."""
+"""From a tree of files to a report: the whole of it, twice, killed on the way, and without a
+name leaking.
+"""
 
 import json
 import os
@@ -26,7 +28,10 @@ def started(*words):
     """A process of its own, on one thread: how many share a sum decides its last bit."""
     command = [sys.executable, "-m", "pleura", *map(str, words)]
     return subprocess.Popen(
-        command, env=os.environ | {"OMP_NUM_THREADS": "1", "SOURCE_DATE_EPOCH": "0"}, stderr=subprocess.PIPE, text=True
+        command,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "SOURCE_DATE_EPOCH": "0"},
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -122,20 +127,20 @@ def test_killed_anywhere_it_resumes_to_the_same_bytes(chests, journey, tmp_path)
         process.communicate()
         assert not (out / "report.html").exists()
     process = started("run", chests, out, *QUICK, "--loss", "both")
-    process.communicate()
-    assert process.returncode == 0
+    _, told = process.communicate()
+    assert process.returncode == 0, told
     assert results(out) == results(journey)
 
 
 def test_without_torch_everything_but_training_works(chests, journey, tmp_path):
-    """The four everyday verbs, and segmenting with a trained model, in an interpreter that cannot import torch."""
+    """The four everyday verbs, and segmenting with a trained model, in an interpreter that
+    cannot import torch.
+    """
     code = (
-        "import sys\n"
-        "class Missing:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.split('.')[0] in ('torch', 'torchmetrics', 'safetensors', 'onnx'): raise ImportError(name=name)\n"
-        "sys.meta_path.insert(0, Missing())\n"
-        "from pleura.cli.app import main\nmain(sys.argv[1:])\n"
+        "import sys\nclass Missing:\n    def find_spec(self, name, path=None, target=None):\n    "
+        "    if name.split('.')[0] in ('torch', 'torchmetrics', 'safetensors', 'onnx'): raise "
+        "ImportError(name=name)\nsys.meta_path.insert(0, Missing())\nfrom pleura.cli.app import "
+        "main\nmain(sys.argv[1:])\n"
     )
     masks, cohort = tmp_path / "masks", journey / "cohort"
     for words, wanted in (
@@ -145,6 +150,11 @@ def test_without_torch_everything_but_training_works(chests, journey, tmp_path):
         (("evaluate", masks, cohort, tmp_path / "scores"), 0),
         (("train", cohort, tmp_path / "runs"), 2),
     ):
-        done = subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, words)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == wanted, done.stderr
     assert "pip install 'pleura[train]'" in done.stderr

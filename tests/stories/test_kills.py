@@ -1,4 +1,6 @@
-"""Killed at random moments, every verb ends with the bytes of an undisturbed run. The long form is `bench/kills.py`."""
+"""Killed at random moments, every verb ends with the bytes of an undisturbed run. The long form
+is `bench/kills.py`.
+"""
 
 import random
 import sys
@@ -30,6 +32,10 @@ def source(tmp_path_factory):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a kill by signal")
-@pytest.mark.parametrize(("verb", "workers"), [("deidentify", 1), ("prepare", 2), ("segment", 2), ("evaluate", 1)])
+@pytest.mark.parametrize(
+    ("verb", "workers"), [("deidentify", 1), ("prepare", 2), ("segment", 2), ("evaluate", 1)]
+)
 def test_two_kills_and_the_same_bytes(kills, source, tmp_path, verb, workers):
-    assert not kills.try_story(kills.Story(verb, workers, source), 2, tmp_path, random.Random(f"{verb} {workers}"))
+    assert not kills.try_story(
+        kills.Story(verb, workers, source), 2, tmp_path, random.Random(f"{verb} {workers}")
+    )

@@ -1,7 +1,8 @@
-"""Nothing leaves the machine: no verb opens a network socket, and none writes outside OUT and the temporary folder.
+"""Nothing leaves the machine: no verb opens a network socket, and none writes outside OUT and the
+temporary folder.
 
-Where `strace` is there, the system calls are the witness (libraries open sockets in C++ too); else Python's own sockets are,
-with a home folder that must stay empty either way.
+Where `strace` is there, the system calls are the witness (libraries open sockets in C++ too); else
+Python's own sockets are, with a home folder that must stay empty either way.
 """
 
 import os
@@ -18,7 +19,9 @@ import pleura
 from pleura.labels.registry import write_mask
 from pleura.phantom.dataset import write_dataset
 
-NETWORK = re.compile(r"\b(?:socket\(AF_INET6?|socket\(AF_NETLINK|connect\(\d+, \{sa_family=AF_INET)")
+NETWORK = re.compile(
+    r"\b(?:socket\(AF_INET6?|socket\(AF_NETLINK|connect\(\d+, \{sa_family=AF_INET)"
+)
 CREATED = re.compile(r'\b(?:openat\([^"]*|creat\(|mkdir\(|mkdirat\([^"]*)"([^"]*)"(.*)')
 NO_SOCKETS = """
 import socket, sys
@@ -36,7 +39,12 @@ STRACE = shutil.which("strace")
 def traced_works():
     if STRACE is None:
         return False
-    return subprocess.run([STRACE, "-f", "-o", os.devnull, sys.executable, "-c", ""], check=False).returncode == 0
+    return (
+        subprocess.run(
+            [STRACE, "-f", "-o", os.devnull, sys.executable, "-c", ""], check=False
+        ).returncode
+        == 0
+    )
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +60,20 @@ def network(tmp_path_factory):
 
 
 def run_watched(words, tmp_path):
-    """Run a command with an empty home; return its exit code, its network calls, and the files it made elsewhere."""
+    """Run a command with an empty home; return its exit code, its network calls, and the files
+    it made elsewhere.
+    """
     home, temporary = tmp_path / "home", tmp_path / "tmp"
     home.mkdir()
     temporary.mkdir()
     kept = {key: os.environ[key] for key in ("PATH", "LANG", "SYSTEMROOT") if key in os.environ}
     source = str(Path(pleura.__file__).parents[1])
-    named = {"HOME": home, "USERPROFILE": home, "XDG_CACHE_HOME": home / "cache", "XDG_CONFIG_HOME": home / "config"}
+    named = {
+        "HOME": home,
+        "USERPROFILE": home,
+        "XDG_CACHE_HOME": home / "cache",
+        "XDG_CONFIG_HOME": home / "config",
+    }
     environment = kept | {key: str(value) for key, value in named.items()}
     environment |= {"TMPDIR": str(temporary), "PYTHONPATH": source, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-c", NO_SOCKETS, *words, "--quiet"]
@@ -70,7 +85,9 @@ def run_watched(words, tmp_path):
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     lines = log.read_text(errors="replace").splitlines() if traced else []
     network = [line for line in lines if NETWORK.search(line)]
-    made = [found[1] for line in lines if (found := CREATED.search(line)) and is_new(line, found[2])]
+    made = [
+        found[1] for line in lines if (found := CREATED.search(line)) and is_new(line, found[2])
+    ]
     allowed = (str(tmp_path / "out"), str(temporary), "/dev/", "/proc/")
     elsewhere = [path for path in made if Path(path).is_absolute() and not path.startswith(allowed)]
     elsewhere += [str(path) for path in home.rglob("*")]
@@ -82,7 +99,10 @@ def is_new(line, rest):
     return succeeded and ("O_CREAT" in line or "mkdir" in line or "creat(" in line)
 
 
-@pytest.mark.parametrize("verb", ["scan", "segment", "segment by thresholds", "segment with a model", "measure", "evaluate"])
+@pytest.mark.parametrize(
+    "verb",
+    ["scan", "segment", "segment by thresholds", "segment with a model", "measure", "evaluate"],
+)
 def test_no_socket_and_no_file_elsewhere(verb, chests, network, tmp_path):
     out = str(tmp_path / "out")
     words = {
@@ -91,7 +111,14 @@ def test_no_socket_and_no_file_elsewhere(verb, chests, network, tmp_path):
         "segment by thresholds": ["segment", str(chests), out, "--model", "classical"],
         "measure": ["measure", str(chests / "Images"), str(chests / "Labels"), out],
         "segment with a model": ["segment", str(chests), out, "--model", str(network)],
-        "evaluate": ["evaluate", str(chests / "Labels"), str(chests / "Labels"), out, "--workers", "1"],
+        "evaluate": [
+            "evaluate",
+            str(chests / "Labels"),
+            str(chests / "Labels"),
+            out,
+            "--workers",
+            "1",
+        ],
     }
     ended, sockets, elsewhere = run_watched(words[verb], tmp_path)
     assert ended.returncode in (0, 1), ended.stderr
@@ -103,7 +130,8 @@ def test_the_witness_sees_a_socket_and_a_file(tmp_path, monkeypatch):
     monkeypatch.setattr(
         sys.modules[__name__],
         "NO_SOCKETS",
-        "import os, socket; socket.socket().close(); open(os.environ['HOME'] + '/left', 'w').close()",
+        "import os, socket; socket.socket().close(); open(os.environ['HOME'] + '/left', "
+        "'w').close()",
     )
     _, sockets, elsewhere = run_watched([], tmp_path)
     assert bool(sockets) == traced_works()

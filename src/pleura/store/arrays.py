@@ -16,8 +16,8 @@ from pleura.core.errors import UnreadableFile
 def open_array(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[np.generic]:
     """Map a `.npy` file into memory, read-only.
 
-    The header is checked against what the case says, and the file's size against the header, before anything is mapped:
-    reading beyond the end of a mapped file ends the process (SIGBUS).
+    The header is checked against what the case says, and the file's size against the header, before
+    anything is mapped: reading beyond the end of a mapped file ends the process (SIGBUS).
 
     Args:
         path: the file.
@@ -25,7 +25,8 @@ def open_array(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[
         dtype: the type of its values.
 
     Raises:
-        UnreadableFile: `BROKEN-CASE`: missing, truncated, not a `.npy` file, or of another shape or type.
+        UnreadableFile: `BROKEN-CASE`: missing, truncated, not a `.npy` file, or of another shape or
+            type.
     """
     try:
         with path.open("rb") as file:
@@ -36,7 +37,9 @@ def open_array(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[
             offset = file.tell()
         wanted = (tuple(shape), False, np.dtype(dtype))
         if found != wanted:
-            raise ValueError(f"has shape {found[0]} and type {found[2]}; expected {wanted[0]} and {wanted[2]}")
+            raise ValueError(
+                f"has shape {found[0]} and type {found[2]}; expected {wanted[0]} and {wanted[2]}"
+            )
         size = offset + int(np.prod(shape, dtype=np.int64)) * wanted[2].itemsize
         if status.st_size != size:
             raise ValueError(f"has {status.st_size} bytes; expected {size}")

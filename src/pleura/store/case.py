@@ -32,7 +32,8 @@ class Case:
         """Open a case's folder.
 
         Raises:
-            InputRefused: `BROKEN-CASE`: `case.json` is missing, broken, of another version, or of another folder.
+            InputRefused: `BROKEN-CASE`: `case.json` is missing, broken, of another version, or of
+                another folder.
         """
         try:
             about = read_json(folder / CASE)
@@ -107,10 +108,14 @@ class Case:
         return LungMask(labels, self.grid, bool(self.about["mask"]["sided"]))
 
 
-def write_case(folder: Path, case: str, volume: Volume, mask: LungMask | None, **facts: Any) -> None:
-    """Fill a case's folder (the caller makes it whole): `volume.npy`, `padding.npy`, `mask.npy`, `case.json`.
+def write_case(
+    folder: Path, case: str, volume: Volume, mask: LungMask | None, **facts: Any
+) -> None:
+    """Fill a case's folder (the caller makes it whole): `volume.npy`, `padding.npy`, `mask.npy`,
+    `case.json`.
 
-    `facts` go into `case.json` beside id, grid and mask: series_uid, verdict, findings …, nothing that identifies a patient.
+    `facts` go into `case.json` beside id, grid and mask: series_uid, verdict, findings …, nothing
+    that identifies a patient.
     """
     np.save(folder / VOLUME, volume.hu, allow_pickle=False)
     if volume.padding is not None:

@@ -33,11 +33,15 @@ class Cohort:
         try:
             about = read_json(folder / COHORT)
         except (OSError, ValueError):
-            raise UsageError(f"not a cohort: {COHORT} is missing or broken; make one with pleura prepare") from None
+            raise UsageError(
+                f"not a cohort: {COHORT} is missing or broken; make one with pleura prepare"
+            ) from None
         if not isinstance(about, dict) or about.get("format") != FORMAT:
             raise UsageError(f"{COHORT} has another format than {FORMAT}; run pleura prepare again")
         if not _is_valid(about.get("cases")):
-            raise UsageError(f"{COHORT} is broken: its list of cases is not valid; run pleura prepare again")
+            raise UsageError(
+                f"{COHORT} is broken: its list of cases is not valid; run pleura prepare again"
+            )
         if not about["cases"]:
             raise NothingUsable("the cohort has no case")
         return cls(folder, about)
@@ -53,17 +57,25 @@ class Cohort:
 
     @cached_property
     def split(self) -> Split:
-        """Which cases train, validate and test. Raises `UsageError` where `split.json` is missing or broken."""
+        """Which cases train, validate and test. Raises `UsageError` where `split.json` is
+        missing or broken.
+        """
         return Split.read(self.folder)
 
 
 def _is_valid(cases: Any) -> bool:
-    if not isinstance(cases, list) or not all(isinstance(case, dict) and is_case_id(case.get("id")) for case in cases):
+    if not isinstance(cases, list) or not all(
+        isinstance(case, dict) and is_case_id(case.get("id")) for case in cases
+    ):
         return False
     return len({case["id"] for case in cases}) == len(cases)
 
 
-def write_cohort(folder: Path, cases: Sequence[Mapping[str, Any]], split: Split, **facts: Any) -> None:
+def write_cohort(
+    folder: Path, cases: Sequence[Mapping[str, Any]], split: Split, **facts: Any
+) -> None:
     """Write `split.json` and `cohort.json`, in this order: a cohort that can be opened is whole."""
     split.write(folder)
-    write_json_if_changed(folder / COHORT, {"format": FORMAT, "cases": [dict(case) for case in cases]} | facts)
+    write_json_if_changed(
+        folder / COHORT, {"format": FORMAT, "cases": [dict(case) for case in cases]} | facts
+    )

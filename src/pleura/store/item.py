@@ -1,4 +1,6 @@
-"""What is recorded of one finished item: its input, the verb's record of it, and its files with size and SHA-256."""
+"""What is recorded of one finished item: its input, the verb's record of it, and its files with
+size and SHA-256.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,7 +18,9 @@ Check = Literal["size", "hash"]
 
 @dataclass
 class Item:
-    """What was recorded of one item: its input, the verb's record of it, and its files with size and SHA-256."""
+    """What was recorded of one item: its input, the verb's record of it, and its files with size
+    and SHA-256.
+    """
 
     id: str
     input: str
@@ -30,7 +34,9 @@ class Item:
             value = read_json(path)
             if value.pop("sha256") != digest_of(value):
                 return None
-            files = {name: (int(size), str(digest)) for name, (size, digest) in value["files"].items()}
+            files = {
+                name: (int(size), str(digest)) for name, (size, digest) in value["files"].items()
+            }
             item = cls(str(value["id"]), str(value["input"]), value["record"], files)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
@@ -59,7 +65,9 @@ class Item:
 
 
 def stem_of(id: str) -> str:
-    """The name of an item's record; an id may be a name of the input, which must not become a file name."""
+    """The name of an item's record; an id may be a name of the input, which must not become a
+    file name.
+    """
     return hashlib.sha256(id.encode("utf-8", "surrogateescape")).hexdigest()[:24]
 
 
@@ -89,7 +97,9 @@ def read_items(out: Path) -> dict[str, Item]:
 
 
 def remove_files(out: Path, item: Item) -> None:
-    """Remove an item's files and the folders that are empty then; nothing outside OUT, not through a link either."""
+    """Remove an item's files and the folders that are empty then; nothing outside OUT, not
+    through a link either.
+    """
     here = out.resolve()
     for name in item.files:
         path = out / name

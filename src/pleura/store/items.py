@@ -1,4 +1,6 @@
-"""A batch: items that are done are kept, the others are spread over processes, and each is recorded as it completes."""
+"""A batch: items that are done are kept, the others are spread over processes, and each is
+recorded as it completes.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,7 +28,9 @@ class Job(Protocol):
 
 @dataclass(frozen=True)
 class Done:
-    """What the work on an item gives: the record, plain JSON values, and the names of its files below OUT."""
+    """What the work on an item gives: the record, plain JSON values, and the names of its files
+    below OUT.
+    """
 
     record: Any
     files: tuple[str, ...] = ()
@@ -34,7 +38,9 @@ class Done:
 
 @dataclass
 class Batch:
-    """What became of all items. `records` in the order of the jobs; `complete` is false where the next run must try again."""
+    """What became of all items. `records` in the order of the jobs; `complete` is false where
+    the next run must try again.
+    """
 
     records: list[Any] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
@@ -92,12 +98,18 @@ def do_items(
         done += 1
         progress(stage, done, len(jobs))
     if full and full == len(jobs):
-        raise OutputFailed("there is no room on the output disk; make room, then run the same command again")
+        raise OutputFailed(
+            "there is no room on the output disk; make room, then run the same command again"
+        )
     return batch
 
 
-def _recorded(run: RunRecord, id: str, input: str, outcome: Outcome, failed: Callable[[Finding], Any]) -> Outcome:
-    """Record an outcome, unless it is a passing fault; where that cannot be written, the outcome is one."""
+def _recorded(
+    run: RunRecord, id: str, input: str, outcome: Outcome, failed: Callable[[Finding], Any]
+) -> Outcome:
+    """Record an outcome, unless it is a passing fault; where that cannot be written, the outcome
+    is one.
+    """
     if outcome.passing:
         return outcome
     try:

@@ -1,4 +1,6 @@
-"""What a verb that reads volumes has to do: the CT series of a tree, or the cases of a cohort, one job each."""
+"""What a verb that reads volumes has to do: the CT series of a tree, or the cases of a cohort,
+one job each.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,10 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """One case to do. `load` is picklable, for workers are spawned; `series` is `None` for a cohort's case.
+    """One case to do. `load` is picklable, for workers are spawned; `series` is `None` for a
+    cohort's case.
 
-    `gate_version` is that of the gate whose findings are among `findings` already; `None` where none has judged it. `input`
-    changes when the files do that the case is made from, or what was found in their headers.
+    `gate_version` is that of the gate whose findings are among `findings` already; `None` where
+    none has judged it. `input` changes when the files do that the case is made from, or what was
+    found in their headers.
     """
 
     id: str
@@ -85,7 +89,9 @@ def jobs_of(source: Path, progress: Progress = silent, gaps: Gaps = "refuse") ->
 
 
 def series_input(series: "Series", source: Path) -> str:
-    """A digest of what a series is made from: its files with sizes and times, and the findings about their headers."""
+    """A digest of what a series is made from: its files with sizes and times, and the findings
+    about their headers.
+    """
     found = [(finding.code, finding.verdict, finding.message) for finding in series.findings]
     planes = sorted((_below(plane.file, source), plane.frame) for plane in series.files)
     files = sorted({plane.archive or Path(plane.file) for plane in series.files})
@@ -102,10 +108,14 @@ def _case_job(cohort: Cohort, name: str) -> Job:
     try:
         case = cohort.case(name)
         version = case.about.get("gate")
-        return Job(case.id, case.series_uid, case.volume, case.findings, gate_version=version, input=digest)
+        return Job(
+            case.id, case.series_uid, case.volume, case.findings, gate_version=version, input=digest
+        )
     except InputRefused as error:
         return Job(name, "", _unreadable, (refusal_of(error),), input=digest)
 
 
 def _unreadable() -> Volume:
-    raise refused("BROKEN-CASE", problem="the case cannot be read")  # never called: a refused job is not read
+    raise refused(
+        "BROKEN-CASE", problem="the case cannot be read"
+    )  # never called: a refused job is not read

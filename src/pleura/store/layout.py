@@ -22,7 +22,13 @@ CT_NIFTI = "ct.nii.gz"
 LUNGS_CSV = "lungs.csv"
 LUNGS_JSON = "lungs.json"
 INDEX = "index.html"
-MASK_SUFFIX = {"nifti": ".nii.gz", "nrrd": ".nrrd", "npz": ".npz", "seg": ".seg.dcm", "rtstruct": ".rtstruct.dcm"}
+MASK_SUFFIX = {
+    "nifti": ".nii.gz",
+    "nrrd": ".nrrd",
+    "npz": ".npz",
+    "seg": ".seg.dcm",
+    "rtstruct": ".rtstruct.dcm",
+}
 """`segment --format` to the end of the mask's name."""
 
 # couch
@@ -86,7 +92,9 @@ def beside(out: Path, name: str) -> Path:
 
 
 def is_case_id(value: object) -> bool:
-    """Whether a value read from a file is an id that pleura gives; nothing else may become part of a path."""
+    """Whether a value read from a file is an id that pleura gives; nothing else may become part
+    of a path.
+    """
     return isinstance(value, str) and CASE_ID.fullmatch(value) is not None
 
 

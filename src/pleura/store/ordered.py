@@ -1,4 +1,6 @@
-"""Many small items over the one pool, in order: sent in chunks, since a single one costs less than sending it."""
+"""Many small items over the one pool, in order: sent in chunks, since a single one costs less
+than sending it.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +28,8 @@ class Ordered:
     pool: Pool
 
     def each(self, work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-        """Yield `work(item)` for every item, in order; for an item that fails, the `Finding` that refuses it.
+        """Yield `work(item)` for every item, in order; for an item that fails, the `Finding` that
+        refuses it.
 
         Args:
             work: a function that can be pickled.
@@ -45,5 +48,7 @@ class Ordered:
 
     def _one_by_one(self, work: Callable[[Any], Any], chunk: Sequence[Any]) -> list[Any]:
         """The results of a chunk in which an item failed."""
-        outcomes = sorted(self.pool.spread(_Each(work), [[item] for item in chunk]), key=lambda one: one.index)
+        outcomes = sorted(
+            self.pool.spread(_Each(work), [[item] for item in chunk]), key=lambda one: one.index
+        )
         return [one.value[0] if one.refusal is None else one.refusal for one in outcomes]

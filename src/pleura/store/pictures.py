@@ -1,4 +1,6 @@
-"""The slices of a scored case that a page pictures: small 8-bit copies, so that the page needs neither CT nor masks again."""
+"""The slices of a scored case that a page pictures: small 8-bit copies, so that the page needs
+neither CT nor masks again.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,10 +25,11 @@ LAYERS = ("ct", "prediction", "reference", "raw")
 class View:
     """One plane through a case as it is seen: head or front up, the patient's right on the left.
 
-    `kinds` say why it is pictured (`overview`, `worst`, `hallucinated` …). `ends` are the patient's directions at the left
-    and right edge; `aspect` is mm per row over mm per column, `column_mm` the size of a column. `ct` is uint8 over
-    `WINDOW_HU`, `None` where no CT was at hand; `prediction` and `reference` are labels (1 right, 2 left), `raw` is the mask
-    before cleaning (1 lung) or `None`. `scores` are those of the slice, empty for planes across slices.
+    `kinds` say why it is pictured (`overview`, `worst`, `hallucinated` …). `ends` are the patient's
+    directions at the left and right edge; `aspect` is mm per row over mm per column, `column_mm`
+    the size of a column. `ct` is uint8 over `WINDOW_HU`, `None` where no CT was at hand;
+    `prediction` and `reference` are labels (1 right, 2 left), `raw` is the mask before cleaning (1
+    lung) or `None`. `scores` are those of the slice, empty for planes across slices.
     """
 
     plane: str
@@ -86,6 +89,8 @@ class Pictures:
 
 
 def _view(held: Any, k: int, about: Mapping[str, Any]) -> View:
-    layers: dict[str, Any] = {name: np.array(held[f"{k}_{name}"]) for name in LAYERS if f"{k}_{name}" in held}
+    layers: dict[str, Any] = {
+        name: np.array(held[f"{k}_{name}"]) for name in LAYERS if f"{k}_{name}" in held
+    }
     ends = (str(about["ends"][0]), str(about["ends"][1]))
     return View(**{**about, "kinds": tuple(about["kinds"]), "ends": ends}, **layers)

@@ -19,11 +19,15 @@ def check_apart(out: Path, sources: Sequence[Path]) -> None:
             raise UsageError("an input does not exist: check its path")
         given = source.resolve()
         if goal == given or goal in given.parents or given in goal.parents:
-            raise UsageError("OUT and an input lie inside each other; input is never written to: choose a folder beside it")
+            raise UsageError(
+                "OUT and an input lie inside each other; input is never written to: choose a "
+                "folder beside it"
+            )
 
 
 def check_beside(files: Mapping[str, Path], source: Path, out: Path) -> None:
-    """Refuse files of a run that are in OUT or in the input, or the same file as another; `files` are by option.
+    """Refuse files of a run that are in OUT or in the input, or the same file as another; `files`
+    are by option.
 
     Raises:
         UsageError: so they are.

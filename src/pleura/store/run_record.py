@@ -1,12 +1,15 @@
-"""The one writer of OUT: a lock, a record for each item that is done, and `run.json` assembled from them.
+"""The one writer of OUT: a lock, a record for each item that is done, and `run.json` assembled from
+them.
 
     with open_run(out, verb="segment", sources=[source], options=options) as run:
         ...
         run.finish(exit_code, cases=[...])
 
-`run.json` says what was asked and what became of it; equal runs write equal bytes. What must not be in it (times of files,
-seconds) is in `OUT/.pleura`, with one record an item. An item is done if its record names the same input and its results are
-still there: so the same command finishes what was interrupted, does what is new, and makes again what was damaged.
+`run.json` says what was asked and what became of it; equal runs write equal bytes. What must not be
+in it (times of files, seconds) is in `OUT/.pleura`, with one record an item. An item is done if its
+record names the same input and its results are
+still there: so the same command finishes what was interrupted, does what is new, and makes again
+what was damaged.
 """
 
 import hashlib
@@ -41,7 +44,9 @@ LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 @dataclass
 class RunRecord:
-    """One verb at work on one output folder, which it has locked. `record` is the content of `run.json`."""
+    """One verb at work on one output folder, which it has locked. `record` is the content of
+    `run.json`.
+    """
 
     folder: Path
     record: dict[str, Any]
@@ -52,7 +57,9 @@ class RunRecord:
 
     @property
     def done(self) -> bool:
-        """Whether the same command ended on the same input and all its results stand: there is nothing to do."""
+        """Whether the same command ended on the same input and all its results stand: there is
+        nothing to do.
+        """
         if self.record["state"] != "done" or not self.same_input:
             return False
         return all(item.stands(self.folder, self.check) for item in self.items.values())
@@ -63,13 +70,17 @@ class RunRecord:
         return Exit(self.record.get("exit_code", Exit.OK))
 
     def kept(self, id: str, input: str) -> Any:
-        """The record of an item whose input is the same and whose results stand; `None` where it must be done."""
+        """The record of an item whose input is the same and whose results stand; `None` where it
+        must be done.
+        """
         item = self.items.get(id)
         if item is None or item.input != input or not item.stands(self.folder, self.check):
             return None
         return item.record
 
-    def keep(self, id: str, input: str, record: Any, files: Mapping[str, tuple[int, str]] | None = None) -> None:
+    def keep(
+        self, id: str, input: str, record: Any, files: Mapping[str, tuple[int, str]] | None = None
+    ) -> None:
         """Record an item as done; its files are on disk by now."""
         item = Item(id, input, record, dict(files or {}))
         item.write(self.folder)
@@ -83,22 +94,31 @@ class RunRecord:
             remove_files(self.folder, item)
 
     def gone(self, ids: Iterable[str], group: str = "") -> list[str]:
-        """Items of a group with results whose input is not there any more: all recorded but these ids, without the prefix."""
+        """Items of a group with results whose input is not there any more: all recorded but
+        these ids, without the prefix.
+        """
         gone = sorted(id for id in self.items.keys() - set(ids) - {OUTPUTS} if self.items[id].files)
         return [id.removeprefix(group) for id in gone if id.startswith(group)]
 
     def check_other_input(self, inputs: Mapping[str, str], group: str = "") -> None:
-        """Refuse to replace all results of other input by this one's; `inputs` are ids with their input.
+        """Refuse to replace all results of other input by this one's; `inputs` are ids with their
+        input.
 
         Raises:
             OutputConflict: OUT has results, and none of them is of this input.
         """
-        with_results = [item for item in self.items.values() if item.files and item.id.startswith(group) and item.id != OUTPUTS]
+        with_results = [
+            item
+            for item in self.items.values()
+            if item.files and item.id.startswith(group) and item.id != OUTPUTS
+        ]
         if with_results and not any(inputs.get(item.id) == item.input for item in with_results):
             raise OutputConflict(_conflict(self.record["verb"], "results of other input"))
 
     def note_seconds(self, name: str, seconds: float) -> None:
-        """Add seconds to a stage's or case's, over interruptions; they are kept out of `run.json`."""
+        """Add seconds to a stage's or case's, over interruptions; they are kept out of
+        `run.json`.
+        """
         path = self.folder / BOOKKEEPING / SECONDS
         known = self.seconds
         write_json(path, known | {name: round(known.get(name, 0.0) + seconds, 2)})
@@ -107,22 +127,32 @@ class RunRecord:
     def seconds(self) -> dict[str, float]:
         """Stage or case to seconds."""
         with suppress(OSError, ValueError, TypeError, AttributeError):
-            return {str(name): float(value) for name, value in read_json(self.folder / BOOKKEEPING / SECONDS).items()}
+            return {
+                str(name): float(value)
+                for name, value in read_json(self.folder / BOOKKEEPING / SECONDS).items()
+            }
         return {}
 
-    def finish(self, exit_code: Exit, *, complete: bool = True, files: Sequence[str] = (), **fields: Any) -> None:
+    def finish(
+        self, exit_code: Exit, *, complete: bool = True, files: Sequence[str] = (), **fields: Any
+    ) -> None:
         """Write `run.json`. Called last: everything that it names is on disk by then.
 
         Args:
             exit_code: of the verb.
-            complete: false where a passing fault (disk, memory, a lost worker) left something for the next run to try.
+            complete: false where a passing fault (disk, memory, a lost worker) left something for
+                the next run to try.
             files: names below OUT that belong to no item.
             fields: what the verb adds.
         """
         if files:
             self.keep(OUTPUTS, "", None, {name: measured(self.folder / name) for name in files})
         clear_parts(self.folder)
-        self.record = self.record | fields | {"exit_code": int(exit_code), "state": "done" if complete else "incomplete"}
+        self.record = (
+            self.record
+            | fields
+            | {"exit_code": int(exit_code), "state": "done" if complete else "incomplete"}
+        )
         write_json_if_changed(self.folder / RUN, self.record)
         write_json_if_changed(self.folder / BOOKKEEPING / INPUT, _known(self.input, self.record))
 
@@ -145,9 +175,11 @@ def open_run(
         out: the output folder.
         verb: the verb's name.
         sources: input files and folders.
-        options: the options that decide the result (not workers, nor how it is shown), as plain JSON values.
+        options: the options that decide the result (not workers, nor how it is shown), as plain
+            JSON values.
         also: files that are read or written beside OUT and must not be in it, such as a model.
-        grows: whether the verb does items that are new and keeps the others; without, other input is a conflict.
+        grows: whether the verb does items that are new and keeps the others; without, other input
+            is a conflict.
         overwrite: empty OUT first.
         check: how results are compared with their records before they count as done.
 
@@ -155,7 +187,8 @@ def open_run(
         The record; `run.done` says that nothing is left to do.
 
     Raises:
-        UsageError: a source does not exist, or is in `out`, or `out` is in it (input is never written to).
+        UsageError: a source does not exist, or is in `out`, or `out` is in it (input is never
+            written to).
         OutputConflict: `out` has something else and `overwrite` is not set.
         OutputBusy: another process writes `out`.
         OutputFailed: `out` cannot be written.
@@ -165,19 +198,22 @@ def open_run(
         _check_may_empty(out)
     head = {"format": FORMAT, "verb": verb, "version": __version__, "options": dict(options)}
     if not overwrite:
-        _check_content(out, head)  # before anything is written, so that a usage error leaves nothing
+        _check_content(
+            out, head
+        )  # before anything is written, so that a usage error leaves nothing
     made = _missing_folders(out)
     try:
         with locked(out / BOOKKEEPING / LOCK, what="OUT"):
             if overwrite:
                 _empty(out)
             run = _opened(out, head, fingerprint(sources), check)
-            if not grows and run.record["state"] != "fresh" and not run.same_input:
+            if not grows and run.record["state"] != "fresh" and _is_of_other_input(run):
                 raise OutputConflict(_conflict(verb, "a run with other input"))
             if run.record["state"] == "fresh":
                 run.record["state"] = "running"
-                write_json(out / RUN, run.record)
+                # the input first: a kill between the two leaves no run, not a run of unknown input
                 write_json(out / BOOKKEEPING / INPUT, _known(run.input, run.record))
+                write_json(out / RUN, run.record)
             try:
                 yield run
             except BaseException as error:
@@ -199,18 +235,26 @@ def is_complete(folder: Path) -> bool:
 
 def results_stand(folder: Path, check: Check) -> bool:
     """Whether a run ended in a folder and all its results are there as they were written."""
-    return is_complete(folder) and all(item.stands(folder, check) for item in read_items(folder).values())
+    return is_complete(folder) and all(
+        item.stands(folder, check) for item in read_items(folder).values()
+    )
 
 
 def fingerprint(sources: Iterable[Path], *facts: Any) -> dict[str, Any]:
-    """Number of files and a digest over their relative names, sizes and times, and over `facts`: changes when they do."""
+    """Number of files and a digest over their relative names, sizes and times, and over `facts`:
+    changes when they do.
+    """
     digest = hashlib.sha256(repr(facts).encode())
     count = 0
     for source in sources:
         for name, path in sorted(_files(source)):
             with suppress(FileNotFoundError):
                 stat = path.stat()
-                digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+                digest.update(
+                    f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(
+                        "utf-8", "surrogateescape"
+                    )
+                )
                 count += 1
         digest.update(b"\n")
     return {"files": count, "sha256": digest.hexdigest()}
@@ -219,6 +263,21 @@ def fingerprint(sources: Iterable[Path], *facts: Any) -> dict[str, Any]:
 def _known(input: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
     """What `input.json` says: the input that a `run.json` of these very bytes was made from."""
     return {**input, "run": digest_of(record)}
+
+
+def _known_input(folder: Path) -> Any:
+    """The content of `input.json`; `None` where it cannot be read."""
+    with suppress(OSError, ValueError):
+        return read_json(folder / BOOKKEEPING / INPUT)
+    return None
+
+
+def _is_of_other_input(run: RunRecord) -> bool:
+    """Whether the folder's run is known to be of other input. Its digest of `run.json` does not
+    matter: a kill between the writing of the two leaves an older one.
+    """
+    known = _known_input(run.folder)
+    return not isinstance(known, dict) or any(known.get(key) != run.input[key] for key in run.input)
 
 
 def _files(source: Path) -> Iterable[tuple[str, Path]]:
@@ -234,7 +293,9 @@ def _files(source: Path) -> Iterable[tuple[str, Path]]:
 
 
 def _check_content(out: Path, head: Mapping[str, Any]) -> None:
-    """Refuse what this command did not write. A run that has no result yet is no obstacle to other options."""
+    """Refuse what this command did not write. A run that has no result yet is no obstacle to
+    other options.
+    """
     verb = head["verb"]
     names = _content(out, verb)
     record = _record(out)
@@ -285,14 +346,16 @@ def _opened(out: Path, head: dict[str, Any], input: dict[str, Any], check: Check
     _check_content(out, head)
     clear_parts(out)
     record = _record(out)
-    if record is None or not _same(record, head) or record.get("state") not in ("running", "incomplete", "done", "refused"):
+    if (
+        record is None
+        or not _same(record, head)
+        or record.get("state") not in ("running", "incomplete", "done", "refused")
+    ):
         for item in read_items(out).values():
             remove_files(out, item)
         remove(out / BOOKKEEPING / ITEMS)
         return RunRecord(out, head | {"state": "fresh"}, input, check, {}, True)
-    known: Any = None
-    with suppress(OSError, ValueError):
-        known = read_json(out / BOOKKEEPING / INPUT)
+    known = _known_input(out)
     return RunRecord(out, record, input, check, read_items(out), known == _known(input, record))
 
 
@@ -317,8 +380,12 @@ def _missing_folders(out: Path) -> list[Path]:
 
 def _check_may_empty(out: Path) -> None:
     here = out.resolve()
-    if here == here.parent or any(here == p or here in p.parents for p in (Path.home().resolve(), Path.cwd().resolve())):
-        raise UsageError("--overwrite would empty a home, a root or the current folder; choose another OUT")
+    if here == here.parent or any(
+        here == p or here in p.parents for p in (Path.home().resolve(), Path.cwd().resolve())
+    ):
+        raise UsageError(
+            "--overwrite would empty a home, a root or the current folder; choose another OUT"
+        )
 
 
 def _empty(out: Path) -> None:

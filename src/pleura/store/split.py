@@ -14,7 +14,9 @@ from pleura.store.layout import SPLIT, is_case_id
 FORMAT = "pleura-split/1"
 RATIO = 0.67
 FEW = 5
-"""Under so many training cases none can be spared for validation: blocks of their slices are held back instead."""
+"""Under so many training cases none can be spared for validation: blocks of their slices are
+held back instead.
+"""
 
 
 BLOCKS = 4
@@ -23,7 +25,9 @@ BLOCKS = 4
 
 @dataclass(frozen=True)
 class Split:
-    """Case ids by part. `validation_slices` holds back blocks `[first, last + 1]` of slices of training cases."""
+    """Case ids by part. `validation_slices` holds back blocks `[first, last + 1]` of slices of
+    training cases.
+    """
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
@@ -42,11 +46,16 @@ class Split:
 
     def without_validation(self) -> "Split":
         """The same split with the validation part back in the training part."""
-        return replace(self, train=(*self.train, *self.validation), validation=(), validation_slices={})
+        return replace(
+            self, train=(*self.train, *self.validation), validation=(), validation_slices={}
+        )
 
     def write(self, folder: Path) -> None:
         """Write `split.json`."""
-        blocks = {case: [list(block) for block in blocks] for case, blocks in self.validation_slices.items()}
+        blocks = {
+            case: [list(block) for block in blocks]
+            for case, blocks in self.validation_slices.items()
+        }
         write_json_if_changed(
             folder / SPLIT,
             {
@@ -64,7 +73,9 @@ class Split:
 
     @classmethod
     def read(cls, folder: Path) -> "Split":
-        """Read `split.json`. Raises `UsageError` where it is missing, broken or of another version."""
+        """Read `split.json`. Raises `UsageError` where it is missing, broken or of another
+        version.
+        """
         try:
             value: dict[str, Any] = read_json(folder / SPLIT)
         except (OSError, ValueError):
@@ -79,12 +90,18 @@ class Split:
     @classmethod
     def _from_json(cls, value: Mapping[str, Any]) -> "Split":
         held_back = value["validation_slices"]
-        blocks = {case: tuple((int(a), int(b)) for a, b in pairs) for case, pairs in held_back.items()}
-        train, validation, test, unlabelled = (tuple(value[part]) for part in ("train", "validation", "test", "unlabelled"))
+        blocks = {
+            case: tuple((int(a), int(b)) for a, b in pairs) for case, pairs in held_back.items()
+        }
+        train, validation, test, unlabelled = (
+            tuple(value[part]) for part in ("train", "validation", "test", "unlabelled")
+        )
         cases = [*train, *validation, *test, *unlabelled]
         if not all(map(is_case_id, (*cases, *blocks))) or len(set(cases)) != len(cases):
             raise ValueError
-        return cls(train, validation, test, blocks, unlabelled, str(value["rule"]), int(value["seed"]))
+        return cls(
+            train, validation, test, blocks, unlabelled, str(value["rule"]), int(value["seed"])
+        )
 
 
 def _validation_in_words(split: Split) -> str:
@@ -95,18 +112,22 @@ def _validation_in_words(split: Split) -> str:
     return "nothing: the last epoch is kept"
 
 
-def make_split(slices: Mapping[str, int], *, rule: str = "order", seed: int = 0, unlabelled: Sequence[str] = ()) -> Split:
+def make_split(
+    slices: Mapping[str, int], *, rule: str = "order", seed: int = 0, unlabelled: Sequence[str] = ()
+) -> Split:
     """Split cases that have masks.
 
     Args:
         slices: case id to its number of slices, labelled cases only.
-        rule: `order`: the first `int(n × 0.67)` patients in order of their ids train, as in the report; `seeded`: as many
-            drawn by `seed`; `kfold:K/I`: every Kth patient from the Ith (1 to K) on tests, the others train.
+        rule: `order`: the first `int(n × 0.67)` patients in order of their ids train, as in the
+            report; `seeded`: as many drawn by `seed`; `kfold:K/I`: every Kth patient from the Ith
+            (1 to K) on tests, the others train.
         seed: for `seeded`.
         unlabelled: cases without masks; in no part.
 
     Returns:
-        The split; the validation part is taken from the training cases: one case in five, or, under five, four blocks of
+        The split; the validation part is taken from the training cases: one case in five, or, under
+            five, four blocks of
         slices of each (an eighth of its slices), or nothing where a case has under 32.
 
     Raises:
@@ -116,7 +137,9 @@ def make_split(slices: Mapping[str, int], *, rule: str = "order", seed: int = 0,
     for case in sorted(slices):
         patients.setdefault(patient_of(case), []).append(case)
     training, testing = _parts(list(patients), rule, seed)
-    train, test = ([case for patient in part for case in patients[patient]] for part in (training, testing))
+    train, test = (
+        [case for patient in part for case in patients[patient]] for part in (training, testing)
+    )
     blocks: dict[str, tuple[tuple[int, int], ...]] = {}
     validation: list[str] = []
     if len(training) >= FEW:
@@ -129,21 +152,29 @@ def make_split(slices: Mapping[str, int], *, rule: str = "order", seed: int = 0,
             if length >= 1:
                 middles = [slices[case] * (2 * k + 1) // (2 * BLOCKS) for k in range(BLOCKS)]
                 blocks[case] = tuple((middle, middle + length) for middle in middles)
-    return Split(tuple(train), tuple(validation), tuple(test), blocks, tuple(unlabelled), rule, seed)
+    return Split(
+        tuple(train), tuple(validation), tuple(test), blocks, tuple(unlabelled), rule, seed
+    )
 
 
 def patient_of(case: str) -> str:
-    """The patient of a case: `Case_012_2` is the second series of `Case_012`; a patient is never in two parts."""
+    """The patient of a case: `Case_012_2` is the second series of `Case_012`; a patient is never
+    in two parts.
+    """
     return re.sub(r"^(Case_\d+)_\d+$", r"\1", case)
 
 
 def check_rule(rule: str) -> tuple[int, int] | None:
-    """K and I of `kfold:K/I`, `None` for the other rules. Raises `UsageError` where there is no such rule."""
+    """K and I of `kfold:K/I`, `None` for the other rules. Raises `UsageError` where there is no
+    such rule.
+    """
     if rule in ("order", "seeded"):
         return None
     fold = re.fullmatch(r"kfold:(\d+)/(\d+)", rule)
     if not fold or not 1 <= int(fold[2]) <= int(fold[1]) or int(fold[1]) < 2:
-        raise UsageError("--split is order, seeded, or kfold:K/I with I from 1 to K, as in kfold:5/1")
+        raise UsageError(
+            "--split is order, seeded, or kfold:K/I with I from 1 to K, as in kfold:5/1"
+        )
     return int(fold[1]), int(fold[2])
 
 
@@ -151,7 +182,9 @@ def _parts(patients: list[str], rule: str, seed: int) -> tuple[list[str], list[s
     fold = check_rule(rule)
     if fold:
         if patients and fold[0] > len(patients):
-            raise UsageError(f"--split {rule} needs {fold[0]} patients with masks; there are {len(patients)}")
+            raise UsageError(
+                f"--split {rule} needs {fold[0]} patients with masks; there are {len(patients)}"
+            )
         test = patients[fold[1] - 1 :: fold[0]]
         return [patient for patient in patients if patient not in test], test
     number = int(len(patients) * RATIO) or min(1, len(patients))

@@ -3,8 +3,9 @@
     for outcome in spread(recipe, jobs, How(workers=4)):
         ...  # as they complete; `outcome.index` restores the order
 
-A worker process opens the recipe once (a model, a key, a table) and then calls it for one job after another. Whatever happens
-to an item, an exception of ours or of a library, or the end of its process, is that item's refusal, and the rest goes on.
+A worker process opens the recipe once (a model, a key, a table) and then calls it for one job after
+another. Whatever happens to an item, an exception of ours or of a library, or the end of its
+process, is that item's refusal, and the rest goes on.
 """
 
 import os
@@ -43,7 +44,9 @@ class Recipe(Protocol):
     """What to do with each job. It is pickled once for each worker process."""
 
     def open(self) -> Callable[[Any], Any]:
-        """Do what is needed once in a process; return the function that does one job. Jobs and values are pickled."""
+        """Do what is needed once in a process; return the function that does one job. Jobs and
+        values are pickled.
+        """
         ...
 
 
@@ -62,7 +65,9 @@ class How:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of job `index`: a `value`, or a `refusal`. A `passing` refusal must not be recorded as a result."""
+    """What became of job `index`: a `value`, or a `refusal`. A `passing` refusal must not be
+    recorded as a result.
+    """
 
     index: int
     value: Any = None
@@ -82,7 +87,8 @@ def spread(recipe: Recipe, jobs: Sequence[Any], how: How = How()) -> Iterator[Ou
         One `Outcome` for each job, in order of completion.
 
     Raises:
-        UsageError, MissingExtra: from the recipe, at opening or for a job: they are about the call, not about an item.
+        UsageError, MissingExtra: from the recipe, at opening or for a job: they are about the call,
+            not about an item.
         Exception: whatever opening the recipe raises.
     """
     with Pool(how.count(len(jobs)), how.threads) as pool:
@@ -107,7 +113,9 @@ class _Open:
 
 @dataclass
 class _Worker:
-    """One process at the other end of `pipe`; `index` is the job that it has, `opened` the recipe."""
+    """One process at the other end of `pipe`; `index` is the job that it has, `opened` the
+    recipe.
+    """
 
     process: Any
     pipe: Connection
@@ -129,7 +137,8 @@ class _Worker:
 
 
 class Pool:
-    """Processes that serve one `spread` after another; with `count` 1 the work is done in this process.
+    """Processes that serve one `spread` after another; with `count` 1 the work is done in this
+    process.
 
     with Pool(count) as pool:
         for outcome in pool.spread(recipe, jobs):
@@ -162,14 +171,20 @@ class Pool:
         self._suspects = []
         yield from self._all(packed, jobs, range(len(jobs)), min(self.count, len(jobs)))
         suspects, self._suspects = sorted(self._suspects), []
-        for index in suspects:  # alone and in a fresh process: only what ends that one too is to blame
+        for (
+            index
+        ) in suspects:  # alone and in a fresh process: only what ends that one too is to blame
             self._end()
             yield from self._all(packed, jobs, [index], 1)
         for index in self._suspects:
             yield Outcome(index, refusal=finding("WORKER-LOST"), passing=True)
 
-    def _all(self, recipe: bytes, jobs: Sequence[Any], indices: Sequence[int], count: int) -> Iterator[Outcome]:
-        """Do the jobs of these indices in `count` processes; those that end a process become suspects."""
+    def _all(
+        self, recipe: bytes, jobs: Sequence[Any], indices: Sequence[int], count: int
+    ) -> Iterator[Outcome]:
+        """Do the jobs of these indices in `count` processes; those that end a process become
+        suspects.
+        """
         waiting = deque(indices)
         while len(self._workers) < count:
             self._workers.append(self._start())
@@ -205,7 +220,9 @@ class Pool:
         return _Worker(process, ours)
 
     def _answer(self, worker: _Worker) -> Any:
-        """An `Outcome`, `STARTED`, or `None` where the process has ended. Raises what the worker says ends the batch."""
+        """An `Outcome`, `STARTED`, or `None` where the process has ended. Raises what the worker
+        says ends the batch.
+        """
         try:
             answer = worker.pipe.recv()
         except (EOFError, OSError):
@@ -223,7 +240,8 @@ class Pool:
         lost.end()
         if not self._any_started and len(self._suspects) > 1:
             raise UsageError(
-                "worker processes cannot start; use --workers 1, or in a script call pleura below if __name__ == '__main__':"
+                "worker processes cannot start; use --workers 1, or in a script call pleura "
+                "below if __name__ == '__main__':"
             )
 
 
@@ -241,7 +259,9 @@ def _give(worker: _Worker, recipe: bytes, jobs: Sequence[Any], waiting: deque[in
 
 @contextmanager
 def _limited_threads(threads: int) -> Iterator[None]:
-    """Limit numerical libraries in processes started meanwhile: they read the environment when they are imported."""
+    """Limit numerical libraries in processes started meanwhile: they read the environment when
+    they are imported.
+    """
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     try:
@@ -258,7 +278,9 @@ def _serve(pipe: Connection) -> None:
     """The life of a worker process."""
     silence_libraries()
     _end_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group; the parent ends its workers
     pipe.send(STARTED)
     work: Callable[[Any], Any] | None = None
     while True:
@@ -289,7 +311,9 @@ def _answer(pipe: Connection, work: Callable[[Any], Any], index: int, job: Any) 
         if stops_the_batch(error):
             _send_error(pipe, error)
             return False
-        pipe.send(Outcome(index, refusal=refusal_of(error), passing=True))  # a value that cannot be pickled
+        pipe.send(
+            Outcome(index, refusal=refusal_of(error), passing=True)
+        )  # a value that cannot be pickled
     return True
 
 
@@ -301,7 +325,9 @@ def _send_error(pipe: Connection, error: Exception) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent ends, however that ends (SIGKILL too): by the kernel on Linux, by a thread anywhere."""
+    """End this process when its parent ends, however that ends (SIGKILL too): by the kernel on
+    Linux, by a thread anywhere.
+    """
     parent = parent_process()
     if parent is None:
         return

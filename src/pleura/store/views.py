@@ -14,7 +14,9 @@ from pleura.store.pictures import WINDOW_HU, Pictures, View
 LARGEST = 512
 """Pixels of a picture's side, at most; beyond, every second pixel is left out."""
 GREYS = 4
-"""Grey values are rounded to multiples of this: noise costs most of the bytes, and no eye sees it."""
+"""Grey values are rounded to multiples of this: noise costs most of the bytes, and no eye sees
+it.
+"""
 PLANES = {"axial": ("PA", "LR"), "coronal": ("IS", "LR"), "sagittal": ("IS", "PA")}
 """Directions of a picture's rows and columns, from either end."""
 DOWNWARD = {"P", "I"}
@@ -29,7 +31,8 @@ def picture_case(
     raw: NDArray[np.bool_] | None,
     tables: Sequence[Mapping[str, Any]],
 ) -> Pictures:
-    """Cut the views of a case: three planes through its largest error, and its best, median, worst and wrong slices.
+    """Cut the views of a case: three planes through its largest error, and its best, median, worst
+    and wrong slices.
 
     Args:
         volume: the CT on the masks' grid, or `None`.
@@ -46,7 +49,9 @@ def picture_case(
 
 
 def plane_views(volume: Volume, mask: LungMask) -> list[View]:
-    """Axial, coronal and sagittal plane through the middle of a mask, for cases without a reference."""
+    """Axial, coronal and sagittal plane through the middle of a mask, for cases without a
+    reference.
+    """
     layers = _Layers(volume, mask, mask, None)
     return [layers.plane(name, layers.centre) for name in PLANES]
 
@@ -60,7 +65,9 @@ def film_views(volume: Volume, mask: LungMask, reference: LungMask, most: int) -
 
 
 def chosen_slices(tables: Sequence[Mapping[str, Any]]) -> dict[int, tuple[str, ...]]:
-    """Slice number to the reasons for its picture; reasons of the mask before cleaning begin with `raw `."""
+    """Slice number to the reasons for its picture; reasons of the mask before cleaning begin
+    with `raw `.
+    """
     chosen: dict[int, tuple[str, ...]] = {}
     for table in tables:
         if table["structure"] != "both":
@@ -72,9 +79,15 @@ def chosen_slices(tables: Sequence[Mapping[str, Any]]) -> dict[int, tuple[str, .
 
 
 def _extremes(table: Mapping[str, Any]) -> dict[str, int]:
-    """The best, median and worst slice with lung by Dice; the missed and the hallucinated one with most wrong voxels."""
+    """The best, median and worst slice with lung by Dice; the missed and the hallucinated one
+    with most wrong voxels.
+    """
     rows = list(zip(table["slice"], table["class"], table["dice"], table["accuracy"], strict=True))
-    lung = sorted((dice, index) for index, kind, dice, _ in rows if kind in ("lung", "missed") and dice is not None)
+    lung = sorted(
+        (dice, index)
+        for index, kind, dice, _ in rows
+        if kind in ("lung", "missed") and dice is not None
+    )
     found = {}
     if lung:
         found = {"best": lung[-1][1], "median": lung[len(lung) // 2][1], "worst": lung[0][1]}
@@ -86,12 +99,16 @@ def _extremes(table: Mapping[str, Any]) -> dict[str, int]:
 
 
 def slice_scores(tables: Sequence[Mapping[str, Any]], index: int) -> dict[str, Any]:
-    """Class, Dice and accuracy of one slice, both lungs; under `raw_…` those of the mask before cleaning."""
+    """Class, Dice and accuracy of one slice, both lungs; under `raw_…` those of the mask before
+    cleaning.
+    """
     scores: dict[str, Any] = {}
     for table in tables:
         if table["structure"] == "both":
             prefix = "raw_" if table["source"] == "raw" else ""
-            scores |= {f"{prefix}{name}": table[name][index] for name in ("class", "dice", "accuracy")}
+            scores |= {
+                f"{prefix}{name}": table[name][index] for name in ("class", "dice", "accuracy")
+            }
             scores["position_mm"] = table["position_mm"][index]
     return scores
 
@@ -111,7 +128,9 @@ class _Layers:
 
     @property
     def centre(self) -> tuple[int, int, int]:
-        """Where most voxels are wrong along each axis; the middle of the reference where none is."""
+        """Where most voxels are wrong along each axis; the middle of the reference where none
+        is.
+        """
         wrong = self.mask.labels != self.reference.labels
         if not (self.mask.sided and self.reference.sided):
             wrong = self.mask.lungs != self.reference.lungs
@@ -131,10 +150,14 @@ class _Layers:
         through = ({0, 1, 2} - inside).pop()
         return self.cut(through, centre[through], ("overview",), {})
 
-    def cut(self, through: int, index: int, kinds: tuple[str, ...], scores: Mapping[str, Any]) -> View:
+    def cut(
+        self, through: int, index: int, kinds: tuple[str, ...], scores: Mapping[str, Any]
+    ) -> View:
         """The plane at `index` of one axis, turned as it is seen."""
         letters = self.grid.orientation()
-        name = {"S": "axial", "I": "axial", "A": "coronal", "P": "coronal"}.get(letters[through], "sagittal")
+        name = {"S": "axial", "I": "axial", "A": "coronal", "P": "coronal"}.get(
+            letters[through], "sagittal"
+        )
         down, across = (next(k for k in range(3) if letters[k] in pair) for pair in PLANES[name])
         step = -(-max(self.grid.shape[down], self.grid.shape[across]) // LARGEST)
 
@@ -146,8 +169,15 @@ class _Layers:
 
         right = letters[across] if letters[across] in RIGHTWARD else OPPOSITE[letters[across]]
         spacing = self.grid.spacing_mm
-        masks = [np.take(array, index, axis=through) for array in (self.mask.labels, self.reference.labels)]
-        raw = None if self.raw is None else seen(np.take(self.raw, index, axis=through)).astype(np.uint8)
+        masks = [
+            np.take(array, index, axis=through)
+            for array in (self.mask.labels, self.reference.labels)
+        ]
+        raw = (
+            None
+            if self.raw is None
+            else seen(np.take(self.raw, index, axis=through)).astype(np.uint8)
+        )
         return View(
             plane=name,
             kinds=kinds,
@@ -158,7 +188,9 @@ class _Layers:
             column_mm=spacing[across] * step,
             prediction=seen(masks[0]),
             reference=seen(masks[1]),
-            ct=None if self.volume is None else _greys(seen(_slice_hu(self.volume, through, index))),
+            ct=None
+            if self.volume is None
+            else _greys(seen(_slice_hu(self.volume, through, index))),
             raw=raw,
             scores=scores,
         )

@@ -1,4 +1,6 @@
-"""CT volumes in image files (NIfTI, NRRD, MetaImage) as series: what verbs that read DICOM series need to know of them."""
+"""CT volumes in image files (NIfTI, NRRD, MetaImage) as series: what verbs that read DICOM
+series need to know of them.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +40,10 @@ def is_volume_file(source: Path) -> bool:
 def volume_files(source: Path) -> list[Series]:
     """The CT image files at or below a path, by id."""
     found = sorted(find_volumes(source).items())
-    return [VolumeFile(name, "", "", "", "CT", "", 0, 0, 0, None, (), (), image=path) for name, path in found]
+    return [
+        VolumeFile(name, "", "", "", "CT", "", 0, 0, 0, None, (), (), image=path)
+        for name, path in found
+    ]
 
 
 def series_in(source: Path, *, gaps: Gaps = "refuse", progress: Progress = silent) -> list[Series]:

@@ -10,15 +10,24 @@ AGAIN = "Export the series again."
 LOOK = "Look at the images before you use the masks."
 
 _VALUES: Mapping[str, Code] = {
-    "PADDING": ok("{percent} % of the voxels are padding ({values} HU); marked, and kept as they are"),
+    "PADDING": ok(
+        "{percent} % of the voxels are padding ({values} HU); marked, and kept as they are"
+    ),
     "SATURATED": ok("{n} voxels exceed 32767 HU and are stored as 32767"),
-    "HU-OFFSET": repaired("RescaleIntercept is wrong: air is at {air_hu} HU; {added_hu:+d} HU was added to all voxels"),
-    "NOT-HU": refusal("the values are not HU: {why}", f"RescaleSlope or RescaleIntercept is wrong. {EXPORT}"),
+    "HU-OFFSET": repaired(
+        "RescaleIntercept is wrong: air is at {air_hu} HU; {added_hu:+d} HU was added to all voxels"
+    ),
+    "NOT-HU": refusal(
+        "the values are not HU: {why}", f"RescaleSlope or RescaleIntercept is wrong. {EXPORT}"
+    ),
     "VALUES-CLIPPED": review(
-        "values are clipped at {hu} HU ({percent} % of the voxels): a display window was applied before export", EXPORT
+        "values are clipped at {hu} HU ({percent} % of the voxels): a display window was applied "
+        "before export",
+        EXPORT,
     ),
     "VALUES-WRAPPED": review(
-        "{n} voxels inside bone or metal are far below air: integer overflow (PixelRepresentation or BitsStored is wrong)",
+        "{n} voxels inside bone or metal are far below air: integer overflow "
+        "(PixelRepresentation or BitsStored is wrong)",
         AGAIN,
     ),
     "SLICES-DISAGREE": Code(
@@ -36,52 +45,66 @@ _SLICES: Mapping[str, Code] = {
     ),
     "SLICES-REPEATED": Code(
         (Verdict.REFUSED, Verdict.REVIEW),
-        "{n} slice(s) repeat the pixels of the slice before (slice {where}): the original slices are lost, or the stack was "
-        "resampled to thinner slices",
+        "{n} slice(s) repeat the pixels of the slice before (slice {where}): the original slices "
+        "are lost, or the stack was resampled to thinner slices",
         EXPORT,
     ),
     "SLICES-OUT-OF-PLACE": Code(
         (Verdict.REVIEW, Verdict.REFUSED),
-        "{n} slice(s) do not match their neighbours (slice {where}): misplaced, flipped, lost, or affected by metal or motion",
+        "{n} slice(s) do not match their neighbours (slice {where}): misplaced, flipped, lost, "
+        "or affected by metal or motion",
         "Look at these slices; export the series again where positions are wrong.",
     ),
     "FIELD-OF-VIEW": ok(
-        "the field of view is a circle of {diameter_mm:.0f} mm around L {left_mm:.0f}, P {posterior_mm:.0f}, "
-        "S {superior_mm:.0f} mm"
+        "the field of view is a circle of {diameter_mm:.0f} mm around L {left_mm:.0f}, P "
+        "{posterior_mm:.0f}, S {superior_mm:.0f} mm"
     ),
 }
 
 _COVERAGE: Mapping[str, Code] = {
     "NO-LUNGS": refusal(
-        "no lungs found: {lungs_ml:.0f} ml of lung beside {tissue_ml:.0f} ml of tissue", "Check that this is a chest CT."
+        "no lungs found: {lungs_ml:.0f} ml of lung beside {tissue_ml:.0f} ml of tissue",
+        "Check that this is a chest CT.",
     ),
-    "LITTLE-LUNG": review("only {percent:.1f} % of the imaged body is lung", "Check that this is a chest CT."),
-    "MUCH-LUNG": review("implausibly large lung volume ({litres:.1f} l)", "Check PixelSpacing and the slice positions."),
+    "LITTLE-LUNG": review(
+        "only {percent:.1f} % of the imaged body is lung", "Check that this is a chest CT."
+    ),
+    "MUCH-LUNG": review(
+        "implausibly large lung volume ({litres:.1f} l)",
+        "Check PixelSpacing and the slice positions.",
+    ),
     "LUNG-MISSING": review("almost no {side} lung was found ({ml:.0f} of {both_ml:.0f} ml)", LOOK),
-    "LUNG-DENSITY": review("the median density of the lungs is {median_hu:.0f} HU; inflated lung is -900 to -700 HU", LOOK),
-    "CHEST-CUT": review("the lungs are truncated by the field of view ({where}); volumes refer to the imaged part"),
+    "LUNG-DENSITY": review(
+        "the median density of the lungs is {median_hu:.0f} HU; inflated lung is -900 to -700 HU",
+        LOOK,
+    ),
+    "CHEST-CUT": review(
+        "the lungs are truncated by the field of view ({where}); volumes refer to the imaged part"
+    ),
 }
 
 _ORIENTATION: Mapping[str, Code] = {
     "SPINE-IN-FRONT": Code(
         (Verdict.REFUSED, Verdict.REVIEW),
-        "the spine is in front of the lungs: rows are flipped or the patient position is wrong, so right and left are unknown",
+        "the spine is in front of the lungs: rows are flipped or the patient position is wrong, "
+        "so right and left are unknown",
         "Export again with the true orientation.",
     ),
     "UPSIDE-DOWN": Code(
         (Verdict.REFUSED, Verdict.REVIEW),
-        "the lungs taper towards the feet: the slice order is reversed, so right and left are unknown",
+        "the lungs taper towards the feet: the slice order is reversed, so right and left are "
+        "unknown",
         "Export again with the true positions.",
     ),
     "SIDEWAYS": Code(
         (Verdict.REFUSED, Verdict.REVIEW),
-        "the chest is only {width_over_depth:.2f} times as wide as deep: turned by 90 degrees, or rows and columns are "
-        "exchanged, so right and left are unknown",
+        "the chest is only {width_over_depth:.2f} times as wide as deep: turned by 90 degrees, "
+        "or rows and columns are exchanged, so right and left are unknown",
         "Export again with the true orientation.",
     ),
     "MIRRORED": review(
-        "liver and heart seem to be on the wrong sides: the stack may be mirrored and the lungs' sides exchanged, or the "
-        "patient has situs inversus",
+        "liver and heart seem to be on the wrong sides: the stack may be mirrored and the lungs' "
+        "sides exchanged, or the patient has situs inversus",
         LOOK,
     ),
 }
@@ -94,7 +117,8 @@ _FIT: Mapping[str, Code] = {
         "Check the label names or --mapping, and the orientation of the mask.",
     ),
     "MASK-FLIPPED": refusal(
-        "the mask fits only with its {axis} flipped ({share:.0%} of it is lung, {flipped_share:.0%} when flipped)",
+        "the mask fits only with its {axis} flipped ({share:.0%} of it is lung, "
+        "{flipped_share:.0%} when flipped)",
         "Correct the orientation of the mask.",
     ),
     "MASK-NOT-LUNG": refusal(
@@ -102,30 +126,39 @@ _FIT: Mapping[str, Code] = {
         "Regenerate the mask on this series.",
     ),
     "MASK-PARTLY-LUNG": review(
-        "{share:.0%} of the mask looks like lung: the rest is dense disease, or the mask is displaced", "Look at the mask."
+        "{share:.0%} of the mask looks like lung: the rest is dense disease, or the mask is "
+        "displaced",
+        "Look at the mask.",
     ),
     "MASK-ON-FEW-SLICES": review(
-        "the mask covers {covered} of {shown} sampled slices that show lung", "Check that the reference is complete."
+        "the mask covers {covered} of {with_lung} sampled slices that show lung",
+        "Check that the reference is complete.",
     ),
 }
 
 _MASK: Mapping[str, Code] = {
     "SIDES-UNCERTAIN": review(
-        "right and left are uncertain: the centre of the {side} lung is {beyond_mm:.0f} mm beyond the patient's midline",
+        "right and left are uncertain: the centre of the {side} lung is {beyond_mm:.0f} mm "
+        "beyond the patient's midline",
         LOOK,
     ),
     "LUNGS-UNEQUAL": review(
-        "the {side} lung has only {ratio:.2f} of the volume of the other: disease, surgery, or dense lung that was missed",
+        "the {side} lung has only {ratio:.2f} of the volume of the other: disease, surgery, or "
+        "dense lung that was missed",
         LOOK,
     ),
-    "LUNG-INTERRUPTED": review("in {n} slice(s) a lung is far smaller than in both slices beside them", LOOK),
+    "LUNG-INTERRUPTED": review(
+        "in {n} slice(s) a lung is far smaller than in both slices beside them", LOOK
+    ),
 }
 
 _BODY: Mapping[str, Code] = {
-    "NO-BODY": review("no patient was found, so nothing was removed as couch", "Check that this is a chest CT."),
+    "NO-BODY": review(
+        "no patient was found, so nothing was removed as couch", "Check that this is a chest CT."
+    ),
     "COUCH-UNSEEN": ok(
-        "in {slices} slice(s) the field of view may lie within the patient, or the patient is a child: nothing was removed as "
-        "couch there"
+        "in {slices} slice(s) the field of view may lie within the patient, or the patient is a "
+        "child: nothing was removed as couch there"
     ),
     "COUCH-REMOVED": repaired("{ml:.0f} ml of couch, blankets and wires were replaced by air"),
 }
@@ -133,7 +166,15 @@ _BODY: Mapping[str, Code] = {
 GATE = (*_VALUES, *_SLICES, *_COVERAGE, *_ORIENTATION)
 """The codes that `quality.gate` can give."""
 
-QUALITY: Mapping[str, Code] = {**_VALUES, **_SLICES, **_COVERAGE, **_ORIENTATION, **_FIT, **_MASK, **_BODY}
+QUALITY: Mapping[str, Code] = {
+    **_VALUES,
+    **_SLICES,
+    **_COVERAGE,
+    **_ORIENTATION,
+    **_FIT,
+    **_MASK,
+    **_BODY,
+}
 
 GATE_REFUSALS = tuple(code for code in GATE if Verdict.REFUSED in QUALITY[code].verdicts)
 """The codes for which the gate refuses a volume."""
