@@ -1,8 +1,10 @@
-"""Couch removal: harm to lung and benefit, on synthetic and on real chests: `python bench/couch.py [DATA]`. Prints Markdown.
+"""Couch removal: harm to lung and benefit, on synthetic and on real chests: `python bench/couch.py
+[DATA]`. Prints Markdown.
 
-Harm is every voxel of the true lungs that was altered. Benefit is the share of couch voxels (HU above -900, where the truth
-is known) that were removed. Beside it what scripts usually do: keep the largest component above -500 HU and what it encloses
-in each slice. On real chests the lungs are the references, or, where there is none, what the classical segmenter finds.
+Harm is every voxel of the true lungs that was altered. Benefit is the share of couch voxels (HU
+above -900, where the truth is known) that were removed. Beside it what scripts usually do: keep the
+largest component above -500 HU and what it encloses in each slice. On real chests the lungs are the
+references, or, where there is none, what the classical segmenter finds.
 """
 
 import sys
@@ -30,7 +32,9 @@ def ours(volume: Volume) -> np.ndarray:
 
 
 def usual(volume: Volume) -> np.ndarray:
-    """Everything above -900 HU outside the largest component above -500 HU, whose holes are filled slice by slice."""
+    """Everything above -900 HU outside the largest component above -500 HU, whose holes are
+    filled slice by slice.
+    """
     hu = volume.filled()
     labels, _ = ndimage.label(hu > -500)
     body = labels == np.argmax(np.bincount(labels.ravel())[1:]) + 1
@@ -48,7 +52,9 @@ def narrowed(volume: Volume, radius_mm: float, aside_mm: float) -> Volume:
 
 
 def draped(volume: Volume) -> Volume:
-    """The volume with a blanket of 6 mm (-150 HU) on the patient's front, following it 9 mm above the skin, with a fold."""
+    """The volume with a blanket of 6 mm (-150 HU) on the patient's front, following it 9 mm
+    above the skin, with a fold.
+    """
     hu, spacing = volume.hu.copy(), volume.grid.spacing_mm[1]
     body = body_mask(volume)
     top = np.where(body.any(axis=1), body.argmax(axis=1), -1)
@@ -60,7 +66,9 @@ def draped(volume: Volume) -> Volume:
 
 
 def prone(volume: Volume) -> Volume:
-    """The patient turned over, the couch left where it was: rows of the body alone flipped onto the cradle."""
+    """The patient turned over, the couch left where it was: rows of the body alone flipped onto
+    the cradle.
+    """
     body = body_mask(volume)
     hu = np.where(body, -1000, volume.hu).astype(np.int16)
     rows = np.flatnonzero(body.any(axis=(0, 2)))
@@ -74,7 +82,10 @@ def prone(volume: Volume) -> Volume:
 SCENES: dict[str, tuple[dict, Callable[[Volume], Volume]]] = {
     "arms up": ({"arms": "up"}, lambda v: v),
     "arms down": ({"arms": "down"}, lambda v: v),
-    "thick couch, lung-like core": ({"couch_thickness": 60.0, "couch_hollow_hu": -860.0}, lambda v: v),
+    "thick couch, lung-like core": (
+        {"couch_thickness": 60.0, "couch_hollow_hu": -860.0},
+        lambda v: v,
+    ),
     "reconstruction circle": ({"padding_hu": -2000}, lambda v: v),
     "stout, fat 28 mm": ({"fat": 28.0, "muscle": 20.0}, lambda v: v),
     "blanket with folds": ({}, draped),
@@ -88,7 +99,9 @@ SCENES: dict[str, tuple[dict, Callable[[Volume], Volume]]] = {
 
 
 def synthetic(name: str) -> tuple[int, int, int, int, int]:
-    """Lung voxels altered by ours and by the usual way; couch voxels, and how many of them each removed."""
+    """Lung voxels altered by ours and by the usual way; couch voxels, and how many of them each
+    removed.
+    """
     variation, change = SCENES[name]
     told = np.zeros(5, np.int64)
     for seed in SEEDS:
@@ -98,7 +111,10 @@ def synthetic(name: str) -> tuple[int, int, int, int, int]:
         truth = body & (~volume.padding if volume.padding is not None else True)
         couch = phantom_couch(SHAPE, seed=seed, **variation) & (volume.hu > -900)
         first, second = ours(volume), usual(volume)
-        told += [np.count_nonzero(m) for m in (first & truth, second & truth, couch, first & couch, second & couch)]
+        told += [
+            np.count_nonzero(m)
+            for m in (first & truth, second & truth, couch, first & couch, second & couch)
+        ]
     return tuple(int(n) for n in told)  # type: ignore[return-value]
 
 
@@ -111,7 +127,9 @@ def turned_lungs(volume: Volume, lungs: np.ndarray) -> np.ndarray:
 
 
 def real(data: Path) -> Iterator[tuple[str, int, int, float, float, float]]:
-    """Case, lung voxels altered by ours and the usual way, ml that each removes, seconds of ours."""
+    """Case, lung voxels altered by ours and the usual way, ml that each removes, seconds of
+    ours.
+    """
     for series in find_series(data):
         if not series.usable or series.slices < 25:
             continue
@@ -130,7 +148,10 @@ def real(data: Path) -> Iterator[tuple[str, int, int, float, float, float]]:
 
 def main() -> None:
     print(f"Synthetic, {len(SEEDS)} bodies a row, {SHAPE[0]} × {SHAPE[1]} × {SHAPE[2]}\n")
-    print("| scene | lung voxels altered | couch removed | usual way: lung voxels altered | usual way: couch removed |")
+    print(
+        "| scene | lung voxels altered | couch removed | usual way: lung voxels altered | usual "
+        "way: couch removed |"
+    )
     print("|---|---|---|---|---|")
     for name in SCENES:
         harm, other, couch, first, second = synthetic(name)
@@ -141,11 +162,14 @@ def main() -> None:
         print("\nskipped real chests: name the folder with the data")
         return
     print(
-        "\n| real chest | lung voxels altered | removed, ml | usual way: lung voxels altered | usual way: removed, ml | CPU s |"
+        "\n| real chest | lung voxels altered | removed, ml | usual way: lung voxels altered | "
+        "usual way: removed, ml | CPU s |"
     )
     print("|---|---|---|---|---|---|")
     for name, harm, other, ml, other_ml, seconds in real(data):
-        print(f"| {name} | {harm} | {ml:.0f} | {other} | {other_ml:.0f} | {seconds:.1f} |", flush=True)
+        print(
+            f"| {name} | {harm} | {ml:.0f} | {other} | {other_ml:.0f} | {seconds:.1f} |", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""De-identification with verification, beside plain pydicom: `python bench/deidentify.py [FOLDER_OF_CT] [FILES]`.
+"""De-identification with verification, beside plain pydicom: `python bench/deidentify.py
+[FOLDER_OF_CT] [FILES]`.
 
-Plain is read and write of every file, nothing changed and nothing verified. The methods take turns in every round; the figure
-is the median of the rounds, in seconds by the clock and, of one process, in seconds of CPU. With FILES, such as 5000, the peak
-memory over so many slices (copies of one, each with a number, a place and a UID of its own) is held against that over 500.
+Plain is read and write of every file, nothing changed and nothing verified. The methods take turns
+in every round; the figure is the median of the rounds, in seconds by the clock and, of one process,
+in seconds of CPU. With FILES, such as 5000, the peak memory over so many slices (copies of one,
+each with a number, a place and a UID of its own) is held against that over 500.
 """
 
 import resource
@@ -41,21 +43,30 @@ def timed(work: Callable[[Path], object]) -> tuple[float, float]:
 
 def speed(source: Path) -> None:
     files = sum(1 for path in source.rglob("*") if path.is_file())
-    methods: dict[str, Callable[[Path], object]] = {"pydicom read + write, untouched": lambda out: plain(source, out)}
+    methods: dict[str, Callable[[Path], object]] = {
+        "pydicom read + write, untouched": lambda out: plain(source, out)
+    }
     for profile in ("report", "basic"):
         for workers in (1, 2):
             words = f"pleura deidentify --profile {profile} --workers {workers}, verified"
-            methods[words] = partial(lambda p, w, out: deidentify(source, out, profile=p, workers=w), profile, workers)
+            methods[words] = partial(
+                lambda p, w, out: deidentify(source, out, profile=p, workers=w), profile, workers
+            )
     taken: dict[str, list[tuple[float, float]]] = {words: [] for words in methods}
     for _ in range(ROUNDS):
         for words, work in methods.items():
             taken[words].append(timed(work))
-    clock, cpu = ({words: median(one[k] for one in runs) for words, runs in taken.items()} for k in (0, 1))
+    clock, cpu = (
+        {words: median(one[k] for one in runs) for words, runs in taken.items()} for k in (0, 1)
+    )
     floor = next(iter(methods))
     print(f"\n{files} files\n\n| | files/s | of plain | of plain, CPU |\n|---|---|---|---|")
     for words in methods:
         alone = "" if words.endswith("2, verified") else f"{cpu[floor] / cpu[words]:.2f}"
-        print(f"| {words} | {files / clock[words]:.0f} | {clock[floor] / clock[words]:.2f} | {alone} |")
+        print(
+            f"| {words} | {files / clock[words]:.0f} | {clock[floor] / clock[words]:.2f} | "
+            f"{alone} |"
+        )
 
 
 def copies(source: Path, folder: Path, count: int) -> None:
@@ -63,19 +74,29 @@ def copies(source: Path, folder: Path, count: int) -> None:
     dataset = pydicom.dcmread(min(p for p in source.rglob("*") if p.is_file()))
     folder.mkdir()
     for number in range(count):
-        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"1.2.826.0.1.3680043.2.1143.{number + 1}"
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = (
+            f"1.2.826.0.1.3680043.2.1143.{number + 1}"
+        )
         dataset.InstanceNumber, dataset.SliceLocation = number + 1, f"{number * 0.5}"
         dataset.ImagePositionPatient = [*dataset.ImagePositionPatient[:2], number * 0.5]
         dataset.save_as(folder / f"{number}.dcm")
 
 
 def memory(source: Path, counts: tuple[int, ...]) -> None:
-    print("\n| files | peak of this process [MB] | peak of a worker [MB] | files/s, two processes |\n|---|---|---|---|")
+    print(
+        "\n| files | peak of this process [MB] | peak of a worker [MB] | files/s, two processes "
+        "|\n|---|---|---|---|"
+    )
     with tempfile.TemporaryDirectory() as folder:
         for count in counts:
             into, out = Path(folder, "in"), Path(folder, "out")
             copies(source, into, count)
-            told = subprocess.run([sys.executable, __file__, "--peak", into, out], capture_output=True, text=True, check=True)
+            told = subprocess.run(
+                [sys.executable, __file__, "--peak", into, out],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
             print(f"| {count} {told.stdout.strip()}")
             for path in (into, out):
                 shutil.rmtree(path)
@@ -86,7 +107,10 @@ def peak(source: Path, out: Path) -> None:
     begun = time.perf_counter()
     done = deidentify(source, out, workers=2)
     seconds = time.perf_counter() - begun
-    peaks = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    peaks = (
+        resource.getrusage(who).ru_maxrss / 1024
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
     print(*(f"| {size:.0f} " for size in peaks), f"| {done.files / seconds:.0f} |", sep="")
 
 

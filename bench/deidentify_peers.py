@@ -1,10 +1,13 @@
-"""De-identification of the hostile corpus, ours and the peers': `python bench/deidentify_peers.py [PYTHON_OF_PEERS]`.
+"""De-identification of the hostile corpus, ours and the peers': `python bench/deidentify_peers.py
+[PYTHON_OF_PEERS]`.
 
-The peers (`pip install dicognito dicom-anonymizer deid dcm-anonymizer`) run with the defaults of their documentation, file by
-file, under names that tell nothing; one that is not installed is left out. All are judged alike. Columns: files that came out
-of those that must; files with anything left of anybody (the corpus's own judge: plain searches for what was planted); objects
-with broken references; technical values and standard codes lost; MIDI-B's ten actions; files with errors of dciodvfy that the
-source had not; files that `pleura verify` finds something in. The actions one by one go to stderr.
+The peers (`pip install dicognito dicom-anonymizer deid dcm-anonymizer`) run with the defaults of
+their documentation, file by file, under names that tell nothing; one that is not installed is left
+out. All are judged alike. Columns: files that came out of those that must; files with anything left
+of anybody (the corpus's own judge: plain searches for what was planted); objects with broken
+references; technical values and standard codes lost; MIDI-B's ten actions; files with errors of
+dciodvfy that the source had not; files that `pleura verify` finds something in. The actions one by
+one go to stderr.
 """
 
 import shutil
@@ -29,7 +32,8 @@ import logging, sys, warnings
 from pathlib import Path
 logging.disable(50); warnings.simplefilter("ignore")
 import pydicom
-pydicom.config.settings.reading_validation_mode = pydicom.config.settings.writing_validation_mode = 0
+pydicom.config.settings.reading_validation_mode = 0
+pydicom.config.settings.writing_validation_mode = 0
 which, source, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 if which == "dicognito":
     from dicognito.anonymizer import Anonymizer
@@ -49,7 +53,8 @@ for number, path in enumerate(files):
         elif which == "dicom-anonymizer":
             anonymize_dicom_file(str(path), str(goal))
         elif which == "deid":
-            replace_identifiers(dicom_files=[str(path)], save=False, remove_private=True)[0].save_as(goal)
+            files = [str(path)]
+            replace_identifiers(dicom_files=files, save=False, remove_private=True)[0].save_as(goal)
     except ImportError:
         raise
     except Exception:
@@ -60,7 +65,9 @@ for number, path in enumerate(files):
 def peer(which: str, python: str, source: Path, out: Path) -> bool:
     """Run a peer into `out`; whether it is there to be run."""
     out.mkdir()
-    done = subprocess.run([python, "-c", PEER, which, str(source), str(out)], capture_output=True, check=False)
+    done = subprocess.run(
+        [python, "-c", PEER, which, str(source), str(out)], capture_output=True, check=False
+    )
     return done.returncode == 0
 
 
@@ -69,7 +76,15 @@ def dcm_anonymizer(python: str, source: Path, out: Path) -> bool:
     if not program.exists():
         return False
     subprocess.run(
-        [program, str(source), str(out), "--continue-on-error", "--quiet", "--salt", "a project's salt"],
+        [
+            program,
+            str(source),
+            str(out),
+            "--continue-on-error",
+            "--quiet",
+            "--salt",
+            "a project's salt",
+        ],
         capture_output=True,
         check=False,
     )
@@ -81,16 +96,28 @@ def dcm_anonymizer(python: str, source: Path, out: Path) -> bool:
 def row(name: str, truth: Truth, out: Path, dates: str) -> str:
     found = judge(truth, out, dates)
     total = score(truth, found)
-    program = shutil.which("dciodvfy") or shutil.which("dciodvfy", path=str(Path(sys.executable).parent))
+    program = shutil.which("dciodvfy") or shutil.which(
+        "dciodvfy", path=str(Path(sys.executable).parent)
+    )
     errors = "-"
     if program:
-        pairs = [(truth.made[k], path) for k, path in found.pairs.items() if "deflated" not in truth.made[k].what]
-        errors = str(sum(bool(iod_errors(path, program) - iod_errors(made.path, program)) for made, path in pairs))
+        pairs = [
+            (truth.made[k], path)
+            for k, path in found.pairs.items()
+            if "deflated" not in truth.made[k].what
+        ]
+        errors = str(
+            sum(
+                bool(iod_errors(path, program) - iod_errors(made.path, program))
+                for made, path in pairs
+            )
+        )
     leaking = {line.split(": ")[0] for line in found.leaks}
     came = sum(truth.made[k].required for k in found.pairs)
     dirty = sum(bool(one.findings) for one in verify_tree(truth.folder, out).judged)
     cells = (
-        name, f"{came} of {len(truth.required)}", len(leaking), len(found.references), len(found.values),
+        name, f"{came} of {len(truth.required)}", len(leaking), len(found.references),
+        len(found.values),
         f"{total.percent:.2f} %", errors, dirty,
     )  # fmt: skip
     for action, text in shown(total):
@@ -105,7 +132,8 @@ def main() -> None:
         place = Path(folder)
         truth = build(place / "in")
         print(
-            "| | came out | files with a leak | broken references | values lost | MIDI-B | new IOD errors | found by verify |"
+            "| | came out | files with a leak | broken references | values lost | MIDI-B | new "
+            "IOD errors | found by verify |"
         )
         print("|---|---|---|---|---|---|---|---|")
         for dates, after in (("remove", "removed"), ("shift", "shifted")):

@@ -1,7 +1,9 @@
-"""What the gate sees of series that were tampered with in memory: `python bench/gate.py [DATA]` prints a Markdown table.
+"""What the gate sees of series that were tampered with in memory: `python bench/gate.py [DATA]`
+prints a Markdown table.
 
-Each change is made to the whole volume of every usable CT series of DATA that holds lungs (or of three synthetic chests), its
-header left as it is; what `scan` says of a volume's content is counted. A change that nothing speaks against has passed.
+Each change is made to the whole volume of every usable CT series of DATA that holds lungs (or of
+three synthetic chests), its header left as it is; what `scan` says of a volume's content is
+counted. A change that nothing speaks against has passed.
 """
 
 import sys
@@ -23,7 +25,9 @@ from pleura.quality.orientation import check_orientation
 Voxels = NDArray[np.int16]
 
 
-def some(change: Callable[[Voxels], Voxels], part: Callable[[int], slice]) -> Callable[[Voxels], Voxels]:
+def some(
+    change: Callable[[Voxels], Voxels], part: Callable[[int], slice]
+) -> Callable[[Voxels], Voxels]:
     """A change to some slices."""
 
     def apply(hu: Voxels) -> Voxels:
@@ -92,7 +96,9 @@ CHANGES: dict[str, Callable[[Voxels], Voxels]] = {
     "one slice upside down": some(flip(1), one),
     "one slice mirrored": some(flip(2), one),
     "half the slices mirrored": some(flip(2), half),
-    "a tenth of the slices lost": lambda hu: np.delete(hu, range(len(hu) // 2, len(hu) // 2 + max(2, len(hu) // 10)), 0),
+    "a tenth of the slices lost": lambda hu: np.delete(
+        hu, range(len(hu) // 2, len(hu) // 2 + max(2, len(hu) // 10)), 0
+    ),
     "one slice blank": some(lambda hu: hu * 0 - 1024, one),
     "half a slice blank": cut,
     "one slice 100 HU off": some(lambda hu: hu + np.int16(100), one),
@@ -104,10 +110,14 @@ CHANGES: dict[str, Callable[[Voxels], Voxels]] = {
 
 
 def judged(volume: Volume, change: Callable[[Voxels], Voxels]) -> tuple[Verdict, list[str]]:
-    """Verdict and codes of a tampered volume; padding is air from the start, so that none of it gives the change away."""
+    """Verdict and codes of a tampered volume; padding is air from the start, so that none of it
+    gives the change away.
+    """
     hu = np.ascontiguousarray(change(volume.filled()))
     findings = gate(Volume(hu, Grid.axial(hu.shape, volume.grid.spacing_mm))).findings
-    return worst(findings), [finding.code for finding in findings if finding.verdict is not Verdict.OK]
+    return worst(findings), [
+        finding.code for finding in findings if finding.verdict is not Verdict.OK
+    ]
 
 
 PARTS: dict[str, Callable[[Voxels], Voxels]] = {
@@ -118,11 +128,18 @@ PARTS: dict[str, Callable[[Voxels], Voxels]] = {
     "right half": lambda hu: hu[:, :, : hu.shape[2] // 2],
     "left half": lambda hu: hu[:, :, hu.shape[2] // 2 :],
 }
-FLIPS: dict[str, tuple[int, ...]] = {"none": (), "head to feet": (0,), "front to back": (1,), "left to right": (2,)}
+FLIPS: dict[str, tuple[int, ...]] = {
+    "none": (),
+    "head to feet": (0,),
+    "front to back": (1,),
+    "left to right": (2,),
+}
 
 
 def orientation_rates(chests: list[Volume]) -> None:
-    """Print how often orientation is doubted in parts of chests, as they are (false alarms) and flipped (caught)."""
+    """Print how often orientation is doubted in parts of chests, as they are (false alarms) and
+    flipped (caught).
+    """
     print(f"\n| part | {' | '.join(FLIPS)} |\n|---|{'---|' * len(FLIPS)}")
     for name, part in PARTS.items():
         doubted = []
@@ -142,13 +159,22 @@ def main() -> None:
         volumes = [series.read() for series in find_series(Path(sys.argv[1])) if series.usable]
     else:
         volumes = [chest((40, 96, 96), seed=seed)[0] for seed in range(3)]
-    chests = [volume for volume in volumes if "NO-LUNGS" not in judged(volume, CHANGES["as it is"])[1]]
-    print(f"{len(chests)} series with lungs\n\n| change | refused | review | passed | codes |\n|---|---|---|---|---|")
+    chests = [
+        volume for volume in volumes if "NO-LUNGS" not in judged(volume, CHANGES["as it is"])[1]
+    ]
+    print(
+        f"{len(chests)} series with lungs\n\n| change | refused | review | passed | codes "
+        "|\n|---|---|---|---|---|"
+    )
     for name, change in CHANGES.items():
         answers = [judged(volume, change) for volume in chests]
         verdicts = Counter(verdict for verdict, _ in answers)
         codes = Counter(code for _, found in answers for code in found)
-        cells = (verdicts[Verdict.REFUSED], verdicts[Verdict.REVIEW], verdicts[Verdict.OK] + verdicts[Verdict.REPAIRED])
+        cells = (
+            verdicts[Verdict.REFUSED],
+            verdicts[Verdict.REVIEW],
+            verdicts[Verdict.OK] + verdicts[Verdict.REPAIRED],
+        )
         words = ", ".join(f"`{code}` {count}" for code, count in codes.most_common())
         print(f"| {name} | {' | '.join(map(str, cells))} | {words} |", flush=True)
     orientation_rates(chests)

@@ -1,7 +1,9 @@
-"""Hostile series, ours and the neighbours': `python bench/hostile.py [PYTHON_OF_PEERS [DCM2NIIX]]` prints two tables.
+"""Hostile series, ours and the neighbours': `python bench/hostile.py [PYTHON_OF_PEERS [DCM2NIIX]]`
+prints two tables.
 
-Each row is a flaw declared on one small series. "same" is the volume of the clean series, voxel for voxel and in geometry;
-"WRONG" a volume that is another one, without a refusal. Peers are run as their documentation says, on the folder.
+Each row is a flaw declared on one small series. "same" is the volume of the clean series, voxel for
+voxel and in geometry; "WRONG" a volume that is another one, without a refusal. Peers are run as
+their documentation says, on the folder.
 """
 
 import re
@@ -56,7 +58,9 @@ for folder in sorted(Path(root).iterdir()):
 def placed(array: Any, affine_ras: Any, truth: Volume) -> bool:
     """Whether `array` `[i, j, k]` with a NIfTI-like affine holds the truth where the truth lies."""
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(affine_ras, float)
-    return lies_right(np.squeeze(np.asarray(array)), lambda index: index @ lps[:3, :3].T + lps[:3, 3], truth)
+    return lies_right(
+        np.squeeze(np.asarray(array)), lambda index: index @ lps[:3, :3].T + lps[:3, 3], truth
+    )
 
 
 def ours(folder: Path, truth: Volume) -> str:
@@ -86,13 +90,22 @@ def simpleitk(folder: Path, truth: Volume) -> str:
     affine = np.eye(4)
     affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
     affine[:3, 3] = image.GetOrigin()
-    return "same" if placed(sitk.GetArrayFromImage(image).T, np.diag([-1, -1, 1, 1]) @ affine, truth) else "WRONG"
+    return (
+        "same"
+        if placed(sitk.GetArrayFromImage(image).T, np.diag([-1, -1, 1, 1]) @ affine, truth)
+        else "WRONG"
+    )
 
 
 def peer(which: str, python: str, root: Path, truths: Sequence[Volume]) -> list[str]:
     """A reader in another environment, over all cases' folders."""
     with tempfile.TemporaryDirectory() as place:
-        subprocess.run([python, "-c", PEER, which, str(root), place], capture_output=True, check=True, timeout=1800)
+        subprocess.run(
+            [python, "-c", PEER, which, str(root), place],
+            capture_output=True,
+            check=True,
+            timeout=1800,
+        )
         told = []
         for number, truth in enumerate(truths):
             out = Path(place) / f"{number:03d}.npz"
@@ -109,7 +122,12 @@ def dcm2niix(program: str, folder: Path, truth: Volume) -> str:
     import nibabel
 
     with tempfile.TemporaryDirectory() as place:
-        done = subprocess.run([program, "-z", "n", "-o", place, str(folder)], capture_output=True, check=False, timeout=120)
+        done = subprocess.run(
+            [program, "-z", "n", "-o", place, str(folder)],
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
         files = sorted(Path(place).glob("*.nii"))
         if not files:
             return f"refused (exit {done.returncode})"
@@ -118,7 +136,9 @@ def dcm2niix(program: str, folder: Path, truth: Volume) -> str:
             image: Any = nibabel.load(path)
             grey = image.get_data_dtype().fields is None  # nibabel cannot scale colours
             same.append(grey and placed(np.asanyarray(image.dataobj), image.affine, truth))
-        return ("same" if any(same) else "WRONG") + (f", {len(files)} files" if len(files) > 1 else "")
+        return ("same" if any(same) else "WRONG") + (
+            f", {len(files)} files" if len(files) > 1 else ""
+        )
 
 
 def main() -> None:
@@ -135,7 +155,9 @@ def main() -> None:
         for which in ("MONAI PydicomReader", "lungmask") if python else ():
             columns[which] = peer(which, str(python), Path(place), truths)
         if program:
-            columns["dcm2niix"] = [dcm2niix(program, *one) for one in zip(folders, truths, strict=True)]
+            columns["dcm2niix"] = [
+                dcm2niix(program, *one) for one in zip(folders, truths, strict=True)
+            ]
         for case, folder, truth in zip(HOSTILE_SERIES, folders, truths, strict=True):
             if not came_out(case, scanned(folder, truth)):
                 print(f"{case.name}: not {case.outcome}", file=sys.stderr)
@@ -148,7 +170,11 @@ def main() -> None:
             right, codes = prepared(case, Path(place))
         found = dict.fromkeys(re.findall(r"\b(?:[A-Z]+-)+[A-Z]+\b", codes))
         codes = " ".join(f"`{code}`" for code in found if f"`{code}`" in DOCUMENTED)
-        print(f"| {case.name} | {'refused' if right is None else 'same' if right else 'WRONG'} {codes}".rstrip() + " |")
+        print(
+            f"| {case.name} | {'refused' if right is None else 'same' if right else 'WRONG'} "
+            f"{codes}".rstrip()
+            + " |"
+        )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""Structure of the source in figures: python bench/house.py [CHECKOUT…] prints one column a checkout.
+"""Structure of the source in figures: python bench/house.py [CHECKOUT…] prints one column a
+checkout.
 
-Counted over `src/pleura/**/*.py`: lines, modules, long functions, cyclomatic complexity (McCabe 1976: decisions + 1, as ruff
-C901 counts), long lines, comprehensions and conditional expressions per 1,000 lines, import cycles (imports for types
-included), finding codes and thresholds that stand outside their page.
+Counted over `src/pleura/**/*.py`: lines, modules, long functions, cyclomatic complexity (McCabe
+1976: decisions + 1, as ruff C901 counts), long lines, comprehensions and conditional expressions
+per 1,000 lines, import cycles (imports for types included), finding codes and thresholds that stand
+outside their page.
 """
 
 import ast
@@ -34,7 +36,9 @@ def main() -> None:
 
 def figures(root: Path) -> dict[str, object]:
     """Every figure of one checkout, in the order of the table."""
-    modules = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(root.rglob("*.py"))}
+    modules = {
+        path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(root.rglob("*.py"))
+    }
     lines = [line for path in modules for line in path.read_text(encoding="utf-8").splitlines()]
     nodes = [node for tree in modules.values() for node in ast.walk(tree)]
     functions = [node for node in nodes if isinstance(node, FUNCTIONS)]
@@ -43,13 +47,23 @@ def figures(root: Path) -> dict[str, object]:
     return {
         "source lines": len(lines),
         "modules": len(modules),
-        "modules over 400 lines": sum(len(path.read_text(encoding="utf-8").splitlines()) > 400 for path in modules),
+        "modules over 400 lines": sum(
+            len(path.read_text(encoding="utf-8").splitlines()) > 400 for path in modules
+        ),
         "functions": len(functions),
-        f"functions over {LONG_FUNCTION} lines": sum(length(node) > LONG_FUNCTION for node in functions),
-        f"functions over McCabe {COMPLEX}": f"{complex_ones} ({100 * complex_ones / len(functions):.1f} %)",
+        f"functions over {LONG_FUNCTION} lines": sum(
+            length(node) > LONG_FUNCTION for node in functions
+        ),
+        f"functions over McCabe {COMPLEX}": (
+            f"{complex_ones} ({100 * complex_ones / len(functions):.1f} %)"
+        ),
         f"lines over {LONG_LINE} characters": sum(len(line) > LONG_LINE for line in lines),
-        "comprehensions per 1,000 lines": round(sum(isinstance(n, COMPREHENSIONS) for n in nodes) / thousand, 1),
-        "conditional expressions per 1,000 lines": round(sum(isinstance(n, ast.IfExp) for n in nodes) / thousand, 1),
+        "comprehensions per 1,000 lines": round(
+            sum(isinstance(n, COMPREHENSIONS) for n in nodes) / thousand, 1
+        ),
+        "conditional expressions per 1,000 lines": round(
+            sum(isinstance(n, ast.IfExp) for n in nodes) / thousand, 1
+        ),
         "nested conditional expressions": nested_conditionals(nodes),
         "import cycles": len(cycles(root, modules)),
         "finding codes written outside core.codes": codes_outside(root, modules),
@@ -69,7 +83,18 @@ def complex_functions(root: Path) -> int:
     """Functions that ruff finds above the limit."""
     ruff = Path(sys.executable).with_name("ruff")
     limit = f"lint.mccabe.max-complexity={COMPLEX}"
-    call = [str(ruff), "check", "--isolated", "--select", "C901", "--config", limit, "--output-format", "concise", str(root)]
+    call = [
+        str(ruff),
+        "check",
+        "--isolated",
+        "--select",
+        "C901",
+        "--config",
+        limit,
+        "--output-format",
+        "concise",
+        str(root),
+    ]
     return subprocess.run(call, capture_output=True, text=True, check=False).stdout.count("C901")
 
 
@@ -79,7 +104,11 @@ def nested_conditionals(nodes: list[ast.AST]) -> int:
 
 
 def holds_conditional(node: ast.AST) -> bool:
-    return any(isinstance(inner, ast.IfExp) for part in ast.iter_child_nodes(node) for inner in ast.walk(part))
+    return any(
+        isinstance(inner, ast.IfExp)
+        for part in ast.iter_child_nodes(node)
+        for inner in ast.walk(part)
+    )
 
 
 def imports_of(tree: ast.AST) -> Iterator[str]:
@@ -93,24 +122,35 @@ def imports_of(tree: ast.AST) -> Iterator[str]:
 
 def cycles(root: Path, modules: dict[Path, ast.Module]) -> list[set[str]]:
     """Groups of modules that import each other, directly or not."""
-    names = {path: "pleura." + ".".join(path.relative_to(root).with_suffix("").parts) for path in modules}
+    names = {
+        path: "pleura." + ".".join(path.relative_to(root).with_suffix("").parts) for path in modules
+    }
     known = set(names.values())
     graph = networkx.DiGraph()
     for path, tree in modules.items():
-        graph.add_edges_from((names[path], target) for target in imports_of(tree) if target in known)
+        graph.add_edges_from(
+            (names[path], target) for target in imports_of(tree) if target in known
+        )
     return [group for group in networkx.strongly_connected_components(graph) if len(group) > 1]
 
 
 def codes_outside(root: Path, modules: dict[Path, ast.Module]) -> int:
-    """Codes given to an error or a `Finding` together with a sentence of its own, instead of through the table."""
+    """Codes given to an error or a `Finding` together with a sentence of its own, instead of
+    through the table.
+    """
     count = 0
     for path, tree in modules.items():
         if path.is_relative_to(root / "core" / "codes") or path == root / "core" / "codes.py":
             continue
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in CODE_CALLS - {"finding", "refused"}:
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in CODE_CALLS - {
+                "finding",
+                "refused",
+            }:
                 values = [*node.args, *(keyword.value for keyword in node.keywords)]
-                count += any(isinstance(v, ast.Constant) and CODE.fullmatch(str(v.value)) for v in values)
+                count += any(
+                    isinstance(v, ast.Constant) and CODE.fullmatch(str(v.value)) for v in values
+                )
     return count
 
 
@@ -124,7 +164,11 @@ def thresholds_outside(root: Path, modules: dict[Path, ast.Module]) -> int:
             continue
         for node in tree.body:
             if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-                numbers = [n for n in ast.walk(node.value) if isinstance(n, ast.Constant) and isinstance(n.value, int | float)]
+                numbers = [
+                    n
+                    for n in ast.walk(node.value)
+                    if isinstance(n, ast.Constant) and isinstance(n.value, int | float)
+                ]
                 count += bool(numbers)
     return count
 

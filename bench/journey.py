@@ -1,6 +1,8 @@
-"""The full pipeline on the four real chests, timed: `python bench/journey.py DATA/chests WORK [preset] [options of run]`.
+"""The full pipeline on the four real chests, timed: `python bench/journey.py DATA/chests WORK
+[preset] [options of run]`.
 
-Prints Markdown for docs/evidence.md: scores of the network alone and cleaned, seconds a stage, peak memory.
+Prints Markdown for docs/evidence.md: scores of the network alone and cleaned, seconds a stage, peak
+memory.
 """
 
 import json
@@ -21,7 +23,9 @@ def main() -> None:
     stages = json.loads((Path(work) / ".pleura" / "seconds.json").read_text())
     total = sum(stages.values())  # over interruptions too
     words = " ".join(["DATA/chests", "OUT", *options])
-    print(f"\n`pleura run {words}`: exit code {code}, {total / 60:.1f} min, {peak:.1f} GB at most\n")
+    print(
+        f"\n`pleura run {words}`: exit code {code}, {total / 60:.1f} min, {peak:.1f} GB at most\n"
+    )
     print("| stage | seconds |\n|---|---|")
     for stage, seconds in stages.items():
         print(f"| {stage} | {seconds:.0f} |")
@@ -31,15 +35,33 @@ def main() -> None:
 
 def scores(loss: str, told: dict) -> None:
     print(f"\n**{loss}**; in brackets the network alone, before cleaning\n")
-    columns = ("case", "part", "Dice", "right", "left", "accuracy", "MSD mm", "HD95 mm", "hallucinated", "missed")
+    columns = (
+        "case",
+        "part",
+        "Dice",
+        "right",
+        "left",
+        "accuracy",
+        "MSD mm",
+        "HD95 mm",
+        "hallucinated",
+        "missed",
+    )
     columns += ("off body ml", "couch ml")
     print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
     for case in told["cases"]:
         raw, both = case["raw"], case["both"]
         pairs = (
             (f"{case[side]['dice']:.4f}" for side in ("right", "left")),
-            (f"{case['accuracy']:.4f} ({raw['accuracy']:.4f})", f"{both['msd_mm']:.2f}", f"{both['hd95_mm']:.1f}"),
-            (f"{case['slices'][kind]} ({raw['slices'][kind]})" for kind in ("hallucinated", "missed")),
+            (
+                f"{case['accuracy']:.4f} ({raw['accuracy']:.4f})",
+                f"{both['msd_mm']:.2f}",
+                f"{both['hd95_mm']:.1f}",
+            ),
+            (
+                f"{case['slices'][kind]} ({raw['slices'][kind]})"
+                for kind in ("hallucinated", "missed")
+            ),
             (
                 f"{both[name]:.1f} ({raw['both'][name]:.1f})"
                 for name in ("false_positive_outside_body_ml", "false_positive_couch_ml")

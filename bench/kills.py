@@ -2,10 +2,11 @@
 
     python bench/kills.py [KILLS] [VERB…]
 
-Each verb runs with 1 and with 2 workers on a tiny input. The process is killed (SIGKILL) at a random moment between its start
-and the time that an undisturbed run takes, and started again; after the last kill it runs to its end. Every file of OUT must
-then have the same bytes as the undisturbed run's, nothing temporary may be left, and no worker may be alive. KILLS is the
-number over all verbs, 40 by default; the verbs are deidentify, prepare, segment, evaluate and run.
+Each verb runs with 1 and with 2 workers on a tiny input. The process is killed (SIGKILL) at a
+random moment between its start and the time that an undisturbed run takes, and started again; after
+the last kill it runs to its end. Every file of OUT must then have the same bytes as the undisturbed
+run's, nothing temporary may be left, and no worker may be alive. KILLS is the number over all
+verbs, 40 by default; the verbs are deidentify, prepare, segment, evaluate and run.
 """
 
 import os
@@ -29,7 +30,9 @@ QUICK_TRAINING = ("--epochs", "1", "--size", "32", "--loss", "bce")
 
 @dataclass(frozen=True)
 class Story:
-    """One verb on one input with a number of workers; `beside` are files next to OUT that decide or belong to the result."""
+    """One verb on one input with a number of workers; `beside` are files next to OUT that decide
+    or belong to the result.
+    """
 
     verb: str
     workers: int
@@ -44,11 +47,17 @@ class Story:
         return [*words, *{"run": QUICK_TRAINING, "segment": CLASSICAL}.get(self.verb, ())]
 
     def start(self, out: Path) -> subprocess.Popen[bytes]:
-        """Start the command in a session of its own, on one thread: how many threads share a sum decides its last bit."""
+        """Start the command in a session of its own, on one thread: how many threads share a sum
+        decides its last bit.
+        """
         environment = os.environ | {"OMP_NUM_THREADS": "1", "SOURCE_DATE_EPOCH": "0"}
         command = [sys.executable, "-m", "pleura", *self.words(out)]
         return subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+            command,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
 
     def finish(self, out: Path) -> None:
@@ -62,7 +71,10 @@ def results(out: Path) -> dict[str, bytes]:
     """Every file of OUT but the bookkeeping, and the files beside OUT."""
     files = [path for path in out.rglob("*") if path.is_file() and ".pleura" not in path.parts]
     files += [path for path in out.parent.glob(f"{out.name}.*") if path.is_file()]
-    return {path.relative_to(out.parent).as_posix().removeprefix(out.name): path.read_bytes() for path in files}
+    return {
+        path.relative_to(out.parent).as_posix().removeprefix(out.name): path.read_bytes()
+        for path in files
+    }
 
 
 def left_over(folder: Path) -> list[str]:
@@ -104,7 +116,11 @@ def try_story(story: Story, kills: int, folder: Path, chance: random.Random) -> 
         problems += [f"worker {pid} outlived its parent" for pid in survivors(process.pid)]
     story.finish(killed)
     before, after = results(undisturbed), results(killed)
-    problems += [f"differs: {name}" for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]
+    problems += [
+        f"differs: {name}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    ]
     problems += [f"left over: {name}" for name in left_over(killed.parent)]
     return problems
 
@@ -117,7 +133,10 @@ def main(kills: int = 40, verbs: tuple[str, ...] = VERBS, seed: int = 0) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_dataset(folder / "in", cases=3, shape=(10, 40, 40), seed=6, label=write_mask)
-        print("| verb | workers | kills | final bytes | left over |\n|---|---|---|---|---|", flush=True)
+        print(
+            "| verb | workers | kills | final bytes | left over |\n|---|---|---|---|---|",
+            flush=True,
+        )
         for number, (verb, workers) in enumerate(stories):
             count = kills // len(stories) + (number < kills % len(stories))
             place = folder / f"{verb}-{workers}"

@@ -1,4 +1,5 @@
-"""SEG and RTSTRUCT of every usable hostile series: dciodvfy without errors, read back by highdicom and by pleura: same voxels.
+"""SEG and RTSTRUCT of every usable hostile series: dciodvfy without errors, read back by highdicom
+and by pleura: same voxels.
 
 python bench/label_objects.py            prints a line for each problem, then the counts
 python bench/label_objects.py 10         every tenth series only
@@ -26,7 +27,9 @@ SUFFIXES = (".seg.dcm", ".rtstruct.dcm")
 
 
 def boxes(series: Series) -> LungMask:
-    """Two boxes of lung on a series, one on all but the outer slices and one shorter, with a hole."""
+    """Two boxes of lung on a series, one on all but the outer slices and one shorter, with a
+    hole.
+    """
     slices, rows, columns = series.grid.shape
     labels = np.zeros(series.grid.shape, np.uint8)
     inner = slice(min(1, slices - 1), max(slices - 1, 1))
@@ -59,7 +62,9 @@ def problems(series: Series, folder: Path) -> Iterator[str]:
 def dciodvfy(path: Path) -> list[str]:
     """The errors that dciodvfy finds."""
     program = shutil.which("dciodvfy") or str(Path(sys.executable).parent / "dciodvfy")
-    run = subprocess.run([program, str(path)], capture_output=True, text=True, errors="replace", check=False)
+    run = subprocess.run(
+        [program, str(path)], capture_output=True, text=True, errors="replace", check=False
+    )
     return [line for line in run.stderr.splitlines() if line.startswith("Error")]
 
 

@@ -1,7 +1,8 @@
-"""Wording that this project replaced, counted: python bench/language.py [CHECKOUT] lists where it is left.
+"""Wording that this project replaced, counted: python bench/language.py [CHECKOUT] lists where it
+is left.
 
-Looked for in code, tests, docs, README and CHANGELOG. Each pattern stands for a kind of sentence or a second name of a thing
-that has one already; the plain wording stands beside it.
+Looked for in code, tests, docs, README and CHANGELOG. Each pattern stands for a kind of sentence or
+a second name of a thing that has one already; the plain wording stands beside it.
 """
 
 import re
@@ -78,7 +79,9 @@ def main() -> None:
 
 def occurrences(root: Path) -> list[tuple[str, int, str, str]]:
     """File, line, the words found and the plain wording, for everything that is left."""
-    patterns = [(re.compile(pattern, re.IGNORECASE), plain) for pattern, plain in (WORDING | NAMES).items()]
+    patterns = [
+        (re.compile(pattern, re.IGNORECASE), plain) for pattern, plain in (WORDING | NAMES).items()
+    ]
     found = []
     for path in files(root):
         name = path.relative_to(root).as_posix()
@@ -96,7 +99,11 @@ def files(root: Path) -> list[Path]:
     for place in PLACES:
         path = root / place
         listed += sorted(path.rglob("*")) if path.is_dir() else [path]
-    return [p for p in listed if p.suffix in SUFFIXES and p.is_file() and p.relative_to(root).as_posix() not in SKIPPED]
+    return [
+        p
+        for p in listed
+        if p.suffix in SUFFIXES and p.is_file() and p.relative_to(root).as_posix() not in SKIPPED
+    ]
 
 
 if __name__ == "__main__":

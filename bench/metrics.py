@@ -1,9 +1,10 @@
-"""All metrics of one 512 x 512 x 140 pair, side by side with MedPy, MONAI and DeepMind's surface-distance.
+"""All metrics of one 512 x 512 x 140 pair, side by side with MedPy, MONAI and DeepMind's
+surface-distance.
 
-Run as `python bench/metrics.py [REPEATS]` where the peers are installed (`pip install medpy monai surface-distance`); a peer
-that is not there is left out and said. Each tool works in a process of its own, on one thread, on the same pair of masks: the
-seconds are the least of REPEATS runs after a small one to warm up (slow ones run fewer times), the memory is the process's
-peak. Prints Markdown.
+Run as `python bench/metrics.py [REPEATS]` where the peers are installed (`pip install medpy monai
+surface-distance`); a peer that is not there is left out and said. Each tool works in a process of
+its own, on one thread, on the same pair of masks: the seconds are the least of REPEATS runs after a
+small one to warm up (slow ones run fewer times), the memory is the process's peak. Prints Markdown.
 """
 
 import json
@@ -23,14 +24,18 @@ SIDES = {"right": 1, "left": 2}
 
 
 def pair():
-    """Two lungs and a prediction whose surface waves around theirs by some millimetres; labels 1 and 2, uint8."""
+    """Two lungs and a prediction whose surface waves around theirs by some millimetres; labels 1
+    and 2, uint8.
+    """
     z, y, x = (np.arange(n, dtype=np.float32) * s for n, s in zip(SHAPE, SPACING, strict=True))
     z, y, x = z[:, None, None], y[None, :, None], x[None, None, :]
     masks = []
     for waves in (0.0, 1.0):
         labels = np.zeros(SHAPE, np.uint8)
         for label, middle in ((1, 160.0), (2, 340.0)):
-            size = 1 + waves * 0.03 * (np.sin(z / 17 + label) * np.sin(y / 11) + np.sin(x / 7 + y / 13))
+            size = 1 + waves * 0.03 * (
+                np.sin(z / 17 + label) * np.sin(y / 11) + np.sin(x / 7 + y / 13)
+            )
             rough = 1 + 0.02 * np.sin(x / 4.1) * np.sin(y / 3.7) * np.sin(z / 5.3)
             apart = ((z - 210) / 150) ** 2 + ((y - 250) / 105) ** 2 + ((x - middle) / 70) ** 2
             labels[apart <= (size * rough) ** 2] = label
@@ -54,7 +59,9 @@ def ours_area(prediction, reference):
     from pleura.metrics.distance import area_distances
 
     grid = Grid.axial(SHAPE, SPACING)
-    return {side: area_distances(prediction == k, reference == k, grid) for side, k in SIDES.items()}
+    return {
+        side: area_distances(prediction == k, reference == k, grid) for side, k in SIDES.items()
+    }
 
 
 def medpy(prediction, reference):
@@ -82,13 +89,20 @@ def monai(prediction, reference):
     torch.set_num_threads(1)
     told = {}
     p, r = (torch.from_numpy(np.stack([m == 1, m == 2])[None]) for m in (prediction, reference))
-    near = {mm: metrics.compute_surface_dice(p, r, [mm, mm], True, spacing=SPACING)[0] for mm in (1.0, 2.0)}
+    near = {
+        mm: metrics.compute_surface_dice(p, r, [mm, mm], True, spacing=SPACING)[0]
+        for mm in (1.0, 2.0)
+    }
     rows = {
         "dice": metrics.compute_dice(p, r)[0],
         "iou": metrics.compute_iou(p, r)[0],
-        "hd95_mm_voxel": metrics.compute_hausdorff_distance(p, r, True, percentile=95, spacing=SPACING)[0],
+        "hd95_mm_voxel": metrics.compute_hausdorff_distance(
+            p, r, True, percentile=95, spacing=SPACING
+        )[0],
         "hd_mm_voxel": metrics.compute_hausdorff_distance(p, r, True, spacing=SPACING)[0],
-        "msd_mm_pooled": metrics.compute_average_surface_distance(p, r, True, True, spacing=SPACING)[0],
+        "msd_mm_pooled": metrics.compute_average_surface_distance(
+            p, r, True, True, spacing=SPACING
+        )[0],
         "surface_dice_1mm_voxel": near[1.0],
         "surface_dice_2mm_voxel": near[2.0],
     }
@@ -134,7 +148,12 @@ def work(name, folder, repeats):
     masks = [np.load(Path(folder) / f"{which}.npy") for which in ("prediction", "reference")]
     small = [mask[60:64, 200:260, 200:320].copy() for mask in masks]
     try:
-        TOOLS[name](*(np.pad(mask, [(0, n - m) for n, m in zip(SHAPE, mask.shape, strict=True)]) for mask in small))
+        TOOLS[name](
+            *(
+                np.pad(mask, [(0, n - m) for n, m in zip(SHAPE, mask.shape, strict=True)])
+                for mask in small
+            )
+        )
     except ImportError as error:
         print(json.dumps({"missing": str(error)}))
         return
@@ -143,39 +162,60 @@ def work(name, folder, repeats):
         start = time.perf_counter()
         values = TOOLS[name](*masks)
         seconds.append(time.perf_counter() - start)
-    print(json.dumps({"seconds": seconds, "peak": memory_mb("VmHWM"), "base": before, "values": values}))
+    print(
+        json.dumps(
+            {"seconds": seconds, "peak": memory_mb("VmHWM"), "base": before, "values": values}
+        )
+    )
 
 
 def main(repeats):
     import tempfile
 
     told = {}
-    alone = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    alone = os.environ | dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+    )
     with tempfile.TemporaryDirectory() as folder:
         for which, mask in zip(("prediction", "reference"), pair(), strict=True):
             np.save(Path(folder) / f"{which}.npy", mask)
         for name in TOOLS:
             command = [sys.executable, __file__, "--work", name, folder, str(repeats)]
             done = subprocess.run(command, capture_output=True, text=True, env=alone)
-            told[name] = json.loads(done.stdout) if done.returncode == 0 else {"missing": done.stderr.strip()[-200:]}
+            told[name] = (
+                json.loads(done.stdout)
+                if done.returncode == 0
+                else {"missing": done.stderr.strip()[-200:]}
+            )
     print("| | s (least) | runs | peak MB (with both masks, before) |\n|---|---|---|---|")
     for name, got in told.items():
         if "missing" in got:
             print(f"| {name} | not run: {got['missing']} | | |")
         else:
-            print(f"| {name} | {min(got['seconds']):.3f} | {len(got['seconds'])} | {got['peak']:.0f} ({got['base']:.0f}) |")
+            print(
+                f"| {name} | {min(got['seconds']):.3f} | {len(got['seconds'])} | "
+                f"{got['peak']:.0f} ({got['base']:.0f}) |"
+            )
     least = {TOOLS[name]: min(got["seconds"]) for name, got in told.items() if "seconds" in got}
     if medpy in least and monai in least:
-        print(f"\nMedPy + MONAI / pleura, all metrics: {(least[medpy] + least[monai]) / least[ours_all]:.1f} x")
+        print(
+            "\nMedPy + MONAI / pleura, all metrics: "
+            f"{(least[medpy] + least[monai]) / least[ours_all]:.1f} x"
+        )
     if deepmind in least:
         print(f"DeepMind / pleura, area-weighted: {least[deepmind] / least[ours_area]:.1f} x")
     values = {TOOLS[name]: got["values"] for name, got in told.items() if "values" in got}
     print("\n| lung | metric | pleura | MedPy | MONAI | DeepMind |\n|---|---|---|---|---|---|")
     for side in SIDES:
         for metric in values[ours_all][side]:
-            others = [values.get(tool, {}).get(side, {}).get(metric) for tool in (medpy, monai, deepmind)]
+            others = [
+                values.get(tool, {}).get(side, {}).get(metric) for tool in (medpy, monai, deepmind)
+            ]
             if any(other is not None for other in others):
-                cells = ["" if x is None else f"{x:.7g}" for x in (values[ours_all][side][metric], *others)]
+                cells = [
+                    "" if x is None else f"{x:.7g}"
+                    for x in (values[ours_all][side][metric], *others)
+                ]
                 print(f"| {side} | {metric} | {' | '.join(cells)} |")
 
 

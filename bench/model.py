@@ -1,7 +1,9 @@
 """Scores of the shipped network: `python bench/model.py DATA OUT` writes `docs/model-scores.md`.
 
-OUT is the folder of `pleura.learn.make_model`. Every real case is scored with the network of its fold, which never saw its
-patient: on the network's grid, at full resolution through `segment`'s own path, and with disease painted in.
+OUT is the folder of `pleura.learn.make_model`. Every real case is scored with the network of its
+fold, which never saw its
+patient: on the network's grid, at full resolution through `segment`'s own path, and with disease
+painted in.
 """
 
 import hashlib
@@ -20,7 +22,15 @@ from pleura.learn.lungs.bodies import without_lungs
 from pleura.learn.lungs.corpus import DOUBTFUL, REAL_CASES, RealCase, TrainingVolume, read_ct
 from pleura.learn.lungs.disease import PAINTERS, one_lung
 from pleura.learn.lungs.samples import NETWORK_MM, Sample, upright
-from pleura.learn.lungs.scores import Predict, dense_of, dice, logits_of, predictor, reference_sides, sides_of
+from pleura.learn.lungs.scores import (
+    Predict,
+    dense_of,
+    dice,
+    logits_of,
+    predictor,
+    reference_sides,
+    sides_of,
+)
 from pleura.metrics.distance import area_distances
 from pleura.metrics.statistics import bootstrap_intervals
 from pleura.segmenters.shipped import ShippedNetwork
@@ -68,7 +78,9 @@ def main() -> int:
 
 
 def picture(out: Path, name: str) -> None:
-    """Draw held-out logits of one case: agreement green, false lung red, missed lung blue, doubtful voxels dark blue."""
+    """Draw held-out logits of one case: agreement green, false lung red, missed lung blue,
+    doubtful voxels dark blue.
+    """
     volume = TrainingVolume.load(out / "coarse" / f"{name}.npz")
     with np.load(out / "oof" / f"{name}.npz") as file:
         found = sides_of(file["logits"].astype(np.float32)) > 0
@@ -85,7 +97,9 @@ def picture(out: Path, name: str) -> None:
     height = max(panel.shape[0] for panel in panels)
     padded = [np.pad(panel, ((0, height - panel.shape[0]), (0, 4), (0, 0))) for panel in panels]
     image = Image.fromarray(np.hstack(padded))
-    image.resize((image.width * 3, image.height * 3), Image.Resampling.NEAREST).save(PICTURES / f"model-{name}.png")
+    image.resize((image.width * 3, image.height * 3), Image.Resampling.NEAREST).save(
+        PICTURES / f"model-{name}.png"
+    )
 
 
 def _panel(hu: Any, found: Any, truth: Any, doubtful: Any) -> Any:
@@ -110,10 +124,17 @@ def shown(key: str, value: float | None) -> str:
 
 
 def table(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> str:
-    """One row a case, then the mean with its 95 % bootstrap interval over patients, and the worst."""
-    lines = ["| case | " + " | ".join(HEADS[key] for key in keys) + " |", "|---" * (len(keys) + 1) + "|"]
+    """One row a case, then the mean with its 95 % bootstrap interval over patients, and the
+    worst.
+    """
+    lines = [
+        "| case | " + " | ".join(HEADS[key] for key in keys) + " |",
+        "|---" * (len(keys) + 1) + "|",
+    ]
     for row in rows:
-        lines.append(f"| {row['name']} | " + " | ".join(shown(key, row[key]) for key in keys) + " |")
+        lines.append(
+            f"| {row['name']} | " + " | ".join(shown(key, row[key]) for key in keys) + " |"
+        )
     values = np.array([[row[key] for key in keys] for row in rows], dtype=float)
     low, high = bootstrap_intervals(values)
     means = [
@@ -121,13 +142,17 @@ def table(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> str:
         for key, mean, a, b in zip(keys, values.mean(axis=0), low, high, strict=True)
     ]
     lines.append("| **mean [95 %]** | " + " | ".join(means) + " |")
-    worst = [shown(key, line.min() if key.startswith("dice") else line.max()) for key, line in zip(keys, values.T, strict=True)]
+    worst = [
+        shown(key, line.min() if key.startswith("dice") else line.max())
+        for key, line in zip(keys, values.T, strict=True)
+    ]
     lines.append("| **worst** | " + " | ".join(worst) + " |")
     return "\n".join(lines)
 
 
 def full_resolution(data: Path, out: Path) -> list[dict[str, Any]]:
-    """Segment each case with the network of its fold and score it on its own grid, without the doubtful voxels.
+    """Segment each case with the network of its fold and score it on its own grid, without the
+    doubtful voxels.
 
     Results are kept in OUT/full; remove them to score again.
     """
@@ -170,7 +195,10 @@ def full_case(case: RealCase, data: Path, out: Path, card: dict[str, Any]) -> di
 
 def disease_table(out: Path) -> str:
     """Mean Dice per painted disease, with and without it, over the held-out patients."""
-    lines = ["| disease | Dice of lung | worst | Dice of dense lung | lung without the disease |", "|---|---|---|---|---|"]
+    lines = [
+        "| disease | Dice of lung | worst | Dice of dense lung | lung without the disease |",
+        "|---|---|---|---|---|",
+    ]
     cases = []
     for case in REAL_CASES:
         volume = TrainingVolume.load(out / "coarse" / f"{case.name}.npz")
@@ -189,7 +217,13 @@ def disease_table(out: Path) -> str:
             if airless is not None:
                 dense.append(airless)
         airless_text = f"{np.mean(dense):.3f}" if dense else ""
-        row = (name.replace("_", " "), f"{np.mean(lung):.3f}", f"{min(lung):.3f}", airless_text, f"{np.mean(plain):.3f}")
+        row = (
+            name.replace("_", " "),
+            f"{np.mean(lung):.3f}",
+            f"{min(lung):.3f}",
+            airless_text,
+            f"{np.mean(plain):.3f}",
+        )
         lines.append("| " + " | ".join(row) + " |")
     return "\n".join(lines)
 
@@ -201,7 +235,11 @@ def overlap(sample: Sample, predict: Predict) -> tuple[float, float | None]:
     whole = dice((sample.label > 0) & counts, (sides_of(logits) > 0) & counts)
     judged = counts & ~sample.density_unknown
     truth = (sample.label > 2) & judged
-    airless = dice(truth, dense_of(logits) & judged) if np.count_nonzero(truth) * NETWORK_MM**3 > 10_000 else None
+    airless = (
+        dice(truth, dense_of(logits) & judged)
+        if np.count_nonzero(truth) * NETWORK_MM**3 > 10_000
+        else None
+    )
     return whole, airless
 
 

@@ -1,7 +1,8 @@
-"""Change the page in ways that would mislead a reader, and show that a test fails each time: `python bench/page_mutants.py`.
+"""Change the page in ways that would mislead a reader, and show that a test fails each time:
+`python bench/page_mutants.py`.
 
-Each mutant is one replacement in one file of `src/pleura`. The script works on a copy and prints a table; it ends with 1
-where a mutant survives.
+Each mutant is one replacement in one file of `src/pleura`. The script works on a copy and prints a
+table; it ends with 1 where a mutant survives.
 """
 
 import os
@@ -21,7 +22,12 @@ MUTANTS = (
         'sorted(found["best"], key=_dice)[-1:]',
         'sorted(found["worst"], key=_dice)[-1:]',
     ),
-    ("best and worst swapped in the choice", "store/views.py", '{"best": lung[-1][1]', '{"best": lung[0][1]'),
+    (
+        "best and worst swapped in the choice",
+        "store/views.py",
+        '{"best": lung[-1][1]',
+        '{"best": lung[0][1]',
+    ),
     ("median is the worst", "store/views.py", "lung[len(lung) // 2][1]", "lung[0][1]"),
     (
         "train and validation curves swapped",
@@ -29,12 +35,18 @@ MUTANTS = (
         "entry[part][metric] if entry[part]",
         'entry["train" if part == "validation" else "validation"][metric] if entry[part]',
     ),
-    ("accuracy drawn as loss", "page/curves.py", "entry[part][metric] if entry[part]", 'entry[part]["loss"] if entry[part]'),
+    (
+        "accuracy drawn as loss",
+        "page/curves.py",
+        "entry[part][metric] if entry[part]",
+        'entry[part]["loss"] if entry[part]',
+    ),
     (
         "hallucinated points dropped",
         "page/slices.py",
         "CLASSES.items():\n        chosen",
-        'CLASSES.items():\n        if kind == "hallucinated":\n            continue\n        chosen',
+        'CLASSES.items():\n        if kind == "hallucinated":\n            continue\n        '
+        "chosen",
     ),
     ("accuracy drawn as Dice", "page/slices.py", "getattr(s, metric)", "s.dice"),
     ("classes exchanged", "page/slices.py", '"missed": (REFERENCE', '"missed": (PREDICTION'),
@@ -75,9 +87,24 @@ MUTANTS = (
         "wrong = sorted(hallucinated, key=_accuracy)[:WORST] + ",
         "wrong = ",
     ),
-    ("the smallest hallucination chosen", "store/views.py", "found[kind] = min(wrong)[1]", "found[kind] = max(wrong)[1]"),
-    ("wrong sides not marked", "page/panels.py", "(reference != prediction)", "(reference == prediction)"),
-    ("names read as formulas", "page/canvas.py", '"text.parse_math": False', '"text.parse_math": True'),
+    (
+        "the smallest hallucination chosen",
+        "store/views.py",
+        "found[kind] = min(wrong)[1]",
+        "found[kind] = max(wrong)[1]",
+    ),
+    (
+        "wrong sides not marked",
+        "page/panels.py",
+        "(reference != prediction)",
+        "(reference == prediction)",
+    ),
+    (
+        "names read as formulas",
+        "page/canvas.py",
+        '"text.parse_math": False',
+        '"text.parse_math": True',
+    ),
 )
 
 
@@ -106,7 +133,9 @@ def run(source: Path) -> int:
     """Exit code of the tests over a copy of the source."""
     environment = os.environ | {"PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *TESTS]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False).returncode
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, check=False
+    ).returncode
 
 
 if __name__ == "__main__":

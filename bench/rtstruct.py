@@ -1,8 +1,10 @@
-"""Contours to masks and back, beside rt-utils and platipy: how far each mask's area is from the area of the polygon itself.
+"""Contours to masks and back, beside rt-utils and platipy: how far each mask's area is from the
+area of the polygon itself.
 
-Run as `python bench/rtstruct.py` where the peers are installed (`pip install rt-utils platipy`); a peer that is not there is
-left out and said. Every tool's own function fills the same seeded contours: lung-shaped sections with 5-mm waves, turned and
-shifted at random, on pixels of 0.98 mm. Prints Markdown.
+Run as `python bench/rtstruct.py` where the peers are installed (`pip install rt-utils platipy`); a
+peer that is not there is left out and said. Every tool's own function fills the same seeded
+contours: lung-shaped sections with 5-mm waves, turned and shifted at random, on pixels of 0.98 mm.
+Prints Markdown.
 """
 
 import sys
@@ -21,7 +23,9 @@ EACH = 200
 
 
 def contour(rng, smallest, largest):
-    """A closed curve in mm, `(n, 2)` as x, y: an ellipse with waves, a vertex every millimetre or so."""
+    """A closed curve in mm, `(n, 2)` as x, y: an ellipse with waves, a vertex every millimetre
+    or so.
+    """
     a, b = np.sort(rng.uniform(smallest, largest, 2))
     angle = np.linspace(0, 2 * np.pi, int(6 * b), endpoint=False)
     wave = 1 + 0.05 * np.sin(rng.integers(2, 6) * angle + rng.uniform(0, 6))
@@ -72,7 +76,10 @@ def platipy():
         drawn.ReferencedROINumber, drawn.ContourSequence = 1, [line]
         roi.ROINumber, roi.ROIName = 1, "Lung_L"
         dataset.ROIContourSequence, dataset.StructureSetROISequence = [drawn], [roi]
-        return sitk.GetArrayFromImage(transform_point_set_from_dicom_struct(image, dataset)[0][0])[0] > 0
+        return (
+            sitk.GetArrayFromImage(transform_point_set_from_dicom_struct(image, dataset)[0][0])[0]
+            > 0
+        )
 
     return filled
 
@@ -86,7 +93,10 @@ def traced_by_ours(mask):
 def traced_by_rt_utils(mask):
     from rt_utils import image_helper
 
-    return [np.array(points, float).reshape(-1, 2) * SPACING for points in image_helper.find_mask_contours(mask, True)[0]]
+    return [
+        np.array(points, float).reshape(-1, 2) * SPACING
+        for points in image_helper.find_mask_contours(mask, True)[0]
+    ]
 
 
 def opened(make):
@@ -99,7 +109,10 @@ def opened(make):
 def main():
     tools = {"pleura": opened(ours), "rt-utils": opened(rt_utils), "platipy": opened(platipy)}
     missing = [name for name, tool in tools.items() if tool is None]
-    print("Contours to a mask: its area against the polygon's, in per cent: signed mean (mean of absolute errors; worst).\n")
+    print(
+        "Contours to a mask: its area against the polygon's, in per cent: signed mean (mean of "
+        "absolute errors; worst).\n"
+    )
     names = [name for name in tools if name not in missing]
     print(f"| section | half-axes, mm | {' | '.join(names)} |\n|---|---|{'---|' * len(names)}")
     masks = []
@@ -111,14 +124,25 @@ def main():
             filled = [tools[name](ring) for ring in rings]
             areas = np.array([np.count_nonzero(mask) * SPACING**2 for mask in filled])
             errors = 100 * (areas / [exact_mm2(ring) for ring in rings] - 1)
-            cells.append(f"{errors.mean():+.3f} ({np.abs(errors).mean():.3f}; {errors[np.abs(errors).argmax()]:+.2f})")
+            cells.append(
+                f"{errors.mean():+.3f} ({np.abs(errors).mean():.3f}; "
+                f"{errors[np.abs(errors).argmax()]:+.2f})"
+            )
             masks += filled if name == "pleura" else []
         print(f"| {section} | {smallest} to {largest} | {' | '.join(cells)} |")
-    print("\nA mask to contours: the polygons' area against the mask's, signed mean in per cent, all sections.\n")
-    ways = {"pleura": traced_by_ours} | ({} if "rt-utils" in missing else {"rt-utils": traced_by_rt_utils})
+    print(
+        "\nA mask to contours: the polygons' area against the mask's, signed mean in per cent, "
+        "all sections.\n"
+    )
+    ways = {"pleura": traced_by_ours} | (
+        {} if "rt-utils" in missing else {"rt-utils": traced_by_rt_utils}
+    )
     print(f"| {' | '.join(ways)} |\n|{'---|' * len(ways)}")
     errors = [
-        [sum(map(exact_mm2, trace(mask))) / (np.count_nonzero(mask) * SPACING**2) - 1 for mask in masks]
+        [
+            sum(map(exact_mm2, trace(mask))) / (np.count_nonzero(mask) * SPACING**2) - 1
+            for mask in masks
+        ]
         for trace in ways.values()
     ]
     print(f"| {' | '.join(f'{100 * np.mean(error):+.3f}' for error in errors)} |")

@@ -1,6 +1,7 @@
 """What a training step and a network's answer cost here: `python bench/training.py [threads]`.
 
-Wall clock tells the time on an idle machine only; CPU seconds, beside it, change less where others share the cores.
+Wall clock tells the time on an idle machine only; CPU seconds, beside it, change less where others
+share the cores.
 """
 
 import os
@@ -31,9 +32,16 @@ def main() -> None:
     threads = int(sys.argv[1]) if len(sys.argv) > 1 else os.cpu_count() or 1
     torch.set_num_threads(threads)
     print(f"{threads} threads, torch {torch.__version__}; medians of 5 after 2 unmeasured\n")
-    print("| preset | picture | batch | step, s | step, CPU s | whole training of two chests of 133 slices |")
+    print(
+        "| preset | picture | batch | step, s | step, CPU s | whole training of two chests of "
+        "133 slices |"
+    )
     print("|---|---|---|---|---|---|")
-    for name, recipe, size in (("default", DEFAULT, 256), ("report", REPORT, 256), ("report", REPORT, 512)):
+    for name, recipe, size in (
+        ("default", DEFAULT, 256),
+        ("report", REPORT, 256),
+        ("report", REPORT, 512),
+    ):
         wall, cpu = _measured(_step(recipe, size))
         steps = STEPS if name == "default" else recipe.epochs * -(-234 // recipe.batch)
         whole = f"{steps} steps: {steps * wall / 60:.1f} min, {steps * cpu / 60:.1f} CPU min"
@@ -47,7 +55,9 @@ def main() -> None:
 def _step(recipe: Recipe, size: int) -> Callable[[], None]:
     """One step of the loop: augmentation where the preset has it, forward, loss, backward, Adam."""
     torch.manual_seed(0)
-    net = LightUNet(dropout=recipe.dropout, variant=recipe.network).to(memory_format=torch.channels_last)
+    net = LightUNet(dropout=recipe.dropout, variant=recipe.network).to(
+        memory_format=torch.channels_last
+    )
     optimiser = torch.optim.Adam(net.parameters(), lr=recipe.lr)
     compute = loss_of(recipe)
     generator = torch.Generator().manual_seed(0)
@@ -70,7 +80,9 @@ def _answer(size: int) -> Callable[[], None]:
 
     with tempfile.TemporaryDirectory() as folder:
         write_onnx(LightUNet().eval(), size, Path(folder) / "model.onnx")
-        session = onnxruntime.InferenceSession(Path(folder) / "model.onnx", providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            Path(folder) / "model.onnx", providers=["CPUExecutionProvider"]
+        )
     pictures = np.random.default_rng(0).random((4, 1, size, size), dtype=np.float32)
     return lambda: session.run(["probability"], {"picture": pictures})
 

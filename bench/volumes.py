@@ -1,8 +1,10 @@
-"""Volumes beside SimpleITK's and dcm2niix's: `python bench/volumes.py [DATA [DCM2NIIX]]` prints a table.
+"""Volumes beside SimpleITK's and dcm2niix's: `python bench/volumes.py [DATA [DCM2NIIX]]` prints a
+table.
 
-Every usable series of a folder of real CT, and phantoms in every transfer syntax and many orientations. "same": the same HU in
-the same places, voxel for voxel (within 0.02 voxel). SimpleITK reads the files that GDCM lists for the series, dcm2niix a
-folder that holds the series alone. Where a neighbour differs, the finding of ours that says why stands beside it.
+Every usable series of a folder of real CT, and phantoms in every transfer syntax and many
+orientations. "same": the same HU in the same places, voxel for voxel (within 0.02 voxel). SimpleITK
+reads the files that GDCM lists for the series, dcm2niix a folder that holds the series alone. Where
+a neighbour differs, the finding of ours that says why stands beside it.
 """
 
 import shutil
@@ -30,7 +32,9 @@ ORIENTATIONS = {
     "sagittal": "LIP",
     "oblique": "SPL",
 }
-"""Where slices, rows and columns run to in the patient; slices along cross(row, column), as DICOM has it."""
+"""Where slices, rows and columns run to in the patient; slices along cross(row, column), as
+DICOM has it.
+"""
 LPS = {"L": (0, 1), "R": (0, -1), "P": (1, 1), "A": (1, -1), "S": (2, 1), "I": (2, -1)}
 
 
@@ -38,7 +42,9 @@ def phantoms() -> Iterator[tuple[str, Volume, SeriesSpec]]:
     """Name, volume and declaration; values tell every axis and direction apart."""
     shape = (10, 24, 28)
     s, r, c = np.indices(shape)
-    hu = (-1000 + 60 * s + 17 * r + 7 * c + np.random.default_rng(1).integers(-3, 4, shape)).astype(np.int16)
+    hu = (-1000 + 60 * s + 17 * r + 7 * c + np.random.default_rng(1).integers(-3, 4, shape)).astype(
+        np.int16
+    )
     for syntax in SYNTAXES:
         yield (
             f"phantom, {syntax}",
@@ -53,7 +59,9 @@ def phantoms() -> Iterator[tuple[str, Volume, SeriesSpec]]:
         affine[3, 3] = 1
         if name == "oblique":
             angle = np.radians(20)
-            turn = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
+            turn = np.array(
+                [[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]]
+            )
             affine[:3, :3] = turn @ affine[:3, :3]
         affine[:3, 3] = (-90.0, -80.0, 20.0)
         for signed, slope in ((False, 1.0), (True, 2.0)):
@@ -66,7 +74,9 @@ def phantoms() -> Iterator[tuple[str, Volume, SeriesSpec]]:
 
 
 def placed(array: Any, affine: Any, truth: Volume) -> bool:
-    """Whether `array` `[i, j, k]`, with the affine of its indices to LPS, is the truth with axes swapped and turned."""
+    """Whether `array` `[i, j, k]`, with the affine of its indices to LPS, is the truth with axes
+    swapped and turned.
+    """
     array = np.squeeze(np.asarray(array))
     steps = np.linalg.solve(truth.grid.affine, np.asarray(affine, float))
     turn = np.rint(steps).astype(int)
@@ -76,7 +86,10 @@ def placed(array: Any, affine: Any, truth: Volume) -> bool:
     if (array.shape[axes[0]], array.shape[axes[1]], array.shape[axes[2]]) != truth.hu.shape:
         return False
     corners = np.array(
-        [[*(c * (n - 1) for c, n in zip(corner, array.shape, strict=True)), 1] for corner in np.ndindex(2, 2, 2)]
+        [
+            [*(c * (n - 1) for c, n in zip(corner, array.shape, strict=True)), 1]
+            for corner in np.ndindex(2, 2, 2)
+        ]
     )
     where = corners @ steps.T
     if (
@@ -112,9 +125,14 @@ def dcm2niix(program: str, one: Series, volume: Volume) -> str:
     with tempfile.TemporaryDirectory() as place:
         for number, path in enumerate(dict.fromkeys(plane.path for plane in one.files)):
             shutil.copy(path, Path(place) / f"{number:04}.dcm")
-        done = subprocess.run([program, "-z", "n", "-o", place, place], capture_output=True, check=False, timeout=300)
+        done = subprocess.run(
+            [program, "-z", "n", "-o", place, place], capture_output=True, check=False, timeout=300
+        )
         images: list[Any] = [nibabel.load(path) for path in sorted(Path(place).glob("*.nii"))]
-        same = [placed(np.asanyarray(one.dataobj), np.diag([-1, -1, 1, 1]) @ one.affine, volume) for one in images]
+        same = [
+            placed(np.asanyarray(one.dataobj), np.diag([-1, -1, 1, 1]) @ one.affine, volume)
+            for one in images
+        ]
     if not same:
         return f"refused (exit {done.returncode})"
     return ("same" if any(same) else "DIFFERS") + (f", {len(same)} files" if len(same) > 1 else "")
@@ -134,7 +152,8 @@ def main() -> None:
     """Print the table."""
     data, program = [*sys.argv[1:], None, None][:2]
     print(
-        f"| series | size | SimpleITK |{' dcm2niix |' if program else ''} pleura's findings |\n|{'---|' * (4 + bool(program))}"
+        f"| series | size | SimpleITK |{' dcm2niix |' if program else ''} pleura's findings "
+        f"|\n|{'---|' * (4 + bool(program))}"
     )
     for one in find_series(Path(data)) if data else ():
         if one.usable:

@@ -1,4 +1,6 @@
-"""Sphinx configuration: `make docs` builds the site; a page in no table of contents, or a dead link, is an error."""
+"""Sphinx configuration: `make docs` builds the site; a page in no table of contents, or a dead
+link, is an error.
+"""
 
 from pleura import __version__
 

@@ -1,4 +1,5 @@
-"""The pictures of README and docs, from runs on the real chests: `python docs/make_pictures.py RUN [RUN_OF_PRESET_REPORT]`.
+"""The pictures of README and docs, from runs on the real chests: `python docs/make_pictures.py RUN
+[RUN_OF_PRESET_REPORT]`.
 
 Credit for what they show: docs/evidence.md.
 """

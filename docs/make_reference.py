@@ -22,8 +22,8 @@ FINDINGS_HEAD = """# Findings
 
 <!-- Written by docs/make_reference.py from pleura.core.codes: change the table there. -->
 
-Every check of an input gives findings, each with a stable code. The worst verdict of its findings is
-the verdict of a series, case or mask:
+Every check of an input gives findings, each with a stable code. The worst verdict of its findings
+is the verdict of a series, case or mask:
 
 | verdict | meaning |
 |---|---|
@@ -36,9 +36,10 @@ Words in *italics* stand for values of the input.
 """
 OPTIONS_HEAD = """# Options of every command
 
-<!-- Written by docs/make_reference.py from the verbs' signatures and docstrings: change them there. -->
+<!-- Written by docs/make_reference.py from the verbs' docstrings: change them there. -->
 
-`--json`, `--quiet` and `--debug` work with every command. Exit codes: [commands](commands.md#exit-codes).
+`--json`, `--quiet` and `--debug` work with every command. Exit codes:
+[commands](commands.md#exit-codes).
 """
 
 
@@ -53,7 +54,9 @@ def findings_page() -> str:
     for topic, codes in TOPICS.items():
         if not codes:
             continue
-        parts.append(f"\n## {topic}\n\n| code | verdict | what was found | what to do |\n|---|---|---|---|\n")
+        parts.append(
+            f"\n## {topic}\n\n| code | verdict | what was found | what to do |\n|---|---|---|---|\n"
+        )
         parts += [_code_row(code, entry) for code, entry in sorted(codes.items())]
     return "".join(parts)
 
@@ -82,7 +85,9 @@ def options_page() -> str:
 
 def _usage(name: str, verb: Any) -> str:
     parameters = inspect.signature(verb).parameters.values()
-    places = [_place(p.name) for p in parameters if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    places = [
+        _place(p.name) for p in parameters if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    ]
     return f"```text\npleura {' '.join([name, *places])} [OPTIONS]\n```\n"
 
 
@@ -99,7 +104,10 @@ def _option_rows(verb: Any) -> list[str]:
         keyword = parameter.kind is inspect.Parameter.KEYWORD_ONLY
         text = f"`{dashed(parameter.name)}`" if keyword else f"`{_place(parameter.name)}`"
         default = _default(parameter.default) if keyword else "required"
-        rows.append(f"| {text} | {_values(hints[parameter.name])} | {default} | {_escaped(helps[parameter.name])} |\n")
+        rows.append(
+            f"| {text} | {_values(hints[parameter.name])} | {default} | "
+            f"{_escaped(helps[parameter.name])} |\n"
+        )
     return rows
 
 

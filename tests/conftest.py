@@ -1,4 +1,6 @@
-"""Shared set-up: the strategies module is importable, hypothesis is seeded and never timed, real data is laid out once."""
+"""Shared set-up: the strategies module is importable, hypothesis is seeded and never timed, real
+data is laid out once.
+"""
 
 import os
 import subprocess
@@ -20,15 +22,19 @@ settings.load_profile("pleura")
 def real_data() -> Path:
     """The folder with the real chest CT (`chests`, `oddities`, `lung_dx_A0002`), read-only.
 
-    `PLEURA_DATA` names a place where it is laid out already; else the packs beside the checkout are unpacked once into
-    `data/` (ignored by git). Skips, and says so, only where the packs are absent.
+    `PLEURA_DATA` names a place where it is laid out already; else the packs beside the checkout are
+    unpacked once into `data/` (ignored by git). Skips, and says so, only where the packs are
+    absent.
     """
     given = os.environ.get("PLEURA_DATA")
     if given:
         return Path(given)
     unpack = ROOT.parent / "shared" / "data" / "unpack"
     if not unpack.exists():
-        pytest.skip("real chest CT is not beside this checkout (../shared/data): tests on real data were not run")
+        pytest.skip(
+            "real chest CT is not beside this checkout (../shared/data): tests on real data were "
+            "not run"
+        )
     goal = ROOT / "data"
     with _alone(ROOT / ".pytest_cache" / "unpack.lock"):
         subprocess.run([sys.executable, str(unpack), str(goal)], check=True, capture_output=True)
@@ -36,7 +42,9 @@ def real_data() -> Path:
 
 
 class _alone:
-    """One test worker at a time: whoever makes the lock file unpacks, the others wait for it to go."""
+    """One test worker at a time: whoever makes the lock file unpacks, the others wait for it to
+    go.
+    """
 
     def __init__(self, lock: Path) -> None:
         self.lock = lock

@@ -1,6 +1,8 @@
-"""pleura: a folder of chest CT (DICOM) to lung masks, and numbers about them, that a careful person can trust.
+"""pleura: a folder of chest CT (DICOM) to lung masks, and numbers about them, that a careful person
+can trust.
 
-Not a medical device. `import pleura` loads nothing heavy: every public name is fetched when it is first used.
+Not a medical device. `import pleura` loads nothing heavy: every public name is fetched when it is
+first used.
 """
 
 from importlib import import_module
@@ -36,8 +38,22 @@ if TYPE_CHECKING:
     from pleura.verbs.train import train as train
     from pleura.verbs.verify import verify as verify
 
-VERBS = ("couch", "deidentify", "evaluate", "load", "prepare", "report", "run", "scan", "segment", "train", "verify")
-"""Every verb but `phantom`, whose name is a room's, and `measure`, whose name is the function without files."""
+VERBS = (
+    "couch",
+    "deidentify",
+    "evaluate",
+    "load",
+    "prepare",
+    "report",
+    "run",
+    "scan",
+    "segment",
+    "train",
+    "verify",
+)
+"""Every verb but `phantom`, whose name is a room's, and `measure`, whose name is the function
+without files.
+"""
 
 IMAGES = ("find_lungs", "measure", "to_nifti", "to_seg", "to_sitk")
 """The main job without files."""
@@ -57,7 +73,17 @@ _HOME = {
 _HOME |= {verb: f"pleura.verbs.{verb}" for verb in VERBS}
 _HOME |= dict.fromkeys(IMAGES, "pleura.segmenting.images")
 
-__all__ = ["Finding", "Grid", "LungMask", "PleuraError", "Verdict", "Volume", "__version__", "read_mask", "write_mask"]
+__all__ = [
+    "Finding",
+    "Grid",
+    "LungMask",
+    "PleuraError",
+    "Verdict",
+    "Volume",
+    "__version__",
+    "read_mask",
+    "write_mask",
+]
 __all__ += ["Score", "score"]
 __all__ += VERBS
 __all__ += IMAGES

@@ -29,14 +29,21 @@ def test_the_couch_goes_and_no_lung_with_it(seed, arms, padding_hu):
     solid = truth & (volume.hu > -900)
     assert np.count_nonzero(found & solid) > 0.7 * np.count_nonzero(solid)
     beyond = found & ~dilated(truth, volume.grid.spacing_mm, 9.0)
-    assert np.count_nonzero(beyond) <= 40, "blur spreads the couch, no more; a shoulder blade of one body juts out of its skin"
+    assert np.count_nonzero(beyond) <= 40, (
+        "blur spreads the couch, no more; a shoulder blade of one body juts out of its skin"
+    )
     if volume.padding is not None:
         assert not (body | found)[volume.padding].any()
 
 
 def test_a_hollow_couch_goes_with_its_core():
     shape = (6, 256, 256)
-    told = {"spacing_mm": (10.0, 1.64, 1.64), "seed": 4, "couch_thickness": 60.0, "couch_hollow_hu": -980.0}
+    told = {
+        "spacing_mm": (10.0, 1.64, 1.64),
+        "seed": 4,
+        "couch_thickness": 60.0,
+        "couch_hollow_hu": -980.0,
+    }
     volume, _ = chest(shape, **told)
     core = eroded(couch(shape, **told), volume.grid.spacing_mm, 9.0)
     found = couch_mask(volume, body_mask(volume))
@@ -54,7 +61,9 @@ def test_without_a_couch_next_to_nothing_is_taken():
 
 def narrowed(volume: Volume, radius_mm: float, at: tuple[float, float]) -> Volume:
     """The volume with everything beyond a circle padded, as a targeted reconstruction has it."""
-    index = np.stack(np.meshgrid(*[np.arange(n) for n in volume.grid.shape], indexing="ij"), axis=-1)
+    index = np.stack(
+        np.meshgrid(*[np.arange(n) for n in volume.grid.shape], indexing="ij"), axis=-1
+    )
     x, y, _ = np.moveaxis(volume.grid.to_world(index), -1, 0)
     outside = (x - at[0]) ** 2 + (y - at[1]) ** 2 > radius_mm**2
     return Volume(np.where(outside, -2000, volume.hu).astype(np.int16), volume.grid, outside)

@@ -1,4 +1,6 @@
-"""Couch removal beside hostile beds and in hostile bodies: no voxel of lung is altered, whatever the field of view cuts."""
+"""Couch removal beside hostile beds and in hostile bodies: no voxel of lung is altered, whatever
+the field of view cuts.
+"""
 
 import numpy as np
 import pytest
@@ -29,14 +31,22 @@ def altered(volume: Volume, lungs: np.ndarray) -> int:
 
 
 @pytest.mark.parametrize("bed", BEDS)
-@pytest.mark.parametrize("build", [{}, {"arms": "down"}, {"fat": 70.0, "muscle": 20.0}, {"fat": 1.0, "muscle": 2.0}], ids=str)
+@pytest.mark.parametrize(
+    "build",
+    [{}, {"arms": "down"}, {"fat": 70.0, "muscle": 20.0}, {"fat": 1.0, "muscle": 2.0}],
+    ids=str,
+)
 def test_no_lung_goes_with_any_bed(bed, build):
-    bare, lungs = chest(SHAPE, (21.0, 5.5, 5.5), seed=7, couch=False, **build)  # room for a bed beside wide bodies
+    bare, lungs = chest(
+        SHAPE, (21.0, 5.5, 5.5), seed=7, couch=False, **build
+    )  # room for a bed beside wide bodies
     volume, foreign = couch_scenes.laid(bare, BEDS[bed](bare))
     assert foreign.any()
     assert not (foreign & couch_scenes.patient_of(bare)).any()
     assert altered(volume, lungs.lungs) == 0
-    small = Volume(volume.hu, Grid.axial(SHAPE, tuple(0.4 * mm for mm in volume.grid.spacing_mm)))  # an infant's thin wall
+    small = Volume(
+        volume.hu, Grid.axial(SHAPE, tuple(0.4 * mm for mm in volume.grid.spacing_mm))
+    )  # an infant's thin wall
     assert altered(small, lungs.lungs) == 0
 
 
@@ -46,7 +56,9 @@ def test_no_lung_goes_from_a_body_that_is_ill(hurt):
     volume, _ = couch_scenes.laid(bare, couch_scenes.table(bare) | couch_scenes.blanket(bare))
     change = {
         "pneumothorax": lambda: couch_scenes.pneumothorax(volume, lungs.lungs),
-        "air under the skin": lambda: couch_scenes.air_under_skin(volume, couch_scenes.patient_of(bare)),
+        "air under the skin": lambda: couch_scenes.air_under_skin(
+            volume, couch_scenes.patient_of(bare)
+        ),
         "metal": lambda: couch_scenes.metal(volume),
     }
     assert altered(change[hurt](), lungs.lungs) == 0
@@ -54,11 +66,17 @@ def test_no_lung_goes_from_a_body_that_is_ill(hurt):
 
 @pytest.mark.parametrize(
     ("seed", "bed", "radius_mm", "at"),
-    [(285558, "flat", 169.2, (66.3, -17.8)), (161366, "on the side", 145.7, (94.7, -48.1)), (9, "flat", 110.0, (90.0, 60.0))],
+    [
+        (285558, "flat", 169.2, (66.3, -17.8)),
+        (161366, "on the side", 145.7, (94.7, -48.1)),
+        (9, "flat", 110.0, (90.0, 60.0)),
+    ],
 )
 def test_lung_as_thin_as_air_stays_where_the_field_opens_it(seed, bed, radius_mm, at):
     shape = (40, 128, 128) if seed == 9 else SHAPE
-    bare, lungs = chest(shape, (8.5, 3.3, 3.3) if seed == 9 else None, seed=seed, couch=False, lung_hu=-980.0)
+    bare, lungs = chest(
+        shape, (8.5, 3.3, 3.3) if seed == 9 else None, seed=seed, couch=False, lung_hu=-980.0
+    )
     volume, _ = couch_scenes.laid(bare, BEDS[bed](bare))
     assert altered(couch_scenes.narrowed(volume, radius_mm, at), lungs.lungs) == 0
 

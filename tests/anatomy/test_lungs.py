@@ -11,7 +11,15 @@ from pleura.anatomy.airways import airways
 from pleura.anatomy.couch import body_mask, couch_mask
 from pleura.anatomy.lungs import clean_lungs
 from pleura.geometry.grid import Grid
-from pleura.geometry.morphology import closed, components, dilated, eroded, holes_filled, opened, slice_holes_filled
+from pleura.geometry.morphology import (
+    closed,
+    components,
+    dilated,
+    eroded,
+    holes_filled,
+    opened,
+    slice_holes_filled,
+)
 from pleura.geometry.volume import Volume
 from pleura.phantom.anatomy import chest
 
@@ -37,7 +45,9 @@ def missed(mask, truth):
 
 
 def ball(volume, at, radius_mm):
-    index = np.stack(np.meshgrid(*[np.arange(n) for n in volume.grid.shape], indexing="ij"), axis=-1)
+    index = np.stack(
+        np.meshgrid(*[np.arange(n) for n in volume.grid.shape], indexing="ij"), axis=-1
+    )
     centre = volume.grid.to_world(np.array(at, dtype=float))
     return np.linalg.norm(volume.grid.to_world(index) - centre, axis=-1) < radius_mm
 
@@ -54,7 +64,9 @@ def test_everything_below_a_threshold_becomes_lungs(case):
     assert dice(lungs, truth) > 0.985
     assert hallucinated(lungs, truth) == 0
     assert not lungs[~body].any()
-    assert np.count_nonzero(lungs & airways(volume, body)) < 0.1 * np.count_nonzero(airways(volume, body))
+    assert np.count_nonzero(lungs & airways(volume, body)) < 0.1 * np.count_nonzero(
+        airways(volume, body)
+    )
 
 
 def test_hallucinations_of_a_net_go(case):
@@ -62,7 +74,9 @@ def test_hallucinations_of_a_net_go(case):
     raw = truth | couch_mask(volume, body)
     low, high = np.flatnonzero(truth.any(axis=(1, 2)))[[0, -1]]
     raw |= ball(volume, (low // 2, 48, 48), 14)  # solid, in the belly
-    raw |= (volume.hu < -420) & body & (np.arange(SHAPE[0])[:, None, None] < low)  # gas in the bowel
+    raw |= (
+        (volume.hu < -420) & body & (np.arange(SHAPE[0])[:, None, None] < low)
+    )  # gas in the bowel
     raw |= airways(volume, body)
     raw |= ball(volume, (min(high + 3, SHAPE[0] - 1), 50, 48), 9)  # solid, in the neck
     rng = np.random.default_rng(0)
@@ -82,7 +96,9 @@ def test_solid_slices_at_the_ends_go_but_consolidation_stays(case):
     raw[low - 1] |= truth[low] | truth[low + 1]  # a slice too many
     assert hallucinated(clean_lungs(raw, volume), truth) == 0
     hu = volume.hu.copy()
-    whole = truth & (np.arange(SHAPE[0])[:, None, None] < low + 8)  # the lowest 7 cm are solid: pneumonia, not a mistake
+    whole = truth & (
+        np.arange(SHAPE[0])[:, None, None] < low + 8
+    )  # the lowest 7 cm are solid: pneumonia, not a mistake
     hu[whole] = 40
     sick = clean_lungs(truth, Volume(hu, volume.grid))
     assert np.count_nonzero(sick & whole) > 0.9 * np.count_nonzero(whole)
@@ -110,7 +126,9 @@ def test_a_thin_leak_into_a_bubble_is_cut(case):
 def test_vessels_are_filled(case):
     volume, truth, _ = case
     raw = truth & (volume.hu < -420)
-    assert np.count_nonzero(truth & ~clean_lungs(raw, volume)) < 0.5 * np.count_nonzero(truth & ~raw)
+    assert np.count_nonzero(truth & ~clean_lungs(raw, volume)) < 0.5 * np.count_nonzero(
+        truth & ~raw
+    )
 
 
 def test_nothing_in_nothing_out(case):
@@ -122,7 +140,9 @@ def test_nothing_in_nothing_out(case):
 
 
 masks = st.tuples(
-    st.tuples(st.integers(1, 5), st.integers(1, 6), st.integers(1, 6)), st.integers(0, 10**6), st.floats(0.05, 0.95)
+    st.tuples(st.integers(1, 5), st.integers(1, 6), st.integers(1, 6)),
+    st.integers(0, 10**6),
+    st.floats(0.05, 0.95),
 ).map(lambda t: np.random.default_rng(t[1]).random(t[0]) < t[2])
 spacings = st.tuples(*[st.sampled_from([0.7, 1.0, 2.5, 4.0])] * 3)
 
@@ -143,7 +163,9 @@ def test_morphology_is_that_of_a_ball(mask, spacing, radius):
     assert np.array_equal(dilated(mask, spacing, radius), grown)
     shrunk = ~brute_dilated(~mask, spacing, radius)
     assert np.array_equal(eroded(mask, spacing, radius), shrunk)
-    assert np.array_equal(opened(mask, spacing, radius), brute_dilated(shrunk, spacing, radius) & mask)
+    assert np.array_equal(
+        opened(mask, spacing, radius), brute_dilated(shrunk, spacing, radius) & mask
+    )
     if radius < 2:
         wide = np.pad(mask, 3)
         expected = ~brute_dilated(~brute_dilated(wide, spacing, radius), spacing, radius)
@@ -152,7 +174,10 @@ def test_morphology_is_that_of_a_ball(mask, spacing, radius):
 
 @given(masks)
 def test_components_and_holes_as_scipy_has_them(mask):
-    for connectivity, structure in ((6, ndimage.generate_binary_structure(3, 1)), (26, np.ones((3, 3, 3)))):
+    for connectivity, structure in (
+        (6, ndimage.generate_binary_structure(3, 1)),
+        (26, np.ones((3, 3, 3))),
+    ):
         labels, counts = components(mask, connectivity=connectivity)
         theirs, n = ndimage.label(mask, structure)
         assert len(counts) == n + 1

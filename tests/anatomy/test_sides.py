@@ -14,8 +14,12 @@ from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LEFT, RIGHT
 
 
-def lungs_on(grid: Grid, *, gap_mm: float = 8.0, bridge_mm: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Two ellipsoids side by side, sampled on any grid, and a bridge of `bridge_mm` half-width across the midline in front."""
+def lungs_on(
+    grid: Grid, *, gap_mm: float = 8.0, bridge_mm: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two ellipsoids side by side, sampled on any grid, and a bridge of `bridge_mm` half-width
+    across the midline in front.
+    """
     index = np.stack(np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij"), axis=-1)
     x, y, z = np.moveaxis(grid.to_world(index), -1, 0)
     truth = np.zeros(grid.shape, dtype=np.uint8)
@@ -50,7 +54,9 @@ def test_any_flip_and_any_plane(flips, order):
 @pytest.mark.parametrize("bridge_mm", [2.0, 5.0, 9.0])
 @pytest.mark.parametrize("turn", [(0, 0, 0), (25, 0, 0), (0, 30, 0), (20, 15, 30)])
 def test_touching_lungs_part_at_the_bridge(bridge_mm, turn):
-    grid = centred(Rotation.from_euler("xyz", turn, degrees=True).as_matrix() @ AXIAL, spacing=(3.0, 2.0, 2.0))
+    grid = centred(
+        Rotation.from_euler("xyz", turn, degrees=True).as_matrix() @ AXIAL, spacing=(3.0, 2.0, 2.0)
+    )
     lungs, truth = lungs_on(grid, bridge_mm=bridge_mm)
     labels = split_sides(lungs, grid).labels
     assert np.array_equal(labels > 0, lungs)
@@ -64,7 +70,9 @@ def test_tilted_gantry():
     affine[1, 3] -= affine[1, 0] * (grid.shape[0] - 1) / 2
     sheared = Grid(grid.shape, affine)
     lungs, truth = lungs_on(sheared, bridge_mm=4.0)
-    assert np.count_nonzero(split_sides(lungs, sheared).labels != truth) < 0.003 * np.count_nonzero(lungs)
+    assert np.count_nonzero(split_sides(lungs, sheared).labels != truth) < 0.003 * np.count_nonzero(
+        lungs
+    )
 
 
 @pytest.mark.parametrize("side", [RIGHT, LEFT])

@@ -1,4 +1,6 @@
-"""A small cleaner for phantoms, written for the audit's tests alone: it knows every attribute that a phantom has."""
+"""A small cleaner for phantoms, written for the audit's tests alone: it knows every attribute
+that a phantom has.
+"""
 
 import hashlib
 from copy import deepcopy
@@ -9,17 +11,35 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
 EMPTIED = [
-    *("StudyDate", "StudyTime", "ContentDate", "ContentTime", "AccessionNumber", "ReferringPhysicianName", "PatientBirthDate"),
+    *(
+        "StudyDate",
+        "StudyTime",
+        "ContentDate",
+        "ContentTime",
+        "AccessionNumber",
+        "ReferringPhysicianName",
+        "PatientBirthDate",
+    ),
     *("PatientSex", "StudyID"),
 ]
 DROPPED = [
-    *("SeriesDate", "AcquisitionDate", "SeriesTime", "AcquisitionTime", "InstitutionName", "InstitutionAddress", "StationName"),
+    *(
+        "SeriesDate",
+        "AcquisitionDate",
+        "SeriesTime",
+        "AcquisitionTime",
+        "InstitutionName",
+        "InstitutionAddress",
+        "StationName",
+    ),
     *("StudyDescription", "SeriesDescription", "OperatorsName", "PatientBirthTime", "PatientAge"),
 ]
 
 
 def new_uid(old: str) -> UID:
-    return UID(f"2.25.{int.from_bytes(hashlib.sha256(b'key' + str(old).encode()).digest()[:16], 'big')}")
+    return UID(
+        f"2.25.{int.from_bytes(hashlib.sha256(b'key' + str(old).encode()).digest()[:16], 'big')}"
+    )
 
 
 def cleaned(source: Dataset, case: str = "Case_000", shift: int = 0) -> Dataset:
@@ -33,10 +53,17 @@ def cleaned(source: Dataset, case: str = "Case_000", shift: int = 0) -> Dataset:
         if not (shift and ("Date" in keyword or "Time" in keyword) and "Birth" not in keyword):
             setattr(ds, keyword, "")
     for keyword in DROPPED:
-        if keyword in ds and not (shift and ("Date" in keyword or "Time" in keyword) and "Birth" not in keyword):
+        if keyword in ds and not (
+            shift and ("Date" in keyword or "Time" in keyword) and "Birth" not in keyword
+        ):
             delattr(ds, keyword)
     ds.PatientID = ds.PatientName = case
-    for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
+    for keyword in (
+        "SOPInstanceUID",
+        "StudyInstanceUID",
+        "SeriesInstanceUID",
+        "FrameOfReferenceUID",
+    ):
         setattr(ds, keyword, new_uid(ds[keyword].value))
     for item in ds.get("SourceImageSequence", []):
         item.ReferencedSOPInstanceUID = new_uid(item.ReferencedSOPInstanceUID)
@@ -46,7 +73,9 @@ def cleaned(source: Dataset, case: str = "Case_000", shift: int = 0) -> Dataset:
     codes = [("113100", "Basic Application Confidentiality Profile")]
     if shift:
         codes.append(("113107", "Retain Longitudinal Temporal Information Modified Dates Option"))
-    ds.DeidentificationMethodCodeSequence = Sequence([coded(value, meaning) for value, meaning in codes])
+    ds.DeidentificationMethodCodeSequence = Sequence(
+        [coded(value, meaning) for value, meaning in codes]
+    )
     ds.LongitudinalTemporalInformationModified = "MODIFIED" if shift else "REMOVED"
     return ds
 

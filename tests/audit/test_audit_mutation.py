@@ -1,4 +1,6 @@
-"""Planted damage to a clean output: every kind is found, under the name it should have, and the clean one is found clean."""
+"""Planted damage to a clean output: every kind is found, under the name it should have, and the
+clean one is found clean.
+"""
 
 import base64
 import io
@@ -51,7 +53,9 @@ def source() -> Dataset:
     ds = series(chest((2, 16, 16), seed=1)[0], SeriesSpec(seed=5, identity=WHO))[0]
     item = Dataset()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = ds.SOPClassUID, OLD_UID
-    item.PurposeOfReferenceCodeSequence = Sequence([coded("121322", "Source image for image processing operation")])
+    item.PurposeOfReferenceCodeSequence = Sequence(
+        [coded("121322", "Source image for image processing operation")]
+    )
     ds.SourceImageSequence = Sequence([item])
     ds.AnatomicRegionSequence = Sequence([coded("51185008", "Thoracic structure", "SCT")])
     return ds
@@ -148,12 +152,14 @@ DAMAGE = {
     "application in file meta": (meta("SourceApplicationEntityTitle", "KESTREL1"), "META-LEFT"),
     "private block": (private("harmless"), "PRIVATE-LEFT"),
     "private block with a name": (private(b"\0\1Quillfeather\0\0", "OB"), "NAME-LEFT"),
-    "base64 in a private block": (private(base64.b64encode(b"<name>Quillfeather</name>").decode()), "NAME-LEFT"),
+    "base64 in a private block": (private(base64.b64encode(b"<name>Quillfeather</name>").decode()),
+                                  "NAME-LEFT"),
     "hex": (private("id=" + b"Quillfeather".hex()), "NAME-LEFT"),
     "UTF-16": (private("xQuillfeather".encode("utf-16-le"), "OB"), "NAME-LEFT"),
     "UTF-16, big endian": (private("Quillfeather ".encode("utf-16-be"), "OB"), "NAME-LEFT"),
     "swapped words": (private(b"uQliflaehtre", "OB"), "NAME-LEFT"),
-    "original attributes": (sequence("OriginalAttributesSequence", ModifyingSystem="PACS"), "FORBIDDEN-LEFT"),
+    "original attributes": (sequence("OriginalAttributesSequence", ModifyingSystem="PACS"),
+                            "FORBIDDEN-LEFT"),
     "icon": (sequence("IconImageSequence", Rows=8, Columns=8), "FORBIDDEN-LEFT"),
     "other ids": (sequence("OtherPatientIDsSequence", PatientID="77777"), "FORBIDDEN-LEFT"),
     "signature": (sequence("DigitalSignaturesSequence", MACIDNumber=1), "FORBIDDEN-LEFT"),
@@ -162,17 +168,20 @@ DAMAGE = {
     "unknown public attribute": (element(0x00189F9E, "LO", "what is this"), "UNKNOWN-LEFT"),
     "trailing padding": (element(0xFFFCFFFC, "OB", b"\0" * 10), "FORBIDDEN-LEFT"),
     "burned in": (set_(BurnedInAnnotation="YES"), "BURNED-IN"),
-    "class that cannot be searched": (set_(SOPClassUID=UID("1.2.840.10008.5.1.4.1.1.7")), "UNSAFE-OBJECT"),
+    "class that cannot be searched": (set_(SOPClassUID=UID("1.2.840.10008.5.1.4.1.1.7")),
+                                      "UNSAFE-OBJECT"),
     "not declared": (drop("PatientIdentityRemoved"), "NOT-DECLARED"),
     "no codes": (drop("DeidentificationMethodCodeSequence"), "NOT-DECLARED"),
-    "dates misdeclared": (set_(LongitudinalTemporalInformationModified="UNMODIFIED"), "DATES-MISDECLARED"),
+    "dates misdeclared": (set_(LongitudinalTemporalInformationModified="UNMODIFIED"),
+                          "DATES-MISDECLARED"),
     "pixel changed": (pixels, "PIXELS-CHANGED"),
     "pixels lost": (drop("PixelData"), "PIXELS-LOST"),
     "kernel lost": (drop("ConvolutionKernel"), "VALUE-LOST"),
     "kVp changed": (set_(KVP="100"), "VALUE-CHANGED"),
     "spacing rounded": (set_(PixelSpacing=["26.3", "26.3"]), "VALUE-CHANGED"),
     "position moved": (set_(ImagePositionPatient=["0", "0", "0"]), "VALUE-CHANGED"),
-    "standard code changed": (lambda ds: setattr(ds.AnatomicRegionSequence[0], "CodeValue", "39607008"), "VALUE-CHANGED"),
+    "standard code changed": (lambda ds: setattr(ds.AnatomicRegionSequence[0], "CodeValue",
+                                                 "39607008"), "VALUE-CHANGED"),
     "Type 2 lost": (drop("StudyDate"), "TYPE-LOST"),
     "Type 1 empty": (set_(SeriesInstanceUID=""), "TYPE-EMPTY"),
 }  # fmt: skip
@@ -204,17 +213,22 @@ def test_every_kind_is_found(source, damage):
     assert code in [f.code for f in found]
     assert not passes(found)
     secrets = [WHO.patient_id, "Quillfeather", WHO.birth_date, WHO.accession, OLD_UID]
-    assert not any(secret.lower() in str([f.as_json() for f in found]).lower() for secret in secrets)
+    assert not any(
+        secret.lower() in str([f.as_json() for f in found]).lower() for secret in secrets
+    )
 
 
 BYTES = {
     "preamble": (lambda b: b"Quillfeather".ljust(128, b"\0") + b[128:], "PREAMBLE-LEFT"),
     "behind the data set": (lambda b: b + b"\0" * 6, "TRAILING-BYTES"),
     "more behind the data set": (lambda b: b + b"\1\0\2\0\xff\xff\0\0\0", "NOT-PARSABLE"),
-    "file meta's instance": (lambda b: b[:300].replace(b"2.25.", b"2.26.") + b[300:], "META-DISAGREES"),
+    "file meta's instance": (lambda b: b[:300].replace(b"2.25.", b"2.26.") + b[300:],
+                             "META-DISAGREES"),
     "a name behind the data set": (lambda b: b + b"Quillfeather", "NAME-LEFT"),
     "cut off": (lambda b: b[:-40], "NOT-PARSABLE"),
-    "group length": (lambda b: b.replace(b"\x08\x00\x05\x00CS", b"\x08\x00\x00\x00UL\x04\x00\0\0\0\0\x08\x00\x05\x00CS", 1),
+    "group length": (lambda b: b.replace(b"\x08\x00\x05\x00CS",
+                                         b"\x08\x00\x00\x00UL\x04\x00\0\0\0\0\x08\x00\x05\x00CS",
+                                         1),
                      "GROUP-LENGTH-LEFT"),
 }  # fmt: skip
 
@@ -252,7 +266,9 @@ def test_the_reports_four_rules(source):
     assert passes(found)
     assert "(0008,0090)" in found[0].evidence["where"]
     ds.PatientBirthTime = "0430"
-    assert "REPORT-RULE" in [f.code for f in check_file(packed(source), packed(ds), profile="report")]
+    assert "REPORT-RULE" in [
+        f.code for f in check_file(packed(source), packed(ds), profile="report")
+    ]
 
 
 def test_identifiers_of_other_files_are_looked_for_too(source):
@@ -262,7 +278,9 @@ def test_identifiers_of_other_files_are_looked_for_too(source):
     ds.ImageComments = "see Bartholomew"
     assert [f.code for f in check_file(packed(source), packed(ds))] == []
     more = [Identifier("name", "Bartholomew")]
-    assert [f.code for f in check_file(packed(source), packed(ds), identifiers=more)] == ["NAME-LEFT"]
+    assert [f.code for f in check_file(packed(source), packed(ds), identifiers=more)] == [
+        "NAME-LEFT"
+    ]
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
@@ -276,4 +294,7 @@ def test_every_syntax_is_taken_apart(syntax):
 
 
 def test_every_code_has_its_sentence():
-    assert {code for _, code in DAMAGE.values()} | {code for _, code in BYTES.values()} <= {*AUDIT_OF_FILES, *REFUSALS}
+    assert {code for _, code in DAMAGE.values()} | {code for _, code in BYTES.values()} <= {
+        *AUDIT_OF_FILES,
+        *REFUSALS,
+    }

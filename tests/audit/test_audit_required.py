@@ -1,4 +1,6 @@
-"""`required.json` is what the installed highdicom's module tables say. Run as a script, this file writes it anew."""
+"""`required.json` is what the installed highdicom's module tables say. Run as a script, this
+file writes it anew.
+"""
 
 import json
 from importlib import resources
@@ -9,9 +11,12 @@ from pydicom.datadict import tag_for_keyword
 from pleura.audit.required import required
 
 IODS = (
-    "ct-image", "enhanced-ct-image", "legacy-converted-enhanced-ct-image", "rt-structure-set", "rt-plan", "rt-dose",
-    "segmentation", "grayscale-softcopy-presentation-state", "key-object-selection-document", "basic-text-sr",
-    "enhanced-sr", "comprehensive-sr", "comprehensive-3d-sr", "secondary-capture-image", "encapsulated-pdf",
+    "ct-image", "enhanced-ct-image", "legacy-converted-enhanced-ct-image", "rt-structure-set",
+    "rt-plan", "rt-dose",
+    "segmentation", "grayscale-softcopy-presentation-state", "key-object-selection-document",
+    "basic-text-sr",
+    "enhanced-sr", "comprehensive-sr", "comprehensive-3d-sr", "secondary-capture-image",
+    "encapsulated-pdf",
     "spatial-registration", "mr-image", "positron-emission-tomography-image",
 )  # fmt: skip
 
@@ -19,7 +24,8 @@ IODS = (
 def made_anew():
     folder = resources.files("highdicom._standard")
     classes, iods, modules = (
-        json.loads((folder / f"{name}_map.json").read_text()) for name in ("sop_class_iod", "iod_module", "module_attribute")
+        json.loads((folder / f"{name}_map.json").read_text())
+        for name in ("sop_class_iod", "iod_module", "module_attribute")
     )
     used = {iod: sorted({m["key"] for m in iods[iod] if m["usage"] in ("M", "C")}) for iod in IODS}
     table = {}
@@ -52,4 +58,6 @@ def test_a_few_rows_by_hand():
 
 if __name__ == "__main__":
     goal = Path(__file__).parents[2] / "src" / "pleura" / "audit" / "required.json"
-    goal.write_text(json.dumps(made_anew(), separators=(",", ":"), sort_keys=True) + "\n", encoding="utf-8")
+    goal.write_text(
+        json.dumps(made_anew(), separators=(",", ":"), sort_keys=True) + "\n", encoding="utf-8"
+    )

@@ -1,4 +1,6 @@
-"""Between files: pairing without names, references, patients, dates of one patient, names of files."""
+"""Between files: pairing without names, references, patients, dates of one patient, names of
+files.
+"""
 
 import json
 import shutil
@@ -26,12 +28,17 @@ def write(path, ds):
 
 @pytest.fixture
 def trees(tmp_path):
-    """Two patients; the second one's slices refer to each other; the output flat, in another order, dates shifted."""
+    """Two patients; the second one's slices refer to each other; the output flat, in another
+    order, dates shifted.
+    """
     for p in range(2):
         slices = series(chest((3, 16, 16), seed=p)[0], SeriesSpec(seed=p))
         for k, ds in enumerate(slices):
             item = Dataset()
-            item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = ds.SOPClassUID, slices[k - 1].SOPInstanceUID
+            item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = (
+                ds.SOPClassUID,
+                slices[k - 1].SOPInstanceUID,
+            )
             ds.SourceImageSequence = Sequence([item])
             write(tmp_path / "in" / f"patient{p}" / f"{k}.dcm", ds)
             write(tmp_path / "out" / f"{9 - k}{p}.dcm", cleaned(ds, f"Case_{p:03d}", shift=50 + p))
@@ -75,7 +82,9 @@ def test_damage_between_files(trees):
     assert "REFERENCE-BROKEN" in after("90.dcm", point(new_uid("nothing")))
     assert "REFERENCE-BROKEN" in after("90.dcm", point(dcmread(spare / "91.dcm").SOPInstanceUID))
     assert "REFERENCE-LOST" in after("90.dcm", lambda ds: delattr(ds, "SourceImageSequence"))
-    assert "UID-INCONSISTENT" in after("90.dcm", lambda ds: setattr(ds, "StudyInstanceUID", new_uid("x")))
+    assert "UID-INCONSISTENT" in after(
+        "90.dcm", lambda ds: setattr(ds, "StudyInstanceUID", new_uid("x"))
+    )
     assert "PATIENT-SPLIT" in after("90.dcm", lambda ds: setattr(ds, "PatientID", "Case_007"))
     assert "PATIENTS-MERGED" in after("90.dcm", lambda ds: setattr(ds, "PatientID", "Case_001"))
 
@@ -162,7 +171,10 @@ def test_an_object_that_lost_its_name_is_judged(trees):
 
 def test_objects_that_tell_of_nobody_are_neither_split_nor_merged(trees):
     source, out = trees
-    for place, name in ((source / "patient0" / "0.dcm", "90.dcm"), (source / "patient1" / "0.dcm", "91.dcm")):
+    for place, name in (
+        (source / "patient0" / "0.dcm", "90.dcm"),
+        (source / "patient1" / "0.dcm", "91.dcm"),
+    ):
         for path in (place, out / name):
             ds = dcmread(path)
             ds.PatientName = ds.PatientBirthDate = ds.StudyInstanceUID = ""

@@ -31,7 +31,9 @@ class Said:
         return self.given
 
     def table(self):
-        return Table("What was given", ("name", "value"), tuple((k, str(v)) for k, v in self.given.items()))
+        return Table(
+            "What was given", ("name", "value"), tuple((k, str(v)) for k, v in self.given.items())
+        )
 
     def notes(self):
         return ["a note"]
@@ -72,7 +74,15 @@ def example(
         raise RuntimeError("Doe^Jane")
     if order_by == "full":
         raise OSError(28, "No space left on device")
-    return Said({"source": source.name, "kind": kind, "keep": list(keep), "size": size, "overwrite": overwrite})
+    return Said(
+        {
+            "source": source.name,
+            "kind": kind,
+            "keep": list(keep),
+            "size": size,
+            "overwrite": overwrite,
+        }
+    )
 
 
 def run(*arguments):
@@ -82,9 +92,28 @@ def run(*arguments):
 
 
 def test_options_reach_the_verb_with_their_types():
-    told = run("x", "y", "--kind", "b", "--keep", "one", "--keep", "two", "--size", "3", "--overwrite", "--json")
+    told = run(
+        "x",
+        "y",
+        "--kind",
+        "b",
+        "--keep",
+        "one",
+        "--keep",
+        "two",
+        "--size",
+        "3",
+        "--overwrite",
+        "--json",
+    )
     assert told.exit_code == 0, told.output
-    assert json.loads(told.stdout) == {"source": "x", "kind": "b", "keep": ["one", "two"], "size": 3, "overwrite": True}
+    assert json.loads(told.stdout) == {
+        "source": "x",
+        "kind": "b",
+        "keep": ["one", "two"],
+        "size": 3,
+        "overwrite": True,
+    }
 
 
 def test_defaults_are_the_verbs_own():
@@ -123,24 +152,39 @@ def test_every_end_is_one_line_and_a_code(order, code, line):
     assert "Doe" not in told.stderr
 
 
-@pytest.mark.parametrize("arguments", [("x",), ("x", "y", "--kind", "c"), ("x", "y", "--nope"), ("x", "y", "--size", "big")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("x",), ("x", "y", "--kind", "c"), ("x", "y", "--nope"), ("x", "y", "--size", "big")],
+)
 def test_wrong_usage_is_two(arguments):
     assert run(*arguments).exit_code == 2
 
 
 def test_help_is_the_docstring():
     text = " ".join(run("--help").stdout.split())
-    for words in ("Say what was given.", "Where it comes from.", "What to keep; repeat it.", "IN", "--order-by"):
+    for words in (
+        "Say what was given.",
+        "Where it comes from.",
+        "What to keep; repeat it.",
+        "IN",
+        "--order-by",
+    ):
         assert words in text
 
 
-@pytest.mark.parametrize("name", [name for name in VERBS if find_spec(f"pleura.verbs.{name}") and name != "run"])
+@pytest.mark.parametrize(
+    "name", [name for name in VERBS if find_spec(f"pleura.verbs.{name}") and name != "run"]
+)
 def test_verbs_and_commands_are_one_thing(name):
     verb = getattr(import_module(f"pleura.verbs.{name}"), name)
     assert inspect.cleandoc(verb.__doc__).split("\n")[0] == VERBS[name]
-    names = [p.name for p in inspect.signature(verb).parameters.values() if p.name not in IN_PYTHON_ONLY]
+    names = [
+        p.name for p in inspect.signature(verb).parameters.values() if p.name not in IN_PYTHON_ONLY
+    ]
     helps = arguments_help(verb)
-    assert [name for name in helps if name not in IN_PYTHON_ONLY] == names, "every parameter is told in Args, in order"
+    assert [name for name in helps if name not in IN_PYTHON_ONLY] == names, (
+        "every parameter is told in Args, in order"
+    )
     command = inspect.signature(command_function(name, verb))
     assert list(command.parameters) == [*names, "json_", "quiet_", "debug_"]
     for parameter in command.parameters.values():
@@ -151,9 +195,9 @@ def test_verbs_and_commands_are_one_thing(name):
 
 def test_help_is_quick_and_loads_nothing_heavy():
     code = (
-        "import sys, pleura.cli.app as a\n"
-        "try: a.main(['--help'])\nexcept SystemExit: pass\n"
-        "print([m for m in ('numpy','torch','pydicom','scipy','matplotlib') if m in sys.modules], file=sys.stderr)"
+        "import sys, pleura.cli.app as a\ntry: a.main(['--help'])\nexcept SystemExit: "
+        "pass\nprint([m for m in ('numpy','torch','pydicom','scipy','matplotlib') if m in "
+        "sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
@@ -183,7 +227,9 @@ def test_the_version(asked):
     assert pleura(asked).stdout == f"pleura {__version__}\n"
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("segmnt", "segment"), ("Scan", "scan"), ("deidentfy", "deidentify")])
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("segmnt", "segment"), ("Scan", "scan"), ("deidentfy", "deidentify")]
+)
 def test_a_mistyped_verb_is_answered_with_the_nearest(typed, meant):
     ended = pleura(typed)
     assert ended.exit_code == 2

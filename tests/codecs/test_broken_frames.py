@@ -24,7 +24,10 @@ def test_rle_segments_outside_the_frame(start):
     [
         ("1.2.840.10008.1.2.4.70", imagecodecs.ljpeg_encode(PIXELS, bitspersample=16)),
         ("1.2.840.10008.1.2.4.80", imagecodecs.jpegls_encode(PIXELS)),
-        ("1.2.840.10008.1.2.4.90", imagecodecs.jpeg2k_encode(PIXELS, level=0, codecformat="j2k", reversible=True)),
+        (
+            "1.2.840.10008.1.2.4.90",
+            imagecodecs.jpeg2k_encode(PIXELS, level=0, codecformat="j2k", reversible=True),
+        ),
     ],
 )
 def test_another_size_than_declared(syntax, encoded):

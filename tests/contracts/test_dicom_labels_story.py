@@ -1,4 +1,6 @@
-"""Segmentations and structure sets end to end: from a series, plain or de-identified, to a file that strangers accept."""
+"""Segmentations and structure sets end to end: from a series, plain or de-identified, to a file
+that strangers accept.
+"""
 
 import shutil
 import subprocess
@@ -31,7 +33,9 @@ FORMATS = {"seg": "lungs.seg.dcm", "rtstruct": "lungs.rtstruct.dcm"}
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """One chest: as written, de-identified by the Basic Profile, and segmented from both as NIfTI."""
+    """One chest: as written, de-identified by the Basic Profile, and segmented from both as
+    NIfTI.
+    """
     folder = tmp_path_factory.mktemp("made")
     write_dataset(folder / "chests", cases=1, shape=(16, 48, 64), seed=4, label=write_mask)
     deidentify(folder / "chests" / "Images", folder / "basic", profile="basic")
@@ -51,7 +55,10 @@ def test_segment_writes_label_objects_that_hold_the_same_lungs(made, source, kin
     mask = read_mask(tmp_path / "out" / case["mask"], series.grid, series)
     plain = read_mask(made / f"{source}-nifti" / case["id"] / "lungs.nii.gz", series.grid)
     np.testing.assert_array_equal(mask.labels, plain.labels)
-    written, of = pydicom.dcmread(tmp_path / "out" / case["mask"]), pydicom.dcmread(series.files[0].path)
+    written, of = (
+        pydicom.dcmread(tmp_path / "out" / case["mask"]),
+        pydicom.dcmread(series.files[0].path),
+    )
     for keyword in ("PatientID", "PatientName", "StudyInstanceUID"):
         assert written[keyword].value == of[keyword].value
     assert written.SeriesInstanceUID != of.SeriesInstanceUID
@@ -82,7 +89,9 @@ def test_frames_of_one_enhanced_object_in_any_order(kind, tmp_path):
     labels = np.zeros(grid.shape, np.uint8)
     labels[1:4, 4:15, 2:9], labels[1:5, 4:15, 13:20] = 1, 2
     write_mask(tmp_path / f"m.{kind}.dcm", LungMask(labels, series.grid), series)
-    np.testing.assert_array_equal(read_mask(tmp_path / f"m.{kind}.dcm", series.grid, series).labels, labels)
+    np.testing.assert_array_equal(
+        read_mask(tmp_path / f"m.{kind}.dcm", series.grid, series).labels, labels
+    )
     written = pydicom.dcmread(tmp_path / f"m.{kind}.dcm")
     if kind == "rtstruct":
         positions = [g.PlanePositionSequence[0].ImagePositionPatient[2] for g in enhanced(
@@ -99,14 +108,23 @@ def test_evaluate_takes_them(made, kind, tmp_path):
     segment(made / "chests", tmp_path / "out", format=kind)
     evaluate(tmp_path / "out", tmp_path / "cohort", tmp_path / "scores", workers=1)
     evaluate(made / "chests-nifti", tmp_path / "cohort", tmp_path / "plain", workers=1)
-    scores, plain = (read_json(tmp_path / name / "scores.json")["cases"][0] for name in ("scores", "plain"))
+    scores, plain = (
+        read_json(tmp_path / name / "scores.json")["cases"][0] for name in ("scores", "plain")
+    )
     assert scores["dice"] == plain["dice"]
-    assert "where its centre is" in read_json(tmp_path / "scores" / "scores.json")["policy"]["rasterisation"]
+    assert (
+        "where its centre is"
+        in read_json(tmp_path / "scores" / "scores.json")["policy"]["rasterisation"]
+    )
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_labels_of_another_frame_of_reference_are_refused_and_the_rest_goes_on(made, kind, tmp_path):
-    """Masks of the de-identified series lie in another frame of reference than the series as it came."""
+def test_labels_of_another_frame_of_reference_are_refused_and_the_rest_goes_on(
+    made, kind, tmp_path
+):
+    """Masks of the de-identified series lie in another frame of reference than the series as it
+    came.
+    """
     write_dataset(tmp_path / "two", cases=2, shape=(16, 48, 64), seed=4, label=write_mask)
     prepare(tmp_path / "two", tmp_path / "cohort")
     segment(tmp_path / "two", tmp_path / "out", format=kind)
@@ -129,7 +147,9 @@ def test_a_folder_of_label_objects_by_case_name(made, tmp_path):
         write_mask(tmp_path / kind / f"m.{kind}.dcm", mask, series)
         (tmp_path / kind / f"m.{kind}.dcm").rename(tmp_path / kind / "Case_000.dcm")
         shutil.copy(series.files[0].path, tmp_path / kind / "a slice of the CT.dcm")
-        result = evaluate(tmp_path / kind, made / "chests" / "Labels", tmp_path / f"{kind}-scores", workers=1)
+        result = evaluate(
+            tmp_path / kind, made / "chests" / "Labels", tmp_path / f"{kind}-scores", workers=1
+        )
         assert result.exit_code is Exit.OK
         assert result.scores["without_reference"] == []
 
@@ -143,7 +163,10 @@ def test_evaluate_matches_label_objects_by_what_they_refer_to(kind, tmp_path):
         write_mask(tmp_path / "pred" / f"export {7 - number}.{kind}.dcm", mask, series)
     result = evaluate(tmp_path / "pred", tmp_path / "cohort", tmp_path / "scores", workers=1)
     assert result.exit_code is Exit.OK
-    assert [(case["case"], case["dice"]) for case in result.scores["cases"]] == [("Case_000", 1.0), ("Case_001", 1.0)]
+    assert [(case["case"], case["dice"]) for case in result.scores["cases"]] == [
+        ("Case_000", 1.0),
+        ("Case_001", 1.0),
+    ]
 
 
 def test_a_cohort_has_no_series_to_refer_to(made, tmp_path):
@@ -155,13 +178,19 @@ def test_a_cohort_has_no_series_to_refer_to(made, tmp_path):
 @pytest.fixture(scope="module")
 def dciodvfy():
     """The errors that dciodvfy finds in a file."""
-    program = shutil.which("dciodvfy") or shutil.which("dciodvfy", path=str(Path(sys.executable).parent))
+    program = shutil.which("dciodvfy") or shutil.which(
+        "dciodvfy", path=str(Path(sys.executable).parent)
+    )
     if program is None:
-        pytest.skip("dciodvfy (dicom3tools) is not installed: label objects were not held against it")
+        pytest.skip(
+            "dciodvfy (dicom3tools) is not installed: label objects were not held against it"
+        )
 
     def errors(path):
         notes = subprocess.run([program, "-new", str(path)], capture_output=True, text=True)
-        return [line for line in notes.stderr.splitlines() if "Error" in line] + ["failed"] * (notes.returncode != 0)
+        return [line for line in notes.stderr.splitlines() if "Error" in line] + ["failed"] * (
+            notes.returncode != 0
+        )
 
     return errors
 
@@ -196,9 +225,13 @@ def incomplete():
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_what_is_incomplete_in_a_scan_does_not_spoil_its_labels(kind, tmp_path, dciodvfy):
-    """As found in real scans: references without their class, and values that may be absent but not empty."""
-    odd = {"ReferencedStudySequence": incomplete(), "ReferencedPatientSequence": incomplete(), "ProcedureCodeSequence": [],
-           "SpecificCharacterSet": None, "DeidentificationMethod": None, "PatientIdentityRemoved": ""}  # fmt: skip
+    """As found in real scans: references without their class, and values that may be absent but
+    not empty.
+    """
+    odd = {"ReferencedStudySequence": incomplete(), "ReferencedPatientSequence": incomplete(),
+           "ProcedureCodeSequence": [],
+           "SpecificCharacterSet": None, "DeidentificationMethod": None,
+           "PatientIdentityRemoved": ""}  # fmt: skip
     mask, series = odd_headers(tmp_path / "ct", **odd)
     path = tmp_path / f"m.{kind}.dcm"
     write_mask(path, mask, series)
@@ -219,8 +252,12 @@ def test_highdicom_reads_what_is_written_by_source_instance(made, tmp_path):
     mask = read_mask(made / "chests-nifti" / "Case_000" / "lungs.nii.gz", series.grid)
     write_mask(tmp_path / "m.seg.dcm", mask, series)
     read = hd.seg.segread(tmp_path / "m.seg.dcm")
-    codes = [read.get_segment_description(n).segmented_property_type.value for n in read.segment_numbers]
+    codes = [
+        read.get_segment_description(n).segmented_property_type.value for n in read.segment_numbers
+    ]
     assert codes == ["3341006", "44029006"]
     sources = [plane.sop_uid for plane in series.files]
-    found = read.get_pixels_by_source_instance(sources, combine_segments=True, assert_missing_frames_are_empty=True)
+    found = read.get_pixels_by_source_instance(
+        sources, combine_segments=True, assert_missing_frames_are_empty=True
+    )
     np.testing.assert_array_equal(found, mask.labels)

@@ -29,11 +29,17 @@ def one_slice():
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
 def test_report_changes_four_attributes_and_no_byte_of_the_pixels(one_slice, tmp_path, syntax):
-    source = write_series(tmp_path / "in", one_slice, SeriesSpec(syntax=syntax, signed=True, intercept=0))[0]
+    source = write_series(
+        tmp_path / "in", one_slice, SeriesSpec(syntax=syntax, signed=True, intercept=0)
+    )[0]
     goal = tmp_path / "out.dcm"
     assert not by_the_report(source, goal, "Case_007").code
     before, after = pydicom.dcmread(source), pydicom.dcmread(goal)
-    assert (after.PatientName, after.PatientID, after.PatientBirthDate) == ("Case_007", "Case_007", "")
+    assert (after.PatientName, after.PatientID, after.PatientBirthDate) == (
+        "Case_007",
+        "Case_007",
+        "",
+    )
     assert "PatientBirthTime" not in after
     assert after.PixelData == before.PixelData
     assert after.file_meta.TransferSyntaxUID == before.file_meta.TransferSyntaxUID

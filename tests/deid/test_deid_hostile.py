@@ -1,4 +1,6 @@
-"""The engine over the hostile corpus, judged by the corpus's own judge: 0 leaks, 0 broken references, nothing lost."""
+"""The engine over the hostile corpus, judged by the corpus's own judge: 0 leaks, 0 broken
+references, nothing lost.
+"""
 
 import pytest
 from hostile.corpus import build
@@ -16,7 +18,9 @@ def truth(tmp_path_factory):
 @pytest.fixture(scope="module", params=["remove", "shift"])
 def done(request, truth, tmp_path_factory):
     folder = tmp_path_factory.mktemp("clean")
-    result = deidentify(truth.folder, folder / "out", profile="basic", dates=request.param, workers=1)
+    result = deidentify(
+        truth.folder, folder / "out", profile="basic", dates=request.param, workers=1
+    )
     return request.param, result, folder
 
 
@@ -29,10 +33,15 @@ def test_every_required_object_is_published_and_the_others_are_refused(truth, do
 
 def test_the_judge_of_the_corpus_has_no_complaint(truth, done):
     dates, _, folder = done
-    assert judge(truth, folder / "out", {"remove": "removed", "shift": "shifted"}[dates]).complaints() == {}
+    assert (
+        judge(truth, folder / "out", {"remove": "removed", "shift": "shifted"}[dates]).complaints()
+        == {}
+    )
 
 
 def test_nothing_that_is_told_or_recorded_names_anybody(truth, done):
     _, result, folder = done
-    told = "\n".join([*result.notes(), str(result.as_json()), (folder / "out.audit.json").read_text()]).lower()
+    told = "\n".join(
+        [*result.notes(), str(result.as_json()), (folder / "out.audit.json").read_text()]
+    ).lower()
     assert not [secret for secret in truth.secrets() if len(secret) > 5 and secret.lower() in told]

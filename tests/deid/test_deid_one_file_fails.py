@@ -43,10 +43,18 @@ def _after(data: bytes, tag: bytes, more: bytes) -> bytes:
 
 
 BREAK = {
-    "delimiter of a sequence at the end": lambda d: d + b"\xfe\xff\xdd\xe0\0\0\0\0" + b"\x09\0\x10\0LO\x04\0abcd",
-    "delimiter of a sequence before the pixels": lambda d: _after(d, b"\xe0\x7f\x10\0", b"\xfe\xff\xdd\xe0\0\0\0\0"),
-    "delimiter of an item before the pixels": lambda d: _after(d, b"\xe0\x7f\x10\0", b"\xfe\xff\x0d\xe0\0\0\0\0"),
-    "item without a sequence": lambda d: _after(d, b"\xe0\x7f\x10\0", b"\xfe\xff\0\xe0\x08\0\0\0" + bytes(8)),
+    "delimiter of a sequence at the end": lambda d: (
+        d + b"\xfe\xff\xdd\xe0\0\0\0\0" + b"\x09\0\x10\0LO\x04\0abcd"
+    ),
+    "delimiter of a sequence before the pixels": lambda d: _after(
+        d, b"\xe0\x7f\x10\0", b"\xfe\xff\xdd\xe0\0\0\0\0"
+    ),
+    "delimiter of an item before the pixels": lambda d: _after(
+        d, b"\xe0\x7f\x10\0", b"\xfe\xff\x0d\xe0\0\0\0\0"
+    ),
+    "item without a sequence": lambda d: _after(
+        d, b"\xe0\x7f\x10\0", b"\xfe\xff\0\xe0\x08\0\0\0" + bytes(8)
+    ),
     "unknown transfer syntax": lambda d: _syntax(d, b"1.2.3.4.5"),
     "transfer syntax that is a class": lambda d: _syntax(d, b"1.2.840.10008.1.1"),
     "empty transfer syntax": lambda d: _syntax(d, b""),
@@ -71,8 +79,12 @@ def test_the_others_are_exported(chests, tmp_path, kind, profile):
 
 
 @pytest.mark.parametrize("where", ["read_whole", "check_whole", "check_pixels", "encoded"])
-@pytest.mark.parametrize("error", [NotImplementedError, RecursionError, MemoryError, KeyError, ZeroDivisionError])
-def test_any_exception_of_a_library_is_that_files_refusal(chests, tmp_path, monkeypatch, where, error):
+@pytest.mark.parametrize(
+    "error", [NotImplementedError, RecursionError, MemoryError, KeyError, ZeroDivisionError]
+)
+def test_any_exception_of_a_library_is_that_files_refusal(
+    chests, tmp_path, monkeypatch, where, error
+):
     source = shutil.copytree(chests, tmp_path / "in")
 
     def fails(*_):
@@ -113,7 +125,9 @@ def test_no_damage_raises(chests, tmp_path_factory, at, what):
     data = source.read_bytes()
     at %= len(data)
     (folder / "in.dcm").write_bytes(data[:at] + what + data[at + len(what) :])
-    outcome = Writer(Choices(), Patient("Case_000", bytes(32))).write(folder / "in.dcm", folder / "out.dcm")
+    outcome = Writer(Choices(), Patient("Case_000", bytes(32))).write(
+        folder / "in.dcm", folder / "out.dcm"
+    )
     assert (folder / "out.dcm").exists() == (not outcome.code)
     if not outcome.code:
         pydicom.dcmread(folder / "out.dcm")

@@ -14,8 +14,15 @@ CT = "1.2.840.10008.5.1.4.1.1.2"
 
 
 def header(folder="", place="a", **values):
-    values = {"SOPClassUID": CT, "SOPInstanceUID": "1.2.3", "SeriesInstanceUID": "1.9", "StudyInstanceUID": "1.8"} | values
-    return Header(Path("x"), folder, place, tuple(values.get(keyword, "") for keyword in HEADER_TAGS))
+    values = {
+        "SOPClassUID": CT,
+        "SOPInstanceUID": "1.2.3",
+        "SeriesInstanceUID": "1.9",
+        "StudyInstanceUID": "1.8",
+    } | values
+    return Header(
+        Path("x"), folder, place, tuple(values.get(keyword, "") for keyword in HEADER_TAGS)
+    )
 
 
 def person(patient_id="1", name="", birth="", issuer=""):
@@ -23,7 +30,9 @@ def person(patient_id="1", name="", birth="", issuer=""):
 
 
 def test_one_id_given_by_two_hospitals_is_two_patients():
-    groups = group_people([person("7", "Roe^Jane", "19500101"), person("7", "Poe^Edgar", "19610202")])
+    groups = group_people(
+        [person("7", "Roe^Jane", "19500101"), person("7", "Poe^Edgar", "19610202")]
+    )
     assert len(groups) == 2
     assert len(group_people([person("7", "", "", "A"), person("7", "", "", "B")])) == 2
 
@@ -41,7 +50,12 @@ def test_spellings_marriages_and_gaps_do_not_split_a_patient():
 
 
 def test_two_ids_are_two_patients_even_with_one_name():
-    assert len(group_people([person("7", "Roe^Jane", "19500101"), person("8", "Roe^Jane", "19500101")])) == 2
+    assert (
+        len(
+            group_people([person("7", "Roe^Jane", "19500101"), person("8", "Roe^Jane", "19500101")])
+        )
+        == 2
+    )
 
 
 def test_names_are_compared_as_words():
@@ -49,7 +63,14 @@ def test_names_are_compared_as_words():
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from("12"), st.sampled_from(["", "A^B", "C^D"]), st.sampled_from(["", "1", "2"])), max_size=8)
+    st.lists(
+        st.tuples(
+            st.sampled_from("12"),
+            st.sampled_from(["", "A^B", "C^D"]),
+            st.sampled_from(["", "1", "2"]),
+        ),
+        max_size=8,
+    )
 )
 def test_the_grouping_is_a_partition_and_knows_no_order(drawn):
     persons = [person(*one) for one in drawn]
@@ -60,7 +81,13 @@ def test_the_grouping_is_a_partition_and_knows_no_order(drawn):
 
 
 def test_a_case_folder_keeps_its_name_and_its_files_lie_flat():
-    plan = make_plan([header("Case_003", PatientID="a", InstanceNumber=str(n), SOPInstanceUID=f"1.{n}") for n in (2, 1)], {})
+    plan = make_plan(
+        [
+            header("Case_003", PatientID="a", InstanceNumber=str(n), SOPInstanceUID=f"1.{n}")
+            for n in (2, 1)
+        ],
+        {},
+    )
     (unit,) = plan.units
     assert (unit.folder, unit.case) == ("Case_003", "Case_003")
     assert [(name, h.number) for name, h in unit.files] == [("000000.dcm", 1), ("000001.dcm", 2)]
@@ -77,13 +104,19 @@ def test_other_folders_are_numbered_by_patient_and_series_and_avoid_taken_names(
     assert sorted(unit.folder for unit in plan.units) == ["Case_000", "Case_001", "Case_002"]
     of = {unit.files[0][1].get("PatientID"): unit for unit in plan.units}
     assert of["z"].folder == "Case_000"
-    assert [(name, h.series_number) for name, h in of["b"].files] == [("1/000000.dcm", 4), ("2/000000.dcm", 9)]
+    assert [(name, h.series_number) for name, h in of["b"].files] == [
+        ("1/000000.dcm", 4),
+        ("2/000000.dcm", 9),
+    ]
 
 
 def test_the_order_of_numbers_is_the_keys_and_not_that_of_the_ids():
     objects = [header("", PatientID=str(n)) for n in range(9)]
     orders = [
-        tuple(persons[0].patient_id for _, persons in sorted(make_plan(objects, {}, bytes([n]) * 32).patients.items()))
+        tuple(
+            persons[0].patient_id
+            for _, persons in sorted(make_plan(objects, {}, bytes([n]) * 32).patients.items())
+        )
         for n in range(3)
     ]
     assert len({*orders, tuple(str(n) for n in range(9))}) == 4
@@ -95,13 +128,22 @@ def test_a_case_folder_with_two_patients_names_neither():
 
 
 def test_one_name_in_two_places_of_two_patients_names_neither():
-    plan = make_plan([header("Case_000", "x/Case_000", PatientID="a"), header("Case_000", "y/Case_000", PatientID="b")], {})
+    plan = make_plan(
+        [
+            header("Case_000", "x/Case_000", PatientID="a"),
+            header("Case_000", "y/Case_000", PatientID="b"),
+        ],
+        {},
+    )
     assert {unit.case for unit in plan.units} == {"Case_001", "Case_002"}
 
 
 def test_a_patient_in_two_case_folders_keeps_both_folders_and_one_id():
     plan = make_plan([header("Case_004", PatientID="a"), header("Case_002", PatientID="a")], {})
-    assert [(unit.folder, unit.case) for unit in plan.units] == [("Case_002", "Case_002"), ("Case_004", "Case_002")]
+    assert [(unit.folder, unit.case) for unit in plan.units] == [
+        ("Case_002", "Case_002"),
+        ("Case_004", "Case_002"),
+    ]
 
 
 def test_the_map_keeps_ids_across_runs():
@@ -144,27 +186,39 @@ PLACEHOLDERS = [
 @pytest.mark.parametrize("name", PLACEHOLDERS)
 @pytest.mark.parametrize("patient_id", PLACEHOLDERS)
 def test_placeholders_merge_nobody(patient_id, name):
-    objects = [header(PatientID=patient_id, PatientName=name, StudyInstanceUID=f"1.8.{n}") for n in (1, 1, 2)]
+    objects = [
+        header(PatientID=patient_id, PatientName=name, StudyInstanceUID=f"1.8.{n}")
+        for n in (1, 1, 2)
+    ]
     plan = make_plan(objects, {})
     assert sorted(len(unit.files) for unit in plan.units) == [1, 2]
     assert plan.unnamed == 2
 
 
 def test_a_real_name_or_id_beside_a_placeholder_identifies():
-    objects = [header(PatientID="ANON", PatientName="Roe^Jane", StudyInstanceUID=f"1.8.{n}") for n in (1, 2)]
+    objects = [
+        header(PatientID="ANON", PatientName="Roe^Jane", StudyInstanceUID=f"1.8.{n}")
+        for n in (1, 2)
+    ]
     assert len(make_plan(objects, {}).units) == 1
     objects = [
-        header(PatientID="7", PatientName=name, StudyInstanceUID=f"1.8.{n}") for n, name in ((1, "Anonymous"), (2, "Roe"))
+        header(PatientID="7", PatientName=name, StudyInstanceUID=f"1.8.{n}")
+        for n, name in ((1, "Anonymous"), (2, "Roe"))
     ]
     assert len(make_plan(objects, {}).units) == 1
     assert make_plan(objects, {}).unnamed == 0
 
 
-@pytest.mark.parametrize("patient_id", ["Case_000", "0001", "A0", "LUNG1-001", "1", "ANON001", "10000"])
+@pytest.mark.parametrize(
+    "patient_id", ["Case_000", "0001", "A0", "LUNG1-001", "1", "ANON001", "10000"]
+)
 def test_ids_that_only_resemble_placeholders_are_ids(patient_id):
     assert real_id(patient_id) == patient_id
 
 
 def test_one_name_in_two_spellings_is_one_patient():
-    same = [person("7", name) for name in ("Sørensen^Bjørn", "Soerensen^Bjoern", "SORENSEN^BJORN", "Bjorn Sørensen")]
+    same = [
+        person("7", name)
+        for name in ("Sørensen^Bjørn", "Soerensen^Bjoern", "SORENSEN^BJORN", "Bjorn Sørensen")
+    ]
     assert len(group_people(same)) == 1

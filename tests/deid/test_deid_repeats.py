@@ -1,4 +1,6 @@
-"""What is done from memory is, to the byte, what is done as a whole: slices, compressed ones, strangers among them, damage."""
+"""What is done from memory is, to the byte, what is done as a whole: slices, compressed ones,
+strangers among them, damage.
+"""
 
 from io import BytesIO
 from pathlib import Path
@@ -43,9 +45,18 @@ def slices(count, syntax, undefined=False):
         ds.SpecificCharacterSet = "ISO_IR 100"
         ds.SOPClassUID, ds.SOPInstanceUID = CT, f"1.2.3.4.{k}"
         file.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
-        ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.FrameOfReferenceUID = "1.2.3.1", "1.2.3.2", "1.2.3.3"
+        ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.FrameOfReferenceUID = (
+            "1.2.3.1",
+            "1.2.3.2",
+            "1.2.3.3",
+        )
         ds.StudyDate, ds.ContentTime, ds.Modality = "20200102", f"1011{k:02d}", "CT"
-        ds.PatientName, ds.PatientID, ds.PatientBirthDate, ds.PatientSex = "Müller^Jörg", "4711-08", "19500203", "M"
+        ds.PatientName, ds.PatientID, ds.PatientBirthDate, ds.PatientSex = (
+            "Müller^Jörg",
+            "4711-08",
+            "19500203",
+            "M",
+        )
         ds.StudyDescription = "Thorax of Jörg Müller, born 3.2.1950"
         ds.ImageComments = f"slice {k} of 4711-08" if k % 2 else "seen"
         if k == 3:
@@ -60,7 +71,12 @@ def slices(count, syntax, undefined=False):
         ds.add_new(0x00091001, "LO", "Jörg")
         ds.Rows = ds.Columns = 8
         ds.BitsAllocated = ds.BitsStored = 16
-        ds.HighBit, ds.PixelRepresentation, ds.SamplesPerPixel, ds.PhotometricInterpretation = 15, 1, 1, "MONOCHROME2"
+        ds.HighBit, ds.PixelRepresentation, ds.SamplesPerPixel, ds.PhotometricInterpretation = (
+            15,
+            1,
+            1,
+            "MONOCHROME2",
+        )
         ds.PixelData = (np.arange(64, dtype="<i2") + k).tobytes()
         ds["PixelData"].VR = "OW"
         native = ExplicitVRLittleEndian if syntax == RLELossless else syntax
@@ -78,7 +94,9 @@ def objects(folder):
 
 
 def both(writer, other, data):
-    """The object done with what `writer` remembers, and as a whole by another; a refusal as its code."""
+    """The object done with what `writer` remembers, and as a whole by another; a refusal as its
+    code.
+    """
     done = []
     for work in (writer._done, other._whole):
         try:
@@ -97,14 +115,18 @@ def test_slices_from_memory_are_slices_done_as_a_whole(tmp_path, syntax, choices
     for number, data in enumerate(found):
         (tmp_path / f"{number}.dcm").write_bytes(data)
     reader = HeaderReader(tmp_path, kept_tags(profile(choices)))
-    known = reader.read(walk(tmp_path / "0.dcm").files[0]).identifiers  # the stranger of the fourth slice is not among them
+    known = reader.read(
+        walk(tmp_path / "0.dcm").files[0]
+    ).identifiers  # the stranger of the fourth slice is not among them
     writer, other = (Writer(choices, Patient("Case_001", KEY, -400, known)) for _ in range(2))
     wholes = []
     writer._done.__self__._whole = lambda data: wholes.append(data) or other._whole(data)
     for data in found:
         one, two = both(writer, other, data)
         assert one == two
-    assert len(wholes) == (1 if choices.profile == "report" else 2)  # the first, and the one that tells of a stranger
+    assert len(wholes) == (
+        1 if choices.profile == "report" else 2
+    )  # the first, and the one that tells of a stranger
 
 
 @pytest.fixture(scope="module")
@@ -144,4 +166,7 @@ def test_damage_is_met_as_by_the_whole(at, what, cut):
     one, two = both(writer, other, damaged)
     assert one == two
     parts = take_apart(damaged)
-    assert parts is None or sum(e.end - e.start for e in (*parts.meta, *parts.elements)) == len(damaged) - 132
+    assert (
+        parts is None
+        or sum(e.end - e.start for e in (*parts.meta, *parts.elements)) == len(damaged) - 132
+    )

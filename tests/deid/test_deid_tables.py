@@ -1,4 +1,6 @@
-"""Table E.1-1 beside the one that dicom-anonymizer carries, which others typed from a later edition of the Standard."""
+"""Table E.1-1 beside the one that dicom-anonymizer carries, which others typed from a later
+edition of the Standard.
+"""
 
 from types import ModuleType
 
@@ -9,12 +11,16 @@ from pleura.deid.tables import rows
 
 
 def basic(edition: ModuleType) -> dict[int, str]:
-    """Tag to action of the Basic Profile; tags with masks (curves, overlays) are left to rules by group."""
+    """Tag to action of the Basic Profile; tags with masks (curves, overlays) are left to rules
+    by group.
+    """
     found = {}
     for name in dir(edition):
         if name.endswith("_TAGS") and name != "ALL_TAGS":
             action = name.removesuffix("_TAGS").replace("_STAR", "").replace("_", "/")
-            found |= {tag[0] << 16 | tag[1]: action for tag in getattr(edition, name) if len(tag) == 2}
+            found |= {
+                tag[0] << 16 | tag[1]: action for tag in getattr(edition, name) if len(tag) == 2
+            }
     return found
 
 
@@ -34,6 +40,7 @@ def test_what_later_editions_added_is_listed_one_by_one():
 def test_every_option_column_is_there():
     options = {option for row in rows().values() for option in row.options}
     assert options == {
-        "descriptors", "structured", "graphics", "dates-keep", "dates-shift", "uids", "device", "patient", "institution",
+        "descriptors", "structured", "graphics", "dates-keep", "dates-shift", "uids", "device",
+        "patient", "institution",
     }  # fmt: skip
     assert {action for row in rows().values() for action in row.options.values()} == {"K", "C"}

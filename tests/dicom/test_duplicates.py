@@ -1,4 +1,6 @@
-"""What series say of each other: halves of one stack, and one stack twice; phases and neighbours on the table say nothing."""
+"""What series say of each other: halves of one stack, and one stack twice; phases and neighbours
+on the table say nothing.
+"""
 
 from dataclasses import replace
 
@@ -15,13 +17,17 @@ from pleura.phantom.writer import series, write_files
 
 
 def outcome(folder, code):
-    return [finding for one in find_series(folder) for finding in one.findings if finding.code == code]
+    return [
+        finding for one in find_series(folder) for finding in one.findings if finding.code == code
+    ]
 
 
 def test_a_series_that_goes_on_in_another_is_to_be_looked_at(tmp_path):
     slices = series(good(), PLAIN)
     write_files(tmp_path, flaws.tags(slices, *range(16, 32), SeriesInstanceUID=uid("rest", 0)))
-    assert [finding.verdict for finding in outcome(tmp_path, "STACK-SHARED")] == [Verdict.REVIEW] * 2
+    assert [finding.verdict for finding in outcome(tmp_path, "STACK-SHARED")] == [
+        Verdict.REVIEW
+    ] * 2
 
 
 @pytest.mark.parametrize(
@@ -36,7 +42,9 @@ def test_a_series_that_goes_on_in_another_is_to_be_looked_at(tmp_path):
 )
 def test_what_was_reconstructed_apart_is_no_half(tmp_path, differs):
     slices = series(good(), PLAIN)
-    write_files(tmp_path, flaws.tags(slices, *range(1, 32, 2), SeriesInstanceUID=uid("half", 0), **differs))
+    write_files(
+        tmp_path, flaws.tags(slices, *range(1, 32, 2), SeriesInstanceUID=uid("half", 0), **differs)
+    )
     assert not outcome(tmp_path, "STACK-SHARED")
 
 
@@ -56,9 +64,13 @@ def test_phases_in_the_same_places_are_not_one_series(tmp_path):
 @pytest.mark.parametrize("syntax", ["explicit", "jpeg-ls"])
 def test_the_second_and_third_of_a_kind_name_the_first(tmp_path, syntax):
     for number in range(3):
-        write_files(tmp_path / str(number), series(good(), replace(PLAIN, seed=number, syntax=syntax)))
+        write_files(
+            tmp_path / str(number), series(good(), replace(PLAIN, seed=number, syntax=syntax))
+        )
     first, *others = find_series(tmp_path)
-    assert not first.findings or all(finding.code != "SAME-AS-ANOTHER" for finding in first.findings)
+    assert not first.findings or all(
+        finding.code != "SAME-AS-ANOTHER" for finding in first.findings
+    )
     for one in others:
         (finding,) = (finding for finding in one.findings if finding.code == "SAME-AS-ANOTHER")
         assert finding.verdict is Verdict.REVIEW
@@ -70,7 +82,8 @@ def test_blank_series_and_unreadable_ones_are_no_twins(tmp_path):
     for number in range(2):
         write_files(tmp_path / "blank" / str(number), series(blank, replace(PLAIN, seed=number)))
         paths = write_files(
-            tmp_path / "broken" / str(number), series(good(), replace(PLAIN, seed=9 + number, syntax="jpeg-ls"))
+            tmp_path / "broken" / str(number),
+            series(good(), replace(PLAIN, seed=9 + number, syntax="jpeg-ls")),
         )
         for path in paths:
             path.write_bytes(flaws.truncated(path.read_bytes()))

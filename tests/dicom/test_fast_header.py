@@ -1,4 +1,6 @@
-"""The quick walk tells what pydicom tells, or leaves the file to pydicom; archives give what folders give."""
+"""The quick walk tells what pydicom tells, or leaves the file to pydicom; archives give what
+folders give.
+"""
 
 import io
 import shutil
@@ -51,12 +53,17 @@ def agree(path, known):
     names = set(walked.values) | set(oracle.values)
     for name in names:
         ours, theirs = walked.values.get(name), oracle.values.get(name)
-        flat = [None if v in ("", None) else v for v in (theirs if isinstance(theirs, tuple) else [theirs])]
+        flat = [
+            None if v in ("", None) else v
+            for v in (theirs if isinstance(theirs, tuple) else [theirs])
+        ]
         mine = list(ours) if isinstance(ours, tuple) else [ours]
         if name in ("PixelPaddingValue", "PixelPaddingRangeLimit") and mine != [None]:
             assert [v % 65536 for v in mine] == [v % 65536 for v in flat]
         else:
-            assert mine == (flat or [None]) or [str(v) for v in mine] == [str(v).strip() for v in flat], (path, name)
+            assert mine == (flat or [None]) or [str(v) for v in mine] == [
+                str(v).strip() for v in flat
+            ], (path, name)
     return True
 
 
@@ -67,7 +74,11 @@ def test_the_walk_is_pydicom(syntax, tmp_path):
 
 
 def test_the_walk_is_pydicom_on_real_files(real_data):
-    files = [path for path in sorted(real_data.rglob("*")) if path.is_file() and path.suffix not in (".gz", ".npz", ".json")]
+    files = [
+        path
+        for path in sorted(real_data.rglob("*"))
+        if path.is_file() and path.suffix not in (".gz", ".npz", ".json")
+    ]
     seen, known = 0, Known()
     for path in files[::7] + sorted((real_data / "oddities" / "formats").rglob("*.dcm")):
         try:
@@ -79,9 +90,16 @@ def test_the_walk_is_pydicom_on_real_files(real_data):
 
 @pytest.mark.parametrize("syntax", ["explicit", "implicit"])
 def test_what_is_remembered_changes_no_answer(syntax, tmp_path):
-    """Neighbours, strangers, and neighbours with an element changed, removed or added, are read as if they came alone."""
+    """Neighbours, strangers, and neighbours with an element changed, removed or added, are read
+    as if they came alone.
+    """
     slices = series(made(), SeriesSpec(syntax=syntax)) * 2
-    changes = [("PatientName", "X^Y"), ("KVP", "80"), ("Manufacturer", "Other maker"), ("BodyPartExamined", "ABDOMEN")]
+    changes = [
+        ("PatientName", "X^Y"),
+        ("KVP", "80"),
+        ("Manufacturer", "Other maker"),
+        ("BodyPartExamined", "ABDOMEN"),
+    ]
     for number, (name, value) in enumerate(changes):
         slices[number + 3] = copy = deepcopy(slices[number + 3])
         setattr(copy, name, value)
@@ -101,18 +119,24 @@ def test_what_is_remembered_changes_no_answer(syntax, tmp_path):
 def neighbours(request, tmp_path_factory):
     """Headers of a series, and what a walk knows that went over all of them."""
     known, headers = Known(), []
-    for path in write_files(tmp_path_factory.mktemp("neighbours"), series(made(), SeriesSpec(syntax=request.param)) * 3):
+    for path in write_files(
+        tmp_path_factory.mktemp("neighbours"), series(made(), SeriesSpec(syntax=request.param)) * 3
+    ):
         data = path.read_bytes()
         headers.append(data[: walk(None, len(data), data, known).place + 16])
     assert known.way is not None
-    assert sum(walk(None, len(header), header, known).way is known.way for header in headers) == len(headers)
+    assert sum(
+        walk(None, len(header), header, known).way is known.way for header in headers
+    ) == len(headers)
     return headers, known
 
 
 @given(st.data())
 @settings(max_examples=400, deadline=None)
 def test_a_way_that_is_known_changes_no_answer(neighbours, data):
-    """A header of which bytes were changed, taken out or put in, or of which the end is missing, is header_of as if alone."""
+    """A header of which bytes were changed, taken out or put in, or of which the end is missing,
+    is header_of as if alone.
+    """
     headers, known = neighbours
     header = bytearray(data.draw(st.sampled_from(headers)))
     for _ in range(data.draw(st.integers(0, 2))):
@@ -131,9 +155,14 @@ def test_a_way_of_which_the_end_was_not_read_yet_is_gone_to_the_end(neighbours):
 
 
 def test_a_transfer_syntax_that_changes_is_looked_at(tmp_path):
-    """A way over an element that tells how the rest is encoded is none: here big-endian pixels, which are pydicom's work."""
+    """A way over an element that tells how the rest is encoded is none: here big-endian pixels,
+    which are pydicom's work.
+    """
     plain, rle, ge = b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.5\0", b"1.2.840.113619.5.2\0\0"
-    headers = [path.read_bytes() for path in write_files(tmp_path, series(made(), SeriesSpec(syntax="explicit")) * 3)]
+    headers = [
+        path.read_bytes()
+        for path in write_files(tmp_path, series(made(), SeriesSpec(syntax="explicit")) * 3)
+    ]
     known = Known()
     for number, header in enumerate(headers):
         assert header_of(header.replace(plain, (plain, rle)[number % 2]), known) is not None
@@ -142,11 +171,15 @@ def test_a_transfer_syntax_that_changes_is_looked_at(tmp_path):
 
 def copy_of(known):
     """What is known, to be added to."""
-    return Known(set(known.elements), tuple(dict(one) for one in known.stretches), list(known.met), known.way)
+    return Known(
+        set(known.elements), tuple(dict(one) for one in known.stretches), list(known.met), known.way
+    )
 
 
 def header_of(data, known, read=None):
-    """What a walk tells, but for the way that it came; of a file of which so many bytes were read already."""
+    """What a walk tells, but for the way that it came; of a file of which so many bytes were
+    read already.
+    """
     walked = walk(io.BytesIO(data[read:]), len(data), data[:read], known)
     return walked and walked[:3]
 
@@ -161,7 +194,9 @@ def packed(folder, place, how):
             target.add(folder, "/etc")
 
 
-@pytest.mark.parametrize(("name", "how"), [("a.zip", "zip"), ("noname", "w"), ("a.tgz", "w:gz"), ("a.tar.xz", "w:xz")])
+@pytest.mark.parametrize(
+    ("name", "how"), [("a.zip", "zip"), ("noname", "w"), ("a.tgz", "w:gz"), ("a.tar.xz", "w:xz")]
+)
 @pytest.mark.parametrize("syntax", ["explicit", "jpeg-ls", "deflated"])
 def test_archives_are_read_in_place(name, how, syntax, tmp_path):
     volume = made()
@@ -214,7 +249,9 @@ def test_loops_zero_bytes_and_a_dicomdir(tmp_path):
 
 def test_no_value_is_quoted_by_a_warning(tmp_path, recwarn):
     one = enhanced(series(made()))
-    one.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence[0].FrameOfReferenceUID = "DOE^JANE"
+    one.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence[
+        0
+    ].FrameOfReferenceUID = "DOE^JANE"
     one.StudyInstanceUID = "DOE^JANE"
     recwarn.clear()
     with warnings.catch_warnings():
@@ -227,7 +264,9 @@ def test_no_value_is_quoted_by_a_warning(tmp_path, recwarn):
 
 
 def test_frames_that_no_file_can_hold(tmp_path):
-    (path, *_) = write_files(tmp_path, series(made(), SeriesSpec(tags={"NumberOfFrames": "2000000000"})))
+    (path, *_) = write_files(
+        tmp_path, series(made(), SeriesSpec(tags={"NumberOfFrames": "2000000000"}))
+    )
     (one,) = find_series(path)
     assert one.reason.startswith("TRUNCATED")
     shutil.rmtree(tmp_path)

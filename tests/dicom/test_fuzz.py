@@ -10,4 +10,10 @@ def test_hostile_files_are_refused_with_a_reason(tmp_path):
     good, told = seeds(), Counter()
     for number in range(200):
         tried(tmp_path, *mutant(good, random.Random(f"quick {number}")), told)
-    assert {"UNREADABLE-FILES", "NO-PIXELS", "ARCHIVE-REFUSED", "volumes read", "refused when read"} <= set(told), told
+    assert {
+        "UNREADABLE-FILES",
+        "NO-PIXELS",
+        "ARCHIVE-REFUSED",
+        "volumes read",
+        "refused when read",
+    } <= set(told), told

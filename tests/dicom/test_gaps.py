@@ -45,7 +45,13 @@ def test_split(gapped):
 
 @pytest.mark.parametrize(
     ("lost", "lengths"),
-    [((1,), [1, 10]), ((10,), [10, 1]), ((1, 3), [1, 1, 8]), ((1, 10), [1, 8, 1]), ((2, 4, 6, 9), [2, 1, 1, 2, 2])],
+    [
+        ((1,), [1, 10]),
+        ((10,), [10, 1]),
+        ((1, 3), [1, 1, 8]),
+        ((1, 10), [1, 8, 1]),
+        ((2, 4, 6, 9), [2, 1, 1, 2, 2]),
+    ],
 )
 def test_a_slice_alone_between_gaps_is_refused_and_the_rest_used(tmp_path, lost, lengths):
     write_files(tmp_path, flaws.missing(series(ramp()), *lost))

@@ -1,4 +1,6 @@
-"""Every case gives the clean volume, or a refusal by its name; a third outcome is a bug. Made by the phantom writer."""
+"""Every case gives the clean volume, or a refusal by its name; a third outcome is a bug. Made by
+the phantom writer.
+"""
 
 import numpy as np
 import pytest
@@ -46,11 +48,18 @@ SAME = {
     "a localizer in the series": flaws.with_localizer,
     "rescale per slice": lambda s: flaws.rescaled(s, 2, 5, 6, intercept=-2047),
     "wobble of 5 micrometres": lambda s: flaws.shifted(s, [0.005 * (k % 2) for k in range(9)]),
-    "thickness is not the step": lambda s: flaws.tags(s, SliceThickness="5", SpacingBetweenSlices="-1.25"),
+    "thickness is not the step": lambda s: flaws.tags(
+        s, SliceThickness="5", SpacingBetweenSlices="-1.25"
+    ),
     "a slope of text": lambda s: flaws.tags(s, SliceLocation="0"),
-    "mixed transfer syntaxes": lambda s: flaws.syntaxes(s, ["explicit", "jpeg-ls", "rle", "implicit"]),
+    "mixed transfer syntaxes": lambda s: flaws.syntaxes(
+        s, ["explicit", "jpeg-ls", "rle", "implicit"]
+    ),
     "MONOCHROME1": lambda s: flaws.tags(s, PhotometricInterpretation="MONOCHROME1"),
-    "a smaller slice beside": lambda s: [*s, *flaws.smaller(flaws.tags(s[:1], SOPInstanceUID="2.25.99"), 0)],
+    "a smaller slice beside": lambda s: [
+        *s,
+        *flaws.smaller(flaws.tags(s[:1], SOPInstanceUID="2.25.99"), 0),
+    ],
 }
 
 
@@ -77,7 +86,9 @@ REFUSED = {
     "BAD-CELLS": lambda s: flaws.tags(s, BitsStored=16, HighBit=9),
     "ZERO-SLOPE": lambda s: flaws.tags(s, RescaleSlope="0"),
     "RESCALE-NOT-HU": lambda s: flaws.tags(s, RescaleType="OD"),
-    "BAD-COSINES": lambda s: flaws.tags(s, ImageOrientationPatient=["1", "0", "0", "0.5", "0.8", "0"]),
+    "BAD-COSINES": lambda s: flaws.tags(
+        s, ImageOrientationPatient=["1", "0", "0", "0.5", "0.8", "0"]
+    ),
     "TRUNCATED": lambda s: flaws.short_pixels(s, 2),
     "ONE-SLICE": lambda s: s[:1],
 }
@@ -87,7 +98,9 @@ REFUSED = {
 def test_refused_by_name(code, tmp_path):
     write_files(tmp_path, REFUSED[code](series(made(), spec())))
     refused = [one for one in found(tmp_path) if one.verdict is Verdict.REFUSED]
-    assert any(code in {finding.code for finding in one.findings} for one in refused), [s.reason for s in found(tmp_path)]
+    assert any(code in {finding.code for finding in one.findings} for one in refused), [
+        s.reason for s in found(tmp_path)
+    ]
     for one in refused:
         assert code in one.reason or len(refused) > 1
         with pytest.raises(InputRefused):
@@ -110,7 +123,13 @@ def test_every_transfer_syntax(syntax, signed, tmp_path):
 def test_stored_bits_and_sign(bits, signed, syntax, tmp_path):
     volume = made()
     write_files(
-        tmp_path, series(volume, spec(bits_stored=bits, signed=signed, syntax=syntax, intercept=0.0 if signed else -1024.0))
+        tmp_path,
+        series(
+            volume,
+            spec(
+                bits_stored=bits, signed=signed, syntax=syntax, intercept=0.0 if signed else -1024.0
+            ),
+        ),
     )
     assert_clean(tmp_path, volume)
 
@@ -121,7 +140,9 @@ def test_overlay_in_the_unused_bits(tmp_path):
     assert_clean(tmp_path, volume)
 
 
-@pytest.mark.parametrize(("value", "declared"), [(-2000, -2000), (-2000, None), (-2000, 0), (-2000, 63536)])
+@pytest.mark.parametrize(
+    ("value", "declared"), [(-2000, -2000), (-2000, None), (-2000, 0), (-2000, 63536)]
+)
 def test_padding_is_marked_and_kept(value, declared, tmp_path):
     volume = made()
     slices = series(volume, spec(signed=True, intercept=0.0))
@@ -199,7 +220,9 @@ def test_screenshots_are_no_ct(tmp_path):
 
 def test_oblique_and_flipped_stacks_equal_simpleitk(tmp_path):
     turn = np.array([[0.96, -0.28, 0], [0.28, 0.96, 0], [0, 0, 1]])
-    for number, axes in enumerate((np.eye(3), turn, np.diag([-1.0, -1.0, 1.0]), turn @ np.diag([1.0, -1.0, -1.0]))):
+    for number, axes in enumerate(
+        (np.eye(3), turn, np.diag([-1.0, -1.0, 1.0]), turn @ np.diag([1.0, -1.0, -1.0]))
+    ):
         plain = made()
         affine = plain.grid.affine.copy()
         affine[:3, :3] = axes @ affine[:3, :3]

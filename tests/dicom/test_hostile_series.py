@@ -1,4 +1,6 @@
-"""Every case comes out as it is declared: the same physical volume, or the documented refusal. A third outcome is a bug."""
+"""Every case comes out as it is declared: the same physical volume, or the documented refusal. A
+third outcome is a bug.
+"""
 
 import os
 import re
@@ -38,8 +40,14 @@ def test_every_outcome_is_documented_and_every_case_is_in_the_table():
         assert f"| {case.name} |" in table, case.name
         if re.fullmatch(r"[A-Z-]{3,}", case.outcome):
             assert f"`{case.outcome}`" in findings
-    assert "`python bench/gate.py DATA`" in table  # the part that the tables' own script leaves alone
-    numbers = {match[1] for case in (*HOSTILE_SERIES, *LABEL_CASES) if (match := re.match(r"(\d+) ", case.name))}
+    assert (
+        "`python bench/gate.py DATA`" in table
+    )  # the part that the tables' own script leaves alone
+    numbers = {
+        match[1]
+        for case in (*HOSTILE_SERIES, *LABEL_CASES)
+        if (match := re.match(r"(\d+) ", case.name))
+    }
     assert numbers >= {str(number) for number in range(1, 26)}
 
 

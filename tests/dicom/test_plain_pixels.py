@@ -1,4 +1,6 @@
-"""Plain 16-bit pixels read where they are to be: the same as wide arithmetic, wherever sums or unused bits leave int16."""
+"""Plain 16-bit pixels read where they are to be: the same as wide arithmetic, wherever sums or
+unused bits leave int16.
+"""
 
 import numpy as np
 import pytest
@@ -10,8 +12,32 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 
 
 def plane_of(path, cells, intercept):
-    bare = Plane(str(path), 0, None, -1, "", "", None, None, (), 0, None, 1, True, True, 0, "", "", "", "", "CT", EXPLICIT)
-    return bare._replace(rows=4, columns=4, slope=1.0, intercept=float(intercept), cells=cells, length=32)
+    bare = Plane(
+        str(path),
+        0,
+        None,
+        -1,
+        "",
+        "",
+        None,
+        None,
+        (),
+        0,
+        None,
+        1,
+        True,
+        True,
+        0,
+        "",
+        "",
+        "",
+        "",
+        "CT",
+        EXPLICIT,
+    )
+    return bare._replace(
+        rows=4, columns=4, slope=1.0, intercept=float(intercept), cells=cells, length=32
+    )
 
 
 @pytest.mark.parametrize("intercept", [-40000, -32769, -32768, -1024, -1, 0, 1, 1000, 32767])
@@ -28,7 +54,9 @@ def test_as_wide_arithmetic_has_it(tmp_path, stored, signed, least, intercept):
     dirt[2] = -1 << stored  # unused bits that are set
     for number, stored_values in enumerate(wide):
         (stored_values ^ dirt[number]).astype("<i8").astype("<u2").tofile(tmp_path / str(number))
-    hu, _, over = read_hu([plane_of(tmp_path / str(number), cells, intercept) for number in range(3)])
+    hu, _, over = read_hu(
+        [plane_of(tmp_path / str(number), cells, intercept) for number in range(3)]
+    )
     truth = wide + intercept
     assert np.array_equal(hu, truth.clip(-32768, 32767))
     assert over == np.count_nonzero((truth > 32767) | (truth < -32768))
@@ -37,11 +65,17 @@ def test_as_wide_arithmetic_has_it(tmp_path, stored, signed, least, intercept):
 @pytest.mark.parametrize("order", ["aaaa", "aaba", "baaa", "a-a-", "-aaa", "----", "-b-a"])
 def test_padding_is_marked_slice_by_slice_however_often_it_changes(tmp_path, order):
     cells = Cells(16, 16, 15, True, 1, "MONOCHROME2")
-    masks = {"a": np.triu(np.ones((4, 4), bool), 1), "b": np.eye(4, dtype=bool), "-": np.zeros((4, 4), bool)}
+    masks = {
+        "a": np.triu(np.ones((4, 4), bool), 1),
+        "b": np.eye(4, dtype=bool),
+        "-": np.zeros((4, 4), bool),
+    }
     truth = np.stack([masks[name] for name in order])
     for number, mask in enumerate(truth):
         np.where(mask, -2000, 40).astype("<i2").tofile(tmp_path / str(number))
-    hu, padding, _ = read_hu([plane_of(tmp_path / str(number), cells, 0) for number in range(4)], workers=2)
+    hu, padding, _ = read_hu(
+        [plane_of(tmp_path / str(number), cells, 0) for number in range(4)], workers=2
+    )
     assert np.array_equal(hu, np.where(truth, -2000, 40))
     assert np.array_equal(padding if padding is not None else np.zeros_like(truth), truth)
     assert (padding is None) == (order == "----")
@@ -50,7 +84,9 @@ def test_padding_is_marked_slice_by_slice_however_often_it_changes(tmp_path, ord
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("seed", range(6))
 def test_neighbours_may_differ_in_all_that_is_treated_together(tmp_path, seed, workers):
-    """Long enough that slices are read several at a time: each keeps its own intercept, padding and declaration."""
+    """Long enough that slices are read several at a time: each keeps its own intercept, padding
+    and declaration.
+    """
     rng = np.random.default_rng(seed)
     slices, planes, truth, marked = 60, [], [], []
     intercept, outside, declared = 0, 0, None

@@ -1,4 +1,6 @@
-"""Compression that only a vendor can read is named as such; HTJ2K is read under each of its transfer syntaxes."""
+"""Compression that only a vendor can read is named as such; HTJ2K is read under each of its
+transfer syntaxes.
+"""
 
 import imagecodecs
 import numpy as np
@@ -25,7 +27,9 @@ def without_pixels(slices, creator, element, compression, keep_empty=False):
     for one in slices:
         pixels = bytes(one.PixelData)
         block = one.private_block(0x07A1, creator, create=True)
-        block.add_new(element, "OW" if element == 0x0A else "OB", pixels[: len(pixels) // 3 // 2 * 2])
+        block.add_new(
+            element, "OW" if element == 0x0A else "OB", pixels[: len(pixels) // 3 // 2 * 2]
+        )
         if compression:
             block.add_new(0x11, "LO", compression)
         if keep_empty:
@@ -37,11 +41,20 @@ def without_pixels(slices, creator, element, compression, keep_empty=False):
 
 @pytest.mark.parametrize(
     ("creator", "element", "compression"),
-    [("ELSCINT1", 0x0A, "PMSCT_RLE1"), ("ELSCINT1", 0x0A, "PMSCT_RGB1"), ("ELSCINT1", 0x0A, ""), ("OTHER VENDOR", 0x42, "")],
+    [
+        ("ELSCINT1", 0x0A, "PMSCT_RLE1"),
+        ("ELSCINT1", 0x0A, "PMSCT_RGB1"),
+        ("ELSCINT1", 0x0A, ""),
+        ("OTHER VENDOR", 0x42, ""),
+    ],
 )
 @pytest.mark.parametrize("keep_empty", [False, True])
-def test_private_compression_is_named_with_its_remedy(creator, element, compression, keep_empty, tmp_path):
-    write_files(tmp_path, without_pixels(series(made(), SPEC), creator, element, compression, keep_empty))
+def test_private_compression_is_named_with_its_remedy(
+    creator, element, compression, keep_empty, tmp_path
+):
+    write_files(
+        tmp_path, without_pixels(series(made(), SPEC), creator, element, compression, keep_empty)
+    )
     (one,) = find_series(tmp_path)
     assert one.reason.startswith("PRIVATE-COMPRESSION: 6 of 6 slices")
     assert creator in one.reason
@@ -60,7 +73,9 @@ def test_slices_without_any_pixels_are_not_called_private(tmp_path):
     assert one.reason.startswith(("NO-PIXELS", "TRUNCATED"))
 
 
-@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203"])
+@pytest.mark.parametrize(
+    "syntax", ["1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203"]
+)
 def test_htj2k_in_each_syntax(syntax, tmp_path):
     if not can_decode("1.2.840.10008.1.2.4.201"):
         pytest.skip("imagecodecs has no HTJ2K here")

@@ -10,7 +10,12 @@ from pleura.dicom.series import find_series
 
 FOLDERS = [
     *(f"chests/Images/Case_00{number}" for number in range(4)),
-    *("lung_dx_A0002/2_8mm_B70f", "lung_dx_A0002/3_8mm_B40f", "oddities/neck_not_chest", "oddities/abdomen_j2k"),
+    *(
+        "lung_dx_A0002/2_8mm_B70f",
+        "lung_dx_A0002/3_8mm_B40f",
+        "oddities/neck_not_chest",
+        "oddities/abdomen_j2k",
+    ),
     "oddities/formats/dcmqi_ct-3slice",
 ]
 
@@ -34,7 +39,14 @@ def test_oddities_are_told_apart(real_data):
     found = find_series(real_data / "oddities")
     assert len({one.id for one in found}) == len(found)
     codes = {finding.code for one in found for finding in one.findings}
-    assert {"TRUNCATED", "GANTRY-TILT", "UNEVEN-SPACING", "ONE-SLICE", "UNREADABLE-FILES", "NOT-CT"} <= codes
+    assert {
+        "TRUNCATED",
+        "GANTRY-TILT",
+        "UNEVEN-SPACING",
+        "ONE-SLICE",
+        "UNREADABLE-FILES",
+        "NOT-CT",
+    } <= codes
     (abdomen,) = find_series(real_data / "oddities" / "abdomen_j2k")
     assert (abdomen.usable, abdomen.slices) == (True, 20)
     (truncated,) = find_series(real_data / "oddities" / "truncated")

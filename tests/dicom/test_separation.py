@@ -1,4 +1,6 @@
-"""Volumes under one SeriesInstanceUID are separated by the one attribute that gives complete, uniform stacks."""
+"""Volumes under one SeriesInstanceUID are separated by the one attribute that gives complete,
+uniform stacks.
+"""
 
 import numpy as np
 import pytest
@@ -21,7 +23,9 @@ def made(seed=1, slices=12, step=2.0, start=0.0):
 
 
 def second(volume, **tags):
-    """A stack under the first one's SeriesInstanceUID, equal to it in every attribute but `tags`."""
+    """A stack under the first one's SeriesInstanceUID, equal to it in every attribute but
+    `tags`.
+    """
     first = series(made(), SPEC)[0]
     same = {"SeriesNumber": first.SeriesNumber, "SeriesDescription": first.SeriesDescription}
     thickness = first.get("SliceThickness")
@@ -59,13 +63,24 @@ SEPARATING = {
 @pytest.mark.parametrize("name", SEPARATING)
 @pytest.mark.parametrize("start", [0.0, 1.0], ids=["coincident", "half a step aside"])
 def test_one_attribute_separates_two_stacks(name, start, tmp_path):
-    if start and name not in ("SliceThickness", "KVP", "SeriesNumber", "SeriesDescription", "ConvolutionKernel"):
-        start = 0.7  # two stacks that interleave into a uniform one are one series, unless their reconstruction differs
+    if start and name not in (
+        "SliceThickness",
+        "KVP",
+        "SeriesNumber",
+        "SeriesDescription",
+        "ConvolutionKernel",
+    ):
+        # two stacks that interleave into a uniform one are one series, unless their reconstruction
+        # differs
+        start = 0.7
     volumes = made(), made(seed=2, start=start)
     one, other = SEPARATING[name]
     write_files(
         tmp_path,
-        [*flaws.tags(second(volumes[0]), **{name: one}), *(s for s in flaws.tags(renamed(volumes[1]), **{name: other}))],
+        [
+            *flaws.tags(second(volumes[0]), **{name: one}),
+            *(s for s in flaws.tags(renamed(volumes[1]), **{name: other})),
+        ],
     )
     found = usable(tmp_path)
     assert [one.slices for one in found] == [12, 12]
@@ -85,7 +100,10 @@ def renamed(volume):
 @pytest.mark.parametrize("start", [0.0, 0.5, 1.25])
 def test_thin_and_thick_reconstructions(start, tmp_path):
     thin, thick = made(slices=30, step=1.0), made(seed=2, slices=6, step=5.0, start=start)
-    write_files(tmp_path, [*second(thin, SliceThickness="1"), *flaws.tags(renamed(thick), SliceThickness="5")])
+    write_files(
+        tmp_path,
+        [*second(thin, SliceThickness="1"), *flaws.tags(renamed(thick), SliceThickness="5")],
+    )
     found = usable(tmp_path)
     assert sorted(one.slices for one in found) == [6, 30]
     assert all(by(one) == ["SliceThickness"] for one in found)
@@ -107,11 +125,15 @@ def test_an_incomplete_stack_between_another_is_refused(tmp_path):
     write_files(tmp_path, [*second(thin, SliceThickness="2.5"), *thick_slices])
     for gaps in ("refuse", "interpolate"):
         (one,) = find_series(tmp_path, gaps=gaps)
-        assert one.reason.startswith("STACKS-INTERLEAVED: two stacks of slices interleave: SliceThickness differs")
+        assert one.reason.startswith(
+            "STACKS-INTERLEAVED: two stacks of slices interleave: SliceThickness differs"
+        )
 
 
 def test_one_attribute_alone_is_preferred_to_two(tmp_path):
-    """Two cardiac phases of two slabs: the phase alone gives two whole stacks, times and slabs only halves."""
+    """Two cardiac phases of two slabs: the phase alone gives two whole stacks, times and slabs
+    only halves.
+    """
     slices = []
     for phase in (1, 2):
         stack = renamed(made(seed=phase))
@@ -128,15 +150,23 @@ def test_one_attribute_alone_is_preferred_to_two(tmp_path):
     assert all(by(one) == ["NominalPercentageOfCardiacPhase"] for one in found)
 
 
-@pytest.mark.parametrize("keyword", ["FrameReferenceDateTime", "FrameAcquisitionDateTime", "TemporalPositionTimeOffset"])
+@pytest.mark.parametrize(
+    "keyword", ["FrameReferenceDateTime", "FrameAcquisitionDateTime", "TemporalPositionTimeOffset"]
+)
 def test_frames_are_separated_by_what_each_frame_has(keyword, tmp_path):
     objects = [enhanced(second(made())), enhanced(renamed(made(seed=2)))]
     joined = objects[0]
     for number, one in enumerate(objects):
         for frame in one.PerFrameFunctionalGroupsSequence:
-            value = 1.5 * number if keyword == "TemporalPositionTimeOffset" else f"2020010112{number:02d}00"
+            value = (
+                1.5 * number
+                if keyword == "TemporalPositionTimeOffset"
+                else f"2020010112{number:02d}00"
+            )
             setattr(frame.FrameContentSequence[0], keyword, value)
-    joined.PerFrameFunctionalGroupsSequence = [frame for one in objects for frame in one.PerFrameFunctionalGroupsSequence]
+    joined.PerFrameFunctionalGroupsSequence = [
+        frame for one in objects for frame in one.PerFrameFunctionalGroupsSequence
+    ]
     joined.NumberOfFrames = 24
     joined.PixelData = objects[0].PixelData + objects[1].PixelData
     write_files(tmp_path, [joined])
@@ -150,7 +180,9 @@ def test_a_single_slice_between_gaps_is_refused_and_the_rest_used(tmp_path):
         slices = second(made())
         write_files(tmp_path / str(number), [one for k, one in enumerate(slices) if k not in lost])
         found = find_series(tmp_path / str(number), gaps="split")
-        alone = [one for one in found if any(finding.code == "ONE-SLICE" for finding in one.findings)]
+        alone = [
+            one for one in found if any(finding.code == "ONE-SLICE" for finding in one.findings)
+        ]
         assert alone
         assert all(one.verdict is Verdict.REFUSED for one in alone)
         assert sum(one.slices for one in found) == 12 - len(lost)

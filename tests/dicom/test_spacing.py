@@ -1,4 +1,6 @@
-"""Steps: even, uneven, or with slices lost; InstanceNumbers tell lost slices from another protocol."""
+"""Steps: even, uneven, or with slices lost; InstanceNumbers tell lost slices from another
+protocol.
+"""
 
 import numpy as np
 import pytest
@@ -9,10 +11,17 @@ from pleura.dicom.spacing import check_spacing, same_position_mm
 
 
 def outcome(depths, numbers=()):
-    return [(finding.code, finding.evidence.get("missing")) for finding in check_spacing(np.array(depths, float), numbers)]
+    return [
+        (finding.code, finding.evidence.get("missing"))
+        for finding in check_spacing(np.array(depths, float), numbers)
+    ]
 
 
-@given(st.sets(st.integers(1, 38), min_size=1, max_size=30), st.sampled_from([0.625, 2.5, 5.0]), st.booleans())
+@given(
+    st.sets(st.integers(1, 38), min_size=1, max_size=30),
+    st.sampled_from([0.625, 2.5, 5.0]),
+    st.booleans(),
+)
 def test_losses_that_numbers_tell_are_counted_to_the_slice(lost, step, downwards):
     kept = [k for k in range(40) if k not in lost]
     numbers = [40 - k if downwards else k + 1 for k in kept]
@@ -27,7 +36,9 @@ def test_another_protocol_goes_on_counting():
     assert outcome(depths) == [("UNEVEN-SPACING", None)]
 
 
-@pytest.mark.parametrize("numbers", [[None] * 7, [1, 2, 3, 4, 5, 6, None], [3, 1, 7, 2, 9, 4, 8], [1] * 7])
+@pytest.mark.parametrize(
+    "numbers", [[None] * 7, [1, 2, 3, 4, 5, 6, None], [3, 1, 7, 2, 9, 4, 8], [1] * 7]
+)
 def test_numbers_that_tell_nothing_are_left_aside(numbers):
     assert outcome([0, 5, 10, 20, 25, 30, 35], numbers) == [("GAP-IN-SLICES", 1)]
 

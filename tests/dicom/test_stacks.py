@@ -1,4 +1,6 @@
-"""Which slices make a volume: neither noise nor kind nor number parts a good series, and nothing strange slips into one."""
+"""Which slices make a volume: neither noise nor kind nor number parts a good series, and nothing
+strange slips into one.
+"""
 
 from copy import deepcopy
 
@@ -58,7 +60,9 @@ def test_noise_of_cosines_parts_nothing(degrees, tmp_path):
     volume = made(np.array([[1, 0, 0], [0, c, -s], [0, s, c]]))
     slices, rng = series(volume, SPEC), np.random.default_rng(0)
     for one in slices:
-        one.ImageOrientationPatient = [decimal(float(x) + rng.normal(0, 1e-4)) for x in one.ImageOrientationPatient]
+        one.ImageOrientationPatient = [
+            decimal(float(x) + rng.normal(0, 1e-4)) for x in one.ImageOrientationPatient
+        ]
     write_files(tmp_path, slices)
     (one,) = find_series(tmp_path)
     assert one.verdict is Verdict.OK
@@ -96,14 +100,19 @@ def test_original_and_derived_slices_of_one_stack_stay_together(tmp_path):
 
 
 def test_projections_are_no_slices(tmp_path):
-    slabs = flaws.shifted(others(2, ImageType=["DERIVED", "SECONDARY", "AXIAL", "MIP"]), [1.2] * 12)[::4]
+    slabs = flaws.shifted(
+        others(2, ImageType=["DERIVED", "SECONDARY", "AXIAL", "MIP"]), [1.2] * 12
+    )[::4]
     write_files(tmp_path, [*series(made(), SPEC), *slabs])
     found = find_series(tmp_path)
     assert sorted((one.slices, one.verdict.word) for one in found) == [(3, "review"), (12, "ok")]
     assert holds(volumes(tmp_path), made())
 
 
-@pytest.mark.parametrize("tags", [{"StudyInstanceUID": "1.2.3"}, {"FrameOfReferenceUID": "1.2.4"}, {"Manufacturer": "Other"}])
+@pytest.mark.parametrize(
+    "tags",
+    [{"StudyInstanceUID": "1.2.3"}, {"FrameOfReferenceUID": "1.2.4"}, {"Manufacturer": "Other"}],
+)
 def test_a_uid_that_two_scans_share_is_two_series(tags, tmp_path):
     write_files(tmp_path, [*series(made(), SPEC), *flaws.shifted(others(2, **tags), [30.0] * 12)])
     assert [one.slices for one in find_series(tmp_path)] == [12, 12]
@@ -124,7 +133,9 @@ def test_phases_and_kernels_at_once_are_four_volumes(tmp_path):
         more = others(k, AcquisitionNumber=phase, ConvolutionKernel=kernel)
         slices += flaws.tags(more)
         for one in slices[-12:]:
-            one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = uid("instance", k, one.SOPInstanceUID)
+            one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = uid(
+                "instance", k, one.SOPInstanceUID
+            )
     write_files(tmp_path, slices)
     found = volumes(tmp_path)
     assert len(found) == 4
@@ -133,7 +144,9 @@ def test_phases_and_kernels_at_once_are_four_volumes(tmp_path):
 
 def test_times_of_each_slice_part_nothing(tmp_path):
     slices = [*series(made(), SPEC), *unnamed(2)]
-    for k, (one, number) in enumerate(zip(slices, np.random.default_rng(0).permutation(24), strict=True)):
+    for k, (one, number) in enumerate(
+        zip(slices, np.random.default_rng(0).permutation(24), strict=True)
+    ):
         one.AcquisitionTime = one.ContentTime = f"{100000 + k}"
         one.InstanceNumber = str(number + 1)
     write_files(tmp_path, slices)
@@ -151,7 +164,10 @@ def test_runs_of_instance_numbers_tell_phases_apart_for_review(tmp_path):
 
 
 def test_passes_that_overlap_are_told_apart(tmp_path):
-    write_files(tmp_path, [*series(made(), SPEC), *flaws.shifted(others(2, AcquisitionNumber=2), [26.1] * 12)])
+    write_files(
+        tmp_path,
+        [*series(made(), SPEC), *flaws.shifted(others(2, AcquisitionNumber=2), [26.1] * 12)],
+    )
     assert [one.slices for one in find_series(tmp_path)] == [12, 12]
     assert holds(volumes(tmp_path), made())
 
@@ -169,7 +185,11 @@ def test_a_slice_sent_again_later_is_a_copy(tmp_path):
 def test_frames_of_several_volumes_in_one_object(told_by, tmp_path):
     one = enhanced([*series(made(), SPEC), *others(2)])
     for k, item in enumerate(one.PerFrameFunctionalGroupsSequence):
-        setattr(item.FrameContentSequence[0], told_by, (k // 12 + 1) if told_by != "StackID" else str(k // 12 + 1))
+        setattr(
+            item.FrameContentSequence[0],
+            told_by,
+            (k // 12 + 1) if told_by != "StackID" else str(k // 12 + 1),
+        )
     write_files(tmp_path, [one])
     found = volumes(tmp_path)
     assert len(found) == 2
@@ -193,7 +213,9 @@ def test_positions_of_no_world_are_refused(text, tmp_path):
     data = paths[4].read_bytes()
     start = data.index(b"\x20\x00\x32\x00DS") + 8
     length = int.from_bytes(data[start - 2 : start], "little")
-    paths[4].write_bytes(data[:start] + f"{text}\\0\\0".encode().ljust(length)[:length] + data[start + length :])
+    paths[4].write_bytes(
+        data[:start] + f"{text}\\0\\0".encode().ljust(length)[:length] + data[start + length :]
+    )
     (one,) = find_series(tmp_path)
     assert "NO-POSITION" in one.reason
 
@@ -238,7 +260,12 @@ def test_a_modality_that_contradicts_the_class_wants_a_look(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "tags", [{"FrameOfReferenceUID": "2.25.5"}, {"StudyInstanceUID": "2.25.6"}, {"Manufacturer": "Another"}]
+    "tags",
+    [
+        {"FrameOfReferenceUID": "2.25.5"},
+        {"StudyInstanceUID": "2.25.6"},
+        {"Manufacturer": "Another"},
+    ],
 )
 @pytest.mark.parametrize("which", [slice(1, None, 2), slice(6, None), slice(0, 2)])
 def test_parts_of_one_even_stack_that_name_another_origin_want_a_look(which, tags, tmp_path):

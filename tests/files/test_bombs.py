@@ -29,7 +29,9 @@ def one_slice(tmp_path_factory):
 
 def slices(count):
     hu = np.random.default_rng(1).integers(-1000, 100, (count, 64, 64)).astype(np.int16)
-    return series(Volume(hu, Grid.axial(hu.shape, (2.0, 0.7, 0.7))), SeriesSpec(declare_padding=False))
+    return series(
+        Volume(hu, Grid.axial(hu.shape, (2.0, 0.7, 0.7))), SeriesSpec(declare_padding=False)
+    )
 
 
 def refusals(folder):
@@ -55,12 +57,16 @@ def test_sixteen_megabytes_of_empty_items(kind, one_slice, tmp_path):
         at = one_slice.rindex(PIXEL_DATA)
         added = b"\x00\x52\x30\x92SQ\0\0" + struct.pack("<I", len(items)) + items
     else:
-        added = sequence(items, len(items)) if kind == "defined" else sequence(items + end, 0xFFFFFFFF)
+        added = (
+            sequence(items, len(items)) if kind == "defined" else sequence(items + end, 0xFFFFFFFF)
+        )
     (tmp_path / "a.dcm").write_bytes(one_slice[:at] + added + one_slice[at:])
     assert refusals(tmp_path) == {"UNREADABLE-FILES"}
 
 
-@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+@pytest.mark.parametrize(
+    "kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK]
+)
 def test_tar_headers_of_gigabytes(kind, tmp_path):
     header = tarfile.TarInfo("x")
     header.type = kind
@@ -78,7 +84,10 @@ def test_zip_with_overlapping_entries(count, tmp_path):
     packed = stream.compress(raw) + stream.flush()
     sizes = (zlib.crc32(raw), len(packed), len(raw), 1)
     local = struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, 0, 8, 0, 0, *sizes, 0) + b"a" + packed
-    entry = struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 20, 20, 0, 8, 0, 0, *sizes, 0, 0, 0, 0, 0, 0) + b"a"
+    entry = (
+        struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 20, 20, 0, 8, 0, 0, *sizes, 0, 0, 0, 0, 0, 0)
+        + b"a"
+    )
     directory = entry * count
     end = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, count, count, len(directory), len(local), 0)
     (tmp_path / "a.zip").write_bytes(local + directory + end)

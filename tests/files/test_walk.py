@@ -57,7 +57,16 @@ def test_every_file_is_told_by_content_and_counted(tmp_path):
     found = walk(tmp_path)
     assert {file.name for file in found.files} == set(contents)
     assert kinds(found) == {
-        **{"DICOM": 1, "DICOMDIR": 1, "pdf": 1, "jpg": 1, "txt": 1, "text": 1, "unknown": 1, "empty": 1},
+        **{
+            "DICOM": 1,
+            "DICOMDIR": 1,
+            "pdf": 1,
+            "jpg": 1,
+            "txt": 1,
+            "text": 1,
+            "unknown": 1,
+            "empty": 1,
+        },
         **{"dcm (not DICOM)": 1, "litter": 2, "csv": 1, "unfinished output": 1},
     }
     account = found.accounting(used={"IM0001"})
@@ -107,7 +116,9 @@ def test_a_pipe_that_takes_the_place_of_a_file_does_not_block(tmp_path):
     assert found.code == "SPECIAL-FILE"
 
 
-@pytest.mark.parametrize(("error", "code"), [(PermissionError(13, ""), "CLOSED-FILES"), (OSError(5, ""), "READ-ERROR")])
+@pytest.mark.parametrize(
+    ("error", "code"), [(PermissionError(13, ""), "CLOSED-FILES"), (OSError(5, ""), "READ-ERROR")]
+)
 def test_files_that_cannot_be_opened_are_refused(error, code, tmp_path, monkeypatch):
     for name in "ab":
         (tmp_path / name).write_bytes(OBJECT)
@@ -153,7 +164,12 @@ def as_tar(path, contents, mode="w"):
             archive.addfile(info, io.BytesIO(data))
 
 
-MEMBERS = [("CD/IM1", OBJECT), ("CD/IM1", OBJECT + b"2"), ("../../etc/IM3", OBJECT + b"3"), ("readme.txt", b"words")]
+MEMBERS = [
+    ("CD/IM1", OBJECT),
+    ("CD/IM1", OBJECT + b"2"),
+    ("../../etc/IM3", OBJECT + b"3"),
+    ("readme.txt", b"words"),
+]
 
 
 @pytest.mark.parametrize("mode", ["zip", "w", "w:gz", "w:bz2", "w:xz"])
@@ -164,7 +180,13 @@ def test_members_of_archives_are_files_of_the_input(mode, tmp_path):
     (tmp_path / "IM0").write_bytes(OBJECT + b"0")
     found = walk(tmp_path)
     assert [file.name for file in found.files] == [
-        *("IM0", "no suffix/CD/IM1", "no suffix/CD/IM1", "no suffix/etc/IM3", "no suffix/readme.txt")
+        *(
+            "IM0",
+            "no suffix/CD/IM1",
+            "no suffix/CD/IM1",
+            "no suffix/etc/IM3",
+            "no suffix/readme.txt",
+        )
     ]
     assert all(Path(file.location).is_relative_to(tmp_path) for file in found.files)
     files = pickle.loads(pickle.dumps(found.dicom()))

@@ -17,7 +17,9 @@ def test_axial_grid_reads_as_it_should():
     grid = Grid.axial((10, 20, 30), (2.5, 0.7, 0.9), (-100.0, -200.0, 50.0))
     assert grid.spacing_mm == pytest.approx((2.5, 0.7, 0.9))
     assert grid.orientation() == "SPL"
-    np.testing.assert_allclose(grid.to_world((2, 3, 4)), (-100 + 4 * 0.9, -200 + 3 * 0.7, 50 + 2 * 2.5))
+    np.testing.assert_allclose(
+        grid.to_world((2, 3, 4)), (-100 + 4 * 0.9, -200 + 3 * 0.7, 50 + 2 * 2.5)
+    )
     assert grid.voxel_ml == pytest.approx(2.5 * 0.7 * 0.9 / 1000)
 
 
@@ -31,7 +33,9 @@ def test_world_and_index_undo_each_other(grid):
 def test_agrees_with_simpleitk(grid):
     image = sitk.Image([grid.shape[2], grid.shape[1], grid.shape[0]], sitk.sitkUInt8)
     dz, dy, dx = (np.linalg.norm(grid.affine[:3, k]) for k in range(3))
-    direction = np.stack([grid.affine[:3, 2] / dx, grid.affine[:3, 1] / dy, grid.affine[:3, 0] / dz], axis=1)
+    direction = np.stack(
+        [grid.affine[:3, 2] / dx, grid.affine[:3, 1] / dy, grid.affine[:3, 0] / dz], axis=1
+    )
     image.SetSpacing([dx, dy, dz])
     image.SetDirection(direction.ravel().tolist())
     image.SetOrigin(grid.affine[:3, 3].tolist())

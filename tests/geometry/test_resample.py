@@ -1,4 +1,6 @@
-"""Grids turned upright, shrunk and resampled, against SimpleITK and against functions known in closed form."""
+"""Grids turned upright, shrunk and resampled, against SimpleITK and against functions known in
+closed form.
+"""
 
 import numpy as np
 import SimpleITK as sitk
@@ -7,7 +9,14 @@ from hypothesis import strategies as st
 from testing.strategies import grids
 
 from pleura.geometry.grid import Grid
-from pleura.geometry.resample import Upright, enlarge, resample_mask, resample_volume, shrink, upright_grid
+from pleura.geometry.resample import (
+    Upright,
+    enlarge,
+    resample_mask,
+    resample_volume,
+    shrink,
+    upright_grid,
+)
 from pleura.geometry.volume import AIR_HU, LungMask, Volume
 
 
@@ -30,13 +39,17 @@ def test_upright_turns_and_turns_back(grid):
     assert np.array_equal(upright.back(turned), array)
     steps = np.array(np.unravel_index([turned[0, 0, 0], turned[-1, -1, -1]], grid.shape)).T
     low, high = grid.to_world(steps)
-    if grid.is_even and np.abs(grid.affine[:3, :3] / grid.spacing_mm).max(axis=0).min() > 0.9:  # not too oblique to say
+    if (
+        grid.is_even and np.abs(grid.affine[:3, :3] / grid.spacing_mm).max(axis=0).min() > 0.9
+    ):  # not too oblique to say
         assert (high > low).all()
 
 
 def test_upright_of_a_flipped_coronal_stack():
     affine = np.eye(4)
-    affine[:3, :3] = np.array([[0, 0, -1], [2, 0, 0], [0, -1, 0]], dtype=float)  # slices to the back, rows to the feet
+    affine[:3, :3] = np.array(
+        [[0, 0, -1], [2, 0, 0], [0, -1, 0]], dtype=float
+    )  # slices to the back, rows to the feet
     grid = Grid((4, 5, 6), affine)
     assert grid.orientation() == "PIR"
     upright = Upright.of(grid)
@@ -56,7 +69,9 @@ def test_shrink_is_the_mean_over_blocks(shape, factors, seed):
     small = shrink(array, factors)
     a, b, c = factors
     for at in np.ndindex(small.shape):
-        block = array[at[0] * a : at[0] * a + a, at[1] * b : at[1] * b + b, at[2] * c : at[2] * c + c]
+        block = array[
+            at[0] * a : at[0] * a + a, at[1] * b : at[1] * b + b, at[2] * c : at[2] * c + c
+        ]
         assert np.isclose(small[at], block.mean(), atol=1e-2)
     assert enlarge(small, factors, shape).shape == shape
     assert enlarge(small, factors, shape)[-1, -1, -1] == small[-1, -1, -1]
@@ -70,7 +85,13 @@ def test_linear_resampling_agrees_with_simpleitk():
     ours = resample_volume(Volume(hu, source), target)
     frame = as_image(np.zeros(target.shape, dtype=np.float32), target)
     theirs = sitk.GetArrayFromImage(
-        sitk.Resample(as_image(hu.astype(np.float32), source), frame, sitk.Transform(), sitk.sitkLinear, AIR_HU)
+        sitk.Resample(
+            as_image(hu.astype(np.float32), source),
+            frame,
+            sitk.Transform(),
+            sitk.sitkLinear,
+            AIR_HU,
+        )
     )
     index = np.stack(np.meshgrid(*[np.arange(n) for n in target.shape], indexing="ij"), axis=-1)
     at = source.to_index(target.to_world(index))
@@ -89,9 +110,15 @@ def test_a_linear_field_survives_uneven_spacing(grid):
         return (points - reach.mean(0)) @ slope
 
     volume = Volume(np.rint(field(grid.to_world(index))).astype(np.int16), grid)
-    target = upright_grid(grid, (2.0, 2.0, 2.0)) if max(np.ptp(reach, axis=0)) < 60 else upright_grid(grid, (8.0, 8.0, 8.0))
+    target = (
+        upright_grid(grid, (2.0, 2.0, 2.0))
+        if max(np.ptp(reach, axis=0)) < 60
+        else upright_grid(grid, (8.0, 8.0, 8.0))
+    )
     result = resample_volume(volume, target)
-    points = target.to_world(np.stack(np.meshgrid(*[np.arange(n) for n in target.shape], indexing="ij"), axis=-1))
+    points = target.to_world(
+        np.stack(np.meshgrid(*[np.arange(n) for n in target.shape], indexing="ij"), axis=-1)
+    )
     at = grid.to_index(points)
     within = ((at >= 0) & (at <= np.array(grid.shape) - 1)).all(axis=-1)
     assert np.abs(result.hu[within] - field(points)[within]).max(initial=0) <= 1.01

@@ -1,4 +1,6 @@
-"""Volumes and masks refuse what does not fit, keep true values, and cannot be changed by accident."""
+"""Volumes and masks refuse what does not fit, keep true values, and cannot be changed by
+accident.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,5 @@
-"""The hostile corpus: `build(folder)` writes it and returns the truth about it. Everything in it is invented.
+"""The hostile corpus: `build(folder)` writes it and returns the truth about it. Everything in it is
+invented.
 
 Run as a script, it writes into the folder named: `python tests/hostile/corpus.py FOLDER`.
 """
@@ -12,7 +13,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from hostile import objects, plant
-from hostile.people import AENNE, CORNELIUS, EVERYONE, GILDONG, OTTOLINE, ROSALIND, TAROU, XIAODONG, Person
+from hostile.people import (
+    AENNE,
+    CORNELIUS,
+    EVERYONE,
+    GILDONG,
+    OTTOLINE,
+    ROSALIND,
+    TAROU,
+    XIAODONG,
+    Person,
+)
 from pydicom import Dataset, config, dcmread, dcmwrite
 from pydicom.uid import UID
 
@@ -21,22 +32,34 @@ from pleura.phantom.enhanced import enhanced
 from pleura.phantom.writer import SYNTAXES, SeriesSpec, series
 
 DROPPED = {  # sequences and attributes of which nothing need stay
-    "OriginalAttributesSequence", "EncryptedAttributesSequence", "DigitalSignaturesSequence", "IconImageSequence",
-    "OtherPatientIDsSequence", "ReferringPhysicianIdentificationSequence", "RequestAttributesSequence",
+    "OriginalAttributesSequence", "EncryptedAttributesSequence", "DigitalSignaturesSequence",
+    "IconImageSequence",
+    "OtherPatientIDsSequence", "ReferringPhysicianIdentificationSequence",
+    "RequestAttributesSequence",
     "ReferencedPatientSequence", "ContributingEquipmentSequence", "RequestedProcedureCodeSequence",
     "VerifyingObserverSequence",
 }  # fmt: skip
 TECHNICAL = {
-    "SOPClassUID", "Modality", "ImageType", "KVP", "ConvolutionKernel", "SliceThickness", "PixelSpacing",
-    "ImagePositionPatient", "ImageOrientationPatient", "RescaleSlope", "RescaleIntercept", "RescaleType",
-    "XRayTubeCurrent", "ExposureTime", "ReconstructionDiameter", "DataCollectionDiameter", "GantryDetectorTilt",
-    "TableHeight", "PatientPosition", "BodyPartExamined", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit",
-    "PixelRepresentation", "PhotometricInterpretation", "SamplesPerPixel", "NumberOfFrames", "WindowCenter",
-    "WindowWidth", "SliceLocation", "InstanceNumber", "SeriesNumber", "AcquisitionNumber", "Manufacturer",
-    "ManufacturerModelName", "ContourData", "NumberOfContourPoints", "ContourGeometricType", "ROINumber",
-    "ReferencedROINumber", "ROIDisplayColor", "RTROIInterpretedType", "SegmentationType", "SegmentNumber",
-    "SegmentAlgorithmType", "ReferencedSegmentNumber", "DimensionIndexValues", "NumericValue", "ValueType",
-    "RelationshipType", "CompletionFlag", "ContinuityOfContent", "PresentationLUTShape", "PresentationSizeMode",
+    "SOPClassUID", "Modality", "ImageType", "KVP", "ConvolutionKernel", "SliceThickness",
+    "PixelSpacing",
+    "ImagePositionPatient", "ImageOrientationPatient", "RescaleSlope", "RescaleIntercept",
+    "RescaleType",
+    "XRayTubeCurrent", "ExposureTime", "ReconstructionDiameter", "DataCollectionDiameter",
+    "GantryDetectorTilt",
+    "TableHeight", "PatientPosition", "BodyPartExamined", "Rows", "Columns", "BitsAllocated",
+    "BitsStored", "HighBit",
+    "PixelRepresentation", "PhotometricInterpretation", "SamplesPerPixel", "NumberOfFrames",
+    "WindowCenter",
+    "WindowWidth", "SliceLocation", "InstanceNumber", "SeriesNumber", "AcquisitionNumber",
+    "Manufacturer",
+    "ManufacturerModelName", "ContourData", "NumberOfContourPoints", "ContourGeometricType",
+    "ROINumber",
+    "ReferencedROINumber", "ROIDisplayColor", "RTROIInterpretedType", "SegmentationType",
+    "SegmentNumber",
+    "SegmentAlgorithmType", "ReferencedSegmentNumber", "DimensionIndexValues", "NumericValue",
+    "ValueType",
+    "RelationshipType", "CompletionFlag", "ContinuityOfContent", "PresentationLUTShape",
+    "PresentationSizeMode",
     "StackID", "InStackPositionNumber",
 }  # fmt: skip
 STANDARD = {"SCT", "DCM", "UCUM", "LN"}
@@ -44,7 +67,9 @@ STANDARD = {"SCT", "DCM", "UCUM", "LN"}
 
 @dataclass(frozen=True)
 class Made:
-    """One file: whose it is, whether it must come out, what must stay in it, which instances it refers to."""
+    """One file: whose it is, whether it must come out, what must stay in it, which instances it
+    refers to.
+    """
 
     path: Path
     what: str
@@ -75,7 +100,9 @@ class Truth:
         return sorted({secret for person in self.people for secret in person.secrets})
 
     def uids(self) -> set[str]:
-        return {made.uid for made in self.made if made.uid} | {uid for made in self.made for uid in made.references}
+        return {made.uid for made in self.made if made.uid} | {
+            uid for made in self.made for uid in made.references
+        }
 
 
 def walk(ds: Dataset, where: str = "") -> list[tuple[str, Dataset, object]]:
@@ -96,7 +123,10 @@ def kept(ds: Dataset) -> dict[str, str]:
     """Technical values and standard codes, by path: what must read the same afterwards."""
     values = {}
     for path, holder, element in walk(ds):
-        standard = element.keyword in ("CodeValue", "CodingSchemeDesignator") and holder.CodingSchemeDesignator in STANDARD
+        standard = (
+            element.keyword in ("CodeValue", "CodingSchemeDesignator")
+            and holder.CodingSchemeDesignator in STANDARD
+        )
         if (standard or element.keyword in TECHNICAL) and "DeidentificationMethod" not in path:
             values[path] = str(element.value)
     return values
@@ -105,7 +135,9 @@ def kept(ds: Dataset) -> dict[str, str]:
 def references(ds: Dataset) -> frozenset[str]:
     """Instances that an object refers to, below the top level."""
     return frozenset(
-        str(e.value) for path, _, e in walk(ds) if "[" in path and e.keyword in ("ReferencedSOPInstanceUID", "UID")
+        str(e.value)
+        for path, _, e in walk(ds)
+        if "[" in path and e.keyword in ("ReferencedSOPInstanceUID", "UID")
     )
 
 
@@ -121,7 +153,16 @@ class _Builder:
         data = file.read_bytes().replace(plant.SOUND_NUMBER, plant.BROKEN_NUMBER)
         file.write_bytes(change(data) if change else data)
         self.truth.made.append(
-            Made(file, what, person.label, required, str(ds.SOPInstanceUID), ds.get("PixelData", b""), kept(ds), references(ds))
+            Made(
+                file,
+                what,
+                person.label,
+                required,
+                str(ds.SOPInstanceUID),
+                ds.get("PixelData", b""),
+                kept(ds),
+                references(ds),
+            )
         )
 
     def raw(self, path: str, data: bytes, what: str, person: Person) -> None:
@@ -131,12 +172,19 @@ class _Builder:
         self.truth.made.append(Made(file, what, person.label, required=False))
 
 
-def images(person: Person, seed: int, number: int = 1, syntax: str = "explicit", slices: int = 3, **tags) -> list[Dataset]:
+def images(
+    person: Person, seed: int, number: int = 1, syntax: str = "explicit", slices: int = 3, **tags
+) -> list[Dataset]:
     """A small CT series of a person."""
     volume = chest((slices, 16, 16), seed=seed)[0]
     charset = person.charset.split("\\")
     spec = SeriesSpec(seed=seed, number=number, syntax=syntax, identity=person.identity)
-    made = series(volume, replace(spec, tags={"SpecificCharacterSet": charset if len(charset) > 1 else charset[0], **tags}))
+    made = series(
+        volume,
+        replace(
+            spec, tags={"SpecificCharacterSet": charset if len(charset) > 1 else charset[0], **tags}
+        ),
+    )
     return made
 
 
@@ -154,9 +202,18 @@ def _first_family(build: _Builder) -> None:
                 plant.all_of_it(ds, who)
             meta = ds.file_meta
             meta.SourceApplicationEntityTitle = who.identity.station
-            meta.PrivateInformationCreatorUID, meta.PrivateInformation = UID("1.2.9.55"), b"Quillfeather"
+            meta.PrivateInformationCreatorUID, meta.PrivateInformation = (
+                UID("1.2.9.55"),
+                b"Quillfeather",
+            )
             preamble = _with_preamble(b"II*\0 Quillfeather Ottoline") if k == 0 else None
-            build.write(f"{home}/{syntax.replace(' ', '_')}/Quillfeather{k}.dcm", ds, f"CT {syntax}", who, change=preamble)
+            build.write(
+                f"{home}/{syntax.replace(' ', '_')}/Quillfeather{k}.dcm",
+                ds,
+                f"CT {syntax}",
+                who,
+                change=preamble,
+            )
     plain = images(who, 101, 20)
     for k, ds in enumerate(plain):
         build.write(f"{home}/plain/IM{k}", ds, "CT plain", who)
@@ -171,12 +228,20 @@ def _first_family(build: _Builder) -> None:
     trailing = images(who, 103, 22)
     trailing[0].add_new(0xFFFCFFFC, "OB", b"Quillfeather Ottoline ".ljust(64, b"\0"))
     build.write(f"{home}/padding.dcm", trailing[0], "CT with trailing padding", who)
-    later = replace(who, identity=replace(who.identity, study_date="20171206", accession="ACC9911222"))
+    later = replace(
+        who, identity=replace(who.identity, study_date="20171206", accession="ACC9911222")
+    )
     for k, ds in enumerate(images(later, 104, 1)):
         build.write(f"{home}/followup/{k}.dcm", ds, "CT follow-up", who)
     build.write(f"{home}/sc.dcm", objects.capture(plain, who), "SC", who, required=False)
     build.write(f"{home}/letter.dcm", objects.document(plain, who), "PDF", who, required=False)
-    build.write(f"{home}/dose.dcm", objects.report(plain, who, objects.DOSE_SR, 16), "dose SR", who, required=False)
+    build.write(
+        f"{home}/dose.dcm",
+        objects.report(plain, who, objects.DOSE_SR, 16),
+        "dose SR",
+        who,
+        required=False,
+    )
     burnt = images(who, 105, 23, BurnedInAnnotation="YES")[0]
     build.write(f"{home}/burnt.dcm", burnt, "CT with burned-in text", who, required=False)
     screen = images(who, 106, 24, ImageType=["DERIVED", "SECONDARY", "SCREEN SAVE"])[0]
@@ -191,7 +256,9 @@ def _scripts(build: _Builder) -> None:
             plant.in_text(ds, who)
             plant.in_sequences(ds, who)
             build.write(f"{who.label}/{k}", ds, f"CT {who.label}", who)
-        build.write(f"{who.label}/rs", objects.structure_set(made, who), f"RTSTRUCT {who.label}", who)
+        build.write(
+            f"{who.label}/rs", objects.structure_set(made, who), f"RTSTRUCT {who.label}", who
+        )
 
 
 def _claims(build: _Builder) -> None:
@@ -199,8 +266,10 @@ def _claims(build: _Builder) -> None:
     for k, ds in enumerate(images(AENNE, 210, 9)):
         ds.PatientIdentityRemoved = "YES"
         ds.DeidentificationMethod = f"ACME scrubber for {plant.family(AENNE)}"
-        ds.DeidentificationMethodCodeSequence = [plant.code("113106", "DCM", "Retain Longitudinal Full Dates"),
-                                                 plant.code("113110", "DCM", "Retain UIDs")]  # fmt: skip
+        ds.DeidentificationMethodCodeSequence = [plant.code("113106", "DCM",
+                                                            "Retain Longitudinal Full Dates"),
+                                                 plant.code("113110", "DCM",
+                                                            "Retain UIDs")]  # fmt: skip
         ds.LongitudinalTemporalInformationModified = "UNMODIFIED"
         ds.BurnedInAnnotation = "NO"
         build.write(f"already_anonymous/{k}.dcm", ds, "CT with an old claim", AENNE)
@@ -229,7 +298,15 @@ def _not_images(build: _Builder) -> None:
     for path in sorted(disc.rglob("*")):
         if path.is_file() and path.name != "DICOMDIR":
             ds = dcmread(path)
-            made = Made(path, "CT on a disc", OTTOLINE.label, True, str(ds.SOPInstanceUID), ds.PixelData, kept(ds))
+            made = Made(
+                path,
+                "CT on a disc",
+                OTTOLINE.label,
+                True,
+                str(ds.SOPInstanceUID),
+                ds.PixelData,
+                kept(ds),
+            )
             build.truth.made.append(made)
 
 

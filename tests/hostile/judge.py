@@ -1,4 +1,6 @@
-"""A judge of de-identified output by the truth of the corpus: pydicom and plain searches, nothing of pleura's own."""
+"""A judge of de-identified output by the truth of the corpus: pydicom and plain searches,
+nothing of pleura's own.
+"""
 
 import re
 import warnings
@@ -10,12 +12,24 @@ from pathlib import Path
 from hostile.corpus import Made, Truth, kept, references
 from pydicom import Dataset, config, dcmread
 
-ENCODINGS = ("utf-8", "latin-1", "utf-16-le", "utf-16-be", "iso2022_jp", "iso2022_kr", "euc_kr", "gb18030", "shift_jis")
+ENCODINGS = (
+    "utf-8",
+    "latin-1",
+    "utf-16-le",
+    "utf-16-be",
+    "iso2022_jp",
+    "iso2022_kr",
+    "euc_kr",
+    "gb18030",
+    "shift_jis",
+)
 
 
 @dataclass
 class Verdicts:
-    """Complaints by kind; all empty where the output is good. `pairs` says which output is which file."""
+    """Complaints by kind; all empty where the output is good. `pairs` says which output is which
+    file.
+    """
 
     leaks: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
@@ -64,11 +78,17 @@ def _leaks(truth: Truth, name: str, data: bytes, found: Verdicts) -> None:
 
 
 def _pair(truth: Truth, objects: dict[Path, Dataset], found: Verdicts) -> None:
-    """Pair files by pixels and values, each output once; say what is lost and what came out that should not."""
+    """Pair files by pixels and values, each output once; say what is lost and what came out that
+    should not.
+    """
     read = {path: (ds.get("PixelData", b""), kept(ds)) for path, ds in objects.items()}
     free = dict(read)
     for k, made in enumerate(truth.made):
-        near = [p for p, (pixels, values) in free.items() if pixels == made.pixels and _differences(made, values) == []]
+        near = [
+            p
+            for p, (pixels, values) in free.items()
+            if pixels == made.pixels and _differences(made, values) == []
+        ]
         if near and (made.required or made.kept):
             found.pairs[k] = near[0]
             free.pop(near[0])
@@ -76,7 +96,11 @@ def _pair(truth: Truth, objects: dict[Path, Dataset], found: Verdicts) -> None:
                 found.leaks.append(f"{made.what}: came out")
     for k, made in enumerate(truth.made):
         if made.required and k not in found.pairs:
-            near = sorted((len(_differences(made, v)), str(p), p) for p, (px, v) in free.items() if px == made.pixels)
+            near = sorted(
+                (len(_differences(made, v)), str(p), p)
+                for p, (px, v) in free.items()
+                if px == made.pixels
+            )
             if near:
                 found.pairs[k] = near[0][2]
                 values = free.pop(near[0][2])[1]
@@ -101,7 +125,9 @@ def _patients(truth: Truth, mates: dict[int, Dataset], found: Verdicts) -> None:
     ids: dict[str, set[str]] = defaultdict(set)
     for k, ds in mates.items():
         ids[truth.made[k].person].add(str(ds.get("PatientID", "")))
-    found.patients += [f"{person} has {len(present)} ids" for person, present in ids.items() if len(present) > 1]
+    found.patients += [
+        f"{person} has {len(present)} ids" for person, present in ids.items() if len(present) > 1
+    ]
     if len({i for present in ids.values() for i in present}) < len(ids):
         found.patients.append("two patients share an id")
 
@@ -110,12 +136,16 @@ def _dates(truth: Truth, mates: dict[int, Dataset], found: Verdicts, dates: str)
     days = defaultdict(set)
     for k, ds in mates.items():
         if truth.made[k].person == "ottoline":
-            days["later" if truth.made[k].what == "CT follow-up" else "first"].add(str(ds.get("StudyDate", "")))
+            days["later" if truth.made[k].what == "CT follow-up" else "first"].add(
+                str(ds.get("StudyDate", ""))
+            )
     if dates == "removed" and days["later"] | days["first"] != {""}:
         found.dates.append("study dates are left")
     if dates == "shifted":
         try:
-            later, first = (datetime.strptime(next(iter(days[v])), "%Y%m%d") for v in ("later", "first"))
+            later, first = (
+                datetime.strptime(next(iter(days[v])), "%Y%m%d") for v in ("later", "first")
+            )
         except ValueError:
             found.dates.append("study dates are gone")
             return

@@ -1,8 +1,11 @@
-"""The ten answer-key actions of the MIDI-B challenge (arXiv 2507.23608), scored on the corpus: right by required actions.
+"""The ten answer-key actions of the MIDI-B challenge (arXiv 2507.23608), scored on the corpus:
+right by required actions.
 
-The key is made from the corpus itself: what was planted must go, what is technical or a standard code must stay. As in the
-challenge, a file that has no output fails every action that wants something kept and passes every action that wants it gone.
-`pixels_hidden` has no reader of text here: an object with text in its pixels passes where it was not published.
+The key is made from the corpus itself: what was planted must go, what is technical or a standard
+code must stay. As in the challenge, a file that has no output fails every action that wants
+something kept and passes every action that wants it gone.
+`pixels_hidden` has no reader of text here: an object with text in its pixels passes where it was
+not published.
 """
 
 import re
@@ -20,10 +23,18 @@ from hostile.judge import Verdicts
 from pydicom import Dataset, config, dcmread
 
 ACTIONS = (
-    "tag_retained", "text_notnull", "text_retained", "text_removed", "date_shifted", "uid_changed", "pixels_hidden",
+    "tag_retained", "text_notnull", "text_retained", "text_removed", "date_shifted", "uid_changed",
+    "pixels_hidden",
     "pixels_retained", "uid_consistent", "patid_consistent",
 )  # fmt: skip
-KEEPING = {"tag_retained", "text_notnull", "text_retained", "pixels_retained", "uid_consistent", "patid_consistent"}
+KEEPING = {
+    "tag_retained",
+    "text_notnull",
+    "text_retained",
+    "pixels_retained",
+    "uid_consistent",
+    "patid_consistent",
+}
 PAINTED = {"SC", "CT with burned-in text", "screen save"}
 STANDARD_ROOT = "1.2.840.10008."
 
@@ -56,7 +67,11 @@ def score(truth: Truth, pairs: Verdicts) -> Score:
 
 def _score(truth: Truth, pairs: Verdicts) -> Score:
     total = Score()
-    before = {k: dcmread(made.path) for k, made in enumerate(truth.made) if made.required or made.what in PAINTED}
+    before = {
+        k: dcmread(made.path)
+        for k, made in enumerate(truth.made)
+        if made.required or made.what in PAINTED
+    }
     after = {k: dcmread(path) for k, path in pairs.pairs.items()}
     uids, people = _mappings(truth, before, after)
     for k, old in before.items():
@@ -66,15 +81,24 @@ def _score(truth: Truth, pairs: Verdicts) -> Score:
             continue
         present = {} if new is None else {path: element.value for path, _, element in walk(new)}
         for action, done, where in _file(truth, made, old, new, present, uids):
-            total.add(action, (action not in KEEPING) if new is None else done, f"{made.what} {where}")
+            total.add(
+                action, (action not in KEEPING) if new is None else done, f"{made.what} {where}"
+            )
         own = set() if new is None else {str(new.get("PatientID", ""))} - {""}
         shared = any(own & ids for person, ids in people.items() if person != made.person)
-        total.add("patid_consistent", bool(own) and people[made.person] == own and not shared, made.what)
+        total.add(
+            "patid_consistent", bool(own) and people[made.person] == own and not shared, made.what
+        )
     return total
 
 
 def _file(
-    truth: Truth, made: Made, old: Dataset, new: Dataset | None, present: dict[str, Any], uids: dict[str, set[str]]
+    truth: Truth,
+    made: Made,
+    old: Dataset,
+    new: Dataset | None,
+    present: dict[str, Any],
+    uids: dict[str, set[str]],
 ) -> Iterator[tuple[str, bool, str]]:
     for path, value in made.kept.items():
         yield "tag_retained", path in present, path
@@ -90,7 +114,11 @@ def _file(
     ):
         yield "text_notnull", bool(str(present.get(keyword, ""))), keyword
     if made.pixels:
-        yield "pixels_retained", sha256(present.get("PixelData", b"")).digest() == sha256(made.pixels).digest(), "PixelData"
+        yield (
+            "pixels_retained",
+            sha256(present.get("PixelData", b"")).digest() == sha256(made.pixels).digest(),
+            "PixelData",
+        )
     secrets = [secret.lower() for secret in truth.secrets()]
     for path, _, element in walk(old):
         text = str(element.value)
@@ -101,9 +129,15 @@ def _file(
                     yield "uid_consistent", len(uids[uid]) == 1, path
         elif element.VR in ("DA", "DT") and re.match(r"\d{8}", text):
             yield "date_shifted", text[:8] not in str(present.get(path, "")), path
-        elif element.VR not in ("OB", "OW", "UN") and any(secret in text.lower() for secret in secrets):
+        elif element.VR not in ("OB", "OW", "UN") and any(
+            secret in text.lower() for secret in secrets
+        ):
             left = str(present.get(path, "")).lower()
-            yield "text_removed", not any(secret in left for secret in secrets if secret in text.lower()), path
+            yield (
+                "text_removed",
+                not any(secret in left for secret in secrets if secret in text.lower()),
+                path,
+            )
 
 
 def _instances(element: Any) -> list[str]:
@@ -139,11 +173,17 @@ def _mappings(
 
 def shown(total: Score) -> list[tuple[str, str]]:
     """Each action with its score, for a table."""
-    return [(action, f"{total.right[action]} of {total.required[action]}") for action in ACTIONS if total.required[action]]
+    return [
+        (action, f"{total.right[action]} of {total.required[action]}")
+        for action in ACTIONS
+        if total.required[action]
+    ]
 
 
 def iod_errors(path: Path, program: str) -> set[str]:
-    """What dciodvfy (dicom3tools) calls an error in a file, without the values that it quotes; it cannot read deflated ones."""
+    """What dciodvfy (dicom3tools) calls an error in a file, without the values that it quotes;
+    it cannot read deflated ones.
+    """
     call = [program, "-new", str(path)]
     ended = subprocess.run(call, capture_output=True, text=True, errors="replace", check=False)
     return {

@@ -1,4 +1,6 @@
-"""Hiding places: each function puts a patient's identity where tools forget to look. They change the data set given."""
+"""Hiding places: each function puts a patient's identity where tools forget to look. They change
+the data set given.
+"""
 
 import base64
 from datetime import datetime
@@ -8,7 +10,9 @@ from pydicom import Dataset
 from pydicom.sequence import Sequence
 
 SOUND_NUMBER, BROKEN_NUMBER = b"126000000001", b"126 Ottoline"
-"""A number that the corpus writes, and what it becomes in the bytes: no library would write that."""
+"""A number that the corpus writes, and what it becomes in the bytes: no library would write
+that.
+"""
 
 
 def item(**values):
@@ -33,19 +37,28 @@ def given(person: Person) -> str:
 def in_sequences(ds, person):
     who = person.identity
     staff = item(
-        PersonIdentificationCodeSequence=Sequence([code("77123", "99KBI", who.referrer.replace("^", " "))]),
+        PersonIdentificationCodeSequence=Sequence(
+            [code("77123", "99KBI", who.referrer.replace("^", " "))]
+        ),
         InstitutionName=who.institution,
     )
     ds.ReferringPhysicianIdentificationSequence = Sequence([staff])
-    ds.OtherPatientIDsSequence = Sequence([item(PatientID=who.patient_id + "-old", IssuerOfPatientID=who.institution)])
+    ds.OtherPatientIDsSequence = Sequence(
+        [item(PatientID=who.patient_id + "-old", IssuerOfPatientID=who.institution)]
+    )
     ds.RequestAttributesSequence = Sequence(
-        [item(RequestedProcedureID=who.accession, ScheduledProcedureStepDescription=f"chest {family(person)}",
+        [item(RequestedProcedureID=who.accession,
+              ScheduledProcedureStepDescription=f"chest {family(person)}",
               ScheduledProcedureStepID="SPS1")]
     )  # fmt: skip
-    deep = item(ProcedureCodeSequence=Sequence([item(PatientName=who.name, PatientID=who.patient_id)]))
+    deep = item(
+        ProcedureCodeSequence=Sequence([item(PatientName=who.name, PatientID=who.patient_id)])
+    )
     ds.ContributingEquipmentSequence = Sequence(
-        [item(Manufacturer="ACME", InstitutionName=who.institution, StationName=who.station, OperatorsName=who.operator,
-              ContributionDescription=f"sent by {who.operator}", PurposeOfReferenceCodeSequence=Sequence(
+        [item(Manufacturer="ACME", InstitutionName=who.institution, StationName=who.station,
+              OperatorsName=who.operator,
+              ContributionDescription=f"sent by {who.operator}",
+              PurposeOfReferenceCodeSequence=Sequence(
                   [code("109101", "DCM", "Acquisition Equipment")]))]
     )  # fmt: skip
     ds.ReferencedPatientSequence = Sequence(
@@ -61,8 +74,9 @@ def in_text(ds, person):
     ds.ProtocolName = f"THORAX_{name.upper()}_{given(person)[0]}"
     born, seen = (datetime.strptime(day, "%Y%m%d") for day in (who.birth_date, who.study_date))
     ds.ImageComments = (
-        f"{name}, {given(person)} (ID {who.patient_id}), born {born:%d.%m.%Y}, seen {seen:%B} {seen.day}, {seen.year},"
-        f" {who.institution} {' '.join(group.replace('^', '') for group in who.name.split('=')[1:])}"
+        f"{name}, {given(person)} (ID {who.patient_id}), born {born:%d.%m.%Y}, seen {seen:%B} "
+        f"{seen.day}, {seen.year}, {who.institution} "
+        f"{' '.join(group.replace('^', '') for group in who.name.split('=')[1:])}"
     )
     ds.AdditionalPatientHistory = f"daughter of {name}; call +44 20 7946 0991"
     ds.PatientComments = f"{name}, {given(person)}"
@@ -106,7 +120,8 @@ def in_graphics(ds, person):
     ds.add_new(0x60000102, "US", 0)
     ds.add_new(0x60003000, "OW", name)
     ds.add_new(0x50003000, "OW", name)
-    icon = item(Rows=4, Columns=4, SamplesPerPixel=1, PhotometricInterpretation="MONOCHROME2", BitsAllocated=8, BitsStored=8,
+    icon = item(Rows=4, Columns=4, SamplesPerPixel=1, PhotometricInterpretation="MONOCHROME2",
+                BitsAllocated=8, BitsStored=8,
                 HighBit=7, PixelRepresentation=0)  # fmt: skip
     icon.add_new(0x7FE00010, "OB", name[:16])
     ds.IconImageSequence = Sequence([icon])
@@ -117,22 +132,36 @@ def in_history(ds, person):
     who = person.identity
     before = item(PatientName=who.name, PatientID=who.patient_id, OperatorsName=who.operator)
     ds.OriginalAttributesSequence = Sequence(
-        [item(ModifiedAttributesSequence=Sequence([before]), AttributeModificationDateTime=who.study_date + "101500",
-              ModifyingSystem="PACS7", SourceOfPreviousValues=who.institution, ReasonForTheAttributeModification="COERCE")]
+        [item(ModifiedAttributesSequence=Sequence([before]),
+              AttributeModificationDateTime=who.study_date + "101500",
+              ModifyingSystem="PACS7", SourceOfPreviousValues=who.institution,
+              ReasonForTheAttributeModification="COERCE")]
     )  # fmt: skip
     ds.EncryptedAttributesSequence = Sequence(
-        [item(EncryptedContentTransferSyntaxUID="1.2.840.10008.1.2", EncryptedContent=who.patient_id.encode().ljust(16, b"\0"))]
+        [
+            item(
+                EncryptedContentTransferSyntaxUID="1.2.840.10008.1.2",
+                EncryptedContent=who.patient_id.encode().ljust(16, b"\0"),
+            )
+        ]
     )
-    signature = item(MACIDNumber=1, DigitalSignatureUID="1.2.9.77", DigitalSignatureDateTime=who.study_date + "101500",
-                     CertificateType="X509_1993_SIG", CertificateOfSigner=who.operator.encode() + b"\0\0")  # fmt: skip
+    signature = item(MACIDNumber=1, DigitalSignatureUID="1.2.9.77",
+                     DigitalSignatureDateTime=who.study_date + "101500",
+                     CertificateType="X509_1993_SIG",
+                     CertificateOfSigner=who.operator.encode() + b"\0\0")  # fmt: skip
     ds.DigitalSignaturesSequence = Sequence([signature])
 
 
 def in_codes(ds, person):
-    """A standard code with a dirty meaning, one with a clean meaning that must stay, a local one."""
+    """A standard code with a dirty meaning, one with a clean meaning that must stay, a local
+    one.
+    """
     ds.AnatomicRegionSequence = Sequence([code("51185008", "SCT", "Chest")])
     ds.ProcedureCodeSequence = Sequence(
-        [code("169069000", "SCT", f"CT of chest, {family(person)}"), code("CTTHX", "99KBI", f"Thorax {given(person)}")]
+        [
+            code("169069000", "SCT", f"CT of chest, {family(person)}"),
+            code("CTTHX", "99KBI", f"Thorax {given(person)}"),
+        ]
     )
 
 
@@ -149,5 +178,14 @@ def in_odd_elements(ds, person):
 
 
 def all_of_it(ds, person):
-    for hide in (in_sequences, in_text, in_numbers_and_links, in_private, in_graphics, in_history, in_codes, in_odd_elements):
+    for hide in (
+        in_sequences,
+        in_text,
+        in_numbers_and_links,
+        in_private,
+        in_graphics,
+        in_history,
+        in_codes,
+        in_odd_elements,
+    ):
         hide(ds, person)

@@ -1,4 +1,6 @@
-"""The corpus is what it says: readable, hostile, and found dirty by the judge and by `verify` when nothing was done to it."""
+"""The corpus is what it says: readable, hostile, and found dirty by the judge and by `verify`
+when nothing was done to it.
+"""
 
 import shutil
 import warnings
@@ -20,13 +22,26 @@ def truth(tmp_path_factory):
 def test_every_object_is_there_and_readable(truth):
     kinds = {made.what for made in truth.made}
     assert {f"CT {syntax}" for syntax in SYNTAXES} <= kinds
-    assert {"RTSTRUCT", "SEG", "SR", "GSPS", "Enhanced CT", "SC", "PDF", "dose SR", "DICOMDIR", "CT follow-up"} <= kinds
+    assert {
+        "RTSTRUCT",
+        "SEG",
+        "SR",
+        "GSPS",
+        "Enhanced CT",
+        "SC",
+        "PDF",
+        "dose SR",
+        "DICOMDIR",
+        "CT follow-up",
+    } <= kinds
     with warnings.catch_warnings(), config.disable_value_validation():
         warnings.simplefilter("ignore")
         for made in truth.required:
             ds = dcmread(made.path)
             assert str(ds.SOPInstanceUID) == made.uid
-            assert "PixelData" not in ds or made.what == "CT jpeg lossless" or ds.pixel_array.size  # pydicom lacks that one
+            assert (
+                "PixelData" not in ds or made.what == "CT jpeg lossless" or ds.pixel_array.size
+            )  # pydicom lacks that one
 
 
 def test_secrets_are_really_planted(truth):
@@ -34,7 +49,10 @@ def test_secrets_are_really_planted(truth):
     for person in truth.people:
         family = person.secrets[0].lower()
         assert any(family.encode(e) in blob for e in ("utf-8", "latin-1", "gb18030"))
-    assert "山田".encode("iso2022_jp")[3:-3] in blob or "山田".encode("iso2022_jp")[3:-3].lower() in blob
+    assert (
+        "山田".encode("iso2022_jp")[3:-3] in blob
+        or "山田".encode("iso2022_jp")[3:-3].lower() in blob
+    )
     assert "小东".encode("gb18030") in blob
     assert "길동".encode("euc_kr") in blob
     assert b"126 ottoline" in blob
@@ -54,6 +72,17 @@ def test_verify_finds_the_corpus_itself_dirty(truth, tmp_path):
     dirty = {one.number for one in report.judged if one.findings}
     assert len(dirty) == report.files
     assert report.published == report.sources
-    assert {"NAME-LEFT", "UID-LEFT", "PATH-LEFT", "TEXT-LEFT", "PRIVATE-LEFT", "UNSAFE-OBJECT"} <= set(report.counts())
+    assert {
+        "NAME-LEFT",
+        "UID-LEFT",
+        "PATH-LEFT",
+        "TEXT-LEFT",
+        "PRIVATE-LEFT",
+        "UNSAFE-OBJECT",
+    } <= set(report.counts())
     assert "REFERENCE-BROKEN" not in report.counts()
-    assert not any(secret.lower() in str(report.as_json()).lower() for secret in truth.secrets() if len(secret) > 5)
+    assert not any(
+        secret.lower() in str(report.as_json()).lower()
+        for secret in truth.secrets()
+        if len(secret) > 5
+    )

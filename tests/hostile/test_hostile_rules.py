@@ -1,7 +1,8 @@
-"""Each rule of the engine taken out in turn: the output is dirty, and `verify`, which knows none of the rules, says so.
+"""Each rule of the engine taken out in turn: the output is dirty, and `verify`, which knows none of
+the rules, says so.
 
-A rule is taken out by keeping what it would change. Where the output stays the same, byte for byte, another rule stands
-behind it, and there is nothing to find.
+A rule is taken out by keeping what it would change. Where the output stays the same, byte for byte,
+another rule stands behind it, and there is nothing to find.
 """
 
 import io
@@ -35,10 +36,14 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 COUNTER = count(1000)
 WHO = Patient("Case_000", bytes(range(32)), -1000)
 VALUES = {
-    "PN": "Quillfeather^Ottoline", "CS": "OTTOLINE", "AE": "OTTOLINE", "AS": "066Y", "DA": "20170904", "DT": "20170904101531",
-    "TM": "101531", "UI": "1.2.3.4.5.6.777", "UR": "http://x/Quillfeather", "DS": "64", "IS": "77", "AT": 0x00100010,
-    **dict.fromkeys(("LO", "SH", "LT", "ST", "UT", "UC"), "Quillfeather"), **dict.fromkeys(("FL", "FD"), 1.5),
-    **dict.fromkeys(("US", "UL", "SS", "SL"), 77), **dict.fromkeys(("OB", "OW", "UN", "OF", "OD"), b"Quillfeather1234"),
+    "PN": "Quillfeather^Ottoline", "CS": "OTTOLINE", "AE": "OTTOLINE", "AS": "066Y",
+    "DA": "20170904", "DT": "20170904101531",
+    "TM": "101531", "UI": "1.2.3.4.5.6.777", "UR": "http://x/Quillfeather", "DS": "64", "IS": "77",
+    "AT": 0x00100010,
+    **dict.fromkeys(("LO", "SH", "LT", "ST", "UT", "UC"), "Quillfeather"),
+    **dict.fromkeys(("FL", "FD"), 1.5),
+    **dict.fromkeys(("US", "UL", "SS", "SL"), 77),
+    **dict.fromkeys(("OB", "OW", "UN", "OF", "OD"), b"Quillfeather1234"),
 }  # fmt: skip
 
 
@@ -46,7 +51,11 @@ def value(vr: str) -> object:
     if vr != "SQ":
         return VALUES[vr]
     item = Dataset()
-    item.PersonName, item.InstitutionName, item.StudyDate = VALUES["PN"], OTTOLINE.identity.institution, "20170904"
+    item.PersonName, item.InstitutionName, item.StudyDate = (
+        VALUES["PN"],
+        OTTOLINE.identity.institution,
+        "20170904",
+    )
     return Sequence([item])
 
 
@@ -82,24 +91,37 @@ def vr_of(tag: int) -> str:
 
 
 def test_every_row_of_the_table(ct):
-    """All rows at once, for every finding tells its place: each attribute that came out otherwise must be among them."""
+    """All rows at once, for every finding tells its place: each attribute that came out
+    otherwise must be among them.
+    """
     rules = profile(Choices())
-    tags = [tag for tag in rules.tags if tag >> 16 not in (0x0000, 0x0002, 0x0004)]  # commands, file meta, directories
+    tags = [
+        tag for tag in rules.tags if tag >> 16 not in (0x0000, 0x0002, 0x0004)
+    ]  # commands, file meta, directories
     ds = deepcopy(ct)
     with config.disable_value_validation():
         for tag in tags:
             ds.add_new(tag, vr_of(tag), value(vr_of(tag)))
         source = packed(ds)
-        good, bad = written(source, rules), written(source, replace(rules, tags=dict.fromkeys(rules.tags, (Action.KEEP,))))
+        good, bad = (
+            written(source, rules),
+            written(source, replace(rules, tags=dict.fromkeys(rules.tags, (Action.KEEP,)))),
+        )
         before, after = (dcmread(io.BytesIO(data)) for data in (good, bad))
     assert found(source, good) == set()
-    places = {place[:11] for finding in check_file(source, bad) for place in finding.evidence["where"]}
+    places = {
+        place[:11] for finding in check_file(source, bad) for place in finding.evidence["where"]
+    }
     changed = [tag for tag in tags if before.get(tag) != after.get(tag)]
     assert len(changed) > 550
-    assert [f"{tag:08X}" for tag in changed if f"({tag >> 16:04x},{tag & 0xFFFF:04x})" not in places] == []
+    assert [
+        f"{tag:08X}" for tag in changed if f"({tag >> 16:04x},{tag & 0xFFFF:04x})" not in places
+    ] == []
 
 
-@pytest.mark.parametrize("vr", ["UI", "PN", "DA", "DT", "TM", "UR", "SH", "LO", "ST", "LT", "UT", "UC", "CS"])
+@pytest.mark.parametrize(
+    "vr", ["UI", "PN", "DA", "DT", "TM", "UR", "SH", "LO", "ST", "LT", "UT", "UC", "CS"]
+)
 def test_every_rule_for_what_the_table_does_not_list(ct, vr):
     from pydicom.datadict import DicomDictionary
 
@@ -107,7 +129,8 @@ def test_every_rule_for_what_the_table_does_not_list(ct, vr):
     codes = engine_room.codes
     tag = next(
         t for t, entry in DicomDictionary.items()
-        if entry[0] == vr and t not in rules.tags and t >> 16 > 8 and t >> 16 != 0x0400 and not entry[3]
+        if entry[0] == vr and t not in rules.tags and t >> 16 > 8 and t >> 16 != 0x0400
+        and not entry[3]
         and not codes.names_a_class(t)
     )  # fmt: skip
     assert vr in UNLISTED
@@ -188,8 +211,18 @@ BETWEEN = {
     "two UIDs stay two": (engine_room, "new_uid", lambda key, uid: "2.25.7", "UID-INCONSISTENT"),
     "one shift a patient": (engine_room, "shifted", _uneven, "DATES-UNEVEN"),
     "dates are shifted": (plan_room, "shift_days", lambda *_: 0, "DATES-NOT-SHIFTED"),
-    "patients are not merged": (plan_room, "group_people", lambda persons: [tuple(set(persons))], "PATIENTS-MERGED"),
-    "patients are not split": (plan_room, "group_people", lambda persons: [(p,) for p in set(persons)], "PATIENT-SPLIT"),
+    "patients are not merged": (
+        plan_room,
+        "group_people",
+        lambda persons: [tuple(set(persons))],
+        "PATIENTS-MERGED",
+    ),
+    "patients are not split": (
+        plan_room,
+        "group_people",
+        lambda persons: [(p,) for p in set(persons)],
+        "PATIENT-SPLIT",
+    ),
     "names of files": (plan_room, "_files", _named, "PATH-LEFT"),
 }
 
@@ -202,13 +235,19 @@ def test_every_step_between_objects(tmp_path, step, monkeypatch):
     source.mkdir()
     with config.disable_value_validation():
         for k, who in enumerate(
-            (ROSALIND, CORNELIUS, replace(ROSALIND, identity=replace(ROSALIND.identity, name="Oakhampstead^R")))
+            (
+                ROSALIND,
+                CORNELIUS,
+                replace(ROSALIND, identity=replace(ROSALIND.identity, name="Oakhampstead^R")),
+            )
         ):
             slices = images(who, 30 + k, slices=2)
             for n, ds in enumerate([*slices, objects.structure_set(slices, who)]):
                 ds.IssuerOfPatientID = who.identity.institution
                 dcmwrite(source / f"{k}{n}", ds, enforce_file_format=True)
-    monkeypatch.setattr("pleura.publishing.publish.audit_of", lambda *_: "")  # it would not let the damage out
+    monkeypatch.setattr(
+        "pleura.publishing.publish.audit_of", lambda *_: ""
+    )  # it would not let the damage out
     room, name, instead, code = BETWEEN[step]
     monkeypatch.setattr(room, name, instead)
     deidentify(source, out, dates="shift", workers=1)

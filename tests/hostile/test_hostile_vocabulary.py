@@ -1,4 +1,6 @@
-"""Names of structures, scanners and kernels are known as a whole; labels that tell of somebody are not."""
+"""Names of structures, scanners and kernels are known as a whole; labels that tell of somebody
+are not.
+"""
 
 import pytest
 
@@ -79,7 +81,8 @@ def test_a_label_that_tells_of_somebody_is_not_a_structure(label):
 
 
 SCANNERS = (
-    "Emotion 16|SOMATOM Definition AS+|Discovery CT750 HD|Brilliance Big Bore|Aquilion ONE|GE MEDICAL SYSTEMS|Revolution Apex"
+    "Emotion 16|SOMATOM Definition AS+|Discovery CT750 HD|Brilliance Big Bore|Aquilion ONE|GE "
+    "MEDICAL SYSTEMS|Revolution Apex"
 )
 KERNELS = "B70f|Br40d\\3|FC52|LUNG|BONEPLUS"
 
@@ -89,6 +92,9 @@ def test_scanners_and_kernels_are_known(value):
     assert is_technical(value)
 
 
-@pytest.mark.parametrize("value", ["Emotion 4471", "Discovery CT902 Smith", "for Quillfeather", "Room 12 Mueller", "750", ""])
+@pytest.mark.parametrize(
+    "value",
+    ["Emotion 4471", "Discovery CT902 Smith", "for Quillfeather", "Room 12 Mueller", "750", ""],
+)
 def test_what_is_more_than_a_scanner_is_not_spared(value):
     assert not is_technical(value)

@@ -27,7 +27,11 @@ def commands() -> list[tuple[str, str]]:
     for page in PAGES:
         for block in blocks(page, "sh"):
             lines = block.replace("\\\n", " ").splitlines()
-            found += [(page.name, line.split("#")[0].strip()) for line in lines if line.startswith("pleura ")]
+            found += [
+                (page.name, line.split("#")[0].strip())
+                for line in lines
+                if line.startswith("pleura ")
+            ]
     return found
 
 
@@ -40,7 +44,11 @@ def test_commands_and_their_options_exist(page, line):
     assert verb in VERBS
     function = getattr(import_module(f"pleura.verbs.{verb}"), verb)
     parameters = inspect.signature(command_function(verb, function)).parameters
-    options = {dashed(name.rstrip("_")) for name, p in parameters.items() if p.default is not inspect.Parameter.empty}
+    options = {
+        dashed(name.rstrip("_"))
+        for name, p in parameters.items()
+        if p.default is not inspect.Parameter.empty
+    }
     assert {word for word in words if word.startswith("--")} <= options | {"--help"}
     needed = [p for p in parameters.values() if p.default is inspect.Parameter.empty]
     assert len([word for word in words if not word.startswith("-")]) >= len(needed)
@@ -55,7 +63,9 @@ def place(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name
+)
 def test_python_snippets_run(page, place, monkeypatch, capsys):
     monkeypatch.chdir(place)
     names: dict = {}

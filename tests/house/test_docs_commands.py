@@ -1,4 +1,6 @@
-"""Every command of the tutorial and of the how-tos works as written, in order, in an empty folder."""
+"""Every command of the tutorial and of the how-tos works as written, in order, in an empty
+folder.
+"""
 
 import os
 import re
@@ -20,12 +22,16 @@ def commands(page: Path) -> list[str]:
     return [*SETUP.findall(text), *lines]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if commands(page)], ids=lambda page: page.stem
+)
 def test_every_command_works_as_written(page, tmp_path):
     environment = os.environ | {"PYTHONUTF8": "1"}
     for line in commands(page):
         program, *arguments = line.split("#")[0].split()
         assert program == "pleura", f"{page.name}: only pleura's own commands are run: {line}"
         call = [sys.executable, "-m", "pleura", *arguments]
-        done = subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            call, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, f"{page.name}: {line}\n{done.stdout}{done.stderr}"

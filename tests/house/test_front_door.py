@@ -10,7 +10,12 @@ HEAVY = ["torch", "pydicom", "scipy", "matplotlib", "nibabel", "onnxruntime", "n
 
 def test_import_loads_nothing_heavy():
     code = f"import sys, pleura; print([m for m in {HEAVY!r} if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "[]\n"
+    )
 
 
 def test_public_names_exist_and_are_sorted():

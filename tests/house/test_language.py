@@ -1,4 +1,6 @@
-"""Wording that was replaced stays replaced: bench/language.py lists each pattern with its plain wording."""
+"""Wording that was replaced stays replaced: bench/language.py lists each pattern with its plain
+wording.
+"""
 
 import runpy
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""What `pip install pleura` brings along: nothing under the GPL (the LGPL leaves users free, and is named)."""
+"""What `pip install pleura` brings along: nothing under the GPL (the LGPL leaves users free, and
+is named).
+"""
 
 import re
 from importlib.metadata import distribution, requires
@@ -32,9 +34,13 @@ def test_no_gpl_in_the_default_installation():
     assert {"imagecodecs", "pydicom", "pyjpegls"} <= names
     licences = {name: _version(name)[1] for name in names}
     assert all(licences.values()), licences
-    assert {name for name, licence in licences.items() if "LGPL" in licence or "Lesser" in licence} == LESSER
+    assert {
+        name for name, licence in licences.items() if "LGPL" in licence or "Lesser" in licence
+    } == LESSER
     strict = {name: licence for name, licence in licences.items() if name not in LESSER}
-    assert not {one for one, licence in strict.items() if re.search(r"\bA?GPL|General Public", licence)}, strict
+    assert not {
+        one for one, licence in strict.items() if re.search(r"\bA?GPL|General Public", licence)
+    }, strict
     assert not any("libjpeg" in name for name in names)  # pylibjpeg-libjpeg is GPLv3
 
 

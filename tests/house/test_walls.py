@@ -1,4 +1,6 @@
-"""The walls that import contracts cannot draw: one home for each heavy library, short modules, no verb calling another."""
+"""The walls that import contracts cannot draw: one home for each heavy library, short modules,
+no verb calling another.
+"""
 
 import ast
 from collections import defaultdict
@@ -26,7 +28,9 @@ def named(path: Path) -> str:
 
 
 def imported(path: Path) -> set[str]:
-    """Every module name that a file imports, at its top or inside functions, as a statement or by `need`/`import_module`."""
+    """Every module name that a file imports, at its top or inside functions, as a statement or
+    by `need`/`import_module`.
+    """
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -76,8 +80,18 @@ def test_nothing_of_this_machine_is_written_down():
     hosts = ("pypi" + ".org", "python" + "hosted", "/work" + "/", "." + "library")
     suffixes = {".py", ".md", ".toml", ".txt", ".cff", ".html", ".json", ""}
     places = [root / "src", root / "tests", root / "docs", root / "bench", root / ".ci"]
-    files = [p for place in places if place.exists() for p in place.rglob("*") if p.is_file() and p.suffix in suffixes]
-    files += [p for p in root.iterdir() if p.is_file() and p.suffix in suffixes and not p.name.startswith(".")]
+    files = [
+        p
+        for place in places
+        if place.exists()
+        for p in place.rglob("*")
+        if p.is_file() and p.suffix in suffixes
+    ]
+    files += [
+        p
+        for p in root.iterdir()
+        if p.is_file() and p.suffix in suffixes and not p.name.startswith(".")
+    ]
     for path in files:
         if "__pycache__" in path.parts:
             continue

@@ -16,11 +16,15 @@ sys.path[:] = [wheel] + [p for p in sys.path if Path(p or ".").resolve() != Path
 from pleura.cli.app import main
 import pleura
 assert Path(pleura.__file__).is_relative_to(wheel), pleura.__file__
-for words in (["phantom", f"{out}/chests", "--cases", "2", "--size", "48", "--slices", "12", "--quiet"],
+for words in (["phantom", f"{out}/chests", "--cases", "2", "--size", "48", "--slices", "12",
+               "--quiet"],
               ["deidentify", f"{out}/chests", f"{out}/clean", "--quiet"],
-              ["prepare", f"{out}/clean", f"{out}/run/cohort", "--masks", f"{out}/chests", "--quiet"],
+              ["prepare", f"{out}/clean", f"{out}/run/cohort", "--masks", f"{out}/chests",
+               "--quiet"],
               ["segment", f"{out}/run/cohort", f"{out}/run/masks/classical", "--quiet"],
-              ["evaluate", f"{out}/run/masks/classical", f"{out}/run/cohort", f"{out}/run/results/classical", "--workers", "1",
+              ["evaluate", f"{out}/run/masks/classical", f"{out}/run/cohort",
+               f"{out}/run/results/classical",
+               "--workers", "1",
                "--quiet"],
               ["report", f"{out}/run", "--quiet"]):
     try:
@@ -34,7 +38,16 @@ assert "torch" not in sys.modules
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(folder),
+        str(ROOT),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     (built,) = folder.glob("*.whl")
     with zipfile.ZipFile(built) as packed:

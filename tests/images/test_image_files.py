@@ -1,4 +1,6 @@
-"""NIfTI, NRRD and MetaImage as strangers write them: read to the last byte, within limits, or refused by a code."""
+"""NIfTI, NRRD and MetaImage as strangers write them: read to the last byte, within limits, or
+refused by a code.
+"""
 
 import contextlib
 import gzip
@@ -67,7 +69,9 @@ ElementDataFile = LOCAL
     image = sitk.ReadImage(str(path))
     grid = read_mask(path).grid
     for index in ([0, 0, 0], [5, 6, 7], [2, 3, 1]):
-        np.testing.assert_allclose(grid.to_world(index), image.TransformIndexToPhysicalPoint(index[::-1]), atol=1e-9)
+        np.testing.assert_allclose(
+            grid.to_world(index), image.TransformIndexToPhysicalPoint(index[::-1]), atol=1e-9
+        )
 
 
 def test_every_flipped_bit_of_a_nifti_is_noticed_or_harmless(tmp_path):
@@ -89,7 +93,9 @@ def test_truncated_files_and_trailing_data(tmp_path):
     assert code_of(tmp_path / "cut.nii.gz") == "IMAGE-CORRUPT"
     (tmp_path / "long.nii.gz").write_bytes(gzip.compress(whole + bytes(1 << 20)))
     assert code_of(tmp_path / "long.nii.gz") == "MASK-TOO-LONG"
-    (tmp_path / "members.nii.gz").write_bytes(gzip.compress(whole[:400]) + gzip.compress(whole[400:]))
+    (tmp_path / "members.nii.gz").write_bytes(
+        gzip.compress(whole[:400]) + gzip.compress(whole[400:])
+    )
     np.testing.assert_array_equal(read_mask(tmp_path / "members.nii.gz", GRID).labels, LABELS)
 
 
@@ -102,17 +108,28 @@ def bombs(folder):
     (folder / "a.nii.gz").write_bytes(gzip.compress(nifti.binaryblock + bytes(1 << 20)))
     nifti.set_data_shape((1000, 1000, 1000))
     (folder / "b.nii.gz").write_bytes(gzip.compress(nifti.binaryblock + bytes(1 << 16)))
-    nrrd = "NRRD0004\ntype: uint8\ndimension: 3\nspace: left-posterior-superior\nsizes: 1500 2000 2000\n"
+    nrrd = (
+        "NRRD0004\ntype: uint8\ndimension: 3\nspace: left-posterior-superior\nsizes: 1500 2000 "
+        "2000\n"
+    )
     nrrd += "space directions: (1,0,0) (0,1,0) (0,0,1)\nencoding: {}\n{}\n"
     (folder / "c.nrrd").write_text(nrrd.format("gzip", ""))
     (folder / "d.nrrd").write_text(nrrd.format("raw", "data file: /dev/zero\n"))
     (folder / "e.nrrd").write_text(nrrd.format("raw", "data file: ../outside.raw\n"))
-    meta = "NDims = 3\nDimSize = {}\nElementType = MET_UCHAR\nCompressedData = True\nElementDataFile = {}\n"
+    meta = (
+        "NDims = 3\nDimSize = {}\nElementType = MET_UCHAR\nCompressedData = "
+        "True\nElementDataFile = {}\n"
+    )
     (folder / "f.mha").write_text(meta.format("1500 2000 2000", "LOCAL"))
     (folder / "g.mhd").write_text(meta.format("8 7 6", "/dev/zero"))
     (folder / "h.mhd").write_text(meta.format("8 7 6", "LIST"))
-    with zipfile.ZipFile(folder / "i.npz", "w", zipfile.ZIP_DEFLATED) as archive, archive.open("masks.npy", "w") as member:
-        np.lib.format.write_array_header_1_0(member, {"descr": "|u1", "fortran_order": False, "shape": (6, 7, 8)})
+    with (
+        zipfile.ZipFile(folder / "i.npz", "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("masks.npy", "w") as member,
+    ):
+        np.lib.format.write_array_header_1_0(
+            member, {"descr": "|u1", "fortran_order": False, "shape": (6, 7, 8)}
+        )
         for _ in range(64):
             member.write(bytes(1 << 20))
     os.mkfifo(folder / "j.nii.gz")
@@ -176,7 +193,9 @@ def test_scaled_label_values(how, tmp_path):
         image.header.set_slope_inter(np.float32(1 / 255), 0)
         expected = (LABELS > 0).astype(np.uint8)
     elif how == "1.9999999":
-        image = nibabel.Nifti1Image(np.where(values == 2, 1.9999999, values).astype(np.float32), RAS_AFFINE)
+        image = nibabel.Nifti1Image(
+            np.where(values == 2, 1.9999999, values).astype(np.float32), RAS_AFFINE
+        )
     elif how == "int16 scale":
         image = nibabel.Nifti1Image(values.astype(np.int16) * 1000, RAS_AFFINE)
         image.header.set_slope_inter(0.001, 0)
@@ -187,18 +206,29 @@ def test_scaled_label_values(how, tmp_path):
 def seg_nrrd(path, names, values, array=LABELS, layers=None, tags=None):
     """A `.seg.nrrd` as 3D Slicer writes it."""
     four = array.ndim == 4
-    head = ["NRRD0004", "type: unsigned char", f"dimension: {array.ndim}", "space: left-posterior-superior"]
+    head = [
+        "NRRD0004",
+        "type: unsigned char",
+        f"dimension: {array.ndim}",
+        "space: left-posterior-superior",
+    ]
     head.append("sizes: " + " ".join(map(str, array.shape[:0:-1] if four else array.shape[::-1])))
     if four:
         head[-1] = f"sizes: {array.shape[0]} " + " ".join(map(str, array.shape[:0:-1]))
     head.append(f"space directions: {'none ' if four else ''}(0.9,0,0) (0,0.7,0) (0,0,2.5)")
-    head += [f"kinds: {'list ' if four else ''}domain domain domain", "encoding: gzip", "space origin: (-10,20,30)"]
+    head += [
+        f"kinds: {'list ' if four else ''}domain domain domain",
+        "encoding: gzip",
+        "space origin: (-10,20,30)",
+    ]
     for k, (name, value) in enumerate(zip(names, values, strict=True)):
         head += [f"Segment{k}_Name:={name}", f"Segment{k}_LabelValue:={value}"]
         head += [f"Segment{k}_Layer:={layers[k]}"] if layers else []
         head += [f"Segment{k}_Tags:={tags[k]}"] if tags else []
     voxels = np.moveaxis(array, 0, -1) if four else array
-    path.write_bytes("\n".join([*head, "", ""]).encode() + gzip.compress(np.ascontiguousarray(voxels).tobytes()))
+    path.write_bytes(
+        "\n".join([*head, "", ""]).encode() + gzip.compress(np.ascontiguousarray(voxels).tobytes())
+    )
     return path
 
 
@@ -213,7 +243,10 @@ def test_segments_of_slicer(tmp_path):
     layers = np.stack([LABELS == 1, LABELS == 2]).astype(np.uint8)
     mask = read_mask(seg_nrrd(path, ["Lung_R", "Lung_L"], [1, 1], layers, [0, 1]), GRID)
     np.testing.assert_array_equal(mask.labels, LABELS)
-    entry = "TerminologyEntry:Category and type~SCT^123037004^Anatomical Structure~SCT^39607008^Lung~SCT^{}^{}~~^~|Other:x"
+    entry = (
+        "TerminologyEntry:Category and type~SCT^123037004^Anatomical "
+        "Structure~SCT^39607008^Lung~SCT^{}^{}~~^~|Other:x"
+    )
     tags = [entry.format("24028007", "Right"), entry.format("7771000", "Left")]
     mask = read_mask(seg_nrrd(path, ["Segment_1", "Segment_2"], [1, 2], tags=tags), GRID)
     np.testing.assert_array_equal(mask.labels, LABELS)
@@ -260,7 +293,9 @@ def test_ct_that_is_refused(tmp_path):
         "NIFTI-ORIENTATIONS-DISAGREE": nifti(tmp_path / "c.nii.gz", hu, qform=mirrored),
         "IMAGE-NOT-HU": nifti(tmp_path / "d.nii.gz", hu.astype(np.float32) * 1e4),
         "IMAGE-IS-LABELS": nifti(tmp_path / "e.nii.gz", LABELS.T),
-        "IMAGE-SPACING": nifti(tmp_path / "f.nii.gz", hu, affine=np.diag([1, 1, 1, 1000]) @ RAS_AFFINE / 1000),
+        "IMAGE-SPACING": nifti(
+            tmp_path / "f.nii.gz", hu, affine=np.diag([1, 1, 1, 1000]) @ RAS_AFFINE / 1000
+        ),
         "IMAGE-TYPE": tmp_path / "g.nii.gz",
     }
     nibabel.save(nibabel.Nifti1Image(hu.astype(np.complex64), RAS_AFFINE), cases["IMAGE-TYPE"])
@@ -282,12 +317,19 @@ def test_masks_for_python_callers(tmp_path):
     image = sitk.GetImageFromArray(LABELS)
     image.SetSpacing((0.9, 0.7, 2.5))
     image.SetOrigin((-10.0, 20.0, 30.0))
-    for like in (volume, GRID, LungMask(LABELS, GRID), image, nibabel.Nifti1Image(LABELS.T, RAS_AFFINE)):
+    for like in (
+        volume,
+        GRID,
+        LungMask(LABELS, GRID),
+        image,
+        nibabel.Nifti1Image(LABELS.T, RAS_AFFINE),
+    ):
         pleura.write_mask(str(tmp_path / "m.nrrd"), LABELS, like=like)
         back = pleura.read_mask(str(tmp_path / "m.nrrd"), like=like)
         np.testing.assert_array_equal(back.labels, LABELS)
     np.testing.assert_array_equal(
-        pleura.read_mask(tmp_path / "m.nrrd", mapping="right=2,left=1").labels, np.array([0, 2, 1])[LABELS]
+        pleura.read_mask(tmp_path / "m.nrrd", mapping="right=2,left=1").labels,
+        np.array([0, 2, 1])[LABELS],
     )
     with pytest.raises(GridMismatch):
         pleura.read_mask(tmp_path / "m.nrrd", like=Grid.axial((6, 7, 8), (2.5, 0.7, 0.9)))

@@ -1,4 +1,6 @@
-"""Polygon to mask and back: equal to a point-in-polygon test in exact fractions; unbiased; nothing lost on the way round."""
+"""Polygon to mask and back: equal to a point-in-polygon test in exact fractions; unbiased;
+nothing lost on the way round.
+"""
 
 from fractions import Fraction
 
@@ -12,7 +14,9 @@ from pleura.labels.contours import fill, polygon_area, trace
 
 
 def inside(polygons, row, column):
-    """Even-odd, in exact fractions, one centre at a time: crossings of the ray to the right, edges half open upwards."""
+    """Even-odd, in exact fractions, one centre at a time: crossings of the ray to the right,
+    edges half open upwards.
+    """
     row, column, odd = Fraction(row), Fraction(column), False
     for points in polygons:
         exact = [(Fraction(float(r)), Fraction(float(c))) for r, c in points]
@@ -28,7 +32,9 @@ def brute(polygons, shape):
 
 
 corners = st.lists(st.tuples(st.integers(-16, 96), st.integers(-16, 96)), min_size=3, max_size=9)
-"""In eighths of a pixel, so that edges and vertices often run through centres, and outside the picture."""
+"""In eighths of a pixel, so that edges and vertices often run through centres, and outside the
+picture.
+"""
 
 
 @given(polygons=st.lists(corners, min_size=1, max_size=3))
@@ -83,20 +89,26 @@ def test_a_hole_is_a_hole_by_two_contours_or_by_a_keyhole():
 
 
 def test_neighbours_share_no_pixel_and_leave_none():
-    left = np.array([[-0.5, -0.5], [9.5, -0.5], [9.5, 4.0], [-0.5, 4.0]])  # the border runs through centres
+    left = np.array(
+        [[-0.5, -0.5], [9.5, -0.5], [9.5, 4.0], [-0.5, 4.0]]
+    )  # the border runs through centres
     right = np.array([[-0.5, 4.0], [9.5, 4.0], [9.5, 9.5], [-0.5, 9.5]])
     one, two = fill([left], (10, 10)), fill([right], (10, 10))
     assert not (one & two).any()
     assert (one | two).all()
 
 
-@pytest.mark.parametrize("points", [np.zeros((1, 2)), np.array([[1.0, 1.0], [5.0, 5.0]]), np.full((4, 2), 3.0)])
+@pytest.mark.parametrize(
+    "points", [np.zeros((1, 2)), np.array([[1.0, 1.0], [5.0, 5.0]]), np.full((4, 2), 3.0)]
+)
 def test_degenerate_polygons_hold_nothing(points):
     assert not fill([points], (8, 8)).any()
 
 
 def test_the_area_is_unbiased_over_lung_sized_contours_at_any_angle():
-    """Mean signed error of the area over 200 ellipses of a lung's size, turned and shifted at random: at most 0.02 %."""
+    """Mean signed error of the area over 200 ellipses of a lung's size, turned and shifted at
+    random: at most 0.02 %.
+    """
     rng = np.random.default_rng(1)
     angles = np.linspace(0, 2 * np.pi, 400, endpoint=False)
     errors = []
@@ -104,6 +116,8 @@ def test_the_area_is_unbiased_over_lung_sized_contours_at_any_angle():
         turn = rng.uniform(0, np.pi)
         axes = rng.uniform(45, 75), rng.uniform(80, 120)
         ring = np.stack([axes[0] * np.cos(angles), axes[1] * np.sin(angles)], axis=1)
-        ring = ring @ [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]] + rng.uniform(127, 129, 2)
+        ring = ring @ [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]] + rng.uniform(
+            127, 129, 2
+        )
         errors.append(np.count_nonzero(fill([ring], (256, 256))) / abs(polygon_area(ring)) - 1)
     assert abs(np.mean(errors)) <= 2e-4

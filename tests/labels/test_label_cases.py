@@ -1,4 +1,6 @@
-"""Hostile structure sets and segmentations (cases 23 to 25): the true mask by prepare and evaluate, or the refusal by name."""
+"""Hostile structure sets and segmentations (cases 23 to 25): the true mask by prepare and
+evaluate, or the refusal by name.
+"""
 
 import pytest
 from testing.label_cases import LABEL_CASES

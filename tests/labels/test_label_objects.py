@@ -1,4 +1,6 @@
-"""SEG and RTSTRUCT of sloppy CT: valid, true about their algorithm, and the same bytes for the same content."""
+"""SEG and RTSTRUCT of sloppy CT: valid, true about their algorithm, and the same bytes for the
+same content.
+"""
 
 import sys
 from pathlib import Path
@@ -54,14 +56,17 @@ def raw(keyword, vr, value):
 
     def change(slices):
         for one in slices:
-            one[keyword] = pydicom.DataElement(keyword, vr, value, validation_mode=pydicom.config.IGNORE)
+            one[keyword] = pydicom.DataElement(
+                keyword, vr, value, validation_mode=pydicom.config.IGNORE
+            )
         return slices
 
     return change
 
 
 SLOPPY = {
-    "character set ISO 2022 IR 87": tags(SpecificCharacterSet=["", "ISO 2022 IR 87"], PatientName="YAMADA^TAROU"),
+    "character set ISO 2022 IR 87": tags(SpecificCharacterSet=["", "ISO 2022 IR 87"],
+                                         PatientName="YAMADA^TAROU"),
     "character set GB18030": tags(SpecificCharacterSet="GB18030", PatientName="王^小东"),
     "character set misspelt": raw("SpecificCharacterSet", "CS", "ISO-IR 100"),
     "sex U": raw("PatientSex", "CS", "U"),
@@ -69,11 +74,13 @@ SLOPPY = {
     "no slice thickness": without("SliceThickness"),
     "noisy cosines": noisy_cosines,
     "dates as ACR-NEMA": raw("StudyDate", "DA", "2001.02.03"),
-    "dates that are none": lambda s: raw("StudyDate", "DA", "20011399")(raw("PatientBirthDate", "DA", "unknown")(s)),
+    "dates that are none": lambda s: raw("StudyDate", "DA",
+                                         "20011399")(raw("PatientBirthDate", "DA", "unknown")(s)),
     "time with colons": raw("StudyTime", "TM", "10:20:30"),
     "time that is none": raw("StudyTime", "TM", "noon"),
     "no type 2 attributes": without(
-        "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID", "AccessionNumber",
+        "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
+        "StudyID", "AccessionNumber",
         "ReferringPhysicianName", "PositionReferenceIndicator",
     ),
     "long study id": raw("StudyID", "SH", "a study id of more than 16 characters"),
@@ -119,14 +126,22 @@ def test_the_algorithm_is_told_truly(one, tmp_path):
     dataset = pydicom.dcmread(written(one, tmp_path, ".seg.dcm", thresholds))
     (identification,) = dataset.SegmentSequence[0].SegmentationAlgorithmIdentificationSequence
     assert identification.AlgorithmFamilyCodeSequence[0].CodeValue == "123104"
-    assert pydicom.dcmread(written(one, tmp_path, ".seg.dcm")).SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
+    assert (
+        pydicom.dcmread(written(one, tmp_path, ".seg.dcm")).SegmentSequence[0].SegmentAlgorithmType
+        == "SEMIAUTOMATIC"
+    )
 
 
 def test_series_numbers_dates_and_uids(one, tmp_path):
-    """Different for SEG and RTSTRUCT; by source series and algorithm; an object by its whole content; the same bytes again."""
+    """Different for SEG and RTSTRUCT; by source series and algorithm; an object by its whole
+    content; the same bytes again.
+    """
     found = {}
     for suffix in SUFFIXES:
-        for name, algorithm in (("model", MODEL), ("other", algorithm_of({"name": "unet", "sha256": "cd" * 32}))):
+        for name, algorithm in (
+            ("model", MODEL),
+            ("other", algorithm_of({"name": "unet", "sha256": "cd" * 32})),
+        ):
             path = written(one, tmp_path, suffix, algorithm)
             again = path.read_bytes()
             dataset = pydicom.dcmread(path)
@@ -146,13 +161,21 @@ def test_series_numbers_dates_and_uids(one, tmp_path):
 
 
 def one_date(one):
-    return pydicom.dcmread(one.files[0].path).get("SeriesDate") or pydicom.dcmread(one.files[0].path).StudyDate
+    return (
+        pydicom.dcmread(one.files[0].path).get("SeriesDate")
+        or pydicom.dcmread(one.files[0].path).StudyDate
+    )
 
 
 def test_contours_of_more_than_64_kb(tmp_path):
-    """A comb of 1,500 teeth: one contour of 3,000 corners and more; PS3.3 C.8.8.6 asks for Implicit VR then."""
+    """A comb of 1,500 teeth: one contour of 3,000 corners and more; PS3.3 C.8.8.6 asks for
+    Implicit VR then.
+    """
     grid = Grid.axial((3, 40, 3000), (3.0, 0.513, 0.517), (-712.123, -10.456, 100.0))
-    write_files(tmp_path / "ct", series(Volume(np.zeros(grid.shape, np.int16), grid), SeriesSpec(declare_padding=False)))
+    write_files(
+        tmp_path / "ct",
+        series(Volume(np.zeros(grid.shape, np.int16), grid), SeriesSpec(declare_padding=False)),
+    )
     (one,) = find_series(tmp_path / "ct")
     labels = np.zeros(grid.shape, np.uint8)
     labels[1, 2:38, ::2] = 1

@@ -1,4 +1,6 @@
-"""Masks in files: what is written is read back bit for bit, and strangers see the same voxels in the same places."""
+"""Masks in files: what is written is read back bit for bit, and strangers see the same voxels in
+the same places.
+"""
 
 import contextlib
 import itertools
@@ -23,7 +25,12 @@ def labels(shape, seed=0, sided=True):
     return np.random.default_rng(seed).integers(0, 3 if sided else 2, shape).astype(np.uint8)
 
 
-@given(grid=grids(uneven=False), seed=st.integers(0, 99), suffix=st.sampled_from(WITH_GEOMETRY), sided=st.booleans())
+@given(
+    grid=grids(uneven=False),
+    seed=st.integers(0, 99),
+    suffix=st.sampled_from(WITH_GEOMETRY),
+    sided=st.booleans(),
+)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_round_trip_keeps_labels_sides_and_place(tmp_path, grid, seed, suffix, sided):
     mask = LungMask(labels(grid.shape, seed, sided), grid, sided)
@@ -42,13 +49,17 @@ def test_simpleitk_sees_the_same_voxels_in_the_same_places(suffix, tmp_path):
     image = sitk.ReadImage(str(tmp_path / f"m{suffix}"))
     np.testing.assert_array_equal(sitk.GetArrayFromImage(image), mask.labels)
     for index in ([0, 0, 0], [4, 6, 5], [2, 3, 1]):
-        np.testing.assert_allclose(image.TransformIndexToPhysicalPoint(index[::-1]), grid.to_world(index), atol=1e-4)
+        np.testing.assert_allclose(
+            image.TransformIndexToPhysicalPoint(index[::-1]), grid.to_world(index), atol=1e-4
+        )
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 @pytest.mark.parametrize("flips", list(itertools.product([1, -1], repeat=3)))
 def test_a_map_stored_in_any_axis_order_comes_back_on_the_grid(order, flips, tmp_path):
-    """48 orders and flips, turned by nibabel alone; a mirrored column would put the one marked voxel elsewhere."""
+    """48 orders and flips, turned by nibabel alone; a mirrored column would put the one marked
+    voxel elsewhere.
+    """
     grid = Grid.axial((4, 5, 6), (2.5, 0.7, 0.9), (-10.0, 20.0, 30.0))
     mask = LungMask(labels(grid.shape), grid)
     write_mask(tmp_path / "m.nii", mask)
@@ -63,7 +74,10 @@ def test_a_map_stored_in_any_axis_order_comes_back_on_the_grid(order, flips, tmp
 def test_a_map_that_lies_elsewhere_keeps_its_own_grid(tmp_path):
     grid = Grid.axial((4, 5, 6), (2.5, 0.7, 0.9))
     write_mask(tmp_path / "m.nii.gz", LungMask(labels(grid.shape), grid))
-    for other in (Grid.axial((4, 5, 6), (2.5, 0.7, 0.9), (0, 0, 1.0)), Grid.axial((4, 5, 6), (2.5, 0.7, 0.95))):
+    for other in (
+        Grid.axial((4, 5, 6), (2.5, 0.7, 0.9), (0, 0, 1.0)),
+        Grid.axial((4, 5, 6), (2.5, 0.7, 0.95)),
+    ):
         assert not read_mask(tmp_path / "m.nii.gz", other).grid.same_as(other)
 
 
@@ -86,7 +100,9 @@ def test_bad_masks_are_one_line(tmp_path):
     (tmp_path / "broken.npz").write_bytes(b"PK not a zip")
     (tmp_path / "broken.nii.gz").write_bytes(b"nothing")
     (tmp_path / "broken.nrrd").write_bytes(b"nothing")
-    nibabel.save(nibabel.Nifti1Image(np.full((6, 5, 4), 7, np.uint8), np.eye(4)), tmp_path / "seven.nii")
+    nibabel.save(
+        nibabel.Nifti1Image(np.full((6, 5, 4), 7, np.uint8), np.eye(4)), tmp_path / "seven.nii"
+    )
     wanted = {
         "shape.npz": GridMismatch,
         "key.npz": UnreadableFile,
@@ -123,7 +139,11 @@ def test_masks_are_found_by_case(tmp_path):
     assert list(found) == ["Case_001", "Case_002"]
     assert found["Case_001"].path.name == "Case_001.nii.gz"
     assert found["Case_001"].npz is not None
-    for name in ("Segmentations/Case_000_seg.npz", "Labels/Case_000.nii.gz", "Labels/other/Case_009.nii.gz"):
+    for name in (
+        "Segmentations/Case_000_seg.npz",
+        "Labels/Case_000.nii.gz",
+        "Labels/other/Case_009.nii.gz",
+    ):
         (tmp_path / "report" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "report" / name).touch()
     assert list(find_masks(tmp_path / "report")) == ["Case_000"]
@@ -134,19 +154,27 @@ def test_the_same_mask_is_the_same_bytes(tmp_path):
     for suffix in (*WITH_GEOMETRY, ".npz"):
         for name in "ab":
             write_mask(tmp_path / name / f"m{suffix}", LungMask(labels(grid.shape), grid))
-        assert (tmp_path / "a" / f"m{suffix}").read_bytes() == (tmp_path / "b" / f"m{suffix}").read_bytes()
+        assert (tmp_path / "a" / f"m{suffix}").read_bytes() == (
+            tmp_path / "b" / f"m{suffix}"
+        ).read_bytes()
 
 
 @pytest.mark.parametrize("suffix", [*WITH_GEOMETRY, ".npz"])
 def test_whatever_is_broken_in_a_file_is_said_in_one_line(suffix, tmp_path):
-    """Flipped bytes and cut ends, seeded: masks come back, or a refusal of ours; never another's error, which ends a batch."""
+    """Flipped bytes and cut ends, seeded: masks come back, or a refusal of ours; never another's
+    error, which ends a batch.
+    """
     grid = Grid.axial((5, 7, 6), (2.5, 0.7, 0.9))
-    write_mask(tmp_path / f"m{suffix}", LungMask(labels(grid.shape, sided=False), grid, sided=False))
+    write_mask(
+        tmp_path / f"m{suffix}", LungMask(labels(grid.shape, sided=False), grid, sided=False)
+    )
     whole = (tmp_path / f"m{suffix}").read_bytes()
     random = np.random.default_rng(1)
     refused = 0
     for _ in range(120):
-        spoilt = bytearray(whole[: random.integers(1, len(whole))] if random.random() < 0.2 else whole)
+        spoilt = bytearray(
+            whole[: random.integers(1, len(whole))] if random.random() < 0.2 else whole
+        )
         for place in random.integers(0, len(spoilt), random.choice([1, 3, 20])):
             spoilt[place] = random.integers(0, 256)
         (tmp_path / f"b{suffix}").write_bytes(spoilt)

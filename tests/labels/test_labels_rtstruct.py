@@ -1,4 +1,6 @@
-"""Structure sets as clinics and collections have them: names, planes, holes, references, and what is refused."""
+"""Structure sets as clinics and collections have them: names, planes, holes, references, and
+what is refused.
+"""
 
 import numpy as np
 import pydicom
@@ -24,7 +26,9 @@ def series(tmp_path_factory):
 
 
 def rectangle(k, rows, columns):
-    """A contour in mm round the pixels `[first, last]` of rows and columns, in the plane of slice k (fractions allowed)."""
+    """A contour in mm round the pixels `[first, last]` of rows and columns, in the plane of
+    slice k (fractions allowed).
+    """
     (r0, r1), (c0, c1) = rows, columns
     z, y, x = 100.0 + 3 * k, [r0 - 10.5, r1 - 9.5], [c0 - 12.5, c1 - 11.5]
     return [(x[0], y[0], z), (x[1], y[0], z), (x[1], y[1], z), (x[0], y[1], z)]
@@ -33,7 +37,11 @@ def rectangle(k, rows, columns):
 def structure_set(path, rois, *, frame="", images=None, kind="CLOSED_PLANAR"):
     """A structure set made with pydicom alone: name to contours."""
     dataset = pydicom.Dataset()
-    dataset.SOPClassUID, dataset.SOPInstanceUID, dataset.Modality = "1.2.840.10008.5.1.4.1.1.481.3", "1.2.3.4", "RTSTRUCT"
+    dataset.SOPClassUID, dataset.SOPInstanceUID, dataset.Modality = (
+        "1.2.840.10008.5.1.4.1.1.481.3",
+        "1.2.3.4",
+        "RTSTRUCT",
+    )
     dataset.SeriesInstanceUID, dataset.StudyInstanceUID = "1.2.3.5", "1.2.3.6"
     dataset.StructureSetROISequence, dataset.ROIContourSequence = [], []
     for number, (name, contours) in enumerate(rois, 1):
@@ -49,17 +57,25 @@ def structure_set(path, rois, *, frame="", images=None, kind="CLOSED_PLANAR"):
             contour.NumberOfContourPoints = len(points)
             if kind is not None:
                 mode = pydicom.config.IGNORE
-                contour.add(pydicom.DataElement("ContourGeometricType", "CS", kind, validation_mode=mode))
+                contour.add(
+                    pydicom.DataElement("ContourGeometricType", "CS", kind, validation_mode=mode)
+                )
             contour.ContourData = [f"{v:.4f}" for point in points for v in point]
             if images:
                 image = pydicom.Dataset()
-                image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", images
+                image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = (
+                    "1.2.840.10008.5.1.4.1.1.2",
+                    images,
+                )
                 contour.ContourImageSequence = [image]
             drawn.ContourSequence.append(contour)
         dataset.ROIContourSequence.append(drawn)
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
-    dataset.file_meta.MediaStorageSOPClassUID, dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPClassUID, "1.2.3.4"
+    dataset.file_meta.MediaStorageSOPClassUID, dataset.file_meta.MediaStorageSOPInstanceUID = (
+        dataset.SOPClassUID,
+        "1.2.3.4",
+    )
     pydicom.dcmwrite(path, dataset, enforce_file_format=True)
     return path
 
@@ -78,11 +94,15 @@ WANTED[1:5, 4:12, 14:20] = 2
 @pytest.mark.parametrize(
     ("name", "side"),
     [
-        *[(name, "left") for name in ("Lung_L", "Lung L", "lung_left", "L Lung", "LT LUNG", "Left Lung", "LLUNG", "Lung (L)")],
+        *[(name, "left") for name in ("Lung_L", "Lung L", "lung_left", "L Lung", "LT LUNG",
+                                      "Left Lung", "LLUNG", "Lung (L)")],
         *[(name, "right") for name in ("Lung_R", "RIGHT LUNG", "rt_lung", "LungR", "Lung, right")],
-        *[(name, "both") for name in ("Lungs", "Lung", "Lung Total", "Lungs_Combined", "both lungs")],
-        *[(name, None) for name in ("Lung_L_PRV05", "Lungs-GTV", "zLung_L", "Lobe_RUL", "Heart", "", "L", "Lung_L2")],
-        *[(name, None) for name in ("left lung r", "SpinalCord", "Esophagus", "Plunge", "Lungs_Sub")],
+        *[(name, "both") for name in ("Lungs", "Lung", "Lung Total", "Lungs_Combined",
+                                      "both lungs")],
+        *[(name, None) for name in ("Lung_L_PRV05", "Lungs-GTV", "zLung_L", "Lobe_RUL", "Heart", "",
+                                    "L", "Lung_L2")],
+        *[(name, None) for name in ("left lung r", "SpinalCord", "Esophagus", "Plunge",
+                                    "Lungs_Sub")],
     ],
 )  # fmt: skip
 def test_names(name, side):
@@ -121,8 +141,13 @@ def test_uneven_spacing_takes_the_nearest_true_plane(tmp_path):
     write_series(tmp_path / "ct", Volume(np.zeros(grid.shape, np.int16), grid))
     (found,) = find_series(tmp_path / "ct")
     assert not found.grid.is_even
-    contours = [[(x, y, 100 + z) for x, y, _ in rectangle(0, (4, 11), (2, 7))] for z in (2.8, 6.0, 20.0, 25.0)]
-    mask, _ = read_judged(structure_set(tmp_path / "m.dcm", [("Lung_R", contours)]), found.grid, found)
+    contours = [
+        [(x, y, 100 + z) for x, y, _ in rectangle(0, (4, 11), (2, 7))]
+        for z in (2.8, 6.0, 20.0, 25.0)
+    ]
+    mask, _ = read_judged(
+        structure_set(tmp_path / "m.dcm", [("Lung_R", contours)]), found.grid, found
+    )
     assert np.flatnonzero(mask.right.any(axis=(1, 2))).tolist() == [1, 2, 3, 4]
 
 
@@ -152,7 +177,11 @@ def test_what_is_odd_is_counted(series, tmp_path):
         rectangle(90, (4, 11), (2, 7)),
         [(-10, -6, 100), (-5, -6, 106), (-5, 2, 106), (-10, 2, 100)],
     ]
-    path = structure_set(tmp_path / "m.dcm", [("Lung_R", contours), ("Lung_L", [rectangle(1, (4, 11), (6, 9))])], images=other)
+    path = structure_set(
+        tmp_path / "m.dcm",
+        [("Lung_R", contours), ("Lung_L", [rectangle(1, (4, 11), (6, 9))])],
+        images=other,
+    )
     mask, findings = read_judged(path, series.grid, series)
     assert np.flatnonzero(mask.right.any(axis=(1, 2))).tolist() == [1, 4]
     np.testing.assert_array_equal(mask.right[1], WANTED[1] == 1)
@@ -174,8 +203,12 @@ def test_one_structure_for_both_lungs_is_unsided_and_sides_go_before_it(series, 
     assert not mask.sided
     np.testing.assert_array_equal(mask.lungs, WANTED > 0)
     rois = [("Lungs", both), ("Lung_R", RIGHT_BOX), ("Lung_L", LEFT_BOX)]
-    np.testing.assert_array_equal(read_mask(structure_set(tmp_path / "b.dcm", rois), series.grid).labels, WANTED)
-    _, findings = read_judged(structure_set(tmp_path / "c.dcm", [("Lung_R", RIGHT_BOX), ("Lung_L", None)]), series.grid)
+    np.testing.assert_array_equal(
+        read_mask(structure_set(tmp_path / "b.dcm", rois), series.grid).labels, WANTED
+    )
+    _, findings = read_judged(
+        structure_set(tmp_path / "c.dcm", [("Lung_R", RIGHT_BOX), ("Lung_L", None)]), series.grid
+    )
     assert codes(findings) == {"ONE-LUNG": 1}
 
 
@@ -185,7 +218,9 @@ def lung_codes(path, series):
 
 
 def test_a_lung_drawn_twice_counts_once(series, tmp_path):
-    """Each contour twice, in either direction, in either order: PS3.3 gives exclusive or to CLOSEDPLANAR_XOR only."""
+    """Each contour twice, in either direction, in either order: PS3.3 gives exclusive or to
+    CLOSEDPLANAR_XOR only.
+    """
     ways = {
         "same": [*RIGHT_BOX, *RIGHT_BOX],
         "reversed": [*RIGHT_BOX, *[points[::-1] for points in RIGHT_BOX]],
@@ -203,7 +238,10 @@ def test_a_lung_drawn_twice_counts_once(series, tmp_path):
 def test_pieces_that_overlap_are_united_and_reviewed(series, tmp_path):
     pieces = [[rectangle(k, (4, 11), (2, 5)), rectangle(k, (4, 11), (4, 7))] for k in range(1, 5)]
     beside = [[rectangle(k, (4, 11), (2, 4)), rectangle(k, (4, 11), (5, 7))] for k in range(1, 5)]
-    for name, parts, expected in (("over", pieces, {"CONTOURS-OVERLAP"}), ("beside", beside, set())):
+    for name, parts, expected in (
+        ("over", pieces, {"CONTOURS-OVERLAP"}),
+        ("beside", beside, set()),
+    ):
         contours = [contour for pair in parts for contour in pair]
         path = structure_set(tmp_path / f"{name}.dcm", [("Lung_R", contours), ("Lung_L", LEFT_BOX)])
         mask, codes = lung_codes(path, series)
@@ -212,8 +250,12 @@ def test_pieces_that_overlap_are_united_and_reviewed(series, tmp_path):
 
 
 def test_a_structure_that_ends_empty_is_refused(series, tmp_path):
-    xor = structure_set(tmp_path / "xor.dcm", [("Lung_R", [*RIGHT_BOX, *RIGHT_BOX])], kind="CLOSEDPLANAR_XOR")
-    outside = structure_set(tmp_path / "out.dcm", [("Lung_R", [rectangle(90, (4, 11), (2, 7))]), ("Lung_L", LEFT_BOX)])
+    xor = structure_set(
+        tmp_path / "xor.dcm", [("Lung_R", [*RIGHT_BOX, *RIGHT_BOX])], kind="CLOSEDPLANAR_XOR"
+    )
+    outside = structure_set(
+        tmp_path / "out.dcm", [("Lung_R", [rectangle(90, (4, 11), (2, 7))]), ("Lung_L", LEFT_BOX)]
+    )
     speck = [[(x / 50 - 9.5, y / 50 - 6.5, z) for x, y, z in points] for points in RIGHT_BOX]
     small = structure_set(tmp_path / "small.dcm", [("Lung_R", speck), ("Lung_L", LEFT_BOX)])
     for path in (xor, outside, small):
@@ -224,11 +266,14 @@ def test_a_structure_that_ends_empty_is_refused(series, tmp_path):
 
 @pytest.mark.parametrize(
     ("kind", "code"),
-    [("INTERPOLATED_PLANAR", "CONTOURS-TYPE"), ("closed_planar", None), ("Closed_Planar ", None), ("", "CONTOURS-TYPE"),
+    [("INTERPOLATED_PLANAR", "CONTOURS-TYPE"), ("closed_planar", None), ("Closed_Planar ", None),
+     ("", "CONTOURS-TYPE"),
      (None, "CONTOURS-TYPE"), ("CLOSED PLANAR", None), ("SOMETHING", "CONTOURS-TYPE")],
 )  # fmt: skip
 def test_contour_types_that_tools_write(kind, code, series, tmp_path):
-    path = structure_set(tmp_path / "m.dcm", [("Lung_R", RIGHT_BOX), ("Lung_L", LEFT_BOX)], kind=kind)
+    path = structure_set(
+        tmp_path / "m.dcm", [("Lung_R", RIGHT_BOX), ("Lung_L", LEFT_BOX)], kind=kind
+    )
     mask, codes = lung_codes(path, series)
     np.testing.assert_array_equal(mask.labels, WANTED)
     assert codes == ({code} if code else set())
@@ -246,21 +291,44 @@ def test_open_contours_are_not_filled(series, tmp_path):
 
 
 def test_names_of_one_side_both_and_parts(series, tmp_path):
-    """L6: a missing side is both lungs without the other; a partial structure is not a lung; near names are listed."""
+    """L6: a missing side is both lungs without the other; a partial structure is not a lung;
+    near names are listed.
+    """
     both = [*RIGHT_BOX, *LEFT_BOX]
-    mask, codes = lung_codes(structure_set(tmp_path / "d.dcm", [("Lung_R", RIGHT_BOX), ("Lungs", both)]), series)
+    mask, codes = lung_codes(
+        structure_set(tmp_path / "d.dcm", [("Lung_R", RIGHT_BOX), ("Lungs", both)]), series
+    )
     np.testing.assert_array_equal(mask.labels, WANTED)
     assert codes == {"LUNG-DERIVED"}
-    for names in (("Lung_R", "Lung~_L"), ("Lung~_R", "Lung_L"), ("Lung~_R", "Lung~_L"), ("Lungs~", "Heart")):
+    for names in (
+        ("Lung_R", "Lung~_L"),
+        ("Lung~_R", "Lung_L"),
+        ("Lung~_R", "Lung~_L"),
+        ("Lungs~", "Heart"),
+    ):
         with pytest.raises(InputRefused) as caught:
-            read_mask(structure_set(tmp_path / "p.dcm", zip(names, (RIGHT_BOX, LEFT_BOX), strict=True)), series.grid, series)
+            read_mask(
+                structure_set(tmp_path / "p.dcm", zip(names, (RIGHT_BOX, LEFT_BOX), strict=True)),
+                series.grid,
+                series,
+            )
         assert caught.value.code == "LUNG-PARTIAL"
-    rois = [("Lung_R", RIGHT_BOX), ("Lung_L", LEFT_BOX), ("Lung~_L", LEFT_BOX[:2]), ("Lung_L_AI", LEFT_BOX)]
+    rois = [
+        ("Lung_R", RIGHT_BOX),
+        ("Lung_L", LEFT_BOX),
+        ("Lung~_L", LEFT_BOX[:2]),
+        ("Lung_L_AI", LEFT_BOX),
+    ]
     mask, findings = read_judged(structure_set(tmp_path / "n.dcm", rois), series.grid, series)
     np.testing.assert_array_equal(mask.labels, WANTED)
     assert [finding.evidence["names"] for finding in findings] == ["Lung~_L, Lung_L_AI"]
     with pytest.raises(InputRefused, match=r"Lung_L_AI, Lung_R_…"):
-        read_mask(structure_set(tmp_path / "x.dcm", [("Lung_L_AI", LEFT_BOX), ("Lung_R_Meier", RIGHT_BOX)]), series.grid)
+        read_mask(
+            structure_set(
+                tmp_path / "x.dcm", [("Lung_L_AI", LEFT_BOX), ("Lung_R_Meier", RIGHT_BOX)]
+            ),
+            series.grid,
+        )
 
 
 def test_two_structures_of_one_side_must_be_identical(series, tmp_path):
@@ -269,7 +337,11 @@ def test_two_structures_of_one_side_must_be_identical(series, tmp_path):
     np.testing.assert_array_equal(mask.labels, WANTED)
     assert codes == {"LUNG-REPEATED"}
     with pytest.raises(InputRefused) as caught:
-        read_mask(structure_set(tmp_path / "t.dcm", [*same, ("right lung", RIGHT_BOX[1:])]), series.grid, series)
+        read_mask(
+            structure_set(tmp_path / "t.dcm", [*same, ("right lung", RIGHT_BOX[1:])]),
+            series.grid,
+            series,
+        )
     assert caught.value.code == "LUNG-TWICE"
 
 
@@ -277,7 +349,10 @@ def test_lobes_make_lungs(series, tmp_path):
     def lobes(box, names):
         return [(name, [box[k]]) for k, name in enumerate(names)]
 
-    right, left = lobes(RIGHT_BOX, ("Lung_RLL", "RML", "right upper lobe")), lobes(LEFT_BOX, ("LLL", "Lung_LUL"))
+    right, left = (
+        lobes(RIGHT_BOX, ("Lung_RLL", "RML", "right upper lobe")),
+        lobes(LEFT_BOX, ("LLL", "Lung_LUL")),
+    )
     mask, codes = lung_codes(structure_set(tmp_path / "l.dcm", [*right, *left]), series)
     assert [int(np.count_nonzero(mask.labels == side)) for side in (1, 2)] == [3 * 48, 2 * 48]
     assert codes == set()
@@ -288,10 +363,22 @@ def test_lobes_make_lungs(series, tmp_path):
 def test_refusals_are_one_line(series, tmp_path):
     (tmp_path / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"nonsense" * 9)
     cases = {
-        structure_set(tmp_path / "a.dcm", [("Heart", RIGHT_BOX)]): (InputRefused, "no structure is a lung"),
-        structure_set(tmp_path / "b.dcm", [("Lung_R", RIGHT_BOX), ("Right lung", LEFT_BOX)]): (InputRefused, "2 structures"),
-        structure_set(tmp_path / "c.dcm", [("Lung_R", [rectangle(90, (4, 11), (2, 7))])]): (GridMismatch, "within the volume"),
-        structure_set(tmp_path / "d.dcm", [("Lung_R", RIGHT_BOX)], frame="1.2.9"): (InputRefused, "frame of reference"),
+        structure_set(tmp_path / "a.dcm", [("Heart", RIGHT_BOX)]): (
+            InputRefused,
+            "no structure is a lung",
+        ),
+        structure_set(tmp_path / "b.dcm", [("Lung_R", RIGHT_BOX), ("Right lung", LEFT_BOX)]): (
+            InputRefused,
+            "2 structures",
+        ),
+        structure_set(tmp_path / "c.dcm", [("Lung_R", [rectangle(90, (4, 11), (2, 7))])]): (
+            GridMismatch,
+            "within the volume",
+        ),
+        structure_set(tmp_path / "d.dcm", [("Lung_R", RIGHT_BOX)], frame="1.2.9"): (
+            InputRefused,
+            "frame of reference",
+        ),
         tmp_path / "broken.dcm": (UnreadableFile, "corrupt"),
         series.files[0].path: (InputRefused, "is not a segmentation"),
     }
@@ -316,7 +403,11 @@ def test_a_corrupt_segmentation_is_one_line(series, tmp_path):
 
 def test_labels_of_another_series_are_refused(series, tmp_path):
     shifted = Grid(GRID.shape, GRID.affine + np.array([[0, 0, 0, 0.4]] * 3 + [[0] * 4]))
-    write_series(tmp_path / "ct", Volume(np.zeros(GRID.shape, np.int16), shifted), SeriesSpec(seed=9, study=0))
+    write_series(
+        tmp_path / "ct",
+        Volume(np.zeros(GRID.shape, np.int16), shifted),
+        SeriesSpec(seed=9, study=0),
+    )
     (other,) = find_series(tmp_path / "ct")
     write_mask(tmp_path / "m.seg.dcm", LungMask(WANTED, series.grid), series)
     with pytest.raises(GridMismatch, match="voxels of the volume"):

@@ -1,4 +1,6 @@
-"""Label objects of series that are odd to refer to: in archives, in several multi-frame objects, without UIDs."""
+"""Label objects of series that are odd to refer to: in archives, in several multi-frame objects,
+without UIDs.
+"""
 
 import zipfile
 
@@ -34,7 +36,9 @@ def test_series_in_an_archive(suffix, tmp_path):
             archive.write(path, path.name)
     (one,) = find_series(tmp_path / "x.zip")
     write_mask(tmp_path / f"m{suffix}", mask(one.grid), one)
-    np.testing.assert_array_equal(read_mask(tmp_path / f"m{suffix}", one.grid, one).labels, mask(one.grid).labels)
+    np.testing.assert_array_equal(
+        read_mask(tmp_path / f"m{suffix}", one.grid, one).labels, mask(one.grid).labels
+    )
     named = pydicom.dcmread(tmp_path / f"m{suffix}")
     assert named.StudyInstanceUID == SLICES[0].StudyInstanceUID
 
@@ -48,16 +52,27 @@ def test_several_multi_frame_objects_take_labels(cut, tmp_path):
     (one,) = find_series(tmp_path)
     for suffix in (".seg.dcm", ".rtstruct.dcm"):
         write_mask(tmp_path / f"m{suffix}", mask(one.grid), one)
-        np.testing.assert_array_equal(read_mask(tmp_path / f"m{suffix}", one.grid, one).labels, mask(one.grid).labels)
-    frames = [c.ContourImageSequence[0].get("ReferencedFrameNumber") for c in contours(tmp_path / "m.rtstruct.dcm")]
+        np.testing.assert_array_equal(
+            read_mask(tmp_path / f"m{suffix}", one.grid, one).labels, mask(one.grid).labels
+        )
+    frames = [
+        c.ContourImageSequence[0].get("ReferencedFrameNumber")
+        for c in contours(tmp_path / "m.rtstruct.dcm")
+    ]
     assert all(frames)
 
 
 def contours(path):
-    return [contour for roi in pydicom.dcmread(path).ROIContourSequence for contour in roi.ContourSequence]
+    return [
+        contour
+        for roi in pydicom.dcmread(path).ROIContourSequence
+        for contour in roi.ContourSequence
+    ]
 
 
-@pytest.mark.parametrize("keyword", ["SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID"])
+@pytest.mark.parametrize(
+    "keyword", ["SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID"]
+)
 def test_slices_that_cannot_be_referred_to(keyword, tmp_path):
     write_files(tmp_path, flaws.tags(SLICES, **{keyword: ""}))
     (one,) = find_series(tmp_path)

@@ -1,4 +1,6 @@
-"""Label maps on the voxels of a volume: headers as tools write them are accepted, every shift by 0.3 voxel is refused."""
+"""Label maps on the voxels of a volume: headers as tools write them are accepted, every shift by
+0.3 voxel is refused.
+"""
 
 import nibabel
 import numpy as np
@@ -66,7 +68,9 @@ def four_digits(affine):
 
 
 def from_the_other_end(affine, shape):
-    """The slices in the other order: the first voxel is the last slice's, reached by rounded steps."""
+    """The slices in the other order: the first voxel is the last slice's, reached by rounded
+    steps.
+    """
     turned = three_decimals(affine)
     turned[:3, 3] += turned[:3, 0] * (shape[0] - 1)
     turned[:3, 0] *= -1
@@ -97,7 +101,11 @@ def placed(affine, shape, grid):
 def test_headers_of_tools_are_accepted_and_shifts_refused(lattice, header):
     shape, affine = lattice
     grid = Grid(shape, affine)
-    written = from_the_other_end(affine, shape) if header == "from the other end" else HEADERS[header](affine)
+    written = (
+        from_the_other_end(affine, shape)
+        if header == "from the other end"
+        else HEADERS[header](affine)
+    )
     found = placed(written, shape, grid)
     assert found is not None
     assert found.offset == (0, 0, 0)
@@ -126,10 +134,15 @@ def test_crops_are_accepted_and_shifted_crops_refused(lattice, header, seed):
     assert placed(cropped, size, Grid(shape, affine)) is None
 
 
-@pytest.mark.parametrize(("spacing", "count"), [((0.7, 0.7, 0.7), 480), ((2 / 3, 0.9, 0.9), 480), ((1.25, 0.7, 0.7), 1200)])
+@pytest.mark.parametrize(
+    ("spacing", "count"),
+    [((0.7, 0.7, 0.7), 480), ((2 / 3, 0.9, 0.9), 480), ((1.25, 0.7, 0.7), 1200)],
+)
 @pytest.mark.parametrize("writer", ["nibabel", "simpleitk nrrd", "simpleitk mha", "nrrd text"])
 def test_files_that_tools_write_on_long_stacks(spacing, count, writer, tmp_path):
-    """Real files, 16 x 16 pixels: written by strangers, read onto the grid of the series; shifted ones are not."""
+    """Real files, 16 x 16 pixels: written by strangers, read onto the grid of the series;
+    shifted ones are not.
+    """
     grid = Grid.axial((count, 16, 16), spacing, (-249.512, -231.5, -1012.75))
     labels = np.zeros(grid.shape, np.uint8)
     labels[1:-1, 4:12, 2:6], labels[1:-1, 4:12, 9:14] = 1, 2
@@ -177,7 +190,9 @@ space origin: ({origin[0]:.3f},{origin[1]:.3f},{origin[2]:.3f})
 @given(seed=st.integers(0, 10**6))
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_cropped_flipped_and_padded_maps_by_simpleitk(suffix, seed, tmp_path):
-    """Cropped to the labels, padded, flipped along any axis, axes permuted: SimpleITK's own filters, then our reader."""
+    """Cropped to the labels, padded, flipped along any axis, axes permuted: SimpleITK's own
+    filters, then our reader.
+    """
     rng = np.random.default_rng(seed)
     grid = Grid.axial((9, 12, 14), (2.5, 0.7, 0.8), (-10.0, 20.0, 30.0))
     labels = np.zeros(grid.shape, np.uint8)
@@ -211,7 +226,14 @@ def test_the_refusal_prints_both_lattices():
     one = Grid.axial((4, 5, 6), (2.5, 0.7, 0.8), (1, 2, 3))
     other = Grid.axial((4, 5, 6), (2.5, 0.7, 0.8), (1.24, 2, 3))
     text = str(mismatch(one, other))
-    for words in ("4 x 5 x 6", "2.5 x 0.7 x 0.8 mm", "origin (1, 2, 3)", "origin (1.24, 2, 3)", "(0, 0, 1)", "(1, 0, 0)"):
+    for words in (
+        "4 x 5 x 6",
+        "2.5 x 0.7 x 0.8 mm",
+        "origin (1, 2, 3)",
+        "origin (1.24, 2, 3)",
+        "(0, 0, 1)",
+        "(1, 0, 0)",
+    ):
         assert words in text
     assert "\n" not in text
 
@@ -222,5 +244,8 @@ def test_unions_of_turned_lattices():
     turned = whole.affine.copy()
     turned[:3, 3] = whole.to_world([8, 0, 0])
     turned[:3, 0] *= -1
-    one, other = union(LungMask(labels, whole), LungMask(np.ascontiguousarray(labels[::-1]), Grid(whole.shape, turned)))
+    one, other = union(
+        LungMask(labels, whole),
+        LungMask(np.ascontiguousarray(labels[::-1]), Grid(whole.shape, turned)),
+    )
     np.testing.assert_array_equal(one.labels, other.labels)

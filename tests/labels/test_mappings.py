@@ -1,4 +1,6 @@
-"""What other tools' labels mean: tables read from their own documentation, and a real map of one of them."""
+"""What other tools' labels mean: tables read from their own documentation, and a real map of one
+of them.
+"""
 
 import json
 import pickle
@@ -19,7 +21,9 @@ def mapped(labels, naming):
 
 
 def test_lobes_become_lungs():
-    """lungmask's LTRCLobes: 1, 2 left upper and lower; 3, 4, 5 right upper, middle and lower (its README)."""
+    """lungmask's LTRCLobes: 1, 2 left upper and lower; 3, 4, 5 right upper, middle and lower
+    (its README).
+    """
     assert mapped([0, 1, 2, 3, 4, 5], MAPPINGS["lungmask-lobes"]) == [0, 2, 2, 1, 1, 1]
 
 
@@ -34,7 +38,9 @@ def test_an_unknown_label_is_an_error_in_a_map_of_lungs_and_background_in_one_of
 def test_any_type_of_number_and_pictures_of_255(kind):
     assert labels_of(np.array([[[0, 1, 2]]], dtype=kind)).tolist() == [[[0, 1, 2]]]
     if np.dtype(kind) != np.uint8:
-        assert labels_of(np.array([[[-3, 4]]], dtype=kind), MAPPINGS["totalsegmentator"]).tolist() == [[[0, 0]]]
+        assert labels_of(
+            np.array([[[-3, 4]]], dtype=kind), MAPPINGS["totalsegmentator"]
+        ).tolist() == [[[0, 0]]]
     assert labels_of(np.array([[[0, 255]]], dtype=kind)).tolist() == [[[0, 1]]]
     with pytest.raises(InputRefused, match="255"):
         labels_of(np.array([[[0, 1, 255]]], dtype=kind))
@@ -48,9 +54,13 @@ def test_a_naming_means_the_same_in_another_process():
 
 
 def test_names_of_an_nnu_net():
-    named = from_names({"background": 0, "lung_left": 1, "lung_right": 2, "heart": 3, "lung_nodule_left": 4})
+    named = from_names(
+        {"background": 0, "lung_left": 1, "lung_right": 2, "heart": 3, "lung_nodule_left": 4}
+    )
     assert (named.right, named.left, named.either, named.sided) == ((2,), (1,), (), True)
-    lobes = from_names({"lung_upper_lobe_left": 4, "lung_lower_lobe_left": 5, "RightUpperLobe": 6, "RML": 7})
+    lobes = from_names(
+        {"lung_upper_lobe_left": 4, "lung_lower_lobe_left": 5, "RightUpperLobe": 6, "RML": 7}
+    )
     assert (lobes.right, lobes.left) == ((6, 7), (4, 5))
     both = from_names({"background": 0, "lung": 1})
     assert (both.either, both.sided) == ((1,), False)
@@ -69,8 +79,10 @@ def test_names_of_an_nnu_net():
 
 @pytest.mark.parametrize(
     ("name", "side"),
-    [("lung_middle_lobe_right", "right"), ("Lung_L", "left"), ("LLL", "left"), ("lungs", "both"), ("lung_vessels", None),
-     ("lung_trachea_bronchia", None), ("heart", None), ("right", None), ("kidney_left", None), ("lung_left_right", None)],
+    [("lung_middle_lobe_right", "right"), ("Lung_L", "left"), ("LLL", "left"), ("lungs", "both"),
+     ("lung_vessels", None),
+     ("lung_trachea_bronchia", None), ("heart", None), ("right", None), ("kidney_left", None),
+     ("lung_left_right", None)],
 )  # fmt: skip
 def test_whose_a_structure_is_by_its_name(name, side):
     part = part_of(name)
@@ -82,12 +94,21 @@ def test_a_mapping_is_named_or_read_beside_the_masks(tmp_path):
     below.mkdir()
     assert naming_of("auto", below) is LUNGS
     (tmp_path / "summary.json").write_text(json.dumps({"foreground_mean": {"Dice": 1}}))
-    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "lung_left": 1, "lung_right": 2}}))
+    (tmp_path / "dataset.json").write_text(
+        json.dumps({"labels": {"background": 0, "lung_left": 1, "lung_right": 2}})
+    )
     assert naming_of("auto", below).left == naming_of("nnunet", tmp_path).left == (1,)
     assert naming_of("lungs", below) is LUNGS
-    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"0": "background", "1": "left lung", "2": "right lung"}}))
+    (tmp_path / "dataset.json").write_text(
+        json.dumps({"labels": {"0": "background", "1": "left lung", "2": "right lung"}})
+    )
     assert naming_of("auto", below).right == (2,)
-    for broken in ('{"labels": {"background": 0, "liver": 1}}', "[]", "not json", '{"labels": [1]}'):
+    for broken in (
+        '{"labels": {"background": 0, "liver": 1}}',
+        "[]",
+        "not json",
+        '{"labels": [1]}',
+    ):
         (tmp_path / "dataset.json").write_text(broken)
         for option in ("auto", "nnunet"):
             with pytest.raises(UsageError, match=r"dataset\.json.*--mapping"):
@@ -97,17 +118,30 @@ def test_a_mapping_is_named_or_read_beside_the_masks(tmp_path):
     given = naming_of("right=3+4+5,left=1+2", below)
     assert (given.right, given.left, given.others) == ((3, 4, 5), (1, 2), True)
     assert naming_of("either=1+2", below).sided is False
-    for wrong in ("lungmusk", "right=1", "right=1,left=1", "right=0,left=1", "right=,left=1", "", "right=1,left=2,"):
+    for wrong in (
+        "lungmusk",
+        "right=1",
+        "right=1,left=1",
+        "right=0,left=1",
+        "right=,left=1",
+        "",
+        "right=1,left=2,",
+    ):
         with pytest.raises(UsageError):
             naming_of(wrong, below)
 
 
 def test_a_real_map_of_totalsegmentator_has_its_sides_where_the_reference_has_them(real_data):
-    """Case_001: TotalSegmentator's lobes, mapped, lie in the reference's right and left lung by more than nine tenths."""
+    """Case_001: TotalSegmentator's lobes, mapped, lie in the reference's right and left lung by
+    more than nine tenths.
+    """
     labels = real_data / "chests" / "Labels"
     found = read_mask(
-        labels / "other_tools" / "Case_001_totalsegmentator_lobes.nii.gz", naming=MAPPINGS["totalsegmentator"]
+        labels / "other_tools" / "Case_001_totalsegmentator_lobes.nii.gz",
+        naming=MAPPINGS["totalsegmentator"],
     ).labels.T
     truth = np.asarray(nibabel.load(labels / "Case_001.nii.gz").dataobj)
     for side in (1, 2):
-        assert np.count_nonzero((found == side) & (truth == side)) > 0.9 * np.count_nonzero(found == side)
+        assert np.count_nonzero((found == side) & (truth == side)) > 0.9 * np.count_nonzero(
+            found == side
+        )

@@ -1,4 +1,6 @@
-"""Whose mask is whose, told by UIDs: SEG and RTSTRUCT against each other, against named maps, and anywhere in a tree."""
+"""Whose mask is whose, told by UIDs: SEG and RTSTRUCT against each other, against named maps,
+and anywhere in a tree.
+"""
 
 import shutil
 
@@ -17,14 +19,18 @@ from pleura.verbs.evaluate import evaluate
 
 @pytest.fixture(scope="module")
 def chests(tmp_path_factory):
-    """Two scans with references; the same lungs, a column narrower, as SEG and RTSTRUCT under names that say nothing."""
+    """Two scans with references; the same lungs, a column narrower, as SEG and RTSTRUCT under
+    names that say nothing.
+    """
     folder = tmp_path_factory.mktemp("chests")
     write_dataset(folder / "in", cases=2, shape=(16, 48, 64), seed=4, label=write_mask)
     for number, series in enumerate(find_series(folder / "in" / "Images")):
         truth = read_mask(folder / "in" / "Labels" / f"{series.id}.nii.gz", series.grid)
         lungs = truth.labels.copy()
         lungs[:, :, np.flatnonzero(lungs.any(axis=(0, 1)))[-4:]] = 0
-        lungs[np.flatnonzero(lungs.any(axis=(1, 2)))[0]] = 0  # so that a segmentation has a frame less
+        lungs[np.flatnonzero(lungs.any(axis=(1, 2)))[0]] = (
+            0  # so that a segmentation has a frame less
+        )
         answer = LungMask(lungs, series.grid)
         write_mask(folder / "seg" / f"a{9 - number}.seg.dcm", answer, series)
         write_mask(folder / "rtstruct" / f"p{number}" / "1-1.rtstruct.dcm", answer, series)
@@ -35,8 +41,16 @@ def chests(tmp_path_factory):
 
 def dices(pred, ref, out, **options):
     result = evaluate(pred, ref, out, workers=1, **options)
-    assert result.scores["refused"] == result.scores["unanswered"] == result.scores["without_reference"] == []
-    return [tuple(case[side]["dice"] for side in ("right", "left", "both")) for case in result.scores["cases"]]
+    assert (
+        result.scores["refused"]
+        == result.scores["unanswered"]
+        == result.scores["without_reference"]
+        == []
+    )
+    return [
+        tuple(case[side]["dice"] for side in ("right", "left", "both"))
+        for case in result.scores["cases"]
+    ]
 
 
 def test_label_objects_are_matched_whatever_their_names_and_folders(chests, tmp_path):
@@ -55,7 +69,9 @@ def test_label_objects_are_matched_whatever_their_names_and_folders(chests, tmp_
         assert dices(pred, ref, tmp_path / name, **options) == expected, name
 
 
-def test_two_readers_of_one_scan_and_a_broken_object_are_refused_and_the_rest_goes_on(chests, tmp_path):
+def test_two_readers_of_one_scan_and_a_broken_object_are_refused_and_the_rest_goes_on(
+    chests, tmp_path
+):
     pred = tmp_path / "pred"
     shutil.copytree(chests / "seg", pred)
     shutil.copy(chests / "rtstruct" / "p0" / "1-1.rtstruct.dcm", pred / "second.dcm")
@@ -102,5 +118,7 @@ def test_two_lattices_without_ends_become_one():
     np.testing.assert_array_equal(one.labels[:6, 2:8, :5], parts[0].labels)
     np.testing.assert_array_equal(other.labels[2:8, :6, 2:7], parts[1].labels)
     assert one.labels.sum() == parts[0].labels.sum()
-    shifted = LungMask(parts[1].labels, Grid.axial(parts[1].grid.shape, (2.5, 0.7, 0.8), (3.3, 4, 5)))
+    shifted = LungMask(
+        parts[1].labels, Grid.axial(parts[1].grid.shape, (2.5, 0.7, 0.8), (3.3, 4, 5))
+    )
     assert union(parts[0], shifted) == (parts[0], shifted)

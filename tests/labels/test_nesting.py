@@ -1,4 +1,6 @@
-"""Contours of one plane: random polygons doubled, shifted, split, reversed and nested, with matplotlib as the judge."""
+"""Contours of one plane: random polygons doubled, shifted, split, reversed and nested, with
+matplotlib as the judge.
+"""
 
 import numpy as np
 import pytest
@@ -13,11 +15,15 @@ CENTRES = np.argwhere(np.ones(SHAPE))
 
 
 def star(seed, radius=50.0, centre=(80.0, 80.0), corners=40):
-    """A polygon without crossings round a centre, so that scaled copies about the centre are nested."""
+    """A polygon without crossings round a centre, so that scaled copies about the centre are
+    nested.
+    """
     rng = np.random.default_rng(seed)
     angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
     radii = radius * (1 + 0.3 * rng.uniform(-1, 1, corners))
-    return np.stack([centre[0] + radii * np.sin(angles), centre[1] + radii * np.cos(angles)], axis=1)
+    return np.stack(
+        [centre[0] + radii * np.sin(angles), centre[1] + radii * np.cos(angles)], axis=1
+    )
 
 
 def scaled(points, factor, centre=(80.0, 80.0)):
@@ -49,7 +55,8 @@ WAYS = {
     "a round and back in one contour": lambda a: ([np.concatenate([a, a[:1], a[::-1]])], inside(a)),
     "closed by its first point": lambda a: ([np.concatenate([a, a[:1]])], inside(a)),
     "shifted": lambda a: ([a, moved(a, 9, 4)], inside(a) | inside(moved(a, 9, 4))),
-    "shifted and reversed": lambda a: ([a, moved(a[::-1], -3, -8)], inside(a) | inside(moved(a, -3, -8))),
+    "shifted and reversed": lambda a: ([a, moved(a[::-1], -3, -8)],
+                                       inside(a) | inside(moved(a, -3, -8))),
     "traced again by hand": lambda a: ([a, scaled(a, 0.99)], inside(a)),
     "split": lambda a: (halves(a), inside(a)),
     "split, and whole": lambda a: ([*halves(a), a], inside(a)),
@@ -80,7 +87,8 @@ WAYS = {
         inside(a) & ~inside(scaled(a, 0.5)) | inside(scaled(a, 0.2)),
     ),
     "apart": lambda a: ([moved(scaled(a, 0.4), -40, 0), moved(scaled(a, 0.4), 40, 0)],
-                        inside(moved(scaled(a, 0.4), -40, 0)) | inside(moved(scaled(a, 0.4), 40, 0))),
+                        inside(moved(scaled(a, 0.4), -40, 0)) | inside(moved(scaled(a, 0.4), 40,
+                            0))),
 }  # fmt: skip
 
 
@@ -104,7 +112,9 @@ def test_repeats_and_overlaps_are_counted():
 
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_small_holes_stay_holes(size):
-    """A hole of one pixel, as tools that trace voxel edges write it, in a block with a border of one pixel."""
+    """A hole of one pixel, as tools that trace voxel edges write it, in a block with a border of
+    one pixel.
+    """
 
     def square(low, high):
         return np.array([[low, low], [low, high], [high, high], [high, low]]) - 0.5
@@ -116,10 +126,14 @@ def test_small_holes_stay_holes(size):
 @given(seed=st.integers(0, 10**6))
 def test_exclusive_or_is_what_the_standard_says(seed):
     a, b = star(seed), moved(star(seed + 1), 12, 7)
-    np.testing.assert_array_equal(combine_xor([a, b], SHAPE).mask, combine([a], SHAPE).mask ^ combine([b], SHAPE).mask)
+    np.testing.assert_array_equal(
+        combine_xor([a, b], SHAPE).mask, combine([a], SHAPE).mask ^ combine([b], SHAPE).mask
+    )
     assert not combine_xor([a, a[::-1]], SHAPE).mask.any()
 
 
 def test_nothing_and_specks_enclose_nothing():
     assert not combine([], SHAPE).mask.any()
-    assert not combine([np.zeros((5, 2)), np.array([[3.0, 3.0], [8.0, 8.0], [5.0, 5.0]])], SHAPE).mask.any()
+    assert not combine(
+        [np.zeros((5, 2)), np.array([[3.0, 3.0], [8.0, 8.0], [5.0, 5.0]])], SHAPE
+    ).mask.any()

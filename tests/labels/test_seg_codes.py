@@ -1,4 +1,6 @@
-"""Segments of other tools: SRT codes, lobes, tissue with a region, two readers, fractions: read, or refused by a code."""
+"""Segments of other tools: SRT codes, lobes, tissue with a region, two readers, fractions: read,
+or refused by a code.
+"""
 
 from copy import deepcopy
 
@@ -22,7 +24,10 @@ LABELS[1:5, 3:9, 2:6], LABELS[2:4, 3:9, 9:14] = 1, 2
 @pytest.fixture(scope="module")
 def one(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ct")
-    write_files(folder, series(Volume(np.zeros(GRID.shape, np.int16), GRID), SeriesSpec(declare_padding=False)))
+    write_files(
+        folder,
+        series(Volume(np.zeros(GRID.shape, np.int16), GRID), SeriesSpec(declare_padding=False)),
+    )
     return find_series(folder)[0]
 
 
@@ -49,11 +54,15 @@ def typed(*types, modifiers=(), regions=(), region_modifiers=(), labels=("a", "b
             segment.SegmentLabel = labels[k]
             segment.SegmentedPropertyTypeCodeSequence = [types[k]]
             if modifiers:
-                segment.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [modifiers[k]]
+                segment.SegmentedPropertyTypeCodeSequence[
+                    0
+                ].SegmentedPropertyTypeModifierCodeSequence = [modifiers[k]]
             if regions:
                 segment.AnatomicRegionSequence = [deepcopy(regions[k])]
             if region_modifiers:
-                segment.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = [region_modifiers[k]]
+                segment.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = [
+                    region_modifiers[k]
+                ]
 
     return change
 
@@ -61,26 +70,38 @@ def typed(*types, modifiers=(), regions=(), region_modifiers=(), labels=("a", "b
 RIGHT, LEFT = code("24028007"), code("7771000")
 READ = {
     "SRT lung with G-A100 and G-A101": typed(
-        code("T-28000", "SRT"), code("T-28000", "SRT"), modifiers=(code("G-A100", "SRT"), code("G-A101", "SRT"))
+        code("T-28000", "SRT"),
+        code("T-28000", "SRT"),
+        modifiers=(code("G-A100", "SRT"), code("G-A101", "SRT")),
     ),
     "SRT under the name SNM3": typed(
-        code("T-28000", "SNM3"), code("T-28000", "SNM3"), modifiers=(code("G-A100", "SNM3"), code("G-A101", "SNM3"))
+        code("T-28000", "SNM3"),
+        code("T-28000", "SNM3"),
+        modifiers=(code("G-A100", "SNM3"), code("G-A101", "SNM3")),
     ),
     "SRT right and left lung": typed(code("T-28100", "SRT"), code("T-28500", "SRT")),
     "SCT lung with an SRT side": typed(
         code("39607008"), code("39607008"), modifiers=(code("G-A100", "SRT"), code("G-A101", "SRT"))
     ),
     "FMA": typed(code("7309", "FMA"), code("7310", "FMA")),
-    "tissue with a region": typed(code("85756007"), code("T-D0050", "SRT"), regions=(code("3341006"), code("44029006"))),
+    "tissue with a region": typed(
+        code("85756007"), code("T-D0050", "SRT"), regions=(code("3341006"), code("44029006"))
+    ),
     "tissue with a region and its side": typed(
         code("85756007"),
         code("85756007"),
         regions=(code("39607008"), code("T-28000", "SRT")),
         region_modifiers=(RIGHT, code("G-A101", "SRT")),
     ),
-    "organ with a region": typed(code("113343008"), code("113343008"), regions=(code("3341006"), code("44029006"))),
-    "lung codes, sides in the labels": typed(code("39607008"), code("39607008"), labels=("Right lung", "Left lung")),
-    "codes of another scheme, labels": typed(code("x", "99A"), code("y", "99A"), labels=("Lung_R", "Lung_L")),
+    "organ with a region": typed(
+        code("113343008"), code("113343008"), regions=(code("3341006"), code("44029006"))
+    ),
+    "lung codes, sides in the labels": typed(
+        code("39607008"), code("39607008"), labels=("Right lung", "Left lung")
+    ),
+    "codes of another scheme, labels": typed(
+        code("x", "99A"), code("y", "99A"), labels=("Lung_R", "Lung_L")
+    ),
 }
 
 
@@ -94,7 +115,10 @@ def test_codes_that_mean_the_lungs(name, one, tmp_path):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (typed(code("4147007"), code("4147007"), regions=(code("3341006"), code("44029006"))), "NO-LUNG"),
+        (
+            typed(code("4147007"), code("4147007"), regions=(code("3341006"), code("44029006"))),
+            "NO-LUNG",
+        ),
         (typed(code("27925004"), code("86049000"), labels=("Lung nodule", "Neoplasm")), "NO-LUNG"),
         (typed(code("3341006"), code("3341006")), "LUNG-TWICE"),
         (typed(code("x"), code("y"), labels=("Lung~_R", "Lung_L")), "LUNG-PARTIAL"),
@@ -144,12 +168,16 @@ def test_positions_with_few_digits_are_read_and_shifts_refused(one, tmp_path):
         def change(dataset):
             for frame in dataset.PerFrameFunctionalGroupsSequence:
                 place = frame.PlanePositionSequence[0]
-                place.ImagePositionPatient = [float(x) + d for x, d in zip(place.ImagePositionPatient, by, strict=True)]
+                place.ImagePositionPatient = [
+                    float(x) + d for x, d in zip(place.ImagePositionPatient, by, strict=True)
+                ]
 
         return change
 
     for by in ((0.04, 0, 0), (0, -0.1, 0), (0, 0, 0.5)):
-        np.testing.assert_array_equal(read_mask(changed(one, tmp_path, moved(by)), one.grid, one).labels, LABELS)
+        np.testing.assert_array_equal(
+            read_mask(changed(one, tmp_path, moved(by)), one.grid, one).labels, LABELS
+        )
     for by in ((0.3, 0, 0), (0, -0.3, 0), (0, 0, 0.9)):
         with pytest.raises(GridMismatch) as caught:
             read_mask(changed(one, tmp_path, moved(by)), one.grid, one)

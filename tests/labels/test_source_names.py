@@ -1,4 +1,6 @@
-"""Masks named after the folders of the source find their case after de-identification renamed it, and no other."""
+"""Masks named after the folders of the source find their case after de-identification renamed
+it, and no other.
+"""
 
 import shutil
 from pathlib import Path
@@ -16,7 +18,9 @@ NAMES = {"Case_000": "S1-900", "Case_001": "Jane Doe"}
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory):
-    """Two patients in folders of any name, masks named alike; one mask under an issued id that belongs to nobody."""
+    """Two patients in folders of any name, masks named alike; one mask under an issued id that
+    belongs to nobody.
+    """
     place = tmp_path_factory.mktemp("names")
     write_dataset(place / "in", cases=2, shape=(12, 48, 48), seed=4)
     for old, new in NAMES.items():

@@ -20,7 +20,9 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def cohort(tmp_path_factory):
-    """Three chests of 12 slices of 32²: the first has a block held back and padding, the last is for testing."""
+    """Three chests of 12 slices of 32²: the first has a block held back and padding, the last is
+    for testing.
+    """
     folder = tmp_path_factory.mktemp("cohort")
     names = ("Case_000", "Case_001", "Case_002")
     for seed, name in enumerate(names):

@@ -1,4 +1,6 @@
-"""Augmentation moves picture and target alike, changes values only within bounds, and is decided by its generator."""
+"""Augmentation moves picture and target alike, changes values only within bounds, and is decided
+by its generator.
+"""
 
 import numpy as np
 import pytest
@@ -66,7 +68,9 @@ def test_the_input_is_left_alone():
 def test_blur_is_gaussian(sigma):
     values = np.random.default_rng(0).random((1, 1, 20, 24)).astype(np.float32)
     ours = blurred(torch.from_numpy(values), torch.tensor([sigma]))[0, 0].numpy()
-    theirs = gaussian_filter(values[0, 0].astype(float), sigma, mode="nearest", truncate=BLUR_RADIUS / sigma)
+    theirs = gaussian_filter(
+        values[0, 0].astype(float), sigma, mode="nearest", truncate=BLUR_RADIUS / sigma
+    )
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
@@ -82,7 +86,9 @@ def changed(chosen, seed=3, network_input=INPUT):
     """Slices and targets, minus what they were, with the chosen augmentations only."""
     both = pictures()
     before = both * network_input.span * 0.8 + network_input.air
-    after, targets = augmented(before, both, torch.Generator().manual_seed(seed), chosen, network_input)
+    after, targets = augmented(
+        before, both, torch.Generator().manual_seed(seed), chosen, network_input
+    )
     return after - before, targets - both
 
 
@@ -105,14 +111,22 @@ def test_one_less_leaves_the_others_as_they_were(left_out):
     flips = [changed(chosen)[1] for chosen in (("flip",), ("flip", "contrast"))]
     assert torch.equal(*flips)
     both = tuple(name for name in ("rotate", "flip", "noise", "blur") if name != left_out)
-    assert torch.equal(changed(both)[1], changed(tuple(name for name in both if name not in ("noise", "blur")))[1])
+    assert torch.equal(
+        changed(both)[1], changed(tuple(name for name in both if name not in ("noise", "blur")))[1]
+    )
 
 
 def test_hu_stay_hu():
     network_input = NetInput(48, scaling="none")
     values, _ = changed(("contrast",), network_input=network_input)
     assert 10 < values.abs().max() < 0.25 * network_input.span
-    after, _ = augmented(pictures() * 1400 - 1000, pictures(), torch.Generator().manual_seed(0), ("translate",), network_input)
+    after, _ = augmented(
+        pictures() * 1400 - 1000,
+        pictures(),
+        torch.Generator().manual_seed(0),
+        ("translate",),
+        network_input,
+    )
     assert after.min() == pytest.approx(-1000, abs=0.01)
 
 

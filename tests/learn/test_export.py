@@ -30,7 +30,9 @@ def lived_in(seed=0, variant="light"):
 def test_parity_with_torch(tmp_path, batch, size, variant):
     net = lived_in(variant=variant)
     write_onnx(net, size, tmp_path / "model.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        tmp_path / "model.onnx", providers=["CPUExecutionProvider"]
+    )
     pictures = np.random.default_rng(batch).random((batch, 1, size, size)).astype(np.float32)
     (ours,) = session.run(["probability"], {"picture": pictures})
     with torch.no_grad():

@@ -1,4 +1,6 @@
-"""The loop learns, judges as scikit-learn would, keeps the best, and goes on after a kill to the same bits."""
+"""The loop learns, judges as scikit-learn would, keeps the best, and goes on after a kill to the
+same bits.
+"""
 
 import json
 import os
@@ -68,18 +70,26 @@ def test_a_killed_run_goes_on_to_the_same_bits(cohort, straight, tmp_path, after
     net = run(cohort, tmp_path)
     for name in FILES:
         assert (tmp_path / name).read_bytes() == (straight[1] / name).read_bytes(), name
-    for ours, theirs in zip(net.state_dict().values(), straight[0].state_dict().values(), strict=True):
+    for ours, theirs in zip(
+        net.state_dict().values(), straight[0].state_dict().values(), strict=True
+    ):
         assert torch.equal(ours, theirs)
 
 
 @pytest.mark.parametrize("stem", ["best", "last"])
 @pytest.mark.parametrize("writer", ["write_json", "save_file"])
-def test_killed_between_two_files_of_a_checkpoint(cohort, straight, tmp_path, writer, stem, monkeypatch):
-    """Killed before the last write of either file of a checkpoint: nothing that comes after would repair it."""
+def test_killed_between_two_files_of_a_checkpoint(
+    cohort, straight, tmp_path, writer, stem, monkeypatch
+):
+    """Killed before the last write of either file of a checkpoint: nothing that comes after
+    would repair it.
+    """
     written = getattr(checkpoint, writer)
     end = ".json" if writer == "write_json" else ".safetensors"
     lines = history(straight[1])
-    writes = sum(stem == "last" or kept_epoch(RECIPE, lines[:k]) == k for k in range(1, len(lines) + 1))
+    writes = sum(
+        stem == "last" or kept_epoch(RECIPE, lines[:k]) == k for k in range(1, len(lines) + 1)
+    )
     calls = 0
 
     def killer(*given, **options):
@@ -114,7 +124,10 @@ def killer(stage, done, total):
         os._exit(9)
 run(Cohort.open(Path({str(cohort.folder)!r})), Path({str(tmp_path)!r}), progress=killer)
 """
-    ended = subprocess.run([sys.executable, "-c", script], env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())})
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
+    )
     assert ended.returncode == 9
     assert [line["epoch"] for line in history(tmp_path)] == [1]
     run(cohort, tmp_path)
@@ -135,7 +148,11 @@ def test_the_seed_decides(cohort, straight, tmp_path):
 
 def test_a_loss_that_runs_away_is_said(cohort, tmp_path):
     with pytest.raises(UsageError, match=r"diverged in epoch 1; lower --lr"):
-        run(cohort, tmp_path, Recipe(loss="bce", epochs=2, lr=1e30, batch=6, size=24, schedule="constant"))
+        run(
+            cohort,
+            tmp_path,
+            Recipe(loss="bce", epochs=2, lr=1e30, batch=6, size=24, schedule="constant"),
+        )
     assert not (tmp_path / "history.jsonl").exists()
 
 
@@ -189,7 +206,12 @@ def test_without_a_validation_part_the_last_epoch_is_kept(cohort, tmp_path):
 
 def test_progress_counts_the_steps_of_the_whole_run(cohort, tmp_path):
     calls = []
-    run(cohort, tmp_path, Recipe(epochs=2, batch=6, size=24), progress=lambda *call: calls.append(call))
+    run(
+        cohort,
+        tmp_path,
+        Recipe(epochs=2, batch=6, size=24),
+        progress=lambda *call: calls.append(call),
+    )
     steps = -(-21 // 6)
     assert calls == [("train bce_dice", step, 2 * steps) for step in range(1, 2 * steps + 1)]
 
@@ -210,9 +232,20 @@ def test_one_cycle_rises_to_the_rate_and_falls_to_nothing():
 
 
 def test_presets_are_what_they_say():
-    assert (REPORT.lr, REPORT.batch, REPORT.epochs, REPORT.alpha, REPORT.size) == (0.1, 3, 10, 0.5, 512)
+    assert (REPORT.lr, REPORT.batch, REPORT.epochs, REPORT.alpha, REPORT.size) == (
+        0.1,
+        3,
+        10,
+        0.5,
+        512,
+    )
     assert REPORT.augment == ()
-    assert (REPORT.dropout, REPORT.network, REPORT.scaling, REPORT.keep) == (0.5, "report", "none", "last")
+    assert (REPORT.dropout, REPORT.network, REPORT.scaling, REPORT.keep) == (
+        0.5,
+        "report",
+        "none",
+        "last",
+    )
     assert (REPORT.validation, REPORT.watch_test, REPORT.schedule) == ("none", True, "constant")
     assert DEFAULT.loss == "bce_dice"
 
@@ -281,7 +314,9 @@ def seen_order(cohort, tmp_path, monkeypatch, recipe):
 
 
 def test_training_slices_are_shuffled_anew_each_epoch(cohort, tmp_path, monkeypatch):
-    orders, straight_order = seen_order(cohort, tmp_path, monkeypatch, Recipe(epochs=3, batch=6, size=24))
+    orders, straight_order = seen_order(
+        cohort, tmp_path, monkeypatch, Recipe(epochs=3, batch=6, size=24)
+    )
     for order in orders:
         assert sorted(order) == sorted(straight_order)
         assert order != straight_order
@@ -332,8 +367,12 @@ def test_the_test_part_is_watched_and_decides_nothing(cohort, straight, tmp_path
     train, validation = parts(cohort)
     test = SliceDataset([cohort.case("Case_002")], cohort.split, "test", NetInput(24))
     net = fit(RECIPE, train, validation, tmp_path, device=torch.device("cpu"), test=test)
-    for ours, theirs in zip(net.state_dict().values(), straight[0].state_dict().values(), strict=True):
+    for ours, theirs in zip(
+        net.state_dict().values(), straight[0].state_dict().values(), strict=True
+    ):
         assert torch.equal(ours, theirs)
     lines = history(tmp_path)
-    assert json.loads((tmp_path / "best.json").read_text())["test"] in [line["test"] for line in lines]
+    assert json.loads((tmp_path / "best.json").read_text())["test"] in [
+        line["test"] for line in lines
+    ]
     assert all(set(line["test"]) == {"loss", "accuracy", "dice"} for line in lines)

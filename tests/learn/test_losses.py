@@ -1,4 +1,6 @@
-"""Losses against sums written out, scikit-learn, and the two cases in which Eq. 2.4 as printed fails."""
+"""Losses against sums written out, scikit-learn, and the two cases in which Eq. 2.4 as printed
+fails.
+"""
 
 import numpy as np
 import pytest
@@ -25,7 +27,9 @@ def tensors(*arrays):
 
 
 def whole_slice(side=512, lung=50_000):
-    """A slice of the report's size with a usual share of lung, and the logits of the perfect answer."""
+    """A slice of the report's size with a usual share of lung, and the logits of the perfect
+    answer.
+    """
     truth = torch.zeros(1, 1, side, side)
     truth.view(-1)[:lung] = 1
     return torch.where(truth > 0, SURE, -SURE), truth
@@ -34,7 +38,9 @@ def whole_slice(side=512, lung=50_000):
 def test_bce_is_the_log_loss_of_scikit_learn():
     logits, truth = slices(1)
     p = 1 / (1 + np.exp(-logits))
-    assert bce(*tensors(logits, truth)).item() == pytest.approx(log_loss(truth.ravel(), p.ravel()), rel=1e-9)
+    assert bce(*tensors(logits, truth)).item() == pytest.approx(
+        log_loss(truth.ravel(), p.ravel()), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -75,7 +81,9 @@ def test_the_printed_form_prefers_hallucination_to_the_truth():
 def test_the_combined_loss_mixes_by_alpha(alpha, seed):
     pair = tensors(*slices(seed))
     mixed = loss_of(Recipe(loss="bce_dice", alpha=alpha))(*pair).item()
-    assert mixed == pytest.approx(alpha * bce(*pair).item() + (1 - alpha) * soft_dice(*pair).item(), rel=1e-9)
+    assert mixed == pytest.approx(
+        alpha * bce(*pair).item() + (1 - alpha) * soft_dice(*pair).item(), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("form", ["sum", "squares", "as_printed"])
@@ -106,4 +114,6 @@ def test_equation_2_4_as_printed(seed):
 @pytest.mark.parametrize("form", [bce, soft_dice, soft_dice_squares, dice_as_printed])
 def test_gradients_are_those_of_finite_differences(form):
     logits, truth = tensors(*slices(5, (1, 1, 4, 4)))
-    assert torch.autograd.gradcheck(lambda given: form(given, truth), (logits.requires_grad_(),), eps=1e-6)
+    assert torch.autograd.gradcheck(
+        lambda given: form(given, truth), (logits.requires_grad_(),), eps=1e-6
+    )

@@ -51,7 +51,9 @@ def test_coarser_axes_keep_means_and_ramps():
 
 def test_resampling_each_axis_is_the_full_tensor_product():
     array = np.random.default_rng(1).random((5, 6, 7)).astype(np.float32)
-    weights = tuple(axis_weights(n, 1.0, m, s) for n, m, s in ((5, 9, 0.5), (6, 3, 2.0), (7, 4, 1.7)))
+    weights = tuple(
+        axis_weights(n, 1.0, m, s) for n, m, s in ((5, 9, 0.5), (6, 3, 2.0), (7, 4, 1.7))
+    )
     wanted = np.einsum("ai,bj,ck,ijk->abc", *weights, array)
     assert np.allclose(resample_axes(array, weights), wanted, atol=1e-5)
 
@@ -68,7 +70,9 @@ def test_dense_lung_is_large_and_a_nodule_is_not(radius_mm, is_dense):
     dense, small = dense_lung(hu, np.ones_like(solid), 2.0)
     found, other = (dense, small) if is_dense else (small, dense)
     assert not other.any()
-    overlap = 2 * np.count_nonzero(found & solid) / (np.count_nonzero(found) + np.count_nonzero(solid))
+    overlap = (
+        2 * np.count_nonzero(found & solid) / (np.count_nonzero(found) + np.count_nonzero(solid))
+    )
     assert overlap > 0.8
 
 
@@ -86,7 +90,11 @@ def test_a_volume_survives_its_file(tmp_path):
     again = TrainingVolume.load(tmp_path / "one.npz")
     for name in ("hu", "right", "left", "flags"):
         assert np.array_equal(getattr(volume, name), getattr(again, name))
-    assert (again.name, again.origin_lps, again.spacing_mm) == (volume.name, volume.origin_lps, volume.spacing_mm)
+    assert (again.name, again.origin_lps, again.spacing_mm) == (
+        volume.name,
+        volume.origin_lps,
+        volume.spacing_mm,
+    )
 
 
 def test_a_nifti_case_is_prepared_on_the_wanted_spacing_with_its_sides(tmp_path):

@@ -13,7 +13,15 @@ from pleura.learn.lungs.export import write_onnx
 from pleura.learn.lungs.net import MULTIPLE, LungNet, depth_to_space, multiply_adds, space_to_depth
 from pleura.learn.lungs.pool import Pool
 from pleura.learn.lungs.samples import Sample
-from pleura.learn.lungs.scores import dense_of, dice, logits_of, predictor, score, sides_of, surface_distances
+from pleura.learn.lungs.scores import (
+    dense_of,
+    dice,
+    logits_of,
+    predictor,
+    score,
+    sides_of,
+    surface_distances,
+)
 from pleura.learn.lungs.training import Learner, Phase, loss_of, run_phase
 from pleura.segmenters.runtime import check_weights
 
@@ -45,7 +53,9 @@ def test_logits_have_the_grid_of_the_input():
 
 def test_padding_of_any_value_is_air_and_zero_padding_too():
     net = network()
-    hu = torch.from_numpy(np.random.default_rng(0).uniform(-1024, 300, (1, 1, *SIZE)).astype(np.float32))
+    hu = torch.from_numpy(
+        np.random.default_rng(0).uniform(-1024, 300, (1, 1, *SIZE)).astype(np.float32)
+    )
     low = hu.clone()
     low[:, :, :8], hu[:, :, :8] = -3024, -1024
     with torch.no_grad():
@@ -92,7 +102,12 @@ def test_the_export_is_small_and_the_same_each_time(tmp_path):
 
 
 def perfect(label, strength=30.0):
-    return torch.nn.functional.one_hot(torch.from_numpy(label).long(), 5).permute(3, 0, 1, 2)[None].float() * strength
+    return (
+        torch.nn.functional.one_hot(torch.from_numpy(label).long(), 5)
+        .permute(3, 0, 1, 2)[None]
+        .float()
+        * strength
+    )
 
 
 def striped():
@@ -218,7 +233,13 @@ def test_a_perfect_answer_scores_one_and_a_shifted_one_its_shift():
     volume = volume_of("one", "one")
     label = np.where(volume.right > 0, 1, np.where(volume.left > 0, 2, 0)).astype(np.uint8)
     exact = score(volume, perfect(label)[0].numpy())
-    assert (exact.dice_right, exact.dice_left, exact.dice, exact.surface_mm, exact.stray_slices) == (1, 1, 1, 0, 0)
+    assert (
+        exact.dice_right,
+        exact.dice_left,
+        exact.dice,
+        exact.surface_mm,
+        exact.stray_slices,
+    ) == (1, 1, 1, 0, 0)
     shifted = score(volume, perfect(np.roll(label, 2, axis=0))[0].numpy())
     assert shifted.stray_slices == 2
     assert shifted.dice == pytest.approx(0.9)

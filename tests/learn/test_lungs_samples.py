@@ -1,4 +1,6 @@
-"""Samples: poses move image and labels alike, diseases carry the right label, scanners leave labels alone."""
+"""Samples: poses move image and labels alike, diseases carry the right label, scanners leave
+labels alone.
+"""
 
 import numpy as np
 import pytest
@@ -42,8 +44,12 @@ def sample_of(shape=(40, 48, 64)):
 
 def test_the_still_pose_is_the_volume():
     volume = volume_of()
-    sample = posed(volume, volume.hu.shape, np.random.default_rng(0), STILL, spacing_mm=volume.spacing_mm)
-    assert np.abs(sample.hu[1:-1, 1:-1, 1:-1] - volume.hu[1:-1, 1:-1, 1:-1]).max() > 0  # shifted by half a voxel
+    sample = posed(
+        volume, volume.hu.shape, np.random.default_rng(0), STILL, spacing_mm=volume.spacing_mm
+    )
+    assert (
+        np.abs(sample.hu[1:-1, 1:-1, 1:-1] - volume.hu[1:-1, 1:-1, 1:-1]).max() > 0
+    )  # shifted by half a voxel
     whole = upright(volume, spacing_mm=2.0, multiple=1)
     assert np.allclose(whole.hu, volume.hu, atol=0.1)
     assert np.array_equal(whole.label == 4, volume.flags & DENSE > 0)
@@ -54,7 +60,12 @@ def test_the_still_pose_is_the_volume():
 def test_a_mirrored_pose_exchanges_the_labels():
     volume = volume_of()
     plain = posed(volume, (48, 64, 80), np.random.default_rng(0), STILL)
-    mirrored = posed(volume, (48, 64, 80), np.random.default_rng(0), Pose(0, 0, 0, 0, 0, (0, 0, 0), mirror=1, upside=0))
+    mirrored = posed(
+        volume,
+        (48, 64, 80),
+        np.random.default_rng(0),
+        Pose(0, 0, 0, 0, 0, (0, 0, 0), mirror=1, upside=0),
+    )
     assert np.allclose(mirrored.hu[:, :, ::-1], plain.hu, atol=0.5)
     assert np.array_equal(EXCHANGE[mirrored.label[:, :, ::-1]], plain.label)
     assert set(np.unique(plain.label)) == {0, 1, 2, 4}
@@ -85,7 +96,9 @@ def test_rotations_keep_lengths():
 def test_smoothing_keeps_a_ramp():
     volume = volume_of()
     ramp = np.broadcast_to(np.arange(64, dtype=np.int16) * 10, volume.hu.shape)
-    smooth = smoothed(TrainingVolume("r", "r", ramp, volume.right, volume.left, volume.flags, (0, 0, 0)))
+    smooth = smoothed(
+        TrainingVolume("r", "r", ramp, volume.right, volume.left, volume.flags, (0, 0, 0))
+    )
     assert np.array_equal(smooth.hu[:, :, 1:-1], ramp[:, :, 1:-1])
 
 
@@ -126,7 +139,15 @@ def test_no_disease_without_lung():
 
 
 @pytest.mark.parametrize(
-    "step", [scanner.density, scanner.bowel_gas, scanner.couch, scanner.metal, scanner.slices, scanner.noise]
+    "step",
+    [
+        scanner.density,
+        scanner.bowel_gas,
+        scanner.couch,
+        scanner.metal,
+        scanner.slices,
+        scanner.noise,
+    ],
 )
 def test_scanner_steps_keep_the_labels(step):
     before = sample_of()

@@ -32,7 +32,11 @@ def test_parts_share_no_slice_and_leave_none_out(cohort):
 
 def test_test_cases_are_in_no_other_part(cohort):
     everyone = [cohort.case(name) for name in ("Case_000", "Case_001", "Case_002")]
-    for part, ids in (("train", {"Case_000", "Case_001"}), ("validation", {"Case_000"}), ("test", {"Case_002"})):
+    for part, ids in (
+        ("train", {"Case_000", "Case_001"}),
+        ("validation", {"Case_000"}),
+        ("test", {"Case_002"}),
+    ):
         assert {case.id for case in SliceDataset(everyone, cohort.split, part, NET).cases} == ids
     assert len(SliceDataset(everyone, cohort.split, "test", NET)) == 12
 
@@ -56,8 +60,14 @@ def test_training_is_shuffled_by_seed_and_the_rest_in_order(cohort):
     train, validation = data_of(cohort, "train"), data_of(cohort, "validation")
 
     def order(seed):
-        loader = DataLoader(train, batch_size=4, shuffle=True, generator=torch.Generator().manual_seed(seed))
-        return [pair for _, _, cases, slices in loader for pair in zip(cases.tolist(), slices.tolist(), strict=True)]
+        loader = DataLoader(
+            train, batch_size=4, shuffle=True, generator=torch.Generator().manual_seed(seed)
+        )
+        return [
+            pair
+            for _, _, cases, slices in loader
+            for pair in zip(cases.tolist(), slices.tolist(), strict=True)
+        ]
 
     assert sorted(order(1)) == [(place.case, place.slice) for place in train.places]
     assert order(1) == order(1)
@@ -70,7 +80,11 @@ def test_some_samples_are_thick_slices_drawn_by_seed_and_epoch(cohort):
     plain, thick = data_of(cohort, "train"), data_of(cohort, "train", thicken_seed=7)
 
     def changed():
-        return [index for index in range(len(plain)) if not torch.equal(plain[index][0], thick[index][0])]
+        return [
+            index
+            for index in range(len(plain))
+            if not torch.equal(plain[index][0], thick[index][0])
+        ]
 
     first = changed()
     thick.epoch = 1
@@ -79,8 +93,12 @@ def test_some_samples_are_thick_slices_drawn_by_seed_and_epoch(cohort):
     assert changed() == first != second
     assert 0 < len(first) < len(plain) / 2
     for index in first:
-        assert torch.allclose(thick[index][0], (plain[index][0] + plain[index + 1][0]) / 2, atol=1e-3)
-        assert torch.allclose(thick[index][1], (plain[index][1] + plain[index + 1][1]) / 2, atol=1e-3)
+        assert torch.allclose(
+            thick[index][0], (plain[index][0] + plain[index + 1][0]) / 2, atol=1e-3
+        )
+        assert torch.allclose(
+            thick[index][1], (plain[index][1] + plain[index + 1][1]) / 2, atol=1e-3
+        )
         assert plain[index][2] == plain[index + 1][2]
         assert plain[index][3] + 1 == plain[index + 1][3]
 
@@ -93,9 +111,14 @@ def test_a_stack_stored_upside_down_and_mirrored_is_shown_upright(cohort, tmp_pa
         affine[:3, 3] += affine[:3, axis] * (volume.grid.shape[axis] - 1)
         affine[:3, axis] *= -1
     grid = type(volume.grid)(volume.grid.shape, affine)
-    turned = np.ascontiguousarray(volume.hu[::-1, :, ::-1]), np.ascontiguousarray(mask.labels[::-1, :, ::-1])
+    turned = (
+        np.ascontiguousarray(volume.hu[::-1, :, ::-1]),
+        np.ascontiguousarray(mask.labels[::-1, :, ::-1]),
+    )
     (tmp_path / "Case_001").mkdir()
-    write_case(tmp_path / "Case_001", "Case_001", Volume(turned[0], grid), LungMask(turned[1], grid))
+    write_case(
+        tmp_path / "Case_001", "Case_001", Volume(turned[0], grid), LungMask(turned[1], grid)
+    )
     split = Split(("Case_001",), (), ())
     straight = SliceDataset([case], split, "train", NET)
     other = SliceDataset([Case.open(tmp_path / "Case_001")], split, "train", NET)

@@ -1,4 +1,6 @@
-"""The net of Fig. 2.1: its parts counted by hand, and the drawing's data held against the net itself."""
+"""The net of Fig. 2.1: its parts counted by hand, and the drawing's data held against the net
+itself.
+"""
 
 import pytest
 import torch
@@ -28,7 +30,9 @@ def test_one_logit_a_pixel(size):
 def test_the_blocks_are_those_of_the_report():
     net = LightUNet(dropout=0.2)
     kinds = [type(module) for module in net.modules()]
-    assert kinds.count(nn.MaxPool2d) == kinds.count(nn.Dropout) == kinds.count(nn.ConvTranspose2d) == 3
+    assert (
+        kinds.count(nn.MaxPool2d) == kinds.count(nn.Dropout) == kinds.count(nn.ConvTranspose2d) == 3
+    )
     assert kinds.count(nn.BatchNorm2d) == kinds.count(nn.ReLU) == 14
     assert {module.p for module in net.modules() if isinstance(module, nn.Dropout)} == {0.2}
     assert net.head.kernel_size == (1, 1)
@@ -50,11 +54,17 @@ def test_the_drawing_tells_the_net_as_it_is():
     shapes = {}
     names = dict(zip([stage["name"] for stage in told["stages"]], _modules(net), strict=True))
     for name, module in names.items():
-        module.register_forward_hook(lambda _, __, out, name=name: shapes.__setitem__(name, tuple(out.shape)))
+        module.register_forward_hook(
+            lambda _, __, out, name=name: shapes.__setitem__(name, tuple(out.shape))
+        )
     net(torch.zeros(1, 1, 64, 64))
     for stage in told["stages"]:
-        assert shapes[stage["name"]] == (1, stage["channels"], stage["side"], stage["side"]), stage["name"]
-        assert stage["parameters"] == sum(parameter.numel() for parameter in names[stage["name"]].parameters())
+        assert shapes[stage["name"]] == (1, stage["channels"], stage["side"], stage["side"]), stage[
+            "name"
+        ]
+        assert stage["parameters"] == sum(
+            parameter.numel() for parameter in names[stage["name"]].parameters()
+        )
     assert told["parameters"] == sum(stage["parameters"] for stage in told["stages"])
 
 
@@ -65,7 +75,9 @@ def _modules(net):
 
 
 def test_the_report_network_has_its_parameters():
-    """536,913: the practical's net with 3 × 3 transposed convolutions (counted by hand: 9 weights for each of the 4)."""
+    """536,913: the practical's net with 3 × 3 transposed convolutions (counted by hand: 9
+    weights for each of the 4).
+    """
     down = double(1, 16) + double(16, 32) + double(32, 64)
     up = (128 * 64 * 9 + 64) + (64 * 32 * 9 + 32) + (32 * 16 * 9 + 16)
     merge = double(128, 64) + double(64, 32) + double(32, 16)

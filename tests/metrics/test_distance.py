@@ -1,4 +1,6 @@
-"""Distances against a search of every pair, against shapes whose answer is known, and by their properties."""
+"""Distances against a search of every pair, against shapes whose answer is known, and by their
+properties.
+"""
 
 import json
 import math
@@ -40,12 +42,16 @@ def on(masks, spacing):
 
 
 def areas_of_cuboids(spacing):
-    """Area of the surface in a cell by geometry, for the patterns that a cuboid makes: a face, an edge or a corner of it."""
+    """Area of the surface in a cell by geometry, for the patterns that a cuboid makes: a face,
+    an edge or a corner of it.
+    """
     slice_mm, row_mm, column_mm = spacing
     areas = np.full(256, np.nan)
     for code in range(256):
         corners = np.array([code >> (7 - bit) & 1 for bit in range(8)], bool).reshape(2, 2, 2)
-        whole = [np.array_equal(corners, np.flip(corners, axis)) for axis in range(3)]  # the cuboid passes through
+        whole = [
+            np.array_equal(corners, np.flip(corners, axis)) for axis in range(3)
+        ]  # the cuboid passes through
         steps = np.array([slice_mm, row_mm, column_mm])
         if corners.sum() == 4 and sum(whole) == 2:
             areas[code] = steps[whole].prod()
@@ -108,7 +114,9 @@ def test_symmetric_bounded_and_zero_on_itself(pair):
 @given(pairs(), st.integers(0, 3), st.integers(0, 3))
 def test_moving_both_changes_nothing(pair, before, after):
     one, two, spacing = pair
-    wider = [np.pad(mask, ((before, after), (after, before), (before, before))) for mask in (one, two)]
+    wider = [
+        np.pad(mask, ((before, after), (after, before), (before, before))) for mask in (one, two)
+    ]
     a, b = on((one, two), spacing), on(wider, spacing)
     assert all(a[name] == pytest.approx(b[name], abs=1e-9) for name in DISTANCES)
 
@@ -162,17 +170,29 @@ def test_balls_in_balls(spacing):
 
 
 def ellipsoid_points(axes, count=160):
-    """Points of an ellipsoid's surface, evenly spaced in its parameters, and the area that each stands for."""
-    u, v = np.meshgrid((np.arange(count) + 0.5) * np.pi / count, np.arange(2 * count) * np.pi / count, indexing="ij")
+    """Points of an ellipsoid's surface, evenly spaced in its parameters, and the area that each
+    stands for.
+    """
+    u, v = np.meshgrid(
+        (np.arange(count) + 0.5) * np.pi / count,
+        np.arange(2 * count) * np.pi / count,
+        indexing="ij",
+    )
     a, b, c = axes
-    points = np.stack([a * np.cos(u), b * np.sin(u) * np.cos(v), c * np.sin(u) * np.sin(v)], axis=-1).reshape(-1, 3)
-    normal = np.stack([b * c * np.cos(u), a * c * np.sin(u) * np.cos(v), a * b * np.sin(u) * np.sin(v)], axis=-1)
+    points = np.stack(
+        [a * np.cos(u), b * np.sin(u) * np.cos(v), c * np.sin(u) * np.sin(v)], axis=-1
+    ).reshape(-1, 3)
+    normal = np.stack(
+        [b * c * np.cos(u), a * c * np.sin(u) * np.cos(v), a * b * np.sin(u) * np.sin(v)], axis=-1
+    )
     return points, (np.sin(u) * np.linalg.norm(normal, axis=-1)).ravel()
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.5, 0.8, 0.8)])
 def test_ellipsoids_in_ellipsoids(spacing):
-    """Surfaces sampled from their formula, each point's distance to the other by search: no voxel is in the oracle."""
+    """Surfaces sampled from their formula, each point's distance to the other by search: no
+    voxel is in the oracle.
+    """
     outer, inner = (30.0, 24.0, 18.0), (26.0, 22.0, 14.0)
     grid = [np.arange(-round(34 / s), round(34 / s) + 1) * s for s in spacing]
     z, y, x = np.meshgrid(*grid, indexing="ij")
@@ -182,9 +202,15 @@ def test_ellipsoids_in_ellipsoids(spacing):
     directed = []
     for (points, areas), (others, _) in (surfaces, surfaces[::-1]):
         directed.append((cKDTree(others).query(points)[0], areas))
-    slack = 0.6 * max(spacing)  # a mean between staircases is about half a voxel short, whoever computes it
-    assert told["msd_mm"] == pytest.approx(np.mean([np.average(d, weights=w) for d, w in directed]), abs=slack)
-    assert told["hd95_mm"] == pytest.approx(max(weighted_quantile(d, w, 0.95) for d, w in directed), abs=slack)
+    slack = 0.6 * max(
+        spacing
+    )  # a mean between staircases is about half a voxel short, whoever computes it
+    assert told["msd_mm"] == pytest.approx(
+        np.mean([np.average(d, weights=w) for d, w in directed]), abs=slack
+    )
+    assert told["hd95_mm"] == pytest.approx(
+        max(weighted_quantile(d, w, 0.95) for d, w in directed), abs=slack
+    )
     assert told["hd_mm"] == pytest.approx(max(d.max() for d, _ in directed), abs=slack)
     volumes = [4 / 3 * math.pi * math.prod(axes) for axes in (outer, inner)]
     counted = [np.count_nonzero(mask) * math.prod(spacing) for mask in masks]
@@ -200,7 +226,9 @@ def weighted_quantile(values, weights, share):
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.0, 0.7, 1.0)])
 def test_a_ball_moved(spacing):
-    """Moved by d along a row, a ball's surface lies |R - |p - c|| away: d at the poles, a mean of d/2 to first order."""
+    """Moved by d along a row, a ball's surface lies |R - |p - c|| away: d at the poles, a mean
+    of d/2 to first order.
+    """
     shift = 4 * spacing[2]
     told = on((ball(spacing, 25.0), ball(spacing, 25.0, centre=(0, 0, shift))), spacing)
     assert told["hd_mm"] == pytest.approx(shift, abs=1e-9)
@@ -208,9 +236,13 @@ def test_a_ball_moved(spacing):
     assert told["msd_mm"] == pytest.approx(shift / 2, abs=0.5 * max(spacing))
 
 
-@pytest.mark.parametrize(("axis", "spacing"), [(0, (5.0, 1.0, 1.0)), (1, (5.0, 0.7, 1.0)), (2, (2.5, 1.0, 0.6))])
+@pytest.mark.parametrize(
+    ("axis", "spacing"), [(0, (5.0, 1.0, 1.0)), (1, (5.0, 0.7, 1.0)), (2, (2.5, 1.0, 0.6))]
+)
 def test_slabs_that_touch_the_edge(axis, spacing):
-    """Slabs over the whole width, three voxels apart at one face: half of the faces lie exactly three voxels off."""
+    """Slabs over the whole width, three voxels apart at one face: half of the faces lie exactly
+    three voxels off.
+    """
     one, two = np.zeros((12, 14, 16), bool), np.zeros((12, 14, 16), bool)
     np.moveaxis(one, axis, 0)[:4] = True
     np.moveaxis(two, axis, 0)[:7] = True
@@ -221,7 +253,9 @@ def test_slabs_that_touch_the_edge(axis, spacing):
 
 
 def test_area_weighing_does_not_depend_on_how_finely_a_plane_is_cut():
-    """A wall cut coarsely along the slices and finely along the rows: its share of the surface is its share of the area."""
+    """A wall cut coarsely along the slices and finely along the rows: its share of the surface
+    is its share of the area.
+    """
     grid = Grid.axial((6, 40, 40), (5.0, 0.5, 0.5))
     one = np.zeros(grid.shape, bool)
     one[1:5, 5:35, 5:35] = True
@@ -229,20 +263,31 @@ def test_area_weighing_does_not_depend_on_how_finely_a_plane_is_cut():
     two[4] = False  # the top face lies 5 mm lower
     told = distances(two, one, grid)
     top, side = 15.0 * 15.0, 4 * 15.0 * 20.0
-    expected = (top + 3 * 15.0 * 4) / (2 * top + side)  # of the reference: its top, and the walls more than 1 mm up
+    expected = (top + 3 * 15.0 * 4) / (
+        2 * top + side
+    )  # of the reference: its top, and the walls more than 1 mm up
     assert told["surface_dice_1mm"] < 1 - expected / 2
     assert told["surface_dice_1mm"] != pytest.approx(told["surface_dice_1mm_voxel"], abs=0.05)
 
 
 def test_weighted_percentile_by_hand():
     values, weights = np.array([3.0, 1.0, 2.0]), np.array([1.0, 8.0, 1.0])
-    assert [weighted_percentile(values, weights, p) for p in (50, 80, 85, 90, 95, 100)] == [1, 1, 2, 2, 3, 3]
+    assert [weighted_percentile(values, weights, p) for p in (50, 80, 85, 90, 95, 100)] == [
+        1,
+        1,
+        2,
+        2,
+        3,
+        3,
+    ]
 
 
 @pytest.mark.parametrize("name", SPACINGS)
 def test_medpy_monai_and_deepmind_say_the_same_under_the_names_of_their_definitions(name):
     prediction, reference, spacing = pair_of_peers(name)
-    told = on((prediction, reference), spacing) | ratios(slice_overlap(prediction, reference).total(), 1.0)
+    told = on((prediction, reference), spacing) | ratios(
+        slice_overlap(prediction, reference).total(), 1.0
+    )
     for peer, values in json.loads(KEPT.read_text())[name].items():
         for metric, value in values.items():
             close = 1e-5 if peer == "MONAI" else 1e-9  # MONAI keeps float32

@@ -1,4 +1,6 @@
-"""What a mask leaves out or invents is counted per lung, located, and decides which case is worst."""
+"""What a mask leaves out or invents is counted per lung, located, and decides which case is
+worst.
+"""
 
 import numpy as np
 import pytest
@@ -42,7 +44,9 @@ def codes(case):
 
 
 @pytest.mark.parametrize(("label", "side", "other"), [(1, "right", "left"), (2, "left", "right")])
-def test_the_top_of_one_lung_deleted_is_seen_per_lung_and_in_the_headline(lungs, label, side, other):
+def test_the_top_of_one_lung_deleted_is_seen_per_lung_and_in_the_headline(
+    lungs, label, side, other
+):
     case = scored(without_top(lungs, label, 3), lungs)
     assert (case[side]["slices_missed"], case[other]["slices_missed"]) == (3, 0)
     assert codes(case) == ["MISSED-SLICES"]
@@ -57,7 +61,9 @@ def test_the_top_of_one_lung_deleted_is_seen_per_lung_and_in_the_headline(lungs,
 
 
 def test_maximum_distance_equals_that_of_simpleitk(lungs):
-    """Deleted slices lie outside what is left, so the distance between the sets is that between their surfaces."""
+    """Deleted slices lie outside what is left, so the distance between the sets is that between
+    their surfaces.
+    """
     changed = without_top(lungs, 1, 3)
     case = scored(changed, lungs)
     images = [sitk.GetImageFromArray((labels == 1).astype(np.uint8)) for labels in (changed, lungs)]
@@ -92,7 +98,11 @@ def test_voxel_hd95_equals_a_search_of_all_pairs_of_border_voxels():
     expected = max(np.percentile(apart.min(axis=1), 95), np.percentile(apart.min(axis=0), 95))
     case = scored(changed, reference)
     assert case["right"]["hd95_mm_voxel"] == pytest.approx(expected)
-    assert case["right"]["hd_mm_voxel"] == pytest.approx(apart.min(axis=0).max()) == pytest.approx(20.0)
+    assert (
+        case["right"]["hd_mm_voxel"]
+        == pytest.approx(apart.min(axis=0).max())
+        == pytest.approx(20.0)
+    )
 
 
 def counted_by_hand(prediction, reference):
@@ -106,10 +116,15 @@ def counted_by_hand(prediction, reference):
     return counts
 
 
-@given(st.integers(0, 2**31 - 1), st.sampled_from([0.0, 0.02, 0.3]), st.sampled_from([0.0, 0.02, 0.3]))
+@given(
+    st.integers(0, 2**31 - 1), st.sampled_from([0.0, 0.02, 0.3]), st.sampled_from([0.0, 0.02, 0.3])
+)
 def test_slices_of_each_lung_equal_a_count_by_hand(seed, dense, thin):
     random = np.random.default_rng(seed)
-    masks = [np.where(random.random((7, 4, 4)) < share, random.integers(1, 3, (7, 4, 4)), 0) for share in (dense, thin)]
+    masks = [
+        np.where(random.random((7, 4, 4)) < share, random.integers(1, 3, (7, 4, 4)), 0)
+        for share in (dense, thin)
+    ]
     case = scored(*masks)
     for side, labels in (("right", (1,)), ("left", (2,)), ("both", (1, 2))):
         prediction, reference = (np.isin(mask, labels) for mask in masks)
@@ -117,9 +132,18 @@ def test_slices_of_each_lung_equal_a_count_by_hand(seed, dense, thin):
         assert {name: case[side][f"slices_{name}"] for name in expected} == expected
         empty = ~reference.any(axis=(1, 2))
         assert case[side]["hallucinated_ml"] == pytest.approx(prediction[empty].sum() * 0.02)
-        assert case[side]["missed_ml"] == pytest.approx(reference[~prediction.any(axis=(1, 2))].sum() * 0.02)
-    missed = {"right", "left"} - {side for side in ("right", "left") if not case[side]["slices_missed"]}
-    named = {word for one in case["findings"] if "MISSED" in one["code"] for word in one["message"].split()[:1]}
+        assert case[side]["missed_ml"] == pytest.approx(
+            reference[~prediction.any(axis=(1, 2))].sum() * 0.02
+        )
+    missed = {"right", "left"} - {
+        side for side in ("right", "left") if not case[side]["slices_missed"]
+    }
+    named = {
+        word
+        for one in case["findings"]
+        if "MISSED" in one["code"]
+        for word in one["message"].split()[:1]
+    }
     assert named == missed, "every lung with missed slices has a finding"
 
 
@@ -141,7 +165,10 @@ def test_hallucination_is_n_of_n_in_ml_and_by_place(lungs):
     assert case["both"]["hallucinated_ml"] == pytest.approx((1 + 2 + 3 + 4 + 7) * 0.02)
     (finding,) = case["findings"]
     assert finding["code"] == "HALLUCINATED-SLICES"
-    assert all(word in finding["message"] for word in ("airways 0.02", "couch 0.06", "outside the body 0.08"))
+    assert all(
+        word in finding["message"]
+        for word in ("airways 0.02", "couch 0.06", "outside the body 0.08")
+    )
 
 
 def test_places_on_uneven_slices_weigh_their_thickness():
@@ -200,7 +227,11 @@ def test_an_undefined_case_is_the_last_and_order_does_not_depend_on_the_input(lu
     case = scored(none, none, name="none")
     for side in ("right", "left", "both"):
         case[side] |= dict.fromkeys(("dice", "hd95_mm_voxel"))
-    cases = [scored(lungs, lungs, name="b"), case, scored(without_top(lungs, 2, 1), lungs, name="a")]
+    cases = [
+        scored(lungs, lungs, name="b"),
+        case,
+        scored(without_top(lungs, 2, 1), lungs, name="a"),
+    ]
     order = [one["case"] for one in worst_first(cases)]
     assert order == [one["case"] for one in worst_first(cases[::-1])] == ["a", "b", "none"]
     assert worst_first([]) == []

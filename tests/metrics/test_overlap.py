@@ -47,13 +47,18 @@ def test_ratios_equal_scikit_learn(pair, empty):
 
 @given(mask_pairs())
 def test_symmetry_bounds_and_the_perfect_answer(pair):
-    a, b = ratios(slice_overlap(*pair).total(), 1.0), ratios(slice_overlap(*pair[::-1]).total(), 1.0)
+    a, b = (
+        ratios(slice_overlap(*pair).total(), 1.0),
+        ratios(slice_overlap(*pair[::-1]).total(), 1.0),
+    )
     assert a["dice"] == b["dice"]
     assert a["iou"] == b["iou"]
     assert a["precision"] == b["recall"]
     assert all(0 <= value <= 1 for value in a.values())
     assert a["iou"] <= a["dice"]
-    assert all(value == 1 for value in ratios(slice_overlap(pair[0], pair[0]).total(), 1.0).values())
+    assert all(
+        value == 1 for value in ratios(slice_overlap(pair[0], pair[0]).total(), 1.0).values()
+    )
 
 
 @given(mask_pairs(), st.integers(0, 3))

@@ -1,11 +1,19 @@
-"""Slices by class, by place in the lung, and by position, on stacks that rise, fall, lean and have gaps."""
+"""Slices by class, by place in the lung, and by position, on stacks that rise, fall, lean and
+have gaps.
+"""
 
 import numpy as np
 import pytest
 
 from pleura.geometry.grid import Grid
 from pleura.metrics.overlap import slice_overlap
-from pleura.metrics.slices import class_counts, region_scores, slice_classes, slice_positions_mm, slice_regions
+from pleura.metrics.slices import (
+    class_counts,
+    region_scores,
+    slice_classes,
+    slice_positions_mm,
+    slice_regions,
+)
 
 
 def stack(*slices):
@@ -16,7 +24,12 @@ def stack(*slices):
 def test_the_four_classes():
     overlap = slice_overlap(stack(0, 1, 1, 0), stack(0, 0, 1, 1))
     assert slice_classes(overlap).tolist() == ["empty", "hallucinated", "lung", "missed"]
-    assert class_counts(slice_classes(overlap)) == {"lung": 1, "empty": 1, "hallucinated": 1, "missed": 1}
+    assert class_counts(slice_classes(overlap)) == {
+        "lung": 1,
+        "empty": 1,
+        "hallucinated": 1,
+        "missed": 1,
+    }
 
 
 def test_apex_is_where_the_head_is_however_the_stack_is_stored():
@@ -29,7 +42,9 @@ def test_apex_is_where_the_head_is_however_the_stack_is_stored():
     affine = rising.affine.copy()
     affine[2, 0] = -2.0
     falling = slice_regions(overlap, Grid(truth.shape, affine))
-    assert falling.tolist() == [{"base": "apex", "apex": "base"}.get(word, word) for word in expected]
+    assert falling.tolist() == [
+        {"base": "apex", "apex": "base"}.get(word, word) for word in expected
+    ]
 
 
 def test_a_coronal_stack_has_no_apex():

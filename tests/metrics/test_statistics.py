@@ -19,7 +19,9 @@ def interval(values, patients):
 
 
 def test_the_interval_covers_as_often_as_it_says():
-    """Of 400 samples of 25 patients, the 95 % interval holds the true mean about 95 times in a hundred (a little less)."""
+    """Of 400 samples of 25 patients, the 95 % interval holds the true mean about 95 times in a
+    hundred (a little less).
+    """
     samples = np.random.default_rng(4).normal(0.9, 0.05, (25, 400))
     low, high = bootstrap_intervals(samples)
     assert 0.89 <= np.mean((low <= 0.9) & (high >= 0.9)) <= 0.98
@@ -28,7 +30,9 @@ def test_the_interval_covers_as_often_as_it_says():
 def test_the_interval_is_that_of_scipy():
     values = np.random.default_rng(2).gamma(2.0, 1.0, (20, 1))
     low, high = bootstrap_intervals(values)
-    other = scipy_bootstrap((values[:, 0],), np.mean, n_resamples=10_000, method="percentile", rng=1).confidence_interval
+    other = scipy_bootstrap(
+        (values[:, 0],), np.mean, n_resamples=10_000, method="percentile", rng=1
+    ).confidence_interval
     assert (low[0], high[0]) == pytest.approx((other.low, other.high), rel=0.02)
 
 
@@ -52,12 +56,17 @@ def test_one_patient_has_no_spread_and_the_undefined_is_left_out():
 
 
 def slow_signed_rank(difference):
-    """The exact two-sided p value, by every sign that the ranks could have had; equal differences share their rank."""
+    """The exact two-sided p value, by every sign that the ranks could have had; equal
+    differences share their rank.
+    """
     sizes = np.abs(difference)
     ranks = np.array([(sizes < size).sum() + ((sizes == size).sum() + 1) / 2 for size in sizes])
     seen = ranks[np.array(difference) > 0].sum()
     middle = ranks.sum() / 2
-    sums = [sum(r for r, s in zip(ranks, signs, strict=True) if s) for signs in itertools.product((0, 1), repeat=len(ranks))]
+    sums = [
+        sum(r for r, s in zip(ranks, signs, strict=True) if s)
+        for signs in itertools.product((0, 1), repeat=len(ranks))
+    ]
     return np.mean([abs(total - middle) >= abs(seen - middle) for total in sums])
 
 
@@ -76,7 +85,9 @@ def test_the_exact_p_value_equals_counting_every_sign(difference):
 def test_p_values_without_ties_are_scipys(n):
     difference = np.random.default_rng(n).normal(0.3, 1.0, n)
     method = "exact" if n <= 100 else "auto"
-    assert paired_test(difference, np.zeros(n)).p == pytest.approx(wilcoxon(difference, method=method).pvalue)
+    assert paired_test(difference, np.zeros(n)).p == pytest.approx(
+        wilcoxon(difference, method=method).pvalue
+    )
 
 
 def test_effect_size_by_hand():

@@ -1,4 +1,6 @@
-"""Surfaces and distances against shapes whose answer is known, and against searches that look at every pair."""
+"""Surfaces and distances against shapes whose answer is known, and against searches that look at
+every pair.
+"""
 
 import itertools
 
@@ -102,7 +104,9 @@ def test_boxes():
 
 
 def test_areas_of_cells_known_by_hand():
-    """Spacing 2, 3, 5: the triangle at one corner, the plane between four and four, the slope over an edge."""
+    """Spacing 2, 3, 5: the triangle at one corner, the plane between four and four, the slope
+    over an edge.
+    """
     areas = element_areas(np.diag([2.0, 3.0, 5.0]))
     assert areas[0] == areas[255] == 0
     triangle = np.linalg.norm(np.cross([1.0, -1.5, 0], [1.0, 0, -2.5])) / 2
@@ -125,7 +129,9 @@ def test_areas_do_not_know_inside_from_outside_nor_left_from_right():
 
 
 def test_area_of_a_ball_equals_marching_cubes_of_another_hand():
-    """scikit-image's Lorensen table on the same mask: the two differ only in how they cut loops that are not flat."""
+    """scikit-image's Lorensen table on the same mask: the two differ only in how they cut loops
+    that are not flat.
+    """
     spacing = (2.0, 0.8, 1.1)
     z, y, x = np.meshgrid(*[np.arange(n) - n / 2 for n in (20, 40, 32)], indexing="ij")
     ball = (z * spacing[0]) ** 2 + (y * spacing[1]) ** 2 + (x * spacing[2]) ** 2 < 14.0**2
@@ -133,7 +139,9 @@ def test_area_of_a_ball_equals_marching_cubes_of_another_hand():
     ours = surface_elements(ball, grid, bounding_box(ball)).weights.sum()
     points, faces, *_ = marching_cubes(ball.astype(float), 0.5, spacing=spacing, method="lorensen")
     assert ours == pytest.approx(mesh_surface_area(points, faces), rel=0.01)
-    assert ours == pytest.approx(4 * np.pi * 14.0**2, rel=0.15)  # a staircase is larger than the smooth ball
+    assert ours == pytest.approx(
+        4 * np.pi * 14.0**2, rel=0.15
+    )  # a staircase is larger than the smooth ball
 
 
 def test_a_slab_at_the_edge_of_the_array_has_all_its_sides():
@@ -142,7 +150,11 @@ def test_a_slab_at_the_edge_of_the_array_has_all_its_sides():
     mask[:3] = True
     elements = surface_elements(mask, grid, bounding_box(mask))
     planes = 2 * 9 * 11 * 0.5 * 2.0 + 2 * 2 * 5.0 * (9 * 0.5 + 11 * 2.0)
-    edges = 4 * (9 * 0.5 * np.hypot(2.5, 1.0) + 11 * 2.0 * np.hypot(2.5, 0.25) + 2 * 5.0 * np.hypot(0.25, 1.0))
+    edges = 4 * (
+        9 * 0.5 * np.hypot(2.5, 1.0)
+        + 11 * 2.0 * np.hypot(2.5, 0.25)
+        + 2 * 5.0 * np.hypot(0.25, 1.0)
+    )
     corners = 8 * np.linalg.norm(np.cross([-2.5, 0.25, 0], [-2.5, 0, 1.0])) / 2
     assert elements.weights.sum() == pytest.approx(planes + edges + corners)
     lower = elements.points[:, 2].min()
@@ -154,7 +166,9 @@ def test_uneven_slices_have_their_true_distances_and_areas():
     grid = Grid((4, 8, 8), affine, np.array([0.0, 1.0, 2.0, 6.0]))
     low, high = np.zeros((4, 8, 8), bool), np.zeros((4, 8, 8), bool)
     low[2, 2:6, 2:6] = high[3, 2:6, 2:6] = True
-    there, back = surface_distances(border_voxels(low, grid, whole(grid)), border_voxels(high, grid, whole(grid)))
+    there, back = surface_distances(
+        border_voxels(low, grid, whole(grid)), border_voxels(high, grid, whole(grid))
+    )
     np.testing.assert_allclose(np.concatenate([there, back]), 4.0)
     wall = np.zeros((4, 8, 8), bool)
     wall[:, :4] = True
@@ -172,8 +186,13 @@ def test_tilted_gantry_moves_points_and_areas_as_the_affine_says():
     mask[:, :3] = True
     elements = surface_elements(mask, grid, whole(grid))
     inner = (
-        (elements.points[:, 2] > 1) & (elements.points[:, 2] < 7) & (elements.points[:, 0] > 1) & (elements.points[:, 0] < 4)
+        (elements.points[:, 2] > 1)
+        & (elements.points[:, 2] < 7)
+        & (elements.points[:, 0] > 1)
+        & (elements.points[:, 0] < 4)
     )
     back = inner & np.isclose(elements.points[:, 1] - elements.points[:, 2] / 2, 2.5)
     assert back.sum() > 0
-    np.testing.assert_allclose(elements.weights[back], np.sqrt(5.0))  # the leaning wall, not its shadow
+    np.testing.assert_allclose(
+        elements.weights[back], np.sqrt(5.0)
+    )  # the leaning wall, not its shadow

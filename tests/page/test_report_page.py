@@ -42,14 +42,35 @@ def run(tmp_path_factory):
         write_case(place, name, volume, mask if number < 2 else None, verdict="ok")
         planes_png(volume, mask.labels, place / "planes.png")
     entries = [
-        {"id": f"Case_{k:03d}", "slices": 16, "mask": "right and left" if k < 2 else None, "verdict": "ok"} for k in range(3)
+        {
+            "id": f"Case_{k:03d}",
+            "slices": 16,
+            "mask": "right and left" if k < 2 else None,
+            "verdict": "ok",
+        }
+        for k in range(3)
     ]
-    write_cohort(folder / "cohort", entries, make_split({"Case_000": 16, "Case_001": 16}, unlabelled=["Case_002"]))
+    write_cohort(
+        folder / "cohort",
+        entries,
+        make_split({"Case_000": 16, "Case_001": 16}, unlabelled=["Case_002"]),
+    )
     lines = [
-        {"epoch": k, "lr": 0.1, "train": {"loss": 1 / k, "accuracy": 0.9}, "validation": {"loss": 1.1 / k, "accuracy": 0.8}}
+        {
+            "epoch": k,
+            "lr": 0.1,
+            "train": {"loss": 1 / k, "accuracy": 0.9},
+            "validation": {"loss": 1.1 / k, "accuracy": 0.8},
+        }
         for k in (1, 2, 3)
     ]
-    stage = {"name": "down 1", "kind": "double convolution", "channels": 16, "side": 64, "parameters": 10}
+    stage = {
+        "name": "down 1",
+        "kind": "double convolution",
+        "channels": 16,
+        "side": 64,
+        "parameters": 10,
+    }
     for loss in ("bce", "bce_dice"):
         place = folder / "runs" / loss
         place.mkdir(parents=True)
@@ -85,10 +106,20 @@ def test_one_page_holds_everything(run, tmp_path):
     assert all(image["alt"] for image in page.seen)
     assert all(link.startswith(("data:", "#")) for link in page.links)
     anchors = {link[1:] for link in page.links if link.startswith("#")}
-    assert anchors <= set(re.findall(r'id="([^"]+)"', text)), "every link of the contents leads somewhere"
-    for words in ("Not a medical device", "Case_002", "hallucinated", "watched its test set", "BCE + soft Dice"):
+    assert anchors <= set(re.findall(r'id="([^"]+)"', text)), (
+        "every link of the contents leads somewhere"
+    )
+    for words in (
+        "Not a medical device",
+        "Case_002",
+        "hallucinated",
+        "watched its test set",
+        "BCE + soft Dice",
+    ):
         assert words in text
-    numbers = [tuple(map(int, number.split("."))) for number in re.findall(r"Figure (\d\.\d+)\.<", text)]
+    numbers = [
+        tuple(map(int, number.split("."))) for number in re.findall(r"Figure (\d\.\d+)\.<", text)
+    ]
     assert numbers == sorted(set(numbers)), "figures are numbered in the order of the page"
     for name in result.figures:
         with Image.open(tmp_path / "a" / "figures" / name) as picture:
@@ -100,7 +131,10 @@ def test_one_page_holds_everything(run, tmp_path):
     report(run, out=tmp_path / "b")
     for path in (tmp_path / "a").rglob("*"):
         if path.is_file():
-            assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes(), path.name
+            assert (
+                path.read_bytes()
+                == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
+            ), path.name
 
 
 def test_the_table_is_the_scores(run, tmp_path):
@@ -139,7 +173,9 @@ def copied(run, tmp_path):
 
 def captions(folder):
     """File name to caption of each figure that would be drawn; nothing is."""
-    return {image.slug: one.caption for one in run_drawings(Story.open(folder)) for image in one.images}
+    return {
+        image.slug: one.caption for one in run_drawings(Story.open(folder)) for image in one.images
+    }
 
 
 def test_a_run_without_curves_or_masks_says_so(copied):
@@ -176,12 +212,21 @@ def test_no_network_is_told_of_where_there_was_none(copied):
 
 def test_figures_of_an_earlier_page_go_and_other_files_stay(copied):
     (copied / "figures").mkdir()
-    for name in ("mine.png", "fig-notes.png", "fig-2.4-train-dice-dice-network.png", "fig-3.9-film.gif"):
+    for name in (
+        "mine.png",
+        "fig-notes.png",
+        "fig-2.4-train-dice-dice-network.png",
+        "fig-3.9-film.gif",
+    ):
         (copied / "figures" / name).write_bytes(b"there before")
     shutil.rmtree(copied / "results")
     shutil.rmtree(copied / "runs")
     result = report(copied)
-    assert {path.name for path in (copied / "figures").iterdir()} == {*result.figures, "mine.png", "fig-notes.png"}
+    assert {path.name for path in (copied / "figures").iterdir()} == {
+        *result.figures,
+        "mine.png",
+        "fig-notes.png",
+    }
 
 
 def test_the_worst_case_comes_first(copied):
@@ -189,8 +234,13 @@ def test_the_worst_case_comes_first(copied):
     scores = json.loads(path.read_text())
     first = dict(scores["cases"][0], split="test")
     values = {"Case_010": 0.9, "Case_011": 0.2, "Case_012": 0.5}
-    cases = [dict(first, case=name, dice=dice, right=first["right"] | {"dice": dice}) for name, dice in values.items()]
-    cases.append(dict(first, case="Case_013", dice=0.1, split="train", right=first["right"] | {"dice": 0.1}))
+    cases = [
+        dict(first, case=name, dice=dice, right=first["right"] | {"dice": dice})
+        for name, dice in values.items()
+    ]
+    cases.append(
+        dict(first, case="Case_013", dice=0.1, split="train", right=first["right"] | {"dice": 0.1})
+    )
     path.write_text(json.dumps(scores | {"cases": cases, "ranking": ranking(cases)}))
     shutil.rmtree(copied / "runs")
     (copied / "results" / "bce_dice" / "slices.csv").write_text(
@@ -205,7 +255,11 @@ def test_the_worst_case_comes_first(copied):
 
 def test_sixty_cases_still_have_figures(tmp_path):
     names = [f"Case_{k:03d}" for k in range(60)]
-    scores = [SliceScore(name, s, s * 3.0, "lung", "clean", 1 - k / 100, 0.9) for k, name in enumerate(names) for s in range(3)]
+    scores = [
+        SliceScore(name, s, s * 3.0, "lung", "clean", 1 - k / 100, 0.9)
+        for k, name in enumerate(names)
+        for s in range(3)
+    ]
     slices_png(scores, "dice", "many", tmp_path / "slices.png")
     positions_png(scores, tmp_path / "positions.png")
     lung = {"dice": 0.9, "msd_mm": 1.0, "hd95_mm": None}
@@ -218,7 +272,9 @@ def test_sixty_cases_still_have_figures(tmp_path):
 
 @pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, 1), (1, -1, 1), (1, 1, -1), (-1, -1, -1)])
 def test_views_put_the_patients_right_and_the_head_where_they_belong_whatever_the_grid(signs):
-    """A block on the patient's right, in front, near the head: left and up in every view, on any order of the axes."""
+    """A block on the patient's right, in front, near the head: left and up in every view, on any
+    order of the axes.
+    """
     labels = np.zeros((10, 12, 14), np.uint8)
     labels[7:9, 1:4, 1:5] = 1
     affine = Grid.axial(labels.shape, (1.0, 1.0, 1.0)).affine.copy()
@@ -230,9 +286,16 @@ def test_views_put_the_patients_right_and_the_head_where_they_belong_whatever_th
     for order in ((0, 1, 2), (1, 0, 2), (2, 1, 0)):
         turned = affine.copy()
         turned[:3, :3] = affine[:3, list(order)]
-        mask = LungMask(np.ascontiguousarray(labels.transpose(order)), Grid([labels.shape[k] for k in order], turned))
+        mask = LungMask(
+            np.ascontiguousarray(labels.transpose(order)),
+            Grid([labels.shape[k] for k in order], turned),
+        )
         layers = _Layers(None, mask, mask, None)
-        for name, ends in (("axial", ("R", "L")), ("coronal", ("R", "L")), ("sagittal", ("A", "P"))):
+        for name, ends in (
+            ("axial", ("R", "L")),
+            ("coronal", ("R", "L")),
+            ("sagittal", ("A", "P")),
+        ):
             view = layers.plane(name, layers.centre)
             assert view.ends == ends
             rows, columns = (found.mean() for found in np.nonzero(view.reference))
@@ -241,7 +304,9 @@ def test_views_put_the_patients_right_and_the_head_where_they_belong_whatever_th
 
 
 def test_planes_put_the_patients_right_on_the_left_whatever_the_grid(tmp_path):
-    """A bright block on the patient's right, in front, at the head: in the picture it is left and up."""
+    """A bright block on the patient's right, in front, at the head: in the picture it is left
+    and up.
+    """
     hu = np.full((24, 32, 32), -1000, np.int16)
     hu[16:22, 4:10, 3:9] = 1000  # high: to the head; low rows: front; low columns: the right side
     plain = Volume(hu, Grid.axial(hu.shape, (1.0, 1.0, 1.0)))
@@ -251,7 +316,9 @@ def test_planes_put_the_patients_right_on_the_left_whatever_the_grid(tmp_path):
     flipped = Volume(np.ascontiguousarray(hu[::-1, ::-1, ::-1]), Grid(hu.shape, affine))
     mask = LungMask((hu > 0).astype(np.uint8), plain.grid)
     planes_png(plain, mask.labels, tmp_path / "plain.png")
-    planes_png(flipped, np.ascontiguousarray(mask.labels[::-1, ::-1, ::-1]), tmp_path / "flipped.png")
+    planes_png(
+        flipped, np.ascontiguousarray(mask.labels[::-1, ::-1, ::-1]), tmp_path / "flipped.png"
+    )
     with Image.open(tmp_path / "plain.png") as picture:
         grey = np.asarray(picture.convert("L")).astype(float)
     height, width = grey.shape
@@ -263,16 +330,27 @@ def test_planes_put_the_patients_right_on_the_left_whatever_the_grid(tmp_path):
     assert block[:, 1].mean() < inside.shape[1] / 2
     with Image.open(tmp_path / "flipped.png") as other:
         again = np.asarray(other.convert("L")).astype(float)
-    assert np.mean(np.abs(again - grey) > 60) < 0.02, "titles tell other indices; the pictures are the same"
+    assert np.mean(np.abs(again - grey) > 60) < 0.02, (
+        "titles tell other indices; the pictures are the same"
+    )
 
 
 def test_what_was_refused_and_what_wants_review_is_on_the_page(run, tmp_path):
     folder = shutil.copytree(run, tmp_path / "out")
     about = folder / "cohort" / "cases" / "Case_001" / "case.json"
     case = json.loads(about.read_text())
-    case["findings"] = [{"code": "CHEST-CUT", "verdict": "review", "message": "it reaches <the edge>", "evidence": {}}]
+    case["findings"] = [
+        {
+            "code": "CHEST-CUT",
+            "verdict": "review",
+            "message": "it reaches <the edge>",
+            "evidence": {},
+        }
+    ]
     about.write_text(json.dumps(case))
-    (folder / "cohort" / "run.json").write_text(json.dumps({"refused": ["Case_009: GAP-IN-SLICES: one is missing"]}))
+    (folder / "cohort" / "run.json").write_text(
+        json.dumps({"refused": ["Case_009: GAP-IN-SLICES: one is missing"]})
+    )
     masks = folder / "masks" / "bce_dice" / "run.json"
     told = json.loads(masks.read_text())
     told["cases"][0] |= {"verdict": "review", "reason": "LITTLE-LUNG: 0.9 l"}
@@ -290,11 +368,15 @@ def scored(tmp_path_factory):
     for number in range(4):
         _, mask = chest((16, 40, 40), seed=number)
         write_mask(folder / "ref" / f"Case_00{number}.nii.gz", mask)
-        labels = mask.labels if number else np.where(mask.labels == 2, 0, mask.labels).astype(np.uint8)
+        labels = (
+            mask.labels if number else np.where(mask.labels == 2, 0, mask.labels).astype(np.uint8)
+        )
         if number < 2:
             write_mask(folder / "pred" / f"Case_00{number}.nii.gz", LungMask(labels, mask.grid))
     (folder / "pred" / "Case_002.nii.gz").write_bytes(b"broken")
-    (folder / "people.csv").write_text("case,patient,site\nCase_000,P0,A\nCase_001,P1,B\nCase_002,P2,B\n")
+    (folder / "people.csv").write_text(
+        "case,patient,site\nCase_000,P0,A\nCase_001,P1,B\nCase_002,P2,B\n"
+    )
     options = {"against": folder / "ref", "patients": folder / "people.csv", "workers": 1}
     evaluate(folder / "pred", folder / "ref", folder / "out", **options)
     return folder
@@ -302,7 +384,11 @@ def scored(tmp_path_factory):
 
 def test_an_evaluation_of_any_masks_has_its_page(scored, tmp_path):
     result = report(scored / "out", out=tmp_path / "a")
-    assert [name.split("-", 2)[2] for name in result.figures][-3:] == ["distributions.png", "volumes.png", "positions.png"]
+    assert [name.split("-", 2)[2] for name in result.figures][-3:] == [
+        "distributions.png",
+        "volumes.png",
+        "positions.png",
+    ]
     text = result.page.read_text(encoding="utf-8")
     page = Images()
     page.feed(text)
@@ -311,8 +397,21 @@ def test_an_evaluation_of_any_masks_has_its_page(scored, tmp_path):
     plain = html.unescape(re.sub(r"<[^>]+>", " ", text))
     assert re.search(r"Worst case\s+Case_000: .*left lung", plain)
     assert re.search(r"Case_000 .*Case_001", plain, re.DOTALL)  # the worst first
-    wanted = ["2 case(s) scored, 1 refused, 1 without a mask", "Case_002: ", "Case_003: no mask", "Against AGAINST", "Sites"]
-    wanted += ["Fu Y", "the scan's diagonal", "surface Dice at 2 mm", "SHA-256", "Evaluated 20", "HD95 voxel"]
+    wanted = [
+        "2 case(s) scored, 1 refused, 1 without a mask",
+        "Case_002: ",
+        "Case_003: no mask",
+        "Against AGAINST",
+        "Sites",
+    ]
+    wanted += [
+        "Fu Y",
+        "the scan's diagonal",
+        "surface Dice at 2 mm",
+        "SHA-256",
+        "Evaluated 20",
+        "HD95 voxel",
+    ]
     for words in wanted:
         assert words in plain, words
     again = report(scored / "out", out=tmp_path / "b")

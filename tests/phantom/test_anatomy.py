@@ -12,7 +12,11 @@ SEEDS = range(8)
 
 
 def test_same_arguments_same_voxels():
-    one, same, other = chest((24, 24, 24), seed=3), chest((24, 24, 24), seed=3), chest((24, 24, 24), seed=4)
+    one, same, other = (
+        chest((24, 24, 24), seed=3),
+        chest((24, 24, 24), seed=3),
+        chest((24, 24, 24), seed=4),
+    )
     assert np.array_equal(one[0].hu, same[0].hu)
     assert np.array_equal(one[1].labels, same[1].labels)
     assert not np.array_equal(one[1].labels, other[1].labels)
@@ -24,7 +28,9 @@ def test_the_right_lung_is_larger_and_both_are_of_human_size(seed):
     ml = mask.volume_ml()
     assert 1000 < ml["left"] < ml["right"] < 3000
     right, left = np.argwhere(mask.right), np.argwhere(mask.left)
-    assert volume.grid.to_world(right)[:, 0].mean() < -30  # L is positive: the patient's right is negative
+    assert (
+        volume.grid.to_world(right)[:, 0].mean() < -30
+    )  # L is positive: the patient's right is negative
     assert volume.grid.to_world(left)[:, 0].mean() > 30
 
 
@@ -47,13 +53,19 @@ def test_hounsfield_units_are_those_of_tissues(seed):
 
 
 def test_trachea_couch_and_bowel_gas_tempt_a_threshold():
-    volume, mask = chest((60, 128, 128), seed=2, couch=True, couch_hollow_hu=-930.0, noise_hu=5.0, gas=6)
+    volume, mask = chest(
+        (60, 128, 128), seed=2, couch=True, couch_hollow_hu=-930.0, noise_hu=5.0, gas=6
+    )
     dark = (volume.hu < -500) & ~mask.lungs
     labels, _ = ndimage.label(dark)
-    border = np.unique(np.concatenate([labels[:, 0].ravel(), labels[:, -1].ravel(), labels[:, :, 0].ravel()]))
+    border = np.unique(
+        np.concatenate([labels[:, 0].ravel(), labels[:, -1].ravel(), labels[:, :, 0].ravel()])
+    )
     enclosed = dark & ~np.isin(labels, border)
     centre = volume.grid.to_world(np.argwhere(enclosed))
-    assert ((centre[:, 1] > 105) & (np.abs(centre[:, 0]) < 60)).sum() > 1000  # the couch's hollow, behind the back
+    assert (
+        (centre[:, 1] > 105) & (np.abs(centre[:, 0]) < 60)
+    ).sum() > 1000  # the couch's hollow, behind the back
     assert ((centre[:, 2] < -80) & (centre[:, 1] < 60)).sum() > 50  # gas below the diaphragm
     assert ((centre[:, 2] > 60) & (np.abs(centre[:, 0]) < 10)).sum() > 50  # the trachea
     lungs, _ = ndimage.label(mask.lungs)

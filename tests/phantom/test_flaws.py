@@ -28,7 +28,9 @@ def z(slices):
 
 
 def hu(slices):
-    return np.stack([one.pixel_array * float(one.RescaleSlope) + float(one.RescaleIntercept) for one in slices])
+    return np.stack(
+        [one.pixel_array * float(one.RescaleSlope) + float(one.RescaleIntercept) for one in slices]
+    )
 
 
 def uids(slices):
@@ -81,7 +83,14 @@ def test_where_slices_lie(good, volume, tmp_path):
     reader.SetFileNames([str(p) for p in write_files(tmp_path, turned)])
     normal = np.array(reader.Execute().GetDirection()).reshape(3, 3)[:, 2]
     assert np.rad2deg(np.arccos(abs(normal[2]))) == pytest.approx(15, abs=0.01)
-    assert [one.InstanceNumber for one in flaws.instance_numbers(good, [3, 1, 2, 6, 5, 4])] == [3, 1, 2, 6, 5, 4]
+    assert [one.InstanceNumber for one in flaws.instance_numbers(good, [3, 1, 2, 6, 5, 4])] == [
+        3,
+        1,
+        2,
+        6,
+        5,
+        4,
+    ]
     assert np.array_equal(hu(flaws.mirrored(good)), volume.hu[:, :, ::-1])
     inverted = sorted(flaws.upside_down(good), key=lambda one: one.ImagePositionPatient[2])
     assert np.array_equal(hu(inverted), volume.hu[::-1])
@@ -90,7 +99,14 @@ def test_where_slices_lie(good, volume, tmp_path):
 def test_what_the_header_says(good, volume):
     other = flaws.rescaled(good, 1, 3, intercept=-2000, slope=0.5)
     assert np.array_equal(hu(other), volume.hu)
-    assert [float(one.RescaleIntercept) for one in other] == [-1024, -2000, -1024, -2000, -1024, -1024]
+    assert [float(one.RescaleIntercept) for one in other] == [
+        -1024,
+        -2000,
+        -1024,
+        -2000,
+        -1024,
+        -1024,
+    ]
     gone = flaws.tags(good, RescaleSlope=None, Units=None, SpacingBetweenSlices="-5")
     assert all("RescaleSlope" not in one and one.SpacingBetweenSlices == -5 for one in gone)
     ring = flaws.padded(good, 0, declared=63536)

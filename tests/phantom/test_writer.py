@@ -1,4 +1,6 @@
-"""A stranger (SimpleITK) reads the series back voxel for voxel, in every encoding, orientation and sign."""
+"""A stranger (SimpleITK) reads the series back voxel for voxel, in every encoding, orientation
+and sign.
+"""
 
 import json
 from importlib import resources
@@ -35,9 +37,13 @@ def test_every_encoding_reads_back_exactly(tmp_path, volume, syntax, signed):
     assert np.array_equal(sitk.GetArrayFromImage(stranger(files)), volume.hu)
 
 
-@pytest.mark.parametrize(("slope", "intercept", "bits"), [(1, -1024, 12), (2, -2000, 16), (1, -8192, 16)])
+@pytest.mark.parametrize(
+    ("slope", "intercept", "bits"), [(1, -1024, 12), (2, -2000, 16), (1, -8192, 16)]
+)
 def test_rescale_reads_back(tmp_path, volume, slope, intercept, bits):
-    files = write_series(tmp_path, volume, SeriesSpec(slope=slope, intercept=intercept, bits_stored=bits))
+    files = write_series(
+        tmp_path, volume, SeriesSpec(slope=slope, intercept=intercept, bits_stored=bits)
+    )
     assert np.abs(sitk.GetArrayFromImage(stranger(files)) - volume.hu).max() <= slope / 2
 
 
@@ -48,7 +54,9 @@ def test_geometry_of_an_oblique_stack(tmp_path, volume):
     oblique = Volume(volume.hu, Grid(volume.grid.shape, affine))
     image = stranger(write_series(tmp_path, oblique))
     for index in ((0, 0, 0), (4, 3, 7), (2, 19, 23)):
-        assert image.TransformIndexToPhysicalPoint(index[::-1]) == pytest.approx(oblique.grid.to_world(index), abs=1e-4)
+        assert image.TransformIndexToPhysicalPoint(index[::-1]) == pytest.approx(
+            oblique.grid.to_world(index), abs=1e-4
+        )
 
 
 def test_padding_is_declared_or_not(tmp_path):
@@ -58,7 +66,9 @@ def test_padding_is_declared_or_not(tmp_path):
     one = pydicom.dcmread(files[0])
     assert one["PixelPaddingValue"].VR == "SS"
     assert one.PixelPaddingValue == -2000 + 1024
-    files = write_series(tmp_path / "silent", padded, SeriesSpec(signed=True, declare_padding=False))
+    files = write_series(
+        tmp_path / "silent", padded, SeriesSpec(signed=True, declare_padding=False)
+    )
     assert "PixelPaddingValue" not in pydicom.dcmread(files[0])
     assert np.array_equal(sitk.GetArrayFromImage(stranger(files)), padded.hu)
 
@@ -73,7 +83,9 @@ def test_values_that_do_not_fit_are_refused(tmp_path, volume):
 def test_names_tell_no_order_and_headers_hold_an_invented_person(tmp_path, volume):
     files = write_series(tmp_path / "a", volume, SeriesSpec(seed=9))
     assert sorted(files) != files
-    assert [f.read_bytes() for f in write_series(tmp_path / "b", volume, SeriesSpec(seed=9))] == [f.read_bytes() for f in files]
+    assert [f.read_bytes() for f in write_series(tmp_path / "b", volume, SeriesSpec(seed=9))] == [
+        f.read_bytes() for f in files
+    ]
     one = pydicom.dcmread(files[0])
     assert one.PatientID.startswith("MRN")
     assert one.PatientName.family_name not in "".join(f.name for f in files)
@@ -85,7 +97,9 @@ def test_every_type_1_and_2_attribute_of_the_ct_iod_is_there(tmp_path, volume):
     modules = json.loads((tables / "iod_module_map.json").read_text())["ct-image"]
     attributes = json.loads((tables / "module_attribute_map.json").read_text())
     one = pydicom.dcmread(write_series(tmp_path, volume)[0])
-    mandatory = [a for m in modules if m["usage"] == "M" for a in attributes[m["key"]] if not a["path"]]
+    mandatory = [
+        a for m in modules if m["usage"] == "M" for a in attributes[m["key"]] if not a["path"]
+    ]
     wanted = [a for a in mandatory if a["type"] in ("1", "2")]
     assert len(wanted) > 30
     assert [a["keyword"] for a in wanted if a["keyword"] not in one] == []

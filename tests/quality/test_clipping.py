@@ -1,4 +1,6 @@
-"""A window baked in, and dense matter that wrapped around, are told; true values, metal and noise are not."""
+"""A window baked in, and dense matter that wrapped around, are told; true values, metal and
+noise are not.
+"""
 
 import numpy as np
 import pytest
@@ -12,7 +14,10 @@ BODY = chest((40, 128, 128), seed=3)[0]
 
 
 def codes(hu, padding=None):
-    return {finding.code for finding in check_hounsfield(Volume(hu.astype(np.int16), BODY.grid, padding))[1]}
+    return {
+        finding.code
+        for finding in check_hounsfield(Volume(hu.astype(np.int16), BODY.grid, padding))[1]
+    }
 
 
 @pytest.mark.parametrize("top", [150, 240, 400])
@@ -39,7 +44,9 @@ def test_dense_matter_that_wrapped_around_twelve_bits_is_told():
     stored = dense(1900) + 1024
     signed = np.where(stored >= 2048, stored - 4096, stored) - 1024
     (finding,) = [
-        one for one in check_hounsfield(Volume(signed.astype(np.int16), BODY.grid))[1] if one.code == "VALUES-WRAPPED"
+        one
+        for one in check_hounsfield(Volume(signed.astype(np.int16), BODY.grid))[1]
+        if one.code == "VALUES-WRAPPED"
     ]
     assert finding.verdict is Verdict.REVIEW
     assert finding.evidence["n"] == np.count_nonzero(signed < -1100)

@@ -69,7 +69,9 @@ def test_a_cut_chest(case, part, where):
     evidence = found["CHEST-CUT"].evidence
     assert found["CHEST-CUT"].verdict is Verdict.REVIEW
     assert evidence[f"{where}_{'ml' if where == 'edge' else 'cm2'}"] > 5
-    assert all(value < 5 for key, value in evidence.items() if key != "where" and not key.startswith(where))
+    assert all(
+        value < 5 for key, value in evidence.items() if key != "where" and not key.startswith(where)
+    )
 
 
 def test_cut_by_a_round_field_of_view():
@@ -85,6 +87,10 @@ def test_cut_by_a_round_field_of_view():
 
 def test_more_lung_than_anybody_has(case):
     volume, mask = case
-    grid = Grid.axial(SHAPE, tuple(1.6 * mm for mm in volume.grid.spacing_mm))  # four times the volume
+    grid = Grid.axial(
+        SHAPE, tuple(1.6 * mm for mm in volume.grid.spacing_mm)
+    )  # four times the volume
     found = codes(Volume(volume.hu, grid), LungMask(mask.labels, grid))
-    assert {code: finding.verdict for code, finding in found.items()} == {"MUCH-LUNG": Verdict.REVIEW}
+    assert {code: finding.verdict for code, finding in found.items()} == {
+        "MUCH-LUNG": Verdict.REVIEW
+    }

@@ -12,12 +12,16 @@ def scanned(shape, spacing, centre_mm, diameter_mm, filler, *, marked):
     grid = Grid.axial(shape, spacing, (-100.0, -90.0, 40.0))
     hu = np.random.default_rng(0).integers(-1020, 200, shape).astype(np.int16)
     points = grid.to_world(np.moveaxis(np.indices(shape), 0, -1))
-    outside = np.hypot(points[..., 0] - centre_mm[0], points[..., 1] - centre_mm[1]) > diameter_mm / 2
+    outside = (
+        np.hypot(points[..., 0] - centre_mm[0], points[..., 1] - centre_mm[1]) > diameter_mm / 2
+    )
     hu[outside] = filler
     return Volume(hu, grid, outside if marked else None)
 
 
-@pytest.mark.parametrize("diameter", [150.0, 205.0, 250.0])  # within the picture, cut by its edges, its corners alone
+@pytest.mark.parametrize(
+    "diameter", [150.0, 205.0, 250.0]
+)  # within the picture, cut by its edges, its corners alone
 @pytest.mark.parametrize(("filler", "marked"), [(-2000, True), (-1024, False), (0, False)])
 @pytest.mark.parametrize("spacing", [(3.0, 1.6, 1.6), (3.0, 1.6, 2.0)])
 def test_found_in_mm(diameter, filler, marked, spacing):
@@ -51,7 +55,12 @@ def test_a_filler_that_is_not_air_is_marked(filler, diameter):
 
 @pytest.mark.parametrize("filler", [-2000, -1024, -1000])
 def test_air_around_the_circle_needs_no_mark(filler):
-    assert mark_filler(scanned((9, 120, 126), (3.0, 1.6, 1.6), (0.8, 6.0), 205.0, filler, marked=False)).padding is None
+    assert (
+        mark_filler(
+            scanned((9, 120, 126), (3.0, 1.6, 1.6), (0.8, 6.0), 205.0, filler, marked=False)
+        ).padding
+        is None
+    )
 
 
 def test_a_patient_who_fills_the_corners_is_no_filler():

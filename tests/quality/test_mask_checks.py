@@ -30,7 +30,9 @@ def test_a_whole_chest_gives_no_finding(whole):
 
 def test_exchanged_sides_are_uncertain(whole):
     anatomy, mask = whole
-    exchanged = np.select([mask.labels == RIGHT, mask.labels == LEFT], [LEFT, RIGHT], 0).astype(np.uint8)
+    exchanged = np.select([mask.labels == RIGHT, mask.labels == LEFT], [LEFT, RIGHT], 0).astype(
+        np.uint8
+    )
     assert "SIDES-UNCERTAIN" in codes(exchanged, anatomy)
 
 

@@ -57,7 +57,9 @@ def test_exchanged_names_are_refused_on_any_grid(scene):
 
 def test_one_lung_alone_is_on_no_wrong_side(scene):
     volume, mask = scene
-    check_mask_fit(LungMask(np.where(mask.labels == RIGHT, RIGHT, 0).astype(np.uint8), mask.grid), volume)
+    check_mask_fit(
+        LungMask(np.where(mask.labels == RIGHT, RIGHT, 0).astype(np.uint8), mask.grid), volume
+    )
 
 
 def test_a_mask_of_few_slices_is_looked_at(scene):
@@ -70,7 +72,10 @@ def test_a_mask_of_few_slices_is_looked_at(scene):
 
 def test_a_flip_is_named_only_where_it_mends(scene):
     volume, mask = scene
-    assert code_of(LungMask(mask.labels[::-1].copy(), mask.grid), volume) in ("MASK-FLIPPED", "MASK-NOT-LUNG")
+    assert code_of(LungMask(mask.labels[::-1].copy(), mask.grid), volume) in (
+        "MASK-FLIPPED",
+        "MASK-NOT-LUNG",
+    )
     assert code_of(moved(mask, 0, 100), volume) == "MASK-NOT-LUNG"
 
 

@@ -57,7 +57,12 @@ def test_a_flip_that_the_grid_tells_of_is_no_lie(signs):
         if sign < 0:
             affine[:3, 3] += affine[:3, axis] * (SHAPE[axis] - 1)
             affine[:3, axis] *= -1
-    assert check_orientation(Volume(np.ascontiguousarray(volume.hu[flips_of(signs)]), Grid(SHAPE, affine))) == ()
+    assert (
+        check_orientation(
+            Volume(np.ascontiguousarray(volume.hu[flips_of(signs)]), Grid(SHAPE, affine))
+        )
+        == ()
+    )
 
 
 def test_contrast_in_the_heart_is_not_taken_for_the_spine():
@@ -78,7 +83,10 @@ def test_nothing_is_said_where_nothing_is_seen():
     assert check_orientation(flipped(coarse, flips_of((1, -1, 1)))) == ()
     volume, mask = chest(SHAPE, seed=3)
     top = slice(int(np.flatnonzero(mask.lungs.any(axis=(1, 2)))[-1]) - 1, None)
-    apex = Volume(np.ascontiguousarray(volume.hu[top]), Grid.axial(volume.hu[top].shape, volume.grid.spacing_mm))
+    apex = Volume(
+        np.ascontiguousarray(volume.hu[top]),
+        Grid.axial(volume.hu[top].shape, volume.grid.spacing_mm),
+    )
     assert check_orientation(apex) == ()
 
 
@@ -93,7 +101,10 @@ def test_bases_of_lungs_alone_lie_behind_the_spine_and_are_no_lie():
     volume, mask = chest(SHAPE, seed=3)
     low = int(np.flatnonzero(mask.lungs.any(axis=(1, 2)))[0])
     part = slice(low - 2, low + 6)
-    base = Volume(np.ascontiguousarray(volume.hu[part]), Grid.axial(volume.hu[part].shape, volume.grid.spacing_mm))
+    base = Volume(
+        np.ascontiguousarray(volume.hu[part]),
+        Grid.axial(volume.hu[part].shape, volume.grid.spacing_mm),
+    )
     assert "SPINE-IN-FRONT" not in {finding.code for finding in check_orientation(base)}
 
 
@@ -106,7 +117,12 @@ def test_stacks_far_from_upright_are_not_judged():
 
 
 @pytest.mark.parametrize(
-    "turn", [lambda a: np.rot90(a, 1, (1, 2)), lambda a: np.rot90(a, 3, (1, 2)), lambda a: a.transpose(0, 2, 1)]
+    "turn",
+    [
+        lambda a: np.rot90(a, 1, (1, 2)),
+        lambda a: np.rot90(a, 3, (1, 2)),
+        lambda a: a.transpose(0, 2, 1),
+    ],
 )
 @pytest.mark.parametrize("seed", range(4))
 def test_a_chest_on_its_side_is_caught(turn, seed):
@@ -121,5 +137,11 @@ def test_a_chest_on_its_side_is_caught(turn, seed):
 def test_where_the_sides_are_cut_off_width_tells_little():
     volume, _ = chest(SHAPE, seed=0)
     middle = slice(SHAPE[2] // 2 - 14, SHAPE[2] // 2 + 14)
-    cut = Volume(np.ascontiguousarray(volume.hu[:, :, middle]), Grid.axial((*SHAPE[:2], 28), volume.grid.spacing_mm))
-    assert [f.verdict for f in check_orientation(cut) if f.code == "SIDEWAYS"] in ([], [Verdict.REVIEW])
+    cut = Volume(
+        np.ascontiguousarray(volume.hu[:, :, middle]),
+        Grid.axial((*SHAPE[:2], 28), volume.grid.spacing_mm),
+    )
+    assert [f.verdict for f in check_orientation(cut) if f.code == "SIDEWAYS"] in (
+        [],
+        [Verdict.REVIEW],
+    )

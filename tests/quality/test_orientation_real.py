@@ -48,7 +48,9 @@ def test_nothing_is_found_in_true_chests_and_their_parts(chests, name, part):
     assert codes(chests[name], PARTS[part]) == []
 
 
-@pytest.mark.parametrize(("axis", "code"), [(0, "UPSIDE-DOWN"), (1, "SPINE-IN-FRONT"), (2, "MIRRORED")])
+@pytest.mark.parametrize(
+    ("axis", "code"), [(0, "UPSIDE-DOWN"), (1, "SPINE-IN-FRONT"), (2, "MIRRORED")]
+)
 def test_flips_are_caught(chests, axis, code):
     assert code in codes(chests["whole"], lambda hu: np.flip(hu, axis))
 

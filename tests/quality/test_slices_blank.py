@@ -1,4 +1,6 @@
-"""Blank slices and blank ends of slices are told from air, padding and what a scanner leaves empty."""
+"""Blank slices and blank ends of slices are told from air, padding and what a scanner leaves
+empty.
+"""
 
 import numpy as np
 import pytest

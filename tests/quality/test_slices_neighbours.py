@@ -13,7 +13,9 @@ SHAPE = (36, 64, 64)
 
 
 def found(hu, volume):
-    return check_neighbours(Volume(np.ascontiguousarray(hu), Grid.axial(hu.shape, volume.grid.spacing_mm)))
+    return check_neighbours(
+        Volume(np.ascontiguousarray(hu), Grid.axial(hu.shape, volume.grid.spacing_mm))
+    )
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 5])
@@ -26,7 +28,12 @@ def test_whole_chests_pass(seed, step):
 @pytest.mark.parametrize("k", [8, 17, 25])
 @pytest.mark.parametrize(
     "change",
-    [lambda hu, k: hu[(k + 16) % 36], lambda hu, k: hu[k, ::-1], lambda hu, k: hu[k] + 150, lambda hu, k: np.roll(hu[k], 9, 1)],
+    [
+        lambda hu, k: hu[(k + 16) % 36],
+        lambda hu, k: hu[k, ::-1],
+        lambda hu, k: hu[k] + 150,
+        lambda hu, k: np.roll(hu[k], 9, 1),
+    ],
     ids=["elsewhere", "upside down", "150 HU", "rolled"],
 )
 def test_one_slice_out_of_place_wants_a_look(change, k):
@@ -71,7 +78,9 @@ def test_padding_is_as_air():
 
 def test_other_stacks_than_axial_are_not_judged():
     volume, _ = chest(SHAPE, seed=1)
-    coronal = np.ascontiguousarray(volume.hu.transpose(1, 0, 2)[np.random.default_rng(0).permutation(64)])
+    coronal = np.ascontiguousarray(
+        volume.hu.transpose(1, 0, 2)[np.random.default_rng(0).permutation(64)]
+    )
     affine = volume.grid.affine[:, [1, 0, 2, 3]]
     assert check_neighbours(Volume(coronal, Grid(coronal.shape, affine))) == ()
 

@@ -1,4 +1,6 @@
-"""Slices with their neighbour's pixels are seen; drawn pictures and blank ends, which repeat honestly, are not."""
+"""Slices with their neighbour's pixels are seen; drawn pictures and blank ends, which repeat
+honestly, are not.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""Densities against NumPy and SimpleITK on the voxels themselves, and against phantoms of known HU and volume."""
+"""Densities against NumPy and SimpleITK on the voxels themselves, and against phantoms of known
+HU and volume.
+"""
 
 import numpy as np
 import pytest
@@ -23,7 +25,9 @@ def measures(phantom):
     return measure_lungs(*phantom)
 
 
-@pytest.mark.parametrize(("side", "labels"), [("right", (RIGHT,)), ("left", (LEFT,)), ("both", (RIGHT, LEFT))])
+@pytest.mark.parametrize(
+    ("side", "labels"), [("right", (RIGHT,)), ("left", (LEFT,)), ("both", (RIGHT, LEFT))]
+)
 def test_as_numpy_has_it(phantom, measures, side, labels):
     volume, mask = phantom
     hu = volume.hu[np.isin(mask.labels, labels)].astype(np.float64)
@@ -52,7 +56,9 @@ def test_as_simpleitk_has_it(phantom, measures):
     statistics.Execute(labels, image)
     for side, label in (("right", RIGHT), ("left", LEFT)):
         assert measures[side]["mean_hu"] == pytest.approx(statistics.GetMean(label), rel=1e-6)
-        assert measures[side]["ml"] == pytest.approx(statistics.GetPhysicalSize(label) / 1000, rel=1e-6)
+        assert measures[side]["ml"] == pytest.approx(
+            statistics.GetPhysicalSize(label) / 1000, rel=1e-6
+        )
 
 
 @settings(max_examples=40)
@@ -71,7 +77,10 @@ def test_a_phantom_of_known_density_and_volume():
     place = (np.indices(shape) - 69.5) * mm
     ball = (place**2).sum(axis=0) < 60**2
     grid = Grid.axial(shape, (mm, mm, mm))
-    found = measure_lungs(Volume(np.where(ball, -800, 40).astype(np.int16), grid), LungMask(ball.astype(np.uint8), grid))
+    found = measure_lungs(
+        Volume(np.where(ball, -800, 40).astype(np.int16), grid),
+        LungMask(ball.astype(np.uint8), grid),
+    )
     ml = 4 / 3 * np.pi * 60**3 / 1000
     assert found["right"]["ml"] == pytest.approx(ml, rel=0.005)
     assert found["right"]["mass_g"] == pytest.approx(0.2 * ml, rel=0.005)
@@ -95,7 +104,9 @@ def test_regions_add_up_and_lie_where_they_are_named(phantom, measures):
         stored = np.flatnonzero((mask.labels == label).any(axis=(1, 2)))
         height = stored[-1] - stored[0] + 1
         upper = mask.labels[round(stored[0] + height * 2 / 3) :] == label
-        assert parts["upper"]["ml"] == pytest.approx(np.count_nonzero(upper) * volume.grid.voxel_ml, rel=1e-9)
+        assert parts["upper"]["ml"] == pytest.approx(
+            np.count_nonzero(upper) * volume.grid.voxel_ml, rel=1e-9
+        )
 
 
 def test_stored_upside_down_the_upper_third_is_still_the_upper(phantom, measures):
@@ -105,21 +116,28 @@ def test_stored_upside_down_the_upper_third_is_still_the_upper(phantom, measures
     affine[:3, 0] *= -1
     grid = Grid(volume.grid.shape, affine)
     found = measure_lungs(
-        Volume(np.ascontiguousarray(volume.hu[::-1]), grid), LungMask(np.ascontiguousarray(mask.labels[::-1]), grid)
+        Volume(np.ascontiguousarray(volume.hu[::-1]), grid),
+        LungMask(np.ascontiguousarray(mask.labels[::-1]), grid),
     )
     for region in REGIONS:
-        assert found["right"][region]["ml"] == pytest.approx(measures["right"][region]["ml"], rel=0.02)
+        assert found["right"][region]["ml"] == pytest.approx(
+            measures["right"][region]["ml"], rel=0.02
+        )
 
 
 def test_uneven_slices_weigh_by_their_thickness():
     positions = np.array([0.0, 1.0, 2.0, 12.0])
     affine = np.diag([1.0, 1.0, 4.0, 1.0])[:, [2, 1, 0, 3]]
     grid = Grid((4, 2, 2), affine, positions)
-    hu = np.broadcast_to(np.array([-900, -900, -900, -700], np.int16)[:, None, None], (4, 2, 2)).copy()
+    hu = np.broadcast_to(
+        np.array([-900, -900, -900, -700], np.int16)[:, None, None], (4, 2, 2)
+    ).copy()
     found = measure_lungs(Volume(hu, grid), LungMask(np.ones((4, 2, 2), np.uint8), grid))["right"]
     thickness = grid.thickness_mm
     assert found["ml"] == pytest.approx(thickness.sum() * 4 / 1000)
-    assert found["mean_hu"] == pytest.approx((thickness * [-900, -900, -900, -700]).sum() / thickness.sum())
+    assert found["mean_hu"] == pytest.approx(
+        (thickness * [-900, -900, -900, -700]).sum() / thickness.sum()
+    )
 
 
 def test_padding_is_not_measured(phantom):
@@ -127,7 +145,9 @@ def test_padding_is_not_measured(phantom):
     padding = np.zeros(volume.hu.shape, np.bool_)
     padding[:18] = True
     found = measure_lungs(Volume(volume.hu, volume.grid, padding), mask)
-    assert found["both"]["ml"] == pytest.approx(np.count_nonzero(mask.labels[18:]) * volume.grid.voxel_ml)
+    assert found["both"]["ml"] == pytest.approx(
+        np.count_nonzero(mask.labels[18:]) * volume.grid.voxel_ml
+    )
 
 
 def test_an_unsided_mask_gives_both_alone(phantom):

@@ -1,4 +1,6 @@
-"""A passing fault is never a result; names of files reach no result; nothing of a name runs in a spreadsheet or a page."""
+"""A passing fault is never a result; names of files reach no result; nothing of a name runs in a
+spreadsheet or a page.
+"""
 
 import csv
 import errno
@@ -57,7 +59,13 @@ def faulty(error):
 
 
 @pytest.mark.parametrize(
-    "error", [OSError(errno.EIO, "EIO"), MemoryError(), OSError(errno.EMFILE, "too many files"), RuntimeError()]
+    "error",
+    [
+        OSError(errno.EIO, "EIO"),
+        MemoryError(),
+        OSError(errno.EMFILE, "too many files"),
+        RuntimeError(),
+    ],
 )
 def test_a_passing_fault_refuses_one_case_and_the_next_run_scores_it(folders, monkeypatch, error):
     with monkeypatch.context() as patched:
@@ -105,7 +113,9 @@ def test_no_name_of_a_file_is_in_the_results(named):
     text = b"".join(files.values()) + "".join(result.notes()).encode() + "".join(files).encode()
     for secret in [*SECRETS[:5], "Alone_Anna", "Unanswered_Uwe"]:
         assert secret.encode() not in text, secret
-    assert result.scores["without_reference"] == ["hidden_003"] or result.scores["without_reference"][0].startswith("hidden_")
+    assert result.scores["without_reference"] == ["hidden_003"] or result.scores[
+        "without_reference"
+    ][0].startswith("hidden_")
     beside = json.loads((named / "out.names.json").read_text())["names"]
     assert set(beside.values()) >= {*SECRETS[:5], "Alone_Anna", "Unanswered_Uwe"}
 
@@ -173,9 +183,11 @@ def test_repeats_of_a_patient_are_one_patient(folders):
 def test_patients_with_names_are_hidden_but_still_grouped(folders):
     rows = ["Case_000,Max Mustermann,A", "Case_001,Max Mustermann,A", "Case_002,Erika,A"]
     scores = score(folders, patients=people(folders, *rows)).scores
-    assert [case["patient"] for case in scores["cases"]] == ["patient_001", "patient_001", "patient_002"] or len(
-        {case["patient"] for case in scores["cases"]}
-    ) == 2
+    assert [case["patient"] for case in scores["cases"]] == [
+        "patient_001",
+        "patient_001",
+        "patient_002",
+    ] or len({case["patient"] for case in scores["cases"]}) == 2
     assert b"Mustermann" not in b"".join(results(folders / "out").values())
 
 

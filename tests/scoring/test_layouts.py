@@ -1,4 +1,6 @@
-"""Masks and references find each other in the folders that tools and collections leave, and nobody is taken for another."""
+"""Masks and references find each other in the folders that tools and collections leave, and
+nobody is taken for another.
+"""
 
 import json
 import shutil
@@ -17,7 +19,8 @@ from pleura.scoring.names import is_neutral, neutral_names, sidecar
 from pleura.verbs.evaluate import evaluate
 
 GRID = Grid.axial((8, 12, 14), (4.0, 2.0, 1.5), (-30.0, -20.0, 100.0))
-LOBES = ("lung_upper_lobe_right", "lung_middle_lobe_right", "lung_lower_lobe_right", "lung_upper_lobe_left",
+LOBES = ("lung_upper_lobe_right", "lung_middle_lobe_right", "lung_lower_lobe_right",
+         "lung_upper_lobe_left",
          "lung_lower_lobe_left")  # fmt: skip
 
 
@@ -41,7 +44,11 @@ def put_lobes(folder, names=LOBES):
     for name in names:
         side = 1 if name.endswith("right") else 2
         rows = np.array_split(np.arange(2, 10), 3 if side == 1 else 2)
-        part = ("upper", "middle", "lower").index(name.split("_")[1]) if side == 1 else int("lower" in name)
+        part = (
+            ("upper", "middle", "lower").index(name.split("_")[1])
+            if side == 1
+            else int("lower" in name)
+        )
         labels = np.zeros(GRID.shape, np.uint8)
         labels[:, rows[part]] = lungs()[:, rows[part]] == side
         put(folder / f"{name}.nii.gz", labels)
@@ -154,7 +161,9 @@ def collection(tmp_path_factory):
 
 
 def test_lctsc_as_delivered_needs_no_option_and_keeps_patients_apart(collection, tmp_path):
-    """Every structure set is called 1-1.dcm; each belongs to its own CT, and masks go by the patient's folder."""
+    """Every structure set is called 1-1.dcm; each belongs to its own CT, and masks go by the
+    patient's folder.
+    """
     scores = scored(collection.folder / "nii.gz", collection.folder / "tcia", tmp_path / "out")
     assert len(scores["cases"]) == 2
     assert not scores["unanswered"]
@@ -165,7 +174,9 @@ def test_lctsc_as_delivered_needs_no_option_and_keeps_patients_apart(collection,
     assert len({case["both"]["reference_volume_ml"] for case in scores["cases"]}) == 2
 
 
-def test_structure_sets_of_a_tool_take_their_grid_from_the_ct_beside_the_reference(collection, tmp_path):
+def test_structure_sets_of_a_tool_take_their_grid_from_the_ct_beside_the_reference(
+    collection, tmp_path
+):
     """The tool's files lie under their own names; UIDs say whose they are."""
     for k, path in enumerate(sorted((collection.folder / "tcia").rglob("1-1.dcm"))):
         goal = tmp_path / "tool" / f"rt{k}.dcm"
@@ -177,7 +188,10 @@ def test_structure_sets_of_a_tool_take_their_grid_from_the_ct_beside_the_referen
 
 @pytest.mark.parametrize("other", ["nrrd", "mha", "seg.dcm"])
 def test_scores_are_the_same_whatever_the_format(collection, tmp_path, other):
-    plain, same = (scored(collection.folder / kind, collection.folder / "tcia", tmp_path / kind) for kind in ("nii.gz", other))
+    plain, same = (
+        scored(collection.folder / kind, collection.folder / "tcia", tmp_path / kind)
+        for kind in ("nii.gz", other)
+    )
     for one, two in zip(plain["cases"], same["cases"], strict=True):
         for structure in ("right", "left", "both"):
             assert one[structure] == pytest.approx(two[structure], abs=1e-6)
@@ -193,7 +207,8 @@ def test_masks_of_other_cases_are_nothing_usable_and_never_paired_by_order(tmp_p
 
 @pytest.mark.parametrize(
     "name",
-    ["Case_012", "Case_000_2", "s0001", "LCTSC-Train-S1-001", "LUNG1-001", "C3N-00247", "R01-001", "LIDC-IDRI-0002",
+    ["Case_012", "Case_000_2", "s0001", "LCTSC-Train-S1-001", "LUNG1-001", "C3N-00247", "R01-001",
+     "LIDC-IDRI-0002",
      "4DLung_113", "CT-1", "pair", "12"],
 )  # fmt: skip
 def test_numbering_is_neutral(name):
@@ -202,7 +217,8 @@ def test_numbering_is_neutral(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["Mustermann_Max", "smith", "Li_Na", "J_S_1987", "MRN1234567", "20190312", "case_Ng", "田中", "Sørensen", "=cmd|x", "$x$",
+    ["Mustermann_Max", "smith", "Li_Na", "J_S_1987", "MRN1234567", "20190312", "case_Ng", "田中",
+     "Sørensen", "=cmd|x", "$x$",
      "a b", "", "case\x1b[31m", "patient_obrien"],
 )  # fmt: skip
 def test_anything_more_than_numbering_is_not(name):

@@ -45,7 +45,9 @@ def test_every_kind_of_image_gives_the_scores_of_the_files(make, tmp_path):
     for name, shift in (("pred", 1), ("ref", 0)):
         (tmp_path / name).mkdir()
         sitk.WriteImage(simpleitk(lungs(shift)), str(tmp_path / name / "Case_000.nii.gz"))
-    (expected,) = evaluate(tmp_path / "pred", tmp_path / "ref", tmp_path / "out", workers=1).scores["cases"]
+    (expected,) = evaluate(tmp_path / "pred", tmp_path / "ref", tmp_path / "out", workers=1).scores[
+        "cases"
+    ]
     found = pleura.score(make(lungs(1)), make(lungs()))
     for side in ("right", "left", "both"):
         assert found[side] == pytest.approx(expected[side], abs=1e-6)
@@ -90,7 +92,9 @@ def test_the_repr_says_what_matters():
 @pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
 def test_oblique_images_lie_where_their_library_says(axes):
     angle = np.deg2rad(20)
-    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])[:, list(axes)]
+    turn = np.array(
+        [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
+    )[:, list(axes)]
     image = simpleitk(lungs())
     image.SetDirection(turn.ravel())
     _, grid = as_array(image)

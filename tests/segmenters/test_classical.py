@@ -42,9 +42,13 @@ def test_the_same_volume_gives_the_same_answer():
 def test_a_flipped_stack_of_a_true_grid_gives_the_same_lungs():
     volume, _ = chest((32, 64, 64), seed=1)
     affine = volume.grid.affine.copy()
-    affine[:3, 3] += affine[:3, 0] * 31 + affine[:3, 2] * 63  # slices downwards, columns to the right
+    affine[:3, 3] += (
+        affine[:3, 0] * 31 + affine[:3, 2] * 63
+    )  # slices downwards, columns to the right
     affine[:, [0, 2]] *= -1
-    flipped = Volume(np.ascontiguousarray(volume.hu[::-1, :, ::-1]), Grid(volume.grid.shape, affine))
+    flipped = Volume(
+        np.ascontiguousarray(volume.hu[::-1, :, ::-1]), Grid(volume.grid.shape, affine)
+    )
     straight = Classical()(volume).mask.labels
     assert dice(Classical()(flipped).mask.labels[::-1, :, ::-1] == 1, straight == 1) > 0.999
 
@@ -65,13 +69,21 @@ def test_real_chest(real_data):
     direction = np.array(image.GetDirection()).reshape(3, 3)
     affine[:3, :3] = (direction * image.GetSpacing())[:, ::-1]
     affine[:3, 3] = image.GetOrigin()
-    hu = sitk.GetArrayFromImage(image)[30:110:4, ::2, ::2].astype(np.int16)  # the lungs in the rough, for speed
+    hu = sitk.GetArrayFromImage(image)[30:110:4, ::2, ::2].astype(
+        np.int16
+    )  # the lungs in the rough, for speed
     affine[:3, 3] += affine[:3, 0] * 30
     affine[:3, :3] *= (4, 2, 2)
-    volume = Volume(np.ascontiguousarray(hu), Grid(hu.shape, affine), np.ascontiguousarray(hu < -1100))
-    reference = np.asarray(nibabel.load(folder / "Labels" / "Case_001.nii.gz").dataobj)  # stored x y z in RAS
+    volume = Volume(
+        np.ascontiguousarray(hu), Grid(hu.shape, affine), np.ascontiguousarray(hu < -1100)
+    )
+    reference = np.asarray(
+        nibabel.load(folder / "Labels" / "Case_001.nii.gz").dataobj
+    )  # stored x y z in RAS
     axes = nibabel.aff2axcodes(nibabel.load(folder / "Labels" / "Case_001.nii.gz").affine)
-    reference = reference[tuple(slice(None, None, 1 if a in "LPS" else -1) for a in axes)].transpose(2, 1, 0)
+    reference = reference[
+        tuple(slice(None, None, 1 if a in "LPS" else -1) for a in axes)
+    ].transpose(2, 1, 0)
     reference = reference[30:110:4, ::2, ::2]
     found = Classical()(volume)
     assert dice(found.mask.right, reference == 1) > 0.97
@@ -81,7 +93,12 @@ def test_real_chest(real_data):
 def test_it_is_a_segmenter_that_says_what_it_did():
     segmenter: Segmenter = Classical()
     assert segmenter.name == "classical"
-    assert segmenter.describe() == {"name": "classical", "threshold_hu": -420, "airway_wall_mm": 2.6, "closing_mm": 6.0}
+    assert segmenter.describe() == {
+        "name": "classical",
+        "threshold_hu": -420,
+        "airway_wall_mm": 2.6,
+        "closing_mm": 6.0,
+    }
 
 
 def test_a_segmentation_is_checked():
@@ -95,4 +112,6 @@ def test_a_segmentation_is_checked():
     with pytest.raises(GridMismatch):
         Segmentation(np.zeros((2, 2, 3), bool), mask)
     with pytest.raises(GridMismatch):
-        Segmentation(np.zeros((2, 2, 2), bool), LungMask(np.zeros((2, 2, 2), np.uint8), grid, sided=False))
+        Segmentation(
+            np.zeros((2, 2, 2), bool), LungMask(np.zeros((2, 2, 2), np.uint8), grid, sided=False)
+        )

@@ -1,4 +1,6 @@
-"""A network behind the protocol. The networks here are thresholds written by hand, so that the right answer is known."""
+"""A network behind the protocol. The networks here are thresholds written by hand, so that the
+right answer is known.
+"""
 
 import hashlib
 import json

@@ -1,4 +1,6 @@
-"""Weights are checked before they are loaded. The models here are made with the `onnx` package, which the code never uses."""
+"""Weights are checked before they are loaded. The models here are made with the `onnx` package,
+which the code never uses.
+"""
 
 import hashlib
 
@@ -25,7 +27,9 @@ def model(*, domain="", nested=False, external=False):
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None])
     if not nested:
-        graph = helper.make_graph([helper.make_node(kind, ["x", "one"], ["y"], domain=domain)], "g", [x], [y], [one])
+        graph = helper.make_graph(
+            [helper.make_node(kind, ["x", "one"], ["y"], domain=domain)], "g", [x], [y], [one]
+        )
     else:
         inner = helper.make_tensor_value_info("z", TensorProto.FLOAT, [None])
         add = helper.make_node(kind, ["x", "one"], ["z"], domain=domain)
@@ -52,7 +56,10 @@ def test_sound_weights_are_accepted_and_run(nested):
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize(
     ("flaw", "code"),
-    [({"external": True}, "WEIGHTS-EXTERNAL"), ({"domain": "com.example"}, "WEIGHTS-CUSTOM-OPERATOR")],
+    [
+        ({"external": True}, "WEIGHTS-EXTERNAL"),
+        ({"domain": "com.example"}, "WEIGHTS-CUSTOM-OPERATOR"),
+    ],
 )
 def test_what_the_checksum_does_not_cover_is_refused(nested, flaw, code):
     data = model(nested=nested, **flaw)

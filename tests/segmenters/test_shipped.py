@@ -1,4 +1,6 @@
-"""The shipped network's path around the network: coarse copy, cleaning, rim and sides, with a network written by hand."""
+"""The shipped network's path around the network: coarse copy, cleaning, rim and sides, with a
+network written by hand.
+"""
 
 import json
 
@@ -18,9 +20,14 @@ def dice(a, b):
 
 
 def plain_chest(shape, spacing_mm=None, *, seed):
-    """A phantom without the gas of bowel and airways, which a network of HU alone cannot tell from lung."""
+    """A phantom without the gas of bowel and airways, which a network of HU alone cannot tell
+    from lung.
+    """
     volume, truth = chest(shape, spacing_mm, seed=seed, couch=False)
-    rows, columns = (np.abs(np.arange(n) - (n - 1) / 2) * s for n, s in zip(shape[1:], volume.grid.spacing_mm[1:], strict=True))
+    rows, columns = (
+        np.abs(np.arange(n) - (n - 1) / 2) * s
+        for n, s in zip(shape[1:], volume.grid.spacing_mm[1:], strict=True)
+    )
     middle = (rows[:, None] < 75) & (columns[None, :] < 110)
     hu = np.where(middle & ~truth.lungs, np.maximum(volume.hu, 0), volume.hu).astype(np.int16)
     return Volume(hu, volume.grid, volume.padding), truth
@@ -61,11 +68,20 @@ def turned(volume, axes, flips):
         hu = np.flip(hu, axis)
         padding = None if padding is None else np.flip(padding, axis)
     grid = Grid(hu.shape, affine)
-    return Volume(np.ascontiguousarray(hu), grid, None if padding is None else np.ascontiguousarray(padding))
+    return Volume(
+        np.ascontiguousarray(hu), grid, None if padding is None else np.ascontiguousarray(padding)
+    )
 
 
 @pytest.mark.parametrize(
-    ("axes", "flips"), [((0, 1, 2), (0,)), ((0, 1, 2), (1, 2)), ((1, 0, 2), ()), ((2, 0, 1), (0, 2)), ((2, 1, 0), (1,))]
+    ("axes", "flips"),
+    [
+        ((0, 1, 2), (0,)),
+        ((0, 1, 2), (1, 2)),
+        ((1, 0, 2), ()),
+        ((2, 0, 1), (0, 2)),
+        ((2, 1, 0), (1,)),
+    ],
 )
 def test_however_the_stack_is_stored_the_same_lungs(network, phantom, straight, axes, flips):
     other = network(turned(phantom[0], axes, flips)).mask.labels

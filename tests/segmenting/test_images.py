@@ -30,15 +30,21 @@ def as_sitk(volume):
 
 
 def as_nibabel(volume):
-    return nibabel.Nifti1Image(np.ascontiguousarray(volume.hu.T), RAS @ volume.grid.affine[:, [2, 1, 0, 3]])
+    return nibabel.Nifti1Image(
+        np.ascontiguousarray(volume.hu.T), RAS @ volume.grid.affine[:, [2, 1, 0, 3]]
+    )
 
 
-@pytest.mark.parametrize("made", [as_sitk, as_nibabel, lambda volume: (volume.hu, volume.grid.spacing_mm)])
+@pytest.mark.parametrize(
+    "made", [as_sitk, as_nibabel, lambda volume: (volume.hu, volume.grid.spacing_mm)]
+)
 def test_any_image_gives_the_same_lungs_and_numbers(phantom, straight, made):
     image = made(phantom[0])
     found = pleura.find_lungs(image, model="classical")
     assert np.array_equal(found.mask.labels, straight.mask.labels)
-    assert pleura.measure(image, found)["right"]["ml"] == pytest.approx(straight.mask.volume_ml()["right"])
+    assert pleura.measure(image, found)["right"]["ml"] == pytest.approx(
+        straight.mask.volume_ml()["right"]
+    )
     assert found.verdict is straight.verdict
 
 
@@ -55,7 +61,10 @@ def test_masks_go_back_onto_the_image(phantom, straight):
     assert np.array_equal(np.asarray(nifti.dataobj).T, straight.mask.labels)
 
 
-@pytest.mark.parametrize("bad", [np.zeros((3, 3, 3)), "ct.nii", (np.zeros((3, 3)), (1, 1, 1)), (np.zeros((3, 3, 3)), (1, 1))])
+@pytest.mark.parametrize(
+    "bad",
+    [np.zeros((3, 3, 3)), "ct.nii", (np.zeros((3, 3)), (1, 1, 1)), (np.zeros((3, 3, 3)), (1, 1))],
+)
 def test_what_is_not_a_ct_is_refused(bad):
     with pytest.raises(UsageError):
         pleura.find_lungs(bad, model="classical")

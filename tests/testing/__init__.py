@@ -1,1 +1,3 @@
-"""What tests and benchmarks share: flaws, hostile series, label cases, couch scenes, mutants. Never part of the wheel."""
+"""What tests and benchmarks share: flaws, hostile series, label cases, couch scenes, mutants.
+Never part of the wheel.
+"""

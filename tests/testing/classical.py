@@ -1,4 +1,6 @@
-"""`segment` by thresholds unless a test names a model: for tests of what surrounds the segmenter, on small phantoms."""
+"""`segment` by thresholds unless a test names a model: for tests of what surrounds the
+segmenter, on small phantoms.
+"""
 
 from functools import partial, update_wrapper
 from pathlib import Path

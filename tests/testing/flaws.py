@@ -1,7 +1,8 @@
-"""What goes wrong with CT series, each as a small function from the data sets of a good series to those of a flawed one.
+"""What goes wrong with CT series, each as a small function from the data sets of a good series to
+those of a flawed one.
 
-`writer.series` makes the good one, `writer.write_files` writes either. Nothing given is changed. Flaws
-of files, which no data set can hold, go from bytes to bytes.
+`writer.series` makes the good one, `writer.write_files` writes either. Nothing given is changed.
+Flaws of files, which no data set can hold, go from bytes to bytes.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,9 @@ def missing(slices: "Slices", *which: int) -> "Flawed":
     return [one for k, one in enumerate(slices) if k not in {w % len(slices) for w in which}]
 
 
-def duplicated(slices: "Slices", k: int, *, new_uid: bool = False, other_pixels: bool = False) -> "Flawed":
+def duplicated(
+    slices: "Slices", k: int, *, new_uid: bool = False, other_pixels: bool = False
+) -> "Flawed":
     """Slice `k` is there twice: the same object, or with a UID of its own, or with other pixels."""
     twin = deepcopy(slices[k])
     if new_uid:
@@ -49,10 +52,14 @@ def repeated_uid(slices: "Slices", k: int) -> "Flawed":
     return changed
 
 
-def two_passes(slices: "Slices", *, told_apart_by: str = "AcquisitionNumber", values: tuple[Any, Any] = (1, 2)) -> "Flawed":
-    """The whole stack twice under one SeriesInstanceUID, as phases, kernels or passes are; the second 10 units brighter.
+def two_passes(
+    slices: "Slices", *, told_apart_by: str = "AcquisitionNumber", values: tuple[Any, Any] = (1, 2)
+) -> "Flawed":
+    """The whole stack twice under one SeriesInstanceUID, as phases, kernels or passes are; the
+    second 10 units brighter.
 
-    `told_apart_by` is the keyword that separates them, with its two `values`; an empty keyword leaves nothing to tell by.
+    `told_apart_by` is the keyword that separates them, with its two `values`; an empty keyword
+    leaves nothing to tell by.
     """
     first, second = deepcopy(list(slices)), deepcopy(list(slices))
     for stack, value in zip((first, second), values, strict=True):
@@ -92,17 +99,28 @@ def shifted(slices: "Slices", offsets_mm: Sequence[float]) -> "Flawed":
     changed = deepcopy(list(slices))
     for one, offset in zip(changed, offsets_mm, strict=True):
         cosines = np.array(one.ImageOrientationPatient, dtype=float)
-        corner = np.array(one.ImagePositionPatient, dtype=float) + offset * np.cross(cosines[:3], cosines[3:])
+        corner = np.array(one.ImagePositionPatient, dtype=float) + offset * np.cross(
+            cosines[:3], cosines[3:]
+        )
         one.ImagePositionPatient = [decimal(c) for c in corner]
     return changed
 
 
 def tilted(slices: "Slices", degrees: float) -> "Flawed":
-    """The gantry was tilted: the planes turn about the left-right axis, the stack goes on straight."""
+    """The gantry was tilted: the planes turn about the left-right axis, the stack goes on
+    straight.
+    """
     changed = deepcopy(list(slices))
     angle = np.deg2rad(degrees)
     for one in changed:
-        one.ImageOrientationPatient = ["1", "0", "0", "0", decimal(np.cos(angle)), decimal(np.sin(angle))]
+        one.ImageOrientationPatient = [
+            "1",
+            "0",
+            "0",
+            "0",
+            decimal(np.cos(angle)),
+            decimal(np.sin(angle)),
+        ]
         one.GantryDetectorTilt = decimal(degrees)
     return changed
 
@@ -124,7 +142,9 @@ def mirrored(slices: "Slices") -> "Flawed":
 
 
 def upside_down(slices: "Slices") -> "Flawed":
-    """The positions run the wrong way for the pixels: head and feet changed places, the header unaware."""
+    """The positions run the wrong way for the pixels: head and feet changed places, the header
+    unaware.
+    """
     changed = deepcopy(list(slices))
     for one, other in zip(changed, reversed(slices), strict=True):
         one.ImagePositionPatient = other.ImagePositionPatient
@@ -136,7 +156,9 @@ def upside_down(slices: "Slices") -> "Flawed":
 
 
 def tags(slices: "Slices", *which: int, **values: Any) -> "Flawed":
-    """Attributes set by keyword, `None` to delete, on the slices `which` (default: all): rescale, spacing, cosines, units …"""
+    """Attributes set by keyword, `None` to delete, on the slices `which` (default: all):
+    rescale, spacing, cosines, units …
+    """
     changed = deepcopy(list(slices))
     for k in which or range(len(changed)):
         for keyword, value in values.items():
@@ -160,7 +182,9 @@ def rescaled(slices: "Slices", *which: int, intercept: float, slope: float = 1.0
 
 
 def padded(slices: "Slices", stored_value: int, *, declared: int | None = None) -> "Flawed":
-    """A reconstruction circle filled with `stored_value` outside; `declared` is PixelPaddingValue, if any."""
+    """A reconstruction circle filled with `stored_value` outside; `declared` is
+    PixelPaddingValue, if any.
+    """
     changed = deepcopy(list(slices))
     for one in changed:
         rows, columns = (np.arange(n) - (n - 1) / 2 for n in (one.Rows, one.Columns))
@@ -242,7 +266,9 @@ def truncated(data: bytes, part: float = 0.7) -> bytes:
 
 
 def without_preamble(data: bytes) -> bytes:
-    """A file without preamble and file meta, as old archives write it; `data` must be implicit VR little endian."""
+    """A file without preamble and file meta, as old archives write it; `data` must be implicit
+    VR little endian.
+    """
     group_length = int.from_bytes(data[140:144], "little")
     return data[144 + group_length :]
 
@@ -260,8 +286,15 @@ def _order(one: "Dataset") -> str:
 def _values(one: "Dataset") -> NDArray[Any]:
     """Stored values, int32 `[row, column]`, of a slice with uncompressed pixels."""
     if str(one.file_meta.TransferSyntaxUID) not in {SYNTAXES[name] for name in NATIVE}:
-        raise UsageError("flaws in pixels are made before compression: give the slices uncompressed, then `syntaxes`")
-    raw = np.frombuffer(one.PixelData, dtype=_order(one)).reshape(one.Rows, one.Columns).astype(np.int32)
+        raise UsageError(
+            "flaws in pixels are made before compression: give the slices uncompressed, then "
+            "`syntaxes`"
+        )
+    raw = (
+        np.frombuffer(one.PixelData, dtype=_order(one))
+        .reshape(one.Rows, one.Columns)
+        .astype(np.int32)
+    )
     raw &= 2**one.BitsStored - 1
     if one.PixelRepresentation:
         raw[raw >= 2 ** (one.BitsStored - 1)] -= 2**one.BitsStored

@@ -1,6 +1,8 @@
-"""Hostile label objects beside a good series, each declared in a line (cases 23 to 25): structure sets and segmentations.
+"""Hostile label objects beside a good series, each declared in a line (cases 23 to 25): structure
+sets and segmentations.
 
-Made with pydicom alone. Each gives its true mask through `prepare` and `evaluate`, or the refusal that is named here.
+Made with pydicom alone. Each gives its true mask through `prepare` and `evaluate`, or the refusal
+that is named here.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,14 +26,17 @@ Labels = NDArray[np.uint8]
 SHAPE = (10, 32, 36)
 RTSTRUCT, SEG = "1.2.840.10008.5.1.4.1.1.481.3", "1.2.840.10008.5.1.4.1.1.66.4"
 BOXES = {"Lung_R": (8, 24, 4, 14), "Lung_L": (8, 24, 22, 32)}
-"""First and last rows and columns (the last one out) of two box-shaped lungs, on all slices but the outer two."""
+"""First and last rows and columns (the last one out) of two box-shaped lungs, on all slices but
+the outer two.
+"""
 RISE = range(2, 8)
 Square = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
 class LabelCase:
-    """A hostile label object. `write` fills a folder and returns the true labels, or `None` where it must be refused.
+    """A hostile label object. `write` fills a folder and returns the true labels, or `None` where
+    it must be refused.
 
     `codes` are findings, or the code of the refusal, that must be told.
     """
@@ -72,7 +77,9 @@ def structure_set(
     hole: Square | None = None,
     **tags: Any,
 ) -> "Dataset":
-    """The boxes as contours `off` slices higher; `named` tells which instances contours name: own, next, or `None`."""
+    """The boxes as contours `off` slices higher; `named` tells which instances contours name:
+    own, next, or `None`.
+    """
 
     frame = slices[0].FrameOfReferenceUID
     rois, drawn = [], []
@@ -81,20 +88,35 @@ def structure_set(
         for k in RISE:
             for shape in (box, *([hole] if hole and name == "Lung_R" else [])):
                 contour = _item(
-                    ContourGeometricType="CLOSED_PLANAR", NumberOfContourPoints=4, ContourData=square(k + off, shape, grid)
+                    ContourGeometricType="CLOSED_PLANAR",
+                    NumberOfContourPoints=4,
+                    ContourData=square(k + off, shape, grid),
                 )
                 if named:
                     of = slices[k + (named == "next")]
-                    image = _item(ReferencedSOPClassUID=of.SOPClassUID, ReferencedSOPInstanceUID=of.SOPInstanceUID)
+                    image = _item(
+                        ReferencedSOPClassUID=of.SOPClassUID,
+                        ReferencedSOPInstanceUID=of.SOPInstanceUID,
+                    )
                     contour.ContourImageSequence = [image]
                 contours.append(contour)
-        rois.append(_item(ROINumber=number, ROIName=(names or {}).get(name, name), ReferencedFrameOfReferenceUID=frame))
+        rois.append(
+            _item(
+                ROINumber=number,
+                ROIName=(names or {}).get(name, name),
+                ReferencedFrameOfReferenceUID=frame,
+            )
+        )
         drawn.append(_item(ReferencedROINumber=number, ContourSequence=contours))
-    rois.append(_item(ROINumber=9, ROIName="Heart", ReferencedFrameOfReferenceUID=frame))  # of which nothing is drawn
+    rois.append(
+        _item(ROINumber=9, ROIName="Heart", ReferencedFrameOfReferenceUID=frame)
+    )  # of which nothing is drawn
     one = _object(slices, RTSTRUCT, "RTSTRUCT")
     of_series = _item(SeriesInstanceUID=slices[0].SeriesInstanceUID)
     of_study = _item(RTReferencedSeriesSequence=[of_series])
-    one.ReferencedFrameOfReferenceSequence = [_item(FrameOfReferenceUID=frame, RTReferencedStudySequence=[of_study])]
+    one.ReferencedFrameOfReferenceSequence = [
+        _item(FrameOfReferenceUID=frame, RTReferencedStudySequence=[of_study])
+    ]
     one.StructureSetROISequence, one.ROIContourSequence = rois, drawn
     if extra:
         extra(one)
@@ -114,20 +136,38 @@ def _item(**values: Any) -> "Dataset":
 
 
 def segmentation(
-    slices: "Sequence[Dataset]", labels: Labels, *, order: int = 1, empty: bool = False, shift_mm: float = 0.0
+    slices: "Sequence[Dataset]",
+    labels: Labels,
+    *,
+    order: int = 1,
+    empty: bool = False,
+    shift_mm: float = 0.0,
 ) -> "Dataset":
-    """The labels as a binary segmentation, frames in either `order`; `empty` frames are left out or written."""
+    """The labels as a binary segmentation, frames in either `order`; `empty` frames are left out
+    or written.
+    """
 
     one = _object(slices, SEG, "SEG")
     one.Rows, one.Columns = labels.shape[1:]
-    one.SamplesPerPixel, one.PhotometricInterpretation, one.PixelRepresentation = 1, "MONOCHROME2", 0
+    one.SamplesPerPixel, one.PhotometricInterpretation, one.PixelRepresentation = (
+        1,
+        "MONOCHROME2",
+        0,
+    )
     one.BitsAllocated, one.BitsStored, one.HighBit = 1, 1, 0
-    one.ImageType, one.SegmentationType, one.ContentLabel = ["DERIVED", "PRIMARY"], "BINARY", "LUNGS"
+    one.ImageType, one.SegmentationType, one.ContentLabel = (
+        ["DERIVED", "PRIMARY"],
+        "BINARY",
+        "LUNGS",
+    )
     one.ReferencedSeriesSequence = [
         _item(
             SeriesInstanceUID=slices[0].SeriesInstanceUID,
             ReferencedInstanceSequence=[
-                _item(ReferencedSOPClassUID=s.SOPClassUID, ReferencedSOPInstanceUID=s.SOPInstanceUID) for s in slices
+                _item(
+                    ReferencedSOPClassUID=s.SOPClassUID, ReferencedSOPInstanceUID=s.SOPInstanceUID
+                )
+                for s in slices
             ],
         )
     ]
@@ -152,7 +192,9 @@ def segmentation(
     one.SharedFunctionalGroupsSequence = [
         _item(
             PlaneOrientationSequence=[_item(ImageOrientationPatient=first.ImageOrientationPatient)],
-            PixelMeasuresSequence=[_item(PixelSpacing=first.PixelSpacing, SliceThickness=first.SliceThickness)],
+            PixelMeasuresSequence=[
+                _item(PixelSpacing=first.PixelSpacing, SliceThickness=first.SliceThickness)
+            ],
         )
     ]
     frames, groups = [], []
@@ -173,7 +215,11 @@ def segmentation(
     organisation = uid("organisation", one.SOPInstanceUID)
     one.DimensionOrganizationSequence = [_item(DimensionOrganizationUID=organisation)]
     one.DimensionIndexSequence = [
-        _item(DimensionOrganizationUID=organisation, DimensionIndexPointer=tag, FunctionalGroupPointer=group)
+        _item(
+            DimensionOrganizationUID=organisation,
+            DimensionIndexPointer=tag,
+            FunctionalGroupPointer=group,
+        )
         for tag, group in ((0x0062000B, 0x0062000A), (0x00200032, 0x00209113))
     ]
     one.PerFrameFunctionalGroupsSequence, one.NumberOfFrames = groups, str(len(frames))
@@ -189,12 +235,24 @@ def _object(slices: "Sequence[Dataset]", sop_class: str, modality: str) -> "Data
     from pydicom.uid import UID, ExplicitVRLittleEndian
 
     one = Dataset()
-    for keyword in ("PatientName", "PatientID", "StudyInstanceUID", "FrameOfReferenceUID", "StudyDate"):
+    for keyword in (
+        "PatientName",
+        "PatientID",
+        "StudyInstanceUID",
+        "FrameOfReferenceUID",
+        "StudyDate",
+    ):
         setattr(one, keyword, slices[0].get(keyword))
     one.SOPClassUID, one.Modality = sop_class, modality
-    one.SeriesInstanceUID, one.SOPInstanceUID = uid("labels of", slices[0].SeriesInstanceUID), uid("label", modality)
+    one.SeriesInstanceUID, one.SOPInstanceUID = (
+        uid("labels of", slices[0].SeriesInstanceUID),
+        uid("label", modality),
+    )
     one.file_meta = FileMetaDataset()
-    one.file_meta.MediaStorageSOPClassUID, one.file_meta.MediaStorageSOPInstanceUID = UID(sop_class), one.SOPInstanceUID
+    one.file_meta.MediaStorageSOPClassUID, one.file_meta.MediaStorageSOPInstanceUID = (
+        UID(sop_class),
+        one.SOPInstanceUID,
+    )
     one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return one
 
@@ -202,7 +260,9 @@ def _object(slices: "Sequence[Dataset]", sop_class: str, modality: str) -> "Data
 def _hashed(one: "Dataset") -> None:
     """References made before the scan's UIDs were hashed."""
     frame = one.ReferencedFrameOfReferenceSequence[0]
-    frame.RTReferencedStudySequence[0].RTReferencedSeriesSequence[0].SeriesInstanceUID = uid("before")
+    frame.RTReferencedStudySequence[0].RTReferencedSeriesSequence[0].SeriesInstanceUID = uid(
+        "before"
+    )
     for roi in one.ROIContourSequence:
         for contour in roi.ContourSequence:
             del contour.ContourImageSequence
@@ -224,7 +284,9 @@ def _other_frame(one: "Dataset") -> None:
         roi.ReferencedFrameOfReferenceUID = other
 
 
-def _contours(shift: int = 0, hollow: bool = False, usable: bool = True, **told: Any) -> Callable[[Path], Labels | None]:
+def _contours(
+    shift: int = 0, hollow: bool = False, usable: bool = True, **told: Any
+) -> Callable[[Path], Labels | None]:
     def write(folder: Path) -> Labels | None:
         volume, labels = boxes()
         slices = series(volume, SeriesSpec(declare_padding=False))
@@ -252,18 +314,55 @@ def _frames(usable: bool = True, **told: Any) -> Callable[[Path], Labels | None]
 LABEL_CASES: tuple[LabelCase, ...] = (
     LabelCase("23", "structure set, clean", (), _contours()),
     LabelCase("23", "contours name no instance", (), _contours(named=None)),
-    LabelCase("23", "contours name the next slice's instance", ("CONTOURS-WRONG-INSTANCE",), _contours(named="next")),
-    LabelCase("23", "contours of one and two points", ("CONTOURS-DEGENERATE",), _contours(extra=_degenerate)),
-    LabelCase("23", "a hole by even-odd", (), _contours(hollow=True)),
-    LabelCase("23", "contours 0.3 of a slice too high", ("CONTOURS-BETWEEN-SLICES",), _contours(off=0.3)),
-    LabelCase("23", "names as clinics write them", (), _contours(names={"Lung_R": "RT LUNG", "Lung_L": "Lung L"})),
     LabelCase(
-        "23", "no lung among the names", ("NO-LUNG",), _contours(names={"Lung_R": "GTV", "Lung_L": "Cord"}, usable=False)
+        "23",
+        "contours name the next slice's instance",
+        ("CONTOURS-WRONG-INSTANCE",),
+        _contours(named="next"),
     ),
-    LabelCase("23", "two right lungs", ("LUNG-TWICE",), _contours(names={"Lung_L": "Right lung"}, usable=False)),
+    LabelCase(
+        "23",
+        "contours of one and two points",
+        ("CONTOURS-DEGENERATE",),
+        _contours(extra=_degenerate),
+    ),
+    LabelCase("23", "a hole by even-odd", (), _contours(hollow=True)),
+    LabelCase(
+        "23", "contours 0.3 of a slice too high", ("CONTOURS-BETWEEN-SLICES",), _contours(off=0.3)
+    ),
+    LabelCase(
+        "23",
+        "names as clinics write them",
+        (),
+        _contours(names={"Lung_R": "RT LUNG", "Lung_L": "Lung L"}),
+    ),
+    LabelCase(
+        "23",
+        "no lung among the names",
+        ("NO-LUNG",),
+        _contours(names={"Lung_R": "GTV", "Lung_L": "Cord"}, usable=False),
+    ),
+    LabelCase(
+        "23",
+        "two right lungs",
+        ("LUNG-TWICE",),
+        _contours(names={"Lung_L": "Right lung"}, usable=False),
+    ),
     LabelCase("24", "segmentation, empty frames left out", (), _frames()),
     LabelCase("24", "frames in reverse, empty ones there", (), _frames(order=-1, empty=True)),
-    LabelCase("24", "frames half a pixel off", ("GRID-MISMATCH",), _frames(shift_mm=4.8, usable=False)),
-    LabelCase("25", "references from before de-identification", ("LABELS-JOINED",), _contours(extra=_hashed)),
-    LabelCase("25", "another frame of reference", ("FRAME-OF-REFERENCE",), _contours(extra=_other_frame, usable=False)),
+    LabelCase(
+        "24", "frames half a pixel off", ("GRID-MISMATCH",), _frames(shift_mm=4.8, usable=False)
+    ),
+    LabelCase(
+        "25",
+        "references from before de-identification",
+        ("LABELS-JOINED",),
+        _contours(extra=_hashed),
+    ),
+    LabelCase(
+        "25",
+        "another frame of reference",
+        ("FRAME-OF-REFERENCE",),
+        _contours(extra=_other_frame, usable=False),
+    ),
 )

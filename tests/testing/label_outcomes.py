@@ -1,4 +1,6 @@
-"""Hostile labels, each declared once: the good series of `cases` with a structure set or a segmentation beside it."""
+"""Hostile labels, each declared once: the good series of `cases` with a structure set or a
+segmentation beside it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +20,9 @@ from testing.series_changes import PLAIN, SHAPE, SPACING, good
 
 @dataclass(frozen=True)
 class LabelCase:
-    """What is done to a label object of the good series, and what `prepare` must say beside the true mask (or instead)."""
+    """What is done to a label object of the good series, and what `prepare` must say beside the
+    true mask (or instead).
+    """
 
     name: str
     outcome: str
@@ -60,13 +64,19 @@ def wrong_images(dataset: Dataset) -> None:
 
 def degenerate(dataset: Dataset) -> None:
     point = Dataset()
-    point.ContourGeometricType, point.NumberOfContourPoints, point.ContourData = "CLOSED_PLANAR", 1, ["1", "2", "3"]
+    point.ContourGeometricType, point.NumberOfContourPoints, point.ContourData = (
+        "CLOSED_PLANAR",
+        1,
+        ["1", "2", "3"],
+    )
     dataset.ROIContourSequence[0].ContourSequence.append(point)
 
 
 def between(dataset: Dataset) -> None:
     for contour in contours(dataset):
-        points = np.array(contour.ContourData, float).reshape(-1, 3) + np.array([0, 0, 0.3 * SPACING[0]])
+        points = np.array(contour.ContourData, float).reshape(-1, 3) + np.array(
+            [0, 0, 0.3 * SPACING[0]]
+        )
         contour.ContourData = [decimal(x) for x in points.ravel()]
 
 
@@ -85,11 +95,17 @@ def shuffled_frames(dataset: Dataset) -> None:
 
 
 def other_uids(dataset: Dataset) -> None:
-    """As labels that were made before their scan's UIDs were hashed; the frame of reference alone is the scan's."""
+    """As labels that were made before their scan's UIDs were hashed; the frame of reference
+    alone is the scan's.
+    """
     frame = str(dataset.ReferencedFrameOfReferenceSequence[0].FrameOfReferenceUID)
 
     def hashed(_: Dataset, element: Any) -> None:
-        names_scan = element.keyword in ("SeriesInstanceUID", "ReferencedSOPInstanceUID", "StudyInstanceUID")
+        names_scan = element.keyword in (
+            "SeriesInstanceUID",
+            "ReferencedSOPInstanceUID",
+            "StudyInstanceUID",
+        )
         if names_scan and str(element.value) != frame:
             element.value = UID(uid("hashed", element.value))
 
@@ -106,19 +122,31 @@ def other_frame(dataset: Dataset) -> None:
 
 LABEL_CASES = (
     LabelCase("23 contours that name no images", SAME, ".rtstruct.dcm", without_images),
-    LabelCase("23 contours that name other images", "CONTOURS-WRONG-INSTANCE", ".rtstruct.dcm", wrong_images),
+    LabelCase(
+        "23 contours that name other images",
+        "CONTOURS-WRONG-INSTANCE",
+        ".rtstruct.dcm",
+        wrong_images,
+    ),
     LabelCase("23 a contour of one point", "CONTOURS-DEGENERATE", ".rtstruct.dcm", degenerate),
     LabelCase("23 contours between slices", "CONTOURS-BETWEEN-SLICES", ".rtstruct.dcm", between),
     LabelCase("23 names of the LCTSC collection", SAME, ".rtstruct.dcm", as_lctsc),
     LabelCase("24 empty frames left out", SAME, ".seg.dcm", lambda dataset: None),
     LabelCase("24 frames in any order", SAME, ".seg.dcm", shuffled_frames),
     LabelCase("25 labels under other UIDs", "LABELS-JOINED", ".rtstruct.dcm", other_uids),
-    LabelCase("25 labels of another frame of reference", "FRAME-OF-REFERENCE", ".rtstruct.dcm", other_frame),
+    LabelCase(
+        "25 labels of another frame of reference",
+        "FRAME-OF-REFERENCE",
+        ".rtstruct.dcm",
+        other_frame,
+    ),
 )
 
 
 def prepared(case: LabelCase, folder: Path) -> tuple[bool | None, str]:
-    """Whether `prepare` took the true mask (`None`: none at all), and the codes or the sentence that it gave."""
+    """Whether `prepare` took the true mask (`None`: none at all), and the codes or the sentence
+    that it gave.
+    """
     from pleura.core.errors import NothingUsable
     from pleura.store.cohort import Cohort
     from pleura.verbs.prepare import prepare

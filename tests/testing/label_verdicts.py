@@ -1,4 +1,6 @@
-"""What `prepare` and `evaluate` make of hostile label objects; for the tests and for `bench/hostile.py`."""
+"""What `prepare` and `evaluate` make of hostile label objects; for the tests and for
+`bench/hostile.py`.
+"""
 
 import json
 import tempfile
@@ -24,7 +26,12 @@ def judged_labels(case: LabelCase) -> tuple[bool, str]:
             codes = [f"`{code}`" for code in case.codes if code in str(error)]
             return truth is None and len(codes) == len(case.codes), " ".join(["refused", *codes])
         (made_case,) = Cohort.open(out).cases if made.about["cases"] else (None,)
-        told = " ".join([*made.failures, *(f["code"] for f in (made_case.about["findings"] if made_case else ()))])
+        told = " ".join(
+            [
+                *made.failures,
+                *(f["code"] for f in (made_case.about["findings"] if made_case else ())),
+            ]
+        )
         codes = " ".join(f"`{code}`" for code in case.codes if code in told)
         fair = all(code in told for code in case.codes)
         if made_case is None or not made_case.has_mask:
@@ -32,5 +39,9 @@ def judged_labels(case: LabelCase) -> tuple[bool, str]:
         if truth is None or not np.array_equal(made_case.mask().labels, truth):
             return False, f"ANOTHER mask {codes}".strip()
         evaluate(folder / "labels", out, Path(place) / "scores")
-        (scored,) = json.loads((Path(place) / "scores" / "scores.json").read_text(encoding="utf-8"))["cases"]
-        return fair and scored["dice"] == 1.0, f"same mask, Dice {scored['dice']:.4f} {codes}".strip()
+        (scored,) = json.loads(
+            (Path(place) / "scores" / "scores.json").read_text(encoding="utf-8")
+        )["cases"]
+        return fair and scored[
+            "dice"
+        ] == 1.0, f"same mask, Dice {scored['dice']:.4f} {codes}".strip()

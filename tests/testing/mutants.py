@@ -1,4 +1,5 @@
-"""Hostile DICOM files and archives from good ones: seeded, bounded in size, and aware of how both are built.
+"""Hostile DICOM files and archives from good ones: seeded, bounded in size, and aware of how both
+are built.
 
 Used by the quick test and by `bench/fuzz.py`, which runs 20,000 of them.
 """
@@ -36,7 +37,25 @@ from pleura.phantom.writer import SYNTAXES, SeriesSpec, series
 from pleura.verbs.scan import scan
 
 LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
-VRS = (*LONG, b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"FD", b"IS", b"LO", b"PN", b"SH", b"SL", b"SS", b"UI", b"UL", b"US")
+VRS = (
+    *LONG,
+    b"AE",
+    b"AS",
+    b"AT",
+    b"CS",
+    b"DA",
+    b"DS",
+    b"FD",
+    b"IS",
+    b"LO",
+    b"PN",
+    b"SH",
+    b"SL",
+    b"SS",
+    b"UI",
+    b"UL",
+    b"US",
+)
 LENGTHS = (0, 1, 2, 7, 0xFFFE, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF)
 WORDS = (
     b"",
@@ -51,14 +70,27 @@ WORDS = (
     b"\xff\xfe\x00",
     b"9" * 999,
 )
-SIZES = {0x00280010, 0x00280011, 0x00280008, 0x00280002, 0x00280100, 0x00280101, 0x00280102, 0x00280103}
-"""Rows, Columns, NumberOfFrames, SamplesPerPixel, BitsAllocated, BitsStored, HighBit, PixelRepresentation."""
+SIZES = {
+    0x00280010,
+    0x00280011,
+    0x00280008,
+    0x00280002,
+    0x00280100,
+    0x00280101,
+    0x00280102,
+    0x00280103,
+}
+"""Rows, Columns, NumberOfFrames, SamplesPerPixel, BitsAllocated, BitsStored, HighBit,
+PixelRepresentation.
+"""
 PRELUDE = b"\0" * 128 + b"DICM"
 
 
 @dataclass(frozen=True)
 class Seed:
-    """The files of a small good series in one encoding; `frame` is an encoded frame where they are compressed."""
+    """The files of a small good series in one encoding; `frame` is an encoded frame where they
+    are compressed.
+    """
 
     syntax: str
     files: tuple[bytes, ...]
@@ -66,7 +98,9 @@ class Seed:
 
 
 def seeds() -> list[Seed]:
-    """Three slices in each transfer syntax, multi-frame objects plain and compressed, and slices rich in sequences."""
+    """Three slices in each transfer syntax, multi-frame objects plain and compressed, and slices
+    rich in sequences.
+    """
     shape = (3, 16, 16)
     hu = np.random.default_rng(0).integers(-1000, 1000, shape).astype(np.int16)
     hu[:, 4:12, 4:12] = 20
@@ -80,7 +114,10 @@ def seeds() -> list[Seed]:
     found.append(Seed("explicit", (written(whole),)))
     whole.file_meta.TransferSyntaxUID = UID(SYNTAXES["jpeg-ls"])
     whole.PixelData = encapsulate(
-        [bytes(imagecodecs.jpegls_encode(np.frombuffer(s.PixelData, "<u2").reshape(16, 16))) for s in plain]
+        [
+            bytes(imagecodecs.jpegls_encode(np.frombuffer(s.PixelData, "<u2").reshape(16, 16)))
+            for s in plain
+        ]
     )
     whole["PixelData"].VR, whole["PixelData"].is_undefined_length = "OB", True
     found.append(Seed("jpeg-ls", (written(whole),)))
@@ -112,7 +149,9 @@ def written(dataset: Dataset) -> bytes:
 
 
 def elements(data: bytes) -> list[tuple[int, int, int, int]]:
-    """Tag, beginning, beginning of the value and end of each top element of a little endian file, as far as that goes."""
+    """Tag, beginning, beginning of the value and end of each top element of a little endian
+    file, as far as that goes.
+    """
     found, at, implicit = [], 132, False
     while at + 8 <= len(data):
         start = at
@@ -162,7 +201,9 @@ def flipped(data: bytes, rng: random.Random) -> bytes:
 
 
 def rebuilt(data: bytes, rng: random.Random) -> bytes:
-    """Elements lie about their length or VR, go missing, come twice or out of order, or hold what they never should."""
+    """Elements lie about their length or VR, go missing, come twice or out of order, or hold
+    what they never should.
+    """
     for _ in range(rng.randint(1, 4)):
         found = elements(data)
         if not found:
@@ -172,14 +213,20 @@ def rebuilt(data: bytes, rng: random.Random) -> bytes:
         kind = rng.randrange(8)
         if tag in SIZES and rng.random() < 0.7:
             body = (
-                rng.choice([b"\xff\xff", b"\0\0", b"\x01\0", b"\x20\0", b"\xff\x7f", rng.randbytes(2)])
+                rng.choice(
+                    [b"\xff\xff", b"\0\0", b"\x01\0", b"\x20\0", b"\xff\x7f", rng.randbytes(2)]
+                )
                 if tag != 0x00280008
                 else rng.choice(WORDS)
             )
             head = head[:-2] + struct.pack("<H", len(body)) if len(head) == 8 else head
         elif kind == 0:
             length = rng.choice(LENGTHS)
-            head = head[:-4] + struct.pack("<I", length) if len(head) == 12 else head[:-2] + struct.pack("<H", length & 0xFFFF)
+            head = (
+                head[:-4] + struct.pack("<I", length)
+                if len(head) == 12
+                else head[:-2] + struct.pack("<H", length & 0xFFFF)
+            )
         elif kind == 1:
             head = head[:4] + rng.choice((*VRS, b"ZZ", b"\0\0")) + head[6:]
         elif kind == 2:
@@ -206,8 +253,16 @@ def sequences(rng: random.Random) -> bytes:
     closed = b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0"
     depth = rng.choice((1, 3, 40, 400, 3000))
     width = b"\xfe\xff\x00\xe0\0\0\0\0" * rng.choice((0, 0, 1000))
-    groups = b"\x00\x52\x30\x92SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\0\0\0\0" * rng.choice((0, 3, 2000))
-    return rng.choice((opened * depth + width + closed * rng.choice((depth, 0, depth + 1)), groups + closed[8:], groups))
+    groups = b"\x00\x52\x30\x92SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\0\0\0\0" * rng.choice(
+        (0, 3, 2000)
+    )
+    return rng.choice(
+        (
+            opened * depth + width + closed * rng.choice((depth, 0, depth + 1)),
+            groups + closed[8:],
+            groups,
+        )
+    )
 
 
 def codestream(seed: Seed, rng: random.Random) -> bytes:
@@ -233,7 +288,11 @@ def codestream(seed: Seed, rng: random.Random) -> bytes:
             size = rng.choice((1, 2, 4))
             data[where : where + size] = rng.choice((b"\xff", b"\x7f", b"\0", b"\x01")) * size
     else:
-        data = bytearray(flipped(bytes(data[body:]), rng)) if rng.random() < 0.1 else data[: rng.randint(body, len(data))]
+        data = (
+            bytearray(flipped(bytes(data[body:]), rng))
+            if rng.random() < 0.1
+            else data[: rng.randint(body, len(data))]
+        )
     return bytes(data)
 
 
@@ -269,9 +328,14 @@ NAMES = (
 
 
 def archive(files: tuple[bytes, ...], rng: random.Random) -> bytes:
-    """A zip or tar of files, some of them mutants: hostile names, links, lying sizes, bombs, or a broken archive."""
+    """A zip or tar of files, some of them mutants: hostile names, links, lying sizes, bombs, or
+    a broken archive.
+    """
     target = io.BytesIO()
-    names = [f"in/{k}" if rng.random() < 0.5 else name for k, name in enumerate(rng.sample(NAMES, len(files)))]
+    names = [
+        f"in/{k}" if rng.random() < 0.5 else name
+        for k, name in enumerate(rng.sample(NAMES, len(files)))
+    ]
     if rng.random() < 0.5:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
             for name, data in zip(names, files, strict=True):
@@ -280,7 +344,9 @@ def archive(files: tuple[bytes, ...], rng: random.Random) -> bytes:
                 packed.writestr("bomb", bytes(300 << 20), compresslevel=9)
     else:
         with tarfile.open(
-            fileobj=target, mode="w", format=rng.choice((tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT))
+            fileobj=target,
+            mode="w",
+            format=rng.choice((tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)),
         ) as rolled:
             for name, data in zip(names, files, strict=True):
                 info = tarfile.TarInfo(name[:90] or "empty")
@@ -297,22 +363,32 @@ def archive(files: tuple[bytes, ...], rng: random.Random) -> bytes:
                         tarfile.GNUTYPE_SPARSE,
                     )
                 )
-                link.linkname = rng.choice(("../outside/secret.dcm", "/etc/passwd", "in/0", link.name, ""))
+                link.linkname = rng.choice(
+                    ("../outside/secret.dcm", "/etc/passwd", "in/0", link.name, "")
+                )
                 rolled.addfile(link)
     data = target.getvalue()
     if rng.random() < 0.5:
         body = bytearray(data)
         for _ in range(rng.randint(1, 4)):  # heads of members and the directory at the end
             at = rng.choice(
-                (rng.randrange(min(512, len(body))), max(0, len(body) - rng.randint(1, 400)), rng.randrange(len(body)))
+                (
+                    rng.randrange(min(512, len(body))),
+                    max(0, len(body) - rng.randint(1, 400)),
+                    rng.randrange(len(body)),
+                )
             )
-            body[at : at + 4] = rng.choice((b"\xff\xff\xff\x7f", b"\0\0\0\0", rng.randbytes(4), b"7777"))
+            body[at : at + 4] = rng.choice(
+                (b"\xff\xff\xff\x7f", b"\0\0\0\0", rng.randbytes(4), b"7777")
+            )
         data = bytes(body)
     return gzip.compress(data) if rng.random() < 0.1 else data
 
 
 def mutant(found: list[Seed], rng: random.Random) -> tuple[str, list[bytes]]:
-    """A name for what lies in a folder, and the files: one hostile file, alone or among its good neighbours."""
+    """A name for what lies in a folder, and the files: one hostile file, alone or among its good
+    neighbours.
+    """
     seed = rng.choice(found)
     ways: list[Callable[[], bytes]] = [
         lambda: flipped(rng.choice(seed.files), rng),
@@ -332,10 +408,12 @@ SECRET = "1.2.826.0.1.3680043.8.498.666"
 
 
 def tried(place: Path, name: str, files: list[bytes], told: Counter[str]) -> None:
-    """Scan files laid out under `place`, read what can be read, and see that nothing but findings came of it.
+    """Scan files laid out under `place`, read what can be read, and see that nothing but findings
+    came of it.
 
     Raises:
-        AssertionError: a refusal without a reason, a file of an archive that got out, or one that an archive's link got in.
+        AssertionError: a refusal without a reason, a file of an archive that got out, or one that
+            an archive's link got in.
     """
     inside, outside = place / "in", place / "outside"
     for folder in (inside, outside):
@@ -361,7 +439,9 @@ def tried(place: Path, name: str, files: list[bytes], told: Counter[str]) -> Non
     for one in find_series(inside):
         told["usable by their headers" if one.usable else "refused by their headers"] += 1
         refusals = [finding for finding in one.findings if finding.verdict is Verdict.REFUSED]
-        big = {"HUGE-IMAGE", "NOT-HU", "NO-PIXELS", "TRUNCATED"} & {finding.code for finding in refusals}
+        big = {"HUGE-IMAGE", "NOT-HU", "NO-PIXELS", "TRUNCATED"} & {
+            finding.code for finding in refusals
+        }
         try:
             if one.usable:
                 told["volumes read"] += one.read().hu.size > 0
@@ -377,6 +457,7 @@ def secret() -> bytes:
     """A good slice that lies outside of what is scanned."""
     shape = (1, 16, 16)
     one = series(
-        Volume(np.zeros(shape, np.int16), Grid.axial(shape, (1, 1, 1))), SeriesSpec(tags={"SeriesInstanceUID": SECRET})
+        Volume(np.zeros(shape, np.int16), Grid.axial(shape, (1, 1, 1))),
+        SeriesSpec(tags={"SeriesInstanceUID": SECRET}),
     )[0]
     return written(one)

@@ -11,10 +11,15 @@ LEVEL = -400.0
 
 
 def write_run(folder, size=32, below=LEVEL, **card):
-    """A run folder whose network is a band-pass of HU: sigmoid of a steep parabola between −950 and `below`."""
+    """A run folder whose network is a band-pass of HU: sigmoid of a steep parabola between −950
+    and `below`.
+    """
     low, high = (1000 - 950) / 1400, (below + 1000) / 1400
     constants = {"middle": (low + high) / 2, "half": (high - low) / 2, "steep": 200.0}
-    weights = [helper.make_tensor(name, TensorProto.FLOAT, [], [value]) for name, value in constants.items()]
+    weights = [
+        helper.make_tensor(name, TensorProto.FLOAT, [], [value])
+        for name, value in constants.items()
+    ]
     nodes = [
         helper.make_node("Sub", ["picture", "middle"], ["centred"]),
         helper.make_node("Abs", ["centred"], ["off"]),
@@ -48,12 +53,23 @@ def write_run(folder, size=32, below=LEVEL, **card):
 
 
 def write_lung_network(folder, spacing_mm=3.0, below_hu=-500.0, multiple_of=4, **card):
-    """A network for `segmenters.shipped`: lung between two mean HU, and sides left and right of the middle column.
+    """A network for `segmenters.shipped`: lung between two mean HU, and sides left and right of the
+    middle column.
 
     It calls the skin's rim lung too, which cleaning must take out.
     """
-    numbers = {"level": below_hu, "gas": -935.0, "scale": 0.02, "zero": 0.0, "one": 1.0, "half": 0.5, "steep": 0.5}
-    weights = [helper.make_tensor(name, TensorProto.FLOAT, [], [value]) for name, value in numbers.items()]
+    numbers = {
+        "level": below_hu,
+        "gas": -935.0,
+        "scale": 0.02,
+        "zero": 0.0,
+        "one": 1.0,
+        "half": 0.5,
+        "steep": 0.5,
+    }
+    weights = [
+        helper.make_tensor(name, TensorProto.FLOAT, [], [value]) for name, value in numbers.items()
+    ]
     weights.append(helper.make_tensor("columns", TensorProto.INT64, [], [4]))
     weights.append(helper.make_tensor("last", TensorProto.INT64, [1], [4]))
     edges = {"kernel_shape": [3, 3, 3], "pads": [1] * 6, "count_include_pad": 0}

@@ -1,4 +1,6 @@
-"""One good series, a small synthetic chest, and what may be done to its data sets or to its files: the stuff of `cases`."""
+"""One good series, a small synthetic chest, and what may be done to its data sets or to its
+files: the stuff of `cases`.
+"""
 
 import gzip
 import tarfile
@@ -147,8 +149,16 @@ def under_two_uids(slices: Slices) -> Slices:
 
 def under_two_names(slices: Slices) -> Slices:
     """The series, and its pixels once more under other UIDs and another patient's."""
-    again = flaws.tags(slices, SeriesInstanceUID=uid("again", 0), StudyInstanceUID=uid("again", 1), PatientID="another")
-    return [*slices, *(flaws.tags([one], SOPInstanceUID=uid("again", k + 2))[0] for k, one in enumerate(again))]
+    again = flaws.tags(
+        slices,
+        SeriesInstanceUID=uid("again", 0),
+        StudyInstanceUID=uid("again", 1),
+        PatientID="another",
+    )
+    return [
+        *slices,
+        *(flaws.tags([one], SOPInstanceUID=uid("again", k + 2))[0] for k, one in enumerate(again)),
+    ]
 
 
 def repeated(slices: Slices) -> Slices:
@@ -160,7 +170,11 @@ def restless(slices: Slices) -> Slices:
     """What changes along a good series: dose, times, acquisition, window."""
     changed = flaws.tags(slices)
     for k, one in enumerate(changed):
-        one.XRayTubeCurrent, one.AcquisitionTime, one.ContentTime = str(90 + 3 * k), f"1010{k:02d}", f"1011{k:02d}"
+        one.XRayTubeCurrent, one.AcquisitionTime, one.ContentTime = (
+            str(90 + 3 * k),
+            f"1010{k:02d}",
+            f"1011{k:02d}",
+        )
         one.AcquisitionNumber = "1" if k < 16 else "2"
     return changed
 
@@ -169,7 +183,9 @@ def noisy_cosines(slices: Slices) -> Slices:
     noise = np.random.default_rng(0)
     changed = flaws.tags(slices)
     for one in changed:
-        one.ImageOrientationPatient = [decimal(float(c) + noise.uniform(-1e-4, 1e-4)) for c in one.ImageOrientationPatient]
+        one.ImageOrientationPatient = [
+            decimal(float(c) + noise.uniform(-1e-4, 1e-4)) for c in one.ImageOrientationPatient
+        ]
     return changed
 
 
@@ -198,7 +214,10 @@ def two_stacks(slices: Slices) -> Slices:
     both = enhanced(flaws.two_passes(slices))
     for k, groups in enumerate(both.PerFrameFunctionalGroupsSequence):
         content = groups.FrameContentSequence[0]
-        content.StackID, content.InStackPositionNumber = str(1 + k // len(slices)), 1 + k % len(slices)
+        content.StackID, content.InStackPositionNumber = (
+            str(1 + k // len(slices)),
+            1 + k % len(slices),
+        )
     return [both]
 
 
@@ -282,14 +301,18 @@ def another_sign(slices: Slices) -> Slices:
     changed = flaws.tags(slices)
     for one in changed:
         values = np.frombuffer(one.PixelData, "<u2").reshape(one.Rows, one.Columns)
-        one.PixelData = encapsulate([imagecodecs.jpeg2k_encode(values, codecformat="j2k", reversible=True)])
+        one.PixelData = encapsulate(
+            [imagecodecs.jpeg2k_encode(values, codecformat="j2k", reversible=True)]
+        )
         one["PixelData"].is_undefined_length = True
         one.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.4.90")
     return changed
 
 
 def floats(slices: Slices) -> Slices:
-    changed = flaws.tags(slices, BitsAllocated=32, BitsStored=None, HighBit=None, PixelRepresentation=None)
+    changed = flaws.tags(
+        slices, BitsAllocated=32, BitsStored=None, HighBit=None, PixelRepresentation=None
+    )
     for one in changed:
         one.FloatPixelData = np.frombuffer(one.PixelData, "<u2").astype("<f4").tobytes()
         del one.PixelData
@@ -297,10 +320,18 @@ def floats(slices: Slices) -> Slices:
 
 
 def colour(slices: Slices) -> Slices:
-    syntax = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "SamplesPerPixel": 3, "PlanarConfiguration": 0}
+    syntax = {
+        "BitsAllocated": 8,
+        "BitsStored": 8,
+        "HighBit": 7,
+        "SamplesPerPixel": 3,
+        "PlanarConfiguration": 0,
+    }
     changed = flaws.tags(slices, PhotometricInterpretation="RGB", **syntax)
     for one in changed:
-        one.PixelData = np.repeat((np.frombuffer(one.PixelData, "<u2") // 8).astype(np.uint8), 3).tobytes()
+        one.PixelData = np.repeat(
+            (np.frombuffer(one.PixelData, "<u2") // 8).astype(np.uint8), 3
+        ).tobytes()
     return changed
 
 
@@ -308,7 +339,11 @@ def concatenated(slices: Slices) -> Slices:
     """One Enhanced CT in two files (PS3.3 C.7.6.16.2.2.4)."""
     parts = [enhanced(slices[:16]), enhanced(slices[16:])]
     for k, one in enumerate(parts):
-        one.ConcatenationUID, one.InConcatenationNumber, one.InConcatenationTotalNumber = UID(uid("whole")), k + 1, 2
+        one.ConcatenationUID, one.InConcatenationNumber, one.InConcatenationTotalNumber = (
+            UID(uid("whole")),
+            k + 1,
+            2,
+        )
         one.ConcatenationFrameOffsetNumber = 16 * k
         one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = UID(uid("part", k))
     return parts
@@ -382,7 +417,12 @@ def renamed(syntax: str) -> Callable[[bytes], bytes]:
 def amid_junk(folder: Path, paths: Sequence[Path]) -> None:
     for k, path in enumerate(paths):
         path.rename(folder / f"IM{k}")
-    for name, data in (("zero", b""), ("zero.dcm", b""), ("._IM1", b"\0\5\x16\7" * 99), ("Thumbs.db", bytes(range(256)) * 9)):
+    for name, data in (
+        ("zero", b""),
+        ("zero.dcm", b""),
+        ("._IM1", b"\0\5\x16\7" * 99),
+        ("Thumbs.db", bytes(range(256)) * 9),
+    ):
         (folder / name).write_bytes(data)
     listing = Dataset()
     listing.SOPClassUID = "1.2.840.10008.1.3.10"

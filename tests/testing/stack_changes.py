@@ -1,4 +1,6 @@
-"""Changes for `cases`: stacks that lie in each other, values that end too soon or too late, and what is behind the pixels."""
+"""Changes for `cases`: stacks that lie in each other, values that end too soon or too late, and
+what is behind the pixels.
+"""
 
 import tarfile
 from collections.abc import Callable, Sequence
@@ -34,7 +36,9 @@ def near_copy(slices: Slices) -> Slices:
 
 def alternating(slices: Slices) -> Slices:
     """Every other slice of another acquisition."""
-    return flaws.tags(flaws.tags(slices, AcquisitionNumber="1"), *range(1, len(slices), 2), AcquisitionNumber="2")
+    return flaws.tags(
+        flaws.tags(slices, AcquisitionNumber="1"), *range(1, len(slices), 2), AcquisitionNumber="2"
+    )
 
 
 def tracked(count: int) -> Callable[[Slices], Slices]:
@@ -42,7 +46,9 @@ def tracked(count: int) -> Callable[[Slices], Slices]:
 
     def make(slices: Slices) -> Slices:
         scan = flaws.tags(slices, AcquisitionNumber="2")
-        before = [flaws.duplicated(slices, 9, new_uid=True, other_pixels=True)[-1] for _ in range(count)]
+        before = [
+            flaws.duplicated(slices, 9, new_uid=True, other_pixels=True)[-1] for _ in range(count)
+        ]
         for k, one in enumerate(before):
             name = uid("tracked", k)
             one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = name
@@ -54,7 +60,10 @@ def tracked(count: int) -> Callable[[Slices], Slices]:
 def small_scout(slices: Slices) -> Slices:
     """An axial scout between two slices, named so in small letters."""
     scout = flaws.duplicated(slices, 9, new_uid=True, other_pixels=True)[-1:]
-    return [*slices, *flaws.shifted(flaws.tags(scout, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]), [3.0])]
+    return [
+        *slices,
+        *flaws.shifted(flaws.tags(scout, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]), [3.0]),
+    ]
 
 
 def last_part_lost(slices: Slices) -> Slices:
@@ -69,7 +78,9 @@ def wrong_offsets(slices: Slices) -> Slices:
     packed = bytearray(encapsulate(frames, has_bot=True))
     for k in range(1, len(frames)):
         at = 8 + 4 * k
-        packed[at : at + 4] = (int.from_bytes(packed[at : at + 4], "little") + 16).to_bytes(4, "little")
+        packed[at : at + 4] = (int.from_bytes(packed[at : at + 4], "little") + 16).to_bytes(
+            4, "little"
+        )
     one.PixelData = bytes(packed)
     return [one]
 

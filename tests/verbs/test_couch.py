@@ -1,4 +1,6 @@
-"""`pleura couch`, and `prepare --couch remove`: what is called couch becomes air, and nothing else changes."""
+"""`pleura couch`, and `prepare --couch remove`: what is called couch becomes air, and nothing
+else changes.
+"""
 
 import json
 
@@ -81,7 +83,10 @@ def test_two_workers_give_what_one_gives(chests, tmp_path):
     two = couch(tmp_path / "cohort", tmp_path / "two", workers=2)
     assert one.cases == two.cases
     for path in (tmp_path / "one").rglob("*.png"):
-        assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
+        assert (
+            path.read_bytes()
+            == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
+        )
 
 
 def test_prepare_takes_the_couch_out_when_it_is_asked(chests, tmp_path):
@@ -95,6 +100,8 @@ def test_prepare_takes_the_couch_out_when_it_is_asked(chests, tmp_path):
         assert not changed[kept.mask().lungs].any()
         assert np.array_equal(kept.mask().labels, bare.mask().labels)
         (told,) = [one for one in bare.about["findings"] if one["code"] == "COUCH-REMOVED"]
-        assert told["evidence"]["ml"] == pytest.approx(np.count_nonzero(changed) * bare.grid.voxel_ml, rel=0.01)
+        assert told["evidence"]["ml"] == pytest.approx(
+            np.count_nonzero(changed) * bare.grid.voxel_ml, rel=0.01
+        )
         assert bare.about["verdict"] == "repaired"
         assert "COUCH-REMOVED" not in json.dumps(kept.about)

@@ -1,4 +1,6 @@
-"""`deidentify --crop-above-apex`: what lies above the lungs does not come out, and what cannot be placed does not either."""
+"""`deidentify --crop-above-apex`: what lies above the lungs does not come out, and what cannot
+be placed does not either.
+"""
 
 import shutil
 from pathlib import Path
@@ -17,7 +19,9 @@ SHAPE = (24, 64, 64)
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A chest, its files in slice order, and the height (mm) of the higher apex by the phantom's own mask."""
+    """A chest, its files in slice order, and the height (mm) of the higher apex by the phantom's
+    own mask.
+    """
     volume, truth = chest(SHAPE, seed=3)
     folder = tmp_path_factory.mktemp("crop") / "in"
     files = write_series(folder, volume, SeriesSpec(seed=3))
@@ -28,7 +32,9 @@ def made(tmp_path_factory):
 
 
 def heights_of(folder: Path) -> list[float]:
-    return sorted(float(pydicom.dcmread(path).ImagePositionPatient[2]) for path in folder.rglob("*.dcm"))
+    return sorted(
+        float(pydicom.dcmread(path).ImagePositionPatient[2]) for path in folder.rglob("*.dcm")
+    )
 
 
 @pytest.mark.parametrize("slices", [0, 2])
@@ -41,7 +47,10 @@ def test_slices_above_the_apex_are_left_out_and_counted(made, tmp_path, slices):
     assert result.exit_code is Exit.OK
     assert result.left["cropped"] == len(files) - len(left)
     assert any("above the lung apex" in line for line in result.notes())
-    assert deidentify(folder, tmp_path / "out", crop_above_apex=(slices + 0.5) * step, workers=1) == result
+    assert (
+        deidentify(folder, tmp_path / "out", crop_above_apex=(slices + 0.5) * step, workers=1)
+        == result
+    )
 
 
 def test_copies_are_cut_too_and_what_has_no_apex_is_refused(made, tmp_path):
@@ -56,7 +65,10 @@ def test_copies_are_cut_too_and_what_has_no_apex_is_refused(made, tmp_path):
     scout.save_as(source / "scout.dcm")
     plain = deidentify(folder, tmp_path / "plain", crop_above_apex=0.0, workers=1)
     result = deidentify(source, tmp_path / "out", crop_above_apex=0.0, workers=1)
-    assert (result.left["cropped"], result.left["uncropped LOCALIZER"]) == (plain.left["cropped"] + 1, 1)
+    assert (result.left["cropped"], result.left["uncropped LOCALIZER"]) == (
+        plain.left["cropped"] + 1,
+        1,
+    )
     assert result.files == plain.files
     assert result.exit_code is Exit.SOME_FAILED
     assert any("LOCALIZER" in line for line in result.notes())

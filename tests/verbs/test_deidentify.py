@@ -1,4 +1,6 @@
-"""`pleura deidentify` from end to end on synthetic chests in the report's layout, and on real chests."""
+"""`pleura deidentify` from end to end on synthetic chests in the report's layout, and on real
+chests.
+"""
 
 import json
 import os
@@ -27,7 +29,9 @@ def source(chests, tmp_path):
 
 
 def content(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
 
 
 def identities(folder):
@@ -41,9 +45,9 @@ def test_a_tree_in_the_layout_of_the_report(source, tmp_path):
     result = deidentify(source, tmp_path / "out", profile="report")
     assert result.exit_code is Exit.OK
     assert content(source) == before
-    assert sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.dcm")) == [
-        f"Case_00{case}/00000{n}.dcm" for case in (0, 1) for n in range(3)
-    ]
+    assert sorted(
+        p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.dcm")
+    ) == [f"Case_00{case}/00000{n}.dcm" for case in (0, 1) for n in range(3)]
     assert result.as_json()["left"]["others"] == 2  # the two .npz
     for path in (tmp_path / "out" / "Case_001").glob("*.dcm"):
         assert pydicom.dcmread(path).PatientName == "Case_001"
@@ -54,12 +58,20 @@ def test_ids_and_birth_dates_are_in_nothing_that_is_written_but_for_the_map(sour
     assert len(words) == 4
     result = deidentify(source, tmp_path / "out", profile="report")
     told = json.dumps(result.as_json()) + "\n".join(result.notes())
-    written = b"\0".join([*content(tmp_path / "out").values(), (tmp_path / "out.audit.json").read_bytes(), told.encode()])
+    written = b"\0".join(
+        [
+            *content(tmp_path / "out").values(),
+            (tmp_path / "out.audit.json").read_bytes(),
+            told.encode(),
+        ]
+    )
     assert not [word for word in words if word in written]
     assert all(word in (tmp_path / "out.map.json").read_bytes() for word in words)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="modes of files are Unix's; on Windows an access list does it")
+@pytest.mark.skipif(
+    os.name == "nt", reason="modes of files are Unix's; on Windows an access list does it"
+)
 def test_the_map_is_for_its_owner_alone(source, tmp_path):
     deidentify(source, tmp_path / "out", profile="report")
     assert stat.S_IMODE((tmp_path / "out.map.json").stat().st_mode) == 0o600
@@ -96,7 +108,9 @@ def test_a_run_that_was_killed_goes_on_and_ends_the_same(source, tmp_path, monke
         deidentify(source, tmp_path / "out", profile="report", workers=1)
     assert (tmp_path / "out" / "Case_000").exists()
     assert not (tmp_path / "out" / "Case_001").exists()
-    monkeypatch.setattr(Writer, "write", lambda self, path, goal: (written.append(path), write(self, path, goal))[1])
+    monkeypatch.setattr(
+        Writer, "write", lambda self, path, goal: (written.append(path), write(self, path, goal))[1]
+    )
     result = deidentify(source, tmp_path / "out", profile="report", workers=1)
     assert len(written) == 7  # the first case is not written twice
     assert result.files == 6
@@ -110,7 +124,11 @@ def test_a_broken_object_is_refused_in_one_line_and_the_rest_goes_on(source, tmp
     result = deidentify(source, tmp_path / "out", profile="report")
     assert result.exit_code is Exit.SOME_FAILED
     assert result.files == 5
-    assert [line for line in result.notes() if "refused" in line and "Case_000" in line and "TRUNCATED" in line]
+    assert [
+        line
+        for line in result.notes()
+        if "refused" in line and "Case_000" in line and "TRUNCATED" in line
+    ]
     assert "Smith" not in "\n".join(result.notes())
     assert deidentify(source, tmp_path / "out", profile="report").exit_code is Exit.SOME_FAILED
 
@@ -143,7 +161,9 @@ def test_real_chests_keep_every_element_but_four(real_data, tmp_path):
     chest = real_data / "chests" / "Images" / "Case_003"
     result = deidentify(chest, tmp_path / "out", profile="report")
     assert result.files == 64
-    before = {str(d.SOPInstanceUID): d for d in map(pydicom.dcmread, list(chest.glob("*.dcm"))[::16])}
+    before = {
+        str(d.SOPInstanceUID): d for d in map(pydicom.dcmread, list(chest.glob("*.dcm"))[::16])
+    }
     seen = 0
     for path in (tmp_path / "out" / "Case_003").glob("*.dcm"):
         dataset = pydicom.dcmread(path)
@@ -162,5 +182,7 @@ def test_a_case_folder_with_two_patients_names_neither_and_that_is_said(source, 
     result = deidentify(source, tmp_path / "out")
     (line,) = [line for line in result.notes() if "several patients" in line]
     assert line.startswith("Case_000: ")
-    assert all(unit["case"] in line and unit["case"] != "Case_000" for unit in result.units.values())
+    assert all(
+        unit["case"] in line and unit["case"] != "Case_000" for unit in result.units.values()
+    )
     assert len(result.units) == 2

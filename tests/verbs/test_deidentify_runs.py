@@ -27,12 +27,16 @@ def chests(tmp_path_factory):
 def some(chests, goal, *numbers):
     for number in numbers:
         name = f"Case_{number:03d}"
-        shutil.copytree(chests / name, goal / f"exam{number}")  # no case folder, so that pleura gives the numbers
+        shutil.copytree(
+            chests / name, goal / f"exam{number}"
+        )  # no case folder, so that pleura gives the numbers
     return goal
 
 
 def visible(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.dcm")}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.dcm")
+    }
 
 
 def test_two_runs_that_share_a_map_at_one_time_name_nobody_twice(chests, tmp_path):
@@ -41,16 +45,30 @@ def test_two_runs_that_share_a_map_at_one_time_name_nobody_twice(chests, tmp_pat
     (tmp_path / "key").write_text(bytes(range(32)).hex())
     common = ["--map", str(shared), "--key", str(tmp_path / "key")]  # a map belongs to one key
     commands = [
-        [sys.executable, "-m", "pleura", "deidentify", str(source), str(tmp_path / f"out{k}"), *common]
+        [
+            sys.executable,
+            "-m",
+            "pleura",
+            "deidentify",
+            str(source),
+            str(tmp_path / f"out{k}"),
+            *common,
+        ]
         for k, source in enumerate(sources)
     ]
-    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for command in commands]
+    running = [
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        for command in commands
+    ]
     for process in running:
         _, lines = process.communicate()
         assert process.returncode == 0, lines.decode()
     patients = json.loads(shared.read_text())["patients"]
     assert len(patients) == 4
-    cases = [{path.name for path in (tmp_path / f"out{k}").iterdir() if path.name.startswith("Case")} for k in (0, 1)]
+    cases = [
+        {path.name for path in (tmp_path / f"out{k}").iterdir() if path.name.startswith("Case")}
+        for k in (0, 1)
+    ]
     assert len(cases[0] | cases[1]) == 4
 
 
@@ -92,7 +110,9 @@ def test_key_map_and_audit_never_land_on_input_or_output(chests, tmp_path, role,
 def test_key_map_and_audit_are_three_files(chests, tmp_path, one, other):
     source = some(chests, tmp_path / "in", 0)
     with pytest.raises(UsageError, match="different files"):
-        deidentify(source, tmp_path / "out", **{one: tmp_path / "x", other: tmp_path / "sub" / ".." / "x"})
+        deidentify(
+            source, tmp_path / "out", **{one: tmp_path / "x", other: tmp_path / "sub" / ".." / "x"}
+        )
 
 
 def test_a_kill_before_the_key_was_written_is_no_dead_end(chests, tmp_path, monkeypatch):
@@ -103,7 +123,9 @@ def test_a_kill_before_the_key_was_written_is_no_dead_end(chests, tmp_path, monk
 
     with monkeypatch.context() as patched:
         patched.setattr("pleura.deid.vault.write_secret", dies)
-        patched.setattr("pleura.store.run_record._leave_nothing", lambda run: None)  # a SIGKILL cleans nothing up
+        patched.setattr(
+            "pleura.store.run_record._leave_nothing", lambda run: None
+        )  # a SIGKILL cleans nothing up
         with pytest.raises(SystemExit):
             deidentify(source, tmp_path / "out")
     assert (tmp_path / "out" / "run.json").exists()
@@ -119,18 +141,24 @@ def test_a_part_of_the_map_with_names_does_not_stay(chests, tmp_path):
     assert not left.exists()
 
 
-def test_a_killed_worker_refuses_the_file_that_kills_and_the_rest_is_written(chests, tmp_path, monkeypatch):
+def test_a_killed_worker_refuses_the_file_that_kills_and_the_rest_is_written(
+    chests, tmp_path, monkeypatch
+):
     source = some(chests, tmp_path / "in", 0, 1)
     deidentify(source, tmp_path / "whole", key=tmp_path / "key", map=tmp_path / "map")
     monkeypatch.setattr("pleura.deid.batch.FEW", 1)
     monkeypatch.setattr("pleura.publishing.publish.audit_of", fatal)
-    result = deidentify(source, tmp_path / "out", key=tmp_path / "key", map=tmp_path / "map", workers=2)
+    result = deidentify(
+        source, tmp_path / "out", key=tmp_path / "key", map=tmp_path / "map", workers=2
+    )
     assert result.files == 5
     (refused,) = [refused for unit in result.units.values() for refused in unit["refused"]]
     assert (refused["code"], refused["files"]) == ("WORKER-LOST", 1)
     assert visible(tmp_path / "out").items() < visible(tmp_path / "whole").items()
     monkeypatch.undo()
-    assert deidentify(source, tmp_path / "out", key=tmp_path / "key", map=tmp_path / "map").files == 6
+    assert (
+        deidentify(source, tmp_path / "out", key=tmp_path / "key", map=tmp_path / "map").files == 6
+    )
     assert visible(tmp_path / "out") == visible(tmp_path / "whole")
 
 
@@ -144,7 +172,10 @@ def fatal(profile, uids, identifiers, source, written):
 def test_a_map_of_another_or_a_lost_key_is_refused_before_any_work(chests, tmp_path):
     source = some(chests, tmp_path / "in", 0, 1)
     deidentify(source, tmp_path / "one", map=tmp_path / "map", dates="shift")
-    for options in ({"map": tmp_path / "map"}, {"map": tmp_path / "map", "key": tmp_path / "two.key"}):
+    for options in (
+        {"map": tmp_path / "map"},
+        {"map": tmp_path / "map", "key": tmp_path / "two.key"},
+    ):
         with pytest.raises(UsageError, match="key"):
             deidentify(source, tmp_path / "two", dates="shift", **options)
         assert not (tmp_path / "two").exists()
@@ -163,9 +194,13 @@ def test_archives_are_read_and_every_file_is_accounted_for(chests, tmp_path):
         shutil.make_archive(str(packed / "export"), form, source)
     (packed / "note.txt").write_text("films")
     (packed / "broken.zip").write_bytes(b"PK\x03\x04" + bytes(60))
-    result = deidentify(packed, tmp_path / "out", key=tmp_path / "key", map=tmp_path / "map", paths=True)
+    result = deidentify(
+        packed, tmp_path / "out", key=tmp_path / "key", map=tmp_path / "map", paths=True
+    )
     accounting = result.as_json()["accounting"]
-    assert accounting["files"] == accounting["used"] + sum(accounting["refused"].values()) + sum(accounting["other"].values())
+    assert accounting["files"] == accounting["used"] + sum(accounting["refused"].values()) + sum(
+        accounting["other"].values()
+    )
     assert accounting["used"] == 6  # the three slices of either archive
     assert sum(accounting["refused"].values()) == 1
     assert result.exit_code == 1
@@ -175,4 +210,7 @@ def test_archives_are_read_and_every_file_is_accounted_for(chests, tmp_path):
     assert report.counts() == {"INPUT-UNREAD": 1}
     page = (tmp_path / "out.verification.html").read_text()
     assert report.input.digest in page
-    assert json.loads((tmp_path / "out.certificate.json").read_text())["counts"] == accounting["refused"]
+    assert (
+        json.loads((tmp_path / "out.certificate.json").read_text())["counts"]
+        == accounting["refused"]
+    )

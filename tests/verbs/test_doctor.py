@@ -25,7 +25,9 @@ def test_what_is_written_can_be_read():
 
 def test_a_decoder_that_is_there_and_does_not_work_is_told(monkeypatch):
     frames.can_decode.cache_clear()
-    monkeypatch.setattr(imagecodecs, "jpegls_decode", lambda encoded: imagecodecs.ljpeg_decode(encoded))
+    monkeypatch.setattr(
+        imagecodecs, "jpegls_decode", lambda encoded: imagecodecs.ljpeg_decode(encoded)
+    )
     told = {one["name"]: one["readable"] for one in doctor().as_json()["syntaxes"]}
     frames.can_decode.cache_clear()
     assert not told["JPEG-LS Lossless"]

@@ -1,4 +1,6 @@
-"""`pleura evaluate` on masks that SimpleITK wrote; what it should say is counted by scikit-learn or by hand."""
+"""`pleura evaluate` on masks that SimpleITK wrote; what it should say is counted by scikit-learn
+or by hand.
+"""
 
 import csv
 import json
@@ -30,7 +32,9 @@ def lungs():
 
 
 def answer():
-    """A prediction that misses slice 2, hallucinates in slice 9, and is a voxel narrow everywhere else."""
+    """A prediction that misses slice 2, hallucinates in slice 9, and is a voxel narrow
+    everywhere else.
+    """
     labels = lungs()
     labels[:, 5] = 0
     labels[2] = 0
@@ -74,8 +78,14 @@ def test_scores_of_a_case_counted_by_others(folders):
         expected = f1_score((truth == label).ravel(), (prediction == label).ravel())
         assert case[name]["dice"] == pytest.approx(expected)
         assert case[name]["volume_ml"] == pytest.approx((prediction == label).sum() * 0.012)
-    assert case["dice"] == case["both"]["dice"] == pytest.approx(f1_score(truth.ravel() > 0, prediction.ravel() > 0))
-    assert case["accuracy"] == pytest.approx(accuracy_score(truth.ravel() > 0, prediction.ravel() > 0))
+    assert (
+        case["dice"]
+        == case["both"]["dice"]
+        == pytest.approx(f1_score(truth.ravel() > 0, prediction.ravel() > 0))
+    )
+    assert case["accuracy"] == pytest.approx(
+        accuracy_score(truth.ravel() > 0, prediction.ravel() > 0)
+    )
     assert case["slices"] == {"lung": 6, "empty": 2, "hallucinated": 1, "missed": 1}
     assert case["raw"]["slices"] == {"lung": 6, "empty": 1, "hallucinated": 2, "missed": 1}
     assert case["both"]["hd_mm"] >= 4.0
@@ -87,12 +97,25 @@ def test_scores_of_a_case_counted_by_others(folders):
 def test_slices_in_order_with_class_and_both_sources(folders):
     score(folders)
     table = rows(folders / "out" / "slices.csv")
-    assert list(table[0]) == ["case", "slice", "position_mm", "structure", "class", "metric", "value"]
+    assert list(table[0]) == [
+        "case",
+        "slice",
+        "position_mm",
+        "structure",
+        "class",
+        "metric",
+        "value",
+    ]
     clean = [r for r in table if (r["structure"], r["metric"]) == ("both", "dice")]
     assert [int(r["slice"]) for r in clean] == list(range(10))
     np.testing.assert_allclose([float(r["position_mm"]) for r in clean], 100 + 4.0 * np.arange(10))
-    assert [r["class"] for r in clean] == ["empty"] * 2 + ["missed"] + ["lung"] * 6 + ["hallucinated"]
-    expected = [f1_score(t.ravel() > 0, p.ravel() > 0, zero_division=1.0) for t, p in zip(lungs(), answer(), strict=True)]
+    assert [r["class"] for r in clean] == ["empty"] * 2 + ["missed"] + ["lung"] * 6 + [
+        "hallucinated"
+    ]
+    expected = [
+        f1_score(t.ravel() > 0, p.ravel() > 0, zero_division=1.0)
+        for t, p in zip(lungs(), answer(), strict=True)
+    ]
     np.testing.assert_allclose([float(r["value"]) for r in clean], expected, atol=1e-6)
     raw = [r["class"] for r in table if r["metric"] == "raw_accuracy"]
     keys = [tuple(r[name] for name in ("case", "slice", "structure", "metric")) for r in table]
@@ -118,9 +141,16 @@ def test_the_tidy_table(folders):
         "hd_mm",
     }
     for side in ("right", "left", "both"):
-        assert wanted | {"surface_dice_1mm", "surface_dice_2mm"} <= {r["metric"] for r in table if r["structure"] == side}
+        assert wanted | {"surface_dice_1mm", "surface_dice_2mm"} <= {
+            r["metric"] for r in table if r["structure"] == side
+        }
     units = {r["metric"]: r["unit"] for r in table}
-    assert (units["volume_ml"], units["hd95_mm"], units["surface_dice_1mm"], units["dice"]) == ("ml", "mm", "ratio", "ratio")
+    assert (units["volume_ml"], units["hd95_mm"], units["surface_dice_1mm"], units["dice"]) == (
+        "ml",
+        "mm",
+        "ratio",
+        "ratio",
+    )
     assert units["slices_missed"] == "slices"
 
 
@@ -129,7 +159,9 @@ def test_what_an_empty_slice_counts_as_is_asked_for_and_written_down(folders, em
     told = score(folders, empty=empty)
     assert told.scores["policy"]["empty"] == empty
     table = rows(folders / "out" / "slices.csv")
-    first = next(r for r in table if (r["slice"], r["structure"], r["metric"]) == ("0", "both", "dice"))
+    first = next(
+        r for r in table if (r["slice"], r["structure"], r["metric"]) == ("0", "both", "dice")
+    )
     assert (first["class"], first["value"]) == ("empty", value)
 
 
@@ -160,7 +192,9 @@ def test_a_lung_that_is_in_neither_has_no_distance_and_says_why(folders):
 
 
 def cohort(folder, **cases):
-    """A prepared cohort: water in air on a couch, with the lungs in it; the first two thirds of the cases train."""
+    """A prepared cohort: water in air on a couch, with the lungs in it; the first two thirds of
+    the cases train.
+    """
     for name, labels in cases.items():
         hu = np.full(SHAPE, -1000, np.int16)
         hu[:, 2:18, 1:23] = 0
@@ -169,7 +203,9 @@ def cohort(folder, **cases):
         place = folder / "cases" / name
         place.mkdir(parents=True)
         write_case(place, name, Volume(hu, grid), LungMask(labels, grid))
-    write_cohort(folder, [{"id": name} for name in cases], make_split(dict.fromkeys(cases, SHAPE[0])))
+    write_cohort(
+        folder, [{"id": name} for name in cases], make_split(dict.fromkeys(cases, SHAPE[0]))
+    )
 
 
 def test_against_a_cohort_each_case_has_its_split_and_false_positives_their_place(folders):
@@ -306,7 +342,13 @@ def test_many_at_a_time_say_the_same_and_progress_is_told(folders):
         write(folders / "pred" / f"Case_00{k}" / "lungs.nii.gz", answer())
     write(folders / "pred" / "Case_003" / "lungs.nii.gz", (answer() == 1).astype(np.uint8))
     heard = []
-    one = evaluate(folders / "pred", folders / "ref", folders / "a", workers=1, progress=lambda *said: heard.append(said))
+    one = evaluate(
+        folders / "pred",
+        folders / "ref",
+        folders / "a",
+        workers=1,
+        progress=lambda *said: heard.append(said),
+    )
     two = evaluate(folders / "pred", folders / "ref", folders / "b", workers=2)
     assert one.as_json() == two.as_json()
     for name in ("scores.json", "scores.csv", "slices.csv"):
@@ -322,7 +364,11 @@ def test_unsided_masks_have_no_sides_and_say_so(folders):
     (case,) = told.scores["cases"]
     assert case["right"] == {}
     assert case["dice"] == pytest.approx(f1_score(lungs().ravel() > 0, answer().ravel() > 0))
-    (row,) = [r for r in rows(folders / "out" / "scores.csv") if (r["structure"], r["metric"]) == ("right", "dice")]
+    (row,) = [
+        r
+        for r in rows(folders / "out" / "scores.csv")
+        if (r["structure"], r["metric"]) == ("right", "dice")
+    ]
     assert row["value"] == ""
     assert "no left/right labels" in row["note"]
 
@@ -339,7 +385,9 @@ def test_two_npz_need_a_grid_and_take_it_from_a_cohort_or_label_maps(folders):
     for k, grid in enumerate((folders / "cohort", folders / "ref")):
         told = evaluate(folders / "p", folders / "r", folders / f"out{k}", grid=grid, workers=1)
         values.append(told.scores["cases"][0]["both"])
-    assert values[0] == values[0] | values[1], "the cohort has CT too, so it says where false lung is"
+    assert values[0] == values[0] | values[1], (
+        "the cohort has CT too, so it says where false lung is"
+    )
     assert values[0]["reference_volume_ml"] == pytest.approx((lungs() > 0).sum() * 0.012)
 
 
@@ -352,7 +400,9 @@ def test_against_another_method_by_patient_and_site(folders):
         labels = worse.copy()
         labels[3 + k % 3] = 0
         write(folders / "other" / f"Case_00{k}.nii.gz", labels)
-    table = "case,patient,site\n" + "".join(f"Case_00{k},P{k // 2},{'AB'[k // 3]}\n" for k in range(6))
+    table = "case,patient,site\n" + "".join(
+        f"Case_00{k},P{k // 2},{'AB'[k // 3]}\n" for k in range(6)
+    )
     (folders / "people.csv").write_text(table)
     told = score(folders, against=folders / "other", patients=folders / "people.csv")
     assert told.exit_code is Exit.OK

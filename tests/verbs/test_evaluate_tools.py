@@ -1,4 +1,6 @@
-"""`pleura evaluate` through its command on masks as other tools leave them: their labels, their names, their folders."""
+"""`pleura evaluate` through its command on masks as other tools leave them: their labels, their
+names, their folders.
+"""
 
 import csv
 import json
@@ -22,10 +24,14 @@ def lungs():
 
 
 def lobes():
-    """The lungs as TotalSegmentator's map has them: lobes from top to bottom, the trachea (16) and a rib beside."""
+    """The lungs as TotalSegmentator's map has them: lobes from top to bottom, the trachea (16)
+    and a rib beside.
+    """
     labels = np.zeros(SHAPE, np.uint8)
     for side, numbers in ((1, RIGHT_LOBES), (2, LEFT_LOBES)):
-        for number, rows in zip(numbers, np.array_split(np.arange(5, 15), len(numbers)), strict=True):
+        for number, rows in zip(
+            numbers, np.array_split(np.arange(5, 15), len(numbers)), strict=True
+        ):
             labels[:, rows] = np.where(lungs()[:, rows] == side, number, labels[:, rows])
     labels[9, 10, 11], labels[0, 0, 0] = 16, 92
     return labels
@@ -47,7 +53,9 @@ def ref(tmp_path):
 
 def evaluate(pred, ref, *words):
     out = ref.parent / f"out{len(list(ref.parent.glob('out*')))}"
-    told = CliRunner().invoke(app, ["evaluate", *map(str, (pred, ref, out, *words)), "--workers", "1"])
+    told = CliRunner().invoke(
+        app, ["evaluate", *map(str, (pred, ref, out, *words)), "--workers", "1"]
+    )
     assert "Traceback" not in told.output
     return told, out
 
@@ -68,16 +76,27 @@ def test_a_map_of_lobes_is_refused_with_the_mapping_that_fits_and_scored_with_it
     assert told.exit_code == 0, told.output
     assert dice(out) == [1, 1, 1]
     named = json.loads((out / "scores.json").read_text())["labels"]
-    assert named["mask"] == {"name": "totalsegmentator", "right": [12, 13, 14], "left": [10, 11], "either": []}
+    assert named["mask"] == {
+        "name": "totalsegmentator",
+        "right": [12, 13, 14],
+        "left": [10, 11],
+        "either": [],
+    }
     assert named["reference"]["name"] == "lungs"
 
 
 @pytest.mark.parametrize(
     ("values", "mapping"),
-    [((3, 1), "lungmask-lobes"), ((4, 7), "right=4,left=7"), ((1, 2), "lungmask"), ((13, 15), "totalsegmentator-v1")],
+    [
+        ((3, 1), "lungmask-lobes"),
+        ((4, 7), "right=4,left=7"),
+        ((1, 2), "lungmask"),
+        ((13, 15), "totalsegmentator-v1"),
+    ],
 )
 def test_other_mappings_by_name_or_by_side(ref, values, mapping):
-    write(ref.parent / "pred" / "Case_000.nii.gz", np.array([0, values[mapping == "totalsegmentator-v1"],
+    write(ref.parent / "pred" / "Case_000.nii.gz",
+          np.array([0, values[mapping == "totalsegmentator-v1"],
           values[mapping != "totalsegmentator-v1"]], np.int16)[lungs()])  # fmt: skip
     told, out = evaluate(ref.parent / "pred", ref, "--mapping", mapping)
     assert told.exit_code == 0, told.output
@@ -95,7 +114,9 @@ def test_references_and_the_other_method_have_their_own_mapping(ref):
     told, _ = evaluate(ref, ref, "--against", ref.parent / "other")
     assert told.exit_code == 1
     assert "--against-mapping" in told.output
-    told, _ = evaluate(ref, ref, "--against", ref.parent / "other", "--against-mapping", "totalsegmentator")
+    told, _ = evaluate(
+        ref, ref, "--against", ref.parent / "other", "--against-mapping", "totalsegmentator"
+    )
     assert told.exit_code == 0
 
 
@@ -119,7 +140,8 @@ def test_an_nnu_net_tells_its_labels_beside_its_predictions(ref):
 
 def test_a_folder_of_one_file_a_structure(ref):
     case = ref.parent / "pred" / "Case_000"
-    names = {12: "lung_upper_lobe_right", 13: "lung_middle_lobe_right", 14: "lung_lower_lobe_right", 10: "lung_upper_lobe_left",
+    names = {12: "lung_upper_lobe_right", 13: "lung_middle_lobe_right", 14: "lung_lower_lobe_right",
+             10: "lung_upper_lobe_left",
              11: "lung_lower_lobe_left", 92: "rib_left_1", 16: "trachea"}  # fmt: skip
     for number, name in names.items():
         write(case / f"{name}.nii.gz", (lobes() == number).astype(np.uint8))

@@ -1,4 +1,6 @@
-"""`--gaps` of prepare and segment: lost slices refused, filled, or parted; label objects tell of real slices alone."""
+"""`--gaps` of prepare and segment: lost slices refused, filled, or parted; label objects tell of
+real slices alone.
+"""
 
 import json
 
@@ -45,7 +47,11 @@ def test_refused_by_default(gapped, tmp_path):
     assert "GAP-IN-SLICES" in result.cases[0]["reason"]
     with pytest.raises(NothingUsable, match="GAP-IN-SLICES"):
         prepare(gapped, tmp_path / "cohort")
-    assert [len(scan(gapped, gaps=gaps).series) for gaps in ("refuse", "interpolate", "split")] == [1, 1, 2]
+    assert [len(scan(gapped, gaps=gaps).series) for gaps in ("refuse", "interpolate", "split")] == [
+        1,
+        1,
+        2,
+    ]
 
 
 @pytest.mark.parametrize("format", ["seg", "rtstruct"])
@@ -53,10 +59,14 @@ def test_interpolated_slices_are_in_no_label_object(format, gapped, volume, tmp_
     result = segment(gapped, tmp_path / "out", gaps="interpolate", format=format)
     (case,) = result.cases
     assert "GAP-FILLED" in codes(case)
-    assert json.loads((tmp_path / "out" / "run.json").read_text())["options"]["gaps"] == "interpolate"
+    assert (
+        json.loads((tmp_path / "out" / "run.json").read_text())["options"]["gaps"] == "interpolate"
+    )
     written = dcmread(tmp_path / "out" / case["mask"])
     real = {
-        str(dcmread(path).SOPInstanceUID): dcmread(path).ImagePositionPatient for path in gapped.rglob("*") if path.is_file()
+        str(dcmread(path).SOPInstanceUID): dcmread(path).ImagePositionPatient
+        for path in gapped.rglob("*")
+        if path.is_file()
     }
     with np.load(tmp_path / "out" / case["id"] / "lungs_seg.npz") as file:
         filled = file["masks"] > 0
@@ -65,13 +75,20 @@ def test_interpolated_slices_are_in_no_label_object(format, gapped, volume, tmp_
     if format == "seg":
         seg = hd.seg.Segmentation.from_dataset(written)
         named = [uid for _, _, uid in seg.get_source_image_uids()]
-        places = [frame.PlanePositionSequence[0].ImagePositionPatient for frame in seg.PerFrameFunctionalGroupsSequence]
-        assert {round(float(place[2]), 3) for place in places} <= {round(float(place[2]), 3) for place in real.values()}
+        places = [
+            frame.PlanePositionSequence[0].ImagePositionPatient
+            for frame in seg.PerFrameFunctionalGroupsSequence
+        ]
+        assert {round(float(place[2]), 3) for place in places} <= {
+            round(float(place[2]), 3) for place in real.values()
+        }
     else:
         contours = [c for roi in written.ROIContourSequence for c in roi.ContourSequence]
         named = [str(c.ContourImageSequence[0].ReferencedSOPInstanceUID) for c in contours]
         for contour, uid in zip(contours, named, strict=True):
-            assert {round(float(z), 3) for z in contour.ContourData[2::3]} == {round(float(real[uid][2]), 3)}
+            assert {round(float(z), 3) for z in contour.ContourData[2::3]} == {
+                round(float(real[uid][2]), 3)
+            }
     assert set(map(str, named)) <= set(real)
     (one,) = find_series(gapped, gaps="interpolate")
     back = read_mask(tmp_path / "out" / case["mask"], one.grid, one)
@@ -90,7 +107,9 @@ def test_parts_are_cases_of_their_own(gapped, volume, tmp_path):
         np.testing.assert_array_equal(case.volume().hu, truth[number])
         assert "GAP-SPLIT" in {finding["code"] for finding in case.about["findings"]}
         start = (0, 16)[number]
-        np.testing.assert_allclose(case.grid.to_world([0, 0, 0]), volume.grid.to_world([start, 0, 0]), atol=1e-4)
+        np.testing.assert_allclose(
+            case.grid.to_world([0, 0, 0]), volume.grid.to_world([start, 0, 0]), atol=1e-4
+        )
     with pytest.raises(UsageError, match="--gaps"):
         segment(tmp_path / "cohort", tmp_path / "masks", gaps="split")
 
@@ -106,6 +125,10 @@ def test_label_objects_of_parts_name_their_own_slices(gapped, tmp_path):
             np.testing.assert_array_equal(read_mask(path, one.grid, one).labels, labels)
             text = path.read_bytes()
             own = {plane.sop_uid for plane in one.files}
-            others = {plane.sop_uid for s in find_series(gapped, gaps="split") for plane in s.files} - own
+            others = {
+                plane.sop_uid for s in find_series(gapped, gaps="split") for plane in s.files
+            } - own
             assert all(uid.encode() in text for uid in own)
-            assert not any(uid.encode() + b"\0" in text or uid.encode() + b" " in text for uid in others)
+            assert not any(
+                uid.encode() + b"\0" in text or uid.encode() + b" " in text for uid in others
+            )

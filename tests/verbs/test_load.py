@@ -1,4 +1,6 @@
-"""`pleura.load` on DICOM files: every usable series by id, read when it is asked for; the others with their reasons."""
+"""`pleura.load` on DICOM files: every usable series by id, read when it is asked for; the others
+with their reasons.
+"""
 
 import numpy as np
 import pytest

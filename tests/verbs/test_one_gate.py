@@ -63,7 +63,11 @@ def flawed(request, tmp_path_factory):
     if request.param == "NO-LUNGS":
         hu[body_mask(volume) & (hu < -150)] = 40
     folder = tmp_path_factory.mktemp("flawed")
-    write_series(folder / "in" / "Case_000", Volume(hu, Grid.axial(hu.shape, volume.grid.spacing_mm)), SeriesSpec(seed=3))
+    write_series(
+        folder / "in" / "Case_000",
+        Volume(hu, Grid.axial(hu.shape, volume.grid.spacing_mm)),
+        SeriesSpec(seed=3),
+    )
     return folder, request.param
 
 

@@ -1,4 +1,6 @@
-"""prepare: masks must lie on their volume and on lung; what does not is one line, and the rest goes on."""
+"""prepare: masks must lie on their volume and on lung; what does not is one line, and the rest
+goes on.
+"""
 
 import json
 import shutil
@@ -50,7 +52,9 @@ def test_again_ends_at_once_and_other_options_conflict(chests, tmp_path):
     assert again == first
     with pytest.raises(OutputConflict, match="--overwrite"):
         prepare(chests, tmp_path / "out", split="seeded")
-    assert prepare(chests, tmp_path / "out", split="seeded", overwrite=True).split["rule"] == "seeded"
+    assert (
+        prepare(chests, tmp_path / "out", split="seeded", overwrite=True).split["rule"] == "seeded"
+    )
 
 
 def test_masks_elsewhere_and_none_at_all(chests, tmp_path):
@@ -108,12 +112,16 @@ def test_exports(chests, tmp_path):
     np.testing.assert_array_equal(sitk.GetArrayFromImage(image), stored.volume().hu)
     np.testing.assert_allclose(image.GetOrigin(), stored.grid.affine[:3, 3], atol=1e-3)
     prepare(chests, tmp_path / "npy", export="npy")
-    np.testing.assert_array_equal(np.load(tmp_path / "npy" / "export" / "Case_000.npy"), stored.volume().hu)
+    np.testing.assert_array_equal(
+        np.load(tmp_path / "npy" / "export" / "Case_000.npy"), stored.volume().hu
+    )
 
 
 @pytest.fixture(scope="module")
 def lctsc(chests, tmp_path_factory):
-    """The same chests as a collection delivers them: patient, study and series folders, CT beside a structure set."""
+    """The same chests as a collection delivers them: patient, study and series folders, CT
+    beside a structure set.
+    """
     from pleura.dicom.series import find_series
 
     folder = tmp_path_factory.mktemp("made") / "LCTSC"
@@ -122,14 +130,21 @@ def lctsc(chests, tmp_path_factory):
         shutil.copytree(chests / "Images" / series.id, study / "0.000000-NA-73059")
         mask = read_mask(chests / "Labels" / f"{series.id}.nii.gz", series.grid)
         write_mask(study / "1.000000-NA-82046" / "1-1.rtstruct.dcm", mask, series)
-        (study / "1.000000-NA-82046" / "1-1.rtstruct.dcm").rename(study / "1.000000-NA-82046" / "1-1.dcm")
+        (study / "1.000000-NA-82046" / "1-1.rtstruct.dcm").rename(
+            study / "1.000000-NA-82046" / "1-1.dcm"
+        )
     return folder
 
 
 def sides_equal(cohort, chests):
     """Every case's mask is one of the label maps, as a stranger reads them."""
-    truths = [sitk.GetArrayFromImage(sitk.ReadImage(str(path))) for path in sorted((chests / "Labels").glob("*.nii.gz"))]
-    return all(any(np.array_equal(case.mask().labels, truth) for truth in truths) for case in cohort.cases)
+    truths = [
+        sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+        for path in sorted((chests / "Labels").glob("*.nii.gz"))
+    ]
+    return all(
+        any(np.array_equal(case.mask().labels, truth) for truth in truths) for case in cohort.cases
+    )
 
 
 def test_the_lctsc_layout_as_it_is_delivered_and_de_identified(lctsc, chests, tmp_path):
@@ -175,7 +190,9 @@ def other_uids(dataset, frame=None):
     for contour in (one for roi in dataset.ROIContourSequence for one in roi.ContourSequence):
         contour.ContourImageSequence[0].ReferencedSOPInstanceUID = "1.2.4"
     for stored in (referenced, *dataset.StructureSetROISequence) if frame else ():
-        stored["ReferencedFrameOfReferenceUID" if "ROINumber" in stored else "FrameOfReferenceUID"].value = frame
+        stored[
+            "ReferencedFrameOfReferenceUID" if "ROINumber" in stored else "FrameOfReferenceUID"
+        ].value = frame
     if frame:
         dataset.FrameOfReferenceUID = frame
 
@@ -185,7 +202,9 @@ def test_labels_whose_uids_fail_are_joined_by_frame_of_reference(lctsc, tmp_path
     changed(copy, other_uids)
     result = prepare(copy, tmp_path / "out")
     assert result.exit_code is Exit.OK
-    findings = [f["code"] for case in Cohort.open(tmp_path / "out").cases for f in case.about["findings"]]
+    findings = [
+        f["code"] for case in Cohort.open(tmp_path / "out").cases for f in case.about["findings"]
+    ]
     assert findings == ["CONTOURS-WRONG-INSTANCE", "LABELS-JOINED"]
 
 
@@ -201,7 +220,12 @@ def test_labels_of_no_scan_here_are_one_line(lctsc, tmp_path):
 
 def test_labels_without_lungs_leave_a_case_unlabelled_and_say_so(lctsc, tmp_path):
     copy = shutil.copytree(lctsc, tmp_path / "in")
-    changed(copy, lambda dataset: [setattr(roi, "ROIName", "Heart") for roi in dataset.StructureSetROISequence])
+    changed(
+        copy,
+        lambda dataset: [
+            setattr(roi, "ROIName", "Heart") for roi in dataset.StructureSetROISequence
+        ],
+    )
     result = prepare(copy, tmp_path / "out")
     assert [entry["verdict"] for entry in result.about["cases"] if not entry["mask"]] == ["review"]
 
@@ -213,7 +237,9 @@ def test_nothing_usable(tmp_path):
 
 
 def test_the_references_of_real_cases_hold(real_data):
-    """The real references fit their volumes by our own checks, sides and all (three slices are enough to see a flip)."""
+    """The real references fit their volumes by our own checks, sides and all (three slices are
+    enough to see a flip).
+    """
     from pleura.dicom.series import find_series
     from pleura.labels.references import Reference  # the check itself, without writing 100 MB
 
@@ -223,7 +249,10 @@ def test_the_references_of_real_cases_hold(real_data):
     mask, odd = Reference(find_masks(real_data / "chests")["Case_000"]).read(series.read(), series)
     assert not odd
     assert mask.sided
-    assert read_mask(real_data / "chests" / "Labels" / "Case_000.nii.gz", series.grid).volume_ml() == mask.volume_ml()
+    assert (
+        read_mask(real_data / "chests" / "Labels" / "Case_000.nii.gz", series.grid).volume_ml()
+        == mask.volume_ml()
+    )
 
 
 def test_an_intercept_left_out_is_put_right_and_said(tmp_path):
@@ -233,7 +262,9 @@ def test_an_intercept_left_out_is_put_right_and_said(tmp_path):
     from pleura.phantom.writer import SeriesSpec, series, write_files
 
     volume, _ = chest((24, 64, 64), seed=3)
-    slices = series(volume, SeriesSpec(seed=3, signed=False, intercept=-1024.0, declare_padding=False))
+    slices = series(
+        volume, SeriesSpec(seed=3, signed=False, intercept=-1024.0, declare_padding=False)
+    )
     write_files(tmp_path / "in" / "Case_000", flaws.tags(slices, RescaleIntercept="0"))
     result = prepare(tmp_path / "in", tmp_path / "out")
     (case,) = Cohort.open(tmp_path / "out").cases

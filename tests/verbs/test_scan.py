@@ -75,7 +75,9 @@ def test_rules_choose_one_series_of_a_study(tmp_path):
     for number, (kernel, slices) in enumerate((("LUNG", 6), ("STANDARD", 8)), 1):
         hu = rng.integers(-1000, 100, (slices, 16, 16)).astype(np.int16)
         thick = Volume(hu, Grid.axial(hu.shape, (48 / slices, 4, 4)))
-        write_files(tmp_path, series(thick, replace(SeriesSpec(seed=5, number=number), kernel=kernel)))
+        write_files(
+            tmp_path, series(thick, replace(SeriesSpec(seed=5, number=number), kernel=kernel))
+        )
 
     def chosen(*rules):
         return entry(tmp_path, headers=True, rules=list(rules))["header"]["ConvolutionKernel"]
@@ -95,12 +97,25 @@ def test_exit_codes(tmp_path):
 
 def test_json_tells_what_each_series_is(tmp_path):
     volume, _ = chest((12, 24, 24), spacing_mm=(24, 16, 16), seed=1)
-    write_files(tmp_path, flaws.syntaxes(series(volume, SeriesSpec(kernel="B30f")), ["explicit", "rle"]))
+    write_files(
+        tmp_path, flaws.syntaxes(series(volume, SeriesSpec(kernel="B30f")), ["explicit", "rle"])
+    )
     (entry,) = scan(tmp_path, headers=True).as_json()
     assert entry["transfer_syntaxes"] == {
         "1.2.840.10008.1.2.1": "Explicit VR Little Endian",
         "1.2.840.10008.1.2.5": "RLE Lossless",
     }
-    wanted = {"modality": "CT", "sop_class": "CT Image Storage", "body_part": "CHEST", "patient_position": "HFS"}
-    wanted |= {"manufacturer": "Pleura Phantoms", "kernel": "B30f", "files": 12, "slices": 12, "orientation": "SPL"}
+    wanted = {
+        "modality": "CT",
+        "sop_class": "CT Image Storage",
+        "body_part": "CHEST",
+        "patient_position": "HFS",
+    }
+    wanted |= {
+        "manufacturer": "Pleura Phantoms",
+        "kernel": "B30f",
+        "files": 12,
+        "slices": 12,
+        "orientation": "SPL",
+    }
     assert {key: entry[key] for key in wanted} == wanted

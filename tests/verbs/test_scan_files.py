@@ -1,4 +1,6 @@
-"""scan accounts for every file of the input, names refused files where asked, and nothing identifying where not."""
+"""scan accounts for every file of the input, names refused files where asked, and nothing
+identifying where not.
+"""
 
 import io
 import json
@@ -14,7 +16,13 @@ from pleura.phantom.anatomy import chest
 from pleura.phantom.writer import SeriesSpec, series, write_files
 from pleura.verbs.scan import scan
 
-SPEC = SeriesSpec(tags={"SeriesDescription": "Thorax 1.5 B70f", "SeriesDate": "20060102", "AcquisitionDate": "20060103"})
+SPEC = SeriesSpec(
+    tags={
+        "SeriesDescription": "Thorax 1.5 B70f",
+        "SeriesDate": "20060102",
+        "AcquisitionDate": "20060103",
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +51,10 @@ def add_files(folder):
 
 def test_every_file_is_used_refused_or_other(volume, tmp_path):
     slices = series(volume, SPEC)
-    write_files(tmp_path / "Thorax", [*slices, *flaws.tags(slices[:1], SeriesInstanceUID="2.25.7", SOPInstanceUID="2.25.8")])
+    write_files(
+        tmp_path / "Thorax",
+        [*slices, *flaws.tags(slices[:1], SeriesInstanceUID="2.25.7", SOPInstanceUID="2.25.8")],
+    )
     write_files(tmp_path / "copy", slices[:2])
     add_files(tmp_path)
     result = scan(tmp_path, headers=True)
@@ -53,7 +64,11 @@ def test_every_file_is_used_refused_or_other(volume, tmp_path):
     assert dict(account.refused) == {"ONE-SLICE": 1, "ARCHIVE-REFUSED": 1, "UNREADABLE-FILES": 1}
     assert dict(account.other) == {"pdf": 1, "litter": 1, "duplicate slice": 2}
     told = entries(result)["files"]
-    assert told["files"] == told["used"] + sum(told["refused"].values()) + sum(told["other"].values()) == account.files
+    assert (
+        told["files"]
+        == told["used"] + sum(told["refused"].values()) + sum(told["other"].values())
+        == account.files
+    )
     assert account.sentence() in result.notes()[-1]
     assert result.exit_code is Exit.SOME_FAILED
 
@@ -63,7 +78,10 @@ def test_each_file_that_cannot_be_read_has_an_entry(volume, tmp_path):
     add_files(tmp_path)
     told = entries(scan(tmp_path, headers=True))
     found = [told[f"unreadable-{number}"] for number in (1, 2)]
-    assert {entry["findings"][0]["code"] for entry in found} == {"ARCHIVE-REFUSED", "UNREADABLE-FILES"}
+    assert {entry["findings"][0]["code"] for entry in found} == {
+        "ARCHIVE-REFUSED",
+        "UNREADABLE-FILES",
+    }
     assert all(entry["verdict"] == "refused" and entry["reason"] for entry in found)
 
 

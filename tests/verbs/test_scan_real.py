@@ -1,4 +1,6 @@
-"""`scan` on the real data beside the checkout: right about every series, by what the data's own page says of it."""
+"""`scan` on the real data beside the checkout: right about every series, by what the data's own
+page says of it.
+"""
 
 from collections import defaultdict
 
@@ -14,9 +16,15 @@ def seen(real_data):
     for series in scan(real_data).series:
         if series.files:
             parts = series.files[0].path.resolve().relative_to(real_data.resolve()).parts
-            places["/".join(parts[: 3 if parts[0] != "lung_dx_A0002" and parts[1] in ("Images", "formats") else 2])].append(
-                series
-            )
+            places[
+                "/".join(
+                    parts[
+                        : 3
+                        if parts[0] != "lung_dx_A0002" and parts[1] in ("Images", "formats")
+                        else 2
+                    ]
+                )
+            ].append(series)
     return places
 
 
@@ -27,7 +35,12 @@ def outcome(series):
 @pytest.mark.parametrize(
     ("case", "slices", "spacing", "padding"),
     [
-        ("Case_000", 133, (2.5, 0.859, 0.859), -2048),  # raw -1024 is padding, though the tag says -2000
+        (
+            "Case_000",
+            133,
+            (2.5, 0.859, 0.859),
+            -2048,
+        ),  # raw -1024 is padding, though the tag says -2000
         ("Case_001", 133, (2.5, 0.703, 0.703), -2048),
         ("Case_002", 140, (2.5, 0.820, 0.820), -2048),
         ("Case_003", 64, (5.0, 0.842, 0.842), None),
@@ -44,7 +57,12 @@ def test_whole_chests_are_ok(seen, case, slices, spacing, padding):
 
 
 def test_two_kernels_of_one_chest_whose_lungs_are_cut(seen):
-    found = [series for place, group in seen.items() if place.startswith("lung_dx_A0002") for series in group]
+    found = [
+        series
+        for place, group in seen.items()
+        if place.startswith("lung_dx_A0002")
+        for series in group
+    ]
     assert [series.slices for series in found if series.is_ct] == [30, 30]
     assert all(outcome(series) == ("review", {"CHEST-CUT"}) for series in found if series.is_ct)
     kernels = {series.header["ConvolutionKernel"] for series in found if series.is_ct}
@@ -56,7 +74,9 @@ def test_a_tilted_head_with_uneven_steps_is_no_chest(seen):
     verdict, codes = outcome(series)
     assert (verdict, series.slices) == ("refused", 28)
     assert {"GANTRY-TILT", "UNEVEN-SPACING", "NO-LUNGS"} <= codes
-    (tilt,) = [finding.evidence["degrees"] for finding in series.findings if finding.code == "GANTRY-TILT"]
+    (tilt,) = [
+        finding.evidence["degrees"] for finding in series.findings if finding.code == "GANTRY-TILT"
+    ]
     assert tilt == pytest.approx(18.5, abs=0.1)
 
 
@@ -79,16 +99,34 @@ def test_a_file_that_is_cut_off_refuses_its_series(seen):
 def test_single_slices_make_no_volumes(seen):
     found = seen["oddities/single_slices"]
     assert found
-    assert all(outcome(series)[0] == "refused" and "ONE-SLICE" in outcome(series)[1] for series in found)
+    assert all(
+        outcome(series)[0] == "refused" and "ONE-SLICE" in outcome(series)[1] for series in found
+    )
 
 
 def test_no_other_object_passes_for_a_ct(seen):
     found = [series for group in seen.values() for series in group if not series.is_ct]
-    assert {series.modality for series in found} >= {"MR", "RTSTRUCT", "RTPLAN", "RTDOSE", "SEG", "SR", "US", "OT"}
-    assert all(outcome(series) in (("refused", {"NOT-CT"}), ("ok", {"LABEL-OBJECT"})) for series in found)
+    assert {series.modality for series in found} >= {
+        "MR",
+        "RTSTRUCT",
+        "RTPLAN",
+        "RTDOSE",
+        "SEG",
+        "SR",
+        "US",
+        "OT",
+    }
+    assert all(
+        outcome(series) in (("refused", {"NOT-CT"}), ("ok", {"LABEL-OBJECT"})) for series in found
+    )
 
 
 def test_a_perfusion_map_is_no_density(seen):
-    found = [s for group in seen.values() for s in group if s.is_ct and s.files[0].path.name == "eCT_Supplemental.dcm"]
+    found = [
+        s
+        for group in seen.values()
+        for s in group
+        if s.is_ct and s.files[0].path.name == "eCT_Supplemental.dcm"
+    ]
     assert [outcome(series)[0] for series in found] == ["refused"]
     assert "MAP" in found[0].reason

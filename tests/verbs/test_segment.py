@@ -37,7 +37,9 @@ def done(chests, tmp_path_factory):
 
 
 def content(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
 
 
 def results(folder):
@@ -72,9 +74,13 @@ def test_masks_lie_on_the_source_with_the_patients_sides(done, chests):
         labels = sitk.GetArrayFromImage(found)
         with np.load(chests / "Segmentations" / f"{case}_seg.npz") as file:
             truth = file["masks"] > 0
-        assert 2 * np.count_nonzero(truth & (labels > 0)) / (truth.sum() + (labels > 0).sum()) > 0.97
+        assert (
+            2 * np.count_nonzero(truth & (labels > 0)) / (truth.sum() + (labels > 0).sum()) > 0.97
+        )
         _, _, columns = np.nonzero(labels == 1)
-        assert columns.mean() < SHAPE[2] / 2 < np.nonzero(labels == 2)[2].mean()  # supine axial: right at low columns
+        assert (
+            columns.mean() < SHAPE[2] / 2 < np.nonzero(labels == 2)[2].mean()
+        )  # supine axial: right at low columns
         with np.load(out / case / "lungs_seg.npz") as file:
             assert np.array_equal(file["masks"] > 0, labels > 0)
         with np.load(out / case / "raw.npz") as file:
@@ -169,7 +175,9 @@ def test_nothing_but_refusals_exits_three(tmp_path):
 
 def test_a_cut_chest_is_for_review_and_still_segmented(tmp_path):
     volume, _ = chest(SHAPE, seed=1)
-    middle = Volume(np.ascontiguousarray(volume.hu[12:20]), Grid.axial((8, 64, 64), volume.grid.spacing_mm))
+    middle = Volume(
+        np.ascontiguousarray(volume.hu[12:20]), Grid.axial((8, 64, 64), volume.grid.spacing_mm)
+    )
     write_series(tmp_path / "in" / "Case_000", middle, SeriesSpec(seed=1))
     (case,) = segment(tmp_path / "in", tmp_path / "out").cases
     assert case["verdict"] == "review"
@@ -189,7 +197,10 @@ def test_a_cohort_gives_the_same_masks_as_its_series(done, tmp_path):
     result = segment(source, tmp_path / "out")
     assert [case["series_uid"] for case in result.cases] == ["1.2.0", "1.2.1"]
     for case in ("Case_000", "Case_001"):
-        with np.load(tmp_path / "out" / case / "lungs_seg.npz") as ours, np.load(done[1] / case / "lungs_seg.npz") as theirs:
+        with (
+            np.load(tmp_path / "out" / case / "lungs_seg.npz") as ours,
+            np.load(done[1] / case / "lungs_seg.npz") as theirs,
+        ):
             assert np.array_equal(ours["masks"], theirs["masks"])
     (source / "cases" / "Case_001" / "case.json").unlink()
     broken = segment(source, tmp_path / "again")
@@ -198,7 +209,10 @@ def test_a_cohort_gives_the_same_masks_as_its_series(done, tmp_path):
 
 
 def test_one_bad_case_does_not_stop_the_batch(chests, tmp_path, monkeypatch):
-    def fussy(self, volume, progress=None, *, anatomy=None, straight=Classical.__call__, seen=[]):  # noqa: B006
+    straight = Classical.__call__
+    seen = []
+
+    def fussy(self, volume, progress=None, *, anatomy=None):
         seen.append(1)
         if len(seen) == 1:
             raise InputRefused("too few slices", code="TOO-FEW")
@@ -228,10 +242,18 @@ def test_bad_calls(chests, tmp_path):
 
 def test_a_flipped_stack_gets_no_mask(tmp_path):
     volume, _ = chest(SHAPE, seed=3000)
-    for name, flips in (("Case_000", np.s_[::-1]), ("Case_001", np.s_[:, ::-1]), ("Case_002", np.s_[:, :, ::-1])):
+    for name, flips in (
+        ("Case_000", np.s_[::-1]),
+        ("Case_001", np.s_[:, ::-1]),
+        ("Case_002", np.s_[:, :, ::-1]),
+    ):
         lie = Volume(np.ascontiguousarray(volume.hu[flips]), volume.grid)
         write_series(tmp_path / "in" / name, lie, SeriesSpec(seed=int(name[-1])))
     result = segment(tmp_path / "in", tmp_path / "out")
     assert [case["verdict"] for case in result.cases] == ["refused", "refused", "review"]
-    assert [case["reason"].split(":")[0] for case in result.cases] == ["UPSIDE-DOWN", "SPINE-IN-FRONT", "MIRRORED"]
+    assert [case["reason"].split(":")[0] for case in result.cases] == [
+        "UPSIDE-DOWN",
+        "SPINE-IN-FRONT",
+        "MIRRORED",
+    ]
     assert [case["mask"] is None for case in result.cases] == [True, True, False]

@@ -31,7 +31,9 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
-    """Three chests; the last is the test case, and is broken on purpose: training must not open it."""
+    """Three chests; the last is the test case, and is broken on purpose: training must not open
+    it.
+    """
     folder = tmp_path_factory.mktemp("cohort")
     for seed, name in enumerate(NAMES):
         volume, mask = chest((32, 24, 24), seed=seed)
@@ -50,7 +52,9 @@ def done(cohort, tmp_path_factory):
 
 
 def content(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
 
 
 def test_a_run_folder_holds_what_it_should(done):
@@ -81,10 +85,28 @@ def test_the_card_tells_what_the_model_is(done, cohort):
 
 def test_the_architecture_can_be_drawn(done):
     told = json.loads((done[1] / "bce_dice" / "architecture.json").read_text())
-    assert [stage["channels"] for stage in told["stages"]] == [16, 16, 32, 32, 64, 64, 128, 64, 64, 32, 32, 16, 16, 1]
+    assert [stage["channels"] for stage in told["stages"]] == [
+        16,
+        16,
+        32,
+        32,
+        64,
+        64,
+        128,
+        64,
+        64,
+        32,
+        32,
+        16,
+        16,
+        1,
+    ]
     with safe_open(done[1] / "bce_dice" / "best.safetensors", "np") as file:
-        names = [key for key in file.keys() if key.startswith("net.") and ".running_" not in key]  # noqa: SIM118
-        stored = sum(file.get_tensor(key).size for key in names if not key.endswith("num_batches_tracked"))
+        keys = list(file.keys())
+        names = [key for key in keys if key.startswith("net.") and ".running_" not in key]
+        stored = sum(
+            file.get_tensor(key).size for key in names if not key.endswith("num_batches_tracked")
+        )
     assert told["parameters"] == stored
 
 
@@ -132,7 +154,9 @@ def test_interrupted_between_two_losses_it_goes_on(cohort, tmp_path):
     assert "model.json" in first
     assert "model.json" not in content(tmp_path / "out" / "bce_dice")
     calls = []
-    result = train(cohort, tmp_path / "out", loss="both", **TINY, progress=lambda *call: calls.append(call[0]))
+    result = train(
+        cohort, tmp_path / "out", loss="both", **TINY, progress=lambda *call: calls.append(call[0])
+    )
     assert set(calls) == {"train bce_dice"}
     assert set(result.models) == {"bce", "bce_dice"}
     assert content(tmp_path / "out" / "bce") == first
@@ -153,7 +177,12 @@ def test_preset_report_trains_both_losses_as_the_report_did(cohort, tmp_path):
     assert list(result.models) == ["bce", "bce_dice"]
     for name, card in result.models.items():
         recipe = card["recipe"]
-        assert (recipe["lr"], recipe["batch"], recipe["alpha"], recipe["augment"]) == (0.1, 3, 0.5, [])
+        assert (recipe["lr"], recipe["batch"], recipe["alpha"], recipe["augment"]) == (
+            0.1,
+            3,
+            0.5,
+            [],
+        )
         assert card["loss"] == recipe["loss"] == name
 
 

@@ -1,4 +1,6 @@
-"""CT as NIfTI, NRRD and MetaImage through segment, prepare, load and evaluate: the same lungs as from the volume itself."""
+"""CT as NIfTI, NRRD and MetaImage through segment, prepare, load and evaluate: the same lungs as
+from the volume itself.
+"""
 
 import gzip
 
@@ -39,7 +41,9 @@ def test_segment_prepare_and_load_take_image_files(files, tmp_path):
     np.testing.assert_array_equal(loaded[good[0]["id"]].hu, volume.hu)
     found = read_mask(tmp_path / "seg" / good[0]["mask"], volume.grid)
     assert found.grid is volume.grid
-    overlap = np.count_nonzero((found.labels == mask.labels) & mask.lungs) / np.count_nonzero(mask.lungs)
+    overlap = np.count_nonzero((found.labels == mask.labels) & mask.lungs) / np.count_nonzero(
+        mask.lungs
+    )
     assert overlap > 0.9
     made = prepare(folder, tmp_path / "cohort")
     (case,) = Cohort.open(tmp_path / "cohort").cases

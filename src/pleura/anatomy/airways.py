@@ -1,4 +1,6 @@
-"""Trachea and main bronchi: a seed where the trachea is a round tube of gas, and growth that stops before it leaks."""
+"""Trachea and main bronchi: a seed where the trachea is a round tube of gas, and growth that
+stops before it leaks.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,9 @@ LUMEN_HU = -900
 LUMEN_MM2 = (60.0, 900.0)
 """Area of a trachea's lumen in an axial slice; from a child's to one with tracheomegaly."""
 REACH_MM = (120.0, 70.0, 90.0)
-"""How far from the trachea large bronchi reach: along the body, to front and back, and to the sides."""
+"""How far from the trachea large bronchi reach: along the body, to front and back, and to the
+sides.
+"""
 OFF_MIDDLE_MM = 45.0
 """How far from the middle of the body the trachea can be."""
 BAND_MM = 30.0
@@ -26,8 +30,9 @@ LEAK_ML = 12.0
 def airways(volume: Volume, body: Bool) -> Bool:
     """The lumen of trachea and large bronchi.
 
-    The trachea is the longest run, head to foot, of compact gas in axial slices near the body's middle. From it a region
-    grows (6-connected) at the highest threshold, in steps of 20 HU, before it leaks into a lung (region growing with
+    The trachea is the longest run, head to foot, of compact gas in axial slices near the body's
+    middle. From it a region grows (6-connected) at the highest threshold, in steps of 20 HU, before
+    it leaks into a lung (region growing with
     explosion control: Mori K et al. 2000, IEEE TMI 19(2):101-114).
 
     Args:
@@ -52,8 +57,12 @@ def airways(volume: Volume, body: Bool) -> Bool:
     return result
 
 
-def _within_reach(trachea: Bool, spacing: tuple[float, float, float]) -> tuple[slice, slice, slice] | None:
-    """The box in which airways can grow from the trachea; a leak is recognised long before it fills the box."""
+def _within_reach(
+    trachea: Bool, spacing: tuple[float, float, float]
+) -> tuple[slice, slice, slice] | None:
+    """The box in which airways can grow from the trachea; a leak is recognised long before it
+    fills the box.
+    """
     box = box_of(trachea)
     if box is None:
         return None
@@ -73,7 +82,9 @@ def with_wall(tube: Bool, volume: Volume, wall_mm: float) -> Bool:
     return result
 
 
-def _trachea(hu: NDArray[np.int16], inside: Bool, spacing: tuple[float, float, float]) -> Bool | None:
+def _trachea(
+    hu: NDArray[np.int16], inside: Bool, spacing: tuple[float, float, float]
+) -> Bool | None:
     """The pieces of lumen that make up the trachea, or `None`. Arrays stand upright."""
     gas = (hu < LUMEN_HU) & inside
     lumen = np.zeros_like(gas)
@@ -83,18 +94,24 @@ def _trachea(hu: NDArray[np.int16], inside: Bool, spacing: tuple[float, float, f
     band = slice(max(0, int(middle) - half), int(middle) + half + 1)
     for k in range(gas.shape[0]):
         if gas[k, :, band].any():
-            lumen[k, :, band] = _compact(gas[k, :, band], spacing[1], spacing[2], middle - band.start)
+            lumen[k, :, band] = _compact(
+                gas[k, :, band], spacing[1], spacing[2], middle - band.start
+            )
     labels, _ = components(lumen, connectivity=6)
     best, longest = 0, 20.0  # a run under 20 mm is as well a bubble in the bowel
     for label, box in boxes_of(labels):
-        length = (box[0].stop - box[0].start) * spacing[0] + 0.01 * box[0].stop  # of two alike, the one nearer the head
+        length = (box[0].stop - box[0].start) * spacing[0] + 0.01 * box[
+            0
+        ].stop  # of two alike, the one nearer the head
         if length > longest:
             best, longest = label, length
     return labels == best if best else None
 
 
 def _compact(gas: Bool, row_mm: float, column_mm: float, middle: float) -> Bool:
-    """The components of one slice's gas that have a trachea's area, a round shape, and lie near the middle."""
+    """The components of one slice's gas that have a trachea's area, a round shape, and lie near
+    the middle.
+    """
     import cc3d
 
     labels = cc3d.connected_components(gas[None], connectivity=6)[0]
@@ -108,7 +125,11 @@ def _compact(gas: Bool, row_mm: float, column_mm: float, middle: float) -> Bool:
         height = (box[1].stop - box[1].start) * row_mm
         width = (box[2].stop - box[2].start) * column_mm
         off = abs(float(statistics["centroids"][label][2]) - middle) * column_mm
-        keep[label] = off < OFF_MIDDLE_MM and max(height, width) < 2.2 * min(height, width) and area > 0.5 * height * width
+        keep[label] = (
+            off < OFF_MIDDLE_MM
+            and max(height, width) < 2.2 * min(height, width)
+            and area > 0.5 * height * width
+        )
     return keep[labels]
 
 

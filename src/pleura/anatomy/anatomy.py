@@ -51,7 +51,9 @@ class Anatomy:
 
     @cached_property
     def is_child(self) -> bool:
-        """Whether the body spans less than an adult's chest along rows and along columns, or nothing is body."""
+        """Whether the body spans less than an adult's chest along rows and along columns, or
+        nothing is body.
+        """
         upright = Upright.of(self.volume.grid)
         box = box_of(upright.turn(self.body))
         if box is None:
@@ -72,8 +74,9 @@ class Anatomy:
     def midline_mm(self) -> float | None:
         """The L coordinate of the spine, or `middle_mm` where no spine is seen.
 
-        The spine is bone in the back half of the body; the median of its columns is hardly moved by ribs of both sides.
-        An arm, or a side that the field of view cuts, moves the middle of the body but not the spine.
+        The spine is bone in the back half of the body; the median of its columns is hardly moved by
+        ribs of both sides. An arm, or a side that the field of view cuts, moves the middle of the
+        body but not the spine.
         """
         upright = Upright.of(self.volume.grid)
         hu, body = upright.turn(self.volume.hu), upright.turn(self.body)
@@ -83,14 +86,18 @@ class Anatomy:
         back = slice((box[1].start + box[1].stop) // 2, box[1].stop)
         bone = (hu[box[0], back] > BONE) & body[box[0], back]
         columns = bone.sum(axis=(0, 1))
-        area_mm2 = float(columns.sum()) * upright.spacing_mm[1] * upright.spacing_mm[2] / bone.shape[0]
+        area_mm2 = (
+            float(columns.sum()) * upright.spacing_mm[1] * upright.spacing_mm[2] / bone.shape[0]
+        )
         if area_mm2 < LEAST_SPINE_MM2:
             return self.middle_mm
         column = int(np.searchsorted(np.cumsum(columns), columns.sum() / 2))
         at = [(part.start + part.stop - 1) / 2 for part in box]
         at[2] = column
         index = [0.0, 0.0, 0.0]
-        for axis, step, value, length in zip(upright.axes, upright.steps, at, hu.shape, strict=True):
+        for axis, step, value, length in zip(
+            upright.axes, upright.steps, at, hu.shape, strict=True
+        ):
             index[axis] = value if step > 0 else length - 1 - value
         return float(self.volume.grid.to_world(index)[0])
 

@@ -1,11 +1,21 @@
-"""The patient on the table: which voxels are body, and which are the couch, its mattress, blankets and wires."""
+"""The patient on the table: which voxels are body, and which are the couch, its mattress,
+blankets and wires.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pleura.core.codes import finding
 from pleura.core.findings import Finding
-from pleura.geometry.morphology import components, convex_hull, dilated, eroded, opened, slice_holes_filled, within_fov
+from pleura.geometry.morphology import (
+    components,
+    convex_hull,
+    dilated,
+    eroded,
+    opened,
+    slice_holes_filled,
+    within_fov,
+)
 from pleura.geometry.resample import Upright, enlarge, factors_for, shrink
 from pleura.geometry.volume import AIR_HU, Volume
 
@@ -16,26 +26,36 @@ COARSE_MM = 3.0
 TISSUE_HU = -400
 """Above: fat, muscle, bone, couch shells. Below: air, lung, foam."""
 THICK_MM = 6.0
-"""Half of the thickness that a body part has everywhere at its core and that shells, blankets and wires have not."""
+"""Half of the thickness that a body part has everywhere at its core and that shells, blankets
+and wires have not.
+"""
 SPECK_ML = 0.2
 """Smaller pieces outside the body are noise."""
 NARROW_MM, MOSTLY = 200.0, 0.5
-"""A field of view of less area than a circle so wide, or with more body along its edge, may lie wholly within the patient."""
+"""A field of view of less area than a circle so wide, or with more body along its edge, may lie
+wholly within the patient.
+"""
 CHILD_MM = 200.0
-"""A body no wider and no deeper is a child's, whose chest wall may be too thin to be seen as body: nothing is called couch."""
+"""A body no wider and no deeper is a child's, whose chest wall may be too thin to be seen as
+body: nothing is called couch.
+"""
 OPEN_CM2 = 5.0
-"""More air than that within the hull of a patient whom the field of view cuts may be lung too thin to be told from air."""
+"""More air than that within the hull of a patient whom the field of view cuts may be lung too
+thin to be told from air.
+"""
 GAS_HU = -960
 """A region whose median lies below is gas; inflated lung lies above, even with emphysema."""
 
 
 def body_mask(volume: Volume) -> Bool:
-    """Where the patient is, lungs and other cavities included; couch, blankets and the air around are not.
+    """Where the patient is, lungs and other cavities included; couch, blankets and the air around
+    are not.
 
-    Thick soft tissue is the seed (a couch's shell is thin, and what is thick of it is not soft tissue in median HU); arms
-    and a part cut off by the field of view count. Cavities are filled slice by slice; a cavity that touches the edge of
-    the field of view is filled too where its median is lung's and not gas's, so a narrow field of view keeps its lungs.
-    Looked for at 3 mm, its outer rim refined to the half-way HU of skin on the volume's own grid.
+    Thick soft tissue is the seed (a couch's shell is thin, and what is thick of it is not soft
+    tissue in median HU); arms and a part cut off by the field of view count. Cavities are filled
+    slice by slice; a cavity that touches the edge of the field of view is filled too where its
+    median is lung's and not gas's, so a narrow field of view keeps its lungs. Looked for at 3 mm,
+    its outer rim refined to the half-way HU of skin on the volume's own grid.
 
     Args:
         volume: CT in HU, any orientation; padding counts as outside.
@@ -46,7 +66,11 @@ def body_mask(volume: Volume) -> Bool:
     upright = Upright.of(volume.grid)
     hu = upright.turn(volume.filled())
     factors = factors_for(upright.spacing_mm, COARSE_MM)
-    spacing = (upright.spacing_mm[0] * factors[0], upright.spacing_mm[1] * factors[1], upright.spacing_mm[2] * factors[2])
+    spacing = (
+        upright.spacing_mm[0] * factors[0],
+        upright.spacing_mm[1] * factors[1],
+        upright.spacing_mm[2] * factors[2],
+    )
     coarse = shrink(hu, factors)
     fov = _coarse_fov(volume, upright, factors, coarse.shape)
     tissue = (coarse > TISSUE_HU) & fov
@@ -56,7 +80,9 @@ def body_mask(volume: Volume) -> Bool:
         body[k] |= _cavities(body[k], coarse[k], fov[k])
     body = opened(body, spacing, COARSE_MM)
     rim = dilated(body, spacing, 1.5 * COARSE_MM)
-    core = eroded(body | ~fov, spacing, 1.5 * COARSE_MM) & rim  # what the field of view cuts goes on beyond its edge
+    core = (
+        eroded(body | ~fov, spacing, 1.5 * COARSE_MM) & rim
+    )  # what the field of view cuts goes on beyond its edge
     fine = enlarge(core, factors, hu.shape) | (enlarge(rim, factors, hu.shape) & (hu > -500))
     if volume.padding is not None:
         fine &= ~upright.turn(volume.padding)
@@ -64,31 +90,43 @@ def body_mask(volume: Volume) -> Bool:
 
 
 def couch_mask(volume: Volume, body: Bool) -> Bool:
-    """Everything solid outside the patient, and what it encloses: couch, mattress, blankets, wires, head rest.
+    """Everything solid outside the patient, and what it encloses: couch, mattress, blankets, wires,
+    head rest.
 
-    What may be patient is left alone, so that no lung is taken where the field of view cuts the body mask short: voxels within
-    3 mm (or a pixel) of the body, voxels from which body is met in three of the four directions along rows and columns (in two,
-    where the field of view cuts the torso), slices where it cuts the torso and air opens to its edge from within the body's
-    convex hull (lung with emphysema looks so), and slices whose field of view is narrower than a chest or mostly body at its
-    edge.
+    What may be patient is left alone, so that no lung is taken where the field of view cuts the
+    body mask short: voxels within 3 mm (or a pixel) of the body, voxels from which body is met in
+    three of the four directions along rows and columns (in two, where the field of view cuts the
+    torso), slices where it cuts the torso and air opens to its edge from within the body's convex
+    hull (lung with emphysema looks so), and slices whose field of view is narrower than a chest or
+    mostly body at its edge.
 
     Args:
         volume: CT in HU.
         body: bool of its shape, as `body_mask` gives it.
 
     Returns:
-        bool of the same shape: above -900 HU, not padding, in pieces of 0.2 ml and 8 voxels or more (noise in air is not
-        couch), with the hollows of each slice. A slice without body has no couch, because nothing distinguishes one from the
+        bool of the same shape: above -900 HU, not padding, in pieces of 0.2 ml and 8 voxels or more
+            (noise in air is not
+        couch), with the hollows of each slice. A slice without body has no couch, because nothing
+            distinguishes one from the
         other. No voxel of the body is ever in it.
     """
     upright = Upright.of(volume.grid)
     patient = upright.turn(body)
     factors = factors_for(upright.spacing_mm, COARSE_MM)
-    spacing = (upright.spacing_mm[0] * factors[0], upright.spacing_mm[1] * factors[1], upright.spacing_mm[2] * factors[2])
+    spacing = (
+        upright.spacing_mm[0] * factors[0],
+        upright.spacing_mm[1] * factors[1],
+        upright.spacing_mm[2] * factors[2],
+    )
     coarse = shrink(patient, factors) > 0
-    kept = dilated(coarse, spacing, max(COARSE_MM, 1.01 * spacing[1], 1.01 * spacing[2]))  # skin's partial volume is one pixel
+    kept = dilated(
+        coarse, spacing, max(COARSE_MM, 1.01 * spacing[1], 1.01 * spacing[2])
+    )  # skin's partial volume is one pixel
     kept |= _is_child(coarse, spacing)
-    kept |= _may_be_patient(coarse, _coarse_fov(volume, upright, factors, coarse.shape), spacing[1] * spacing[2])
+    kept |= _may_be_patient(
+        coarse, _coarse_fov(volume, upright, factors, coarse.shape), spacing[1] * spacing[2]
+    )
     free = ~enlarge(kept, factors, patient.shape)
     free[~patient.any(axis=(1, 2))] = False
     solid = (upright.turn(volume.filled()) > -900) & ~patient
@@ -104,7 +142,9 @@ def couch_mask(volume: Volume, body: Bool) -> Bool:
 
 
 def hidden_slices(volume: Volume, body: Bool) -> int:
-    """In how many slices no couch is looked for, because the field of view may lie within the patient, or it is a child."""
+    """In how many slices no couch is looked for, because the field of view may lie within the
+    patient, or it is a child.
+    """
     upright = Upright.of(volume.grid)
     factors = factors_for(upright.spacing_mm, COARSE_MM)
     coarse = shrink(upright.turn(body), factors) > 0
@@ -118,7 +158,9 @@ def hidden_slices(volume: Volume, body: Bool) -> int:
 
 
 def check_couch(volume: Volume, body: Bool, couch: Bool) -> tuple[Finding, ...]:
-    """`COUCH-REMOVED` (repaired), `COUCH-UNSEEN` (ok), or `NO-BODY` (review), for a couch that `couch_mask` found."""
+    """`COUCH-REMOVED` (repaired), `COUCH-UNSEEN` (ok), or `NO-BODY` (review), for a couch that
+    `couch_mask` found.
+    """
     if not body.any():
         return (finding("NO-BODY"),)
     found = []
@@ -160,7 +202,9 @@ def _is_child(body: Bool, spacing: tuple[float, float, float]) -> bool:
 
 
 def _open_within(body: Bool, fov: Bool) -> Bool:
-    """What lies in the convex hull of a slice's body, is no body, and opens to the edge of the field of view."""
+    """What lies in the convex hull of a slice's body, is no body, and opens to the edge of the
+    field of view.
+    """
     labels, _ = components((fov & ~body)[None], connectivity=6)
     at_edge = np.unique(labels[0][fov & ~within_fov(fov) & ~body])
     opening: Bool = convex_hull(body) & np.isin(labels[0], at_edge[at_edge > 0])
@@ -168,21 +212,29 @@ def _open_within(body: Bool, fov: Bool) -> Bool:
 
 
 def _hidden(body: Bool, fov: Bool, pixel_mm2: float) -> bool:
-    """Whether the field of view of a slice is too small for a whole chest, or mostly body along its edge."""
+    """Whether the field of view of a slice is too small for a whole chest, or mostly body along
+    its edge.
+    """
     edge = fov & ~within_fov(fov)
     narrow = np.count_nonzero(fov) * pixel_mm2 < np.pi / 4 * NARROW_MM**2
     return bool(narrow or np.count_nonzero(body & edge) > MOSTLY * np.count_nonzero(edge))
 
 
-def _coarse_fov(volume: Volume, upright: Upright, factors: tuple[int, int, int], shape: tuple[int, ...]) -> Bool:
+def _coarse_fov(
+    volume: Volume, upright: Upright, factors: tuple[int, int, int], shape: tuple[int, ...]
+) -> Bool:
     if volume.padding is None:
         return np.ones(shape, dtype=np.bool_)
     mostly: Bool = shrink(upright.turn(volume.padding), factors) < 0.5
     return mostly
 
 
-def _body_parts(coarse: NDArray[np.float32], tissue: Bool, spacing: tuple[float, float, float]) -> Bool:
-    """The thick cores of the torso and of other parts of soft tissue (arms), without the couch's."""
+def _body_parts(
+    coarse: NDArray[np.float32], tissue: Bool, spacing: tuple[float, float, float]
+) -> Bool:
+    """The thick cores of the torso and of other parts of soft tissue (arms), without the
+    couch's.
+    """
     cores = eroded(tissue, spacing, THICK_MM)
     labels, counts = components(cores, connectivity=6)  # a corner's touch joins no limb to a couch
     if len(counts) < 2:
@@ -198,10 +250,12 @@ def _body_parts(coarse: NDArray[np.float32], tissue: Bool, spacing: tuple[float,
 
 
 def _cavities(body: Bool, coarse: NDArray[np.float32], fov: Bool) -> Bool:
-    """What one slice's body encloses; and what it encloses but for the edge of the field of view, if that is lung.
+    """What one slice's body encloses; and what it encloses but for the edge of the field of view,
+    if that is lung.
 
-    The space under a patient whose shoulders reach both edges is closed off too, and foam has lung's density. But it lies on
-    both sides of the middle, and body is met before the edge in one direction along rows and columns, seldom in three.
+    The space under a patient whose shoulders reach both edges is closed off too, and foam has
+    lung's density. But it lies on both sides of the middle, and body is met before the edge in one
+    direction along rows and columns, seldom in three.
     """
     if not body.any():
         return body

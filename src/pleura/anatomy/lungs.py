@@ -7,7 +7,15 @@ from numpy.typing import NDArray
 
 from pleura.anatomy.airways import airways
 from pleura.anatomy.couch import body_mask
-from pleura.geometry.morphology import box_of, boxes_of, components, dilated, eroded, holes_filled, slice_holes_filled
+from pleura.geometry.morphology import (
+    box_of,
+    boxes_of,
+    components,
+    dilated,
+    eroded,
+    holes_filled,
+    slice_holes_filled,
+)
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import Volume
 
@@ -15,26 +23,37 @@ Bool = NDArray[np.bool_]
 Spacing = tuple[float, float, float]
 
 HALFWAY_HU = -420
-"""Half-way between inflated lung and chest wall, measured at the lungs' rim on chest CT (about -422 to -410)."""
+"""Half-way between inflated lung and chest wall, measured at the lungs' rim on chest CT (about
+-422 to -410).
+"""
 CORE_MM = 3.0
-"""Bridges thinner than twice this, or than three pixels where those are wide (a leak through diaphragm or pleura), do not
-make a bubble a part of the lung."""
+"""Bridges thinner than twice this, or than three pixels where those are wide (a leak through
+diaphragm or pleura), do not make a bubble a part of the lung."""
 SMALLEST_ML = 20.0
-"""Smaller isolated components are not lung, unless both lungs are so small that one is a tenth of the larger."""
+"""Smaller isolated components are not lung, unless both lungs are so small that one is a tenth
+of the larger.
+"""
 HOLE_MM2 = 350.0
-"""Axial holes up to this are vessels, bronchi and nodules within the lung, which RTOG 1106 counts as lung."""
+"""Axial holes up to this are vessels, bronchi and nodules within the lung, which RTOG 1106
+counts as lung.
+"""
 TRIM_MM = 10.0
-"""So far from an end of the lungs, slices of solid tissue are hallucinated; a longer run is consolidated lung."""
+"""So far from an end of the lungs, slices of solid tissue are hallucinated; a longer run is
+consolidated lung.
+"""
 
 
-def clean_lungs(raw: Bool, volume: Volume, *, body: Bool | None = None, tube: Bool | None = None) -> Bool:
+def clean_lungs(
+    raw: Bool, volume: Volume, *, body: Bool | None = None, tube: Bool | None = None
+) -> Bool:
     """Make lungs of a raw answer: what cannot be lung goes, vessels within it are filled.
 
-    In turn: outside the body and padding; the lumen of trachea and main bronchi; bubbles of gas (bowel), whose cores'
-    median is gas's and not lung's, even where a thin leak joins them to the lung; specks (26-connected parts under 20 ml and
-    under a tenth of the largest); at the lungs' upper and lower ends, slices with nothing airy in them. Then cavities are
-    filled in three dimensions, and axial holes up to 350 mm². The convention is RTOG 1106 / LCTSC: vessels and bronchi inside
-    the lung in; trachea, main bronchi and hilum out.
+    In turn: outside the body and padding; the lumen of trachea and main bronchi; bubbles of gas
+    (bowel), whose cores' median is gas's and not lung's, even where a thin leak joins them to the
+    lung; specks (26-connected parts under 20 ml and under a tenth of the largest); at the lungs'
+    upper and lower ends, slices with nothing airy in them. Then cavities are filled in three
+    dimensions, and axial holes up to 350 mm². The convention is RTOG 1106 / LCTSC: vessels and
+    bronchi inside the lung in; trachea, main bronchi and hilum out.
 
     Args:
         raw: bool `[slice, row, column]`, the answer on the volume's grid.
@@ -66,7 +85,9 @@ def clean_lungs(raw: Bool, volume: Volume, *, body: Bool | None = None, tube: Bo
 def _without_foreign(mask: Bool, hu: NDArray[np.int16], spacing: Spacing, voxel_ml: float) -> Bool:
     """The mask without bubbles of gas, solid blobs and specks. Arrays stand upright."""
     radius = max(CORE_MM, 1.01 * max(spacing[1:]))
-    labels, counts = components(eroded(mask, spacing, radius), connectivity=6)  # a corner's touch is a leak
+    labels, counts = components(
+        eroded(mask, spacing, radius), connectivity=6
+    )  # a corner's touch is a leak
     if len(counts) < 2:
         return np.zeros_like(mask)
     foreign = _foreign_cores(labels, counts, hu, 1.0 / voxel_ml)
@@ -91,12 +112,18 @@ def _territory(labels: NDArray[Any], foreign: Bool, spacing: Spacing, radius: fl
     box = box_of(cores, margin=int(np.ceil(reach / min(spacing))) + 1)
     if box is not None:
         good = (labels[box] > 0) & ~cores[box]
-        result[box] = (dilated(cores[box], spacing, reach) & ~dilated(good, spacing, radius + 1.0)) | cores[box]
+        result[box] = (
+            dilated(cores[box], spacing, reach) & ~dilated(good, spacing, radius + 1.0)
+        ) | cores[box]
     return result
 
 
-def _foreign_cores(labels: NDArray[Any], counts: NDArray[np.int64], hu: NDArray[np.int16], ml: float) -> Bool:
-    """Which cores are gas or solid tissue; cores under 1 ml (`ml` voxels) are left to the part they belong to."""
+def _foreign_cores(
+    labels: NDArray[Any], counts: NDArray[np.int64], hu: NDArray[np.int16], ml: float
+) -> Bool:
+    """Which cores are gas or solid tissue; cores under 1 ml (`ml` voxels) are left to the part
+    they belong to.
+    """
     medians = np.full(len(counts), np.nan)
     for label, box in boxes_of(labels):
         if counts[label] >= ml:
@@ -105,14 +132,18 @@ def _foreign_cores(labels: NDArray[Any], counts: NDArray[np.int64], hu: NDArray[
     main = inflated[np.argmax(counts[inflated])] if len(inflated) else 0
     largest = counts[main] if main else 0
     gas = (medians < -985) | ((medians <= -960) & (counts < 0.5 * largest))
-    gas |= (medians <= -930) & (medians < medians[main] - 50) & (counts < 0.3 * largest)  # noise and blur lift a bubble's
+    gas |= (
+        (medians <= -930) & (medians < medians[main] - 50) & (counts < 0.3 * largest)
+    )  # noise and blur lift a bubble's
     gas |= (medians <= -960) & (largest == 0)
     solid = (medians >= -300) & (counts < 0.25 * largest)
     return gas | solid
 
 
 def _trimmed(mask: Bool, hu: NDArray[np.int16], spacing: Spacing) -> Bool:
-    """The mask without slices of solid tissue at the ends of its parts. Slices are the first axis."""
+    """The mask without slices of solid tissue at the ends of its parts. Slices are the first
+    axis.
+    """
     result = mask.copy()
     parts, _ = components(mask, connectivity=26)
     for part, box in boxes_of(parts):

@@ -1,4 +1,6 @@
-"""The rim of a mask, settled on the CT itself: a network that sees pixels of two millimetres cannot draw it finer."""
+"""The rim of a mask, settled on the CT itself: a network that sees pixels of two millimetres
+cannot draw it finer.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +16,9 @@ Bool = NDArray[np.bool_]
 def settle_rim(mask: Bool, volume: Volume, reach_mm: float) -> Bool:
     """Redraw the rim of a mask where the CT crosses half-way between lung and soft tissue.
 
-    Only voxels within `reach_mm` of the rim, in the axial plane, are decided anew: lung where the CT is below −420 HU. What
-    lies deeper inside stays, whatever it is (vessels, nodules, consolidation); what lies farther outside stays out.
+    Only voxels within `reach_mm` of the rim, in the axial plane, are decided anew: lung where the
+    CT is below −420 HU. What lies deeper inside stays, whatever it is (vessels, nodules,
+    consolidation); what lies farther outside stays out.
 
     Args:
         mask: bool `[slice, row, column]` on the volume's grid.

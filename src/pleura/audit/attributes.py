@@ -1,4 +1,6 @@
-"""The attributes that were written, beside the source's: what should be gone, what should have stayed, what is claimed."""
+"""The attributes that were written, beside the source's: what should be gone, what should have
+stayed, what is claimed.
+"""
 
 import re
 from collections import defaultdict
@@ -62,14 +64,19 @@ Seen = Iterator[tuple[str, Path_]]
 """Pairs of a finding's code and where."""
 
 SC_CLASSES = (
-    "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.1", "1.2.840.10008.5.1.4.1.1.7.2", "1.2.840.10008.5.1.4.1.1.7.3",
+    "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.1", "1.2.840.10008.5.1.4.1.1.7.2",
+    "1.2.840.10008.5.1.4.1.1.7.3",
     "1.2.840.10008.5.1.4.1.1.7.4",
 )  # fmt: skip
 UNSAFE_CLASSES = (
-    *SC_CLASSES, "1.2.840.10008.1.3.10", "1.2.840.10008.5.1.4.1.1.88.67", "1.2.840.10008.5.1.4.1.1.88.68",
-    "1.2.840.10008.5.1.4.1.1.104.1", "1.2.840.10008.5.1.4.1.1.104.2", "1.2.840.10008.5.1.4.1.1.104.3",
+    *SC_CLASSES, "1.2.840.10008.1.3.10", "1.2.840.10008.5.1.4.1.1.88.67",
+    "1.2.840.10008.5.1.4.1.1.88.68",
+    "1.2.840.10008.5.1.4.1.1.104.1", "1.2.840.10008.5.1.4.1.1.104.2",
+    "1.2.840.10008.5.1.4.1.1.104.3",
 )  # fmt: skip
-"""Secondary captures, DICOMDIR, dose reports, encapsulated documents: nobody can search their content."""
+"""Secondary captures, DICOMDIR, dose reports, encapsulated documents: nobody can search their
+content.
+"""
 
 
 def gone(before: Layout, after: Layout, said: Declared) -> Seen:
@@ -104,7 +111,16 @@ def gone(before: Layout, after: Layout, said: Declared) -> Seen:
 
 def _meta(piece: Piece, after: Layout) -> Seen:
     tag = piece.path[-1]
-    if tag in (0x00020016, 0x00020017, 0x00020018, 0x00020026, 0x00020027, 0x00020028, 0x00020100, 0x00020102):
+    if tag in (
+        0x00020016,
+        0x00020017,
+        0x00020018,
+        0x00020026,
+        0x00020027,
+        0x00020028,
+        0x00020100,
+        0x00020102,
+    ):
         yield "META-LEFT", piece.path
     if tag == 0x00020003 and after.text(0x00020003) != after.text(0x00080018):
         yield "META-DISAGREES", piece.path
@@ -139,12 +155,19 @@ def _kept(piece: Piece, before: Layout, after: Layout, said: Declared) -> Seen:
             yield "DATE-LEFT", piece.path
     elif tag == DEVICE_UID and said.has(DEVICE):
         return
-    elif vr == "UI" and tag not in TAGS_OF_CLASSES and not said.has(UIDS) and not value.startswith(STANDARD_ROOT):
+    elif (
+        vr == "UI"
+        and tag not in TAGS_OF_CLASSES
+        and not said.has(UIDS)
+        and not value.startswith(STANDARD_ROOT)
+    ):
         yield "UID-LEFT", piece.path
 
 
 def _may_stay(tag: int, said: Declared) -> bool:
-    """Whether text of a kind that identifies may be left, cleaned, by an option that is declared."""
+    """Whether text of a kind that identifies may be left, cleaned, by an option that is
+    declared.
+    """
     if tag == TIME_ZONE:
         return said.dates != "removed"
     options = {CLEAN_DESCRIPTORS: COMMENTS, CHARACTERISTICS: STATE, INSTITUTION: INSTITUTION_TEXT}
@@ -173,7 +196,9 @@ def claims(after: Layout, said: Declared) -> Seen:
 
 
 def form(after: Layout) -> Seen:
-    """The file itself: a blank preamble, elements from the first byte to the last, nothing behind them."""
+    """The file itself: a blank preamble, elements from the first byte to the last, nothing
+    behind them.
+    """
     if after.preamble.strip(b"\0") or not after.preamble:
         yield "PREAMBLE-LEFT", ()
     if after.broken:
@@ -186,7 +211,9 @@ def form(after: Layout) -> Seen:
 
 
 def stayed(before: Layout, after: Layout) -> Seen:
-    """What the science needs and is lost or changed: numbers, coded terms, technical words; in every item that was kept."""
+    """What the science needs and is lost or changed: numbers, coded terms, technical words; in
+    every item that was kept.
+    """
     items = {piece.path[:-1] for piece in after.pieces} | {
         path[:k] for path in (p.path for p in after.pieces) for k in range(2, len(path), 2)
     }
@@ -199,14 +226,26 @@ def stayed(before: Layout, after: Layout) -> Seen:
         if path[:-1] not in items or _private(path[::2]) or not NEVER.isdisjoint(path[::2]):
             continue
         code = tag in (CODE_VALUE, CODE_SCHEME) and schemes.get(path[:-1]) in STANDARD_SCHEMES
-        number = _is_number(tag, vr_of(piece)) and (vr_of(piece) not in ("DS", "IS") or is_number(_value(before, piece)))
-        kind = tag in TAGS_OF_CLASSES and tag >> 16 > 2 and _value(before, piece).startswith(STANDARD_ROOT)
-        if not (code or tag in TECHNICAL or number or kind) or tag in DEIDENTIFICATION or METHOD_CODES in path:
+        number = _is_number(tag, vr_of(piece)) and (
+            vr_of(piece) not in ("DS", "IS") or is_number(_value(before, piece))
+        )
+        kind = (
+            tag in TAGS_OF_CLASSES
+            and tag >> 16 > 2
+            and _value(before, piece).startswith(STANDARD_ROOT)
+        )
+        if (
+            not (code or tag in TECHNICAL or number or kind)
+            or tag in DEIDENTIFICATION
+            or METHOD_CODES in path
+        ):
             continue
         new = after.values.get(path)
         if new is None:
             yield "VALUE-LOST", path
-        elif piece.end > piece.start and _value(before, piece) != _value(after, new):  # what was empty may be filled
+        elif piece.end > piece.start and _value(before, piece) != _value(
+            after, new
+        ):  # what was empty may be filled
             yield "VALUE-CHANGED", path
 
 
@@ -218,7 +257,12 @@ def _private(tags: Path_) -> bool:
 @lru_cache(maxsize=4096)
 def _is_number(tag: int, vr: str) -> bool:
     group = tag >> 16
-    if tag in NUMBERS_OF_PEOPLE or tag in PIXEL_DATA or tag & 0xFFFF == 0 or group in (0x0002, 0x0004, 0x0400):
+    if (
+        tag in NUMBERS_OF_PEOPLE
+        or tag in PIXEL_DATA
+        or tag & 0xFFFF == 0
+        or group in (0x0002, 0x0004, 0x0400)
+    ):
         return False
     if 0x5000 <= group <= 0x50FF or 0x6000 <= group <= 0x60FF or not is_known(tag):
         return False
@@ -226,7 +270,9 @@ def _is_number(tag: int, vr: str) -> bool:
 
 
 def complete(before: Layout, after: Layout) -> Seen:
-    """Attributes of Type 1 and 2 that the source had and the output lost or, of Type 1, holds empty (PS3.5 7.4)."""
+    """Attributes of Type 1 and 2 that the source had and the output lost or, of Type 1, holds
+    empty (PS3.5 7.4).
+    """
     kinds = required(before.text(0x00080016))
     if not kinds:
         return
@@ -261,7 +307,9 @@ def shifts(before: Layout, after: Layout) -> dict[int, list[Path_]]:
 
 
 def report_rules(after: Layout) -> Seen:
-    """The report's four rules: PatientID and PatientName are the case id, no birth date, no birth time."""
+    """The report's four rules: PatientID and PatientName are the case id, no birth date, no
+    birth time.
+    """
     case = after.text(0x00100020)
     if not re.fullmatch(r"(?i)case_\d+", case):
         yield "REPORT-RULE", (0x00100020,)
@@ -274,7 +322,9 @@ def report_rules(after: Layout) -> Seen:
 
 
 def declared_bytes(layout: Layout) -> int:
-    """Bytes of uncompressed PixelData by the size that the header tells (PS3.3 C.7.6.3); 0 where it does not, or cannot."""
+    """Bytes of uncompressed PixelData by the size that the header tells (PS3.3 C.7.6.3); 0 where
+    it does not, or cannot.
+    """
     if layout.syntax not in NATIVE or PIXEL_DATA[-1:] not in layout.values:
         return 0
     bits = [layout.number(tag) for tag in (0x00280010, 0x00280011, 0x00280100)]

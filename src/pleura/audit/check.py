@@ -1,4 +1,6 @@
-"""One written file beside its source: every question that the audit asks of it, and the findings as values."""
+"""One written file beside its source: every question that the audit asks of it, and the findings
+as values.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -6,7 +8,16 @@ from functools import lru_cache
 from pathlib import Path
 
 from pleura.audit import attributes
-from pleura.audit.declared import CLEAN_PIXELS, CODE_MEANING, CODE_SCHEME, CODE_VALUE, DEVICE, REPORT, Declared, declared
+from pleura.audit.declared import (
+    CLEAN_PIXELS,
+    CODE_MEANING,
+    CODE_SCHEME,
+    CODE_VALUE,
+    DEVICE,
+    REPORT,
+    Declared,
+    declared,
+)
 from pleura.audit.identifiers import decoded, harvest, original_uids
 from pleura.audit.pieces import Layout, Path_, Piece, shown, take_apart
 from pleura.audit.required import is_image
@@ -55,24 +66,35 @@ def check_file(
         source: the file as it was.
         written: the file as it would be published.
         profile: `basic` or `report`; by default what the file declares.
-        identifiers: more to look for than `source` itself holds: of the same patient's other files (`harvest`).
+        identifiers: more to look for than `source` itself holds: of the same patient's other files
+            (`harvest`).
         uids: more original UIDs that must not be there; a set, where there are many.
 
     Returns:
-        Findings, each with the tag paths and a count and no value; none where the file may be published. Under `report`
-        one finding of verdict `OK`, `REPORT-KEEPS`, lists what that profile leaves; it does not stand against publishing.
+        Findings, each with the tag paths and a count and no value; none where the file may be
+            published. Under `report`
+        one finding of verdict `OK`, `REPORT-KEEPS`, lists what that profile leaves; it does not
+            stand against publishing.
     """
     before = source if isinstance(source, Layout) else take_apart(source)
     after = written if isinstance(written, Layout) else take_apart(written)
     declaration = declared(after, profile)
     pixels = _same_pixels(before, after)
-    seen: list[tuple[str, Path_]] = [*attributes.form(after), *_pixels(before, after, declaration, same=pixels)]
+    seen: list[tuple[str, Path_]] = [
+        *attributes.form(after),
+        *_pixels(before, after, declaration, same=pixels),
+    ]
     seen += attributes.complete(before, after)
     seen += _stayed(before, after, declaration, identifiers)
     without = after.pixels if pixels else (0, 0)
     if declaration.profile == REPORT:
-        kept = {path for _, path in _found(before, after, declaration, identifiers, uids, without=without)}
-        as_before = {*attributes.form(before), *_pixels(before, before, declaration, same=True)} - {("NOT-PARSABLE", ())}
+        kept = {
+            path
+            for _, path in _found(before, after, declaration, identifiers, uids, without=without)
+        }
+        as_before = {*attributes.form(before), *_pixels(before, before, declaration, same=True)} - {
+            ("NOT-PARSABLE", ())
+        }
         kept |= {path for code, path in seen if (code, path) in as_before}
         seen = [one for one in seen if one not in as_before]
         return (*_findings([*seen, *attributes.report_rules(after)]), *_keeps(kept))
@@ -88,14 +110,25 @@ def passes(findings: Iterable[Finding]) -> bool:
     return worst(findings) < Verdict.REFUSED
 
 
-def _stayed(before: Layout, after: Layout, declaration: Declared, identifiers: Collection[Identifier]) -> attributes.Seen:
-    """What should have stayed and did not; a technical word that tells of somebody, and a long number that is an id, may go."""
+def _stayed(
+    before: Layout, after: Layout, declaration: Declared, identifiers: Collection[Identifier]
+) -> attributes.Seen:
+    """What should have stayed and did not; a technical word that tells of somebody, and a long
+    number that is an id, may go.
+    """
     for code, path in attributes.stayed(before, after):
         piece = before.values[path]
         old, vr = before.data[piece.start : piece.end], vr_of(piece)
-        fixed = path[-1] in (CODE_VALUE, CODE_SCHEME) or (vr in NUMERIC and (vr not in ("DS", "IS") or len(old) < 6))
+        fixed = path[-1] in (CODE_VALUE, CODE_SCHEME) or (
+            vr in NUMERIC and (vr not in ("DS", "IS") or len(old) < 6)
+        )
         suspect = not fixed and vr not in NUMERIC and SUSPECT.search(old)
-        if not suspect and (fixed or not shares(_wanted(harvest(before), frozenset(identifiers), declaration), old, COMMON)):
+        if not suspect and (
+            fixed
+            or not shares(
+                _wanted(harvest(before), frozenset(identifiers), declaration), old, COMMON
+            )
+        ):
             yield code, path
 
 
@@ -106,7 +139,10 @@ def _pixels(before: Layout, after: Layout, declaration: Declared, *, same: bool)
     elif not same and not declaration.has(CLEAN_PIXELS):
         yield "PIXELS-CHANGED", (0x7FE00010,)
     declared_size = attributes.declared_bytes(after)
-    if declared_size and not declared_size <= after.pixels[1] - after.pixels[0] <= declared_size + 1:
+    if (
+        declared_size
+        and not declared_size <= after.pixels[1] - after.pixels[0] <= declared_size + 1
+    ):
         yield "PIXELS-SIZE", (0x7FE00010,)
 
 
@@ -121,7 +157,9 @@ def _same_pixels(before: Layout, after: Layout) -> bool:
 
 
 def _may_follow(length: int) -> tuple[bytes, ...]:
-    """What a writer adds to pixels without changing one: a byte to even length, or the end of a sequence of fragments."""
+    """What a writer adds to pixels without changing one: a byte to even length, or the end of a
+    sequence of fragments.
+    """
     return (PAD, SEQUENCE_END) if length % 2 else (SEQUENCE_END,)
 
 
@@ -155,15 +193,27 @@ def _found(
     shifted = set()
     if declaration.dates == "shifted":
         moved = attributes.shifts(before, after)
-        shifted = {path for days, paths in moved.items() if days and len(moved) == 1 for path in paths}
+        shifted = {
+            path for days, paths in moved.items() if days and len(moved) == 1 for path in paths
+        }
 
     def excused(needle: Needle, piece: Piece, at: int) -> bool:
         if piece.path in shifted and needle.kind == "date":
             return True
-        if declaration.has(DEVICE) and needle.kind in ("date", "birth") and piece.path[-1] in DEVICE_DATES:
+        if (
+            declaration.has(DEVICE)
+            and needle.kind in ("date", "birth")
+            and piece.path[-1] in DEVICE_DATES
+        ):
             return True
-        if declaration.dates == "kept" and needle.kind in ("id", "birth") and vr_of(piece) in ("DA", "DT"):
-            return piece.path[-1] != BIRTH_DATE  # another date, that reads as the id or as the birth date does
+        if (
+            declaration.dates == "kept"
+            and needle.kind in ("id", "birth")
+            and vr_of(piece) in ("DA", "DT")
+        ):
+            return (
+                piece.path[-1] != BIRTH_DATE
+            )  # another date, that reads as the id or as the birth date does
         return _excused(before, after, needle, piece, at)
 
     texts = [p for p in after.pieces if vr_of(p) in TEXT and not _same(before, after, p, KEPT_TEXT)]
@@ -177,19 +227,32 @@ def _found(
     )
     found = [(_KINDS[hit.kind], hit.path) for hit in hits]
     seen = {path for code, path in found if code == "NAME-LEFT"}
-    others = _spelled(after, [piece for piece in texts if piece.path not in seen], harvest(before) | frozenset(identifiers))
-    found += [("NAME-LEFT", p.path) for p, word in others if not excused(Needle("name", word.encode(), ""), p, p.start)]
+    others = _spelled(
+        after,
+        [piece for piece in texts if piece.path not in seen],
+        harvest(before) | frozenset(identifiers),
+    )
+    found += [
+        ("NAME-LEFT", p.path)
+        for p, word in others
+        if not excused(Needle("name", word.encode(), ""), p, p.start)
+    ]
     return found
 
 
-def _spelled(after: Layout, texts: Iterable[Piece], identifiers: frozenset[Identifier]) -> Iterator[tuple[Piece, str]]:
+def _spelled(
+    after: Layout, texts: Iterable[Piece], identifiers: frozenset[Identifier]
+) -> Iterator[tuple[Piece, str]]:
     """The pieces of text that spell a name of the source in another way, and the word that does."""
     wanted = names(identifiers)
     charset = after.text(0x00080005)
     if wanted.empty:
         return
     for piece in texts:
-        yield from ((piece, word) for word in _words_that_spell(after.data[piece.start : piece.end], charset, wanted))
+        yield from (
+            (piece, word)
+            for word in _words_that_spell(after.data[piece.start : piece.end], charset, wanted)
+        )
 
 
 @lru_cache(maxsize=4096)
@@ -198,7 +261,9 @@ def _words_that_spell(raw: bytes, charset: str, wanted: Names) -> tuple[str, ...
 
 
 @lru_cache(maxsize=64)
-def _wanted(own: frozenset[Identifier], more: frozenset[Identifier], declaration: Declared) -> Needles:
+def _wanted(
+    own: frozenset[Identifier], more: frozenset[Identifier], declaration: Declared
+) -> Needles:
     return needles(frozenset(i for i in own | more if declaration.sought(i.kind)))
 
 
@@ -208,7 +273,9 @@ def _same(before: Layout, after: Layout, piece: Piece, tags: Collection[int]) ->
 
 
 def _excused(before: Layout, after: Layout, needle: Needle, piece: Piece, at: int) -> bool:
-    """Whether a find is no leak: a number or technical word that stayed as it was, a part of a word, a standard meaning."""
+    """Whether a find is no leak: a number or technical word that stayed as it was, a part of a
+    word, a standard meaning.
+    """
     tag, vr = piece.path[-1], vr_of(piece)
     value = after.data[piece.start : piece.end]
     if vr == "UI":
@@ -217,14 +284,23 @@ def _excused(before: Layout, after: Layout, needle: Needle, piece: Piece, at: in
         return True  # a case id, whoever is called Case
     if tag in SAYING and needle.kind == "name":
         return needle.raw in CLAIMS
-    if needle.bound == "w":  # a short id or name: letters of everybody, unless it stands where people are told of
+    if (
+        needle.bound == "w"
+    ):  # a short id or name: letters of everybody, unless it stands where people are told of
         if tag in (CODE_VALUE, CODE_MEANING):
-            return after.raw(*piece.path[:-1], CODE_SCHEME) is not None and _scheme(after, piece) in STANDARD_SCHEMES
+            return (
+                after.raw(*piece.path[:-1], CODE_SCHEME) is not None
+                and _scheme(after, piece) in STANDARD_SCHEMES
+            )
         telling = tag in IDS or tag in IDENTIFYING or tag in DESCRIPTORS
         return needle.kind == "id" and not telling and before.raw(*piece.path) == value
     if vr in NUMERIC:
         return before.raw(*piece.path) == value and (vr not in ("DS", "IS") or is_number(value))
-    if tag in LABELS and before.raw(*piece.path) == value and is_structure(value.strip(b" \0").decode("latin-1")):
+    if (
+        tag in LABELS
+        and before.raw(*piece.path) == value
+        and is_structure(value.strip(b" \0").decode("latin-1"))
+    ):
         return True
     if _same(before, after, piece, KEPT_TEXT) or vr == "CS":
         inside = at - piece.start
@@ -233,7 +309,10 @@ def _excused(before: Layout, after: Layout, needle: Needle, piece: Piece, at: in
         return beside.isalnum() or known or (tag in KEPT_TEXT and needle.kind != "name")
     if tag in (CODE_MEANING, CODE_VALUE):
         same = before.raw(*piece.path) == value
-        if same and (needle.raw in COMMON or (tag == CODE_VALUE and _scheme(after, piece) in STANDARD_SCHEMES)):
+        if same and (
+            needle.raw in COMMON
+            or (tag == CODE_VALUE and _scheme(after, piece) in STANDARD_SCHEMES)
+        ):
             return True
         return _standard(after, piece)
     return False
@@ -248,9 +327,13 @@ def _scheme(layout: Layout, piece: Piece) -> bytes:
 
 
 def _standard(after: Layout, piece: Piece) -> bool:
-    """Whether a code's meaning is the Standard's own for its value, of the codes that pydicom carries (PS3.16)."""
+    """Whether a code's meaning is the Standard's own for its value, of the codes that pydicom
+    carries (PS3.16).
+    """
     item = piece.path[:-1]
-    value, scheme, meaning = (after.text(*item, tag) for tag in (CODE_VALUE, CODE_SCHEME, CODE_MEANING))
+    value, scheme, meaning = (
+        after.text(*item, tag) for tag in (CODE_VALUE, CODE_SCHEME, CODE_MEANING)
+    )
     return meaning in meanings().get((scheme, value), ())
 
 
@@ -260,10 +343,16 @@ def _findings(seen: Iterable[tuple[str, Path_]]) -> tuple[Finding, ...]:
     for code, path in seen:
         where[code].add(shown(path) if path != ENCODED else "encoded or outside every element")
         count[code] += 1
-    return tuple(finding(code, count=count[code], where=sorted(where[code])) for code in sorted(where))
+    return tuple(
+        finding(code, count=count[code], where=sorted(where[code])) for code in sorted(where)
+    )
 
 
 def _keeps(paths: Collection[Path_]) -> tuple[Finding, ...]:
     if not paths:
         return ()
-    return (finding("REPORT-KEEPS", count=len(paths), where=sorted(shown(p) or "preamble" for p in paths)),)
+    return (
+        finding(
+            "REPORT-KEEPS", count=len(paths), where=sorted(shown(p) or "preamble" for p in paths)
+        ),
+    )

@@ -1,4 +1,6 @@
-"""What a de-identified file says was done to it: its profile and the options of PS3.15 Annex E (PS3.16 CID 7050)."""
+"""What a de-identified file says was done to it: its profile and the options of PS3.15 Annex E
+(PS3.16 CID 7050).
+"""
 
 from dataclasses import dataclass
 
@@ -17,7 +19,9 @@ BASIC_PROFILE = "113100"
 
 @dataclass(frozen=True)
 class Declared:
-    """`profile` is `report` or `basic`; `codes` are those of (0012,0064); `dates` is removed, shifted or kept."""
+    """`profile` is `report` or `basic`; `codes` are those of (0012,0064); `dates` is removed,
+    shifted or kept.
+    """
 
     profile: str
     codes: frozenset[str]
@@ -47,8 +51,8 @@ class Declared:
 def declared(layout: Layout, profile: str | None = None) -> Declared:
     """Read the declaration of a written file; `profile` overrules what it says of the profile.
 
-    A file declares `report` by a DeidentificationMethod (0012,0063) that speaks of the report's profile and no code 113100;
-    whatever else it says, it is judged as Basic.
+    A file declares `report` by a DeidentificationMethod (0012,0063) that speaks of the report's
+    profile and no code 113100; whatever else it says, it is judged as Basic.
     """
     codes = set()
     for piece in layout.pieces:
@@ -56,5 +60,9 @@ def declared(layout: Layout, profile: str | None = None) -> Declared:
             codes.add(layout.text(*piece.path).strip())
     if profile is None:
         method = layout.text(METHOD).casefold()
-        profile = REPORT if "report" in method and "pleura" in method and BASIC_PROFILE not in codes else BASIC
+        profile = (
+            REPORT
+            if "report" in method and "pleura" in method and BASIC_PROFILE not in codes
+            else BASIC
+        )
     return Declared(profile, frozenset(codes))

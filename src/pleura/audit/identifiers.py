@@ -1,4 +1,6 @@
-"""What must not be found: the identifiers that a source file holds, in the forms that people write them."""
+"""What must not be found: the identifiers that a source file holds, in the forms that people
+write them.
+"""
 
 import re
 from datetime import date, datetime
@@ -19,16 +21,20 @@ from pleura.audit.vocabulary import (
 )
 
 _MONTHS = (
-    ("January", "Januar"), ("February", "Februar"), ("March", "März"), ("April", "April"), ("May", "Mai"), ("June", "Juni"),
-    ("July", "Juli"), ("August", "August"), ("September", "September"), ("October", "Oktober"), ("November", "November"),
+    ("January", "Januar"), ("February", "Februar"), ("March", "März"), ("April", "April"),
+    ("May", "Mai"), ("June", "Juni"),
+    ("July", "Juli"), ("August", "August"), ("September", "September"), ("October", "Oktober"),
+    ("November", "November"),
     ("December", "Dezember"),
 )  # fmt: skip
 
 
 def harvest(source: bytes | Path | Layout) -> frozenset[Identifier]:
-    """The identifiers in a source file: of the patient, of staff, of places, of devices, and every date.
+    """The identifiers in a source file: of the patient, of staff, of places, of devices, and every
+    date.
 
-    Names by component, reordered, glued and as initials; ids with and without separators; dates in a dozen written forms.
+    Names by component, reordered, glued and as initials; ids with and without separators; dates in
+    a dozen written forms.
     UIDs are not among them: `original_uids` has those.
     """
     layout = source if isinstance(source, Layout) else take_apart(source)
@@ -41,13 +47,18 @@ def harvest(source: bytes | Path | Layout) -> frozenset[Identifier]:
 
 
 def original_uids(layout: Layout, only: int | None = None) -> frozenset[bytes]:
-    """Every UID of the source that names an instance, a series, a study, a frame, a device …; not those of the Standard.
+    """Every UID of the source that names an instance, a series, a study, a frame, a device …; not
+    those of the Standard.
 
     `only` takes those of one tag.
     """
     found: set[bytes] = set()
     for piece in layout.pieces:
-        if vr_of(piece) == "UI" and piece.path[-1] not in TAGS_OF_CLASSES and only in (None, piece.path[-1]):
+        if (
+            vr_of(piece) == "UI"
+            and piece.path[-1] not in TAGS_OF_CLASSES
+            and only in (None, piece.path[-1])
+        ):
             for value in layout.data[piece.start : piece.end].split(b"\\"):
                 value = value.strip(b" \0")
                 if value.count(b".") >= 2 and not value.startswith(STANDARD_ROOT):
@@ -82,7 +93,11 @@ def _expanded(held: frozenset[tuple[str, bytes]], charset: str) -> frozenset[Ide
             elif kind == "id":
                 bare = re.sub(r"[^0-9A-Za-z]", "", value)
                 digits = re.sub(r"\D", "", value)
-                forms = {value} | ({bare} if len(bare) >= 5 else set()) | ({digits} if len(digits) >= 6 else set())
+                forms = (
+                    {value}
+                    | ({bare} if len(bare) >= 5 else set())
+                    | ({digits} if len(digits) >= 6 else set())
+                )
             else:
                 forms = {value}
             found |= {Identifier(kind, form) for form in forms}
@@ -106,14 +121,18 @@ def decoded(raw: bytes, charset: str, *, person: bool) -> str:
 
 
 def _name_forms(value: str) -> set[str]:
-    """A person's name by component, by word, glued and with initials; prefixes and suffixes (Dr, MD) are nobody's name."""
+    """A person's name by component, by word, glued and with initials; prefixes and suffixes (Dr,
+    MD) are nobody's name.
+    """
     forms: set[str] = set()
     for group in value.split("="):
         parts = [part.strip() for part in group.split("^")]
         if len(parts) == 1 and "," in group:
             parts = [part.strip() for part in group.split(",")]
         named = [part for part in parts[:3] if part and not stands_for_nobody(part)]
-        words = {word for part in named for word in re.split(r"[\s\-_,.;]+", part) if len(word) >= 4}
+        words = {
+            word for part in named for word in re.split(r"[\s\-_,.;]+", part) if len(word) >= 4
+        }
         words -= {word for word in words if word.casefold() in PLACEHOLDERS}  # "Removed by CTP"
         forms |= set(named) | words
         if len(named) >= 2:
@@ -123,7 +142,9 @@ def _name_forms(value: str) -> set[str]:
                 forms |= {f"{given[0]}{family}", f"{family}{given[0]}"}
             if len(family) < 4 or len(given) < 4:
                 forms |= {
-                    f"{a}{gap}{b}" for gap in (" ", ", ", ",", "_", ".", "-") for a, b in ((family, given), (given, family))
+                    f"{a}{gap}{b}"
+                    for gap in (" ", ", ", ",", "_", ".", "-")
+                    for a, b in ((family, given), (given, family))
                 }
         if named and named[0].isascii() and len(named[0]) >= 4:
             forms.add(f"{named[0]}s")
@@ -146,6 +167,12 @@ def date_forms(value: str) -> set[str]:
     forms |= {f"{yy}{m}{d}"} if yy > "24" else set()  # else it may be a time of day
     for month in {name for full in _MONTHS[day.month - 1] for name in (full, full[:3])}:
         for dd in {d, str(day.day)}:
-            forms |= {f"{dd} {month} {y}", f"{dd}-{month}-{y}", f"{dd}{month}{y}", f"{dd}. {month} {y}", f"{month} {dd}, {y}"}
+            forms |= {
+                f"{dd} {month} {y}",
+                f"{dd}-{month}-{y}",
+                f"{dd}{month}{y}",
+                f"{dd}. {month} {y}",
+                f"{month} {dd}, {y}",
+            }
             forms |= {f"{month} {dd} {y}", f"{y} {month} {dd}", f"{dd} {month}, {y}"}
     return forms

@@ -1,7 +1,9 @@
-"""A DICOM file taken apart into pieces of bytes, so that a search knows where it found something (PS3.5 7, PS3.10 7.1).
+"""A DICOM file taken apart into pieces of bytes, so that a search knows where it found something
+(PS3.5 7, PS3.10 7.1).
 
-Written by hand and without pydicom on purpose: the proof must not inherit the mistakes of the library that wrote the file,
-and it must cost a small part of a write. It never raises on a broken file: what it cannot take apart is one loose piece.
+Written by hand and without pydicom on purpose: the proof must not inherit the mistakes of the
+library that wrote the file, and it must cost a small part of a write. It never raises on a broken
+file: what it cannot take apart is one loose piece.
 """
 
 import struct
@@ -20,9 +22,29 @@ NATIVE = (IMPLICIT, EXPLICIT, BIG, DEFLATED)
 PIXEL_DATA = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _UNDEFINED = 0xFFFFFFFF
-_LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
+_LONG = frozenset(
+    {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
+)
 _SHORT = frozenset(
-    {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS", b"ST"}
+    {
+        b"AE",
+        b"AS",
+        b"AT",
+        b"CS",
+        b"DA",
+        b"DS",
+        b"DT",
+        b"FD",
+        b"FL",
+        b"IS",
+        b"LO",
+        b"LT",
+        b"PN",
+        b"SH",
+        b"SL",
+        b"SS",
+        b"ST",
+    }
     | {b"TM", b"UI", b"UL", b"US"}
 )
 _DEEPEST = 48
@@ -32,7 +54,9 @@ Path_ = tuple[int, ...]
 
 
 class Piece(NamedTuple):
-    """The value of one element, `data[start:end]`; `vr` is empty where the encoding does not tell it."""
+    """The value of one element, `data[start:end]`; `vr` is empty where the encoding does not
+    tell it.
+    """
 
     path: Path_
     vr: str
@@ -42,10 +66,11 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """A file in pieces. `data` is what is searched: the file, or for a deflated one its meta group and inflated rest.
+    """A file in pieces. `data` is what is searched: the file, or for a deflated one its meta group
+    and inflated rest.
 
-    `loose` is where bytes begin that belong to no element (`len(data)` where there are none); `groups` says that group 2
-    was there, `broken` that taking apart failed before the end.
+    `loose` is where bytes begin that belong to no element (`len(data)` where there are none);
+    `groups` says that group 2 was there, `broken` that taking apart failed before the end.
     """
 
     data: bytes
@@ -109,7 +134,9 @@ def take_apart(source: bytes | Path) -> Layout:
         pos = walker.dataset(pos, len(data), (), explicit=True, big=False, only_group=2)
         meta = {piece.path[0]: piece for piece in walker.pieces}
         if 0x00020010 in meta:
-            syntax = data[meta[0x00020010].start : meta[0x00020010].end].rstrip(b" \0").decode("latin-1")
+            syntax = (
+                data[meta[0x00020010].start : meta[0x00020010].end].rstrip(b" \0").decode("latin-1")
+            )
         if syntax == DEFLATED:
             inflated, left = _inflate(data[pos:])
             walker.data = data[:pos] + inflated + left
@@ -126,7 +153,9 @@ def take_apart(source: bytes | Path) -> Layout:
         pos, broken = walker.good, True
     pieces = tuple(sorted(walker.pieces, key=lambda piece: piece.start))
     starts = [piece.start for piece in pieces]
-    return Layout(walker.data, pieces, syntax, data[:128] if part10 else b"", pos, broken, big, starts)
+    return Layout(
+        walker.data, pieces, syntax, data[:128] if part10 else b"", pos, broken, big, starts
+    )
 
 
 def _inflate(data: bytes) -> tuple[bytes, bytes]:
@@ -152,8 +181,12 @@ class _Walker:
         self.pieces: list[Piece] = []
         self.good = 0
 
-    def dataset(self, pos: int, end: int, path: Path_, *, explicit: bool, big: bool, only_group: int = -1) -> int:
-        """Walk elements from `pos` to `end`, or to an item's delimiter, or out of `only_group`; returns where it stopped."""
+    def dataset(
+        self, pos: int, end: int, path: Path_, *, explicit: bool, big: bool, only_group: int = -1
+    ) -> int:
+        """Walk elements from `pos` to `end`, or to an item's delimiter, or out of `only_group`;
+        returns where it stopped.
+        """
         data, order = self.data, ">" if big else "<"
         head = struct.Struct(order + "HH")
         long = struct.Struct(order + "I")
@@ -189,11 +222,17 @@ class _Walker:
                 self.good = pos
         return pos
 
-    def _sequence(self, start: int, end: int, path: Path_, vr: bytes, *, explicit: bool, big: bool) -> bool:
-        """Try a value of known length as a sequence of items; False where it is none, and then nothing is collected."""
+    def _sequence(
+        self, start: int, end: int, path: Path_, vr: bytes, *, explicit: bool, big: bool
+    ) -> bool:
+        """Try a value of known length as a sequence of items; False where it is none, and then
+        nothing is collected.
+        """
         if vr not in (b"SQ", b"UN", b"") or path[-1] in PIXEL_DATA:
             return False
-        if end - start < 8 or self.data[start : start + 4] != (b"\xff\xfe\xe0\x00" if big else b"\xfe\xff\x00\xe0"):
+        if end - start < 8 or self.data[start : start + 4] != (
+            b"\xff\xfe\xe0\x00" if big else b"\xfe\xff\x00\xe0"
+        ):
             return False
         before = len(self.pieces)
         try:
@@ -205,8 +244,12 @@ class _Walker:
         del self.pieces[before:]
         return False
 
-    def _undefined(self, start: int, end: int, path: Path_, vr: bytes, *, explicit: bool, big: bool) -> int:
-        """A value of undefined length: encapsulated pixels are one piece, everything else is a sequence of items."""
+    def _undefined(
+        self, start: int, end: int, path: Path_, vr: bytes, *, explicit: bool, big: bool
+    ) -> int:
+        """A value of undefined length: encapsulated pixels are one piece, everything else is a
+        sequence of items.
+        """
         if path[-1] in PIXEL_DATA:
             stop = self._fragments(start, end)
             self.pieces.append(Piece(path, vr.decode("latin-1"), start, stop))
@@ -247,7 +290,9 @@ class _Walker:
                 raise _Broken
             reached = self.dataset(pos, stop, (*path, number), explicit=explicit, big=big)
             if length == _UNDEFINED:
-                if self.data[reached : reached + 4] != (b"\xff\xfe\xe0\x0d" if big else b"\xfe\xff\x0d\xe0"):
+                if self.data[reached : reached + 4] != (
+                    b"\xff\xfe\xe0\x0d" if big else b"\xfe\xff\x0d\xe0"
+                ):
                     raise _Broken
                 reached += 8
             elif reached != stop:

@@ -1,4 +1,6 @@
-"""The files of an audit: read through the one walk, each member of an archive at most once while memory allows."""
+"""The files of an audit: read through the one walk, each member of an archive at most once while
+memory allows.
+"""
 
 import hashlib
 import json
@@ -13,7 +15,8 @@ from pleura.audit.pieces import Layout, take_apart
 from pleura.core.codes import CODES
 from pleura.core.errors import UnreadableFile
 from pleura.files.contents import LINK
-from pleura.files.walk import ON_DISK, InputFile, Walk, read_file, read_files, walk
+from pleura.files.listing import ON_DISK, InputFile
+from pleura.files.walk import Walk, read_file, read_files, walk
 
 HELD_BYTES = 1 << 30
 """Members of archives that are kept in memory, since each would cost a pass over its archive."""
@@ -73,7 +76,10 @@ _KEYS = (
 KEYS = frozenset(_KEYS.split())
 """Keys of pleura's own records."""
 
-_VALUES = "basic deidentify descriptors device done graphics institution keep patient private remove report running shift uids"
+_VALUES = (
+    "basic deidentify descriptors device done graphics institution keep patient private remove "
+    "report running shift uids"
+)
 VALUES = frozenset(_VALUES.split())
 _OURS = re.compile(
     r"pleura-[\w/-]+|[0-9a-f]{16,64}|(?:Case|Deid)_\d+[\w/.]*|\d+\.\d+\.\d+\S*"
@@ -82,7 +88,9 @@ _OURS = re.compile(
 
 
 def foreign_part(data: bytes) -> bytes:
-    """The values in one of pleura's records that pleura did not write itself: only these can identify somebody."""
+    """The values in one of pleura's records that pleura did not write itself: only these can
+    identify somebody.
+    """
     with suppress(ValueError):
         return "\n".join(_foreign(json.loads(data))).encode()
     return data

@@ -1,6 +1,8 @@
-"""Attributes of Type 1 and 2 by SOP class, from PS3.3's module tables as highdicom carries them (`required.json`).
+"""Attributes of Type 1 and 2 by SOP class, from PS3.3's module tables as highdicom carries them
+(`required.json`).
 
-The table is data: tests/audit/test_audit_required.py makes it anew from the installed highdicom and compares.
+The table is data: tests/audit/test_audit_required.py makes it anew from the installed highdicom and
+compares.
 """
 
 import json
@@ -14,12 +16,15 @@ from pleura.audit.pieces import Path_
 
 @cache
 def _table() -> Any:
-    return json.loads((resources.files("pleura.audit") / "required.json").read_text(encoding="utf-8"))
+    return json.loads(
+        (resources.files("pleura.audit") / "required.json").read_text(encoding="utf-8")
+    )
 
 
 @cache
 def required(sop_class: str) -> Mapping[Path_, int]:
-    """Type (1 or 2) by path of tags, without item numbers, for the mandatory and conditional modules of a SOP class.
+    """Type (1 or 2) by path of tags, without item numbers, for the mandatory and conditional
+    modules of a SOP class.
 
     Empty for a class that the table does not have.
     """

@@ -1,6 +1,8 @@
-"""Names in other spellings, by the Unicode names of their letters: O WITH STROKE is an O, HALFWIDTH KATAKANA KA is a KA.
+"""Names in other spellings, by the Unicode names of their letters: O WITH STROKE is an O, HALFWIDTH
+KATAKANA KA is a KA.
 
-Written without a look at the engine's tables: Unicode's own names say what a letter is, in whatever width, case or script.
+Written without a look at the engine's tables: Unicode's own names say what a letter is, in whatever
+width, case or script.
 """
 
 import re
@@ -13,16 +15,36 @@ from typing import NamedTuple
 from pleura.audit.sweep import Identifier
 
 _LATIN = re.compile(
-    r"(?:FULLWIDTH |MODIFIER LETTER |SUPERSCRIPT )?LATIN (?:SMALL |CAPITAL |)?(?:LETTER|LIGATURE)(?: SMALL CAPITAL)?"
+    r"(?:FULLWIDTH |MODIFIER LETTER |SUPERSCRIPT )?LATIN (?:SMALL |CAPITAL |)?"
+    r"(?:LETTER|LIGATURE)(?: SMALL CAPITAL)?"
     r" (?P<base>.+?)(?: WITH (?P<mark>.+))?"
 )
 _NAMED_BASE = {
-    **{"SHARP S": ("ss", "sz"), "ETH": ("d", "th", "dh"), "THORN": ("th", "t"), "DOTLESS I": ("i",), "ENG": ("ng", "n")},
-    **{"KRA": ("k",), "SCHWA": ("e", "a"), "LONG S": ("s",), "OPEN E": ("e",), "OPEN O": ("o",), "AE": ("ae", "a")},
+    **{
+        "SHARP S": ("ss", "sz"),
+        "ETH": ("d", "th", "dh"),
+        "THORN": ("th", "t"),
+        "DOTLESS I": ("i",),
+        "ENG": ("ng", "n"),
+    },
+    **{
+        "KRA": ("k",),
+        "SCHWA": ("e", "a"),
+        "LONG S": ("s",),
+        "OPEN E": ("e",),
+        "OPEN O": ("o",),
+        "AE": ("ae", "a"),
+    },
     **{"OE": ("oe", "o"), "FF": ("ff",), "FI": ("fi",), "FL": ("fl",), "IJ": ("ij",)},
 }
 _MARKED = {
-    **{("O", "STROKE"): "oe", ("A", "RING ABOVE"): "aa", ("D", "STROKE"): "dj", ("O", "MACRON"): "ou", ("U", "MACRON"): "uu"},
+    **{
+        ("O", "STROKE"): "oe",
+        ("A", "RING ABOVE"): "aa",
+        ("D", "STROKE"): "dj",
+        ("O", "MACRON"): "ou",
+        ("U", "MACRON"): "uu",
+    },
     **{(base, "DIAERESIS"): base.lower() + "e" for base in "AOU"},
     **{(base, "CARON"): base.lower() + "h" for base in "CSZ"},
 }
@@ -30,13 +52,32 @@ _MARKED = {
 
 _KANA = re.compile(r"(?:HALFWIDTH )?(?:HIRAGANA|KATAKANA) LETTER (?:SMALL )?(\w+)")
 _UNVOICED = {"G": "K", "Z": "S", "D": "T", "B": "H", "P": "H", "V": ""}
-_GREEK_OR_CYRILLIC = re.compile(r"((?:GREEK|CYRILLIC) (?:SMALL|CAPITAL) LETTER [A-Z ]+?)(?: WITH .+)?")
-_SAME = {"CYRILLIC SMALL LETTER SHORT I": "и", "CYRILLIC SMALL LETTER IO": "е", "GREEK SMALL LETTER FINAL SIGMA": "σ"}
-_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "HANGUL", "THAI", "LAO", "KHMER", "MYANMAR", "BOPOMOFO")
+_GREEK_OR_CYRILLIC = re.compile(
+    r"((?:GREEK|CYRILLIC) (?:SMALL|CAPITAL) LETTER [A-Z ]+?)(?: WITH .+)?"
+)
+_SAME = {
+    "CYRILLIC SMALL LETTER SHORT I": "и",
+    "CYRILLIC SMALL LETTER IO": "е",
+    "GREEK SMALL LETTER FINAL SIGMA": "σ",
+}
+_UNSPACED = (
+    "CJK",
+    "HIRAGANA",
+    "KATAKANA",
+    "HALFWIDTH KATAKANA",
+    "HANGUL",
+    "THAI",
+    "LAO",
+    "KHMER",
+    "MYANMAR",
+    "BOPOMOFO",
+)
 _MOST = 16
 
 LONE, INSIDE, UNSPACED = 4, 6, 2
-"""Letters of a name that is found as a word, that is found inside a word, and of one in a script without spaces."""
+"""Letters of a name that is found as a word, that is found inside a word, and of one in a script
+without spaces.
+"""
 
 
 class Names(NamedTuple):
@@ -61,19 +102,25 @@ def names(identifiers: frozenset[Identifier]) -> Names:
             continue
         cut = list(_cut(text))
         if 1 < len(cut) < 4 and not any(is_unspaced for _, is_unspaced in cut):
-            cut.append(("".join(word for word, _ in cut), False))  # O'Brien, Al-Ali written as one word
+            cut.append(
+                ("".join(word for word, _ in cut), False)
+            )  # O'Brien, Al-Ali written as one word
         for word, is_unspaced in cut:
             forms = _forms(word)
             if is_unspaced:
                 unspaced |= {form for form in forms if len(word) >= UNSPACED}
             else:
                 words |= {form for form in forms if len(form) >= LONE}
-                words |= {re.sub("([oau])e|(a)a", r"\1\2", form) for form in forms if len(form) > INSIDE}
+                words |= {
+                    re.sub("([oau])e|(a)a", r"\1\2", form) for form in forms if len(form) > INSIDE
+                }
     return Names(frozenset(words), frozenset(unspaced))
 
 
 def spelled(text: str, wanted: Names) -> Iterator[str]:
-    """The words of a text that spell one of the names, in plain form; one in plain letters is found by the sweep too."""
+    """The words of a text that spell one of the names, in plain form; one in plain letters is
+    found by the sweep too.
+    """
     inside = [word for word in wanted.words if len(word) >= INSIDE]
     for word, is_unspaced in _cut(text):
         for form in _forms(word):
@@ -94,7 +141,9 @@ def _cut(text: str) -> Iterator[tuple[str, bool]]:
         else:
             if word:
                 yield word, unspaced
-            word, unspaced = (character, kind == "unspaced") if kind in ("spaced", "unspaced") else ("", False)
+            word, unspaced = (
+                (character, kind == "unspaced") if kind in ("spaced", "unspaced") else ("", False)
+            )
 
 
 @lru_cache(maxsize=8192)
@@ -119,12 +168,25 @@ def _plain(character: str) -> tuple[str, ...]:
     if character.isascii():
         return (character.lower(),)
     name = unicodedata.name(character, "")
-    if unicodedata.category(character) == "Cf" or unicodedata.combining(character) or "SOUND MARK" in name:
+    if (
+        unicodedata.category(character) == "Cf"
+        or unicodedata.combining(character)
+        or "SOUND MARK" in name
+    ):
         return ("",)
     if found := _LATIN.fullmatch(name):
         base, mark = found["base"], found["mark"] or ""
-        second = next((way for (letter, sign), way in _MARKED.items() if letter == base and mark.startswith(sign)), None)
-        first = _NAMED_BASE.get(base) or ((base.lower(),) if len(base) == 1 else (character.lower(),))
+        second = next(
+            (
+                way
+                for (letter, sign), way in _MARKED.items()
+                if letter == base and mark.startswith(sign)
+            ),
+            None,
+        )
+        first = _NAMED_BASE.get(base) or (
+            (base.lower(),) if len(base) == 1 else (character.lower(),)
+        )
         return (*first, second) if second else first
     if found := _KANA.fullmatch(name):
         return (f"{_UNVOICED.get(found[1][0], found[1][0])}{found[1][1:]}".lower() + ".",)

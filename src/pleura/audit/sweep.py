@@ -1,4 +1,6 @@
-"""The sweep: the bytes that were written, searched for identifiers and original UIDs in every encoding. No pydicom here."""
+"""The sweep: the bytes that were written, searched for identifiers and original UIDs in every
+encoding. No pydicom here.
+"""
 
 import base64
 import binascii
@@ -10,21 +12,29 @@ from typing import NamedTuple
 from pleura.audit.pieces import Layout, Path_, Piece
 
 ENCODINGS = (
-    "utf-8", "latin-1", "cp1252", "iso8859-2", "iso8859-5", "iso8859-6", "iso8859-7", "iso8859-8", "iso8859-9",
-    "tis-620", "shift_jis", "euc_jp", "iso2022_jp", "iso2022_jp_2", "euc_kr", "iso2022_kr", "gb18030", "big5",
+    "utf-8", "latin-1", "cp1252", "iso8859-2", "iso8859-5", "iso8859-6", "iso8859-7", "iso8859-8",
+    "iso8859-9",
+    "tis-620", "shift_jis", "euc_jp", "iso2022_jp", "iso2022_jp_2", "euc_kr", "iso2022_kr",
+    "gb18030", "big5",
     "utf-16-le", "utf-16-be",
 )  # fmt: skip
 _UTF16 = re.compile(rb"(?:[\x20-\x7e]\x00){4,}|(?:\x00[\x20-\x7e]){4,}")
-_WIDE = re.compile(rb"\x00[\x20-\x7e]\x00[\x20-\x7e]\x00[\x20-\x7e]\x00")  # in every find of _UTF16, and found faster
+_WIDE = re.compile(
+    rb"\x00[\x20-\x7e]\x00[\x20-\x7e]\x00[\x20-\x7e]\x00"
+)  # in every find of _UTF16, and found faster
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{10,}={0,2}")
 _HEX = re.compile(rb"(?:[0-9a-fA-F]{2}[ :-]?){8,}")
-_UID = re.compile(rb"(?<!\d)\d++(?:\.\d++){2,}")  # never from within a number: long ones would be tried at every digit
+_UID = re.compile(
+    rb"(?<!\d)\d++(?:\.\d++){2,}"
+)  # never from within a number: long ones would be tried at every digit
 ENCODED: Path_ = ()
 """The path of a find in something encoded, or outside every element."""
 
 
 class Identifier(NamedTuple):
-    """One thing to look for. `kind`: name, id, birth, date, place, device; `text` as somebody could have written it."""
+    """One thing to look for. `kind`: name, id, birth, date, place, device; `text` as somebody
+    could have written it.
+    """
 
     kind: str
     text: str
@@ -38,7 +48,8 @@ class Hit(NamedTuple):
 
 
 class Needle(NamedTuple):
-    """What to look for: bytes in lower case and what must not stand beside them: `d`igits, `l`etters, nothing (empty).
+    """What to look for: bytes in lower case and what must not stand beside them: `d`igits,
+    `l`etters, nothing (empty).
 
     `w` is for what was found as a whole value.
     """
@@ -49,7 +60,9 @@ class Needle(NamedTuple):
 
 
 class Needles(NamedTuple):
-    """Identifiers made ready for a search; `whole` are those too short to be looked for inside text."""
+    """Identifiers made ready for a search; `whole` are those too short to be looked for inside
+    text.
+    """
 
     inside: tuple[Needle, ...]
     whole: dict[bytes, str]
@@ -99,8 +112,10 @@ def sweep(
         layout: the file, taken apart.
         wanted: what to look for.
         is_original: whether a UID is one that must not be there.
-        without: start and end of pixel bytes that were proved equal to the source's and are left out.
-        excused: whether a find in a piece, at a position in the file, is none: a kept technical value, a standard meaning.
+        without: start and end of pixel bytes that were proved equal to the source's and are left
+            out.
+        excused: whether a find in a piece, at a position in the file, is none: a kept technical
+            value, a standard meaning.
         text_pieces: the pieces that short identifiers may not be the whole value of.
 
     Returns:
@@ -120,11 +135,17 @@ def sweep(
         while offset >= 0:
             place = original(offset)
             piece = layout.at(place)
-            if _bounded(lower, offset, needle, piece, place) and not (piece and excused(needle, piece, place)):
+            if _bounded(lower, offset, needle, piece, place) and not (
+                piece and excused(needle, piece, place)
+            ):
                 hits.append(Hit(needle.kind, piece.path if piece else ENCODED))
             offset = lower.find(needle.raw, offset + 1)
     for view in _views(searched):
-        hits += [Hit(n.kind, ENCODED) for n in wanted.inside if n.raw in view and _telling(n) and _alone(view, n)]
+        hits += [
+            Hit(n.kind, ENCODED)
+            for n in wanted.inside
+            if n.raw in view and _telling(n) and _alone(view, n)
+        ]
         hits += [Hit("uid", ENCODED) for uid in _UID.findall(view) if is_original(uid)]
     for match in _UID.finditer(searched):
         if is_original(match[0]):
@@ -141,15 +162,24 @@ def sweep(
 
 
 def shares(wanted: Needles, value: bytes, common: Collection[bytes]) -> bool:
-    """Whether a value has a word, or digits, of something that is looked for, other than those of everybody."""
+    """Whether a value has a word, or digits, of something that is looked for, other than those
+    of everybody.
+    """
     lower = value.lower()
-    words = {*re.findall(rb"[a-z\x80-\xff]{4,}|\d{4,}", lower), *(d for d in (re.sub(rb"\D", b"", lower),) if len(d) > 5)}
+    words = {
+        *re.findall(rb"[a-z\x80-\xff]{4,}|\d{4,}", lower),
+        *(d for d in (re.sub(rb"\D", b"", lower),) if len(d) > 5),
+    }
     whole = not wanted.whole.keys().isdisjoint(re.findall(rb"[^\W_]+", lower))
-    return whole or any(word in needle.raw for word in words.difference(common) for needle in wanted.inside)
+    return whole or any(
+        word in needle.raw for word in words.difference(common) for needle in wanted.inside
+    )
 
 
 def _bounded(lower: bytes, offset: int, needle: Needle, piece: Piece | None, place: int) -> bool:
-    """Whether a find stands by itself; the edge of an element's value is an edge, whatever byte lies beyond."""
+    """Whether a find stands by itself; the edge of an element's value is an edge, whatever byte
+    lies beyond.
+    """
     if not needle.bound:
         return True
     stop = offset + len(needle.raw)
@@ -161,7 +191,9 @@ def _bounded(lower: bytes, offset: int, needle: Needle, piece: Piece | None, pla
 
 
 def _telling(needle: Needle) -> bool:
-    """Whether a find in decoded bytes means something: four or five digits turn up in them by chance."""
+    """Whether a find in decoded bytes means something: four or five digits turn up in them by
+    chance.
+    """
     return needle.bound != "d" or len(needle.raw) > 5
 
 
@@ -169,11 +201,15 @@ def _alone(view: bytes, needle: Needle) -> bool:
     if not needle.bound:
         return True
     beside = rb"[0-9]" if needle.bound == "d" else rb"[a-z]"
-    return re.search(rb"(?<!%s)%s(?!%s)" % (beside, re.escape(needle.raw), beside), view) is not None
+    return (
+        re.search(rb"(?<!%s)%s(?!%s)" % (beside, re.escape(needle.raw), beside), view) is not None
+    )
 
 
 def _views(data: bytes) -> list[bytes]:
-    """What the bytes say to somebody who decodes them: UTF-16 of either order, swapped words, base64, hexadecimal."""
+    """What the bytes say to somebody who decodes them: UTF-16 of either order, swapped words,
+    base64, hexadecimal.
+    """
     views = []
     if _WIDE.search(data):
         views.append(b"\n".join(run.replace(b"\0", b"") for run in _UTF16.findall(data)).lower())

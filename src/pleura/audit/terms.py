@@ -1,7 +1,8 @@
-"""Terms of everybody: structures, scanners and kernels, as the audit knows them. Not the engine's lists on purpose.
+"""Terms of everybody: structures, scanners and kernels, as the audit knows them. Not the engine's
+lists on purpose.
 
-Words of anatomy come from the meanings of the Standard's own codes (SNOMED CT and DICOM terms, as pydicom carries them);
-words of planning and of scanners are listed here by hand.
+Words of anatomy come from the meanings of the Standard's own codes (SNOMED CT and DICOM terms, as
+pydicom carries them); words of planning and of scanners are listed here by hand.
 """
 
 import re
@@ -45,7 +46,9 @@ SCANNERS = _words(
 
 @cache
 def meanings() -> Mapping[tuple[str, str], set[str]]:
-    """The Standard's own meanings of codes, by scheme and value, as pydicom carries them (PS3.16)."""
+    """The Standard's own meanings of codes, by scheme and value, as pydicom carries them
+    (PS3.16).
+    """
     from pydicom.sr import _concepts_dict
 
     concepts: Any = _concepts_dict.concepts
@@ -92,4 +95,6 @@ def _is_term(word: str) -> bool:
 def is_technical(value: str) -> bool:
     """Whether a value is, as a whole, a manufacturer, model, kernel or defined term."""
     words = re.findall(r"[^\W\d_]+", value.lower())
-    return bool(words) and all(len(word) < 4 or word in SCANNERS or word.encode() in COMMON for word in words)
+    return bool(words) and all(
+        len(word) < 4 or word in SCANNERS or word.encode() in COMMON for word in words
+    )

@@ -1,4 +1,6 @@
-"""A whole output beside its input: each file judged, and what only shows between files: references, patients, dates, names."""
+"""A whole output beside its input: each file judged, and what only shows between files:
+references, patients, dates, names.
+"""
 
 import hashlib
 import re
@@ -7,14 +9,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pleura.audit import attributes
-from pleura.audit.check import check_file, passes
+from pleura.audit.check import check_file
 from pleura.audit.declared import REPORT, declared
 from pleura.audit.identifiers import harvest, original_uids
 from pleura.audit.pieces import Layout, take_apart
 from pleura.audit.reading import Files, foreign_part
+from pleura.audit.report import Judged, Report, Tree
 from pleura.audit.sweep import Identifier, needles, sweep
 from pleura.audit.vocabulary import NEVER, TAGS_OF_CLASSES, is_placeholder, vr_of
 from pleura.core.atomic import read_json
@@ -22,95 +24,25 @@ from pleura.core.codes import finding
 from pleura.core.errors import NothingUsable
 from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
-from pleura.files.accounting import Accounting
-from pleura.files.walk import InputFile, Walk
+from pleura.files.listing import InputFile
+from pleura.files.walk import Walk
 
-_FINGERPRINT = (0x00080016, 0x00200011, 0x00200013, 0x00200032, 0x00200037, 0x00280008, 0x00280010, 0x00280011, 0x00281052)
+_FINGERPRINT = (
+    0x00080016,
+    0x00200011,
+    0x00200013,
+    0x00200032,
+    0x00200037,
+    0x00280008,
+    0x00280010,
+    0x00280011,
+    0x00281052,
+)
 _CONTENT = frozenset({0x30060050, 0x0040A30A, 0x00700022, 0x00720502, 0x00620004})
 _COUNTED = re.compile(rb"(?:(?:Case|Deid)_\d+/(?:\d{1,3}/)?0\d{5}\.dcm|run\.json|\.pleura/.*)")
 """Names that are counted: some device has the serial number 000001."""
 NOBODY = -1
 _MAY_GO = frozenset({0x00081110, 0x00081111, 0x00081120, 0x0040A385, 0x00400275, 0x0008113A})
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One file of the output: its number in sorted order, its name (to be shown on request only), its SOP class, findings."""
-
-    number: int
-    name: str
-    sop_class: str
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True)
-class Tree:
-    """One side of an audit: what became of its files, and a digest of their content (SHA-256 over the sorted SHA-256)."""
-
-    accounting: Accounting
-    digest: str
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values: counts and `sha256`."""
-        return {**self.accounting.as_json(), "sha256": self.digest}
-
-
-@dataclass(frozen=True)
-class Report:
-    """The outcome of `verify_tree`: counts and tag paths, and no value.
-
-    `files` is how many of the output were judged, `sources` how many DICOM files the input has, `published` how many of
-    those have an output. `input` and `output` account for every file of both;
-    `declared` are the codes of options (PS3.16 CID 7050) that any file declares.
-    """
-
-    files: int
-    sources: int
-    published: int
-    judged: tuple[Judged, ...]
-    between: tuple[Finding, ...]
-    input: Tree
-    output: Tree
-    declared: tuple[str, ...] = ()
-
-    @property
-    def clean(self) -> bool:
-        """Whether nothing was found."""
-        return passes(self.between) and all(passes(one.findings) for one in self.judged)
-
-    def counts(self) -> dict[str, int]:
-        """How many files each finding was made in."""
-        total: dict[str, int] = defaultdict(int)
-        for one in self.judged:
-            for seen in one.findings:
-                total[seen.code] += 1
-        for seen in self.between:
-            total[seen.code] += seen.evidence.get("count", 1)
-        return dict(sorted(total.items()))
-
-    def as_json(self, *, paths: bool = False) -> dict[str, Any]:
-        """Plain values for JSON. With `paths`, the names of files that something was found in: they can identify."""
-        return {
-            "format": "pleura-verify/2",
-            "clean": self.clean,
-            "files": self.files,
-            "sources": self.sources,
-            "published": self.published,
-            "input": self.input.as_json(),
-            "output": self.output.as_json(),
-            "counts": self.counts(),
-            "between": [seen.as_json() for seen in self.between],
-            "found": [
-                {
-                    "file": one.number,
-                    **({"name": one.name} if paths else {}),
-                    "sop_class": one.sop_class,
-                    "findings": [seen.as_json() for seen in one.findings],
-                }
-                for one in self.judged
-                if one.findings
-            ],
-        }
 
 
 @dataclass(frozen=True)
@@ -136,7 +68,9 @@ class _Input:
 
 @dataclass
 class _Between:
-    """What is gathered while the files of the output are judged one by one; `profile` where the whole output declares one."""
+    """What is gathered while the files of the output are judged one by one; `profile` where the
+    whole output declares one.
+    """
 
     profile: str | None = None
     forward: dict[bytes, bytes] = field(default_factory=dict)
@@ -150,12 +84,15 @@ class _Between:
     options: set[str] = field(default_factory=set)
 
 
-def verify_tree(source: Path, out: Path, *, key: Path | None = None, progress: Progress = silent) -> Report:
+def verify_tree(
+    source: Path, out: Path, *, key: Path | None = None, progress: Progress = silent
+) -> Report:
     """Check de-identified output for remaining identifiers, whichever tool wrote it.
 
     Args:
         source: the input as it was: a folder, an archive or a file.
-        out: the output to check, each file by the profile and options that it declares, or that `out/run.json` does.
+        out: the output to check, each file by the profile and options that it declares, or that
+            `out/run.json` does.
         key: the file with the project's key: it must not be found in the output either.
         progress: called file by file.
 
@@ -175,7 +112,11 @@ def verify_tree(source: Path, out: Path, *, key: Path | None = None, progress: P
     between = _Between(profile=_profile(out))
     between.found["INPUT-UNREAD"] += len(given.refused)
     between.found["OUTPUT-UNREAD"] += len(made.refused)
-    _names([*(file.name for file in made.files), *(file.name for file in made.refused)], everyone, between)
+    _names(
+        [*(file.name for file in made.files), *(file.name for file in made.refused)],
+        everyone,
+        between,
+    )
     waiting, judged = [], []
     for number, (file, layout) in enumerate(files.layouts(made)):
         progress("verify", number, len(made.files))
@@ -187,7 +128,10 @@ def verify_tree(source: Path, out: Path, *, key: Path | None = None, progress: P
             waiting.append((number, file))
         else:
             judged.append(_judge(number, file.name, layout, known, between, files))
-    for number, file in waiting:  # the UIDs seen in the others decide which file of the input each came from
+    for (
+        number,
+        file,
+    ) in waiting:  # the UIDs seen in the others decide which file of the input each came from
         judged.append(_judge(number, file.name, files.layout(file), known, between, files))
     progress("verify", len(made.files), len(made.files))
     if not judged:
@@ -215,7 +159,9 @@ def _read_input(found: Walk, files: Files, progress: Progress) -> _Input:
     gathered: dict[int, set[Identifier]] = defaultdict(set)
     for number, (file, layout) in enumerate(files.layouts(found)):
         progress("read", number, len(found.files))
-        instance = (layout.text(0x00080018) or layout.text(0x00020003)).encode()  # emptied by some anonymisers
+        instance = (
+            layout.text(0x00080018) or layout.text(0x00020003)
+        ).encode()  # emptied by some anonymisers
         known.uids |= original_uids(layout)
         if not _is_dicom(layout):
             continue
@@ -233,26 +179,41 @@ def _read_input(found: Walk, files: Files, progress: Progress) -> _Input:
 
 
 def _is_dicom(layout: Layout) -> bool:
-    """Whether a file is an object: it says so, or names its instance, which some anonymisers take away."""
+    """Whether a file is an object: it says so, or names its instance, which some anonymisers
+    take away.
+    """
     return bool(layout.preamble or layout.text(0x00080018) or layout.text(0x00020003))
 
 
 def _patient(layout: Layout, patients: list[tuple[str, str, str]]) -> int:
-    """The number of a file's patient: the same id, and no birth date (or, without, no name) that speaks against it.
+    """The number of a file's patient: the same id, and no birth date (or, without, no name) that
+    speaks against it.
 
     -1 where nothing tells who it is: no id, no name with a birth date, no study.
     """
-    name = "".join(c for c in "^".join(layout.text(0x00100010).split("=")[0].split("^")[:2]).casefold() if c.isalnum())
+    name = "".join(
+        c
+        for c in "^".join(layout.text(0x00100010).split("=")[0].split("^")[:2]).casefold()
+        if c.isalnum()
+    )
     own = (layout.text(0x00100020), layout.text(0x00100030), name)
     if is_placeholder(own[0]):
         own = ("", own[1], "" if is_placeholder(layout.text(0x00100010)) else name)
-    if not own[0]:  # without an id, name and birth date together are one patient, and else a study is
-        own = ("\0" + (f"{name}\0{own[1]}" if name and own[1] else layout.text(0x0020000D)), own[1], name)
+    if not own[
+        0
+    ]:  # without an id, name and birth date together are one patient, and else a study is
+        own = (
+            "\0" + (f"{name}\0{own[1]}" if name and own[1] else layout.text(0x0020000D)),
+            own[1],
+            name,
+        )
         if own[0] == "\0":
             return NOBODY
     for number, (ident, birth, called) in enumerate(patients):
         both = bool(birth and own[1])
-        if ident == own[0] and (birth == own[1] if both else not called or not own[2] or called == own[2]):
+        if ident == own[0] and (
+            birth == own[1] if both else not called or not own[2] or called == own[2]
+        ):
             patients[number] = (ident, birth or own[1], called or own[2])
             return number
     patients.append(own)
@@ -260,7 +221,9 @@ def _patient(layout: Layout, patients: list[tuple[str, str, str]]) -> int:
 
 
 def _mark(layout: Layout, *, pixels: bool = True) -> bytes:
-    """What a file keeps through any honest de-identification: class, place, numbers, pixels, contours, measurements."""
+    """What a file keeps through any honest de-identification: class, place, numbers, pixels,
+    contours, measurements.
+    """
     digest = hashlib.blake2b(digest_size=16)
     for tag in _FINGERPRINT:
         text = layout.text(tag) or (layout.text(0x00020002) if tag == 0x00080016 else "")
@@ -276,16 +239,24 @@ def _mark(layout: Layout, *, pixels: bool = True) -> bytes:
 def _pairs(before: Layout, after: Layout) -> Iterator[tuple[bytes, bytes]]:
     """UIDs of source and output that stand at the same place."""
     for piece in before.pieces:
-        if vr_of(piece) == "UI" and piece.path[-1] not in TAGS_OF_CLASSES and piece.path[0] >> 16 > 2:
+        if (
+            vr_of(piece) == "UI"
+            and piece.path[-1] not in TAGS_OF_CLASSES
+            and piece.path[0] >> 16 > 2
+        ):
             new = after.raw(*piece.path)
             old = before.data[piece.start : piece.end]
             if new is not None:
                 yield from zip(
-                    (v.strip(b" \0") for v in old.split(b"\\")), (v.strip(b" \0") for v in new.split(b"\\")), strict=False
+                    (v.strip(b" \0") for v in old.split(b"\\")),
+                    (v.strip(b" \0") for v in new.split(b"\\")),
+                    strict=False,
                 )
 
 
-def _judge(number: int, name: str, after: Layout, known: _Input, between: _Between, files: Files) -> Judged:
+def _judge(
+    number: int, name: str, after: Layout, known: _Input, between: _Between, files: Files
+) -> Judged:
     kind = after.text(0x00080016)
     candidates = _candidates(after, known, between)
     if not candidates:
@@ -293,9 +264,15 @@ def _judge(number: int, name: str, after: Layout, known: _Input, between: _Betwe
     best: tuple[int, int, tuple[Finding, ...], Layout] | None = None
     for k in candidates[:16]:
         before = files.layout(known.sources[k].file)
-        clash = sum(between.forward.get(o, n) != n or between.back.get(n, o) != o for o, n in _pairs(before, after) if o and n)
+        clash = sum(
+            between.forward.get(o, n) != n or between.back.get(n, o) != o
+            for o, n in _pairs(before, after)
+            if o and n
+        )
         more = known.identifiers[known.sources[k].patient]
-        findings = check_file(before, after, profile=between.profile, identifiers=more, uids=known.uids)
+        findings = check_file(
+            before, after, profile=between.profile, identifiers=more, uids=known.uids
+        )
         score = clash * 1000 + sum(f.evidence.get("count", 1) for f in findings)
         if best is None or score < best[0]:
             best = (score, k, findings, before)
@@ -305,12 +282,16 @@ def _judge(number: int, name: str, after: Layout, known: _Input, between: _Betwe
 
 
 def _candidates(after: Layout, known: _Input, between: _Between) -> list[int]:
-    """Sources that a file can come from. Masks of two patients may be equal: where its study is known, that study's only."""
+    """Sources that a file can come from. Masks of two patients may be equal: where its study is
+    known, that study's only.
+    """
     marks = (
         known.by_mark.get(_mark(after)),
         known.by_place.get(_mark(after, pixels=False)),
     )  # the second: pixels may be blanked
-    alike: list[int] = next((free for ks in marks if (free := [k for k in ks or () if k not in between.written])), [])
+    alike: list[int] = next(
+        (free for ks in marks if (free := [k for k in ks or () if k not in between.written])), []
+    )
     study = between.back.get(after.text(0x0020000D).encode())
     return [k for k in alike if known.sources[k].study == study] or alike
 
@@ -328,7 +309,9 @@ def _remember(k: int, before: Layout, after: Layout, known: _Input, between: _Be
         if vr_of(piece) != "UI" or len(piece.path) == 1 or piece.path[-1] in TAGS_OF_CLASSES:
             continue
         target = known.instances.get(before.data[piece.start : piece.end].strip(b" \0"))
-        if target is None or any(tag in NEVER or tag in _MAY_GO or tag >> 16 & 1 for tag in piece.path[::2]):
+        if target is None or any(
+            tag in NEVER or tag in _MAY_GO or tag >> 16 & 1 for tag in piece.path[::2]
+        ):
             continue
         new_value = after.raw(*piece.path)
         if new_value is None:
@@ -345,7 +328,9 @@ def _remember(k: int, before: Layout, after: Layout, known: _Input, between: _Be
 
 
 def _profile(out: Path) -> str | None:
-    """`report` where the output's own record says so: files under that profile declare nothing, being changed so little."""
+    """`report` where the output's own record says so: files under that profile declare nothing,
+    being changed so little.
+    """
     with suppress(OSError, ValueError, KeyError, TypeError):
         record = read_json(out / "run.json")
         if record["verb"] == "deidentify" and record["options"]["profile"] == REPORT:
@@ -361,7 +346,9 @@ def _names(names: Iterable[str], everyone: frozenset[Identifier], between: _Betw
             between.found["PATH-LEFT"] += 1
 
 
-def _other_file(name: str, layout: Layout, everyone: frozenset[Identifier], known: _Input, between: _Between) -> None:
+def _other_file(
+    name: str, layout: Layout, everyone: frozenset[Identifier], known: _Input, between: _Between
+) -> None:
     wanted = needles(everyone)
     if name == "run.json" or name.startswith(".pleura/"):
         layout = take_apart(foreign_part(layout.data))
@@ -371,7 +358,9 @@ def _other_file(name: str, layout: Layout, everyone: frozenset[Identifier], know
 
 def _conclude(between: _Between, known: _Input) -> tuple[Finding, ...]:
     found = between.found
-    found["REFERENCE-BROKEN"] += sum(k in between.written and between.written[k] != new for k, new in between.references)
+    found["REFERENCE-BROKEN"] += sum(
+        k in between.written and between.written[k] != new for k, new in between.references
+    )
     found["REFERENCE-LOST"] += sum(k in between.written for k in between.lost)
     found["PATIENT-SPLIT"] += sum(len(ids) > 1 for ids in between.ids.values())
     owners: dict[str, set[int]] = defaultdict(set)

@@ -1,6 +1,8 @@
-"""What the audit knows of attributes: its own short lists, by keyword, made by hand from PS3.6 and PS3.15 E.1.1.
+"""What the audit knows of attributes: its own short lists, by keyword, made by hand from PS3.6 and
+PS3.15 E.1.1.
 
-Not the engine's table on purpose. The lists say what identifies; whether and how it went is for the engine to decide.
+Not the engine's table on purpose. The lists say what identifies; whether and how it went is for the
+engine to decide.
 """
 
 import re
@@ -22,9 +24,47 @@ def _tags(keywords: str) -> frozenset[int]:
 STANDARD_ROOT = b"1.2.840.10008."
 
 PLACEHOLDERS = frozenset(
-    {"anonymous", "anonymized", "anonymised", "anon", "deidentified", "de-identified", "unknown", "removed", "none", "null"}
-    | {"n", "a", "no", "nobody", "noname", "anonym", "empty", "undefined", "blank", "unnamed", "redacted", "x"}
-    | {"n/a", "na", "patient", "test", "phantom", "name", "id", "doctor", "text", "first", "last", "enter", "sir"}
+    {
+        "anonymous",
+        "anonymized",
+        "anonymised",
+        "anon",
+        "deidentified",
+        "de-identified",
+        "unknown",
+        "removed",
+        "none",
+        "null",
+    }
+    | {
+        "n",
+        "a",
+        "no",
+        "nobody",
+        "noname",
+        "anonym",
+        "empty",
+        "undefined",
+        "blank",
+        "unnamed",
+        "redacted",
+        "x",
+    }
+    | {
+        "n/a",
+        "na",
+        "patient",
+        "test",
+        "phantom",
+        "name",
+        "id",
+        "doctor",
+        "text",
+        "first",
+        "last",
+        "enter",
+        "sir",
+    }
 )
 """Words that stand where an identity stood."""
 
@@ -37,7 +77,9 @@ def stands_for_nobody(value: str) -> bool:
 
 
 def is_placeholder(value: str) -> bool:
-    """Whether an id or name names nobody: empty, a word of `PLACEHOLDERS`, or one character repeated."""
+    """Whether an id or name names nobody: empty, a word of `PLACEHOLDERS`, or one character
+    repeated.
+    """
     words = re.findall(r"[a-z]+", value.casefold())
     bare = "".join(c for c in value.casefold() if c.isalnum())
     repeated = len(bare) != 1 and len(set(bare)) < 2
@@ -49,67 +91,75 @@ def is_placeholder(value: str) -> bool:
 
 
 TAGS_OF_CLASSES = _tags(
-    "MediaStorageSOPClassUID TransferSyntaxUID ImplementationClassUID SOPClassUID ReferencedSOPClassUID"
-    " CodingSchemeUID ContextUID MappingResourceUID ReferencedRelatedGeneralSOPClassUIDInFile"
-    " RelatedGeneralSOPClassUID ReferencedSOPClassUIDInFile ReferencedTransferSyntaxUIDInFile"
-    " OriginalSpecializedSOPClassUID ContextGroupExtensionCreatorUID PrivateInformationCreatorUID"
-    " AvailableTransferSyntaxUID"
+    "MediaStorageSOPClassUID TransferSyntaxUID ImplementationClassUID SOPClassUID "
+    "ReferencedSOPClassUID CodingSchemeUID ContextUID MappingResourceUID "
+    "ReferencedRelatedGeneralSOPClassUIDInFile RelatedGeneralSOPClassUID "
+    "ReferencedSOPClassUIDInFile ReferencedTransferSyntaxUIDInFile "
+    "OriginalSpecializedSOPClassUID ContextGroupExtensionCreatorUID PrivateInformationCreatorUID "
+    "AvailableTransferSyntaxUID"
 )
 """Attributes whose UIDs name kinds of things, not things."""
 
 IDS = _tags(
-    "PatientID OtherPatientIDs IssuerOfPatientID MedicalRecordLocator AccessionNumber StudyID AdmissionID"
-    " ServiceEpisodeID RequestedProcedureID ScheduledProcedureStepID PerformedProcedureStepID"
-    " PlacerOrderNumberImagingServiceRequest FillerOrderNumberImagingServiceRequest InsurancePlanIdentification"
-    " PatientTelephoneNumbers PatientAddress PatientTelecomInformation PersonTelephoneNumbers PersonAddress"
-    " PersonTelecomInformation OrderCallbackPhoneNumber ReferringPhysicianTelephoneNumbers ReferringPhysicianAddress"
-    " MilitaryRank CountryOfResidence RegionOfResidence PatientInstitutionResidence CurrentPatientLocation"
-    " ClinicalTrialSubjectID ClinicalTrialSubjectReadingID SpecimenIdentifier SpecimenAccessionNumber"
-    " ContainerIdentifier"
+    "PatientID OtherPatientIDs IssuerOfPatientID MedicalRecordLocator AccessionNumber StudyID "
+    "AdmissionID ServiceEpisodeID RequestedProcedureID ScheduledProcedureStepID "
+    "PerformedProcedureStepID PlacerOrderNumberImagingServiceRequest "
+    "FillerOrderNumberImagingServiceRequest InsurancePlanIdentification PatientTelephoneNumbers "
+    "PatientAddress PatientTelecomInformation PersonTelephoneNumbers PersonAddress "
+    "PersonTelecomInformation OrderCallbackPhoneNumber ReferringPhysicianTelephoneNumbers "
+    "ReferringPhysicianAddress MilitaryRank CountryOfResidence RegionOfResidence "
+    "PatientInstitutionResidence CurrentPatientLocation ClinicalTrialSubjectID "
+    "ClinicalTrialSubjectReadingID SpecimenIdentifier SpecimenAccessionNumber ContainerIdentifier"
 )
 INSTITUTION = _tags(
-    "InstitutionName InstitutionAddress InstitutionalDepartmentName ClinicalTrialSiteName ClinicalTrialSiteID"
-    " ResponsibleOrganization"
+    "InstitutionName InstitutionAddress InstitutionalDepartmentName ClinicalTrialSiteName "
+    "ClinicalTrialSiteID ResponsibleOrganization"
 )
 DEVICE = _tags(
-    "StationName DeviceSerialNumber DetectorID GantryID PlateID CassetteID GeneratorID PerformedStationName"
-    " PerformedStationAETitle ScheduledStationName ScheduledStationAETitle StationAETitle RetrieveAETitle"
-    " TreatmentMachineName SourceApplicationEntityTitle SendingApplicationEntityTitle ReceivingApplicationEntityTitle"
-    " UniqueDeviceIdentifier XRayDetectorID XRaySourceID"
+    "StationName DeviceSerialNumber DetectorID GantryID PlateID CassetteID GeneratorID "
+    "PerformedStationName PerformedStationAETitle ScheduledStationName ScheduledStationAETitle "
+    "StationAETitle RetrieveAETitle TreatmentMachineName SourceApplicationEntityTitle "
+    "SendingApplicationEntityTitle ReceivingApplicationEntityTitle UniqueDeviceIdentifier "
+    "XRayDetectorID XRaySourceID"
 )
 
 IDENTIFYING = _tags(
-    "PatientComments ImageComments StudyComments VisitComments FrameComments AdditionalPatientHistory MedicalAlerts"
-    " Allergies SpecialNeeds PatientState PatientReligiousPreference PatientBirthTime PatientMotherBirthName"
-    " OtherPatientNames PatientBirthName Occupation ReasonForStudy ReasonForVisit ReasonForTheRequestedProcedure"
-    " AdmittingDiagnosesDescription RequestedProcedureComments ImagingServiceRequestComments RequestingService"
-    " TextComments IdentifyingComments AcquisitionComments InterpretationText Impressions ResultsComments"
-    " ClinicalTrialSponsorName ClinicalTrialProtocolID ClinicalTrialProtocolName ClinicalTrialCoordinatingCenterName"
-    " TimezoneOffsetFromUTC PatientTransportArrangements DerivationDescription ContributionDescription"
+    "PatientComments ImageComments StudyComments VisitComments FrameComments "
+    "AdditionalPatientHistory MedicalAlerts Allergies SpecialNeeds PatientState "
+    "PatientReligiousPreference PatientBirthTime PatientMotherBirthName OtherPatientNames "
+    "PatientBirthName Occupation ReasonForStudy ReasonForVisit ReasonForTheRequestedProcedure "
+    "AdmittingDiagnosesDescription RequestedProcedureComments ImagingServiceRequestComments "
+    "RequestingService TextComments IdentifyingComments AcquisitionComments InterpretationText "
+    "Impressions ResultsComments ClinicalTrialSponsorName ClinicalTrialProtocolID "
+    "ClinicalTrialProtocolName ClinicalTrialCoordinatingCenterName TimezoneOffsetFromUTC "
+    "PatientTransportArrangements DerivationDescription ContributionDescription"
 )
-"""Free text about a person that no profile but `report` leaves as it was (with IDS and every PN)."""
+"""Free text about a person that no profile but `report` leaves as it was (with IDS and every
+PN).
+"""
 
 COMMENTS = IDENTIFYING - _tags(
-    "SpecialNeeds PatientReligiousPreference PatientBirthTime PatientMotherBirthName OtherPatientNames PatientBirthName"
-    " RequestingService TextComments ClinicalTrialSponsorName ClinicalTrialProtocolID ClinicalTrialProtocolName"
-    " ClinicalTrialCoordinatingCenterName TimezoneOffsetFromUTC PatientTransportArrangements"
+    "SpecialNeeds PatientReligiousPreference PatientBirthTime PatientMotherBirthName "
+    "OtherPatientNames PatientBirthName RequestingService TextComments ClinicalTrialSponsorName "
+    "ClinicalTrialProtocolID ClinicalTrialProtocolName ClinicalTrialCoordinatingCenterName "
+    "TimezoneOffsetFromUTC PatientTransportArrangements"
 )
 """What of it Clean Descriptors may clean and leave."""
 
 DEVICE_DATES = _tags(
-    "DateOfLastCalibration TimeOfLastCalibration DateTimeOfLastCalibration CalibrationDateTime CalibrationDate CalibrationTime"
-    " DateOfLastDetectorCalibration TimeOfLastDetectorCalibration DateOfManufacture DateOfInstallation"
-    " BeamHoldTransitionDateTime"
+    "DateOfLastCalibration TimeOfLastCalibration DateTimeOfLastCalibration CalibrationDateTime "
+    "CalibrationDate CalibrationTime DateOfLastDetectorCalibration TimeOfLastDetectorCalibration "
+    "DateOfManufacture DateOfInstallation BeamHoldTransitionDateTime"
 )
 """Dates of a device, that Retain Device Identity leaves."""
 
 DESCRIPTORS = _tags(
-    "StudyDescription SeriesDescription ProtocolName RequestedProcedureDescription PerformedProcedureStepDescription"
-    " ScheduledProcedureStepDescription"
+    "StudyDescription SeriesDescription ProtocolName RequestedProcedureDescription "
+    "PerformedProcedureStepDescription ScheduledProcedureStepDescription"
 )
 CHARACTERISTICS = _tags(
-    "PatientAge PatientSize PatientWeight EthnicGroup SmokingStatus PregnancyStatus PatientSexNeutered PatientSex"
-    " SelectorASValue"
+    "PatientAge PatientSize PatientWeight EthnicGroup SmokingStatus PregnancyStatus "
+    "PatientSexNeutered PatientSex SelectorASValue"
 )
 
 INSTITUTION_TEXT = _tags("ClinicalTrialCoordinatingCenterName")
@@ -118,29 +168,33 @@ STATE = _tags("SpecialNeeds PatientState Allergies")
 """Text that Retain Patient Characteristics may clean and leave."""
 
 NEVER = _tags(
-    "OriginalAttributesSequence ModifiedAttributesSequence EncryptedAttributesSequence DigitalSignaturesSequence"
-    " MACParametersSequence IconImageSequence OtherPatientIDsSequence ReferringPhysicianIdentificationSequence"
-    " PerformingPhysicianIdentificationSequence OperatorIdentificationSequence"
-    " PhysiciansOfRecordIdentificationSequence PhysiciansReadingStudyIdentificationSequence ReferencedPatientSequence"
-    " ReferencedPatientPhotoSequence DataSetTrailingPadding NonconformingModifiedAttributesSequence"
-    " AuthorObserverSequence ParticipantSequence PersonIdentificationCodeSequence"
-    " ConsultingPhysicianIdentificationSequence ScheduledPerformingPhysicianIdentificationSequence"
-    " PatientInsurancePlanCodeSequence PatientPrimaryLanguageCodeSequence PatientPrimaryLanguageModifierCodeSequence"
-    " EthnicGroupCodeSequence OtherClinicalTrialProtocolIDsSequence ReferencedPatientAliasSequence"
-    " IssuerOfAdmissionIDSequence IssuerOfServiceEpisodeIDSequence IssuerOfTheContainerIdentifierSequence"
-    " IssuerOfTheSpecimenIdentifierSequence IntendedRecipientsOfResultsIdentificationSequence"
-    " ScheduledHumanPerformersSequence ActualHumanPerformersSequence CustodialOrganizationSequence"
-    " VerifyingObserverIdentificationCodeSequence VerbalSourceIdentifierCodeSequenceTrial"
-    " ContentCreatorIdentificationCodeSequence ReferencedDigitalSignatureSequence ReferencedSOPInstanceMACSequence"
-    " ROICreatorSequence ROIInterpreterSequence InterpretationApproverSequence ResultsDistributionListSequence"
-    " WaveformAnnotationSequence"
+    "OriginalAttributesSequence ModifiedAttributesSequence EncryptedAttributesSequence "
+    "DigitalSignaturesSequence MACParametersSequence IconImageSequence OtherPatientIDsSequence "
+    "ReferringPhysicianIdentificationSequence PerformingPhysicianIdentificationSequence "
+    "OperatorIdentificationSequence PhysiciansOfRecordIdentificationSequence "
+    "PhysiciansReadingStudyIdentificationSequence ReferencedPatientSequence "
+    "ReferencedPatientPhotoSequence DataSetTrailingPadding "
+    "NonconformingModifiedAttributesSequence AuthorObserverSequence ParticipantSequence "
+    "PersonIdentificationCodeSequence ConsultingPhysicianIdentificationSequence "
+    "ScheduledPerformingPhysicianIdentificationSequence PatientInsurancePlanCodeSequence "
+    "PatientPrimaryLanguageCodeSequence PatientPrimaryLanguageModifierCodeSequence "
+    "EthnicGroupCodeSequence OtherClinicalTrialProtocolIDsSequence "
+    "ReferencedPatientAliasSequence IssuerOfAdmissionIDSequence IssuerOfServiceEpisodeIDSequence "
+    "IssuerOfTheContainerIdentifierSequence IssuerOfTheSpecimenIdentifierSequence "
+    "IntendedRecipientsOfResultsIdentificationSequence ScheduledHumanPerformersSequence "
+    "ActualHumanPerformersSequence CustodialOrganizationSequence "
+    "VerifyingObserverIdentificationCodeSequence VerbalSourceIdentifierCodeSequenceTrial "
+    "ContentCreatorIdentificationCodeSequence ReferencedDigitalSignatureSequence "
+    "ReferencedSOPInstanceMACSequence ROICreatorSequence ROIInterpreterSequence "
+    "InterpretationApproverSequence ResultsDistributionListSequence WaveformAnnotationSequence"
 )
 """Elements of which nothing may be left, under any option."""
 
 GONE_UNLESS = {
     "113109": _tags(
-        "UDISequence TransducerIdentificationSequence ScheduledStationNameCodeSequence PerformedStationNameCodeSequence"
-        " ScheduledStationGeographicLocationCodeSequence PerformedStationGeographicLocationCodeSequence"
+        "UDISequence TransducerIdentificationSequence ScheduledStationNameCodeSequence "
+        "PerformedStationNameCodeSequence ScheduledStationGeographicLocationCodeSequence "
+        "PerformedStationGeographicLocationCodeSequence"
     ),
     "113112": _tags("InstitutionCodeSequence InstitutionalDepartmentTypeCodeSequence"),
     "113105": _tags(
@@ -153,15 +207,19 @@ GONE_UNLESS = {
 """Sequences that may hold items under one option (by its code) only."""
 
 TECHNICAL = _tags(
-    "SOPClassUID Modality ImageType PatientPosition PhotometricInterpretation RescaleType ConvolutionKernel"
-    " FilterType ScanOptions RotationDirection ExposureModulationType BodyPartExamined Laterality ImageLaterality"
-    " LossyImageCompression LossyImageCompressionMethod PresentationLUTShape PixelPresentation VolumetricProperties"
-    " FrameType ContourGeometricType SegmentationType SegmentAlgorithmType RTROIInterpretedType GraphicType ValueType"
-    " RelationshipType ContinuityOfContent CompletionFlag VolumeBasedCalculationTechnique"
+    "SOPClassUID Modality ImageType PatientPosition PhotometricInterpretation RescaleType "
+    "ConvolutionKernel FilterType ScanOptions RotationDirection ExposureModulationType "
+    "BodyPartExamined Laterality ImageLaterality LossyImageCompression "
+    "LossyImageCompressionMethod PresentationLUTShape PixelPresentation VolumetricProperties "
+    "FrameType ContourGeometricType SegmentationType SegmentAlgorithmType RTROIInterpretedType "
+    "GraphicType ValueType RelationshipType ContinuityOfContent CompletionFlag "
+    "VolumeBasedCalculationTechnique"
 )
 """Text that the science needs as it was."""
 
-KEPT_TEXT = TECHNICAL | _tags("Manufacturer ManufacturerModelName SoftwareVersions SpecificCharacterSet")
+KEPT_TEXT = TECHNICAL | _tags(
+    "Manufacturer ManufacturerModelName SoftwareVersions SpecificCharacterSet"
+)
 
 DEIDENTIFICATION = _tags(
     "PatientIdentityRemoved DeidentificationMethod DeidentificationMethodCodeSequence"
@@ -169,73 +227,106 @@ DEIDENTIFICATION = _tags(
     " DeidentificationActionSequence"
 )
 
-SUSPECT = re.compile(rb"@|/\w+/|:/|\d{6,}|\d[-./ )]+\d+[-./ ]\d{2}|(?:19|20)\d\d|\b(?:dr|mrs?)\b"
-                     rb"|\d(?:th|[-. ])+(?:of )?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
-                     re.IGNORECASE)  # fmt: skip
+SUSPECT = re.compile(
+    rb"@|/\w+/|:/|\d{6,}|\d[-./ )]+\d+[-./ ]\d{2}|(?:19|20)\d\d|\b(?:dr|mrs?)\b"
+    rb"|\d(?:th|[-. ])+(?:of )?"
+    rb"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
+    re.IGNORECASE,
+)
 """Text like an address, a path, a telephone number, a date: no technical term."""
 
 SAYING = _tags("DeidentificationMethod ImplementationVersionName")
 """Text in which a tool names itself and what it did."""
 
 PLACES_AND_LENSES = _tags(
-    "GPSLatitude GPSLongitude GPSAltitude GPSDOP GPSSpeed GPSTrack GPSImgDirection GPSDestLatitude GPSDestLongitude"
-    " GPSDestBearing GPSDestDistance GPSAltitudeRef GPSDifferential LensSpecification"
+    "GPSLatitude GPSLongitude GPSAltitude GPSDOP GPSSpeed GPSTrack GPSImgDirection "
+    "GPSDestLatitude GPSDestLongitude GPSDestBearing GPSDestDistance GPSAltitudeRef "
+    "GPSDifferential LensSpecification"
 )
 NUMBERS_OF_PEOPLE = CHARACTERISTICS | PLACES_AND_LENSES
 """Numbers that tell of somebody, and need not be kept."""
 
-NUMERIC = frozenset({"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "UV", "SV", "OF", "OD", "OL", "AT"})
+NUMERIC = frozenset(
+    {"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "UV", "SV", "OF", "OD", "OL", "AT"}
+)
 TEXT = frozenset({"AE", "LO", "SH", "LT", "ST", "UT", "UC", "PN", "UN", "UR", ""})
 STANDARD_SCHEMES = frozenset(
-    {b"SCT", b"SRT", b"SNM3", b"DCM", b"LN", b"UCUM", b"FMA", b"RADLEX", b"99SDM", b"I10", b"NCIt", b"MDNS"}
+    {
+        b"SCT",
+        b"SRT",
+        b"SNM3",
+        b"DCM",
+        b"LN",
+        b"UCUM",
+        b"FMA",
+        b"RADLEX",
+        b"99SDM",
+        b"I10",
+        b"NCIt",
+        b"MDNS",
+    }
 )
 
 COMMON = frozenset(
-    b"abdomen abdomenpelvis acq added affine alternate angio angle ankle aorta applicator approved aquilion arm attenuation"
-    b" attn automatic average avoidance axial axis based basic beam biopsy bladder blend block body bolus bone boneplus"
-    b" boundary bowtie brachy brain breast brilliance bronchus canon cardiac cart cast center cervical channel chest circle"
-    b" clavicle clean close closed coccyx code colon color colour combo common compensator complete composite compound"
-    b" concept cone constant container contains context continuous contour contrast control coronal cspine ct ctv curative"
-    b" curve date dates datetime decay decubitus decy definition deformable derived detail detector digitized digitizer"
-    b" direct discovery dorsal dose double drive dtim dynamic ear ec edge effective elbow electron ellipse ellipsoid emission"
-    b" equal error esophagus external extremity eye face fan feet femur field film filtered final finger first fixation fixed"
-    b" flash flat fluoroscopy foot force forearm fraction frame free from full fusion gallbladder gas gated gaussian ge"
-    b" general graphic gray grey grid gtv hand hard has head healthcare healthineers heart heel helical helix high hip"
-    b" hitachi horizontal humerus identity image inferred infinite interface inverse irradiated irregular isocenter item jaw"
-    b" kidney knee landmark large larynx left leg level lightspeed line linear list liver localiser localizer long low lower"
-    b" lspine lumbar lung lungs magnetic mandible manual map mark marker marking mask matrix maxilla maximum mean median"
-    b" mediastinum medical medium middle minimum minip mip mixed mod modified monitor monochrome motion mpr mr multi multiple"
-    b" multipoint name nasal native neck negative neutron nipple no none norm normal nose num number oblique obs open optima"
-    b" orbit organ original ortho other outline outside oval ovary over page palette palliative pancreas part partial patient"
-    b" pelvis perfusion phase philips photon photopeak physical plain plan planar plane planned plus pname point polygon"
-    b" polyline positive preliminary presentation previous primary pro processed processing profile projection prone"
-    b" properties prostate proton ptv pulse quality ran rand range ratio rcbf rcbv real record rectangle rectum reduced"
-    b" reformatted region registration regular rejected relative removed resampled rescale rescaled rest revolution rib right"
-    b" rigid ring rmtt room rotary row rttp sacrum sagittal same sample sampled scale scan scapula scat scoord scout scrotum"
-    b" sculptured seated secondary section segment selected semiautomatic sensation separate sequence series setup shape"
-    b" sharp short shoulder shutter side siemens sigmoid simple simulated single site size skin skull slice slow small smooth"
-    b" soft software somatom source special spine spiral spleen square stack standard standing start state static sternum"
-    b" stomach stop striped structure subtracted subtraction sum summation supine support surface synthetic systems target"
-    b" tcoord temporal testis text thick thigh thin thorax thyroid tibia time tissue toe tongue topogram toshiba total"
-    b" trachea transmission transversal transverse treated treatment true tspine type uidref ultra unapproved uniform unit"
-    b" units unknown unmodified unspecified unverified up upper ureter uterus vagina valid value vector verification verified"
-    b" vertical video view volume volumetric warm waveform wedge weighted white whole wholebody wide width window working"
-    b" workstation wrist xyz yes".split()
+    b"abdomen abdomenpelvis acq added affine alternate angio angle ankle aorta applicator "
+    b"approved aquilion arm attenuation attn automatic average avoidance axial axis based basic "
+    b"beam biopsy bladder blend block body bolus bone boneplus boundary bowtie brachy brain "
+    b"breast brilliance bronchus canon cardiac cart cast center cervical channel chest circle "
+    b"clavicle clean close closed coccyx code colon color colour combo common compensator "
+    b"complete composite compound concept cone constant container contains context continuous "
+    b"contour contrast control coronal cspine ct ctv curative curve date dates datetime decay "
+    b"decubitus decy definition deformable derived detail detector digitized digitizer direct "
+    b"discovery dorsal dose double drive dtim dynamic ear ec edge effective elbow electron "
+    b"ellipse ellipsoid emission equal error esophagus external extremity eye face fan feet femur "
+    b"field film filtered final finger first fixation fixed flash flat fluoroscopy foot force "
+    b"forearm fraction frame free from full fusion gallbladder gas gated gaussian ge general "
+    b"graphic gray grey grid gtv hand hard has head healthcare healthineers heart heel helical "
+    b"helix high hip hitachi horizontal humerus identity image inferred infinite interface "
+    b"inverse irradiated irregular isocenter item jaw kidney knee landmark large larynx left leg "
+    b"level lightspeed line linear list liver localiser localizer long low lower lspine lumbar "
+    b"lung lungs magnetic mandible manual map mark marker marking mask matrix maxilla maximum "
+    b"mean median mediastinum medical medium middle minimum minip mip mixed mod modified monitor "
+    b"monochrome motion mpr mr multi multiple multipoint name nasal native neck negative neutron "
+    b"nipple no none norm normal nose num number oblique obs open optima orbit organ original "
+    b"ortho other outline outside oval ovary over page palette palliative pancreas part partial "
+    b"patient pelvis perfusion phase philips photon photopeak physical plain plan planar plane "
+    b"planned plus pname point polygon polyline positive preliminary presentation previous "
+    b"primary pro processed processing profile projection prone properties prostate proton ptv "
+    b"pulse quality ran rand range ratio rcbf rcbv real record rectangle rectum reduced "
+    b"reformatted region registration regular rejected relative removed resampled rescale "
+    b"rescaled rest revolution rib right rigid ring rmtt room rotary row rttp sacrum sagittal "
+    b"same sample sampled scale scan scapula scat scoord scout scrotum sculptured seated "
+    b"secondary section segment selected semiautomatic sensation separate sequence series setup "
+    b"shape sharp short shoulder shutter side siemens sigmoid simple simulated single site size "
+    b"skin skull slice slow small smooth soft software somatom source special spine spiral spleen "
+    b"square stack standard standing start state static sternum stomach stop striped structure "
+    b"subtracted subtraction sum summation supine support surface synthetic systems target tcoord "
+    b"temporal testis text thick thigh thin thorax thyroid tibia time tissue toe tongue topogram "
+    b"toshiba total trachea transmission transversal transverse treated treatment true tspine "
+    b"type uidref ultra unapproved uniform unit units unknown unmodified unspecified unverified "
+    b"up upper ureter uterus vagina valid value vector verification verified vertical video view "
+    b"volume volumetric warm waveform wedge weighted white whole wholebody wide width window "
+    b"working workstation wrist xyz yes".split()
 )
 """Words of coded values (defined and enumerated terms of PS3.3) that are also surnames."""
 
 CLAIMS = frozenset(
-    b"pleura basic profile application confidentiality clean retain option modified full dates longitudinal temporal"
-    b" information patient characteristics device institution identity safe private uids graphics descriptors descriptor"
-    b" pixel data method report deidentify keep shift remove removed blank case files folders format input options key left"
-    b" series actions units state done refused reason code".split()
+    b"pleura basic profile application confidentiality clean retain option modified full dates "
+    b"longitudinal temporal information patient characteristics device institution identity safe "
+    b"private uids graphics descriptors descriptor pixel data method report deidentify keep shift "
+    b"remove removed blank case files folders format input options key left series actions units "
+    b"state done refused reason code".split()
 )
-"""Words that say what was done: of de-identification methods, codes and records. Somebody may be called Basic or Key."""
+"""Words that say what was done: of de-identification methods, codes and records. Somebody may be
+called Basic or Key.
+"""
 
 
 @lru_cache(maxsize=4096)
 def vr_of_tag(tag: int) -> str:
-    """The VR that the dictionary has for a public tag, empty where it knows none; of several the first."""
+    """The VR that the dictionary has for a public tag, empty where it knows none; of several the
+    first.
+    """
     entry = DicomDictionary.get(tag)
     if entry is None:
         for mask, repeated in RepeatersDictionary.items():
@@ -261,5 +352,7 @@ def is_private(tag: int) -> bool:
 
 
 def is_number(value: bytes) -> bool:
-    """Whether the value of a DS or IS is what its VR says: numbers, not text that somebody put there."""
+    """Whether the value of a DS or IS is what its VR says: numbers, not text that somebody put
+    there.
+    """
     return not value.strip(b"0123456789+-.eE\\ \0")

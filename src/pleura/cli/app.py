@@ -50,8 +50,12 @@ class Verbs(TyperGroup):
         if cmd_name not in VERBS:
             return None
         module = import_module(f"pleura.verbs.{cmd_name}")
-        single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-        single.command(cmd_name, context_settings=HELP_OPTIONS)(command_function(cmd_name, getattr(module, cmd_name)))
+        single = typer.Typer(
+            add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+        )
+        single.command(cmd_name, context_settings=HELP_OPTIONS)(
+            command_function(cmd_name, getattr(module, cmd_name))
+        )
         return get_command(single)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -65,7 +69,10 @@ class Verbs(TyperGroup):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         formatter.write_usage(ctx.command_path, "VERB [ARGUMENTS] [OPTIONS]")
         formatter.write_paragraph()
-        formatter.write_text("Left and right lung masks, and measurements, from a folder of chest CT. Not a medical device.")
+        formatter.write_text(
+            "Left and right lung masks, and measurements, from a folder of chest CT. Not a "
+            "medical device."
+        )
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
         with formatter.section("Everywhere"):
@@ -80,12 +87,16 @@ class Verbs(TyperGroup):
                 ]
             )
         with formatter.section("Exit codes"):
-            formatter.write_text("0 all well; 1 some inputs failed, the rest done; 2 wrong usage; 3 nothing usable")
+            formatter.write_text(
+                "0 all well; 1 some inputs failed, the rest done; 2 wrong usage; 3 nothing usable"
+            )
 
 
 def _help_command() -> Any:
     """`pleura help [VERB]`, which people type before they try `--help`."""
-    single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    single = typer.Typer(
+        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
 
     @single.command(HELP)
     def show_help(verb: Annotated[str, typer.Argument(metavar="VERB")] = "") -> None:
@@ -113,7 +124,9 @@ def _version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def _front(
     ctx: typer.Context,
-    version: bool = typer.Option(False, "--version", "-V", is_eager=True, callback=_version, help="Print the version."),
+    version: bool = typer.Option(
+        False, "--version", "-V", is_eager=True, callback=_version, help="Print the version."
+    ),
 ) -> None:
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())

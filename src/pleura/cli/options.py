@@ -1,4 +1,6 @@
-"""From a verb's signature and docstring to a command's arguments and options: one way, no table by hand."""
+"""From a verb's signature and docstring to a command's arguments and options: one way, no table
+by hand.
+"""
 
 import inspect
 import re
@@ -42,7 +44,9 @@ def arguments_help(function: Callable[..., Any]) -> dict[str, str]:
 
 
 def command_function(name: str, verb: Callable[..., Any]) -> Callable[..., None]:
-    """The function that typer makes a command of: the verb's parameters, less `progress`, plus `--json --quiet --debug`."""
+    """The function that typer makes a command of: the verb's parameters, less `progress`, plus
+    `--json --quiet --debug`.
+    """
     hints = get_type_hints(verb)
     helps = arguments_help(verb)
     parameters = []
@@ -53,9 +57,13 @@ def command_function(name: str, verb: Callable[..., Any]) -> Callable[..., None]
         text = helps.get(parameter.name, "")
         declared: Any
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            declared = typer.Option(dashed(parameter.name), help=text, show_default=default not in (None, ""))
+            declared = typer.Option(
+                dashed(parameter.name), help=text, show_default=default not in (None, "")
+            )
         else:
-            declared = typer.Argument(metavar=METAVARS.get(parameter.name, parameter.name.upper()), help=text)
+            declared = typer.Argument(
+                metavar=METAVARS.get(parameter.name, parameter.name.upper()), help=text
+            )
             default = inspect.Parameter.empty
         parameters.append(_parameter(parameter.name, Annotated[kind, declared], default))
     for flag, text in (
@@ -63,11 +71,15 @@ def command_function(name: str, verb: Callable[..., Any]) -> Callable[..., None]
         ("quiet", "No tables or progress; refusals are still printed."),
         ("debug", "Print the traceback of an internal error."),
     ):
-        parameters.append(_parameter(f"{flag}_", Annotated[bool, typer.Option(f"--{flag}", help=text)], False))
+        parameters.append(
+            _parameter(f"{flag}_", Annotated[bool, typer.Option(f"--{flag}", help=text)], False)
+        )
 
     def command(**given: Any) -> None:
         show = {flag: given.pop(f"{flag}_") for flag in ("json", "quiet", "debug")}
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+        values = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
+        }
         raise typer.Exit(carry_out(name, verb, values, **show))
 
     command.__name__ = name
@@ -78,11 +90,15 @@ def command_function(name: str, verb: Callable[..., Any]) -> Callable[..., None]
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
 
 
 def _typed(hint: Any, default: Any) -> tuple[Any, Any]:
-    """A type that typer knows, and its default: `X | None` stays, a tuple of X becomes a repeatable option."""
+    """A type that typer knows, and its default: `X | None` stays, a tuple of X becomes a
+    repeatable option.
+    """
     if get_origin(hint) in (tuple, list):
         inner: Any = get_args(hint)[0]
         return list[inner], list(default or ())

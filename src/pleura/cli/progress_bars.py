@@ -1,4 +1,6 @@
-"""Progress bars with the time left, on a terminal only; each is closed when its stage is finished."""
+"""Progress bars with the time left, on a terminal only; each is closed when its stage is
+finished.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,17 +9,27 @@ from typing import Any
 from pleura.core.progress import Progress
 
 SPEED_WINDOW_S = 600.0
-"""The time left follows the mean speed of the last ten minutes: steps of a case differ, cases less so."""
+"""The time left follows the mean speed of the last ten minutes: steps of a case differ, cases
+less so.
+"""
 NAME_WIDTH = 22
 BAR_WIDTH = 20
-"""With count, elapsed and remaining time a line is 78 characters, so that nothing wraps on 80 columns."""
+"""With count, elapsed and remaining time a line is 78 characters, so that nothing wraps on 80
+columns.
+"""
 
 
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
     """Yield a `Progress` that draws on standard error."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Progress as Bars
     from rich.table import Column
 
@@ -30,7 +42,9 @@ def progress_bars() -> Iterator[Progress]:
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Bars(*columns, console=console, transient=True, speed_estimate_period=SPEED_WINDOW_S) as bars:
+    with Bars(
+        *columns, console=console, transient=True, speed_estimate_period=SPEED_WINDOW_S
+    ) as bars:
         tasks: dict[str, Any] = {}
 
         def progress(stage: str, done: int, total: int) -> None:

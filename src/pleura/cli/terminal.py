@@ -17,10 +17,20 @@ from pleura.core.results import Result, Table
 from pleura.core.text import visible
 
 DISK = PASSING | {errno.EACCES, errno.EPERM}
-"""Disk errors that the user can resolve; any other OSError that gets this far is an internal error."""
+"""Disk errors that the user can resolve; any other OSError that gets this far is an internal
+error.
+"""
 
 
-def carry_out(name: str, verb: Callable[..., Result], values: dict[str, Any], *, json: bool, quiet: bool, debug: bool) -> int:
+def carry_out(
+    name: str,
+    verb: Callable[..., Result],
+    values: dict[str, Any],
+    *,
+    json: bool,
+    quiet: bool,
+    debug: bool,
+) -> int:
     """Call a verb, show its result, and return the exit code."""
     try:
         with _progress(quiet) as progress:
@@ -33,10 +43,15 @@ def carry_out(name: str, verb: Callable[..., Result], values: dict[str, Any], *,
         _say(f"pleura {name}: {str(error).removeprefix(f'{name}: ')}")
         return int(error.exit_code)
     except KeyboardInterrupt:
-        _say(f"pleura {name}: interrupted; output written so far is intact. Rerun the same command to resume")
+        _say(
+            f"pleura {name}: interrupted; output written so far is intact. Rerun the same command "
+            "to resume"
+        )
         return int(Exit.INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the pipe has ended
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # the reader of the pipe has ended
         return int(Exit.OK)
     except Exception as error:
         if debug:
@@ -47,10 +62,15 @@ def carry_out(name: str, verb: Callable[..., Result], values: dict[str, Any], *,
                 "Output written so far is intact; rerun the same command to resume"
             )
             return int(Exit.USAGE)
-        handle, log = tempfile.mkstemp(prefix="pleura-bug-", suffix=".log")  # readable by its owner alone
+        handle, log = tempfile.mkstemp(
+            prefix="pleura-bug-", suffix=".log"
+        )  # readable by its owner alone
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             traceback.print_exc(file=file)
-        _say(f"pleura {name}: internal error ({type(error).__name__}); the log may contain input data: {log}")
+        _say(
+            f"pleura {name}: internal error ({type(error).__name__}); the log may contain input "
+            f"data: {log}"
+        )
         return int(Exit.BUG)
 
 
@@ -75,10 +95,21 @@ def _draw(table: Table) -> None:
     from rich.markup import escape
     from rich.table import Table as RichTable
 
-    drawn = RichTable(title=escape(table.title), title_justify="left", box=None, pad_edge=False, header_style="bold")
+    drawn = RichTable(
+        title=escape(table.title),
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+    )
     for column in table.columns:
         numeric = column.endswith("]") or column in ("slices", "Dice", "accuracy")
-        drawn.add_column(escape(column), justify="right" if numeric else "left", no_wrap=column in WHOLE, overflow="fold")
+        drawn.add_column(
+            escape(column),
+            justify="right" if numeric else "left",
+            no_wrap=column in WHOLE,
+            overflow="fold",
+        )
     for row in table.rows:
         drawn.add_row(*(_coloured(escape(visible(cell))) for cell in row))
     Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(drawn)

@@ -63,14 +63,18 @@ def name_of(syntax: str) -> str:
 
 @lru_cache
 def can_decode(syntax: str) -> bool:
-    """Whether frames of this transfer syntax can be decoded: a small sample of each compressed one is decoded to see."""
+    """Whether frames of this transfer syntax can be decoded: a small sample of each compressed
+    one is decoded to see.
+    """
     if syntax not in ENCODED:
         return syntax in NATIVE
     try:
         decoded = decode_frame(sample(syntax), syntax, SAMPLE.shape, 16)
     except UnreadableFile:
         return False
-    return int(np.abs(decoded.astype(np.int32) - SAMPLE).max()) <= (MOST_LOSS if syntax in LOSSY else 0)
+    return int(np.abs(decoded.astype(np.int32) - SAMPLE).max()) <= (
+        MOST_LOSS if syntax in LOSSY else 0
+    )
 
 
 def decoder_of(syntax: str) -> str:
@@ -83,7 +87,9 @@ def decoder_of(syntax: str) -> str:
     return f"{getattr(imagecodecs, f'{codec}_version')()} ({LICENCES[codec]})"
 
 
-def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, ...], bits_allocated: int) -> NDArray[Any]:
+def decode_frame(
+    encoded: bytes, syntax: str, shape: tuple[int, ...], bits_allocated: int
+) -> NDArray[Any]:
     """Decode one encapsulated frame.
 
     Args:
@@ -93,7 +99,8 @@ def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, ...], bits_alloc
         bits_allocated: 8 or 16.
 
     Returns:
-        Stored values, uint of `bits_allocated`, of that shape; sign and unused bits are not treated.
+        Stored values, uint of `bits_allocated`, of that shape; sign and unused bits are not
+        treated.
 
     Raises:
         UnreadableFile: no decoder, corrupt data, or another shape than declared.
@@ -105,7 +112,9 @@ def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, ...], bits_alloc
     if syntax != RLE:
         own_size = size_in_stream(encoded)
         if own_size != declared:
-            raise unreadable_pixels("size", name=name_of(syntax), found=own_size or "none", declared=declared)
+            raise unreadable_pixels(
+                "size", name=name_of(syntax), found=own_size or "none", declared=declared
+            )
     cell = np.dtype(f"u{bits_allocated // 8}")
     try:
         if syntax == RLE:
@@ -120,16 +129,29 @@ def decode_frame(encoded: bytes, syntax: str, shape: tuple[int, ...], bits_alloc
         raise unreadable_pixels("corrupt", name=name_of(syntax)) from error
     if pixels.shape != shape:
         raise unreadable_pixels("size", name=name_of(syntax), found=pixels.shape, declared=shape)
-    return pixels.astype(np.int64).astype(cell) if pixels.dtype.kind == "i" else pixels.astype(cell, copy=False)
+    return (
+        pixels.astype(np.int64).astype(cell)
+        if pixels.dtype.kind == "i"
+        else pixels.astype(cell, copy=False)
+    )
 
 
 def unreadable_pixels(problem: str, **words: Any) -> InputRefused:
-    """The exception for pixels that cannot be read; `problem` is a key of `PIXEL_PROBLEMS`, `words` fill its sentence."""
-    return refused("UNREADABLE-PIXELS", UnreadableFile, why=PIXEL_PROBLEMS[problem].format(**words), problem=problem)
+    """The exception for pixels that cannot be read; `problem` is a key of `PIXEL_PROBLEMS`,
+    `words` fill its sentence.
+    """
+    return refused(
+        "UNREADABLE-PIXELS",
+        UnreadableFile,
+        why=PIXEL_PROBLEMS[problem].format(**words),
+        problem=problem,
+    )
 
 
 def _decode_rle(decode: Callable[[bytes], bytes], encoded: bytes) -> bytes:
-    """Decode RLE; without zeros behind its end, which would be decoded too, but for those that belong to it."""
+    """Decode RLE; without zeros behind its end, which would be decoded too, but for those that
+    belong to it.
+    """
     try:
         return decode(encoded)
     except Exception:
@@ -141,7 +163,9 @@ def _decode_rle(decode: Callable[[bytes], bytes], encoded: bytes) -> bytes:
 
 
 def _without_padding(encoded: bytes) -> bytes:
-    """A JPEG-LS stream without zeros behind its end. Without an end marker it is refused: CharLS would search for seconds."""
+    """A JPEG-LS stream without zeros behind its end. Without an end marker it is refused: CharLS
+    would search for seconds.
+    """
     encoded = encoded.rstrip(b"\0")
     if not encoded.endswith(b"\xff\xd9"):
         raise ValueError("no end marker")
@@ -149,23 +173,39 @@ def _without_padding(encoded: bytes) -> bytes:
 
 
 def _check_segments(encoded: bytes, count: int) -> None:
-    """Check that RLE segments are inside the frame (PS3.5 G.5): the decoder does not, and would crash."""
+    """Check that RLE segments are inside the frame (PS3.5 G.5): the decoder does not, and would
+    crash.
+    """
     header = np.frombuffer(encoded[:64], "<u4")
     starts = header[1 : count + 1].astype(np.int64)
-    if len(header) != 16 or header[0] != count or starts[0] < 64 or (np.diff(starts) <= 0).any() or starts[-1] >= len(encoded):
+    if (
+        len(header) != 16
+        or header[0] != count
+        or starts[0] < 64
+        or (np.diff(starts) <= 0).any()
+        or starts[-1] >= len(encoded)
+    ):
         raise ValueError("RLE header")
 
 
 def size_in_stream(encoded: bytes) -> tuple[int, int, int] | None:
-    """`(rows, columns, samples)` in the header of a JPEG, JPEG-LS or JPEG 2000 stream, read before anything is decoded."""
-    start = encoded.find(b"\xff\x4f\xff\x51", 0, 512)  # a codestream, or one in the boxes of a JP2 file
+    """`(rows, columns, samples)` in the header of a JPEG, JPEG-LS or JPEG 2000 stream, read
+    before anything is decoded.
+    """
+    start = encoded.find(
+        b"\xff\x4f\xff\x51", 0, 512
+    )  # a codestream, or one in the boxes of a JP2 file
     if encoded[:2] != b"\xff\xd8" and 0 <= start <= len(encoded) - 42:
-        right, bottom, left, top, width, height = (int(n) for n in np.frombuffer(encoded, ">u4", 6, start + 8))
+        right, bottom, left, top, width, height = (
+            int(n) for n in np.frombuffer(encoded, ">u4", 6, start + 8)
+        )
         samples = int.from_bytes(encoded[start + 40 : start + 42], "big")
         tiles = -(-right // max(width, 1)) * -(-bottom // max(height, 1))
         return None if tiles > MOST_TILES else (bottom - top, right - left, samples)
     at = 2
-    while encoded[:2] == b"\xff\xd8" and encoded[at : at + 1] == b"\xff" and at + 10 <= len(encoded):
+    while (
+        encoded[:2] == b"\xff\xd8" and encoded[at : at + 1] == b"\xff" and at + 10 <= len(encoded)
+    ):
         marker = encoded[at + 1]
         if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
             rows, columns = (int.from_bytes(encoded[at + n : at + n + 2], "big") for n in (5, 7))

@@ -1,4 +1,6 @@
-"""Files and folders that appear whole or not at all: written under a temporary name, flushed, then renamed."""
+"""Files and folders that appear whole or not at all: written under a temporary name, flushed,
+then renamed.
+"""
 
 import hashlib
 import json
@@ -29,13 +31,19 @@ LONGEST_NAME = 100
 
 
 def is_internal(name: str) -> bool:
-    """Whether a file or folder name is a temporary one or the bookkeeping folder's: nothing to read, nothing to copy."""
+    """Whether a file or folder name is a temporary one or the bookkeeping folder's: nothing to
+    read, nothing to copy.
+    """
     return name.startswith((PART, BOOKKEEPING))
 
 
 def temporary_name(path: Path) -> Path:
-    """A sibling of `path` whose name nobody can foresee: host, process and a random part, then the end of the name."""
-    return path.with_name(f"{PART}{HOST}-{os.getpid()}-{secrets.token_hex(4)}-{path.name[-LONGEST_NAME:]}")
+    """A sibling of `path` whose name nobody can foresee: host, process and a random part, then
+    the end of the name.
+    """
+    return path.with_name(
+        f"{PART}{HOST}-{os.getpid()}-{secrets.token_hex(4)}-{path.name[-LONGEST_NAME:]}"
+    )
 
 
 def create_exclusive(path: Path, mode: int = 0o666) -> int:
@@ -45,7 +53,8 @@ def create_exclusive(path: Path, mode: int = 0o666) -> int:
 
 @contextmanager
 def atomic_file(path: Path, *, mode: int = 0o666) -> Iterator[Path]:
-    """Yield a temporary sibling to write; flush it to disk and rename it to `path` when the block ends without an error.
+    """Yield a temporary sibling to write; flush it to disk and rename it to `path` when the block
+    ends without an error.
 
     `mode` are the permissions of the new file, before the process's mask.
 
@@ -57,7 +66,9 @@ def atomic_file(path: Path, *, mode: int = 0o666) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(create_exclusive(part, mode))
     except OSError as error:
-        raise OutputFailed(f"cannot write {path.parent}: {error.strerror or 'not a folder'}") from error
+        raise OutputFailed(
+            f"cannot write {path.parent}: {error.strerror or 'not a folder'}"
+        ) from error
     try:
         yield part
         flush(part)
@@ -70,7 +81,8 @@ def atomic_file(path: Path, *, mode: int = 0o666) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary sibling folder to fill; flush its files and rename it to `path` (replacing it) at the end.
+    """Yield a temporary sibling folder to fill; flush its files and rename it to `path` (replacing
+    it) at the end.
 
     Raises:
         OutputFailed: the parent folder cannot be made or written.
@@ -80,10 +92,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.mkdir()
     except OSError as error:
-        raise OutputFailed(f"cannot write {path.parent}: {error.strerror or 'not a folder'}") from error
+        raise OutputFailed(
+            f"cannot write {path.parent}: {error.strerror or 'not a folder'}"
+        ) from error
     try:
         yield part
-        with ThreadPoolExecutor(FLUSHES) as pool:  # waits for the disk together: many files in one commit of its journal
+        with ThreadPoolExecutor(
+            FLUSHES
+        ) as pool:  # waits for the disk together: many files in one commit of its journal
             deque(pool.map(flush, [file for file in part.rglob("*") if file.is_file()]), maxlen=0)
         if os.path.lexists(path):
             os.replace(path, old)
@@ -109,7 +125,9 @@ def remove(path: Path) -> None:
 
 
 def flush(path: Path) -> None:
-    """Ask the system to put a file, or a folder's entries, on disk. Windows cannot flush a folder and does not need to."""
+    """Ask the system to put a file, or a folder's entries, on disk. Windows cannot flush a
+    folder and does not need to.
+    """
     if path.is_dir() and os.name == "nt":
         return
     handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
@@ -120,7 +138,9 @@ def flush(path: Path) -> None:
 
 
 def dump_json(value: Any) -> str:
-    """JSON as pleura writes it everywhere: sorted keys, two spaces, a final newline, and never NaN."""
+    """JSON as pleura writes it everywhere: sorted keys, two spaces, a final newline, and never
+    NaN.
+    """
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -131,7 +151,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_json_if_changed(path: Path, value: Any) -> None:
-    """Write `value` as JSON unless the file has these very bytes already; an unchanged file keeps its time."""
+    """Write `value` as JSON unless the file has these very bytes already; an unchanged file
+    keeps its time.
+    """
     text = dump_json(value)
     with suppress(OSError):
         if path.read_bytes() == text.encode("utf-8"):
@@ -146,7 +168,9 @@ def read_json(path: Path) -> Any:
 
 
 def clear_parts(folder: Path) -> None:
-    """Remove what interrupted runs left half-written in `folder`, at any depth; the caller holds the folder's lock."""
+    """Remove what interrupted runs left half-written in `folder`, at any depth; the caller holds
+    the folder's lock.
+    """
     for above, folders, files in os.walk(folder):
         for name in [name for name in (*folders, *files) if name.startswith(PART)]:
             remove(Path(above, name))
@@ -154,7 +178,9 @@ def clear_parts(folder: Path) -> None:
 
 
 def clear_parts_beside(path: Path) -> None:
-    """Remove what interrupted runs left half-written of one file; the caller holds the file's lock."""
+    """Remove what interrupted runs left half-written of one file; the caller holds the file's
+    lock.
+    """
     with suppress(OSError):
         for entry in list(os.scandir(path.parent)):
             if entry.name.startswith(PART) and entry.name.endswith(f"-{path.name[-LONGEST_NAME:]}"):

@@ -11,6 +11,8 @@ def cores() -> int:
 
 
 def threads() -> int:
-    """Threads that a numerical library may start in this process: `OMP_NUM_THREADS`, or all cores."""
+    """Threads that a numerical library may start in this process: `OMP_NUM_THREADS`, or all
+    cores.
+    """
     given = os.environ.get("OMP_NUM_THREADS", "")
     return int(given) if given.isdigit() and int(given) > 0 else cores()

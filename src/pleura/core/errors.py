@@ -1,18 +1,19 @@
 """Everything pleura raises on purpose.
 
     PleuraError
-    ├── UsageError (ValueError)            the call is wrong                                       exit 2
-    │   ├── OutputConflict (FileExistsError) OUT has other content; the message names --overwrite
+    ├── UsageError (ValueError)            the call is wrong: exit 2
+    │   ├── OutputConflict (FileExistsError)   OUT has other content; the message names --overwrite
     │   └── OutputBusy                     another process writes OUT
-    ├── NothingUsable (LookupError)        no input could be used at all                           exit 3
-    ├── InputRefused (ValueError)          one input cannot be used; a batch does the others       exit 1
+    ├── NothingUsable (LookupError)        no input could be used at all: exit 3
+    ├── InputRefused (ValueError)          one input cannot be used, a batch does the others: exit 1
     │   ├── UnreadableFile (OSError)       broken, truncated, or of a kind that cannot be decoded
     │   └── GridMismatch                   two things do not lie on one grid
-    ├── OutputFailed (OSError)             OUT cannot be written                                   exit 2
-    └── MissingExtra (ImportError)         an optional library is needed; the message says which   exit 2
+    ├── OutputFailed (OSError)             OUT cannot be written: exit 2
+    └── MissingExtra (ImportError)         an optional library is not installed: exit 2
 
-A message is one line: what, which series or case, why, what to do. It never holds the value of an identifying attribute,
-nor a file name that came with the input, for a file's name can be a patient's.
+A message is one line: what, which series or case, why, what to do. It never holds the value of an
+identifying attribute, nor a file name that came with the input, for a file's name can be a
+patient's.
 """
 
 from collections.abc import Mapping
@@ -60,16 +61,22 @@ class NothingUsable(PleuraError, LookupError):
 class InputRefused(PleuraError, ValueError):
     """One series, case or mask cannot be used; a batch does the others."""
 
-    def __init__(self, message: str, *, code: str = "REFUSED", evidence: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: str = "REFUSED", evidence: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.evidence: dict[str, Any] = dict(evidence or {})
 
-    def __reduce__(self) -> tuple[Any, ...]:  # keyword arguments do not pickle by themselves, and workers are spawned
+    def __reduce__(
+        self,
+    ) -> tuple[Any, ...]:  # keyword arguments do not pickle by themselves, and workers are spawned
         return (_refused_again, (type(self), str(self), self.code, self.evidence))
 
 
-def _refused_again(kind: type["InputRefused"], message: str, code: str, evidence: Mapping[str, Any]) -> "InputRefused":
+def _refused_again(
+    kind: type["InputRefused"], message: str, code: str, evidence: Mapping[str, Any]
+) -> "InputRefused":
     return kind(message, code=code, evidence=evidence)
 
 
@@ -80,7 +87,13 @@ class UnreadableFile(InputRefused, OSError):
 class GridMismatch(InputRefused):
     """Two arrays do not lie on one grid."""
 
-    def __init__(self, message: str, *, code: str = "GRID-MISMATCH", evidence: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "GRID-MISMATCH",
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message, code=code, evidence=evidence)
 
 

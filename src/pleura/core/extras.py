@@ -1,4 +1,6 @@
-"""Optional libraries: imported where they are used, and missed with a sentence that says what to install."""
+"""Optional libraries: imported where they are used, and missed with a sentence that says what to
+install.
+"""
 
 from importlib import import_module
 from types import ModuleType
@@ -7,10 +9,14 @@ from pleura.core.errors import MissingExtra
 
 
 def need(module: str, *, extra: str, purpose: str) -> ModuleType:
-    """Import `module`, or raise `MissingExtra` naming the extra of pleura that brings it and what it is wanted for."""
+    """Import `module`, or raise `MissingExtra` naming the extra of pleura that brings it and
+    what it is wanted for.
+    """
     try:
         return import_module(module)
     except ImportError as error:
         if error.name and error.name.split(".")[0] != module.split(".")[0]:
             raise  # the library is here but broken: its own message is the better one
-        raise MissingExtra(f"{purpose} needs {module}, which is not installed: pip install 'pleura[{extra}]'") from error
+        raise MissingExtra(
+            f"{purpose} needs {module}, which is not installed: pip install 'pleura[{extra}]'"
+        ) from error

@@ -1,7 +1,9 @@
-"""Turns an exception of one item into that item's refusal, and tells passing faults from lasting ones.
+"""Turns an exception of one item into that item's refusal, and tells passing faults from lasting
+ones.
 
-A lasting refusal says something about the input, and the next run keeps it. A passing fault says something about the
-machine (memory, disk, a killed process) or about pleura itself; it is never recorded as a result, so the next run tries again.
+A lasting refusal says something about the input, and the next run keeps it. A passing fault says
+something about the machine (memory, disk, a killed process) or about pleura itself; it is never
+recorded as a result, so the next run tries again.
 """
 
 import errno
@@ -36,7 +38,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def stops_the_batch(error: BaseException) -> bool:
-    """Whether an error is about the call and not about one item: a wrong option, a library that is not installed."""
+    """Whether an error is about the call and not about one item: a wrong option, a library that
+    is not installed.
+    """
     return isinstance(error, (UsageError, MissingExtra))
 
 
@@ -50,16 +54,20 @@ def is_passing(error: BaseException) -> bool:
 def refusal_of(error: BaseException) -> Finding:
     """The refusal of the item that raised `error`.
 
-    Ours keeps its code, sentence and evidence. Of a library's exception only the type and the place in pleura are named,
-    because its message may quote the input.
+    Ours keeps its code, sentence and evidence. Of a library's exception only the type and the place
+    in pleura are named, because its message may quote the input.
     """
     causes = list(_chain(error))
     if any(isinstance(cause, MemoryError) for cause in causes):
         return finding("OUT-OF-MEMORY")
-    numbers = [cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno is not None]
+    numbers = [
+        cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno is not None
+    ]
     for number in numbers:
         if number in PASSING:
-            return finding("DISK-FULL" if number in FULL else "DISK-ERROR", error=errno.errorcode[number])
+            return finding(
+                "DISK-FULL" if number in FULL else "DISK-ERROR", error=errno.errorcode[number]
+            )
     if isinstance(error, InputRefused):
         return Finding(error.code, Verdict.REFUSED, str(error), error.evidence)
     if numbers and numbers[0] in LISTING:

@@ -1,4 +1,6 @@
-"""What the checks of an input found: a `Finding` is one observation, a `Verdict` the worst of them."""
+"""What the checks of an input found: a `Finding` is one observation, a `Verdict` the worst of
+them.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +19,9 @@ class Verdict(IntEnum):
 
     @property
     def word(self) -> str:
-        """The verdict as it is written in files and on the terminal: `ok`, `repaired`, `review`, `refused`."""
+        """The verdict as it is written in files and on the terminal: `ok`, `repaired`, `review`,
+        `refused`.
+        """
         return self.name.lower()
 
 
@@ -25,8 +29,9 @@ class Verdict(IntEnum):
 class Finding:
     """One thing seen in an input.
 
-    `code` is stable (`GAP-IN-SLICES`) and documented; `verdict` is what it means for use; `message` is one sentence with the
-    reason and, where there is one, the remedy; `evidence` holds the numbers. No finding holds an identifying value.
+    `code` is stable (`GAP-IN-SLICES`) and documented; `verdict` is what it means for use; `message`
+    is one sentence with the reason and, where there is one, the remedy; `evidence` holds the
+    numbers. No finding holds an identifying value.
     """
 
     code: str
@@ -46,7 +51,9 @@ class Finding:
             "evidence": dict(self.evidence),
         }
 
-    def __reduce__(self) -> tuple[Any, ...]:  # a mapping proxy does not pickle, and workers are spawned
+    def __reduce__(
+        self,
+    ) -> tuple[Any, ...]:  # a mapping proxy does not pickle, and workers are spawned
         return (Finding, (self.code, self.verdict, self.message, dict(self.evidence)))
 
 

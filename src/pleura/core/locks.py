@@ -1,7 +1,8 @@
 """Locks between processes that a kill cannot leave behind.
 
-The operating system holds the lock for an open file and lets it go when the process ends, however it ends. Where a file
-system has no such locks, a file that names host and process stands in; it is stale once that process is gone.
+The operating system holds the lock for an open file and lets it go when the process ends, however
+it ends. Where a file system has no such locks, a file that names host and process stands in; it is
+stale once that process is gone.
 """
 
 import errno
@@ -15,7 +16,12 @@ from pleura.core.atomic import HOST, create_exclusive
 from pleura.core.errors import OutputBusy, OutputFailed
 
 RETRY_S = 0.05
-NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, getattr(errno, "ENOTSUP", errno.ENOSYS), getattr(errno, "EOPNOTSUPP", errno.ENOSYS)}
+NO_LOCKS = {
+    errno.ENOLCK,
+    errno.ENOSYS,
+    getattr(errno, "ENOTSUP", errno.ENOSYS),
+    getattr(errno, "EOPNOTSUPP", errno.ENOSYS),
+}
 
 
 @contextmanager
@@ -37,7 +43,9 @@ def locked(path: Path, *, what: str, wait_s: float = 0.0) -> Iterator[None]:
         if handle is not None:
             break
         if time.monotonic() >= limit:
-            raise OutputBusy(f"{what} is in use by another run; wait for it to end, or choose another place")
+            raise OutputBusy(
+                f"{what} is in use by another run; wait for it to end, or choose another place"
+            )
         time.sleep(RETRY_S)
     try:
         yield
@@ -48,7 +56,8 @@ def locked(path: Path, *, what: str, wait_s: float = 0.0) -> Iterator[None]:
 
 @contextmanager
 def locked_beside(path: Path, *, what: str, wait_s: float = 30.0) -> Iterator[None]:
-    """Hold a lock for a file that several runs read and rewrite (a map, a key): `.NAME.lock` in the same folder.
+    """Hold a lock for a file that several runs read and rewrite (a map, a key): `.NAME.lock` in the
+    same folder.
 
     Read the file again inside the block: another run may have changed it.
     """
@@ -62,7 +71,9 @@ def _taken(path: Path) -> int | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
     except OSError as error:
-        raise OutputFailed(f"cannot write {path.parent}: {error.strerror or 'not a folder'}") from error
+        raise OutputFailed(
+            f"cannot write {path.parent}: {error.strerror or 'not a folder'}"
+        ) from error
     try:
         _lock(handle)
         if _is_still(handle, path):
@@ -89,7 +100,9 @@ def _lock(handle: int) -> None:
 
 
 def _is_still(handle: int, path: Path) -> bool:
-    """Whether the locked file is the one that the path names: its last holder may have removed it."""
+    """Whether the locked file is the one that the path names: its last holder may have removed
+    it.
+    """
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(handle), path.stat())
     return False

@@ -12,9 +12,13 @@ R = TypeVar("R")
 
 
 def accepts_str_paths(function: Callable[P, R]) -> Callable[P, R]:
-    """The same function; arguments for parameters that are annotated as `Path` may be `str` or any `PathLike`."""
+    """The same function; arguments for parameters that are annotated as `Path` may be `str` or
+    any `PathLike`.
+    """
     signature = inspect.signature(function)
-    names = {name for name, parameter in signature.parameters.items() if _is_path(parameter.annotation)}
+    names = {
+        name for name, parameter in signature.parameters.items() if _is_path(parameter.annotation)
+    }
 
     @wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:

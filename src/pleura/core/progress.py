@@ -4,7 +4,9 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called as work advances: `progress("read", 3, 140)`. `total` 0 means not known yet; `done == total` ends the stage."""
+    """Called as work advances: `progress("read", 3, 140)`. `total` 0 means not known yet; `done
+    == total` ends the stage.
+    """
 
     def __call__(self, stage: str, done: int, total: int) -> None: ...
 

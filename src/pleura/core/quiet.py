@@ -1,4 +1,6 @@
-"""Warnings and log lines of libraries quote values of the input; none of them may reach a terminal or a log."""
+"""Warnings and log lines of libraries quote values of the input; none of them may reach a
+terminal or a log.
+"""
 
 import logging
 import sys
@@ -8,7 +10,8 @@ LIBRARIES = ("pydicom", "nibabel", "matplotlib", "PIL")
 
 
 def silence_libraries() -> None:
-    """Silence warnings and loggers of libraries in this process: for commands and their workers, which own it.
+    """Silence warnings and loggers of libraries in this process: for commands and their workers,
+    which own it.
 
     Warnings stay where Python was started with `-W` or PYTHONWARNINGS.
     """

@@ -1,4 +1,6 @@
-"""What a verb gives back: values, and how they read on a terminal. The command adds colours and an exit code."""
+"""What a verb gives back: values, and how they read on a terminal. The command adds colours and
+an exit code.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +11,9 @@ from pleura.core.errors import Exit
 
 @dataclass(frozen=True)
 class Table:
-    """Rows for people. `columns` are headings; a heading that ends in a unit in brackets is aligned right."""
+    """Rows for people. `columns` are headings; a heading that ends in a unit in brackets is
+    aligned right.
+    """
 
     title: str
     columns: tuple[str, ...]
@@ -38,7 +42,9 @@ class Result(Protocol):
 
 
 def batch_exit(done: int, failed: int) -> Exit:
-    """The exit code of a batch: `OK` where nothing failed, `NOTHING_USABLE` where nothing was done."""
+    """The exit code of a batch: `OK` where nothing failed, `NOTHING_USABLE` where nothing was
+    done.
+    """
     if done == 0:
         return Exit.NOTHING_USABLE
     return Exit.SOME_FAILED if failed else Exit.OK

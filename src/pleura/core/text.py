@@ -3,11 +3,15 @@
 import unicodedata
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-"""Unicode categories of control, format (bidirectional overrides), surrogate and separator characters."""
+"""Unicode categories of control, format (bidirectional overrides), surrogate and separator
+characters.
+"""
 
 
 def visible(text: str) -> str:
-    """The text with control and format characters written as escapes, such as `\\x1b`; printable text is unchanged."""
+    """The text with control and format characters written as escapes, such as `\\x1b`; printable
+    text is unchanged.
+    """
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escaped(character) for character in text)

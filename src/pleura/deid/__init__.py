@@ -1,1 +1,3 @@
-"""De-identification: the action for each attribute (data), the patients (identity), and the engine that applies the actions."""
+"""De-identification: the action for each attribute (data), the patients (identity), and the
+engine that applies the actions.
+"""

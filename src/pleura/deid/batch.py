@@ -20,16 +20,26 @@ from pleura.deid.plan import Unit
 from pleura.deid.profile import kept_tags, profile
 from pleura.deid.reading import Unread, each, parcels
 from pleura.deid.writing import Outcome, Verify, Writer
-from pleura.files.walk import ON_DISK, InputFile, Walk
+from pleura.files.listing import ON_DISK, InputFile
+from pleura.files.walk import Walk
 
 FEW = 200
 """Files; below that, starting a process costs more than it brings."""
 MOST = 8
 """Processes that are started unless more are asked for."""
 
-MACHINE = ("WORKER-LOST", "OUT-OF-MEMORY", "DISK-FULL", "DISK-ERROR", "FILE-CHANGED", "INTERNAL-ERROR")
+MACHINE = (
+    "WORKER-LOST",
+    "OUT-OF-MEMORY",
+    "DISK-FULL",
+    "DISK-ERROR",
+    "FILE-CHANGED",
+    "INTERNAL-ERROR",
+)
 PASSING = frozenset({"READ-FAILED", "WRITE-FAILED", *MACHINE})
-"""Refusals that can be gone the next time: a unit that has one is done again when the command is rerun."""
+"""Refusals that can be gone the next time: a unit that has one is done again when the command is
+rerun.
+"""
 
 Pair = tuple[InputFile, Path]
 """A file of the input and where it goes."""
@@ -39,7 +49,9 @@ class Hands(Protocol):
     """Does many small items, in this process or in others."""
 
     def each(self, work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-        """Yield `work(item)` for every item, in order; for an item that fails, the `Finding` that refuses it."""
+        """Yield `work(item)` for every item, in order; for an item that fails, the `Finding`
+        that refuses it.
+        """
         ...
 
 
@@ -54,8 +66,14 @@ def read_headers(found: Walk, choices: Choices, hands: Hands, progress: Progress
     pieces = parcels(files, lambda file: file)
     headers: list[Header] = []
     progress("read headers", 0, len(files))
-    for piece, read in zip(pieces, hands.each(partial(_read_some, found.root, choices), pieces), strict=True):
-        headers += [unread(file, found.root, read.code) for file in piece] if isinstance(read, Finding) else read
+    for piece, read in zip(
+        pieces, hands.each(partial(_read_some, found.root, choices), pieces), strict=True
+    ):
+        headers += (
+            [unread(file, found.root, read.code) for file in piece]
+            if isinstance(read, Finding)
+            else read
+        )
         progress("read headers", len(headers), len(files))
     return sorted(headers, key=lambda header: header.file)
 
@@ -65,7 +83,11 @@ def _read_some(root: Path, choices: Choices, files: Sequence[InputFile]) -> list
     reader = _reader(root, choices)
     headers = [reader.read(file) for file in files if file.member == ON_DISK]
     for file, data in each([file for file in files if file.member != ON_DISK]):
-        headers.append(unread(file, root, "READ-FAILED") if isinstance(data, Unread) else reader.read(file, data))
+        headers.append(
+            unread(file, root, "READ-FAILED")
+            if isinstance(data, Unread)
+            else reader.read(file, data)
+        )
     return headers
 
 
@@ -81,7 +103,9 @@ def unread(file: InputFile, root: Path, code: str) -> Header:
 
 @dataclass
 class UnitRecord:
-    """The result for one unit: counts, and the names of refused files, which are for the user only."""
+    """The result for one unit: counts, and the names of refused files, which are for the user
+    only.
+    """
 
     case: str
     series: int = 0
@@ -100,7 +124,9 @@ class UnitRecord:
             self.actions.update(outcome.actions)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values without names: `case, series, files, refused [{code, evidence, files}], actions`."""
+        """Plain values without names: `case, series, files, refused [{code, evidence, files}],
+        actions`.
+        """
         return {
             "case": self.case,
             "series": self.series,
@@ -122,13 +148,17 @@ def write_unit(
     hands: Hands,
     advance: Callable[[int], None],
 ) -> UnitRecord:
-    """De-identify the objects of `unit` into `out/<unit.folder>`, which appears whole; none where all were refused."""
+    """De-identify the objects of `unit` into `out/<unit.folder>`, which appears whole; none
+    where all were refused.
+    """
     with atomic_folder(out / unit.folder) as part:
         pairs = [(header.file, part / name) for name, header in unit.files]
         folders = {goal.parent for _, goal in pairs}
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
-        record = _record(unit, pairs, partial(_write_some, _Job(choices, patient, verify)), hands, advance)
+        record = _record(
+            unit, pairs, partial(_write_some, _Job(choices, patient, verify)), hands, advance
+        )
         for folder in folders - {part}:
             if not any(folder.iterdir()):
                 folder.rmdir()
@@ -140,7 +170,9 @@ def write_unit(
 def show_unit(unit: Unit, choices: Choices, patient: Patient, hands: Hands) -> UnitRecord:
     """What `write_unit` would do, by a record of the same form; nothing is written."""
     pairs = [(header.file, Path(name)) for name, header in unit.files]
-    return _record(unit, pairs, partial(_show_some, _Job(choices, patient)), hands, lambda count: None)
+    return _record(
+        unit, pairs, partial(_show_some, _Job(choices, patient)), hands, lambda count: None
+    )
 
 
 def _record(
@@ -157,7 +189,9 @@ def _record(
     pieces = parcels(pairs, lambda pair: pair[0])
     for piece, found in zip(pieces, hands.each(work, pieces), strict=True):
         if isinstance(found, Finding):
-            found = [Outcome(code=found.code, evidence=tuple(sorted(found.evidence.items())))] * len(piece)
+            found = [
+                Outcome(code=found.code, evidence=tuple(sorted(found.evidence.items())))
+            ] * len(piece)
         for (file, goal), outcome in zip(piece, found, strict=True):
             record.add(file, outcome)
             if outcome.code:
@@ -170,7 +204,8 @@ def _record(
 
 
 class _Job:
-    """What the files of a unit share: its writer, and all that it remembers. Nothing of it is there for another unit.
+    """What the files of a unit share: its writer, and all that it remembers. Nothing of it is there
+    for another unit.
 
     It is pickled once, since it has every UID of a patient.
     """

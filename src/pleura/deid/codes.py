@@ -1,4 +1,6 @@
-"""Coded entries: which schemes and class UIDs are everybody's, what a dirty meaning is replaced by, what we claim."""
+"""Coded entries: which schemes and class UIDs are everybody's, what a dirty meaning is replaced
+by, what we claim.
+"""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +14,9 @@ SCHEME = 0x00080102
 VALUE = 0x00080100
 MEANING = 0x00080104
 FIXED = frozenset({VALUE, SCHEME, 0x00080103, 0x00080119, 0x00080120})
-"""Value, scheme, version, long value and URN value of a coded entry: in a scheme of everybody's they are never touched."""
+"""Value, scheme, version, long value and URN value of a coded entry: in a scheme of everybody's
+they are never touched.
+"""
 
 FORMS = {
     "SCT": r"\d{6,18}",
@@ -68,11 +72,19 @@ def meaning(scheme: str, value: str) -> str:
 
 
 def names_a_class(tag: int) -> bool:
-    """Whether a UI attribute names a class, a syntax or a scheme, so that it says nothing of an instance."""
+    """Whether a UI attribute names a class, a syntax or a scheme, so that it says nothing of an
+    instance.
+    """
     from pydicom.datadict import keyword_for_tag
 
     keyword = keyword_for_tag(tag)
-    return re.search(r"ClassUID|ClassUIDs|TransferSyntaxUID|CodingSchemeUID|ContextUID|MappingResourceUID", keyword) is not None
+    return (
+        re.search(
+            r"ClassUID|ClassUIDs|TransferSyntaxUID|CodingSchemeUID|ContextUID|MappingResourceUID",
+            keyword,
+        )
+        is not None
+    )
 
 
 def number_of(item: "Dataset") -> Any:
@@ -84,7 +96,9 @@ def number_of(item: "Dataset") -> Any:
 
 
 def claim(dataset: "Dataset", codes: Sequence[str], version: str) -> None:
-    """Say in the data set what was done to it, and nothing that was not (PS3.15 E.1.1 and E.3; PS3.3 C.12.1.1.9)."""
+    """Say in the data set what was done to it, and nothing that was not (PS3.15 E.1.1 and E.3;
+    PS3.3 C.12.1.1.9).
+    """
     from pydicom import Dataset
 
     if not codes:
@@ -98,4 +112,6 @@ def claim(dataset: "Dataset", codes: Sequence[str], version: str) -> None:
         items.append(item)
     dataset.DeidentificationMethodCodeSequence = items
     dates = {"113106": "UNMODIFIED", "113107": "MODIFIED"}
-    dataset.LongitudinalTemporalInformationModified = next((dates[c] for c in codes if c in dates), "REMOVED")
+    dataset.LongitudinalTemporalInformationModified = next(
+        (dates[c] for c in codes if c in dates), "REMOVED"
+    )

@@ -1,15 +1,39 @@
-"""Where the top-level elements of a file lie (PS3.5 7.1), so that files can be compared element by element without decoding."""
+"""Where the top-level elements of a file lie (PS3.5 7.1), so that files can be compared element
+by element without decoding.
+"""
 
 import struct
 from typing import NamedTuple
 
-EXPLICIT_LITTLE, IMPLICIT_LITTLE, BIG, DEFLATED = (f"1.2.840.10008.1.2{end}" for end in (".1", "", ".2", ".1.99"))
+EXPLICIT_LITTLE, IMPLICIT_LITTLE, BIG, DEFLATED = (
+    f"1.2.840.10008.1.2{end}" for end in (".1", "", ".2", ".1.99")
+)
 NATIVE = (EXPLICIT_LITTLE, IMPLICIT_LITTLE)
 META_SYNTAX, META_NAME = 0x00020010, 0x00020003
 PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
-_LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
+_LONG = frozenset(
+    {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
+)
 _SHORT = frozenset(
-    {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS", b"ST"}
+    {
+        b"AE",
+        b"AS",
+        b"AT",
+        b"CS",
+        b"DA",
+        b"DS",
+        b"DT",
+        b"FD",
+        b"FL",
+        b"IS",
+        b"LO",
+        b"LT",
+        b"PN",
+        b"SH",
+        b"SL",
+        b"SS",
+        b"ST",
+    }
     | {b"TM", b"UI", b"UL", b"US"}
 )
 _ITEM, _ITEM_END, _SEQUENCE_END, _UNDEFINED = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD, 0xFFFFFFFF
@@ -36,21 +60,32 @@ class Parts(NamedTuple):
 
 
 def take_apart(data: bytes, *, until_pixels: bool = False) -> Parts | None:
-    """The elements of a file, or with `until_pixels` those before its pixels (`data` may then be the begin of a file).
+    """The elements of a file, or with `until_pixels` those before its pixels (`data` may then be
+    the begin of a file).
 
     Returns:
-        `None` for whatever is not plain: without meta group, deflated, big-endian, unknown VRs, elements out of order, bytes
+        `None` for whatever is not plain: without meta group, deflated, big-endian, unknown VRs,
+            elements out of order, bytes
         that belong to none, sequences whose end is not found.
     """
     if data[128:132] != b"DICM":
         return None
     try:
         meta, at = _elements(data, 132, explicit=True, stop=0x00030000)
-        syntax = next((value(data, one).rstrip(b" \0").decode("latin-1") for one in meta if one.tag == META_SYNTAX), "")
+        syntax = next(
+            (
+                value(data, one).rstrip(b" \0").decode("latin-1")
+                for one in meta
+                if one.tag == META_SYNTAX
+            ),
+            "",
+        )
         explicit = syntax != IMPLICIT_LITTLE
         if syntax in ("", DEFLATED, BIG) or (not explicit and data[at + 4 : at + 6].isalpha()):
             return None
-        elements, at = _elements(data, at, explicit=explicit, stop=PIXELS[0] if until_pixels else _UNDEFINED)
+        elements, at = _elements(
+            data, at, explicit=explicit, stop=PIXELS[0] if until_pixels else _UNDEFINED
+        )
     except (struct.error, _NotPlain):
         return None
     return Parts(syntax, meta, elements) if until_pixels or at == len(data) else None
@@ -93,8 +128,12 @@ def _elements(data: bytes, at: int, *, explicit: bool, stop: int) -> tuple[list[
     return found, at
 
 
-def _element(data: bytes, at: int, depth: int, *, explicit: bool, stop: int = _UNDEFINED) -> tuple[int, int]:
-    """Tag and end of the element at `at`; an end of no meaning for a tag from `stop` on, and for the end of an item."""
+def _element(
+    data: bytes, at: int, depth: int, *, explicit: bool, stop: int = _UNDEFINED
+) -> tuple[int, int]:
+    """Tag and end of the element at `at`; an end of no meaning for a tag from `stop` on, and for
+    the end of an item.
+    """
     if not explicit:
         group, element, length = _without_vr(data, at)
         tag, vr, start = group << 16 | element, b"", at + 8

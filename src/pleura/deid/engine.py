@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pleura.deid import codes
@@ -21,8 +22,20 @@ KEPT: Rule = (Action.KEEP,)
 SHORT = 256  # bytes: values that come again in the next file of a series are remembered
 
 PIXELS = {0x7FE00010, 0x7FE00008, 0x7FE00009}
-TECHNICAL = {0x00181210, 0x00181160, 0x00080070, 0x00081090, 0x00080008, 0x00180015, 0x00185100, 0x00080060, 0x00181250}
-"""Kernel, filter, manufacturer, model, image type, body part, positions, modality, coil: a patient may be called Sharp."""
+TECHNICAL = {
+    0x00181210,
+    0x00181160,
+    0x00080070,
+    0x00081090,
+    0x00080008,
+    0x00180015,
+    0x00185100,
+    0x00080060,
+    0x00181250,
+}
+"""Kernel, filter, manufacturer, model, image type, body part, positions, modality, coil: a
+patient may be called Sharp.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,7 +49,9 @@ class Patient:
 
 
 class Engine:
-    """A profile at work on the objects of one patient. It remembers decisions and short values from file to file."""
+    """A profile at work on the objects of one patient. It remembers decisions and short values
+    from file to file.
+    """
 
     def __init__(self, profile: Profile, patient: Patient) -> None:
         self.profile = profile
@@ -44,7 +59,10 @@ class Engine:
         self.types = types() if profile.vrs else None
         self.kept = kept_tags(profile) or frozenset()
         self.any_date = "113106" not in profile.codes
-        self._numbers = frozenset(p for p in patient.identifiers.phrases if p.isdigit()) | patient.identifiers.dates
+        self._numbers = (
+            frozenset(p for p in patient.identifiers.phrases if p.isdigit())
+            | patient.identifiers.dates
+        )
         self._actions: dict[tuple[int, str, int], Action] = {}
         self._births = patient.identifiers.births
         self._uids: dict[str, str] = {}
@@ -56,7 +74,8 @@ class Engine:
     def apply(self, dataset: "Dataset") -> Counter[str]:
         """Change `dataset` (without its file meta) in place.
 
-        Elements that are kept stay as they were read, undecoded, so that they are written back byte for byte.
+        Elements that are kept stay as they were read, undecoded, so that they are written back byte
+        for byte.
 
         Returns:
             How often which action changed an attribute: `"(0010,0010) case" -> 1`. No values.
@@ -75,7 +94,8 @@ class Engine:
         """Do what `apply` does, to some elements only of an object like one that it was applied to.
 
         Returns:
-            What was done, by tag; `None` where the object tells of somebody whom `patient` does not tell of.
+            What was done, by tag; `None` where the object tells of somebody whom `patient` does not
+            tell of.
         """
         if self.profile.vrs:
             if not harvest(dataset, self.kept) <= self.patient.identifiers:
@@ -91,7 +111,9 @@ class Engine:
 
     def _scrubber(self, identifiers: Identifiers) -> Scrubber:
         if identifiers not in self._scrubbers:
-            if len(self._scrubbers) > 8:  # memory stays flat where every object tells of somebody else
+            if (
+                len(self._scrubbers) > 8
+            ):  # memory stays flat where every object tells of somebody else
                 self._scrubbers.clear()
             self._values.clear()
             self._clean.clear()
@@ -128,8 +150,14 @@ class Engine:
 
     def _decide(self, number: int, vr: str, place: int) -> Action:
         rule = self._rule(number, vr)
-        if number in self.profile.tags and self.profile.vrs and not _same_family(vr, _dictionary_vr(number)):
-            rule = (*GONE, Action.EMPTY, Action.DUMMY) if vr != "SQ" else GONE  # the value is not what the table speaks of
+        if (
+            number in self.profile.tags
+            and self.profile.vrs
+            and not _same_family(vr, _dictionary_vr(number))
+        ):
+            rule = (
+                (*GONE, Action.EMPTY, Action.DUMMY) if vr != "SQ" else GONE
+            )  # the value is not what the table speaks of
         kind = self.types.of(place, number) if self.types else ""
         action = resolve(rule, kind)
         if vr == "SQ" and action not in (Action.REMOVE, Action.EMPTY, Action.KEEP):
@@ -165,7 +193,13 @@ class Engine:
             self._count(tag, action)
             del dataset[tag]
         elif action is Action.CASE:
-            self._put(dataset, tag, vr if vr in ("PN", "LO") else _dictionary_vr(tag), self.patient.case, action)
+            self._put(
+                dataset,
+                tag,
+                vr if vr in ("PN", "LO") else _dictionary_vr(tag),
+                self.patient.case,
+                action,
+            )
         elif action in (Action.EMPTY, Action.DUMMY):
             self._blank(dataset, tag, vr, action)
         elif dataset.get_item(tag).value in (None, b"", ""):
@@ -213,14 +247,23 @@ class Engine:
 
     def _tells(self, vr: str, value: bytes) -> bool:
         """Whether a value that has its VR's form is an identifier all the same."""
-        if vr in ("DS", "IS"):  # a number is its own affair, unless it is a long number that somebody is known by
+        if vr in (
+            "DS",
+            "IS",
+        ):  # a number is its own affair, unless it is a long number that somebody is known by
             parts = value.decode("ascii", "replace").split("\\")
             return any(len(part.strip()) > 5 and part.strip() in self._numbers for part in parts)
         if vr in ("DA", "DT"):
-            return any(part.strip()[:8] in self._births for part in value.decode("ascii", "replace").split("\\"))
+            return any(
+                part.strip()[:8] in self._births
+                for part in value.decode("ascii", "replace").split("\\")
+            )
         if vr == "CS":
             parts = value.decode("ascii", "replace").split("\\")
-            return any(len(part.strip()) > 3 and not is_technical(part) and self._scrub.clean(part) != part for part in parts)
+            return any(
+                len(part.strip()) > 3 and not is_technical(part) and self._scrub.clean(part) != part
+                for part in parts
+            )
         if vr in WIDTHS or vr == "OB":
             return len(value) > 7 and self._scrub.names_somebody(value[:65536])
         return False
@@ -242,7 +285,9 @@ class Engine:
             self._lose(dataset, tag, vr, place)
             return
         parts = (
-            [str(part) for part in old] if isinstance(old, (list, tuple)) or type(old).__name__ == "MultiValue" else [str(old)]
+            [str(part) for part in old]
+            if isinstance(old, (list, tuple)) or type(old).__name__ == "MultiValue"
+            else [str(old)]
         )
         new = [self._new(dataset, int(tag), part, vr, action) for part in parts]
         if None in new:
@@ -257,19 +302,41 @@ class Engine:
         if action is Action.UID:
             return self.uid(part)
         if action is Action.SHIFT:
-            return None if part.strip()[:8] in self._births else shifted(vr, part, self.patient.days) if part else part
+            return (
+                None
+                if part.strip()[:8] in self._births
+                else shifted(vr, part, self.patient.days)
+                if part
+                else part
+            )
         if action is Action.AGE:
             years = part[:-1].isdigit() and part[-1:] == "Y"
-            return "090Y" if years and int(part[:-1]) > 89 else part if valid("AS", part.encode()) else None
+            return (
+                "090Y"
+                if years and int(part[:-1]) > 89
+                else part
+                if valid("AS", part.encode())
+                else None
+            )
         if action is Action.LABEL:
             return clean_label(part, f"ROI_{codes.number_of(dataset)}")
-        if (tag in TECHNICAL or vr == "CS") and is_technical(part):  # spared as a whole, or not at all
+        if (tag in TECHNICAL or vr == "CS") and is_technical(
+            part
+        ):  # spared as a whole, or not at all
             return part
         clean = self._scrub.clean(part)
-        if tag in TECHNICAL and clean != part:  # what is left of a known term would tell what is not
+        if (
+            tag in TECHNICAL and clean != part
+        ):  # what is left of a known term would tell what is not
             return None
         if tag == codes.MEANING and clean != part:
-            return codes.meaning(str(dataset.get("CodingSchemeDesignator", "")), str(dataset.get("CodeValue", ""))) or clean
+            return (
+                codes.meaning(
+                    str(dataset.get("CodingSchemeDesignator", "")),
+                    str(dataset.get("CodeValue", "")),
+                )
+                or clean
+            )
         if vr == "CS" and clean != part:
             return dummy("CS") if clean.isascii() else None  # type: ignore[return-value]
         if vr == "UI":
@@ -285,7 +352,9 @@ class Engine:
         return self._uids[old]
 
     def _lose(self, dataset: "Dataset", tag: Any, vr: str, place: int) -> None:
-        """A value that must not stay and has no successor: as far gone as the attribute's Type allows."""
+        """A value that must not stay and has no successor: as far gone as the attribute's Type
+        allows.
+        """
         kind = self.types.of(place, int(tag)) if self.types else ""
         action = resolve((Action.REMOVE, Action.EMPTY, Action.DUMMY), kind)
         if action is Action.REMOVE:
@@ -303,20 +372,15 @@ class Engine:
         self._counts[f"{name} {action}"] += 1
 
 
-_VRS: dict[int, str] = {}
+@cache
+def _dictionary_vr(tag: int) -> str:
+    """The VR of a tag by the data dictionary, the first of several; `UN` where it has none."""
+    from pydicom.datadict import dictionary_VR
 
-
-def _dictionary_vr(tag: Any) -> str:
-    """The VR of a tag by the data dictionary, `UN` for what it does not know; the first where there are several."""
-    number = int(tag)
-    if number not in _VRS:
-        from pydicom.datadict import dictionary_VR
-
-        try:
-            _VRS[number] = dictionary_VR(tag).split(" or ")[0]
-        except KeyError:
-            _VRS[number] = "UN"
-    return _VRS[number]
+    try:
+        return dictionary_VR(tag).split(" or ")[0]
+    except KeyError:
+        return "UN"
 
 
 FAMILIES = (

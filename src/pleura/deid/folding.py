@@ -1,7 +1,8 @@
-"""Spellings: every way to write a letter is mapped to a few plain forms, so that all spellings of a name meet.
+"""Spellings: every way to write a letter is mapped to a few plain forms, so that all spellings of a
+name meet.
 
-`tokens` cuts a text into words of one kind of script. `spellings` gives the plain forms of a name, `readings` those of a
-word in a text. A word spells a name where the two have a form in common.
+`tokens` cuts a text into words of one kind of script. `spellings` gives the plain forms of a name,
+`readings` those of a word in a text. A word spells a name where the two have a form in common.
 """
 
 import re
@@ -12,36 +13,146 @@ from itertools import islice, product
 from typing import NamedTuple
 
 SPELLINGS = {
-    **{"ø": ("o", "oe"), "ö": ("o", "oe"), "ő": ("o", "oe"), "œ": ("oe", "o"), "ō": ("o", "ou", "oo", "oh")},
-    **{"ô": ("o", "ou", "oo"), "å": ("a", "aa"), "ä": ("a", "ae"), "æ": ("ae", "a", "e"), "ā": ("a", "aa")},
-    **{"ü": ("u", "ue", "y"), "ű": ("u", "ue"), "ū": ("u", "uu"), "û": ("u", "uu"), "ı": ("i",), "ī": ("i", "ii")},
-    **{"ß": ("ss", "sz", "s"), "ł": ("l",), "đ": ("d", "dj"), "ð": ("d", "dh", "th"), "þ": ("th", "t", "d")},
-    **{"ħ": ("h",), "ŋ": ("ng", "n"), "ŧ": ("t", "th"), "ĸ": ("k", "q"), "ə": ("e", "a"), "ɛ": ("e",), "ɔ": ("o",)},
-    **{"č": ("c", "ch", "cz"), "ć": ("c", "ch"), "ç": ("c", "ch", "s"), "š": ("s", "sh", "sch", "sz"), "ş": ("s", "sh")},
-    **{"ș": ("s", "sh"), "ś": ("s", "sh"), "ž": ("z", "zh"), "ż": ("z", "zh"), "ź": ("z", "zh"), "ñ": ("n", "ny", "nn")},
-    **{"ņ": ("n", "ny"), "ň": ("n", "ny"), "ğ": ("g", "gh"), "ř": ("r", "rz"), "ț": ("t", "ts"), "ţ": ("t", "ts")},
-    **{"ȩ": ("e",), "ɓ": ("b",), "ɗ": ("d",), "ƙ": ("k",), "ƴ": ("y",), "ɖ": ("d",), "ƒ": ("f",), "ƶ": ("z",)},
+    **{
+        "ø": ("o", "oe"),
+        "ö": ("o", "oe"),
+        "ő": ("o", "oe"),
+        "œ": ("oe", "o"),
+        "ō": ("o", "ou", "oo", "oh"),
+    },
+    **{
+        "ô": ("o", "ou", "oo"),
+        "å": ("a", "aa"),
+        "ä": ("a", "ae"),
+        "æ": ("ae", "a", "e"),
+        "ā": ("a", "aa"),
+    },
+    **{
+        "ü": ("u", "ue", "y"),
+        "ű": ("u", "ue"),
+        "ū": ("u", "uu"),
+        "û": ("u", "uu"),
+        "ı": ("i",),
+        "ī": ("i", "ii"),
+    },
+    **{
+        "ß": ("ss", "sz", "s"),
+        "ł": ("l",),
+        "đ": ("d", "dj"),
+        "ð": ("d", "dh", "th"),
+        "þ": ("th", "t", "d"),
+    },
+    **{
+        "ħ": ("h",),
+        "ŋ": ("ng", "n"),
+        "ŧ": ("t", "th"),
+        "ĸ": ("k", "q"),
+        "ə": ("e", "a"),
+        "ɛ": ("e",),
+        "ɔ": ("o",),
+    },
+    **{
+        "č": ("c", "ch", "cz"),
+        "ć": ("c", "ch"),
+        "ç": ("c", "ch", "s"),
+        "š": ("s", "sh", "sch", "sz"),
+        "ş": ("s", "sh"),
+    },
+    **{
+        "ș": ("s", "sh"),
+        "ś": ("s", "sh"),
+        "ž": ("z", "zh"),
+        "ż": ("z", "zh"),
+        "ź": ("z", "zh"),
+        "ñ": ("n", "ny", "nn"),
+    },
+    **{
+        "ņ": ("n", "ny"),
+        "ň": ("n", "ny"),
+        "ğ": ("g", "gh"),
+        "ř": ("r", "rz"),
+        "ț": ("t", "ts"),
+        "ţ": ("t", "ts"),
+    },
+    **{
+        "ȩ": ("e",),
+        "ɓ": ("b",),
+        "ɗ": ("d",),
+        "ƙ": ("k",),
+        "ƴ": ("y",),
+        "ɖ": ("d",),
+        "ƒ": ("f",),
+        "ƶ": ("z",),
+    },
     **{"ʼ": ("",), "ʻ": ("",), "ʹ": ("",), "ـ": ("",), "ー": ("", "う"), "ｰ": ("", "う")},
 }
-"""Letters with several transliterations, the usual one first; and letters that are often left out."""
+"""Letters with several transliterations, the usual one first; and letters that are often left
+out.
+"""
 
 SHORTENED = (
-    *(("oe", "o"), ("ae", "a"), ("ue", "u"), ("aa", "a"), ("ss", "s"), ("sz", "ss"), ("th", "t"), ("dj", "d")),
-    *(("dh", "d"), ("ou", "o"), ("oo", "o"), ("uu", "u"), ("oh", "o"), ("zh", "z"), ("sh", "s"), ("ch", "c")),
+    *(
+        ("oe", "o"),
+        ("ae", "a"),
+        ("ue", "u"),
+        ("aa", "a"),
+        ("ss", "s"),
+        ("sz", "ss"),
+        ("th", "t"),
+        ("dj", "d"),
+    ),
+    *(
+        ("dh", "d"),
+        ("ou", "o"),
+        ("oo", "o"),
+        ("uu", "u"),
+        ("oh", "o"),
+        ("zh", "z"),
+        ("sh", "s"),
+        ("ch", "c"),
+    ),
 )
 """What a header in plain letters may have written for one letter of `SPELLINGS`."""
 
 _SAME_LETTER = str.maketrans(
-    {"ς": "σ", "ם": "מ", "ן": "נ", "ץ": "צ", "ף": "פ", "ך": "כ", "ى": "ي", "ی": "ي", "ک": "ك", "ة": "ه", "ھ": "ه"}
+    {
+        "ς": "σ",
+        "ם": "מ",
+        "ן": "נ",
+        "ץ": "צ",
+        "ף": "פ",
+        "ך": "כ",
+        "ى": "ي",
+        "ی": "ي",
+        "ک": "ك",
+        "ة": "ه",
+        "ھ": "ه",
+    }
     | dict(zip("ぁぃぅぇぉっゃゅょゎゕゖ", "あいうえおつやゆよわかけ", strict=True))
 )
 _KATAKANA, _TO_HIRAGANA = range(0x30A1, 0x30F7), 0x60
 _CONTINUOUS = (
-    *((0x0E01, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3040, 0x30FF)),
-    *((0x3100, 0x318F), (0x31A0, 0x31FF), (0x3400, 0x9FFF), (0xA960, 0xA97F), (0xAC00, 0xD7FF), (0xF900, 0xFAFF)),
+    *(
+        (0x0E01, 0x0EFF),
+        (0x1000, 0x109F),
+        (0x1780, 0x17FF),
+        (0x2E80, 0x2FDF),
+        (0x3005, 0x3007),
+        (0x3040, 0x30FF),
+    ),
+    *(
+        (0x3100, 0x318F),
+        (0x31A0, 0x31FF),
+        (0x3400, 0x9FFF),
+        (0xA960, 0xA97F),
+        (0xAC00, 0xD7FF),
+        (0xF900, 0xFAFF),
+    ),
     *((0xFF66, 0xFFDC), (0x20000, 0x3FFFF)),
 )
-"""Scripts without spaces between words, or with particles behind a name: Thai, Burmese, Khmer, Chinese, kana, Hangul."""
+"""Scripts without spaces between words, or with particles behind a name: Thai, Burmese, Khmer,
+Chinese, kana, Hangul.
+"""
 
 _JAMO = re.compile("[ᄀ-ᇿ]")
 _PLAIN_WORD = re.compile("[a-z]+")
@@ -59,14 +170,20 @@ class Token(NamedTuple):
 
 
 def composed(text: str) -> str:
-    """`text` with Hangul composed to syllables; the same object where there is nothing to compose."""
+    """`text` with Hangul composed to syllables; the same object where there is nothing to
+    compose.
+    """
     return unicodedata.normalize("NFC", text) if not text.isascii() and _JAMO.search(text) else text
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The words of a text, each of one kind of script. Marks and invisible characters belong to the word they are in."""
+    """The words of a text, each of one kind of script. Marks and invisible characters belong to
+    the word they are in.
+    """
     if text.isascii():
-        yield from (Token(*found.span(), found[0], False) for found in _PLAIN_WORD.finditer(text.lower()))
+        yield from (
+            Token(*found.span(), found[0], False) for found in _PLAIN_WORD.finditer(text.lower())
+        )
         return
     start, kind = 0, 0
     for at, character in enumerate(text):
@@ -96,7 +213,9 @@ def _kind(character: str) -> int:
 
 @lru_cache(maxsize=8192)
 def letters(character: str) -> tuple[str, ...]:
-    """The plain forms of one character, the usual one first; an empty one for marks and invisible characters."""
+    """The plain forms of one character, the usual one first; an empty one for marks and
+    invisible characters.
+    """
     lower = character.lower()
     listed = SPELLINGS.get(lower) or SPELLINGS.get(unicodedata.normalize("NFKC", lower))
     if listed:
@@ -112,10 +231,14 @@ def letters(character: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def spellings(word: str) -> frozenset[str]:
-    """The plain forms of a name: each letter in its transliterations, and digraphs as the one letter they may stand for."""
+    """The plain forms of a name: each letter in its transliterations, and digraphs as the one
+    letter they may stand for.
+    """
     forms = _combined(word, _FORMS)
     for digraph, letter in SHORTENED:
-        forms |= {form.replace(digraph, letter) for form in forms if len(form) > 4 and digraph in form}
+        forms |= {
+            form.replace(digraph, letter) for form in forms if len(form) > 4 and digraph in form
+        }
         if len(forms) > 2 * _FORMS:
             break
     return frozenset(form for form in forms if form)
@@ -138,7 +261,9 @@ def _combined(word: str, most: int) -> set[str]:
 
 
 def usual(text: str) -> tuple[str, list[int]]:
-    """The letters and digits of a text in their usual plain form, and where in the text each of them stands."""
+    """The letters and digits of a text in their usual plain form, and where in the text each of
+    them stands.
+    """
     forms: list[str] = []
     places: list[int] = []
     for at, character in enumerate(text):

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 from pleura.deid.elements import IMPLICIT_LITTLE, Element, take_apart
 from pleura.deid.identifiers import NOBODY, Identifiers, harvest, identifying
 from pleura.deid.objects import HEADER_TAGS, Header, case_folder, quiet_pydicom
-from pleura.files.walk import InputFile
+from pleura.files.listing import InputFile
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -27,8 +27,8 @@ TELLING = (b"PN", b"DA", b"DT", b"SQ", b"UN")
 class HeaderReader:
     """The header pass: what `HEADER_TAGS` names and, unless `kept` is `None`, all that identifies.
 
-    `kept` are attributes whose values stay, so that they identify nobody who is not to be known. What an element said is
-    remembered, for the next slice has most of them too.
+    `kept` are attributes whose values stay, so that they identify nobody who is not to be known.
+    What an element said is remembered, for the next slice has most of them too.
     """
 
     def __init__(self, source: Path, kept: frozenset[int] | None = None) -> None:
@@ -37,16 +37,24 @@ class HeaderReader:
         self._known: dict[tuple[bytes, bytes], tuple[str, Identifiers]] = {}
 
     def read(self, file: InputFile, data: bytes | None = None) -> Header:
-        """The header of one file, from its bytes where they are at hand; one with a code where it cannot be read."""
+        """The header of one file, from its bytes where they are at hand; one with a code where
+        it cannot be read.
+        """
         place = (case_folder(file.name, self.source), file.name.rpartition("/")[0])
         try:
-            with quiet_pydicom(), BytesIO(data) if data is not None else Path(file.path).open("rb") as stream:
+            with (
+                quiet_pydicom(),
+                BytesIO(data) if data is not None else Path(file.path).open("rb") as stream,
+            ):
                 values, found = self._quick(stream.read(BEGIN)) or self._whole(stream)
         except OSError:
             return Header(file, *place, ("",) * len(HEADER_TAGS), refusal="READ-FAILED")
-        except Exception:  # damaged files break libraries in many ways: they are refused and counted when their turn comes
+        except Exception:
+            # damaged files break libraries in many ways: they are refused when their turn comes
             return Header(file, *place, ("",) * len(HEADER_TAGS), refusal="PARSE-FAILED")
-        return Header(file, *place, values, found, refusal="" if values[0] or values[1] else "PARSE-FAILED")
+        return Header(
+            file, *place, values, found, refusal="" if values[0] or values[1] else "PARSE-FAILED"
+        )
 
     def _whole(self, stream: IO[bytes]) -> tuple[tuple[str, ...], Identifiers]:
         import pydicom
@@ -61,31 +69,51 @@ class HeaderReader:
         return values, found
 
     def _quick(self, data: bytes) -> tuple[tuple[str, ...], Identifiers] | None:
-        """The same from what is remembered; `None` where the begin of the file is not enough, or not plain."""
+        """The same from what is remembered; `None` where the begin of the file is not enough, or
+        not plain.
+        """
         parts = take_apart(data, until_pixels=True)
         if parts is None or not parts.elements or parts.elements[-1].end == BEGIN:
             return None
-        charset = next((data[one.start : one.end] for one in parts.elements if one.tag == CHARSET), b"")
-        raw = {one.tag: data[one.start : one.end] for one in parts.elements if self._matters(one, data, parts.syntax)}
+        charset = next(
+            (data[one.start : one.end] for one in parts.elements if one.tag == CHARSET), b""
+        )
+        raw = {
+            one.tag: data[one.start : one.end]
+            for one in parts.elements
+            if self._matters(one, data, parts.syntax)
+        }
         new = [tag for tag in raw if (charset, raw[tag]) not in self._known]
         if new:
             self._look(charset, raw, new, implicit=parts.syntax == IMPLICIT_LITTLE)
         known = {tag: self._known[charset, raw[tag]] for tag in raw}
         values = tuple(known[tag][0] if tag in known else "" for tag in _header_tags())
-        return (values, _union(tuple(entry for _, entry in known.values() if entry is not NOBODY))) if values[0] else None
+        return (
+            (values, _union(tuple(entry for _, entry in known.values() if entry is not NOBODY)))
+            if values[0]
+            else None
+        )
 
     def _matters(self, one: Element, data: bytes, syntax: str) -> bool:
         if one.tag in _header_tags():
             return True
         if self.kept is None:
             return False
-        return syntax == IMPLICIT_LITTLE or data[one.start + 4 : one.start + 6] in TELLING or one.tag in identifying(self.kept)
+        return (
+            syntax == IMPLICIT_LITTLE
+            or data[one.start + 4 : one.start + 6] in TELLING
+            or one.tag in identifying(self.kept)
+        )
 
-    def _look(self, charset: bytes, raw: Mapping[int, bytes], new: Sequence[int], *, implicit: bool) -> None:
+    def _look(
+        self, charset: bytes, raw: Mapping[int, bytes], new: Sequence[int], *, implicit: bool
+    ) -> None:
         from pydicom.filereader import read_dataset
 
         if len(self._known) > REMEMBERED:
-            self._known = {key: entry for key, entry in self._known.items() if key[1] in set(raw.values())}
+            self._known = {
+                key: entry for key, entry in self._known.items() if key[1] in set(raw.values())
+            }
         few = b"".join([charset, *(raw[tag] for tag in sorted(new) if tag != CHARSET)])
         dataset = read_dataset(BytesIO(few), implicit, True)
         for tag in new:

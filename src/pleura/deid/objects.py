@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pleura.deid.identifiers import NOBODY, Identifiers
-from pleura.files.walk import InputFile
+from pleura.files.listing import InputFile
 
 CASE_FOLDER = re.compile(r"Case_\d+")
 """The only folder names that are taken for a case id; any other can be a patient's name."""
 
-DIRECTORY = "1.2.840.10008.1.3.10"  # Media Storage Directory: an index of files under their old names
+DIRECTORY = (
+    "1.2.840.10008.1.3.10"  # Media Storage Directory: an index of files under their old names
+)
 
 HEADER_TAGS = (
     "SOPClassUID",
@@ -32,11 +34,14 @@ HEADER_TAGS = (
 
 @dataclass(frozen=True)
 class Header:
-    """What the header pass keeps of one DICOM object. It holds identity and never leaves the process or its map."""
+    """What the header pass keeps of one DICOM object. It holds identity and never leaves the
+    process or its map.
+    """
 
     file: InputFile
     folder: str  # the nearest Case_<digits> above it, or ""
-    place: str  # the folder it lies in, relative to the source: tells objects without any identifier apart
+    # the folder it lies in, relative to the source: tells objects without any identifier apart
+    place: str
     values: tuple[str, ...]  # by HEADER_TAGS
     identifiers: Identifiers = NOBODY
     refusal: str = ""  # the code, where the file cannot be read or parsed
@@ -58,7 +63,9 @@ class Header:
 
 @contextmanager
 def quiet_pydicom() -> Iterator[list[warnings.WarningMessage]]:
-    """No warning and no log line of pydicom reaches anyone: they quote values and file names. Yields the warnings."""
+    """No warning and no log line of pydicom reaches anyone: they quote values and file names.
+    Yields the warnings.
+    """
     logger = logging.getLogger("pydicom")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
@@ -71,7 +78,9 @@ def quiet_pydicom() -> Iterator[list[warnings.WarningMessage]]:
 
 
 def case_folder(name: str, root: Path) -> str:
-    """The nearest `Case_<digits>` above a file, by its name in the input; the input's own folder counts too."""
+    """The nearest `Case_<digits>` above a file, by its name in the input; the input's own folder
+    counts too.
+    """
     top = root if root.is_dir() else root.parent
     parts = (top.resolve().name, *name.split("/")[:-1])
     return next((part for part in reversed(parts) if CASE_FOLDER.fullmatch(part)), "")

@@ -1,4 +1,6 @@
-"""Group objects by patient and give patients their case ids. No patients are merged, and none is split."""
+"""Group objects by patient and give patients their case ids. No patients are merged, and none is
+split.
+"""
 
 import re
 from collections import defaultdict
@@ -12,7 +14,9 @@ from pleura.deid.objects import Header
 
 @dataclass(frozen=True)
 class Person:
-    """What distinguishes patients. It holds values of the source: it goes into the map and nowhere else."""
+    """What distinguishes patients. It holds values of the source: it goes into the map and
+    nowhere else.
+    """
 
     patient_id: str
     issuer: str
@@ -51,38 +55,61 @@ PLACEHOLDERS = frozenset(_PLACEHOLDERS.split())
 
 @lru_cache(maxsize=4096)
 def real_id(patient_id: str) -> str:
-    """Return a PatientID that identifies a patient; empty for a placeholder or one repeated character (0000, XXXX, ----)."""
+    """Return a PatientID that identifies a patient; empty for a placeholder or one repeated
+    character (0000, XXXX, ----).
+    """
     characters = {c.casefold() for c in patient_id if c.isalnum()}
-    if not characters or characters <= {"0"} or characters <= {"x"} or (len(characters) == 1 and len(patient_id) > 2):
+    if (
+        not characters
+        or characters <= {"0"}
+        or characters <= {"x"}
+        or (len(characters) == 1 and len(patient_id) > 2)
+    ):
         return ""
-    if not any(c.isdecimal() for c in patient_id) and set(re.findall(r"[^\W_]+", patient_id.casefold())) <= PLACEHOLDERS:
+    if (
+        not any(c.isdecimal() for c in patient_id)
+        and set(re.findall(r"[^\W_]+", patient_id.casefold())) <= PLACEHOLDERS
+    ):
         return ""
     return patient_id
 
 
 def real_name(name: str) -> tuple[str, ...]:
-    """The words of a name as of `plain_name`; none where all of them are placeholders or one character repeated."""
+    """The words of a name as of `plain_name`; none where all of them are placeholders or one
+    character repeated.
+    """
     words = [plain(token.text) for token in tokens(composed(name.split("=")[0]))]
     has_number = any(c.isdecimal() and c != "0" for c in name)
-    real = has_number or any(w not in PLACEHOLDERS and (len(w) < 3 or len(set(w)) > 1) for w in words)
+    real = has_number or any(
+        w not in PLACEHOLDERS and (len(w) < 3 or len(set(w)) > 1) for w in words
+    )
     return plain_name(name) if real else ()
 
 
 @lru_cache(maxsize=4096)
 def plain_name(name: str) -> tuple[str, ...]:
-    """A person name as its words in their shortest spelling, in alphabetical order; the first group only."""
+    """A person name as its words in their shortest spelling, in alphabetical order; the first
+    group only.
+    """
     group = composed(name.split("=")[0])
-    words = [min(spellings(token.text), key=lambda form: (len(form), form), default="") for token in tokens(group)]
+    words = [
+        min(spellings(token.text), key=lambda form: (len(form), form), default="")
+        for token in tokens(group)
+    ]
     return tuple(sorted([*filter(None, words), *re.findall(r"\d+", group)]))
 
 
 def same_person(one: Person, other: Person) -> bool:
     """Whether two objects' persons are one patient.
 
-    One PatientID is not enough, for two hospitals may give it twice: issuers must not differ, and the names agree, or the
-    birth dates do, or one side tells neither. Without any PatientID, name and birth date must both agree.
+    One PatientID is not enough, for two hospitals may give it twice: issuers must not differ, and
+    the names agree, or the birth dates do, or one side tells neither. Without any PatientID, name
+    and birth date must both agree.
     """
-    if real_id(one.patient_id) != real_id(other.patient_id) or (one.study, one.place) != (other.study, other.place):
+    if real_id(one.patient_id) != real_id(other.patient_id) or (one.study, one.place) != (
+        other.study,
+        other.place,
+    ):
         return False
     if one.issuer and other.issuer and one.issuer != other.issuer:
         return False
@@ -97,23 +124,35 @@ def same_person(one: Person, other: Person) -> bool:
 def group_people(persons: Iterable[Person]) -> list[tuple[Person, ...]]:
     """Persons grouped into patients, in an order that does not depend on the order given."""
     by_id: dict[tuple[str, str, str], list[list[Person]]] = defaultdict(list)
-    # the fullest descriptions first, so that an object that tells less joins the patient that it fits
-    for person in sorted(set(persons), key=lambda p: (-sum(map(bool, (real_name(p.name), p.birth_date, p.issuer))), _order(p))):
+    # the fullest descriptions first, so that an object that tells less joins the patient that it
+    # fits
+    for person in sorted(
+        set(persons),
+        key=lambda p: (-sum(map(bool, (real_name(p.name), p.birth_date, p.issuer))), _order(p)),
+    ):
         groups = by_id[real_id(person.patient_id), person.study, person.place]
-        fitting = [group for group in groups if any(same_person(person, member) for member in group)]
+        fitting = [
+            group for group in groups if any(same_person(person, member) for member in group)
+        ]
         if not fitting:
             groups.append([person])
             continue
         fitting[0].append(person)
-    return sorted((tuple(sorted(g, key=_order)) for groups in by_id.values() for g in groups), key=lambda g: _order(g[0]))
+    return sorted(
+        (tuple(sorted(g, key=_order)) for groups in by_id.values() for g in groups),
+        key=lambda g: _order(g[0]),
+    )
 
 
-def name_cases(count: int, folders: Mapping[int, set[str]], known: Mapping[int, str], taken: Iterable[str]) -> dict[int, str]:
+def name_cases(
+    count: int, folders: Mapping[int, set[str]], known: Mapping[int, str], taken: Iterable[str]
+) -> dict[int, str]:
     """A case id for each of `count` patients.
 
     Args:
         count: how many; new numbers are given in their order.
-        folders: for a patient's index, the Case_<digits> folders that hold objects of this patient alone.
+        folders: for a patient's index, the Case_<digits> folders that hold objects of this patient
+            alone.
         known: ids of patients whom the map knows already.
         taken: names that no new number may get: every Case_<digits> of the source and of the map.
 
@@ -142,4 +181,11 @@ def _number(name: str) -> int:
 
 
 def _order(person: Person) -> tuple[str, ...]:
-    return (person.patient_id, person.issuer, person.name, person.birth_date, person.study, person.place)
+    return (
+        person.patient_id,
+        person.issuer,
+        person.name,
+        person.birth_date,
+        person.study,
+        person.place,
+    )

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 def blank(dataset: "Dataset", boxes: Sequence[Box]) -> bool:
-    """Overwrite the rectangles `x0, y0, x1, y1` (columns and rows, end-exclusive) in every frame with its lowest value.
+    """Overwrite the rectangles `x0, y0, x1, y1` (columns and rows, end-exclusive) in every frame
+    with its lowest value.
 
     Compressed pixels are decoded and written as Explicit VR Little Endian.
 
@@ -50,6 +51,8 @@ def blank(dataset: "Dataset", boxes: Sequence[Box]) -> bool:
     else:
         _, little = dataset.original_encoding
         stored = frames.astype(frames.dtype.newbyteorder("<" if little else ">"))
-        dataset.add_new(0x7FE00010, "OW" if int(dataset.BitsAllocated) > 8 else "OB", stored.tobytes())
+        dataset.add_new(
+            0x7FE00010, "OW" if int(dataset.BitsAllocated) > 8 else "OB", stored.tobytes()
+        )
     dataset.BurnedInAnnotation = "NO"
     return True

@@ -1,4 +1,6 @@
-"""Where every object goes: one unit per case folder, files numbered in a fixed order, names free of identity."""
+"""Where every object goes: one unit per case folder, files numbered in a fixed order, names free
+of identity.
+"""
 
 import hashlib
 from collections import defaultdict
@@ -16,7 +18,9 @@ from pleura.deid.people import Person, group_people, name_cases
 
 @dataclass(frozen=True)
 class Unit:
-    """One folder of OUT. `files` pairs the name inside it with the object; `case` is the patient's id."""
+    """One folder of OUT. `files` pairs the name inside it with the object; `case` is the
+    patient's id.
+    """
 
     folder: str
     case: str
@@ -25,12 +29,18 @@ class Unit:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do. `patients` maps each case id to the persons of the source that it stands for."""
+    """What a run will do. `patients` maps each case id to the persons of the source that it
+    stands for.
+    """
 
     patients: Mapping[str, tuple[Person, ...]]
     units: tuple[Unit, ...]
-    left: Mapping[str, int]  # objects without an output: unreadable ones, and DICOMDIRs, whose names are gone
-    shared: Mapping[str, tuple[str, ...]]  # case folders that hold several patients: they name none of these cases
+    left: Mapping[
+        str, int
+    ]  # objects without an output: unreadable ones, and DICOMDIRs, whose names are gone
+    shared: Mapping[
+        str, tuple[str, ...]
+    ]  # case folders that hold several patients: they name none of these cases
 
     @property
     def unnamed(self) -> int:
@@ -57,25 +67,33 @@ class Plan:
         return frozenset(h.get(name).encode() for h in headers for name in names) - {b""}
 
 
-def make_plan(headers: Sequence[Header], known: Mapping[str, Sequence[Person]], key: bytes = b"") -> Plan:
+def make_plan(
+    headers: Sequence[Header], known: Mapping[str, Sequence[Person]], key: bytes = b""
+) -> Plan:
     """Group objects by patient, name the patients, and lay out the output.
 
     Args:
         headers: of the whole source.
         known: case id to persons, as the map of earlier runs has them; they keep their ids.
-        key: decides the order in which patients are numbered, so that numbers do not tell the order of their ids.
+        key: decides the order in which patients are numbered, so that numbers do not tell the order
+            of their ids.
     """
     objects = [h for h in headers if not h.refusal and h.get("SOPClassUID") != DIRECTORY]
     unreadable = sum(bool(h.refusal) for h in headers)
     owner = {person: name for name, persons in known.items() for person in persons}
-    groups = sorted(group_people([*(Person.of(h) for h in objects), *owner]), key=lambda group: keyed(key, repr(group[0])))
+    groups = sorted(
+        group_people([*(Person.of(h) for h in objects), *owner]),
+        key=lambda group: keyed(key, repr(group[0])),
+    )
     index = {person: i for i, group in enumerate(groups) for person in group}
     believed = _believed((h.folder, index[Person.of(h)]) for h in objects)
     folders: dict[int, set[str]] = defaultdict(set)
     for folder, patient in believed.items():
         folders[patient].add(folder)
     taken = {h.folder for h in headers if h.folder} | set(known)
-    ids = name_cases(len(groups), folders, {index[person]: name for person, name in owner.items()}, taken)
+    ids = name_cases(
+        len(groups), folders, {index[person]: name for person, name in owner.items()}, taken
+    )
     units: dict[tuple[str, str], list[Header]] = defaultdict(list)
     shared: dict[str, set[str]] = defaultdict(set)
     for header in objects:
@@ -85,33 +103,49 @@ def make_plan(headers: Sequence[Header], known: Mapping[str, Sequence[Person]], 
         units[header.folder if header.folder in believed else case, case].append(header)
     return Plan(
         {ids[i]: group for i, group in enumerate(groups)},
-        tuple(Unit(folder, case, _files(units[folder, case], believed)) for folder, case in sorted(units)),
+        tuple(
+            Unit(folder, case, _files(units[folder, case], believed))
+            for folder, case in sorted(units)
+        ),
         {"unreadable": unreadable, "other DICOMDIR": len(headers) - len(objects) - unreadable},
         {folder: tuple(sorted(cases)) for folder, cases in sorted(shared.items())},
     )
 
 
 def _believed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Case folders that hold one patient only, and whose: a folder with two patients in it names neither."""
+    """Case folders that hold one patient only, and whose: a folder with two patients in it names
+    neither.
+    """
     living: dict[str, set[int]] = defaultdict(set)
     for folder, patient in pairs:
         living[folder].add(patient)
     return {folder: next(iter(who)) for folder, who in living.items() if folder and len(who) == 1}
 
 
-def _files(headers: Sequence[Header], believed: Mapping[str, int]) -> tuple[tuple[str, Header], ...]:
-    """Names inside a case folder: flat for what came from a folder of that name, else one folder a series."""
+def _files(
+    headers: Sequence[Header], believed: Mapping[str, int]
+) -> tuple[tuple[str, Header], ...]:
+    """Names inside a case folder: flat for what came from a folder of that name, else one folder
+    a series.
+    """
     by_series: dict[tuple[bool, int, str], list[Header]] = defaultdict(list)
     for header in headers:
         series = header.get("SeriesInstanceUID")
         flat = header.folder in believed
-        by_series[(True, 0, "") if flat else (False, header.series_number, _hash(series))].append(header)
+        by_series[(True, 0, "") if flat else (False, header.series_number, _hash(series))].append(
+            header
+        )
     files = []
     number = 0
     for key in sorted(by_series):
         number += not key[0]
         inside = sorted(
-            by_series[key], key=lambda h: (_hash(h.get("SeriesInstanceUID")), h.number, _hash(h.get("SOPInstanceUID")))
+            by_series[key],
+            key=lambda h: (
+                _hash(h.get("SeriesInstanceUID")),
+                h.number,
+                _hash(h.get("SOPInstanceUID")),
+            ),
         )
         for at, header in enumerate(inside):
             files.append((f"{at:06d}.dcm" if key[0] else f"{number}/{at:06d}.dcm", header))

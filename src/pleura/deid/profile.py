@@ -1,4 +1,6 @@
-"""Profiles: what becomes of which attribute, as data. The Basic Profile and its options come from Table E.1-1."""
+"""Profiles: what becomes of which attribute, as data. The Basic Profile and its options come
+from Table E.1-1.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,8 +39,9 @@ GONE: Rule = (Action.REMOVE,)
 class Profile:
     """Rules by tag, then by VR for every attribute not listed; `KEEP` where neither has one.
 
-    `groups` are rules for what no tag can list: private attributes, curves and overlays, group lengths. `required` are
-    attributes that the data set itself gets where it lacks them. `codes` claim what ran (PS3.16 CID 7050).
+    `groups` are rules for what no tag can list: private attributes, curves and overlays, group
+    lengths. `required` are attributes that the data set itself gets where it lacks them. `codes`
+    claim what ran (PS3.16 CID 7050).
     """
 
     name: str
@@ -56,7 +59,9 @@ REPORT = Profile(
     {**IDENTITY, 0x00100030: (Action.EMPTY,), 0x00100032: (Action.REMOVE,)},
     required=(0x00100010, 0x00100020, 0x00100030),
 )
-"""The report's four rules (its section 1.2) and nothing else. It leaves dates, UIDs, institutions and staff as they are."""
+"""The report's four rules (its section 1.2) and nothing else. It leaves dates, UIDs,
+institutions and staff as they are.
+"""
 
 UNLISTED: Mapping[str, Rule] = {
     "UI": (Action.UID,),
@@ -66,7 +71,9 @@ UNLISTED: Mapping[str, Rule] = {
     **dict.fromkeys(("DA", "DT", "TM"), ANY),
     **dict.fromkeys(("UR", "UN"), GONE),
     **dict.fromkeys(("SH", "LO", "ST", "LT", "UC", "UT"), (Action.CLEAN,)),
-    **dict.fromkeys(("CS", "DS", "IS", "AT", "US", "SS", "UL", "SL", "UV", "SV", "FL", "FD"), (Action.CHECK,)),
+    **dict.fromkeys(
+        ("CS", "DS", "IS", "AT", "US", "SS", "UL", "SL", "UV", "SV", "FL", "FD"), (Action.CHECK,)
+    ),
     **dict.fromkeys(("OB", "OW", "OF", "OD", "OL", "OV"), (Action.CHECK,)),
 }
 """What becomes of attributes that Table E.1-1 does not list, by VR."""
@@ -77,12 +84,16 @@ OURS: Mapping[int, Rule] = {
     0x00120062: GONE,  # Patient Identity Removed,
     0x00120063: GONE,  # Method and
     0x00120064: GONE,  # Method Code Sequence: earlier claims are replaced, not trusted
-    0x0040A160: (Action.DUMMY,),  # Text Value of content items: the table leaves it to its Content Sequence (D)
+    0x0040A160: (
+        Action.DUMMY,
+    ),  # Text Value of content items: the table leaves it to its Content Sequence (D)
     0x00401101: (
         Action.REMOVE,
         Action.EMPTY,
     ),  # Person Identification Code Sequence: D in the table, and a code can be a person
-    0x30060026: (Action.LABEL,),  # ROI Name: Z in the table; a structure without its name is of no use
+    0x30060026: (
+        Action.LABEL,
+    ),  # ROI Name: Z in the table; a structure without its name is of no use
     0x00620005: (Action.LABEL,),  # Segment Label
     0x30060085: (Action.LABEL,),  # ROI Observation Label
     0x04000500: GONE,  # Encrypted Attributes Sequence
@@ -107,9 +118,13 @@ def profile(choices: Choices) -> Profile:
     """The profile that a user's choices come to."""
     if choices.profile == "report":
         return REPORT
-    columns = {*choices.retain} - {"private"} | ({f"dates-{choices.dates}"} if choices.dates != "remove" else set())
+    columns = {*choices.retain} - {"private"} | (
+        {f"dates-{choices.dates}"} if choices.dates != "remove" else set()
+    )
     tags = {
-        tag: _rule(tag, row.action, [row.options[c] for c in sorted(columns) if c in row.options], columns)
+        tag: _rule(
+            tag, row.action, [row.options[c] for c in sorted(columns) if c in row.options], columns
+        )
         for tag, row in rows().items()
     }
     vrs = dict(UNLISTED)
@@ -124,7 +139,9 @@ def profile(choices: Choices) -> Profile:
         ours |= {0x00700006: (Action.CLEAN,)}
     if "descriptors" in choices.retain:
         ours |= {0x0040A160: (Action.CLEAN,)}
-    if "uids" in choices.retain:  # the table has no K for it, and a reference that moves alone leads nowhere
+    if (
+        "uids" in choices.retain
+    ):  # the table has no K for it, and a reference that moves alone leads nowhere
         ours |= {0x0040A124: (Action.KEEP,)}
     if "patient" in choices.retain:
         ours |= {0x00101010: (Action.AGE,)}
@@ -135,7 +152,11 @@ def profile(choices: Choices) -> Profile:
         vrs,
         {"private": GONE, "length": GONE, "curve": GONE, "overlay": overlays},
         required=(0x00100010, 0x00100020),
-        codes=("113100", *_date_code(choices.dates), *sorted(CODES[name] for name in choices.retain if name in CODES)),
+        codes=(
+            "113100",
+            *_date_code(choices.dates),
+            *sorted(CODES[name] for name in choices.retain if name in CODES),
+        ),
     )
 
 
@@ -145,7 +166,9 @@ def _rule(tag: int, action: str, options: list[str], columns: set[str]) -> Rule:
     if not options:
         return tuple(Action(letter) for letter in action.split("/"))
     vr = dictionary_VR(tag)
-    if vr in ("DA", "DT") and "dates-shift" in columns:  # a calibration of that morning would tell the shift
+    if (
+        vr in ("DA", "DT") and "dates-shift" in columns
+    ):  # a calibration of that morning would tell the shift
         return (Action.SHIFT,)
     if "K" in options:
         return (Action.CHECK,)
@@ -153,7 +176,9 @@ def _rule(tag: int, action: str, options: list[str], columns: set[str]) -> Rule:
 
 
 def kept_tags(profile: Profile) -> frozenset[int] | None:
-    """Attributes whose values stay by the user's choice, so that they are no identifiers; `None` where no text is looked at."""
+    """Attributes whose values stay by the user's choice, so that they are no identifiers; `None`
+    where no text is looked at.
+    """
     if not profile.vrs:
         return None
     kept = frozenset(tag for tag, rule in profile.tags.items() if Action.CHECK in rule)
@@ -161,7 +186,9 @@ def kept_tags(profile: Profile) -> frozenset[int] | None:
 
 
 ORGANIZATIONS = frozenset({0x0040A027, 0x00102299})
-"""Verifying and responsible organization: they go, but where the institution stays they say nothing more."""
+"""Verifying and responsible organization: they go, but where the institution stays they say
+nothing more.
+"""
 
 
 def _date_code(dates: Dates) -> tuple[str, ...]:
@@ -169,7 +196,8 @@ def _date_code(dates: Dates) -> tuple[str, ...]:
 
 
 def resolve(rule: Rule, kind: str) -> Action:
-    """The one action of a rule, so that no attribute of Type 1 or 2 is lost (PS3.15 E.3, note to Table E.1-1a).
+    """The one action of a rule, so that no attribute of Type 1 or 2 is lost (PS3.15 E.3, note to
+    Table E.1-1a).
 
     Args:
         rule: one action, or the letters of a compound.

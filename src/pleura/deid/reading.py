@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from pleura.core.errors import UnreadableFile
-from pleura.files.walk import ON_DISK, InputFile, read_files
+from pleura.files.listing import ON_DISK, InputFile
+from pleura.files.walk import read_files
 
 Item = TypeVar("Item")
 
@@ -48,7 +49,9 @@ def _members(members: dict[int, InputFile]) -> Iterator[tuple[InputFile, bytes |
 
 
 def parcels(items: Sequence[Item], file_of: Callable[[Item], InputFile]) -> list[list[Item]]:
-    """Items in parcels that are done together: a file alone, but all of an archive, so that it is read once."""
+    """Items in parcels that are done together: a file alone, but all of an archive, so that it
+    is read once.
+    """
     alone: list[list[Item]] = []
     archives: dict[str, list[Item]] = defaultdict(list)
     for item in items:

@@ -48,7 +48,9 @@ def check_kind(dataset: "Dataset", *, blanked: bool) -> None:
         raise refused("BURNED-IN")
     if kind == SECONDARY_CAPTURE or kind.startswith(SECONDARY_CAPTURE + "."):
         raise refused("SECONDARY-CAPTURE")
-    words = " ".join(_text(dataset, keyword) for keyword in ("ImageType", "SeriesDescription", "ConversionType"))
+    words = " ".join(
+        _text(dataset, keyword) for keyword in ("ImageType", "SeriesDescription", "ConversionType")
+    )
     if any(phrase in words for phrase in SCREEN_SAVES):
         raise refused("SCREEN-SAVE")
     if "Rows" in dataset and any(phrase in words for phrase in DOSE_SCREENS):
@@ -83,13 +85,16 @@ def check_whole(dataset: "Dataset") -> None:
     pixels: Any = dataset.get_item(PIXELS)
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         if _fragments(pixels.value) < int(dataset.get("NumberOfFrames") or 1):
-            raise refused("FILE-TRUNCATED", UnreadableFile, detail="fewer compressed frames than declared")
+            raise refused(
+                "FILE-TRUNCATED", UnreadableFile, detail="fewer compressed frames than declared"
+            )
     elif len(pixels.value or b"") < declared:
         raise refused("FILE-TRUNCATED", UnreadableFile, detail="fewer pixel bytes than declared")
 
 
 def check_pixels(dataset: "Dataset") -> None:
-    """Refuse pixel data that exceeds its declared size or does not decode to it: the rest could be anything.
+    """Refuse pixel data that exceeds its declared size or does not decode to it: the rest could be
+    anything.
 
     Raises:
         UnreadableFile: with the code `PIXEL-SIZE` or `UNDECODABLE`.
@@ -106,18 +111,27 @@ def check_pixels(dataset: "Dataset") -> None:
 
 
 def _decode(dataset: "Dataset") -> None:
-    """Decode every compressed greyscale frame. Colour and video have no decoder here; only their structure is checked."""
+    """Decode every compressed greyscale frame. Colour and video have no decoder here; only their
+    structure is checked.
+    """
     from pydicom.encaps import generate_frames
 
     from pleura.codecs.frames import can_decode, decode_frame
 
     syntax, bits = str(dataset.file_meta.TransferSyntaxUID), int(dataset.BitsAllocated)
-    if int(dataset.get("SamplesPerPixel") or 1) != 1 or bits not in (8, 16) or not can_decode(syntax):
+    if (
+        int(dataset.get("SamplesPerPixel") or 1) != 1
+        or bits not in (8, 16)
+        or not can_decode(syntax)
+    ):
         return
     count = int(dataset.get("NumberOfFrames") or 1)
     try:
         frames = generate_frames(dataset.PixelData, number_of_frames=count)
-        done = sum(decode_frame(frame, syntax, (int(dataset.Rows), int(dataset.Columns)), bits).size > 0 for frame in frames)
+        done = sum(
+            decode_frame(frame, syntax, (int(dataset.Rows), int(dataset.Columns)), bits).size > 0
+            for frame in frames
+        )
     except Exception as error:  # decoders fail in many ways, and their messages are not for users
         raise refused("UNDECODABLE", UnreadableFile, reason=type(error).__name__) from None
     if done != count:
@@ -125,18 +139,30 @@ def _decode(dataset: "Dataset") -> None:
 
 
 def declared_bytes(dataset: "Dataset") -> int | None:
-    """Bytes of the native pixels by PS3.3 C.7.6.3; `None` where the object declares no PixelData."""
+    """Bytes of the native pixels by PS3.3 C.7.6.3; `None` where the object declares no
+    PixelData.
+    """
     if not all(keyword in dataset for keyword in ("Rows", "Columns", "BitsAllocated")):
         return None
-    if any(tag in dataset for tag in (0x7FE00008, 0x7FE00009, 0x00287FE0)):  # float pixels, or pixels from elsewhere
+    if any(
+        tag in dataset for tag in (0x7FE00008, 0x7FE00009, 0x00287FE0)
+    ):  # float pixels, or pixels from elsewhere
         return None
     try:
         samples = int(dataset.get("SamplesPerPixel") or 1)
-        count = int(dataset.Rows) * int(dataset.Columns) * samples * int(dataset.get("NumberOfFrames") or 1)
+        count = (
+            int(dataset.Rows)
+            * int(dataset.Columns)
+            * samples
+            * int(dataset.get("NumberOfFrames") or 1)
+        )
         bits = count * int(dataset.BitsAllocated)
     except (TypeError, ValueError):
         raise refused("IMAGE-SIZE", UnreadableFile) from None
-    if dataset.get("PhotometricInterpretation") == "YBR_FULL_422" and not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+    if (
+        dataset.get("PhotometricInterpretation") == "YBR_FULL_422"
+        and not dataset.file_meta.TransferSyntaxUID.is_encapsulated
+    ):
         bits = bits * 2 // 3
     return (bits + 7) // 8
 

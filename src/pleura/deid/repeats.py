@@ -1,7 +1,9 @@
-"""Slices of a series are nearly alike: what became of an element of one is done again in the next, byte for byte.
+"""Slices of a series are nearly alike: what became of an element of one is done again in the next,
+byte for byte.
 
-What an element becomes depends on its own bytes and on a few other elements (`CONTEXT`) alone. Objects of one context are
-done by their elements once one of them, put together so, was the same to the byte as when it was done as a whole.
+What an element becomes depends on its own bytes and on a few other elements (`CONTEXT`) alone.
+Objects of one context are done by their elements once one of them, put together so, was the same to
+the byte as when it was done as a whole.
 """
 
 import struct
@@ -12,15 +14,38 @@ from io import BytesIO
 from operator import itemgetter
 
 from pleura.deid import codes
-from pleura.deid.elements import IMPLICIT_LITTLE, META_NAME, NATIVE, PIXELS, Element, Parts, split, take_apart, value
+from pleura.deid.elements import (
+    IMPLICIT_LITTLE,
+    META_NAME,
+    NATIVE,
+    PIXELS,
+    Element,
+    Parts,
+    split,
+    take_apart,
+    value,
+)
 from pleura.deid.engine import Engine
 
 NAME = 0x00080018
 CONTEXT = frozenset(
-    {0x00080005, 0x00080008, 0x00080016, 0x00080064, 0x0008103E, 0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011}
+    {
+        0x00080005,
+        0x00080008,
+        0x00080016,
+        0x00080064,
+        0x0008103E,
+        0x00280002,
+        0x00280004,
+        0x00280008,
+        0x00280010,
+        0x00280011,
+    }
     | {0x00280100, 0x00280103, 0x00280301, 0x00287FE0}
 )
-"""Character set, class, what an object is refused by, and what its pixels' size and the reading of numbers depend on."""
+"""Character set, class, what an object is refused by, and what its pixels' size and the reading
+of numbers depend on.
+"""
 
 OF_ITEMS = frozenset({codes.SCHEME, codes.MEANING, 0x30060026, 0x00620005, 0x30060085})
 """Attributes whose successors depend on their neighbours. At the top level they have no place."""
@@ -40,8 +65,9 @@ Done = tuple[bytes, Counter[str]]
 class _Context:
     """What objects of one context have in common.
 
-    `meta` are the preamble and the meta group before and after the instance's UID; `added` are attributes that all get, and
-    `extra` what was done to all; `known` is what became of elements, `size` bytes of them.
+    `meta` are the preamble and the meta group before and after the instance's UID; `added` are
+    attributes that all get, and `extra` what was done to all; `known` is what became of elements,
+    `size` bytes of them.
     """
 
     meta: tuple[bytes, bytes, bytes]
@@ -65,7 +91,9 @@ class Repeats:
     `check` is what has to be looked at in every object whose pixels are compressed.
     """
 
-    def __init__(self, engine: Engine, whole: Callable[[bytes], Done], check: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, engine: Engine, whole: Callable[[bytes], Done], check: Callable[[bytes], None]
+    ) -> None:
         self._engine = engine
         self._whole = whole
         self._check = check
@@ -91,11 +119,17 @@ class Repeats:
         return done
 
     def _learnt(self, data: bytes, parts: Parts, done: Done) -> _Context | None:
-        """The context of an object that was done as a whole; `None` where its like cannot be done by elements."""
+        """The context of an object that was done as a whole; `None` where its like cannot be
+        done by elements.
+        """
         after = take_apart(done[0])
         if after is None or after.syntax != parts.syntax:
             return None
-        meta, old, new = _raw(done[0], after.meta), _raw(data, parts.elements), _raw(done[0], after.elements)
+        meta, old, new = (
+            _raw(done[0], after.meta),
+            _raw(data, parts.elements),
+            _raw(done[0], after.elements),
+        )
         if old.get(0x00080005) != new.get(0x00080005):  # every text is written anew
             return None
         head = b"".join(raw for tag, raw in sorted(meta.items()) if 0x00020000 < tag < META_NAME)
@@ -110,7 +144,9 @@ class Repeats:
         return context
 
     def _again(self, data: bytes, parts: Parts, context: _Context) -> Done | None:
-        """An object by its elements; `None` where it tells of somebody whom the patient's others do not tell of."""
+        """An object by its elements; `None` where it tells of somebody whom the patient's others
+        do not tell of.
+        """
         if parts.syntax not in NATIVE:
             looked_at = (one for one in parts.elements if one.tag in CONTEXT or one.tag in PIXELS)
             self._check(data[: parts.elements[0].start] + _joined(data, looked_at))
@@ -141,11 +177,15 @@ class Repeats:
         written.sort(key=itemgetter(0))
         name = bytes(next(raw for tag, raw in written if tag == NAME)[8:])
         preamble, head, tail = context.meta
-        group = b"".join((head, struct.pack("<HH2sH", 0x0002, 0x0003, b"UI", len(name)), name, tail))
+        group = b"".join(
+            (head, struct.pack("<HH2sH", 0x0002, 0x0003, b"UI", len(name)), name, tail)
+        )
         length = struct.pack("<HH2sHI", 0x0002, 0x0000, b"UL", 4, len(group))
         return b"".join((preamble, length, group, *(raw for _, raw in written))), Counter(names)
 
-    def _fresh(self, data: bytes, parts: Parts, new: Sequence[Element]) -> dict[int, tuple[bytes, tuple[str, ...]]] | None:
+    def _fresh(
+        self, data: bytes, parts: Parts, new: Sequence[Element]
+    ) -> dict[int, tuple[bytes, tuple[str, ...]]] | None:
         """What becomes of elements that were not seen yet, by tag."""
         from pydicom.filebase import DicomBytesIO
         from pydicom.filereader import read_dataset

@@ -1,4 +1,6 @@
-"""The Standard as data: Table E.1-1 of PS3.15, and the Type of attributes in the IODs of PS3.3 at every path."""
+"""The Standard as data: Table E.1-1 of PS3.15, and the Type of attributes in the IODs of PS3.3
+at every path.
+"""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +17,9 @@ UNKNOWN = ""
 
 @dataclass(frozen=True)
 class Row:
-    """One row of Table E.1-1: the Basic Profile's action (`X/Z/D`…), and K or C for each option that changes it."""
+    """One row of Table E.1-1: the Basic Profile's action (`X/Z/D`…), and K or C for each option
+    that changes it.
+    """
 
     name: str
     action: str
@@ -30,23 +34,35 @@ def edition() -> str:
 
 @lru_cache(maxsize=1)
 def rows() -> Mapping[int, Row]:
-    """Table E.1-1 by tag; without private attributes, curves and overlays, which rules by group decide."""
+    """Table E.1-1 by tag; without private attributes, curves and overlays, which rules by group
+    decide.
+    """
     listed = _load("table_e1_1.json")["rows"]
-    return {int(tag, 16): Row(*row) for tag, row in listed.items() if tag != "PRIVATE" and "X" not in tag}
+    return {
+        int(tag, 16): Row(*row)
+        for tag, row in listed.items()
+        if tag != "PRIVATE" and "X" not in tag
+    }
 
 
 @lru_cache(maxsize=8)
 def words(kind: str) -> frozenset[str]:
-    """A vocabulary of `words.json`: `titles`, `common`, `technical`, `labels`, all in lower case."""
+    """A vocabulary of `words.json`: `titles`, `common`, `technical`, `labels`, all in lower
+    case.
+    """
     return frozenset(" ".join(_load("words.json")[kind]).split())
 
 
 class Types:
-    """Types of attributes by place. A place is a number that stands for the trees of all modules that meet there."""
+    """Types of attributes by place. A place is a number that stands for the trees of all modules
+    that meet there.
+    """
 
     def __init__(self) -> None:
         data = _load("types.json")
-        self._nodes = [{int(tag, 16): entry for tag, entry in node.items()} for node in data["nodes"]]
+        self._nodes = [
+            {int(tag, 16): entry for tag, entry in node.items()} for node in data["nodes"]
+        ]
         self._classes: dict[str, list[int]] = data["classes"]
         self._places: dict[tuple[int, ...], int] = {(): 0}
         self._trees: list[tuple[int, ...]] = [()]
@@ -56,13 +72,21 @@ class Types:
         return self._place(tuple(self._classes.get(sop_class, ())))
 
     def of(self, place: int, tag: int) -> str:
-        """The strictest Type among the modules that have `tag` here; `3` where none has, `UNKNOWN` at an unknown place."""
-        kinds = [self._nodes[node][tag][0] for node in self._trees[place] if tag in self._nodes[node]]
+        """The strictest Type among the modules that have `tag` here; `3` where none has,
+        `UNKNOWN` at an unknown place.
+        """
+        kinds = [
+            self._nodes[node][tag][0] for node in self._trees[place] if tag in self._nodes[node]
+        ]
         return min(kinds, key=STRENGTH.index) if kinds else ("3" if place else UNKNOWN)
 
     def below(self, place: int, tag: int) -> int:
-        """The place of the items of the sequence `tag`. Content items nest without end in the Standard, so they stay."""
-        trees = {self._nodes[node][tag][1] for node in self._trees[place] if tag in self._nodes[node]} - {0}
+        """The place of the items of the sequence `tag`. Content items nest without end in the
+        Standard, so they stay.
+        """
+        trees = {
+            self._nodes[node][tag][1] for node in self._trees[place] if tag in self._nodes[node]
+        } - {0}
         if not trees and tag == CONTENT_SEQUENCE:
             return place
         return self._place(tuple(sorted(trees)))

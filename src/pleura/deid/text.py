@@ -1,7 +1,8 @@
-"""Free text without the people in it: identifiers in any order, spelling and punctuation, and whatever looks like one.
+"""Free text without the people in it: identifiers in any order, spelling and punctuation, and
+whatever looks like one.
 
-The time is linear in the text: names are looked up word by word, ids letter by letter, and every pattern has a bounded
-width and never tries one text in two ways.
+The time is linear in the text: names are looked up word by word, ids letter by letter, and every
+pattern has a bounded width and never tries one text in two ways.
 """
 
 import re
@@ -34,38 +35,53 @@ ANY_MONTH = "(?:" + "|".join(MONTHS) + ")"
 GAP = r"[ .-]{0,3}+"
 
 MAIL = r"[\w.+-]{1,64}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,6}+"
-ADDRESSES = r"(?:https?|ftp|file)://\S{1,200}+|www\.\S{1,200}+|[a-z]:\\\S{1,200}+|\\\\\w\S{1,200}+|(?:/[\w.~-]{1,64}+){3,12}+"
+ADDRESSES = (
+    r"(?:https?|ftp|file)://\S{1,200}+|www\.\S{1,200}+|[a-z]:\\\S{1,200}+|\\\\\w\S{1,200}+|"
+    r"(?:/[\w.~-]{1,64}+){3,12}+"
+)
 OTHERS = (
     r"(?<![\d.])\d{1,64}+(?:\.\d{1,64}+){5,24}+(?!\d)",  # UIDs
-    r"(?<!\w)[+(]?\d{1,4}+[ ()./-]{1,3}+\d{2,5}+[ )./-]{1,3}+\d{3,12}+(?:[ ./-]\d{2,12}+){0,4}+(?!\w)",  # telephone numbers
+    # telephone numbers
+    r"(?<!\w)[+(]?\d{1,4}+[ ()./-]{1,3}+\d{2,5}+[ )./-]{1,3}+\d{3,12}+"
+    r"(?:[ ./-]\d{2,12}+){0,4}+(?!\w)",
     r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)",  # social security numbers
     r"(?<![^\W_])(?:dr|mrs|mr|(?<!\d)(?<!\d )ms|prof|herr|frau)\b\.?\s{1,3}+"
     r"[^\W\d_][\w'-]{1,40}+(?:\s{1,3}[a-z][\w'-]{1,40}+)?",
 )
 EVERYBODY = (MAIL, ADDRESSES, *OTHERS)
-"""Mail and other addresses, paths, UIDs, telephone and social security numbers, whoever is addressed."""
+"""Mail and other addresses, paths, UIDs, telephone and social security numbers, whoever is
+addressed.
+"""
 
 DATES = (
     r"(?<!\d)(?:19|20)\d\d[-./ ]?(?:0[1-9]|1[0-2])[-./ ]?(?:0[1-9]|[12]\d|3[01])(?!\d)",
     r"(?<![\d.])\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d\d(?!\d)",
-    rf"(?<![^\W_])\d{{1,2}}(?:st|nd|rd|th|\.)?{GAP}(?:of |de )?{ANY_MONTH}\.?,?{GAP}(?:de )?(?:(?:19|20)?\d\d)(?!\d)",
+    rf"(?<![^\W_])\d{{1,2}}(?:st|nd|rd|th|\.)?{GAP}(?:of |de )?{ANY_MONTH}"
+    rf"\.?,?{GAP}(?:de )?(?:(?:19|20)?\d\d)(?!\d)",
     rf"(?<![^\W_]){ANY_MONTH}\.?{GAP}\d{{1,2}}(?:st|nd|rd|th)?,?[ .-]{{1,3}}+(?:19|20)\d\d(?!\d)",
 )
 """Days as people write them, whoever's they are."""
 
 INSIDE = 5  # letters: a longer name is found inside a word too, and the whole word goes
-WORD = 3  # letters: a shorter name is found as a whole value only, or beside another part of the name
+WORD = (
+    3  # letters: a shorter name is found as a whole value only, or beside another part of the name
+)
 PHRASE = 4  # letters and digits: a shorter id is found as a whole value only
 LONGEST = 200  # letters and digits of an id
 BESIDE = 3  # characters between the parts of one name
 
 ENDINGS = {
-    "cyrillic": "а я о е ё ы и й у ю ь ом ем ой ей ою ею ым им ых их ому ему ого его ами ями ах ях ов ев ая яя ую юю ий ый",
+    "cyrillic": (
+        "а я о е ё ы и й у ю ь ом ем ой ей ою ею ым им ых их ому ему ого его ами ями ах ях ов ев "
+        "ая яя ую юю ий ый"
+    ),
     "greek": "ος ου ο ον ε οι ων ους ης η ην ας α αν ες ις ι ως ω",
 }
 STEM = 3
 PREFIXES = ("ال", "و", "ب", "ل", "ف", "ك", "לה", "ל", "ב", "מ", "ו", "ה", "ש", "כ")
-"""Articles, prepositions and conjunctions that Arabic and Hebrew write before a name without a space."""
+"""Articles, prepositions and conjunctions that Arabic and Hebrew write before a name without a
+space.
+"""
 
 Span = tuple[int, int]
 
@@ -100,7 +116,9 @@ class Names:
                 (continuous if token.continuous else spaced).update(spellings(token.text))
         self._words = {form for form in spaced if len(form) >= WORD}
         self._words |= {form + "s" for form in spaced if len(form) > WORD}
-        self._short = {form for form in spaced if len(form) < WORD} | {form for form in continuous if len(form) < 2}
+        self._short = {form for form in spaced if len(form) < WORD} | {
+            form for form in continuous if len(form) < 2
+        }
         self._stems = {stem for form in spaced for stem in _stems(form)}
         self._inside = _Index((form for form in spaced if len(form) >= INSIDE), INSIDE)
         self._continuous = _Index((form for form in continuous if len(form) > 1), 2)
@@ -126,37 +144,66 @@ class Names:
             return True
         if any(stem in self._stems for stem in _stems(form)):
             return True
-        return any(form.startswith(prefix) and form[len(prefix) :] in self._words for prefix in PREFIXES)
+        return any(
+            form.startswith(prefix) and form[len(prefix) :] in self._words for prefix in PREFIXES
+        )
 
     def _beside(self, text: str, cut: list[Token], spans: list[Span]) -> Iterator[Span]:
         starts, ends = sorted(start for start, _ in spans), sorted(end for _, end in spans)
         for token in cut:
             parts = [(token.start, token.end, token.text)]
             if token.continuous:
-                parts = [(token.start + k, token.start + k + 1, character) for k, character in enumerate(token.text)]
+                parts = [
+                    (token.start + k, token.start + k + 1, character)
+                    for k, character in enumerate(token.text)
+                ]
             for start, end, word in parts:
                 if self._short.isdisjoint(readings(word)):
                     continue
                 after, before = bisect_left(starts, end), bisect_right(ends, start) - 1
-                gaps = [text[end : starts[after]]] if after < len(starts) and starts[after] - end <= BESIDE else []
-                gaps += [text[ends[before] : start]] if before >= 0 and start - ends[before] <= BESIDE else []
+                gaps = (
+                    [text[end : starts[after]]]
+                    if after < len(starts) and starts[after] - end <= BESIDE
+                    else []
+                )
+                gaps += (
+                    [text[ends[before] : start]]
+                    if before >= 0 and start - ends[before] <= BESIDE
+                    else []
+                )
                 if any(not any(c.isalnum() for c in gap) for gap in gaps):
                     yield start, end
 
 
 class Scrubber:
-    """Take the identifiers of one patient out of texts. `any_date` takes out every date, not only those of the patient."""
+    """Take the identifiers of one patient out of texts. `any_date` takes out every date, not
+    only those of the patient.
+    """
 
     def __init__(self, identifiers: Identifiers, *, any_date: bool) -> None:
         self._names = Names(identifiers.words)
-        phrases = {form for phrase in identifiers.phrases if len(form := usual(composed(phrase))[0]) <= LONGEST}
+        phrases = {
+            form
+            for phrase in identifiers.phrases
+            if len(form := usual(composed(phrase))[0]) <= LONGEST
+        }
         full = {form for name in identifiers.names for form in _whole(name)}
-        ids = {form for form in phrases if len(form) >= PHRASE} | {form for form in full if len(form) >= WORD}
+        ids = {form for form in phrases if len(form) >= PHRASE} | {
+            form for form in full if len(form) >= WORD
+        }
         self._phrases = _Index(ids, WORD)
         self._glued = _Index({form for name in identifiers.names for form in _glued(name)}, 2)
-        self._whole = frozenset(phrases | full | {form for word in identifiers.words for form in _whole(word)})
-        parts = [*OTHERS, *(DATES if any_date else ()), *(_date(day) for day in sorted(identifiers.dates))]
-        parts.sort(key=lambda part: (-len(part), part))  # a telephone number is not to be taken for its last digits
+        self._whole = frozenset(
+            phrases | full | {form for word in identifiers.words for form in _whole(word)}
+        )
+        parts = [
+            *OTHERS,
+            *(DATES if any_date else ()),
+            *(_date(day) for day in sorted(identifiers.dates)),
+        ]
+        parts.sort(
+            key=lambda part: (-len(part), part)
+        )  # a telephone number is not to be taken for its last digits
         self._others = re.compile("|".join(f"(?:{part})" for part in parts), re.IGNORECASE)
         self._mail, self._addresses = re.compile(MAIL), re.compile(ADDRESSES)
 
@@ -176,7 +223,9 @@ class Scrubber:
         return bool(form) and form in self._whole
 
     def names_somebody(self, value: bytes) -> bool:
-        """Whether bytes that are not text contain an identifier all the same, in a common encoding."""
+        """Whether bytes that are not text contain an identifier all the same, in a common
+        encoding.
+        """
         for encoding in ("latin-1", "utf-16-le", "utf-16-be"):
             text = value.decode(encoding, "replace")
             found = (text[start:end] for start, end in self._found(text))
@@ -221,11 +270,17 @@ def _glued(name: str) -> set[str]:
     """A full name of a script without spaces between words, with its parts in either order."""
     parts = [token for token in tokens(composed(name)) if token.continuous]
     both = ("".join(part.text for part in parts), "".join(part.text for part in reversed(parts)))
-    return {form for text in both for form in spellings(text) if len(form) > 1} if len(parts) > 1 else set()
+    return (
+        {form for text in both for form in spellings(text) if len(form) > 1}
+        if len(parts) > 1
+        else set()
+    )
 
 
 def _stems(form: str) -> set[str]:
-    """A Cyrillic or Greek word without its case ending, and the word itself; none for other scripts."""
+    """A Cyrillic or Greek word without its case ending, and the word itself; none for other
+    scripts.
+    """
     script = _script(form[:1]) if len(form) > STEM else ""
     if not script:
         return set()
@@ -252,7 +307,9 @@ def _of_address(character: str) -> bool:
     return not character.isspace()
 
 
-def _wide_spans(text: str, pattern: re.Pattern[str], belongs: Callable[[str], bool]) -> Iterator[Span]:
+def _wide_spans(
+    text: str, pattern: re.Pattern[str], belongs: Callable[[str], bool]
+) -> Iterator[Span]:
     """The finds of a pattern, each with all characters before and behind it that belong to it."""
     done = 0
     while found := pattern.search(text, done):

@@ -1,4 +1,6 @@
-"""Values by VR (PS3.5 table 6.2-1): what is valid, what stands in for a value that must not stay, dates that move."""
+"""Values by VR (PS3.5 table 6.2-1): what is valid, what stands in for a value that must not
+stay, dates that move.
+"""
 
 import re
 from datetime import date, timedelta
@@ -48,7 +50,12 @@ DUMMIES = {
     "UR": "urn:removed",
     **dict.fromkeys(TEXT, "REMOVED"),
 }
-BINARY_DUMMY = {"OB": b"\0\0", "UN": b"\0\0", "AT": 0, **dict.fromkeys(("OW", "OF", "OL", "OD", "OV"), bytes(8))}
+BINARY_DUMMY = {
+    "OB": b"\0\0",
+    "UN": b"\0\0",
+    "AT": 0,
+    **dict.fromkeys(("OW", "OF", "OL", "OD", "OV"), bytes(8)),
+}
 
 
 def dummy(vr: str) -> object:
@@ -57,7 +64,9 @@ def dummy(vr: str) -> object:
 
 
 def valid(vr: str, value: bytes) -> bool:
-    """Whether the bytes, as read, can be a value of this VR; a VR without a form of its own takes any."""
+    """Whether the bytes, as read, can be a value of this VR; a VR without a form of its own
+    takes any.
+    """
     if vr in WIDTHS:
         return len(value) % WIDTHS[vr] == 0
     form = VALID.get(vr)
@@ -71,7 +80,9 @@ def valid(vr: str, value: bytes) -> bool:
 
 
 def shifted(vr: str, text: str, days: int) -> str | None:
-    """A DA or DT value moved by whole days, its time and zone kept; `None` where it is no full date."""
+    """A DA or DT value moved by whole days, its time and zone kept; `None` where it is no full
+    date.
+    """
     parts = []
     for part in text.rstrip(" \0").split("\\"):
         match = re.fullmatch(r"(\d{4})[.:]?(\d{2})[.:]?(\d{2})(.*)", part.strip())

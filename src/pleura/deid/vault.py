@@ -1,4 +1,6 @@
-"""The re-identification map and the key: secret files beside the output, readable by their owner only."""
+"""The re-identification map and the key: secret files beside the output, readable by their owner
+only.
+"""
 
 import errno
 import json
@@ -18,7 +20,9 @@ from pleura.deid.people import Person
 
 FORMAT, WITHOUT_KEY = "pleura-map/2", "pleura-map/1"
 KEY_BYTES, MAP_BYTES = 4096, 1 << 30
-NOT_A_MAP = "not a pleura re-identification map: name another file with --map, or move this one away"
+NOT_A_MAP = (
+    "not a pleura re-identification map: name another file with --map, or move this one away"
+)
 
 
 def read_map(path: Path) -> dict[str, tuple[Person, ...]]:
@@ -41,7 +45,8 @@ def read_map(path: Path) -> dict[str, tuple[Person, ...]]:
 
 
 def check_key(map_path: Path, key_path: Path, key: bytes) -> None:
-    """Refuse a key that is not the one of the map: UIDs and date shifts would no longer fit the earlier runs.
+    """Refuse a key that is not the one of the map: UIDs and date shifts would no longer fit the
+    earlier runs.
 
     Raises:
         UsageError: the map was made with another key, or with one that is not there any more.
@@ -53,17 +58,20 @@ def check_key(map_path: Path, key_path: Path, key: bytes) -> None:
     if made_by and made_by != key_fingerprint(key):
         found = "another key" if key_path.exists() else "a key that is not at the place given"
         raise UsageError(
-            f"the re-identification map was made with {found}: dates and UIDs would no longer fit the earlier runs."
-            " Name its key with --key, or name another --map"
+            f"the re-identification map was made with {found}: dates and UIDs would no longer fit "
+            "the earlier runs. Name its key with --key, or name another --map"
         )
     if record["format"] == WITHOUT_KEY and not key_path.exists():
         raise UsageError(
-            "the re-identification map was made by an earlier version, and its key is not there: name it with --key"
+            "the re-identification map was made by an earlier version, and its key is not there: "
+            "name it with --key"
         )
 
 
 def write_map(path: Path, patients: Mapping[str, Sequence[Person]], key: bytes = b"") -> None:
-    """Write the map, whole, readable by its owner only; with the fingerprint of the key that the run used."""
+    """Write the map, whole, readable by its owner only; with the fingerprint of the key that the
+    run used.
+    """
     record = _read_record(path) or {}
     made_by = key_fingerprint(key) or record.get("key", "")
     persons = {case: [asdict(person) for person in group] for case, group in patients.items()}
@@ -74,12 +82,16 @@ def _read_record(path: Path) -> dict[str, Any] | None:
     """The content of the map; `None` where there is no file."""
     try:
         record = json.loads(_read_small(path, MAP_BYTES).decode("utf-8"))
-        if record["format"] not in (FORMAT, WITHOUT_KEY) or not isinstance(record["patients"], dict):
+        if record["format"] not in (FORMAT, WITHOUT_KEY) or not isinstance(
+            record["patients"], dict
+        ):
             raise ValueError
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UsageError(f"the re-identification map cannot be read: {error.strerror or error}") from error
+        raise UsageError(
+            f"the re-identification map cannot be read: {error.strerror or error}"
+        ) from error
     except (ValueError, KeyError, TypeError):
         raise UsageError(NOT_A_MAP) from None
     return dict(record)
@@ -110,7 +122,9 @@ def open_key(path: Path) -> bytes:
     except FileNotFoundError:
         return secrets.token_bytes(32)
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("the key cannot be read: it must be a regular file of 64 hex digits") from error
+        raise UsageError(
+            "the key cannot be read: it must be a regular file of 64 hex digits"
+        ) from error
 
 
 def write_secret(path: Path, text: str) -> None:
@@ -124,13 +138,19 @@ def write_secret(path: Path, text: str) -> None:
             _owner_only(part)
             part.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise OutputFailed(f"cannot write the map or key beside OUT: {error.strerror or error}") from error
+        raise OutputFailed(
+            f"cannot write the map or key beside OUT: {error.strerror or error}"
+        ) from error
 
 
 def _owner_only(path: Path) -> None:
     if os.name != "nt":
         return
     user: Any = os.environ.get("USERNAME")
-    ended = subprocess.run(["icacls", str(path), "/inheritance:r", "/grant:r", f"{user}:F"], capture_output=True, check=False)
+    ended = subprocess.run(
+        ["icacls", str(path), "/inheritance:r", "/grant:r", f"{user}:F"],
+        capture_output=True,
+        check=False,
+    )
     if ended.returncode:
         raise OSError(ended.returncode, "its access list cannot be set")

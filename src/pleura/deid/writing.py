@@ -30,12 +30,16 @@ IMPLEMENTATION = "2.25.219411287253829187104623570948154923407"
 """pleura's own ImplementationClassUID."""
 
 Verify = Callable[[bytes, bytes], str]
-"""Takes the source and what would be written; returns the codes that forbid publishing, or an empty string."""
+"""Takes the source and what would be written; returns the codes that forbid publishing, or an
+empty string.
+"""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result for one file: what was done to it (no values), or the code of its refusal and its evidence."""
+    """The result for one file: what was done to it (no values), or the code of its refusal and
+    its evidence.
+    """
 
     actions: Counter[str] = field(default_factory=Counter)
     code: str = ""
@@ -49,10 +53,14 @@ class Writer:
         self.choices = choices
         self.verify = verify
         self.engine = Engine(profile(choices), patient)
-        self._done = self._whole if choices.blank else Repeats(self.engine, self._whole, self._check).done
+        self._done = (
+            self._whole if choices.blank else Repeats(self.engine, self._whole, self._check).done
+        )
 
     def write(self, source: Path | bytes | Unread, goal: Path) -> Outcome:
-        """De-identify `source` into the new file `goal`. A refused file leaves nothing behind, and nothing is raised."""
+        """De-identify `source` into the new file `goal`. A refused file leaves nothing behind,
+        and nothing is raised.
+        """
         outcome = _outcome(lambda: self._publish(source, goal))
         if outcome.code:
             with suppress(OSError):
@@ -97,17 +105,23 @@ class Writer:
             return dataset, self.engine.apply(dataset)
         kind = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
         name = (
-            dataset.get("SOPInstanceUID") or dataset.file_meta.get("MediaStorageSOPInstanceUID") or sha256(source).hexdigest()
+            dataset.get("SOPInstanceUID")
+            or dataset.file_meta.get("MediaStorageSOPInstanceUID")
+            or sha256(source).hexdigest()
         )
         if not kind:
             raise refused("NO-CLASS")
-        dataset.SOPClassUID = kind  # Type 1, and emptied by some anonymisers: the file meta group still tells them
+        dataset.SOPClassUID = (
+            kind  # Type 1, and emptied by some anonymisers: the file meta group still tells them
+        )
         dataset.SOPInstanceUID = str(name)
         check_kind(dataset, blanked=bool(self.choices.blank))
         check_pixels(dataset)
         blanked = blank(dataset, self.choices.blank)
         actions = self.engine.apply(dataset)
-        codes.claim(dataset, (*self.engine.profile.codes, *(("113101",) if blanked else ())), __version__)
+        codes.claim(
+            dataset, (*self.engine.profile.codes, *(("113101",) if blanked else ())), __version__
+        )
         _rebuild_meta(dataset, str(kind), str(dataset.SOPInstanceUID))
         return dataset, actions
 
@@ -119,7 +133,9 @@ def _outcome(work: Callable[[], Counter[str]]) -> Outcome:
             return Outcome(work())
     except InputRefused as error:
         return Outcome(code=error.code, evidence=tuple(sorted(error.evidence.items())))
-    except Exception as error:  # damaged files break libraries in many ways, and the messages may quote values
+    except (
+        Exception
+    ) as error:  # damaged files break libraries in many ways, and the messages may quote values
         return Outcome(code="DEIDENTIFY-FAILED", evidence=(("reason", type(error).__name__),))
 
 
@@ -145,7 +161,9 @@ def read_whole(data: bytes) -> "Dataset":
     with quiet_pydicom() as warned:
         try:
             dataset = pydicom.dcmread(BytesIO(data), force=True)
-        except Exception as error:  # a broken file breaks readers in many ways; its message may quote values
+        except (
+            Exception
+        ) as error:  # a broken file breaks readers in many ways; its message may quote values
             raise refused("PARSE-FAILED", UnreadableFile, reason=type(error).__name__) from None
     if not len(dataset) or any("End of file" in str(warning.message) for warning in warned):
         raise refused("FILE-TRUNCATED", UnreadableFile, detail="it ends inside an element")
@@ -160,7 +178,9 @@ def read_whole(data: bytes) -> "Dataset":
 
 
 def _correct_syntax(dataset: "Dataset", data: bytes) -> None:
-    """Name the encoding that the data set really has, where a writer declared implicit and wrote explicit, or vice versa."""
+    """Name the encoding that the data set really has, where a writer declared implicit and wrote
+    explicit, or vice versa.
+    """
     from pydicom.uid import UID
 
     at = 144 + int.from_bytes(data[140:144], "little")
@@ -181,7 +201,9 @@ def _native_syntax(dataset: "Dataset") -> Any:
 
 
 def _rebuild_meta(dataset: "Dataset", kind: str, name: str) -> None:
-    """A file meta group of our own (PS3.10 7.1) and an empty preamble: nothing of the source's stays but the syntax."""
+    """A file meta group of our own (PS3.10 7.1) and an empty preamble: nothing of the source's
+    stays but the syntax.
+    """
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import UID
 

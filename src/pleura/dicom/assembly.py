@@ -1,4 +1,6 @@
-"""From planes to candidate volumes: which slices belong together, on which grid, with which findings."""
+"""From planes to candidate volumes: which slices belong together, on which grid, with which
+findings.
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -32,7 +34,9 @@ BOLUS_TRACKING = " (all slices share one position: bolus tracking?)"
 
 @dataclass
 class Candidate:
-    """Planes that make one volume, or are refused together. `missing` are slices of the grid to be interpolated."""
+    """Planes that make one volume, or are refused together. `missing` are slices of the grid to
+    be interpolated.
+    """
 
     planes: Sequence[Plane]
     findings: list[Finding]
@@ -43,8 +47,8 @@ class Candidate:
 def candidates(planes: Sequence[Plane], gaps: Gaps) -> list[Candidate]:
     """All volumes and refused groups of the planes of an input, in a stable order.
 
-    A SeriesInstanceUID that two studies, scanners or frames of reference share is two series; without one, a folder is a
-    series.
+    A SeriesInstanceUID that two studies, scanners or frames of reference share is two series;
+    without one, a folder is a series.
     """
     groups: dict[tuple[str, ...], list[Plane]] = defaultdict(list)
     for plane in planes:
@@ -58,18 +62,26 @@ def candidates(planes: Sequence[Plane], gaps: Gaps) -> list[Candidate]:
 
 
 def _by_origin(planes: list[Plane]) -> list[tuple[list[Plane], list[Finding]]]:
-    """Separate planes by study, frame of reference, modality and scanner; a missing value is not another one."""
-    if len({(p.study_uid, p.frame_uid, p.modality, id(p.technical)) for p in planes}) == 1:  # the usual case, quickly seen
+    """Separate planes by study, frame of reference, modality and scanner; a missing value is not
+    another one.
+    """
+    if (
+        len({(p.study_uid, p.frame_uid, p.modality, id(p.technical)) for p in planes}) == 1
+    ):  # the usual case, quickly seen
         return [(planes, [])]
     origins = []
     for plane in planes:
         scanner = (plane.technical.get(name, "") for name in SCANNER)
         origins.append((plane.study_uid, plane.frame_uid, plane.modality, *scanner))
-    varying = [k for k, values in enumerate(zip(*origins, strict=True)) if len(set(values) - {""}) > 1]
+    varying = [
+        k for k, values in enumerate(zip(*origins, strict=True)) if len(set(values) - {""}) > 1
+    ]
     parts: dict[tuple[str, ...], list[Plane]] = defaultdict(list)
     for plane, origin in zip(planes, origins, strict=True):
         parts[tuple(origin[k] for k in varying)].append(plane)
-    if len(parts) == 1 or max(map(len, parts.values())) == 1:  # a UID of its own for each file: an anonymiser's noise
+    if (
+        len(parts) == 1 or max(map(len, parts.values())) == 1
+    ):  # a UID of its own for each file: an anonymiser's noise
         return [(planes, [])]
     if is_even(planes):
         note = ", but together they make one uniform stack. Check that it is complete"
@@ -80,7 +92,8 @@ def _by_origin(planes: list[Plane]) -> list[tuple[list[Plane], list[Finding]]]:
 
 
 def _of_series(planes: Sequence[Plane], findings: Sequence[Finding], gaps: Gaps) -> list[Candidate]:
-    """The volumes under one SeriesInstanceUID: by shape and orientation, then by the attribute that separates them.
+    """The volumes under one SeriesInstanceUID: by shape and orientation, then by the attribute that
+    separates them.
 
     `findings` hold for all of them.
     """
@@ -113,7 +126,9 @@ def _stacks(part: Sequence[Plane], findings: list[Finding], gaps: Gaps) -> list[
         if len(stack) == 1:
             found.append(Candidate(stack, [*findings, finding("ONE-SLICE", note="")]))
         elif in_one_position(stack):
-            found.append(Candidate(stack, [*findings, finding("SLICES-SHARE-A-PLACE", note=BOLUS_TRACKING)]))
+            found.append(
+                Candidate(stack, [*findings, finding("SLICES-SHARE-A-PLACE", note=BOLUS_TRACKING)])
+            )
         else:
             for run in apply_gap_policy(stack, gaps):
                 own = [*findings, *run.findings]
@@ -126,14 +141,22 @@ def _stacks(part: Sequence[Plane], findings: list[Finding], gaps: Gaps) -> list[
 def _not_ct(plane: Plane) -> Finding:
     if plane.sop_class in LABEL_CLASSES:
         return finding("LABEL-OBJECT", kind=LABEL_CLASSES[plane.sop_class])
-    kind = in_words(plane.sop_class).removesuffix(" Storage") or plane.modality or "an object of unknown class"
+    kind = (
+        in_words(plane.sop_class).removesuffix(" Storage")
+        or plane.modality
+        or "an object of unknown class"
+    )
     return finding("NOT-CT", kind=kind)
 
 
 def _other_parts(part: Sequence[Plane], parts: Sequence[Sequence[Plane]]) -> list[Finding]:
-    """Whether a series has other slices than this part: of another geometry, or of another kind (projections)."""
+    """Whether a series has other slices than this part: of another geometry, or of another kind
+    (projections).
+    """
     kind = image_kind(part[0].image_type)
-    same_kind = sum(len(other) for other in parts if image_kind(other[0].image_type) == kind) - len(part)
+    same_kind = sum(len(other) for other in parts if image_kind(other[0].image_type) == kind) - len(
+        part
+    )
     other_kind = sum(map(len, parts)) - len(part) - same_kind
     findings = []
     if same_kind:

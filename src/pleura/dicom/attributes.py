@@ -1,4 +1,6 @@
-"""All attributes of slices or frames, read in full: for the rare series that the usual attributes do not separate."""
+"""All attributes of slices or frames, read in full: for the rare series that the usual
+attributes do not separate.
+"""
 
 import warnings
 from collections import defaultdict
@@ -21,9 +23,11 @@ LONGEST = 256
 
 
 def all_attributes(planes: Sequence[Plane]) -> Mapping[str, Sequence[str]]:
-    """The values of every attribute that varies, by keyword (a private one by its tag), one for each plane.
+    """The values of every attribute that varies, by keyword (a private one by its tag), one for
+    each plane.
 
-    An attribute that a plane lacks is empty there. Of a multi-frame object the functional groups of each frame are read.
+    An attribute that a plane lacks is empty there. Of a multi-frame object the functional groups of
+    each frame are read.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they quote values
@@ -33,7 +37,9 @@ def all_attributes(planes: Sequence[Plane]) -> Mapping[str, Sequence[str]]:
             return {}
 
 
-def _varying(planes: Sequence[Plane], headers: "Mapping[str, Dataset]") -> Mapping[str, Sequence[str]]:
+def _varying(
+    planes: Sequence[Plane], headers: "Mapping[str, Dataset]"
+) -> Mapping[str, Sequence[str]]:
     values: dict[str, list[str]] = defaultdict(lambda: [""] * len(planes))
     for number, plane in enumerate(planes):
         header = headers[plane.file]

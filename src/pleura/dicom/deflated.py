@@ -1,4 +1,6 @@
-"""Deflated files (PS3.5 A.5) as plain ones, inflated in memory no further than their own header declares."""
+"""Deflated files (PS3.5 A.5) as plain ones, inflated in memory no further than their own header
+declares.
+"""
 
 import zlib
 from collections.abc import Iterator

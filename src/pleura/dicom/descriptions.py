@@ -1,4 +1,6 @@
-"""What a user knows a series by: folder, description, date. Identifying, so only read and shown where it is asked for."""
+"""What a user knows a series by: folder, description, date. Identifying, so only read and shown
+where it is asked for.
+"""
 
 import warnings
 from collections.abc import Sequence
@@ -14,7 +16,9 @@ DATES = ("AcquisitionDate", "SeriesDate", "ContentDate", "StudyDate")
 
 
 class Description(NamedTuple):
-    """`folders` are relative to the input, `files` too; `date` is a DICOM date (YYYYMMDD). Empty where the header has none."""
+    """`folders` are relative to the input, `files` too; `date` is a DICOM date (YYYYMMDD). Empty
+    where the header has none.
+    """
 
     folders: tuple[str, ...]
     files: tuple[str, ...]
@@ -49,10 +53,14 @@ def _header_of(plane: Plane) -> tuple[str, str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they quote values
             if plane.archive is None:
-                header = dcmread(Path(plane.file), stop_before_pixels=True, specific_tags=wanted, force=True)
+                header = dcmread(
+                    Path(plane.file), stop_before_pixels=True, specific_tags=wanted, force=True
+                )
             else:
                 data = next(read_members(plane.archive, {plane.member}))[1]
-                header = dcmread(BytesIO(data), stop_before_pixels=True, specific_tags=wanted, force=True)
+                header = dcmread(
+                    BytesIO(data), stop_before_pixels=True, specific_tags=wanted, force=True
+                )
             description = str(header.get("SeriesDescription") or "")
             dates = [str(header.get(keyword) or "") for keyword in DATES]
     except Exception:  # whatever an odd header provokes: the series is listed all the same

@@ -1,4 +1,6 @@
-"""Duplicate slices within a series: the same instance twice, or the same pixels twice at one position."""
+"""Duplicate slices within a series: the same instance twice, or the same pixels twice at one
+position.
+"""
 
 from collections.abc import Hashable, Sequence
 
@@ -13,7 +15,9 @@ from pleura.dicom.stack import depth, depths_of
 
 
 def drop_same_instances(planes: Sequence[Plane]) -> tuple[list[Plane], list[Finding]]:
-    """Drop planes with the SOPInstanceUID, position and pixels of another; different ones with one UID are refused."""
+    """Drop planes with the SOPInstanceUID, position and pixels of another; different ones with
+    one UID are refused.
+    """
     kept: dict[Hashable, Plane] = {}
     dropped = clashes = 0
     for plane in planes:

@@ -1,72 +1,23 @@
-"""A walk over a file's first kilobytes that reads the few attributes pleura wants, far faster than a full parser.
+"""A walk over a file's first kilobytes that reads the few attributes pleura wants, far faster than
+a full parser.
 
-Only what is plain is walked: a preamble, little endian, tags in rising order. Anything else gives `None`, and pydicom reads
-that file instead; pydicom is also the oracle of the tests. Hand-written because header scans are what `scan` waits for; what
-that buys, and dicomsdl beside it, stands in docs/benchmarks.md.
+Only what is plain is walked: a preamble, little endian, tags in rising order. Anything else gives
+`None`, and pydicom reads that file instead; pydicom is also the oracle of the tests. Hand-written
+because header scans are what `scan` waits for; what that buys, and dicomsdl beside it, stands in
+docs/benchmarks.md.
 
-A slice's header is mostly its neighbour's. So stretches of elements are remembered with the values in them, and where the
-next file holds the very same bytes, they are passed over at once; and so is the way that a walk took over stretches and
-elements, which the next one tries first. What is remembered decides the time, never the answer.
+A slice's header is mostly its neighbour's. So stretches of elements are remembered with the values
+in them, and where the next file holds the very same bytes, they are passed over at once; and so is
+the way that a walk took over stretches and elements, which the next one tries first. What is
+remembered decides the time, never the answer.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from struct import Struct
 from typing import Any, BinaryIO, NamedTuple
 
-TAGS = {
-    0x00020002: "MediaStorageSOPClassUID",
-    0x00020010: "TransferSyntaxUID",
-    0x00080008: "ImageType",
-    0x00080016: "SOPClassUID",
-    0x00080018: "SOPInstanceUID",
-    0x00080032: "AcquisitionTime",
-    0x00080033: "ContentTime",
-    0x00080060: "Modality",
-    0x00080070: "Manufacturer",
-    0x0008103E: "SeriesDescription",
-    0x00081090: "ManufacturerModelName",
-    0x00100020: "PatientID",
-    0x00180015: "BodyPartExamined",
-    0x00180050: "SliceThickness",
-    0x00180060: "KVP",
-    0x00180088: "SpacingBetweenSlices",
-    0x00181060: "TriggerTime",
-    0x00181120: "GantryDetectorTilt",
-    0x00181210: "ConvolutionKernel",
-    0x00185100: "PatientPosition",
-    0x0020000D: "StudyInstanceUID",
-    0x0020000E: "SeriesInstanceUID",
-    0x00200011: "SeriesNumber",
-    0x00200012: "AcquisitionNumber",
-    0x00200013: "InstanceNumber",
-    0x00200032: "ImagePositionPatient",
-    0x00200037: "ImageOrientationPatient",
-    0x00200052: "FrameOfReferenceUID",
-    0x00200100: "TemporalPositionIdentifier",
-    0x00209162: "InConcatenationNumber",
-    0x00209163: "InConcatenationTotalNumber",
-    0x00209241: "NominalPercentageOfCardiacPhase",
-    0x00280002: "SamplesPerPixel",
-    0x00280004: "PhotometricInterpretation",
-    0x00280008: "NumberOfFrames",
-    0x00280010: "Rows",
-    0x00280011: "Columns",
-    0x00280030: "PixelSpacing",
-    0x00280100: "BitsAllocated",
-    0x00280101: "BitsStored",
-    0x00280102: "HighBit",
-    0x00280103: "PixelRepresentation",
-    0x00280120: "PixelPaddingValue",
-    0x00280121: "PixelPaddingRangeLimit",
-    0x00280301: "BurnedInAnnotation",
-    0x00281052: "RescaleIntercept",
-    0x00281053: "RescaleSlope",
-    0x00281054: "RescaleType",
-    0x00282110: "LossyImageCompression",
-}
-"""Tag to keyword of what is read; sequences are pydicom's work."""
+from pleura.dicom.header_values import LONG, TAGS, Unusual, value_of
 
 NESTED = {0x00283000, 0x52009229, 0x52009230}
 """Modality LUT and functional groups: a file that holds one is read by pydicom."""
@@ -79,32 +30,34 @@ META, EXPLICIT, IMPLICIT = range(3)
 STRETCH = b"known"
 """In place of a VR."""
 MANY = 32
-"""Steps that a walk takes where neighbours differ in fifteen elements or so; where it took more, it learns."""
+"""Steps that a walk takes where neighbours differ in fifteen elements or so; where it took more,
+it learns.
+"""
 MOST_KNOWN = 8192
 IMPLICIT_SYNTAX = "1.2.840.10008.1.2"
 OTHER_WALKS = {"1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", "1.2.840.113619.5.2"}
 """Big endian and deflated: pydicom's work."""
-DECIMAL = {"ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept"}
-WHOLE = {"SeriesNumber", "InstanceNumber", "NumberOfFrames"}
-BINARY = {
-    "InConcatenationNumber",
-    "InConcatenationTotalNumber",
-    "SamplesPerPixel",
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-    "PixelPaddingValue",
-    "PixelPaddingRangeLimit",
-}
-LONG = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 SHORT = {
-    *(b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS"),
+    *(
+        b"AE",
+        b"AS",
+        b"AT",
+        b"CS",
+        b"DA",
+        b"DS",
+        b"DT",
+        b"FL",
+        b"FD",
+        b"IS",
+        b"LO",
+        b"LT",
+        b"PN",
+        b"SH",
+        b"SL",
+        b"SS",
+    ),
     *(b"ST", b"TM", b"UI", b"UL", b"US"),
 }
-SIGNED = {b"SS", b"SL"}
 UNDEFINED = 0xFFFFFFFF
 DEEPEST = 32
 MOST_ITEMS = 100_000
@@ -119,8 +72,9 @@ _long = Struct("<I").unpack_from
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """A header of which only some elements change: for each, the bytes from the one before to its length, its name, VR and
-    how many bytes its length takes; then the bytes to PixelData's tag. `values` are those of one header that went it."""
+    """A header of which only some elements change: for each, the bytes from the one before to its
+    length, its name, VR and how many bytes its length takes; then the bytes to PixelData's tag.
+    `values` are those of one header that went it."""
 
     values: dict[str, Any]
     own: tuple[tuple[bytes, str | None, bytes, int], ...]
@@ -128,8 +82,8 @@ class Way:
 
 
 class Walked(NamedTuple):
-    """Values by keyword, TransferSyntaxUID among them, where PixelData's element begins, its first bytes, and the way there,
-    where it was known."""
+    """Values by keyword, TransferSyntaxUID among them, where PixelData's element begins, its first
+    bytes, and the way there, where it was known."""
 
     values: dict[str, Any]
     place: int
@@ -148,8 +102,9 @@ class Stretch(NamedTuple):
 
 @dataclass
 class Known:
-    """What earlier files taught: elements seen, and stretches of such, by how they are encoded and their first eight bytes;
-    what the last walk met, stretch by stretch and element by element, and a way that two walks took in succession."""
+    """What earlier files taught: elements seen, and stretches of such, by how they are encoded and
+    their first eight bytes; what the last walk met, stretch by stretch and element by element, and
+    a way that two walks took in succession."""
 
     elements: set[bytes] = field(default_factory=set)
     stretches: tuple[dict[bytes, Stretch], ...] = field(default_factory=lambda: ({}, {}, {}))
@@ -158,8 +113,9 @@ class Known:
 
 
 class Step(NamedTuple):
-    """What a walk passed at once: its first and last tag, where it begins and ends, and, of an element that was no known
-    stretch, its VR and how many bytes its length takes; 0 for one without."""
+    """What a walk passed at once: its first and last tag, where it begins and ends, and, of an
+    element that was no known stretch, its VR and how many bytes its length takes; 0 for one
+    without."""
 
     first: int
     last: int
@@ -169,18 +125,16 @@ class Step(NamedTuple):
     size: int
 
 
-class _Unusual(Exception):
-    """Not for the walk."""
-
-
 class _Short(Exception):
     """The buffer ends before the header does."""
 
 
 def walk(file: BinaryIO, size: int, buffer: bytes, known: Known) -> Walked | None:
-    """Read what `TAGS` names, or `None` where the file is anything but plain. Reads no more than the header needs.
+    """Read what `TAGS` names, or `None` where the file is anything but plain. Reads no more than
+    the header needs.
 
-    `buffer` is what was read of the file already, from its beginning; `known` what files before it taught, and is added to.
+    `buffer` is what was read of the file already, from its beginning; `known` what files before it
+    taught, and is added to.
     """
     want = FIRST_READ
     while True:
@@ -193,7 +147,7 @@ def walk(file: BinaryIO, size: int, buffer: bytes, known: Known) -> Walked | Non
                 return None
             want *= 8
             buffer += file.read(want)
-        except (_Unusual, ValueError):
+        except (Unusual, ValueError):
             return None
 
 
@@ -210,7 +164,7 @@ def _along(way: Way | None, buffer: bytes) -> Walked | None:
         if at > end:
             return None
         if name is not None:
-            values[name] = _value(name, vr, buffer[start:at])
+            values[name] = value_of(name, vr, buffer[start:at])
     place = at + len(way.tail) - 4
     if place + 16 > end or not buffer.startswith(way.tail, at):
         return None
@@ -218,7 +172,9 @@ def _along(way: Way | None, buffer: bytes) -> Walked | None:
 
 
 def _walked(buffer: bytes, known: Known, *, whole: bool) -> Walked:
-    """Values by keyword up to PixelData: of the meta group, then of the data set, encoded as the meta group says."""
+    """Values by keyword up to PixelData: of the meta group, then of the data set, encoded as the
+    meta group says.
+    """
     values: dict[str, Any] = {}
     steps: list[Step] = []
     stretches, mode, stop = known.stretches[META], META, META_END
@@ -247,33 +203,37 @@ def _walked(buffer: bytes, known: Known, *, whole: bool) -> Walked:
             stretches = known.stretches[mode]
             continue
         if tag <= last or tag in NESTED:
-            raise _Unusual
+            raise Unusual
         last = tag
         size = 4 if mode == IMPLICIT else 2
         if vr in LONG:
             length, at, size = _long(buffer, at + 8)[0], at + 4, 4
         elif mode != IMPLICIT and vr not in SHORT:
-            raise _Unusual
+            raise Unusual
         at += 8
         if length == UNDEFINED:
             size = 0
-            at = _past_items(buffer, at, implicit=mode == IMPLICIT or vr == b"UN", until=SEQUENCE_END, depth=0)
+            at = _past_items(
+                buffer, at, implicit=mode == IMPLICIT or vr == b"UN", until=SEQUENCE_END, depth=0
+            )
         elif at + length > end:
             raise _Short
         else:
             name = TAGS.get(tag)
             if name is not None:
-                values[name] = _value(name, vr, buffer[at : at + length])
+                values[name] = value_of(name, vr, buffer[at : at + length])
             at += length
         steps.append(Step(tag, tag, start, at, vr, size))
     if tag != PIXELS:
-        raise _Unusual
+        raise Unusual
     if at + 16 > end and not whole:
         raise _Short
     if len(steps) > MANY or not any(step.vr == STRETCH for step in steps):
         _learn(known, buffer, steps, values, mode)
     else:
-        met = [buffer[step.start : step.end] if step.vr == STRETCH else step.first for step in steps]
+        met = [
+            buffer[step.start : step.end] if step.vr == STRETCH else step.first for step in steps
+        ]
         if met == known.met:
             known.way = _way(buffer, steps, values) or known.way
         known.met = met
@@ -282,12 +242,14 @@ def _walked(buffer: bytes, known: Known, *, whole: bool) -> Walked:
 
 def _encoding(syntax: Any) -> int:
     if not isinstance(syntax, str) or syntax in OTHER_WALKS:
-        raise _Unusual
+        raise Unusual
     return IMPLICIT if syntax == IMPLICIT_SYNTAX else EXPLICIT
 
 
 def _way(buffer: bytes, steps: Sequence[Step], values: dict[str, Any]) -> Way | None:
-    """The way that a walk took, if those that go it may differ in all elements that were no stretches."""
+    """The way that a walk took, if those that go it may differ in all elements that were no
+    stretches.
+    """
     own: list[tuple[bytes, str | None, bytes, int]] = []
     begin, end = 132, 132
     for step in steps:
@@ -303,8 +265,12 @@ def _way(buffer: bytes, steps: Sequence[Step], values: dict[str, Any]) -> Way | 
     return Way(values, tuple(own), buffer[begin : end + 4])
 
 
-def _learn(known: Known, buffer: bytes, steps: Sequence[Step], values: dict[str, Any], mode: int) -> None:
-    """Join steps that were seen before into stretches: they were the neighbour's, and will be the next one's."""
+def _learn(
+    known: Known, buffer: bytes, steps: Sequence[Step], values: dict[str, Any], mode: int
+) -> None:
+    """Join steps that were seen before into stretches: they were the neighbour's, and will be
+    the next one's.
+    """
     if len(known.elements) > MOST_KNOWN:
         known.elements.clear()
         for stretches in known.stretches:
@@ -322,7 +288,11 @@ def _learn(known: Known, buffer: bytes, steps: Sequence[Step], values: dict[str,
         else:
             joined.append([first, last, start, end])
     for first, last, start, end in joined:
-        inside = {name: values[name] for tag, name in TAGS.items() if first <= tag <= last and name in values}
+        inside = {
+            name: values[name]
+            for tag, name in TAGS.items()
+            if first <= tag <= last and name in values
+        }
         stretches = known.stretches[META if first < META_END else mode]
         stretches[buffer[start : start + 8]] = Stretch(buffer[start:end], inside, first, last)
 
@@ -330,7 +300,7 @@ def _learn(known: Known, buffer: bytes, steps: Sequence[Step], values: dict[str,
 def _past_items(buffer: bytes, at: int, *, implicit: bool, until: int, depth: int) -> int:
     """Where a sequence, or an item, of undefined length ends."""
     if depth > DEEPEST:
-        raise _Unusual
+        raise Unusual
     for _ in range(MOST_ITEMS):
         if at + 12 > len(buffer):
             raise _Short
@@ -340,11 +310,11 @@ def _past_items(buffer: bytes, at: int, *, implicit: bool, until: int, depth: in
             return at + 8
         if group == 0xFFFE:
             if tag != ITEM or until != SEQUENCE_END:
-                raise _Unusual
+                raise Unusual
             inner = ITEM_END
         else:
             if until != ITEM_END:
-                raise _Unusual
+                raise Unusual
             inner = SEQUENCE_END
             if not implicit:
                 vr = buffer[at + 4 : at + 6]
@@ -354,37 +324,10 @@ def _past_items(buffer: bytes, at: int, *, implicit: bool, until: int, depth: in
                     length &= 0xFFFFFFFF
                     length >>= 16
                 else:
-                    raise _Unusual
+                    raise Unusual
         at += 8
         if length == UNDEFINED:
             at = _past_items(buffer, at, implicit=implicit, until=inner, depth=depth + 1)
         else:
             at += length
-    raise _Unusual  # pydicom counts the items, and refuses what has too many
-
-
-@lru_cache(maxsize=8192)
-def _value(name: str, vr: bytes, raw: bytes) -> Any:
-    """One attribute's value: float, int or str; a tuple where there are several, `None` where it is empty."""
-    if name in BINARY:
-        if len(raw) not in (2, 4) or vr not in (b"", b"US", b"SS", b"UL", b"SL"):
-            raise _Unusual
-        return int.from_bytes(raw, "little", signed=vr in SIGNED)
-    if vr in SIGNED or vr in (b"US", b"UL", b"FL", b"FD", b"AT") or vr in LONG:
-        raise _Unusual  # text expected: pydicom knows what to do with the wrong VR
-    if name == "SeriesDescription":
-        return raw.decode("latin-1").strip(" \0") or None  # in whatever character set: it is only compared
-    text = _text(raw)
-    if not text:
-        return None
-    if name in DECIMAL:
-        numbers = tuple([float(part) for part in text.split("\\") if part.strip()])
-        return numbers if len(numbers) != 1 else numbers[0]
-    if name in WHOLE:
-        first = text.split("\\", 1)[0].strip()
-        return int(first) if first else None
-    return tuple([part.strip() for part in text.split("\\")]) if "\\" in text else text
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("ascii").strip(" \0").strip()
+    raise Unusual  # pydicom counts the items, and refuses what has too many

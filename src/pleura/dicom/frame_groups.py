@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 FRAME_SEPARATORS = {
     "AcquisitionNumber": ("FrameContentSequence", "FrameAcquisitionNumber"),
     "TemporalPositionIdentifier": ("FrameContentSequence", "TemporalPositionIndex"),
-    "NominalPercentageOfCardiacPhase": ("CardiacSynchronizationSequence", "NominalPercentageOfCardiacPhase"),
+    "NominalPercentageOfCardiacPhase": (
+        "CardiacSynchronizationSequence",
+        "NominalPercentageOfCardiacPhase",
+    ),
     "ConvolutionKernel": ("CTReconstructionSequence", "ConvolutionKernel"),
     "ImageType": ("CTImageFrameTypeSequence", "FrameType"),
     "StackID": ("FrameContentSequence", "StackID"),
@@ -22,12 +25,16 @@ FRAME_SEPARATORS = {
 
 
 def attributes_of_frame(plane: "Plane", groups: list[Any]) -> dict[str, Any]:
-    """`separators` and `image_type` of a frame, where its functional groups have them; else those of the object."""
+    """`separators` and `image_type` of a frame, where its functional groups have them; else
+    those of the object.
+    """
     attributes = dict(zip(SEPARATORS, plane.separators, strict=True))
     image_type = plane.image_type
     for name, (sequence, inner) in FRAME_SEPARATORS.items():
         items = [item for group in groups[1:] for item in (group.get(sequence) or ())[:1]]
-        value = next((item.get(inner) for item in reversed(items) if item.get(inner) not in (None, "")), None)
+        value = next(
+            (item.get(inner) for item in reversed(items) if item.get(inner) not in (None, "")), None
+        )
         if value is not None:
             attributes[name] = text(value)
             if name == "ImageType":

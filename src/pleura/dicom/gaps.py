@@ -21,7 +21,9 @@ GAP = "GAP-IN-SLICES"
 
 
 class Stack(NamedTuple):
-    """Planes with files, their grid, findings, and which slices of the grid are missing and to be interpolated."""
+    """Planes with files, their grid, findings, and which slices of the grid are missing and to
+    be interpolated.
+    """
 
     planes: Sequence[Plane]
     grid: Grid | None
@@ -30,7 +32,9 @@ class Stack(NamedTuple):
 
 
 def apply_gap_policy(planes: Sequence[Plane], gaps: Gaps) -> list[Stack]:
-    """Apply the policy to an ascending stack of two or more planes: one stack, or with `split` one for each run of slices."""
+    """Apply the policy to an ascending stack of two or more planes: one stack, or with `split`
+    one for each run of slices.
+    """
     grid, findings = grid_of(planes)
     gap = next((found for found in findings if found.code == GAP), None)
     if gaps == "refuse" or grid is None or gap is None:
@@ -58,7 +62,9 @@ def _split(planes: Sequence[Plane], spacing: float) -> list[Stack]:
     return stacks
 
 
-def _interpolated(planes: Sequence[Plane], grid: Grid, findings: list[Finding], spacing: float) -> Stack:
+def _interpolated(
+    planes: Sequence[Plane], grid: Grid, findings: list[Finding], spacing: float
+) -> Stack:
     """The stack on the full grid, with the missing slices noted."""
     steps = np.rint(np.diff(depths_of(planes)) / spacing).astype(int)
     numbers = np.concatenate([[0], np.cumsum(steps)])
@@ -73,7 +79,8 @@ def _interpolated(planes: Sequence[Plane], grid: Grid, findings: list[Finding], 
 def interpolate_missing(
     hu: NDArray[np.int16], padding: NDArray[np.bool_] | None, missing: Sequence[int]
 ) -> tuple[NDArray[np.int16], NDArray[np.bool_] | None]:
-    """Interpolate missing slices linearly in HU; next to padding, with padding and the nearer slice's value.
+    """Interpolate missing slices linearly in HU; next to padding, with padding and the nearer
+    slice's value.
 
     Args:
         hu: int16 `[slice, row, column]`, measured slices only.

@@ -1,4 +1,4 @@
-"""Headers: the attributes of one image plane. A frame of a multi-frame object is a plane like any single-frame file."""
+"""Headers: the attributes of one image plane, a file or a frame of a multi-frame object."""
 
 import os
 import warnings
@@ -13,8 +13,17 @@ from pleura.core.codes import refused
 from pleura.core.errors import UnreadableFile
 from pleura.dicom.deflated import inflated_head, inflated_size
 from pleura.dicom.extent import NOWHERE, pixels_at
-from pleura.dicom.fast_header import FIRST_READ, LAST_READ, MOST_ITEMS, TAGS, Known, Walked, Way, walk
+from pleura.dicom.fast_header import (
+    FIRST_READ,
+    LAST_READ,
+    MOST_ITEMS,
+    Known,
+    Walked,
+    Way,
+    walk,
+)
 from pleura.dicom.frame_groups import attributes_of_frame, geometry_of
+from pleura.dicom.header_values import TAGS
 from pleura.dicom.separators import SEPARATORS, separators_of
 from pleura.dicom.values import digest, numbers, padding_of, several, text, whole
 from pleura.files.contents import is_dicom
@@ -39,8 +48,18 @@ SHARED_GROUPS, FRAME_GROUPS = "SharedFunctionalGroupsSequence", "PerFrameFunctio
 LUT = "ModalityLUTSequence"
 WANTED = [*TAGS.values(), SHARED_GROUPS, FRAME_GROUPS, LUT]
 MOST_FRAMES, LEAST_FRAME = 1 << 16, 16
-"""Most frames of a file, and fewest bytes of a frame: each costs memory before it can be checked."""
-OWN = {"SOPInstanceUID", "InstanceNumber", "ImagePositionPatient", "NumberOfFrames", *SEPARATORS, SHARED_GROUPS, FRAME_GROUPS}
+"""Most frames of a file, and fewest bytes of a frame: each costs memory before it can be
+checked.
+"""
+OWN = {
+    "SOPInstanceUID",
+    "InstanceNumber",
+    "ImagePositionPatient",
+    "NumberOfFrames",
+    *SEPARATORS,
+    SHARED_GROUPS,
+    FRAME_GROUPS,
+}
 """Attributes that differ from slice to slice; the slices of a series mostly agree in all others."""
 BOTH = {"ConvolutionKernel", "ImageType", "SliceThickness", "KVP", "SeriesNumber"}
 ALIKE = tuple(name for name in WANTED if name not in OWN or name in BOTH)
@@ -62,13 +81,16 @@ PLAIN = Cells(16, 16, 15, False, 1, "MONOCHROME2")
 
 
 class Plane(NamedTuple):
-    """One image plane, or one object without an image: its position, the encoding of its values, and where its pixels are.
+    """One image plane, or one object without an image: its position, the encoding of its values,
+    and where its pixels are.
 
-    `offset` and `length` locate uncompressed pixels in the (inflated) file; `pixel_data` is where the PixelData element of
-    encapsulated ones begins, with `frames` frames; the other is `None`. `surplus` is how many bytes more there are than
-    declared. In an `archive` (zip, tar), `member` is the number of the file, and `file` the archive's path with the member's
-    name behind it. Lengths in mm, LPS. `position`, `orientation` and `spacing` are `None` where the header has none.
-    `patient` is a digest that distinguishes patients; `part` is the number of this object and of all in a concatenation.
+    `offset` and `length` locate uncompressed pixels in the (inflated) file; `pixel_data` is where
+    the PixelData element of encapsulated ones begins, with `frames` frames; the other is `None`.
+    `surplus` is how many bytes more there are than declared. In an `archive` (zip, tar), `member`
+    is the number of the file, and `file` the archive's path with the member's name behind it.
+    Lengths in mm, LPS. `position`, `orientation` and `spacing` are `None` where the header has
+    none. `patient` is a digest that distinguishes patients; `part` is the number of this object and
+    of all in a concatenation.
     """
 
     file: str
@@ -121,7 +143,8 @@ DICOMDIR = "1.2.840.10008.1.3.10"
 
 
 def read_planes(path: Path) -> list[Plane]:
-    """The planes of a DICOM file: one per frame; one without pixels for an object that is not an image.
+    """The planes of a DICOM file: one per frame; one without pixels for an object that is not an
+    image.
 
     Raises:
         UnreadableFile: the file is broken, or is not DICOM.
@@ -142,7 +165,8 @@ def planes_of(
     member: int = -1,
     head: bytes = b"",
 ) -> list[Plane]:
-    """As `read_planes`, from an open file of `size` bytes; empty where it is not DICOM. `known` as in `walk`.
+    """As `read_planes`, from an open file of `size` bytes; empty where it is not DICOM. `known` as
+    in `walk`.
 
     `head` is what was read of the file already.
     """
@@ -165,8 +189,12 @@ def planes_of(
         raise refused("UNREADABLE-FILES", UnreadableFile, n=1) from error
 
 
-def _deflated_planes(where: tuple[str, Path | None, int], file: BinaryIO, known: Known) -> list[Plane]:
-    """The planes of a deflated file: its header is inflated, then its size counted up to what the header declares."""
+def _deflated_planes(
+    where: tuple[str, Path | None, int], file: BinaryIO, known: Known
+) -> list[Plane]:
+    """The planes of a deflated file: its header is inflated, then its size counted up to what
+    the header declares.
+    """
     file.seek(0)
     data = file.read()
     start = inflated_head(data, LAST_READ)
@@ -201,21 +229,35 @@ def _parsed(file: BinaryIO) -> Walked:
     meta = dataset.file_meta
     syntax = str(meta.get("TransferSyntaxUID", "") or _syntax_found(dataset))
     media = str(meta.get("MediaStorageSOPClassUID", ""))
-    return Walked({"MediaStorageSOPClassUID": media, **values, "TransferSyntaxUID": syntax}, place, file.read(16))
+    return Walked(
+        {"MediaStorageSOPClassUID": media, **values, "TransferSyntaxUID": syntax},
+        place,
+        file.read(16),
+    )
 
 
 def _value_of(dataset: Any, name: str) -> Any:
-    """A value; several as a tuple, which is hashable; a sequence as it is; `None` where the text is not a number."""
+    """A value; several as a tuple, which is hashable; a sequence as it is; `None` where the text
+    is not a number.
+    """
     try:
         value = dataset.get(name)
     except ValueError:
         return None
-    return tuple(value) if hasattr(value, "append") and not (value and hasattr(value[0], "walk")) else value
+    return (
+        tuple(value)
+        if hasattr(value, "append") and not (value and hasattr(value[0], "walk"))
+        else value
+    )
 
 
 def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> list[Plane]:
     attributes = walked.values
-    if "SOPClassUID" not in attributes and "Rows" not in attributes and attributes.get("MediaStorageSOPClassUID") != DICOMDIR:
+    if (
+        "SOPClassUID" not in attributes
+        and "Rows" not in attributes
+        and attributes.get("MediaStorageSOPClassUID") != DICOMDIR
+    ):
         raise refused("UNREADABLE-FILES", UnreadableFile, n=1)
     frames = whole(attributes.get("NumberOfFrames")) or 1
     has_too_many_frames = not 0 < frames <= min(size // LEAST_FRAME, MOST_FRAMES)
@@ -250,9 +292,20 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
         plane = plane._replace(complete=False)  # it is unknown which frames are left out
     planes = []
     for number in range(frames):
-        groups = [attributes, *(shared[:1] if shared else ()), *(each[number : number + 1] if each else ())]
+        groups = [
+            attributes,
+            *(shared[:1] if shared else ()),
+            *(each[number : number + 1] if each else ()),
+        ]
         start = None if extent.offset is None else extent.offset + number * plane.length
-        planes.append(plane._replace(frame=number, offset=start, **geometry_of(groups), **attributes_of_frame(plane, groups)))
+        planes.append(
+            plane._replace(
+                frame=number,
+                offset=start,
+                **geometry_of(groups),
+                **attributes_of_frame(plane, groups),
+            )
+        )
     return planes
 
 
@@ -262,12 +315,16 @@ def _alike_along(way: Way) -> Plane | None:
     attributes = way.values
     if any(name in ALIKE for _, name, _, _ in way.own):
         return None
-    return _alike("Rows" in attributes and "BitsAllocated" in attributes, *map(attributes.get, ALIKE))
+    return _alike(
+        "Rows" in attributes and "BitsAllocated" in attributes, *map(attributes.get, ALIKE)
+    )
 
 
 @lru_cache(maxsize=1024)
 def _alike(image: bool, *values: Any) -> Plane:
-    """The attributes that slices of a series mostly agree in, computed once; `values` are those of `ALIKE`."""
+    """The attributes that slices of a series mostly agree in, computed once; `values` are those
+    of `ALIKE`.
+    """
     attributes = dict(zip(ALIKE, values, strict=True))
     technical = {name: text(attributes[name]) for name in TECHNICAL}
     plane = Plane(
@@ -307,10 +364,21 @@ def _alike(image: bool, *values: Any) -> Plane:
     return plane._replace(
         rows=rows,
         columns=columns,
-        cells=Cells(allocated, stored, high, signed, samples, text(attributes["PhotometricInterpretation"]), sign is not None),
+        cells=Cells(
+            allocated,
+            stored,
+            high,
+            signed,
+            samples,
+            text(attributes["PhotometricInterpretation"]),
+            sign is not None,
+        ),
         padding=padding_of(attributes, signed, allocated),
         image_type=tuple(str(v).upper() for v in several(attributes["ImageType"])),
-        part=(whole(attributes["InConcatenationNumber"]) or 1, whole(attributes["InConcatenationTotalNumber"]) or 1),
+        part=(
+            whole(attributes["InConcatenationNumber"]) or 1,
+            whole(attributes["InConcatenationTotalNumber"]) or 1,
+        ),
         modality_lut=bool(attributes[LUT]),
         length=rows * columns * samples * allocated // 8,
         **geometry_of([attributes]),
@@ -318,8 +386,9 @@ def _alike(image: bool, *values: Any) -> Plane:
 
 
 def _inferred_class(attributes: Mapping[str, Any]) -> str:
-    """CT Image, where an anonymiser removed the class of an object that is a CT image plane otherwise."""
-    is_ct = attributes.get("Modality") == "CT" and "Rows" in attributes and "ImagePositionPatient" in attributes
+    """CT Image, where an anonymiser removed the class of an image plane of that modality."""
+    is_ct = attributes.get("Modality") == "CT"
+    is_ct = is_ct and {"Rows", "ImagePositionPatient"} <= attributes.keys()
     return "1.2.840.10008.5.1.4.1.1.2" if is_ct else ""
 
 

@@ -18,7 +18,9 @@ from pleura.dicom.spacing import typical_spacing
 from pleura.dicom.stack import depths_of
 
 NAMES_OF_HU = re.compile(r"(HU|US|hound?sfield.*)?", re.IGNORECASE)
-"""RescaleType of a CT: HU, spelled as vendors do; US ("unspecified") in objects older than the attribute."""
+"""RescaleType of a CT: HU, spelled as vendors do; US ("unspecified") in objects older than the
+attribute.
+"""
 
 MOST_PIXELS = 1 << 24
 """Pixels of a slice above which it is not a CT: 4096 × 4096."""
@@ -56,7 +58,11 @@ CODES = (
 
 def check_headers(planes: Sequence[Plane]) -> list[Finding]:
     """The findings that refuse planes by their headers."""
-    private = "" if all(plane.has_pixels and plane.complete for plane in planes) else private_pixels(planes)
+    private = (
+        ""
+        if all(plane.has_pixels and plane.complete for plane in planes)
+        else private_pixels(planes)
+    )
     if not any(plane.has_pixels for plane in planes):
         code = "PRIVATE-COMPRESSION" if private else "NO-PIXELS"
         return [_of_slices(code, len(planes), len(planes), private)]
@@ -68,7 +74,9 @@ def check_headers(planes: Sequence[Plane]) -> list[Finding]:
         counts.update(dict.fromkeys(_common_faults(*values), count))
     if private:
         counts["PRIVATE-COMPRESSION"] = counts.pop("NO-PIXELS", 0) + counts.pop("TRUNCATED", 0)
-    findings = [_of_slices(code, counts[code], len(planes), private) for code in CODES if counts[code]]
+    findings = [
+        _of_slices(code, counts[code], len(planes), private) for code in CODES if counts[code]
+    ]
     undecodable = {plane.syntax for plane in planes if not can_decode(plane.syntax)}
     if undecodable:
         findings.append(finding("NO-DECODER", names=", ".join(sorted(map(name_of, undecodable)))))
@@ -77,7 +85,9 @@ def check_headers(planes: Sequence[Plane]) -> list[Finding]:
 
 def _of_slices(code: str, count: int, total: int, private: str) -> Finding:
     if code == "NOT-HU":
-        return finding(code, Verdict.REFUSED, n=count, why=NOT_GREYSCALE.format(n=count, total=total))
+        return finding(
+            code, Verdict.REFUSED, n=count, why=NOT_GREYSCALE.format(n=count, total=total)
+        )
     if code == "PRIVATE-COMPRESSION":
         return finding(code, n=count, total=total, name=private)
     return finding(code, n=count, total=total)
@@ -97,7 +107,9 @@ def _own_faults(plane: Plane) -> Iterator[str]:
 
 
 def _has_surplus(plane: Plane) -> bool:
-    """Whether there are more bytes than a pad byte; an eighth of a row or column or more are too many."""
+    """Whether there are more bytes than a pad byte; an eighth of a row or column or more are too
+    many.
+    """
     least = min(plane.rows, plane.columns) * plane.cells.allocated
     return plane.surplus > 1 and plane.surplus * 8 >= least
 
@@ -149,7 +161,9 @@ def _is_plausible(values: Sequence[float] | None) -> bool:
 
 
 def check_stack_headers(planes: Sequence[Plane]) -> list[Finding]:
-    """Findings on an ascending stack: what contradicts its geometry, and what users of the results should know."""
+    """Findings on an ascending stack: what contradicts its geometry, and what users of the
+    results should know.
+    """
     return [
         *_geometry_notes(planes),
         *_compression_notes(planes),
@@ -165,7 +179,10 @@ def _geometry_notes(planes: Sequence[Plane]) -> Iterator[Finding]:
     if len(known) == len(numbers) and known not in (sorted(known), sorted(known, reverse=True)):
         yield finding("ORDER-DISAGREES")
     step = typical_spacing(np.diff(depths_of(planes)))
-    for keyword, code in (("SpacingBetweenSlices", "SPACING-DISAGREES"), ("SliceThickness", "THICKNESS-IS-NOT-STEP")):
+    for keyword, code in (
+        ("SpacingBetweenSlices", "SPACING-DISAGREES"),
+        ("SliceThickness", "THICKNESS-IS-NOT-STEP"),
+    ):
         value = _number(planes[0].technical.get(keyword))
         if value is not None and abs(value - step) > 0.02 * step:
             yield finding(code, value=value, step=step)
@@ -176,7 +193,10 @@ def _compression_notes(planes: Sequence[Plane]) -> Iterator[Finding]:
     syntaxes = {plane.syntax for plane in planes}
     if syntaxes & LOSSY or "01" in declared:
         yield finding("LOSSY", note="")
-    elif any(p.syntax in PERHAPS_LOSSY and p.technical.get("LossyImageCompression") != "00" for p in planes):
+    elif any(
+        p.syntax in PERHAPS_LOSSY and p.technical.get("LossyImageCompression") != "00"
+        for p in planes
+    ):
         yield finding("LOSSY", note=" is allowed by the transfer syntax and not denied")
     if len(syntaxes) > 1:
         yield finding("MIXED-SYNTAX")

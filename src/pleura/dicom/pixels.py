@@ -19,13 +19,15 @@ from pleura.codecs.frames import BIG_ENDIAN, DEFLATED, decode_frame, unreadable_
 from pleura.core.progress import Progress, silent
 from pleura.dicom.deflated import inflated
 from pleura.dicom.header import Cells, Plane
+from pleura.dicom.padding import find_padding
 from pleura.files.archives import read_members
-from pleura.geometry.volume import NO_TISSUE_HU
 
 BATCH = 64
 """Slices of an archive that are in memory at once."""
 BLOCK = 3
-"""Slices processed together: few enough for a core's cache, and many enough that threads rarely wait for the GIL."""
+"""Slices processed together: few enough for a core's cache, and many enough that threads rarely
+wait for the GIL.
+"""
 
 
 def read_hu(
@@ -33,11 +35,12 @@ def read_hu(
 ) -> tuple[NDArray[np.int16], NDArray[np.bool_] | None, int]:
     """Read planes, in the order given, as one array of HU.
 
-    HU = stored × RescaleSlope + RescaleIntercept with each plane's own pair (PS3.3 C.11.1.1.2), rounded to the nearest whole
-    HU, saturated at the ends of int16.
+    HU = stored × RescaleSlope + RescaleIntercept with each plane's own pair (PS3.3 C.11.1.1.2),
+    rounded to the nearest whole HU, saturated at the ends of int16.
 
     Returns:
-        `hu` int16 `(planes, rows, columns)`, true values with padding included; `padding` bool of the same shape or `None`;
+        `hu` int16 `(planes, rows, columns)`, true values with padding included; `padding` bool of
+            the same shape or `None`;
         how many voxels were saturated.
 
     Raises:
@@ -47,15 +50,19 @@ def read_hu(
     shape = (len(planes), first.rows, first.columns)
     hu = np.empty(shape, np.int16)
     padding = np.zeros(shape, np.bool_)  # untouched pages cost no memory
-    usual: list[NDArray[np.bool_]] = []  # the first mask: a scanner's padding is the same in every slice
+    usual: list[
+        NDArray[np.bool_]
+    ] = []  # the first mask: a scanner's padding is the same in every slice
 
-    def run(part: Sequence[tuple[int, bytes | None]], masks: NDArray[np.bool_]) -> list[tuple[slice, int, bool]]:
+    def run(
+        part: Sequence[tuple[int, bytes | None]], masks: NDArray[np.bool_]
+    ) -> list[tuple[slice, int, bool]]:
         blocks_read = []
         for block in _blocks(part):
             where, mask = slice(block[0][0], block[-1][0] + 1), masks[: len(block)]
             saturated, least = _read_block(planes[where], [data for _, data in block], hu[where])
             same = False
-            if _find_padding(hu[where], planes[where], least, mask):
+            if find_padding(hu[where], planes[where], least, mask):
                 if not usual:
                     usual.append(mask[0].copy())
                 same = bool((_words(mask) == _words(usual[0][np.newaxis])).all())
@@ -66,12 +73,16 @@ def read_hu(
 
     blocks_read: list[tuple[slice, int, bool]] = []
     workers = workers or min(4, os.cpu_count() or 1)
-    runs = 24 if first.offset is None else 4  # long runs avoid page contention, short ones idle threads
+    runs = (
+        24 if first.offset is None else 4
+    )  # long runs avoid page contention, short ones idle threads
     parts: deque[Sequence[tuple[int, bytes | None]]] = deque()
     failed: list[Exception] = []
 
     def tell(progress: Progress) -> None:
-        progress("read pixels", sum(where.stop - where.start for where, _, _ in blocks_read), len(planes))
+        progress(
+            "read pixels", sum(where.stop - where.start for where, _, _ in blocks_read), len(planes)
+        )
 
     def work(progress: Progress = silent) -> None:
         masks = np.empty((BLOCK, *shape[1:]), np.bool_)
@@ -99,7 +110,9 @@ def read_hu(
     saturated = sum(count for _, count, _ in blocks_read)
     if not usual:
         return hu, None, saturated
-    if all(same for _, _, same in blocks_read):  # one mask, broadcast: a third of the memory is saved
+    if all(
+        same for _, _, same in blocks_read
+    ):  # one mask, broadcast: a third of the memory is saved
         return hu, np.broadcast_to(usual[0], shape), saturated
     for where, _, same in blocks_read:
         if same:
@@ -124,7 +137,9 @@ def _batches(planes: Sequence[Plane]) -> Iterator[list[tuple[int, bytes | None]]
         yield batch
 
 
-def _taken(parts: deque[Sequence[tuple[int, bytes | None]]]) -> Iterator[Sequence[tuple[int, bytes | None]]]:
+def _taken(
+    parts: deque[Sequence[tuple[int, bytes | None]]],
+) -> Iterator[Sequence[tuple[int, bytes | None]]]:
     """Parts, each for the first free thread."""
     while True:
         try:
@@ -134,7 +149,9 @@ def _taken(parts: deque[Sequence[tuple[int, bytes | None]]]) -> Iterator[Sequenc
         yield part
 
 
-def _blocks(part: Sequence[tuple[int, bytes | None]]) -> Iterator[Sequence[tuple[int, bytes | None]]]:
+def _blocks(
+    part: Sequence[tuple[int, bytes | None]],
+) -> Iterator[Sequence[tuple[int, bytes | None]]]:
     """Neighbours together, `BLOCK` at the most; those of an archive come in any order."""
     for start in range(0, len(part), BLOCK):
         block = part[start : start + BLOCK]
@@ -165,22 +182,36 @@ def _open(plane: Plane, data: bytes | None) -> Iterator[IO[bytes]]:
             yield file
 
 
-def _read_block(planes: Sequence[Plane], data: Sequence[bytes | None], out: NDArray[np.int16]) -> tuple[int, int]:
-    """Read planes, whose files may have been read already, in HU into `out`: voxels saturated, and a bound of HU below."""
+def _read_block(
+    planes: Sequence[Plane], data: Sequence[bytes | None], out: NDArray[np.int16]
+) -> tuple[int, int]:
+    """Read planes, whose files may have been read already, in HU into `out`: voxels saturated,
+    and a bound of HU below.
+    """
     least = _straight(planes, out)
     if least is not None:
         return 0, least
-    saturated = [_rescale(stored_values(plane, file), plane, hu) for plane, file, hu in zip(planes, data, out, strict=True)]
+    saturated = [
+        _rescale(stored_values(plane, file), plane, hu)
+        for plane, file, hu in zip(planes, data, out, strict=True)
+    ]
     return sum(saturated), -32768
 
 
 def _straight(planes: Sequence[Plane], out: NDArray[np.int16]) -> int | None:
-    """Read plain 16-bit pixels where they are to be, add the intercept: a bound of HU below, or `None` where not exact."""
+    """Read plain 16-bit pixels where they are to be, add the intercept: a bound of HU below, or
+    `None` where not exact.
+    """
     alike = {(p.syntax, p.cells, p.slope, p.intercept, p.archive, p.offset is None) for p in planes}
     syntax, cells, slope, intercept, archive, encapsulated = next(iter(alike))
     if len(alike) > 1 or encapsulated or archive is not None or syntax in (BIG_ENDIAN, DEFLATED):
         return None
-    if slope != 1.0 or intercept is None or intercept != int(intercept) or sys.byteorder != "little":
+    if (
+        slope != 1.0
+        or intercept is None
+        or intercept != int(intercept)
+        or sys.byteorder != "little"
+    ):
         return None
     bits, is_signed = cells.stored, cells.signed
     if cells.allocated != 16 or cells.samples != 1 or cells.high_bit != bits - 1:
@@ -189,7 +220,8 @@ def _straight(planes: Sequence[Plane], out: NDArray[np.int16]) -> int | None:
         _fill(pixels, plane)
     shift, stored = int(intercept), out if is_signed else out.view(np.uint16)
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if is_signed else (0, (1 << bits) - 1)
-    # looked at only where they may be beyond int16, or beyond the stored bits: what lies in the others is not the value's
+    # looked at only where they may be beyond int16, or beyond the stored bits: what lies in the
+    # others is not the value's
     least = int(stored.min()) if low + shift < -32768 or (is_signed and bits < 16) else low
     most = int(stored.max()) if high + shift > 32767 or bits < 16 else high
     if least < low or most > high or least + shift < -32768 or most + shift > 32767:
@@ -217,7 +249,8 @@ def _fill(out: NDArray[np.int16], plane: Plane) -> None:
 
 
 def stored_values(plane: Plane, data: bytes | None = None) -> NDArray[Any]:
-    """Stored values of a plane, `(rows, columns)`, sign and unused bits treated; `data` is its file where it was read already.
+    """Stored values of a plane, `(rows, columns)`, sign and unused bits treated; `data` is its file
+    where it was read already.
 
     Raises:
         UnreadableFile: pixel data are truncated or cannot be decoded.
@@ -228,7 +261,10 @@ def stored_values(plane: Plane, data: bytes | None = None) -> NDArray[Any]:
     cell = np.dtype(f"u{plane.cells.allocated // 8}")
     with _open(plane, data) as file:
         if plane.offset is None:
-            return _signed(decode_frame(_encoded(plane, file), plane.syntax, shape, plane.cells.allocated), plane.cells)
+            return _signed(
+                decode_frame(_encoded(plane, file), plane.syntax, shape, plane.cells.allocated),
+                plane.cells,
+            )
         file.seek(plane.offset)
         raw = file.read(plane.length)
     if len(raw) != plane.length:
@@ -248,7 +284,9 @@ def _encoded(plane: Plane, file: IO[bytes]) -> bytes:
         return _one_frame(file.read())
     if plane.archive is None:
         status = os.fstat(file.fileno())
-        fragments = _fragments_of(plane.file, plane.pixel_data + 12, status.st_size, status.st_mtime_ns)
+        fragments = _fragments_of(
+            plane.file, plane.pixel_data + 12, status.st_size, status.st_mtime_ns
+        )
     else:
         fragments = _fragments(file)
     if len(fragments) == plane.frames + 1:  # a frame each, whatever the offset table says
@@ -321,8 +359,14 @@ def _rescale(stored: NDArray[Any], plane: Plane, out: NDArray[np.int16]) -> int:
     intercept = 0.0 if plane.intercept is None else plane.intercept
     if slope == 1.0 and intercept == int(intercept):
         shift = int(intercept)
-        if stored.itemsize == 2 and int(stored.min()) + shift >= -32768 and int(stored.max()) + shift <= 32767:
-            np.add(stored.view(np.uint16), np.uint16(shift & 0xFFFF), out=out.view(np.uint16))  # wraps, and the sum fits
+        if (
+            stored.itemsize == 2
+            and int(stored.min()) + shift >= -32768
+            and int(stored.max()) + shift <= 32767
+        ):
+            np.add(
+                stored.view(np.uint16), np.uint16(shift & 0xFFFF), out=out.view(np.uint16)
+            )  # wraps, and the sum fits
             return 0
         wide: NDArray[Any] = stored.astype(np.int32) + shift
     else:
@@ -330,48 +374,3 @@ def _rescale(stored: NDArray[Any], plane: Plane, out: NDArray[np.int16]) -> int:
     over = (wide > 32767) | (wide < -32768)
     np.copyto(out, np.clip(wide, -32768, 32767), casting="unsafe")
     return int(np.count_nonzero(over))
-
-
-def _find_padding(hu: NDArray[np.int16], planes: Sequence[Plane], least: int, out: NDArray[np.bool_]) -> bool:
-    """Mark the padding of slices, `(planes, rows, columns)`, in `out`; `False`, and nothing marked, where there is none.
-
-    No HU is below `least`.
-    """
-    if least >= NO_TISSUE_HU:
-        return False
-    ranges = [{one for one in _padding_ranges(*both) if one[1] >= least} for both in zip(hu, planes, strict=True)]
-    if not any(ranges):
-        return False
-    if all(one == ranges[0] for one in ranges):
-        _mark(hu, ranges[0], out)
-    else:
-        for one, cells, mask in zip(ranges, hu, out, strict=True):
-            _mark(cells, one, mask)
-    return bool(out.any())
-
-
-def _padding_ranges(hu: NDArray[np.int16], plane: Plane) -> set[tuple[int, int]]:
-    """HU, first and last, that are padding: the range declared, if below all matter, and any constant below it in a corner."""
-    ranges = set()
-    if plane.padding is not None:
-        slope, intercept = (1.0 if plane.slope is None else plane.slope), plane.intercept or 0.0
-        low, high = sorted(round(slope * end + intercept) for end in plane.padding)
-        if high < NO_TISSUE_HU:
-            ranges.add((low, high))
-    corners = (int(hu[row, column]) for row in (0, -1) for column in (0, -1))
-    return ranges | {(corner, corner) for corner in corners if corner < NO_TISSUE_HU}
-
-
-def _mark(hu: NDArray[np.int16], ranges: set[tuple[int, int]], out: NDArray[np.bool_]) -> None:
-    if len(ranges) > 1:  # a range that is declared is often one that nothing lies in
-        least = int(hu.min())
-        ranges = {one for one in ranges if one[1] >= least}
-    if len(ranges) != 1:
-        out[...] = False
-    for low, high in ranges:
-        if len(ranges) > 1:
-            out |= (hu >= low) & (hu <= high)
-        elif low == high:
-            np.equal(hu, low, out=out)  # without an array in between, whose memory costs more than the comparison
-        else:
-            np.logical_and(hu >= low, hu <= high, out=out)

@@ -1,4 +1,6 @@
-"""Pixels that a vendor stores in a private element instead of PixelData, such as Philips' PMSCT_RLE1 (07A1,xx0A)."""
+"""Pixels that a vendor stores in a private element instead of PixelData, such as Philips'
+PMSCT_RLE1 (07A1,xx0A).
+"""
 
 import re
 import warnings
@@ -21,8 +23,8 @@ SCHEME = re.compile(r"[A-Z0-9]{2,16}_(RLE|RGB|JPEG|LZ|ZIP|COMP)[A-Z0-9]{0,8}")
 
 
 def private_pixels(planes: Sequence[Plane]) -> str:
-    """Where the first plane without whole PixelData has its pixels: private creator, tag and, where given, the name of the
-    compression. Empty where no private element can hold them.
+    """Where the first plane without whole PixelData has its pixels: private creator, tag and, where
+    given, the name of the compression. Empty where no private element can hold them.
     """
     plane = next(plane for plane in planes if not (plane.has_pixels and plane.complete))
     with warnings.catch_warnings():
@@ -35,13 +37,19 @@ def private_pixels(planes: Sequence[Plane]) -> str:
 
 
 def _largest_private(header: "Dataset", length: int) -> str:
-    """The first private element that can hold an image of `length` bytes, in words; empty where there is none."""
+    """The first private element that can hold an image of `length` bytes, in words; empty where
+    there is none.
+    """
     least = max(LEAST_BYTES, length // LEAST_PART)
     for element in header:
         value: Any = element.value
         if element.tag.is_private and isinstance(value, (bytes, bytearray)) and len(value) >= least:
             creator = element.private_creator or "unknown vendor"
-            parts = [creator, f"({element.tag.group:04X},xx{element.tag.element & 0xFF:02X})", _scheme(header)]
+            parts = [
+                creator,
+                f"({element.tag.group:04X},xx{element.tag.element & 0xFF:02X})",
+                _scheme(header),
+            ]
             return " ".join(filter(None, parts))
     return ""
 
@@ -52,7 +60,11 @@ def _scheme(header: "Dataset") -> str:
         if not element.tag.is_private:
             continue
         value: Any = element.value
-        text = bytes(value[:64]).decode("latin-1") if isinstance(value, (bytes, bytearray)) else str(value)
+        text = (
+            bytes(value[:64]).decode("latin-1")
+            if isinstance(value, (bytes, bytearray))
+            else str(value)
+        )
         match = SCHEME.search(text)
         if match and len(text) <= 64:
             return match[0]

@@ -1,4 +1,6 @@
-"""What series of one input have in common: one stack under several UIDs, or one stack exported twice."""
+"""What series of one input have in common: one stack under several UIDs, or one stack exported
+twice.
+"""
 
 import hashlib
 from collections import defaultdict
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from pleura.dicom.series import Series
 
 COMPARED_AT = (0.5, 0.25, 0.75)
-"""Where along two series with the same positions pixels are compared: noise is never the same twice."""
+"""Where along two series with the same positions pixels are compared: noise is never the same
+twice.
+"""
 
 POSITION_DECIMALS = 1
 """Decimals of a millimetre to which positions of two series are compared."""
@@ -26,16 +30,22 @@ POSITION_DECIMALS = 1
 def compare_series(found: Sequence["Series"]) -> list["Series"]:
     """Add the findings between series to their own; the order is kept.
 
-    Single slices that together make one uniform stack are noted as such. Series that only together make one
-    (`STACK-SHARED`) are refused where their slices interleave, and need review where one continues the other.
-    Duplicates (`SAME-AS-ANOTHER`) need review.
+    Single slices that together make one uniform stack are noted as such. Series that only together
+    make one (`STACK-SHARED`) are refused where their slices interleave, and need review where one
+    continues the other. Duplicates (`SAME-AS-ANOTHER`) need review.
     """
     return _duplicates(_shared_stacks(_scattered_slices(found)))
 
 
 def _scattered_slices(found: Sequence["Series"]) -> list["Series"]:
-    """Single slices of one folder that make one uniform stack: an anonymiser gave each file a UID of its own."""
-    groups = _grouped(found, _is_one_slice, lambda series: (series.files[0].path.parent, series.rows, series.columns))
+    """Single slices of one folder that make one uniform stack: an anonymiser gave each file a
+    UID of its own.
+    """
+    groups = _grouped(
+        found,
+        _is_one_slice,
+        lambda series: (series.files[0].path.parent, series.rows, series.columns),
+    )
     count_of: dict[str, int] = {}
     for group in groups:
         if is_even([series.files[0] for series in group]):
@@ -43,7 +53,10 @@ def _scattered_slices(found: Sequence["Series"]) -> list["Series"]:
     result = []
     for series in found:
         if series.id in count_of:
-            note = f", one of {count_of[series.id]} such series that make one stack (SeriesInstanceUID was changed),"
+            note = (
+                f", one of {count_of[series.id]} such series that make one stack "
+                "(SeriesInstanceUID was changed),"
+            )
             alone = finding("ONE-SLICE", note=note)
             findings = tuple(alone if one.code == "ONE-SLICE" else one for one in series.findings)
             series = replace(series, findings=findings)
@@ -52,7 +65,9 @@ def _scattered_slices(found: Sequence["Series"]) -> list["Series"]:
 
 
 def _shared_stacks(found: Sequence["Series"]) -> list["Series"]:
-    """One stack under two UIDs: each series has slices where the other has none, and together their spacing is uniform."""
+    """One stack under two UIDs: each series has slices where the other has none, and together
+    their spacing is uniform.
+    """
 
     def similarity(series: "Series") -> Hashable:
         first = series.files[0]
@@ -62,11 +77,16 @@ def _shared_stacks(found: Sequence["Series"]) -> list["Series"]:
 
     notes: dict[str, Finding] = {}
     for group in _grouped(found, _is_stack, similarity):
-        positions = {series.id: {round(depth, POSITION_DECIMALS) for depth in depths_of(series.files)} for series in group}
+        positions = {
+            series.id: {round(depth, POSITION_DECIMALS) for depth in depths_of(series.files)}
+            for series in group
+        }
         for one, other in combinations(group, 2):
             if one.series_uid == other.series_uid and _is_split(one):
                 continue
-            if positions[one.id].isdisjoint(positions[other.id]) and is_even([*one.files, *other.files]):
+            if positions[one.id].isdisjoint(positions[other.id]) and is_even(
+                [*one.files, *other.files]
+            ):
                 ends = (positions[one.id], positions[other.id])
                 interleave = max(map(min, ends)) < min(map(max, ends))
                 same_number = one.files[0].series_number == other.files[0].series_number
@@ -79,12 +99,16 @@ def _shared_finding(other: str, interleave: bool, same_number: bool) -> Finding:
     if not interleave:
         return finding("STACK-SHARED", what=STACK_SHARED["continues"].format(other=other))
     if same_number:
-        return finding("STACK-SHARED", Verdict.REFUSED, what=STACK_SHARED["interleaved"].format(other=other))
+        return finding(
+            "STACK-SHARED", Verdict.REFUSED, what=STACK_SHARED["interleaved"].format(other=other)
+        )
     return finding("STACK-SHARED", what=STACK_SHARED["renamed"].format(other=other))
 
 
 def _duplicates(found: Sequence["Series"]) -> list["Series"]:
-    """Series with the pixels of another, perhaps exported under another name; the later ones by id are noted."""
+    """Series with the pixels of another, perhaps exported under another name; the later ones by
+    id are noted.
+    """
 
     def geometry(series: "Series") -> Hashable:
         first = series.files[0]
@@ -96,7 +120,9 @@ def _duplicates(found: Sequence["Series"]) -> list["Series"]:
         seen: dict[Hashable, Series] = {}
         for series in group:
             first = seen.setdefault(_digests(series, *COMPARED_AT[:1]), series)
-            if first is not series and _digests(first, *COMPARED_AT) == _digests(series, *COMPARED_AT):
+            if first is not series and _digests(first, *COMPARED_AT) == _digests(
+                series, *COMPARED_AT
+            ):
                 notes[series.id] = finding("SAME-AS-ANOTHER", other=first.id)
     return _with_notes(found, notes)
 
@@ -132,7 +158,9 @@ def _is_stack(series: "Series") -> bool:
 
 
 def _grouped(
-    found: Sequence["Series"], wanted: Callable[["Series"], bool], key: Callable[["Series"], Hashable]
+    found: Sequence["Series"],
+    wanted: Callable[["Series"], bool],
+    key: Callable[["Series"], Hashable],
 ) -> list[list["Series"]]:
     """Groups of two or more series with one key."""
     groups: dict[Hashable, list[Series]] = defaultdict(list)

@@ -1,4 +1,6 @@
-"""Volumes that share one SeriesInstanceUID, separated by the attribute that gives complete, uniform stacks."""
+"""Volumes that share one SeriesInstanceUID, separated by the attribute that gives complete,
+uniform stacks.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,8 +19,8 @@ from pleura.dicom.spacing import check_spacing, same_position_mm
 from pleura.dicom.stack import depth, depths_of, in_order, is_even
 
 RECONSTRUCTION = ("ConvolutionKernel", "SliceThickness", "KVP", "SeriesNumber", "SeriesDescription")
-"""Attributes of a reconstruction: slices that differ in one of these are of different stacks, even where they interleave
-into a uniform one."""
+"""Attributes of a reconstruction: slices that differ in one of these are of different stacks, even
+where they interleave into a uniform one."""
 
 ONE_ABOVE_ANOTHER = ("ConvolutionKernel", "AcquisitionNumber")
 """Attributes that separate an uneven series also where its stacks lie one above the other."""
@@ -42,11 +44,12 @@ class Separation(NamedTuple):
 def separate_volumes(planes: Sequence[Plane]) -> tuple[Parts, list[Finding]]:
     """Separate planes into stacks with one plane at each position.
 
-    A single attribute that gives complete, uniform stacks is preferred; then several attributes, one after the other; then
-    runs of InstanceNumber.
+    A single attribute that gives complete, uniform stacks is preferred; then several attributes,
+    one after the other; then runs of InstanceNumber.
 
     Returns:
-        The stacks, each in ascending order, and findings. Where nothing separates planes that share a position: one stack
+        The stacks, each in ascending order, and findings. Where nothing separates planes that share
+            a position: one stack
         and a refusal.
     """
     ordered = in_order(planes)
@@ -71,7 +74,9 @@ def _separate_coincident(ordered: list[Plane]) -> tuple[Parts, list[Finding]]:
     """Separate planes of which several share a position."""
     counts = _planes_per_position(ordered)
     findings: list[Finding] = []
-    if 2 * sum(count > 1 for count in counts) < len(counts):  # a few slices twice: duplicates rather than a second volume
+    if 2 * sum(count > 1 for count in counts) < len(
+        counts
+    ):  # a few slices twice: duplicates rather than a second volume
         ordered, findings = drop_same_pixels(ordered)
     separation = _by_attributes(ordered)
     if separation is None:
@@ -84,13 +89,17 @@ def _separate_coincident(ordered: list[Plane]) -> tuple[Parts, list[Finding]]:
     stacks, names = separation
     if len(stacks) > 1:
         is_guess = any(name not in SEPARATORS for name in names)
-        findings.append(_split_finding(len(stacks), names, Verdict.REVIEW if is_guess else Verdict.OK))
+        findings.append(
+            _split_finding(len(stacks), names, Verdict.REVIEW if is_guess else Verdict.OK)
+        )
     return stacks, findings
 
 
 def _split_finding(count: int, names: Sequence[str], verdict: Verdict) -> Finding:
     note = ". Check that each is complete" if verdict is Verdict.REVIEW else ""
-    return finding("SPLIT-BY-ATTRIBUTE", verdict, n=count, by=", ".join(dict.fromkeys(names)), note=note)
+    return finding(
+        "SPLIT-BY-ATTRIBUTE", verdict, n=count, by=", ".join(dict.fromkeys(names)), note=note
+    )
 
 
 def _by_attributes(ordered: Sequence[Plane]) -> Separation | None:
@@ -122,9 +131,17 @@ def _usual_groups(ordered: Sequence[Plane]) -> Iterator[tuple[str, Parts]]:
 
 
 def _other_groups(ordered: Sequence[Plane]) -> Iterator[tuple[str, Parts]]:
-    """The planes grouped by every other attribute of their headers, those that give the fewest groups first."""
-    groups = {name: _grouped(ordered, values) for name, values in all_attributes(ordered).items() if name not in SEPARATORS}
-    yield from sorted(groups.items(), key=lambda item: (len(item[1]), item[0].startswith("("), item[0]))
+    """The planes grouped by every other attribute of their headers, those that give the fewest
+    groups first.
+    """
+    groups = {
+        name: _grouped(ordered, values)
+        for name, values in all_attributes(ordered).items()
+        if name not in SEPARATORS
+    }
+    yield from sorted(
+        groups.items(), key=lambda item: (len(item[1]), item[0].startswith("("), item[0])
+    )
 
 
 def _values(planes: Sequence[Plane], name: str) -> list[str]:
@@ -140,7 +157,9 @@ def _grouped(planes: Sequence[Plane], values: Sequence[str]) -> Parts:
 
 
 def _by_several(ordered: Sequence[Plane]) -> Separation | None:
-    """By one attribute after another, into no more stacks than share a position; `None` where that is not possible."""
+    """By one attribute after another, into no more stacks than share a position; `None` where
+    that is not possible.
+    """
     most = max(_planes_per_position(ordered))
     if most == 1:
         return Separation([list(ordered)])
@@ -176,20 +195,27 @@ def _are_complete(stacks: Parts) -> bool:
 
 
 def _by_instance_number(ordered: Sequence[Plane]) -> Separation | None:
-    """By runs of InstanceNumber, where every position is held equally often and each run goes through all positions once."""
+    """By runs of InstanceNumber, where every position is held equally often and each run goes
+    through all positions once.
+    """
     counts = _planes_per_position(ordered)
     numbers = {plane.instance_number for plane in ordered} - {None}
     if len(set(counts)) > 1 or len(counts) < 2 or len(numbers) < len(ordered):
         return None
     by_number = sorted(ordered, key=lambda plane: plane.instance_number or 0)
-    runs = [in_order(by_number[start : start + len(counts)]) for start in range(0, len(by_number), len(counts))]
+    runs = [
+        in_order(by_number[start : start + len(counts)])
+        for start in range(0, len(by_number), len(counts))
+    ]
     if any(max(_planes_per_position(run)) > 1 for run in runs):
         return None
     return Separation(runs, ("InstanceNumber",))
 
 
 def _separate_interleaved(ordered: list[Plane]) -> tuple[Parts, list[Finding]]:
-    """Separate planes that all have a position of their own: one stack, or several between each other's slices."""
+    """Separate planes that all have a position of their own: one stack, or several between each
+    other's slices.
+    """
     is_uneven = len(ordered) >= 4 and bool(check_spacing(np.array(depths_of(ordered))))
     names = SEPARATORS if is_uneven else RECONSTRUCTION
     groups: dict[str, Parts] = {name: _grouped(ordered, _values(ordered, name)) for name in names}
@@ -207,7 +233,9 @@ def _separate_interleaved(ordered: list[Plane]) -> tuple[Parts, list[Finding]]:
 
 
 def _goes_with(is_uneven: bool) -> Callable[[str, Parts], bool]:
-    """Whether stacks that an attribute gives are to be taken: where they interleave; some also where they do not."""
+    """Whether stacks that an attribute gives are to be taken: where they interleave; some also
+    where they do not.
+    """
 
     def taken(name: str, parts: Parts) -> bool:
         return (is_uneven and name in ONE_ABOVE_ANOTHER) or _interleave(parts)
@@ -215,9 +243,15 @@ def _goes_with(is_uneven: bool) -> Callable[[str, Parts], bool]:
     return taken
 
 
-def _first_uniform(groups: Iterable[tuple[str, Parts]], taken: Callable[[str, Parts], bool]) -> Separation | None:
+def _first_uniform(
+    groups: Iterable[tuple[str, Parts]], taken: Callable[[str, Parts], bool]
+) -> Separation | None:
     for name, parts in groups:
-        if _may_be_stacks(name, parts) and all(is_even(part) for part in parts) and taken(name, parts):
+        if (
+            _may_be_stacks(name, parts)
+            and all(is_even(part) for part in parts)
+            and taken(name, parts)
+        ):
             return Separation(parts, (name,))
     return None
 
@@ -243,7 +277,9 @@ def _interleave(parts: Parts) -> bool:
 
 
 def _alternation(ordered: Sequence[Plane]) -> list[Finding]:
-    """A finding where slices alternate in an attribute of the acquisition, although they make one uniform stack."""
+    """A finding where slices alternate in an attribute of the acquisition, although they make
+    one uniform stack.
+    """
     if len(ordered) < 4:
         return []
     for name in SEPARATORS[: SEPARATORS.index("ConvolutionKernel")]:

@@ -1,4 +1,6 @@
-"""Series: files in slice order, a grid and a verdict, without pixels until `read()`; and `find_series`, which finds them."""
+"""Series: files in slice order, a grid and a verdict, without pixels until `read()`; and
+`find_series`, which finds them.
+"""
 
 import hashlib
 import re
@@ -37,11 +39,12 @@ CASE_FOLDER = re.compile(r"Case_\d+")
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """One CT volume, or one series of other objects. `files` ascend along cross(row cosine, column cosine).
+    """One CT volume, or one series of other objects. `files` ascend along cross(row cosine, column
+    cosine).
 
-    `header` has technical attributes only. `missing` are slices without files, which `read` interpolates. `folder` is the
-    case folder (`Case_<digits>`) of the files, or `None`; `image` is the file of a volume that is not DICOM
-    (`store.volume_files`).
+    `header` has technical attributes only. `missing` are slices without files, which `read`
+    interpolates. `folder` is the case folder (`Case_<digits>`) of the files, or `None`; `image` is
+    the file of a volume that is not DICOM (`store.volume_files`).
     """
 
     id: str
@@ -87,7 +90,8 @@ class Series:
         return self.is_ct and self.grid is not None and self.verdict is not Verdict.REFUSED
 
     def read(self, progress: Progress = silent) -> Volume:
-        """Read the pixels: HU int16 `[slice, row, column]`, true values, padding marked beside them.
+        """Read the pixels: HU int16 `[slice, row, column]`, true values, padding marked beside
+        them.
 
         Raises:
             InputRefused: the series is refused; the message says why.
@@ -96,18 +100,24 @@ class Series:
         from pleura.dicom.pixels import read_hu
 
         if not self.usable:
-            raise InputRefused(f"{self.id}: {self.reason or 'not a CT volume'}", code=_refusal_code(self.findings))
+            raise InputRefused(
+                f"{self.id}: {self.reason or 'not a CT volume'}", code=_refusal_code(self.findings)
+            )
         assert self.grid is not None
         try:
             hu, padding, _ = read_hu(self.files, progress=progress)
         except UnreadableFile as error:
-            raise UnreadableFile(f"{self.id}: {error}", code="UNREADABLE-PIXELS", evidence=error.evidence) from error
+            raise UnreadableFile(
+                f"{self.id}: {error}", code="UNREADABLE-PIXELS", evidence=error.evidence
+            ) from error
         if self.missing:
             hu, padding = interpolate_missing(hu, padding, self.missing)
         return Volume(hu, self.grid, padding)
 
     def measured(self) -> "Series":
-        """The series of the slices that have files, at their true positions: itself, where none is missing."""
+        """The series of the slices that have files, at their true positions: itself, where none
+        is missing.
+        """
         if not self.missing or self.grid is None:
             return self
         numbers = np.setdiff1d(np.arange(self.slices), self.missing)
@@ -118,7 +128,8 @@ class Series:
         return replace(self, slices=len(numbers), grid=grid, missing=())
 
     def sample(self, most: int) -> Volume:
-        """Read every n-th slice, from the first, so that there are no more than `most`; on a grid of its own.
+        """Read every n-th slice, from the first, so that there are no more than `most`; on a grid
+        of its own.
 
         Raises:
             InputRefused: as `read`.
@@ -128,7 +139,11 @@ class Series:
             return self.read()
         files = self.files[::step]
         positions = None if self.grid.positions_mm is None else self.grid.positions_mm[::step]
-        mean = step if positions is None else positions[-1] / (len(files) - 1) / self.grid.spacing_mm[0]
+        mean = (
+            step
+            if positions is None
+            else positions[-1] / (len(files) - 1) / self.grid.spacing_mm[0]
+        )
         affine = self.grid.affine.copy()
         affine[:3, 0] *= mean
         grid = Grid((len(files), self.rows, self.columns), affine, positions)
@@ -139,7 +154,9 @@ def _refusal_code(findings: Iterable[Finding]) -> str:
     return next((found.code for found in findings if found.verdict is Verdict.REFUSED), "NOT-CT")
 
 
-def find_series(root: Path, *, gaps: Gaps = "refuse", workers: int = 0, progress: Progress = silent) -> list[Series]:
+def find_series(
+    root: Path, *, gaps: Gaps = "refuse", workers: int = 0, progress: Progress = silent
+) -> list[Series]:
     """Every series at or below `root` with its verdict; only headers are read, no pixels.
 
     Args:
@@ -149,7 +166,8 @@ def find_series(root: Path, *, gaps: Gaps = "refuse", workers: int = 0, progress
         progress: called with the number of headers read.
 
     Returns:
-        Series sorted by id. Files that cannot be read are one refused entry with the id `unreadable`.
+        Series sorted by id. Files that cannot be read are one refused entry with the id
+        `unreadable`.
 
     Raises:
         UsageError: `root` does not exist.
@@ -170,7 +188,8 @@ class Survey:
         chosen: Sequence[Series] | None = None,
         rest: str = "",
     ) -> Accounting:
-        """Account for every file: used, refused with the code of its series, a duplicate, or of another kind.
+        """Account for every file: used, refused with the code of its series, a duplicate, or of
+        another kind.
 
         Args:
             series: those of `self`, where later checks have added findings.
@@ -206,7 +225,9 @@ class Survey:
         return {file.location: file.name for file in self.walk.files}
 
 
-def survey(root: Path, *, gaps: Gaps = "refuse", workers: int = 0, progress: Progress = silent) -> Survey:
+def survey(
+    root: Path, *, gaps: Gaps = "refuse", workers: int = 0, progress: Progress = silent
+) -> Survey:
     """As `find_series`, with an account of every file of the input."""
     walk, planes = read_tree(root, workers=workers, progress=progress)
     series = [_series(candidate, walk.root) for candidate in candidates(planes, gaps)]
@@ -254,7 +275,9 @@ def _case_folder(path: Path, root: Path) -> Path | None:
 
 
 def _with_ids(found: Sequence[Series]) -> list[Series]:
-    """Unique ids: the case folder's name where there is one, else modality and a digest of the SeriesInstanceUID."""
+    """Unique ids: the case folder's name where there is one, else modality and a digest of the
+    SeriesInstanceUID.
+    """
     groups: dict[str, list[Series]] = defaultdict(list)
     for series in found:
         groups[_base_id(series)].append(series)

@@ -14,7 +14,20 @@ PROJECTIONS = ("MIP", "MINIP", "MNIP", "AVERAGE", "AVG", "PROJECTION IMAGE", "RE
 """Values of ImageType of images computed from slices, which can share their series."""
 
 MAPS = (
-    *("RCBF", "RCBV", "CBF", "CBV", "MTT", "TTP", "TTD", "TMAX", "TTS", "PERMEABILITY", "FLOW_MAP", "PBV"),
+    *(
+        "RCBF",
+        "RCBV",
+        "CBF",
+        "CBV",
+        "MTT",
+        "TTP",
+        "TTD",
+        "TMAX",
+        "TTS",
+        "PERMEABILITY",
+        "FLOW_MAP",
+        "PBV",
+    ),
     *("SUBTRACTION", "DIVISION", "MULTIPLICATION", "STD_DEVIATION", "QUANTITY", "VELOCITY"),
     *("MAT_SPECIFIC", "MAT_FRACTION", "MAT_VALUE_BASED", "EFF_ATOMIC_NUM", "ELECTRON_DENSITY"),
 )
@@ -39,7 +52,9 @@ class Shape(NamedTuple):
         )
 
 
-def _are_near(first: Sequence[float] | None, second: Sequence[float] | None, tolerance: float) -> bool:
+def _are_near(
+    first: Sequence[float] | None, second: Sequence[float] | None, tolerance: float
+) -> bool:
     if first is None or second is None:
         return first is second
     return all(abs(a - b) <= tolerance for a, b in zip(first, second, strict=True))
@@ -53,7 +68,13 @@ def by_shape(planes: Sequence[Plane]) -> list[list[Plane]]:
     exact: dict[Shape, list[Plane]] = {}
     groups: dict[tuple[Any, ...], list[Plane]] = defaultdict(list)
     for plane in planes:
-        key = (plane.rows, plane.columns, plane.spacing, plane.orientation, image_kind(plane.image_type))
+        key = (
+            plane.rows,
+            plane.columns,
+            plane.spacing,
+            plane.orientation,
+            image_kind(plane.image_type),
+        )
         groups[key].append(plane)
     for key, group in groups.items():
         exact[Shape(*key)] = group
@@ -70,7 +91,9 @@ def by_shape(planes: Sequence[Plane]) -> list[list[Plane]]:
 
 @lru_cache(maxsize=1024)
 def image_kind(image_type: Sequence[str]) -> tuple[str, ...]:
-    """What separates slices from images made of slices: localizer, projection, map, or else derived or original."""
+    """What separates slices from images made of slices: localizer, projection, map, or else
+    derived or original.
+    """
     if "LOCALIZER" in image_type:
         return ("LOCALIZER",)
     computed = tuple(value for value in image_type if value in PROJECTIONS or value in MAPS)

@@ -9,7 +9,9 @@ from pleura.core.codes import finding
 from pleura.core.findings import Finding
 
 ROUNDING_MM = 0.11
-"""Positions written to a tenth of a millimetre are up to 0.1 mm off the uniform stack that they belong to."""
+"""Positions written to a tenth of a millimetre are up to 0.1 mm off the uniform stack that they
+belong to.
+"""
 
 WOBBLE = 0.02
 """Deviation from uniform spacing that is rounding noise, as a part of the spacing."""
@@ -22,13 +24,17 @@ SAME_POSITION_MM = 1e-3
 
 
 def typical_spacing(gaps: NDArray[np.float64]) -> float:
-    """The spacing of most slices, mm: the mean of the gaps near the median, as rounded positions leave few exact ones."""
+    """The spacing of most slices, mm: the mean of the gaps near the median, as rounded positions
+    leave few exact ones.
+    """
     middle = float(np.sort(gaps)[(len(gaps) - 1) // 2])
     return float(gaps[np.abs(gaps - middle) < 0.5 * middle].mean())
 
 
 def same_position_mm(depths: Sequence[float]) -> float:
-    """The distance below which slices share a position: small beside the wider gaps, as two stacks can be slightly offset."""
+    """The distance below which slices share a position: small beside the wider gaps, as two
+    stacks can be slightly offset.
+    """
     if len(depths) < 2:
         return SAME_POSITION_MM
     return max(SAME_POSITION_MM, SAME_POSITION * float(np.percentile(np.diff(depths), 75)))
@@ -41,8 +47,8 @@ def _tolerance_mm(spacing: float) -> float:
 def check_spacing(depths: NDArray[np.float64], numbers: Sequence[int | None] = ()) -> list[Finding]:
     """Check the spacing of an ascending stack.
 
-    Slices are missing where gaps are whole multiples of the typical spacing, a few among many, or where InstanceNumber
-    skips as the positions do; any other deviation is uneven spacing.
+    Slices are missing where gaps are whole multiples of the typical spacing, a few among many, or
+    where InstanceNumber skips as the positions do; any other deviation is uneven spacing.
 
     Args:
         depths: positions along the stack normal, mm, ascending.
@@ -59,7 +65,12 @@ def check_spacing(depths: NDArray[np.float64], numbers: Sequence[int | None] = (
         return [_gap_finding(multiples, float((gaps / multiples).mean()))]
     multiples = _multiples_by_length(gaps, spacing, tolerance)
     if multiples is not None and _is_periodic(multiples > 1):
-        return [finding("STACKS-INTERLEAVED", why="their positions repeat a pattern, and no attribute separates them")]
+        return [
+            finding(
+                "STACKS-INTERLEAVED",
+                why="their positions repeat a pattern, and no attribute separates them",
+            )
+        ]
     if multiples is not None:
         return [_gap_finding(multiples, spacing)]
     return [finding("UNEVEN-SPACING", smallest_mm=float(gaps.min()), largest_mm=float(gaps.max()))]
@@ -77,8 +88,12 @@ def _gap_finding(multiples: NDArray[np.float64], spacing: float) -> Finding:
     )
 
 
-def _multiples_by_length(gaps: NDArray[np.float64], spacing: float, tolerance: float) -> NDArray[np.float64] | None:
-    """How many times the spacing each gap is, where all deviations are whole multiples and few; else `None`."""
+def _multiples_by_length(
+    gaps: NDArray[np.float64], spacing: float, tolerance: float
+) -> NDArray[np.float64] | None:
+    """How many times the spacing each gap is, where all deviations are whole multiples and few;
+    else `None`.
+    """
     irregular = np.abs(gaps - spacing) > tolerance
     multiples = np.rint(gaps / spacing)
     missing = irregular & (multiples >= 2) & (np.abs(gaps - multiples * spacing) <= tolerance)
@@ -88,14 +103,22 @@ def _multiples_by_length(gaps: NDArray[np.float64], spacing: float, tolerance: f
     return None
 
 
-def _multiples_by_number(gaps: NDArray[np.float64], numbers: Sequence[int | None]) -> NDArray[np.float64] | None:
-    """How many steps of InstanceNumber each gap is, where numbers skip just as positions do; else `None`."""
+def _multiples_by_number(
+    gaps: NDArray[np.float64], numbers: Sequence[int | None]
+) -> NDArray[np.float64] | None:
+    """How many steps of InstanceNumber each gap is, where numbers skip just as positions do;
+    else `None`.
+    """
     known = [number for number in numbers if number is not None]
     if len(known) != len(gaps) + 1:
         return None
     steps = np.diff(np.array(known, np.float64))
     multiples = np.abs(steps)
-    if multiples.min() < 1 or multiples.max() < 2 or not (np.sign(steps) == np.sign(steps[0])).all():
+    if (
+        multiples.min() < 1
+        or multiples.max() < 2
+        or not (np.sign(steps) == np.sign(steps[0])).all()
+    ):
         return None
     spacing = float((gaps / multiples).mean())
     fits = np.abs(gaps - multiples * spacing).max() <= _tolerance_mm(spacing)
@@ -108,7 +131,9 @@ def _is_other_protocol(missing: NDArray[np.bool_]) -> bool:
 
 
 def _is_periodic(missing: NDArray[np.bool_]) -> bool:
-    """Whether wide gaps return at equal intervals through the whole stack: two stacks rather than missing slices."""
+    """Whether wide gaps return at equal intervals through the whole stack: two stacks rather
+    than missing slices.
+    """
     where = np.flatnonzero(missing)
     if len(where) < 4:
         return False

@@ -1,7 +1,8 @@
 """The order of slices and the grid of a stack.
 
-Slices are ordered by the projection of ImagePositionPatient on cross(row cosine, column cosine), never by InstanceNumber,
-SliceLocation or file name; the spacing is that of the positions, never SliceThickness.
+Slices are ordered by the projection of ImagePositionPatient on cross(row cosine, column cosine),
+never by InstanceNumber, SliceLocation or file name; the spacing is that of the positions, never
+SliceThickness.
 """
 
 from collections.abc import Iterable, Sequence
@@ -56,7 +57,11 @@ def is_even(planes: Sequence[Plane]) -> bool:
     if not all(plane.position and plane.orientation for plane in planes):
         return False
     depths = np.sort(depths_of(planes))
-    return len(depths) > 2 and float(np.diff(depths).min()) > SAME_POSITION_MM and not check_spacing(depths)
+    return (
+        len(depths) > 2
+        and float(np.diff(depths).min()) > SAME_POSITION_MM
+        and not check_spacing(depths)
+    )
 
 
 def in_one_position(planes: Sequence[Plane]) -> bool:
@@ -68,7 +73,8 @@ def in_one_position(planes: Sequence[Plane]) -> bool:
 def grid_of(planes: Sequence[Plane]) -> tuple[Grid | None, list[Finding]]:
     """The grid of an ascending stack of two or more planes, and what is irregular about it.
 
-    The affine maps `[slice, row, column]` to LPS mm. A tilted stack keeps its shear, an uneven one its true positions.
+    The affine maps `[slice, row, column]` to LPS mm. A tilted stack keeps its shear, an uneven one
+    its true positions.
     """
     first, last = planes[0], planes[-1]
     assert first.position is not None
@@ -109,9 +115,13 @@ def _degrees_between(step: NDArray[np.float64], normal: NDArray[np.float64]) -> 
 
 
 def _in_plane_offset_mm(planes: Sequence[Plane], depths: NDArray[np.float64]) -> float:
-    """The largest distance of a slice from the line between the first and the last, mm; a tilted stack is on that line."""
+    """The largest distance of a slice from the line between the first and the last, mm; a tilted
+    stack is on that line.
+    """
     positions = np.array([plane.position for plane in planes], dtype=np.float64)
-    line = positions[0] + np.outer((depths - depths[0]) / (depths[-1] - depths[0]), positions[-1] - positions[0])
+    line = positions[0] + np.outer(
+        (depths - depths[0]) / (depths[-1] - depths[0]), positions[-1] - positions[0]
+    )
     return float(np.linalg.norm(positions - line, axis=1).max())
 
 

@@ -11,7 +11,8 @@ from pleura.core.progress import Progress, silent
 from pleura.dicom.fast_header import Known
 from pleura.dicom.header import Plane, planes_of
 from pleura.files.contents import DICOM, DICOMDIR, DICOMDIR_CLASS
-from pleura.files.walk import ON_DISK, InputFile, Listing, OpenFile, RefusedFile, Walk, list_files, open_files
+from pleura.files.listing import ON_DISK, InputFile, Listing, RefusedFile, list_files
+from pleura.files.walk import OpenFile, Walk, open_files
 
 CHUNK = 64
 """Files per task of a thread: reading one header takes less time than handing it to a thread."""
@@ -22,7 +23,9 @@ SLOW_SECONDS = 1e-3
 
 @dataclass
 class Tree:
-    """Planes of the input, and what became of each file: opened (DICOM or not) or refused with a code."""
+    """Planes of the input, and what became of each file: opened (DICOM or not) or refused with a
+    code.
+    """
 
     planes: list[Plane] = field(default_factory=list)
     files: list[InputFile] = field(default_factory=list)
@@ -35,8 +38,11 @@ class Tree:
         self.refused += other.refused
 
 
-def read_tree(root: Path, *, workers: int = 0, progress: Progress = silent) -> tuple[Walk, list[Plane]]:
-    """Read the headers of all DICOM files at or below `root`, in archives too; each file is opened once.
+def read_tree(
+    root: Path, *, workers: int = 0, progress: Progress = silent
+) -> tuple[Walk, list[Plane]]:
+    """Read the headers of all DICOM files at or below `root`, in archives too; each file is opened
+    once.
 
     Args:
         root: a folder, a file, an archive or a DICOMDIR.
@@ -62,7 +68,9 @@ def read_tree(root: Path, *, workers: int = 0, progress: Progress = silent) -> t
 
 
 def _read_chunks(listing: Listing, chunks: Sequence[Sequence[str]], workers: int) -> Iterator[Tree]:
-    """Read chunks in order; with threads only where storage is slow, for they share one interpreter."""
+    """Read chunks in order; with threads only where storage is slow, for they share one
+    interpreter.
+    """
     known = Known()
     start = time.perf_counter()
     if chunks:
@@ -93,7 +101,15 @@ def _read_header(opened: OpenFile, known: Known, tree: Tree) -> None:
         return
     archive = None if file.member == ON_DISK else Path(file.path)
     try:
-        planes = planes_of(stream, file.size, file.location, known, archive, file.member, head)  # type: ignore[arg-type]
+        planes = planes_of(
+            stream,  # type: ignore[arg-type]
+            file.size,
+            file.location,
+            known,
+            archive,
+            file.member,
+            head,
+        )
     except UnreadableFile:
         tree.refused.append(RefusedFile(file.name, "UNREADABLE-FILES"))
         return

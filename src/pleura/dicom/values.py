@@ -13,7 +13,11 @@ def several(value: Any) -> list[Any]:
     """The values of an attribute, none where it is empty."""
     if value is None or value == "":
         return []
-    return list(value) if not isinstance(value, (str, int, float)) and hasattr(value, "__iter__") else [value]
+    return (
+        list(value)
+        if not isinstance(value, (str, int, float)) and hasattr(value, "__iter__")
+        else [value]
+    )
 
 
 def text(value: Any) -> str:
@@ -31,7 +35,11 @@ def whole(value: Any) -> int | None:
     if not values:
         return None
     try:
-        return int(values[0]) if not isinstance(values[0], bytes) else int.from_bytes(values[0][:2], "little", signed=True)
+        return (
+            int(values[0])
+            if not isinstance(values[0], bytes)
+            else int.from_bytes(values[0][:2], "little", signed=True)
+        )
     except (TypeError, ValueError):
         return None
 
@@ -42,7 +50,12 @@ def numbers(value: Any, count: int) -> tuple[float, ...] | None:
         values = tuple(map(float, value if type(value) is tuple else several(value)))
     except ValueError:  # a decimal comma, or not a number
         return None
-    if len(values) != count or min(values) <= -MILLION or max(values) >= MILLION or isnan(sum(values)):
+    if (
+        len(values) != count
+        or min(values) <= -MILLION
+        or max(values) >= MILLION
+        or isnan(sum(values))
+    ):
         return None
     return values
 
@@ -60,8 +73,12 @@ def in_words(uid: str) -> str:
     return UID(uid, IGNORE).name if uid else ""
 
 
-def padding_of(attributes: Mapping[str, Any], signed: bool, allocated: int) -> tuple[int, int] | None:
-    """Declared padding in stored units, lowest and highest; a US value that means a negative SS is read as such."""
+def padding_of(
+    attributes: Mapping[str, Any], signed: bool, allocated: int
+) -> tuple[int, int] | None:
+    """Declared padding in stored units, lowest and highest; a US value that means a negative SS
+    is read as such.
+    """
     value = whole(attributes.get("PixelPaddingValue"))
     if value is None:
         return None

@@ -8,5 +8,6 @@
     for file, data in read_files(found.dicom()): ...   # bytes, each archive in one pass
     found.accounting(used={...}, refused={...})        # used + refused + other = all files
 
-This room hands out bytes and paths and judges nothing else, so `dicom`, `deid` and `audit` may share it.
+This room hands out bytes and paths and judges nothing else, so `dicom`, `deid` and `audit` may
+share it.
 """

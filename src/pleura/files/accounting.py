@@ -7,10 +7,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Accounting:
-    """How many files of the input were used, refused and neither: each file is in exactly one of the three.
+    """How many files of the input were used, refused and neither: each file is in exactly one of
+    the three.
 
-    `refused` counts by code, `other` by kind (pdf, DICOMDIR, litter, …). Files of archives count one by one; an archive
-    that could not be read counts as one file, and so does a folder that could not be listed.
+    `refused` counts by code, `other` by kind (pdf, DICOMDIR, litter, …). Files of archives count
+    one by one; an archive that could not be read counts as one file, and so does a folder that
+    could not be listed.
     """
 
     used: int = 0

@@ -44,8 +44,10 @@ FILE_TYPE_MODE = 0o170000
 class Member(NamedTuple):
     """One file of an archive.
 
-    `number` identifies it there (names can repeat). `file` is open until the next member is asked for; it is `None` where
-    the member is not read, and `problem` says why: a key of `ARCHIVE_PROBLEMS`, `link` or `special`.
+    `number` identifies it there (names can repeat). `file` is open until the next member is asked
+    for; it is `None` where
+    the member is not read, and `problem` says why: a key of `ARCHIVE_PROBLEMS`, `link` or
+        `special`.
     """
 
     number: int
@@ -56,12 +58,17 @@ class Member(NamedTuple):
 
 
 def not_read(problem: str) -> InputRefused:
-    """The exception for an archive, or a file in it, that is not read; `problem` is a key of `ARCHIVE_PROBLEMS`."""
-    return refused("ARCHIVE-REFUSED", UnreadableFile, n=1, why=ARCHIVE_PROBLEMS[problem], problem=problem)
+    """The exception for an archive, or a file in it, that is not read; `problem` is a key of
+    `ARCHIVE_PROBLEMS`.
+    """
+    return refused(
+        "ARCHIVE-REFUSED", UnreadableFile, n=1, why=ARCHIVE_PROBLEMS[problem], problem=problem
+    )
 
 
 def archive_type(path: Path, head: bytes) -> str:
-    """What archive a file is: zip, tar, gzip (one compressed DICOM file), `unsupported`, or empty where it is none.
+    """What archive a file is: zip, tar, gzip (one compressed DICOM file), `unsupported`, or empty
+    where it is none.
 
     Args:
         path: the file; a compressed one is opened to see what it holds.
@@ -139,7 +146,9 @@ def read_members(path: Path, numbers: Collection[int]) -> Iterator[tuple[int, by
 
 
 class _Limited:
-    """A binary file of which no more than `left` bytes are read; `left` is `None` where there is no limit."""
+    """A binary file of which no more than `left` bytes are read; `left` is `None` where there is
+    no limit.
+    """
 
     def __init__(self, file: Any) -> None:
         self.file = file
@@ -198,7 +207,9 @@ def _zip_member(archive: zipfile.ZipFile, number: int, info: zipfile.ZipInfo) ->
 
 
 def _check_overlap(infos: Collection[zipfile.ZipInfo]) -> None:
-    """Refuse an archive in which files share compressed bytes: how a small one expands to petabytes."""
+    """Refuse an archive in which files share compressed bytes: how a small one expands to
+    petabytes.
+    """
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < end:
@@ -217,7 +228,9 @@ def _tar_members(path: Path, only: Collection[int] | None) -> Iterator[Member]:
             while (info := archive.next()) is not None:
                 number += 1
                 total += info.size
-                _check_total(number, total, size)  # before its bytes are skipped, which expands them
+                _check_total(
+                    number, total, size
+                )  # before its bytes are skipped, which expands them
                 limited.left = None
                 if not info.isdir() and (only is None or number in only):
                     yield _tar_member(archive, number, info)
@@ -251,7 +264,9 @@ def _expanded(path: Path) -> Iterator[Any]:
 
 
 def _gzip_member(path: Path, only: Collection[int] | None) -> Iterator[Member]:
-    """One compressed file. Its last four bytes say what it expands to (RFC 1952 2.3.1), which is checked before it is read."""
+    """One compressed file. Its last four bytes say what it expands to (RFC 1952 2.3.1), which is
+    checked before it is read.
+    """
     compressed = path.stat().st_size
     with path.open("rb") as file:
         file.seek(max(0, compressed - 4))

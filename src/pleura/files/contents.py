@@ -41,11 +41,84 @@ MAGIC = {
 
 SUFFIXES = frozenset(
     {
-        *("bat", "bin", "bmp", "bvec", "cfg", "css", "csv", "dat", "db", "dcm", "dll", "doc", "docx"),
-        *("dtd", "exe", "gif", "gz", "hdr", "htm", "html", "ico", "ima", "img", "inf", "ini", "jar", "jpeg"),
-        *("jpg", "js", "json", "log", "md", "mha", "mhd", "mp4", "nhdr", "nii", "nii.gz", "npy", "npz"),
-        *("nrrd", "ods", "odt", "pdf", "png", "ppt", "pptx", "pt", "pth", "py", "raw", "rtf", "sh", "sql"),
-        *("svg", "tif", "tiff", "tsv", "txt", "whl", "xls", "xlsx", "xml", "xsl", "xslt", "yaml", "yml", "zraw"),
+        *(
+            "bat",
+            "bin",
+            "bmp",
+            "bvec",
+            "cfg",
+            "css",
+            "csv",
+            "dat",
+            "db",
+            "dcm",
+            "dll",
+            "doc",
+            "docx",
+        ),
+        *(
+            "dtd",
+            "exe",
+            "gif",
+            "gz",
+            "hdr",
+            "htm",
+            "html",
+            "ico",
+            "ima",
+            "img",
+            "inf",
+            "ini",
+            "jar",
+            "jpeg",
+        ),
+        *(
+            "jpg",
+            "js",
+            "json",
+            "log",
+            "md",
+            "mha",
+            "mhd",
+            "mp4",
+            "nhdr",
+            "nii",
+            "nii.gz",
+            "npy",
+            "npz",
+        ),
+        *(
+            "nrrd",
+            "ods",
+            "odt",
+            "pdf",
+            "png",
+            "ppt",
+            "pptx",
+            "pt",
+            "pth",
+            "py",
+            "raw",
+            "rtf",
+            "sh",
+            "sql",
+        ),
+        *(
+            "svg",
+            "tif",
+            "tiff",
+            "tsv",
+            "txt",
+            "whl",
+            "xls",
+            "xlsx",
+            "xml",
+            "xsl",
+            "xslt",
+            "yaml",
+            "yml",
+            "zraw",
+        ),
     }
 )
 """Suffixes that may be shown; any other could be part of a name."""
@@ -65,18 +138,38 @@ ARCHIVE_MAGIC = {
 }
 """First bytes of archives and compressed files; `unsupported` are 7z, rar and zstd."""
 
-ARCHIVE_SUFFIXES = {".zip": "zip", ".tar": "tar", ".iso": "unsupported", ".7z": "unsupported", ".rar": "unsupported"}
+ARCHIVE_SUFFIXES = {
+    ".zip": "zip",
+    ".tar": "tar",
+    ".iso": "unsupported",
+    ".7z": "unsupported",
+    ".rar": "unsupported",
+}
 TAR_SUFFIXES = (".tgz", ".tbz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 GZIP_SUFFIXES = (".dcm.gz", ".ima.gz", ".dicom.gz")
-ZIP_DOCUMENTS = (".docx", ".xlsx", ".pptx", ".odt", ".ods", ".jar", ".npz", ".pt", ".pth", ".whl", ".mrb", ".epub")
+ZIP_DOCUMENTS = (
+    ".docx",
+    ".xlsx",
+    ".pptx",
+    ".odt",
+    ".ods",
+    ".jar",
+    ".npz",
+    ".pt",
+    ".pth",
+    ".whl",
+    ".mrb",
+    ".epub",
+)
 """Formats that are zip files inside; they are documents, not archives of DICOM."""
 
 
 def is_dicom(head: bytes) -> bool:
-    """Whether a file with these first bytes (132 or more) is DICOM: the one definition for every verb.
+    """Whether a file with these first bytes (132 or more) is DICOM: the one definition for every
+    verb.
 
-    It has `DICM` after a preamble of 128 bytes (PS3.10 7.1), or begins as a data set does: group 0002 or 0008, a low
-    element, then a VR or the high bytes of a short length.
+    It has `DICM` after a preamble of 128 bytes (PS3.10 7.1), or begins as a data set does: group
+    0002 or 0008, a low element, then a VR or the high bytes of a short length.
     """
     if head[128:132] == b"DICM":
         return True
@@ -106,7 +199,8 @@ def is_dicomdir(head: bytes) -> bool:
 
 
 def kind_of(name: str, head: bytes) -> str:
-    """The kind of a file that is neither an archive nor refused, for counting; never a part of its name that could identify.
+    """The kind of a file that is neither an archive nor refused, for counting; never a part of its
+    name that could identify.
 
     Args:
         name: the file's name.
@@ -129,7 +223,8 @@ def kind_of(name: str, head: bytes) -> str:
 
 
 def archive_format(name: str, head: bytes) -> str:
-    """The archive format of a file: zip, tar, gzip, bzip2, xz, `unsupported`, or empty where it is not an archive.
+    """The archive format of a file: zip, tar, gzip, bzip2, xz, `unsupported`, or empty where it is
+    not an archive.
 
     By content; a broken one is what its suffix says.
     """
@@ -151,7 +246,9 @@ def _is_text(head: bytes) -> bool:
 
 
 def internal_kind(path: str) -> str:
-    """What pleura's own files below a path are counted as: unfinished output, or a run's records; empty for others."""
+    """What pleura's own files below a path are counted as: unfinished output, or a run's
+    records; empty for others.
+    """
     if f"{os.sep}{PART}" in path:
         return UNFINISHED
     return RECORDS if f"{os.sep}{BOOKKEEPING}{os.sep}" in path else ""

@@ -15,7 +15,9 @@ MEMBERS: Final = 100_000
 """Most files in an archive."""
 
 GROWTH: Final = 100
-"""How many times its size a compressed file may expand to: CT compresses two- to fourfold, a bomb a thousandfold."""
+"""How many times its size a compressed file may expand to: CT compresses two- to fourfold, a
+bomb a thousandfold.
+"""
 
 GROWTH_FREE: Final = 256 << 20
 """What any compressed file may expand to, whatever its size: masks compress several hundredfold."""

@@ -1,1 +1,3 @@
-"""Geometry: grids, volumes, resampling and morphology. Index order `[slice, row, column]`, LPS, mm."""
+"""Geometry: grids, volumes, resampling and morphology. Index order `[slice, row, column]`, LPS,
+mm.
+"""

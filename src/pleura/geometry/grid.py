@@ -1,4 +1,6 @@
-"""Where voxels lie: index `[slice, row, column]` to DICOM patient space (LPS, mm). No pixels here."""
+"""Where voxels lie: index `[slice, row, column]` to DICOM patient space (LPS, mm). No pixels
+here.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +18,12 @@ Array = NDArray[np.float64]
 class Grid:
     """The lattice that a volume or a mask lies on.
 
-    `shape` is `(slices, rows, columns)`. `affine` `(4, 4)` float64 maps the index `(slice, row, column, 1)` of a voxel's
-    centre to `(L, P, S, 1)` in mm (PS3.3 C.7.6.2.1.1, with the slice step taken from the positions, never from
-    SliceThickness); its columns need not be orthogonal, so a tilted gantry is a sheared affine. `positions_mm` `(slices,)`
-    are the true positions of the slices along the slice normal, relative to the first; `None` means even spacing, and then
-    the affine says all. Where it is given, `affine`'s first column is the mean step.
+    `shape` is `(slices, rows, columns)`. `affine` `(4, 4)` float64 maps the index `(slice, row,
+    column, 1)` of a voxel's centre to `(L, P, S, 1)` in mm (PS3.3 C.7.6.2.1.1, with the slice step
+    taken from the positions, never from SliceThickness); its columns need not be orthogonal, so a
+    tilted gantry is a sheared affine. `positions_mm` `(slices,)` are the true positions of the
+    slices along the slice normal, relative to the first; `None` means even spacing, and then the
+    affine says all. Where it is given, `affine`'s first column is the mean step.
     """
 
     shape: tuple[int, int, int]
@@ -31,8 +34,14 @@ class Grid:
         shape = tuple(int(n) for n in self.shape)
         affine = np.array(self.affine, dtype=np.float64)
         if len(shape) != 3 or min(shape) < 1:
-            raise GridMismatch(f"a grid needs three positive sizes (slices, rows, columns), not {self.shape}")
-        if affine.shape != (4, 4) or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+            raise GridMismatch(
+                f"a grid needs three positive sizes (slices, rows, columns), not {self.shape}"
+            )
+        if (
+            affine.shape != (4, 4)
+            or not np.isfinite(affine).all()
+            or abs(np.linalg.det(affine[:3, :3])) < 1e-9
+        ):
             raise GridMismatch("a grid needs a finite, invertible (4, 4) affine in mm")
         affine.setflags(write=False)
         object.__setattr__(self, "shape", shape)
@@ -51,7 +60,9 @@ class Grid:
         spacing_mm: Sequence[float],
         origin_lps: Sequence[float] = (0.0, 0.0, 0.0),
     ) -> "Grid":
-        """A plain supine axial grid: columns to the left, rows to the back, slices upwards; spacing `[slice, row, column]`."""
+        """A plain supine axial grid: columns to the left, rows to the back, slices upwards;
+        spacing `[slice, row, column]`.
+        """
         affine = np.zeros((4, 4))
         affine[2, 0], affine[1, 1], affine[0, 2] = spacing_mm
         affine[:3, 3] = origin_lps
@@ -60,7 +71,9 @@ class Grid:
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
-        """Distance between neighbours `[slice, row, column]` in mm; between slices, measured along the slice normal."""
+        """Distance between neighbours `[slice, row, column]` in mm; between slices, measured
+        along the slice normal.
+        """
         columns = self.affine[:3, :3]
         return (
             abs(float(columns[:, 0] @ self.normal)),
@@ -88,14 +101,17 @@ class Grid:
 
     @property
     def thickness_mm(self) -> Array:
-        """What of the stack each slice stands for, `(slices,)` in mm along the normal: half-way to both neighbours."""
+        """What of the stack each slice stands for, `(slices,)` in mm along the normal: half-way
+        to both neighbours.
+        """
         if self.positions_mm is None:
             return np.full(self.shape[0], self.spacing_mm[0])
         steps = np.diff(self.positions_mm)
         return (np.append(steps[0], steps) + np.append(steps, steps[-1])) / 2
 
     def even(self) -> "Grid":
-        """The grid itself, or one of even steps from its first slice to its last, no step longer than its shortest.
+        """The grid itself, or one of even steps from its first slice to its last, no step longer
+        than its shortest.
 
         What lies on it by nearest voxel comes back to the slices by nearest voxel as it was.
         """
@@ -108,11 +124,15 @@ class Grid:
         return Grid((count, *self.shape[1:]), affine)
 
     def to_world(self, index: Any) -> Array:
-        """Indices `(…, 3)` as `[slice, row, column]`, fractions allowed, to points `(…, 3)` LPS mm."""
+        """Indices `(…, 3)` as `[slice, row, column]`, fractions allowed, to points `(…, 3)` LPS
+        mm.
+        """
         index = np.array(index, dtype=np.float64)
         if self.positions_mm is not None:
             index[..., 0] = _through(
-                index[..., 0], np.arange(self.shape[0], dtype=np.float64), self.positions_mm / self.spacing_mm[0]
+                index[..., 0],
+                np.arange(self.shape[0], dtype=np.float64),
+                self.positions_mm / self.spacing_mm[0],
             )
         world: Array = index @ self.affine[:3, :3].T + self.affine[:3, 3]
         return world
@@ -123,12 +143,16 @@ class Grid:
         index: Array = (world - self.affine[:3, 3]) @ np.linalg.inv(self.affine[:3, :3]).T
         if self.positions_mm is not None:
             index[..., 0] = _through(
-                index[..., 0], self.positions_mm / self.spacing_mm[0], np.arange(self.shape[0], dtype=np.float64)
+                index[..., 0],
+                self.positions_mm / self.spacing_mm[0],
+                np.arange(self.shape[0], dtype=np.float64),
             )
         return index
 
     def orientation(self) -> str:
-        """Three letters: where `[slice, row, column]` rise to, of L/R, P/A, S/I; `SPL` for a plain axial stack."""
+        """Three letters: where `[slice, row, column]` rise to, of L/R, P/A, S/I; `SPL` for a
+        plain axial stack.
+        """
         letters = []
         free = [0, 1, 2]
         for axis in range(3):
@@ -154,7 +178,9 @@ class Grid:
         return {
             "shape": list(self.shape),
             "affine_index_to_lps_mm": [[float(x) for x in row] for row in self.affine],
-            "slice_positions_mm": None if self.positions_mm is None else [float(x) for x in self.positions_mm],
+            "slice_positions_mm": None
+            if self.positions_mm is None
+            else [float(x) for x in self.positions_mm],
         }
 
     @classmethod

@@ -1,4 +1,5 @@
-"""Images of other libraries as our grids and arrays: SimpleITK and nibabel images, and plain NumPy arrays.
+"""Images of other libraries as our grids and arrays: SimpleITK and nibabel images, and plain NumPy
+arrays.
 
 Neither library is imported here: an image is known by the methods that it has.
 """
@@ -20,7 +21,8 @@ def as_array(image: Any, spacing_mm: Sequence[float] | None = None) -> tuple[NDA
     """The voxels of an image `[slice, row, column]`, and where they lie.
 
     Args:
-        image: a SimpleITK image, a nibabel image, a `LungMask`, a `Volume`, or an array `[slice, row, column]`.
+        image: a SimpleITK image, a nibabel image, a `LungMask`, a `Volume`, or an array `[slice,
+            row, column]`.
         spacing_mm: `[slice, row, column]`, for an array, which has none of its own.
 
     Raises:
@@ -37,14 +39,17 @@ def as_array(image: Any, spacing_mm: Sequence[float] | None = None) -> tuple[NDA
         return _of_nibabel(image)
     array = np.asarray(image)
     if array.ndim != 3 or array.dtype == object:
-        raise UsageError(f"an image needs three axes [slice, row, column]; found an array of shape {array.shape}")
+        raise UsageError(
+            f"an image needs three axes [slice, row, column]; found an array of shape {array.shape}"
+        )
     if spacing_mm is None:
         raise UsageError("an array needs spacing_mm, as (slice, row, column) in mm")
     return array, Grid.axial(array.shape, spacing_mm)
 
 
 def as_mask(image: Any, spacing_mm: Sequence[float] | None = None) -> LungMask:
-    """A lung mask: labels 1 right and 2 left; or bool, or 1 alone, for both lungs as one. Arguments as in `as_array`.
+    """A lung mask: labels 1 right and 2 left; or bool, or 1 alone, for both lungs as one. Arguments
+    as in `as_array`.
 
     Raises:
         UsageError: it holds other values.
@@ -55,15 +60,22 @@ def as_mask(image: Any, spacing_mm: Sequence[float] | None = None) -> LungMask:
     values = np.unique(array)
     if not np.isin(values, (0, 1, LEFT)).all():
         listed = ", ".join(f"{value:g}" for value in values[:6].astype(float))
-        raise UsageError(f"a lung mask has the values 0, 1 (right, or both lungs) and 2 (left); found the values {listed}")
-    return LungMask(np.ascontiguousarray(array).astype(np.uint8), grid, sided=bool((values == LEFT).any()))
+        raise UsageError(
+            "a lung mask has the values 0, 1 (right, or both lungs) and 2 (left); found the "
+            f"values {listed}"
+        )
+    return LungMask(
+        np.ascontiguousarray(array).astype(np.uint8), grid, sided=bool((values == LEFT).any())
+    )
 
 
 def _of_simpleitk(image: Any) -> tuple[NDArray[Any], Grid]:
     from SimpleITK import GetArrayFromImage
 
     if image.GetDimension() != 3:
-        raise UsageError(f"an image needs three axes; this SimpleITK image has {image.GetDimension()}")
+        raise UsageError(
+            f"an image needs three axes; this SimpleITK image has {image.GetDimension()}"
+        )
     affine = np.eye(4)
     affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
     affine[:3, 3] = image.GetOrigin()

@@ -12,7 +12,9 @@ Bool = NDArray[np.bool_]
 Spacing = tuple[float, float, float]
 
 
-def components(mask: Bool, *, connectivity: Literal[6, 26]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def components(
+    mask: Bool, *, connectivity: Literal[6, 26]
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Connected components of a mask.
 
     Args:
@@ -24,20 +26,30 @@ def components(mask: Bool, *, connectivity: Literal[6, 26]) -> tuple[NDArray[Any
     """
     import cc3d
 
-    most = min(mask.size, mask.size // 2 + 8)  # cc3d's own estimate is too low for a few voxels, and then it raises
-    labels = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=connectivity, max_labels=most)
+    most = min(
+        mask.size, mask.size // 2 + 8
+    )  # cc3d's own estimate is too low for a few voxels, and then it raises
+    labels = cc3d.connected_components(
+        np.ascontiguousarray(mask), connectivity=connectivity, max_labels=most
+    )
     return labels, np.bincount(labels.ravel())
 
 
 def box_of(mask: Bool, margin: int = 0) -> tuple[slice, slice, slice] | None:
-    """The smallest box that holds the mask, widened by `margin` voxels within the array; `None` where it is empty."""
+    """The smallest box that holds the mask, widened by `margin` voxels within the array; `None`
+    where it is empty.
+    """
     box = []
     for axis in range(3):
         others = tuple(k for k in range(3) if k != axis)
         filled = np.flatnonzero(mask.any(axis=others))
         if not len(filled):
             return None
-        box.append(slice(max(0, int(filled[0]) - margin), min(mask.shape[axis], int(filled[-1]) + 1 + margin)))
+        box.append(
+            slice(
+                max(0, int(filled[0]) - margin), min(mask.shape[axis], int(filled[-1]) + 1 + margin)
+            )
+        )
     return box[0], box[1], box[2]
 
 
@@ -51,16 +63,20 @@ def boxes_of(labels: NDArray[Any]) -> Iterator[tuple[int, tuple[slice, slice, sl
 
 
 def depth_mm(mask: Bool, spacing_mm: Spacing) -> NDArray[np.float32]:
-    """Distance of each voxel of the mask to the nearest voxel outside it, centre to centre, in mm; 0 outside.
+    """Distance of each voxel of the mask to the nearest voxel outside it, centre to centre, in mm;
+    0 outside.
 
-    Beyond the array's edge the mask is taken to go on: what the field of view cuts is not thereby thin.
+    Beyond the array's edge the mask is taken to go on: what the field of view cuts is not thereby
+    thin.
     """
     import edt
 
     if mask.all():
         return np.full(mask.shape, np.inf, dtype=np.float32)
     inside = np.ascontiguousarray(mask)
-    depth: NDArray[np.float32] = edt.edt(inside, anisotropy=spacing_mm, black_border=False, parallel=threads())
+    depth: NDArray[np.float32] = edt.edt(
+        inside, anisotropy=spacing_mm, black_border=False, parallel=threads()
+    )
     return depth
 
 
@@ -102,7 +118,9 @@ def closed(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
 
 
 def holes_filled(mask: Bool) -> Bool:
-    """The mask and every cavity that it encloses in three dimensions (background joined by faces)."""
+    """The mask and every cavity that it encloses in three dimensions (background joined by
+    faces).
+    """
     box = box_of(mask)
     if box is None:
         return mask.copy()
@@ -129,9 +147,13 @@ def slice_holes_filled(mask: Bool, pixel_mm2: float, largest_mm2: float) -> Bool
 
 
 def within_fov(fov: Bool) -> Bool:
-    """The pixels of a slice `[row, column]` whose four neighbours all lie inside the field of view."""
+    """The pixels of a slice `[row, column]` whose four neighbours all lie inside the field of
+    view.
+    """
     inner = np.zeros_like(fov)
-    inner[1:-1, 1:-1] = fov[1:-1, 1:-1] & fov[:-2, 1:-1] & fov[2:, 1:-1] & fov[1:-1, :-2] & fov[1:-1, 2:]
+    inner[1:-1, 1:-1] = (
+        fov[1:-1, 1:-1] & fov[:-2, 1:-1] & fov[2:, 1:-1] & fov[1:-1, :-2] & fov[1:-1, 2:]
+    )
     return inner
 
 

@@ -1,4 +1,6 @@
-"""How a slice is shown to a network, and how its answer comes back: one way, for training and for use."""
+"""How a slice is shown to a network, and how its answer comes back: one way, for training and
+for use.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,10 +17,11 @@ Float = NDArray[np.float32]
 class NetInput:
     """A square of `size` × `size` pixels, as wide as high.
 
-    The longer side of the slice (in mm) fills the square and the other is centred; what lies outside is air. Down-sampling is
-    a linear filter as wide as the new pixel (so that noise does not alias); a slice that is smaller than the square is
-    interpolated linearly. With scaling `window` HU are clipped and scaled to 0 … 1 first, so that metal and padding do not
-    bleed; with `none` the network sees HU as they are.
+    The longer side of the slice (in mm) fills the square and the other is centred; what lies
+    outside is air. Down-sampling is a linear filter as wide as the new pixel (so that noise does
+    not alias); a slice that is smaller than the square is interpolated linearly. With scaling
+    `window` HU are clipped and scaled to 0 … 1 first, so that metal and padding do not bleed; with
+    `none` the network sees HU as they are.
     """
 
     size: int = 256
@@ -47,9 +50,15 @@ class NetInput:
         return cls(int(value["size"]), float(value["low_hu"]), float(value["high_hu"]), scaling)
 
     def show(self, hu: NDArray[np.int16], spacing_mm: Sequence[float]) -> Float:
-        """HU `(rows, columns)` with padding filled by air, and `[row, column]` spacing, to float32 `(size, size)`."""
-        if self.scaling == "none":  # resampled above air, because what lies outside the slice comes out as 0
-            return self._resampled(hu.astype(np.float32) - self.air, spacing_mm) + np.float32(self.air)
+        """HU `(rows, columns)` with padding filled by air, and `[row, column]` spacing, to
+        float32 `(size, size)`.
+        """
+        if (
+            self.scaling == "none"
+        ):  # resampled above air, because what lies outside the slice comes out as 0
+            return self._resampled(hu.astype(np.float32) - self.air, spacing_mm) + np.float32(
+                self.air
+            )
         scaled = (hu.astype(np.float32) - self.low_hu) / (self.high_hu - self.low_hu)
         np.clip(scaled, 0.0, 1.0, out=scaled)
         return self._resampled(scaled, spacing_mm)
@@ -64,8 +73,12 @@ class NetInput:
         across = _to_net(picture.shape[1], float(spacing_mm[1]), self.size, pixel)
         return _applied(down, across, picture)
 
-    def answer(self, probability: Float, shape: Sequence[int], spacing_mm: Sequence[float]) -> Float:
-        """The network's `(size, size)` answer on the slice's own pixels, float32 `(rows, columns)`, linear in between."""
+    def answer(
+        self, probability: Float, shape: Sequence[int], spacing_mm: Sequence[float]
+    ) -> Float:
+        """The network's `(size, size)` answer on the slice's own pixels, float32 `(rows,
+        columns)`, linear in between.
+        """
         pixel = self._pixel(shape, spacing_mm)
         down = _from_net(shape[0], float(spacing_mm[0]), self.size, pixel)
         across = _from_net(shape[1], float(spacing_mm[1]), self.size, pixel)
@@ -76,13 +89,17 @@ class NetInput:
 
 
 def _applied(down: Any, across: Any, picture: Float) -> Float:
-    """Both weights on both axes. Sparse: a pixel sees a few neighbours, so this is a hundredth of the dense product."""
+    """Both weights on both axes. Sparse: a pixel sees a few neighbours, so this is a hundredth
+    of the dense product.
+    """
     return np.ascontiguousarray((across @ (down @ picture).T).T, dtype=np.float32)
 
 
 @lru_cache(maxsize=32)
 def _to_net(number: int, step_mm: float, size: int, pixel_mm: float) -> Any:
-    """Weights `(size, number)`: triangle as wide as the wider of both pixels; rows sum to 1 inside, to 0 outside."""
+    """Weights `(size, number)`: triangle as wide as the wider of both pixels; rows sum to 1
+    inside, to 0 outside.
+    """
     centres = (np.arange(size) - (size - 1) / 2) * pixel_mm / step_mm + (number - 1) / 2
     return _triangles(centres, number, max(1.0, pixel_mm / step_mm))
 
@@ -101,5 +118,7 @@ def _triangles(centres: NDArray[Any], number: int, half_width: float) -> Any:
     weights = np.clip(1.0 - distance / half_width, 0.0, None)
     total = weights.sum(axis=1, keepdims=True)
     inside = (centres > -0.5 - 1e-9) & (centres < number - 0.5 + 1e-9)
-    shares = np.divide(weights, total, out=np.zeros_like(weights), where=(total > 0) & inside[:, None])
+    shares = np.divide(
+        weights, total, out=np.zeros_like(weights), where=(total > 0) & inside[:, None]
+    )
     return csr_array(shares.astype(np.float32))

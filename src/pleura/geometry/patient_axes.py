@@ -1,4 +1,6 @@
-"""A coarse isotropic copy of a volume in patient axes, and how values on it come back to the volume's own voxels."""
+"""A coarse isotropic copy of a volume in patient axes, and how values on it come back to the
+volume's own voxels.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +19,9 @@ Array = NDArray[np.float64]
 Box = tuple[slice, slice, slice]
 
 ALIGNED_MM = 1.0
-"""A stack whose voxels all lie this close to those of an axis-parallel stack is resampled axis by axis."""
+"""A stack whose voxels all lie this close to those of an axis-parallel stack is resampled axis
+by axis.
+"""
 WORLD_AXIS = (2, 1, 0)
 """Which of L, P, S an upright array's axes `[slice, row, column]` rise along."""
 HIGHEST_HU = 3071
@@ -27,8 +31,8 @@ HIGHEST_HU = 3071
 class PatientAxes:
     """The coarse lattice over a source grid: its axes rise to S, P and L, with one spacing.
 
-    `shape` is `[slice feet to head, row front to back, column right to left]`; `origin_lps` is the centre of its first
-    voxel, `(L, P, S)` in mm.
+    `shape` is `[slice feet to head, row front to back, column right to left]`; `origin_lps` is the
+    centre of its first voxel, `(L, P, S)` in mm.
     """
 
     source: Grid
@@ -57,11 +61,16 @@ class PatientAxes:
 
     @cached_property
     def is_aligned(self) -> bool:
-        """Whether the source's axes are those of the patient, within `ALIGNED_MM` at every corner."""
+        """Whether the source's axes are those of the patient, within `ALIGNED_MM` at every
+        corner.
+        """
         corners = _corners(self.source.shape)
         world = (self.source.to_world(corners) - self.origin_lps) / self.spacing_mm
         apart = [
-            np.abs(world[:, WORLD_AXIS[axis]] - self._positions(axis)[corners[:, self.upright.axes[axis]]]).max()
+            np.abs(
+                world[:, WORLD_AXIS[axis]]
+                - self._positions(axis)[corners[:, self.upright.axes[axis]]]
+            ).max()
             for axis in range(3)
         ]
         return bool(max(apart) * self.spacing_mm <= ALIGNED_MM)
@@ -69,13 +78,15 @@ class PatientAxes:
     def coarse_hu(self, volume: Volume) -> Floats:
         """The volume on the coarse lattice, float32 HU.
 
-        A value is a mean weighted by a triangle as wide as the coarser of both spacings. Padding, what lies outside the
-        source, and values below air count as air.
+        A value is a mean weighted by a triangle as wide as the coarser of both spacings. Padding,
+        what lies outside the source, and values below air count as air.
         """
         if not self.is_aligned:
             return self._coarse_oblique(volume)
         stored = np.argsort(self.upright.axes)  # upright axis of each stored axis
-        first, rows, columns = (_smoothing(self._positions(axis), self.shape[axis]) for axis in stored)
+        first, rows, columns = (
+            _smoothing(self._positions(axis), self.shape[axis]) for axis in stored
+        )
         coarse = np.zeros((first.shape[0], rows.shape[0], columns.shape[0]), dtype=np.float32)
         for k in range(self.source.shape[0]):
             plane = rows @ _air_filled(volume, k) @ columns.T
@@ -97,14 +108,17 @@ class PatientAxes:
         stored = np.argsort(self.upright.axes)
         turned = np.ascontiguousarray(coarse.transpose(stored))
         first, rows, columns = (
-            _linear(self._positions(axis)[part], self.shape[axis]) for axis, part in zip(stored, box, strict=True)
+            _linear(self._positions(axis)[part], self.shape[axis])
+            for axis, part in zip(stored, box, strict=True)
         )
         for weights in first:
             near = np.flatnonzero(weights)
             yield rows @ np.tensordot(weights[near], turned[near], axes=1) @ columns.T
 
     def source_box(self, coarse: NDArray[np.bool_]) -> Box | None:
-        """The smallest box of the source that holds all true voxels of a coarse array; `None` where there is none."""
+        """The smallest box of the source that holds all true voxels of a coarse array; `None`
+        where there is none.
+        """
         box = box_of(coarse)
         if box is None:
             return None
@@ -113,11 +127,16 @@ class PatientAxes:
         index = self.source.to_index(self.grid.to_world(corners))
         low = np.clip(np.floor(index.min(axis=0)), 0, None).astype(int)
         high = np.clip(np.ceil(index.max(axis=0)) + 1, None, self.source.shape).astype(int)
-        a, b, c = (slice(int(start), max(int(start) + 1, int(stop))) for start, stop in zip(low, high, strict=True))
+        a, b, c = (
+            slice(int(start), max(int(start) + 1, int(stop)))
+            for start, stop in zip(low, high, strict=True)
+        )
         return a, b, c
 
     def _positions(self, axis: int) -> Array:
-        """Coarse coordinates of the source's voxels along one upright axis, in the order in which they are stored."""
+        """Coarse coordinates of the source's voxels along one upright axis, in the order in
+        which they are stored.
+        """
         stored = self.upright.axes[axis]
         index = np.tile((np.array(self.source.shape) - 1) / 2, (self.source.shape[stored], 1))
         index[:, stored] = np.arange(self.source.shape[stored])
@@ -128,14 +147,18 @@ class PatientAxes:
     def _coarse_oblique(self, volume: Volume) -> Floats:
         from scipy.ndimage import map_coordinates
 
-        filled = np.stack([_air_filled(volume, k).astype(np.int16) for k in range(self.source.shape[0])])
+        filled = np.stack(
+            [_air_filled(volume, k).astype(np.int16) for k in range(self.source.shape[0])]
+        )
         factors = factors_for(self.source.spacing_mm, self.spacing_mm)
         blocks = shrink(filled, factors)
         del filled
         coarse = np.empty(self.shape, dtype=np.float32)
         scale = np.array(factors).reshape(3, 1, 1)
         limits = np.array(self.source.shape).reshape(3, 1, 1) - 0.5
-        rows, columns = np.meshgrid(np.arange(self.shape[1]), np.arange(self.shape[2]), indexing="ij")
+        rows, columns = np.meshgrid(
+            np.arange(self.shape[1]), np.arange(self.shape[2]), indexing="ij"
+        )
         for k in range(self.shape[0]):
             points = np.stack([np.full(rows.shape, k), rows, columns], axis=-1)
             index = np.moveaxis(self.source.to_index(self.grid.to_world(points)), -1, 0)
@@ -147,7 +170,9 @@ class PatientAxes:
     def _fine_oblique(self, coarse: Floats, box: Box) -> Iterator[Floats]:
         from scipy.ndimage import map_coordinates
 
-        rows, columns = np.meshgrid(*(np.arange(part.start, part.stop) for part in box[1:]), indexing="ij")
+        rows, columns = np.meshgrid(
+            *(np.arange(part.start, part.stop) for part in box[1:]), indexing="ij"
+        )
         for k in range(box[0].start, box[0].stop):
             points = np.stack([np.full(rows.shape, k), rows, columns], axis=-1)
             index = np.moveaxis(self.grid.to_index(self.source.to_world(points)), -1, 0)
@@ -167,7 +192,9 @@ def _air_filled(volume: Volume, k: int) -> Floats:
 
 
 def _smoothing(positions: Array, count: int) -> Floats:
-    """Weights `(count, samples)` that take samples at `positions` to 0, 1, 2 …; each row sums to 1."""
+    """Weights `(count, samples)` that take samples at `positions` to 0, 1, 2 …; each row sums to
+    1.
+    """
     if len(positions) == 1:
         return np.ones((count, 1), dtype=np.float32)
     targets = np.arange(count)
@@ -184,4 +211,6 @@ def _smoothing(positions: Array, count: int) -> Floats:
 def _linear(positions: Array, count: int) -> Floats:
     """Weights `(len(positions), count)` of linear interpolation between 0, 1, 2 …"""
     inside = np.clip(positions, 0, count - 1)
-    return np.maximum(0.0, 1.0 - np.abs(inside[:, None] - np.arange(count)[None, :])).astype(np.float32)
+    return np.maximum(0.0, 1.0 - np.abs(inside[:, None] - np.arange(count)[None, :])).astype(
+        np.float32
+    )

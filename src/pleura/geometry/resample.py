@@ -1,4 +1,6 @@
-"""From one grid to another: views that stand upright, coarse copies for quick looks, and honest resampling."""
+"""From one grid to another: views that stand upright, coarse copies for quick looks, and honest
+resampling.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +17,11 @@ Bool = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Upright:
-    """How an array's axes turn so that axis 0 rises to the head, axis 1 to the back and axis 2 to the patient's left.
+    """How an array's axes turn so that axis 0 rises to the head, axis 1 to the back and axis 2 to
+    the patient's left.
 
-    Turned arrays are views: anatomy can be reasoned about in one frame, whichever way the stack was stored, and nothing is
-    copied or interpolated. Oblique stacks turn to the nearest such frame.
+    Turned arrays are views: anatomy can be reasoned about in one frame, whichever way the stack was
+    stored, and nothing is copied or interpolated. Oblique stacks turn to the nearest such frame.
     """
 
     axes: tuple[int, int, int]
@@ -30,12 +33,20 @@ class Upright:
         """The turn of arrays on `grid`."""
         letters = grid.orientation()
         axes = tuple(next(k for k in range(3) if letters[k] in pair) for pair in ("SI", "PA", "LR"))
-        steps = tuple(1 if letters[axis] == wanted else -1 for axis, wanted in zip(axes, "SPL", strict=True))
+        steps = tuple(
+            1 if letters[axis] == wanted else -1 for axis, wanted in zip(axes, "SPL", strict=True)
+        )
         spacing = tuple(grid.spacing_mm[axis] for axis in axes)
-        return cls((axes[0], axes[1], axes[2]), (steps[0], steps[1], steps[2]), (spacing[0], spacing[1], spacing[2]))
+        return cls(
+            (axes[0], axes[1], axes[2]),
+            (steps[0], steps[1], steps[2]),
+            (spacing[0], spacing[1], spacing[2]),
+        )
 
     def turn(self, array: NDArray[Any]) -> NDArray[Any]:
-        """A view of `array` `[slice, row, column]` as `[towards head, towards back, towards left]`."""
+        """A view of `array` `[slice, row, column]` as `[towards head, towards back, towards
+        left]`.
+        """
         flips = tuple(slice(None, None, step) for step in self.steps)
         return array.transpose(self.axes)[flips]
 
@@ -46,7 +57,9 @@ class Upright:
 
 
 def factors_for(spacing_mm: tuple[float, float, float], wanted_mm: float) -> tuple[int, int, int]:
-    """By which whole factors a grid shrinks so that its spacing comes near `wanted_mm` without passing it by far."""
+    """By which whole factors a grid shrinks so that its spacing comes near `wanted_mm` without
+    passing it by far.
+    """
     a, b, c = (max(1, round(wanted_mm / s)) for s in spacing_mm)
     return a, b, c
 
@@ -58,16 +71,24 @@ def shrink(array: NDArray[Any], factors: tuple[int, int, int]) -> NDArray[np.flo
     for axis in (1, 2, 0):  # whole rows are added first: they lie together
         if factors[axis] > 1:
             total = _block_sums(total, axis, factors[axis])
-            sizes = np.minimum(factors[axis], array.shape[axis] - np.arange(0, array.shape[axis], factors[axis]))
-            count = count * sizes.astype(np.float32).reshape([-1 if k == axis else 1 for k in range(3)])
+            sizes = np.minimum(
+                factors[axis], array.shape[axis] - np.arange(0, array.shape[axis], factors[axis])
+            )
+            count = count * sizes.astype(np.float32).reshape(
+                [-1 if k == axis else 1 for k in range(3)]
+            )
     return (total / count).astype(np.float32)
 
 
 def _block_sums(array: NDArray[Any], axis: int, factor: int) -> NDArray[Any]:
-    """Sums over runs of `factor` along an axis, int32 of whole numbers; strided slices are four times as fast as reduceat."""
+    """Sums over runs of `factor` along an axis, int32 of whole numbers; strided slices are four
+    times as fast as reduceat.
+    """
 
     def cut(start: int, stop: int | None, step: int) -> NDArray[Any]:
-        return array[tuple(slice(start, stop, step) if k == axis else slice(None) for k in range(3))]
+        return array[
+            tuple(slice(start, stop, step) if k == axis else slice(None) for k in range(3))
+        ]
 
     whole = array.shape[axis] // factor * factor
     total = cut(0, whole, factor).astype(np.int32 if array.dtype.kind in "iub" else array.dtype)
@@ -75,11 +96,15 @@ def _block_sums(array: NDArray[Any], axis: int, factor: int) -> NDArray[Any]:
         total += cut(k, whole, factor)
     if whole == array.shape[axis]:
         return total
-    return np.concatenate([total, cut(whole, None, 1).sum(axis=axis, keepdims=True, dtype=total.dtype)], axis=axis)
+    return np.concatenate(
+        [total, cut(whole, None, 1).sum(axis=axis, keepdims=True, dtype=total.dtype)], axis=axis
+    )
 
 
 def coarse(volume: Volume, wanted_mm: float) -> tuple[Volume, Upright, tuple[int, int, int]]:
-    """An upright copy of about `wanted_mm`, padding as air, for quick looks; and how arrays turn and shrink to it."""
+    """An upright copy of about `wanted_mm`, padding as air, for quick looks; and how arrays turn
+    and shrink to it.
+    """
     upright = Upright.of(volume.grid)
     factors = factors_for(upright.spacing_mm, wanted_mm)
     hu = np.rint(shrink(upright.turn(volume.filled()), factors)).astype(np.int16)
@@ -88,13 +113,17 @@ def coarse(volume: Volume, wanted_mm: float) -> tuple[Volume, Upright, tuple[int
 
 
 def every_nth(volume: Volume, most: int) -> Volume:
-    """Every n-th slice of a volume, from the first, so that there are at most `most`; on a grid of its own."""
+    """Every n-th slice of a volume, from the first, so that there are at most `most`; on a grid
+    of its own.
+    """
     grid = volume.grid
     step = -(-grid.shape[0] // most)
     if step == 1:
         return volume
     hu = volume.hu[::step]
-    positions = None if grid.positions_mm is None else grid.positions_mm[::step] - grid.positions_mm[0]
+    positions = (
+        None if grid.positions_mm is None else grid.positions_mm[::step] - grid.positions_mm[0]
+    )
     affine = grid.affine.copy()
     last = step * (len(hu) - 1)
     affine[:3, 0] = (grid.to_world([last, 0, 0]) - affine[:3, 3]) / max(1, len(hu) - 1)
@@ -119,7 +148,9 @@ def _shape3(array: NDArray[Any]) -> tuple[int, int, int]:
     return int(array.shape[0]), int(array.shape[1]), int(array.shape[2])
 
 
-def enlarge(array: NDArray[Any], factors: tuple[int, int, int], shape: tuple[int, ...]) -> NDArray[Any]:
+def enlarge(
+    array: NDArray[Any], factors: tuple[int, int, int], shape: tuple[int, ...]
+) -> NDArray[Any]:
     """The inverse of `shrink` in shape: each voxel repeated over its block, cut to `shape`."""
     for axis in range(3):
         if factors[axis] > 1:
@@ -128,14 +159,16 @@ def enlarge(array: NDArray[Any], factors: tuple[int, int, int], shape: tuple[int
 
 
 def upright_grid(grid: Grid, spacing_mm: tuple[float, float, float]) -> Grid:
-    """The plain axial grid (slices to the head, rows to the back, columns to the left) that covers all of `grid`.
+    """The plain axial grid (slices to the head, rows to the back, columns to the left) that covers
+    all of `grid`.
 
     Args:
         grid: any grid: tilted, oblique, unevenly spaced.
         spacing_mm: `(slice, row, column)` of the new grid.
 
     Returns:
-        An even, orthogonal grid whose first voxel lies on the covered box's corner (lowest L, P, S).
+        An even, orthogonal grid whose first voxel lies on the covered box's corner (lowest L, P,
+        S).
     """
     corners = np.array(np.meshgrid(*[(0, n - 1) for n in grid.shape])).reshape(3, -1).T
     world = grid.to_world(corners)
@@ -146,10 +179,11 @@ def upright_grid(grid: Grid, spacing_mm: tuple[float, float, float]) -> Grid:
 
 
 def resample_volume(volume: Volume, grid: Grid, *, progress: Progress = silent) -> Volume:
-    """A volume on another grid, by linear interpolation between true voxel positions (uneven spacing and shear included).
+    """A volume on another grid, by linear interpolation between true voxel positions (uneven
+    spacing and shear included).
 
-    Padding is never interpolated: a voxel whose neighbourhood touches padding, or that lies outside the source, becomes
-    padding of `AIR_HU`. Values are rounded to the nearest HU.
+    Padding is never interpolated: a voxel whose neighbourhood touches padding, or that lies outside
+    the source, becomes padding of `AIR_HU`. Values are rounded to the nearest HU.
 
     Args:
         volume: the source.
@@ -181,12 +215,19 @@ def resample_volume(volume: Volume, grid: Grid, *, progress: Progress = silent) 
 
 
 def resample_mask(mask: LungMask, grid: Grid) -> LungMask:
-    """A mask on another grid by `resample_labels`, sided as the source; the mask itself, where that is its grid."""
-    return mask if grid is mask.grid else LungMask(resample_labels(mask.labels, mask.grid, grid), grid, sided=mask.sided)
+    """A mask on another grid by `resample_labels`, sided as the source; the mask itself, where
+    that is its grid.
+    """
+    return (
+        mask
+        if grid is mask.grid
+        else LungMask(resample_labels(mask.labels, mask.grid, grid), grid, sided=mask.sided)
+    )
 
 
 def resample_labels(labels: NDArray[np.uint8], source: Grid, grid: Grid) -> NDArray[np.uint8]:
-    """Labels on another grid: each voxel takes the label of the nearest source voxel (ties to the higher index), else 0.
+    """Labels on another grid: each voxel takes the label of the nearest source voxel (ties to the
+    higher index), else 0.
 
     Args:
         labels: uint8 `[slice, row, column]`.
@@ -207,8 +248,12 @@ def resample_labels(labels: NDArray[np.uint8], source: Grid, grid: Grid) -> NDAr
 
 
 def _slices(source: Grid, target: Grid) -> Any:
-    """For each slice of `target`: its number, and `(3, rows, columns)` fractional indices into `source`."""
-    rows, columns = np.meshgrid(np.arange(target.shape[1]), np.arange(target.shape[2]), indexing="ij")
+    """For each slice of `target`: its number, and `(3, rows, columns)` fractional indices into
+    `source`.
+    """
+    rows, columns = np.meshgrid(
+        np.arange(target.shape[1]), np.arange(target.shape[2]), indexing="ij"
+    )
     for k in range(target.shape[0]):
         points = np.stack([np.full(rows.shape, k), rows, columns], axis=-1)
         yield k, np.moveaxis(source.to_index(target.to_world(points)), -1, 0)

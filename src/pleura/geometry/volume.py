@@ -10,9 +10,13 @@ from pleura.core.errors import GridMismatch
 from pleura.geometry.grid import Grid
 
 AIR_HU = -1024
-"""What stands in for padding where a network or a statistic needs a number: the lowest HU that scanners write for air."""
+"""What stands in for padding where a network or a statistic needs a number: the lowest HU that
+scanners write for air.
+"""
 NO_TISSUE_HU = -1100
-"""No matter is lighter than air (−1000 HU); noise and filters reach a little below. A constant value under this is padding."""
+"""No matter is lighter than air (−1000 HU); noise and filters reach a little below. A constant
+value under this is padding.
+"""
 
 RIGHT, LEFT = 1, 2
 """Labels of the patient's right and left lung, as lungmask R231 and our files have them."""
@@ -26,10 +30,11 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """A CT volume: `hu` int16 `[slice, row, column]`, true values, padding included, and where the padding is.
+    """A CT volume: `hu` int16 `[slice, row, column]`, true values, padding included, and where the
+    padding is.
 
-    `padding` is bool of the same shape, or `None` where no voxel is padding. Air is substituted by `filled()` only, for
-    networks and statistics; `hu` itself is what the scanner wrote.
+    `padding` is bool of the same shape, or `None` where no voxel is padding. Air is substituted by
+    `filled()` only, for networks and statistics; `hu` itself is what the scanner wrote.
     """
 
     hu: NDArray[np.int16]
@@ -40,12 +45,16 @@ class Volume:
         if self.hu.dtype != np.int16:
             raise GridMismatch(f"a volume is int16 HU, not {self.hu.dtype}")
         if self.hu.shape != self.grid.shape:
-            raise GridMismatch(f"volume of shape {self.hu.shape} on a grid of shape {self.grid.shape}")
+            raise GridMismatch(
+                f"volume of shape {self.hu.shape} on a grid of shape {self.grid.shape}"
+            )
         object.__setattr__(self, "hu", _frozen(self.hu))
         if self.padding is not None:
             if self.padding.shape != self.hu.shape or self.padding.dtype != np.bool_:
                 raise GridMismatch("the padding mask is bool and has the volume's shape")
-            object.__setattr__(self, "padding", _frozen(self.padding) if self.padding.any() else None)
+            object.__setattr__(
+                self, "padding", _frozen(self.padding) if self.padding.any() else None
+            )
 
     def filled(self, value: int = AIR_HU) -> NDArray[np.int16]:
         """A writeable copy of `hu` with padding replaced by `value` (air)."""
@@ -57,7 +66,8 @@ class Volume:
 
 @dataclass(frozen=True, eq=False)
 class LungMask:
-    """Lungs on a grid: `labels` uint8 `[slice, row, column]`; 0 background, 1 right, 2 left (the patient's).
+    """Lungs on a grid: `labels` uint8 `[slice, row, column]`; 0 background, 1 right, 2 left (the
+    patient's).
 
     Unsided masks (`sided` False) hold 1 for either lung, as the report's NPZ files do.
     SNOMED CT: 39607008 Lung structure, laterality 24028007 right / 7771000 left.
@@ -71,10 +81,14 @@ class LungMask:
         if self.labels.dtype != np.uint8:
             raise GridMismatch(f"a lung mask is uint8, not {self.labels.dtype}")
         if self.labels.shape != self.grid.shape:
-            raise GridMismatch(f"mask of shape {self.labels.shape} on a grid of shape {self.grid.shape}")
+            raise GridMismatch(
+                f"mask of shape {self.labels.shape} on a grid of shape {self.grid.shape}"
+            )
         highest = LEFT if self.sided else RIGHT
         if self.labels.size and int(self.labels.max()) > highest:
-            raise GridMismatch(f"mask holds the label {int(self.labels.max())}; expected 0 to {highest}")
+            raise GridMismatch(
+                f"mask holds the label {int(self.labels.max())}; expected 0 to {highest}"
+            )
         object.__setattr__(self, "labels", _frozen(self.labels))
 
     @property
@@ -94,13 +108,20 @@ class LungMask:
 
     def _side(self, label: int) -> NDArray[np.bool_]:
         if not self.sided:
-            raise GridMismatch("this mask does not tell right from left; pleura.anatomy.sides splits it")
+            raise GridMismatch(
+                "this mask does not tell right from left; pleura.anatomy.sides splits it"
+            )
         return self.labels == label
 
     def volume_ml(self) -> dict[str, float]:
         """Volume in ml of `right`, `left` (where sided) and `both`."""
-        weights = self.grid.thickness_mm / self.grid.spacing_mm[0]  # of even slices 1, so that whole numbers stay whole
+        weights = (
+            self.grid.thickness_mm / self.grid.spacing_mm[0]
+        )  # of even slices 1, so that whole numbers stay whole
         counts = np.array([np.bincount(labels.ravel(), minlength=3) for labels in self.labels])
         voxels = weights @ counts
         sides = {"right": voxels[RIGHT], "left": voxels[LEFT]} if self.sided else {}
-        return {name: float(count) * self.grid.voxel_ml for name, count in {**sides, "both": voxels[1:].sum()}.items()}
+        return {
+            name: float(count) * self.grid.voxel_ml
+            for name, count in {**sides, "both": voxels[1:].sum()}.items()
+        }

@@ -1,4 +1,6 @@
-"""Read image files whose size their own header states: only regular files, no more memory than stated, to the last byte."""
+"""Read image files whose size their own header states: only regular files, no more memory than
+stated, to the last byte.
+"""
 
 import bz2
 import stat
@@ -30,7 +32,9 @@ def open_regular(path: Path) -> BinaryIO:
     except OSError as error:
         if isinstance(error, UnreadableFile):
             raise
-        raise refused("MASK-UNREADABLE", UnreadableFile, problem=error.strerror or "disk error") from error
+        raise refused(
+            "MASK-UNREADABLE", UnreadableFile, problem=error.strerror or "disk error"
+        ) from error
 
 
 def beside(header: Path, name: str) -> Path:
@@ -43,7 +47,9 @@ def beside(header: Path, name: str) -> Path:
 def check_size(size: int) -> None:
     """Refuse an image whose header states more bytes than the limit."""
     if size > IMAGE_BYTES:
-        raise refused("MASK-TOO-LARGE", UnreadableFile, size_gb=size / 1e9, limit_gb=IMAGE_BYTES / 1e9)
+        raise refused(
+            "MASK-TOO-LARGE", UnreadableFile, size_gb=size / 1e9, limit_gb=IMAGE_BYTES / 1e9
+        )
 
 
 class Inflater:
@@ -59,7 +65,9 @@ class Inflater:
         self.done = False
 
     def read(self, count: int) -> bytes:
-        """At most `count` bytes; fewer at the end of the stream only. Raises `zlib.error` for a broken one."""
+        """At most `count` bytes; fewer at the end of the stream only. Raises `zlib.error` for a
+        broken one.
+        """
         parts = []
         while count > 0 and not self.done:
             data = self.pending or self.file.read(CHUNK)
@@ -112,7 +120,9 @@ def read_exactly(read: Callable[[int], bytes], size: int, compressed: int) -> by
 
 
 def unpack(file: BinaryIO, encoding: str, size: int, compressed: int) -> bytearray:
-    """The voxels of a `raw`, `gzip`, `zlib` or `bzip2` stream at the current place of a file, checksums verified."""
+    """The voxels of a `raw`, `gzip`, `zlib` or `bzip2` stream at the current place of a file,
+    checksums verified.
+    """
     if encoding == "raw":
         return read_exactly(file.read, size, compressed)
     if encoding == "bzip2":

@@ -16,8 +16,9 @@ from pleura.geometry.grid import Grid
 class ImageFile:
     """Voxels with their grid.
 
-    `array` is `[slice, row, column]`, or `[layer, slice, row, column]` for a segmentation in layers. `header` holds the text
-    fields that can name labels; `is_sided` is set where pleura's own note says that 1 and 2 are sides.
+    `array` is `[slice, row, column]`, or `[layer, slice, row, column]` for a segmentation in
+    layers. `header` holds the text fields that can name labels; `is_sided` is set where pleura's
+    own note says that 1 and 2 are sides.
     """
 
     array: NDArray[Any]

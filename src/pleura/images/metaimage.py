@@ -50,7 +50,11 @@ def _load(path: Path) -> ImageFile:
         header = _header(file)
         start = file.tell()
     if int(header["NDims"]) != 3 or int(header.get("ElementNumberOfChannels", "1")) != 1:
-        raise refused("IMAGE-DIMENSIONS", UnreadableFile, found=f"{header['NDims']} dimensions or several channels")
+        raise refused(
+            "IMAGE-DIMENSIONS",
+            UnreadableFile,
+            found=f"{header['NDims']} dimensions or several channels",
+        )
     kind = header["ElementType"]
     if kind not in TYPES:
         raise refused("IMAGE-TYPE", UnreadableFile, found=kind[:32])
@@ -68,15 +72,21 @@ def _load(path: Path) -> ImageFile:
         voxels = unpack(file, encoding, size, whole)
     array = np.frombuffer(voxels, dtype=dtype).reshape(slices, rows, columns)
     axes = np.array(_first(header, AXES, IDENTITY).split(), dtype=np.float64).reshape(3, 3)
-    spacing = np.array(_first(header, ("ElementSpacing", "ElementSize"), "1 1 1").split(), dtype=np.float64)
+    spacing = np.array(
+        _first(header, ("ElementSpacing", "ElementSize"), "1 1 1").split(), dtype=np.float64
+    )
     affine = np.eye(4)
-    affine[:3, :3] = (axes * spacing[:, None])[::-1].T  # a row of the matrix is an axis; ours run slice, row, column
+    affine[:3, :3] = (axes * spacing[:, None])[
+        ::-1
+    ].T  # a row of the matrix is an axis; ours run slice, row, column
     affine[:3, 3] = np.array(_first(header, ORIGIN, "0 0 0").split(), dtype=np.float64)
     return ImageFile(array, grid_of(array.shape, affine), {}, header.get("Name") == "sided")
 
 
 def _skipped(header: Mapping[str, str], whole: int, size: int) -> int:
-    """Bytes before the voxels of a data file: HeaderSize, or all that is too much where it is -1."""
+    """Bytes before the voxels of a data file: HeaderSize, or all that is too much where it is
+    -1.
+    """
     skip = int(header.get("HeaderSize", "0"))
     return max(whole - size, 0) if skip < 0 else skip
 
@@ -121,7 +131,9 @@ def write(path: Path, mask: LungMask) -> None:
         "ElementType": "MET_UCHAR",
         "ElementDataFile": "LOCAL",
     }
-    path.write_bytes("".join(f"{key} = {value}\n" for key, value in header.items()).encode("ascii") + voxels)
+    path.write_bytes(
+        "".join(f"{key} = {value}\n" for key, value in header.items()).encode("ascii") + voxels
+    )
 
 
 def _text(values: np.ndarray) -> str:

@@ -1,4 +1,6 @@
-"""NIfTI files. NIfTI is `[i, j, k]` in RAS, pleura is `[slice, row, column]` in LPS. The only nibabel."""
+"""NIfTI files. NIfTI is `[i, j, k]` in RAS, pleura is `[slice, row, column]` in LPS. The only
+nibabel.
+"""
 
 import logging
 from pathlib import Path
@@ -29,7 +31,8 @@ def load(path: Path, *, oriented: bool = False) -> ImageFile:
 
     Args:
         path: ends in `.nii` or `.nii.gz`; what is inside decides whether it is compressed.
-        oriented: refuse a file without qform and sform, and one whose qform and sform contradict each other.
+        oriented: refuse a file without qform and sform, and one whose qform and sform contradict
+            each other.
 
     Raises:
         UnreadableFile: corrupt, not of three dimensions, or larger than the limit.
@@ -45,7 +48,9 @@ def load(path: Path, *, oriented: bool = False) -> ImageFile:
 
 
 def _load(path: Path, oriented: bool) -> ImageFile:
-    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what is odd in a header is checked here
+    logging.getLogger("nibabel.global").setLevel(
+        logging.CRITICAL
+    )  # what is odd in a header is checked here
     with open_regular(path) as file:
         compressed = path.stat().st_size
         magic = file.read(2)
@@ -65,7 +70,9 @@ def _load(path: Path, oriented: bool) -> ImageFile:
     slope, intercept = header.get_slope_inter()
     if slope is not None and (slope, intercept or 0.0) != (1.0, 0.0):
         array = array * np.float64(slope) + np.float64(intercept or 0.0)
-    affine = np.diag([*[MM.get(int(header["xyzt_units"]) & 7, 1.0)] * 3, 1.0]) @ _affine(header, oriented)
+    affine = np.diag([*[MM.get(int(header["xyzt_units"]) & 7, 1.0)] * 3, 1.0]) @ _affine(
+        header, oriented
+    )
     lps = TO_RAS @ affine
     note = bytes(header["descrip"].item()).decode("latin-1")
     transposed = array.T
@@ -116,7 +123,8 @@ def _agree(sform: NDArray[np.float64], qform: NDArray[np.float64]) -> bool:
 
 
 def read_volume(path: Path) -> Volume:
-    """Read HU with their grid, as `write_volume` writes them: int16, values beyond its range clipped; nothing is checked.
+    """Read HU with their grid, as `write_volume` writes them: int16, values beyond its range
+    clipped; nothing is checked.
 
     Raises:
         UnreadableFile: as `load`.
@@ -133,13 +141,17 @@ def write(path: Path, mask: LungMask) -> None:
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8], grid: Grid, said: str) -> None:
-    """Write a label map of anything else; `said` tells in the header what the labels are, in at most 79 characters."""
+    """Write a label map of anything else; `said` tells in the header what the labels are, in at
+    most 79 characters.
+    """
     even = grid.even()
     _save(path, labels if even is grid else resample_labels(labels, grid, even), even, said)
 
 
 def write_volume(path: Path, volume: Volume) -> None:
-    """Write HU as int16, true values, padding included; on their even grid, where slices are uneven."""
+    """Write HU as int16, true values, padding included; on their even grid, where slices are
+    uneven.
+    """
     even = resample_volume(volume, volume.grid.even())
     _save(path, even.hu, even.grid, "HU")
 

@@ -1,4 +1,6 @@
-"""NRRD files (`.nrrd`, `.nhdr`): `space` LPS, RAS or LAS turned to LPS; segmentations of 3D Slicer in layers."""
+"""NRRD files (`.nrrd`, `.nhdr`): `space` LPS, RAS or LAS turned to LPS; segmentations of 3D
+Slicer in layers.
+"""
 
 import re
 import zlib
@@ -30,7 +32,15 @@ TYPES = {
     "u2": ("ushort", "unsigned short", "unsigned short int", "uint16", "uint16_t"),
     "i4": ("int", "signed int", "int32", "int32_t"),
     "u4": ("uint", "unsigned int", "uint32", "uint32_t"),
-    "i8": ("longlong", "long long", "long long int", "signed long long", "signed long long int", "int64", "int64_t"),
+    "i8": (
+        "longlong",
+        "long long",
+        "long long int",
+        "signed long long",
+        "signed long long int",
+        "int64",
+        "int64_t",
+    ),
     "u8": ("ulonglong", "unsigned long long", "unsigned long long int", "uint64", "uint64_t"),
     "f4": ("float",),
     "f8": ("double",),
@@ -45,7 +55,8 @@ def load(path: Path) -> ImageFile:
     """Read an NRRD file.
 
     Raises:
-        UnreadableFile: corrupt, without `space` and `space directions`, or with its voxels anywhere but beside it.
+        UnreadableFile: corrupt, without `space` and `space directions`, or with its voxels anywhere
+            but beside it.
     """
     try:
         return _load(path)
@@ -68,16 +79,23 @@ def _load(path: Path) -> ImageFile:
     data = header.get("data file", header.get("datafile"))
     array = _voxels(path, start, data, header, sizes)
     array = array.transpose(
-        *[axis for axis in range(len(sizes)) if axis != layers][::-1], *([] if layers is None else [layers])
+        *[axis for axis in range(len(sizes)) if axis != layers][::-1],
+        *([] if layers is None else [layers]),
     )
     if layers is not None:
         array = np.moveaxis(array, -1, 0)
         array = array[0] if array.shape[0] == 1 else array
-    return ImageFile(array, grid_of(array.shape[-3:], affine), header, header.get("pleura") == "sided")
+    return ImageFile(
+        array, grid_of(array.shape[-3:], affine), header, header.get("pleura") == "sided"
+    )
 
 
-def _geometry(header: Mapping[str, str], sizes: list[int]) -> tuple[int | None, NDArray[np.float64]]:
-    """The axis of layers, where there is one, and the affine from `[slice, row, column]` to LPS mm."""
+def _geometry(
+    header: Mapping[str, str], sizes: list[int]
+) -> tuple[int | None, NDArray[np.float64]]:
+    """The axis of layers, where there is one, and the affine from `[slice, row, column]` to LPS
+    mm.
+    """
     sign = TO_LPS.get(header.get("space", "").lower())
     words = [found[0] for found in VECTOR.finditer(header.get("space directions", ""))]
     spatial = [axis for axis, word in enumerate(words) if word != "none"]
@@ -87,7 +105,9 @@ def _geometry(header: Mapping[str, str], sizes: list[int]) -> tuple[int | None, 
     others = [axis for axis in range(len(sizes)) if axis not in spatial]
     affine = np.eye(4)
     affine[:3, :3] = directions[::-1].T * np.array(sign)[:, None]
-    affine[:3, 3] = np.array(_vector(header.get("space origin", "(0,0,0)")), dtype=np.float64) * sign
+    affine[:3, 3] = (
+        np.array(_vector(header.get("space origin", "(0,0,0)")), dtype=np.float64) * sign
+    )
     return (others[0] if others else None), affine
 
 
@@ -95,9 +115,14 @@ def _vector(text: str) -> list[float]:
     return [float(part) for part in text.strip().strip("()").split(",")]
 
 
-def _voxels(path: Path, start: int, data: str | None, header: Mapping[str, str], sizes: list[int]) -> NDArray[np.generic]:
+def _voxels(
+    path: Path, start: int, data: str | None, header: Mapping[str, str], sizes: list[int]
+) -> NDArray[np.generic]:
     """The voxels, first axis fastest."""
-    dtype = np.dtype(("<" if header.get("endian", "little").lower() == "little" else ">") + DTYPES[header["type"].lower()])
+    dtype = np.dtype(
+        ("<" if header.get("endian", "little").lower() == "little" else ">")
+        + DTYPES[header["type"].lower()]
+    )
     size = int(np.prod(sizes, dtype=object)) * dtype.itemsize
     encoding = header["encoding"].lower()
     place = path if data is None else beside(path, data)

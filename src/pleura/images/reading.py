@@ -39,7 +39,10 @@ def map_suffix(path: Path) -> str:
 
 def unread_suffix(path: Path) -> str:
     """The suffix of an image format that is not read; empty where there is none."""
-    return next((suffix for suffix in sorted(UNREAD, key=len)[::-1] if path.name.lower().endswith(suffix)), "")
+    return next(
+        (suffix for suffix in sorted(UNREAD, key=len)[::-1] if path.name.lower().endswith(suffix)),
+        "",
+    )
 
 
 def load_image(path: Path, *, oriented: bool = False) -> ImageFile:

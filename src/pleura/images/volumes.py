@@ -1,4 +1,6 @@
-"""CT volumes in NIfTI, NRRD and MetaImage files: what a format without a DICOM header lets us check."""
+"""CT volumes in NIfTI, NRRD and MetaImage files: what a format without a DICOM header lets us
+check.
+"""
 
 import hashlib
 import re
@@ -18,7 +20,9 @@ from pleura.images.reading import load_image, map_suffix
 CASE = re.compile(r"Case_\d+")
 MASK_FOLDERS = {"segmentations", "labels", "labelstr", "labelsts", "masks"}
 """Folders of a data set that hold masks, in lower case."""
-MASK_NAME = re.compile(r"(?:^|[._-])(seg|lungs?|lungmask|R231|mask|pred|prediction|labels?)$", re.IGNORECASE)
+MASK_NAME = re.compile(
+    r"(?:^|[._-])(seg|lungs?|lungmask|R231|mask|pred|prediction|labels?)$", re.IGNORECASE
+)
 IMAGE_ENDING = re.compile(r"[._-](ct|image|img|volume|0000)$", re.IGNORECASE)
 """What tools put behind the name of a case's image."""
 LABELS_AT_MOST = 16
@@ -30,10 +34,12 @@ SPACING_MM = (0.05, 30.0)
 def read_volume(path: Path) -> Volume:
     """Read a CT volume from an image file.
 
-    Units, orientation codes and the number of dimensions are checked; whether the values are HU is for the gate.
+    Units, orientation codes and the number of dimensions are checked; whether the values are HU is
+    for the gate.
 
     Raises:
-        UnreadableFile: corrupt, larger than the limit, not of three dimensions, or without a known orientation.
+        UnreadableFile: corrupt, larger than the limit, not of three dimensions, or without a known
+            orientation.
         InputRefused: values that cannot be HU, or a label map.
     """
     image = load_image(path, oriented=True)
@@ -81,7 +87,8 @@ def _is_label_map(array: NDArray[np.generic]) -> bool:
 
 
 def find_volumes(source: Path) -> dict[str, Path]:
-    """The image files of CT at or below a path, by id: `Case_<digits>` where a file or its folder says so, else a digest.
+    """The image files of CT at or below a path, by id: `Case_<digits>` where a file or its folder
+    says so, else a digest.
 
     Masks, by their names or folders, are left out.
     """
@@ -95,7 +102,11 @@ def is_mask(path: Path, root: Path) -> bool:
     """Whether a file is a mask by its name or by a folder between `root` and it."""
     folders = path.relative_to(root).parts[:-1]
     hidden = any(part.startswith(".") for part in (*folders, path.name))
-    return hidden or bool(MASK_NAME.search(stem_of(path))) or any(part.lower() in MASK_FOLDERS for part in folders)
+    return (
+        hidden
+        or bool(MASK_NAME.search(stem_of(path)))
+        or any(part.lower() in MASK_FOLDERS for part in folders)
+    )
 
 
 def stem_of(path: Path) -> str:
@@ -109,7 +120,9 @@ def case_of(path: Path) -> str:
 
 
 def volume_id(path: Path, root: Path) -> str:
-    """The id of an image file; it holds nothing of the file's name that could identify a patient."""
+    """The id of an image file; it holds nothing of the file's name that could identify a
+    patient.
+    """
     for name in (case_of(path), path.parent.name):
         if CASE.fullmatch(name):
             return name

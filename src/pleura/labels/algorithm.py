@@ -13,7 +13,9 @@ MORPHOLOGICAL = ("123104", "Morphological Operations")
 
 @dataclass(frozen=True)
 class Algorithm:
-    """What made a mask: `name`, `version`, `family` (code and meaning), hash of the model, and its parameters in words."""
+    """What made a mask: `name`, `version`, `family` (code and meaning), hash of the model, and
+    its parameters in words.
+    """
 
     name: str
     version: str
@@ -28,10 +30,14 @@ class Algorithm:
 
 
 def algorithm_of(segmenter: Mapping[str, Any]) -> Algorithm:
-    """The algorithm that a segmenter's `describe()` names: a model, where it has weights; else thresholds."""
+    """The algorithm that a segmenter's `describe()` names: a model, where it has weights; else
+    thresholds.
+    """
     name = str(segmenter.get("name", "segmenter"))
     sha256 = str(segmenter.get("sha256", ""))
-    plain = {key: value for key, value in segmenter.items() if key not in ("name", "sha256", "input")}
+    plain = {
+        key: value for key, value in segmenter.items() if key not in ("name", "sha256", "input")
+    }
     parameters = ", ".join(f"{key}={value}" for key, value in sorted(plain.items()))
     family = ARTIFICIAL_INTELLIGENCE if sha256 else MORPHOLOGICAL
     return Algorithm(f"pleura {name}"[:64], __version__, family, sha256, parameters[:1024])

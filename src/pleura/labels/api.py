@@ -24,9 +24,11 @@ def read_mask(path: str | os.PathLike[str], like: Any = None, *, mapping: str = 
     """Read a lung mask of any format.
 
     Args:
-        path: NIfTI, NRRD, MetaImage, NPZ, DICOM SEG or RTSTRUCT; or a folder of one file a structure.
-        like: the CT that it belongs to: a `Volume`, `LungMask`, `Grid` or `Series`, a SimpleITK or nibabel image, or the
-            path of a CT series. NPZ and RTSTRUCT need it. Without it the mask comes on its own grid.
+        path: NIfTI, NRRD, MetaImage, NPZ, DICOM SEG or RTSTRUCT; or a folder of one file a
+            structure.
+        like: the CT that it belongs to: a `Volume`, `LungMask`, `Grid` or `Series`, a SimpleITK or
+            nibabel image, or the path of a CT series. NPZ and RTSTRUCT need it. Without it the mask
+            comes on its own grid.
         mapping: what label values mean, as `--mapping` of `pleura evaluate`.
 
     Returns:
@@ -44,13 +46,17 @@ def read_mask(path: str | os.PathLike[str], like: Any = None, *, mapping: str = 
     return mask
 
 
-def write_mask(path: str | os.PathLike[str], mask: "LungMask | NDArray[Any]", like: Any = None) -> None:
+def write_mask(
+    path: str | os.PathLike[str], mask: "LungMask | NDArray[Any]", like: Any = None
+) -> None:
     """Write a lung mask in the format that the suffix of `path` names.
 
     Args:
         path: ends in `.nii.gz`, `.nii`, `.nrrd`, `.mha`, `.npz`, `.seg.dcm` or `.rtstruct.dcm`.
-        mask: a `LungMask`, or an array `[slice, row, column]` of 0, 1 right, 2 left (or of 0 and 1, both lungs).
-        like: where an array lies, as for `read_mask`. SEG and RTSTRUCT need the CT series: a `Series` or its path.
+        mask: a `LungMask`, or an array `[slice, row, column]` of 0, 1 right, 2 left (or of 0 and 1,
+            both lungs).
+        like: where an array lies, as for `read_mask`. SEG and RTSTRUCT need the CT series: a
+            `Series` or its path.
 
     Raises:
         UsageError: an array without `like`, or a DICOM object without its series.
@@ -92,7 +98,8 @@ def _like(like: Any) -> tuple["Series | None", Grid | None]:
     grid = getattr(like, "grid", None)
     if not isinstance(grid, Grid):
         raise UsageError(
-            "like= takes a Volume, LungMask, Grid, Series, SimpleITK or nibabel image, or the path of a CT series."
+            "like= takes a Volume, LungMask, Grid, Series, SimpleITK or nibabel image, or the "
+            "path of a CT series."
         )
     return (like if hasattr(like, "files") else None), grid
 
@@ -111,7 +118,9 @@ def _like_path(path: Path) -> tuple["Series | None", Grid | None]:
 
 def _grid_of_simpleitk(image: Any) -> Grid:
     columns, rows, slices = image.GetSize()
-    axes = np.array(image.GetDirection(), dtype=np.float64).reshape(3, 3) * np.array(image.GetSpacing())
+    axes = np.array(image.GetDirection(), dtype=np.float64).reshape(3, 3) * np.array(
+        image.GetSpacing()
+    )
     affine = np.eye(4)
     affine[:3, :3] = axes[:, ::-1]
     affine[:3, 3] = image.GetOrigin()

@@ -1,8 +1,10 @@
-"""Fill polygons and trace masks, in index coordinates `(row, column)` of one slice; pixel centres are at whole numbers.
+"""Fill polygons and trace masks, in index coordinates `(row, column)` of one slice; pixel centres
+are at whole numbers.
 
-A pixel is inside where its centre is. A centre on an edge belongs to the polygon below it or right of it, never to both
-neighbours. Written by hand: OpenCV's fillPoly and scikit-image's `polygon` round vertices or grow the border
-(docs/rtstruct.md has the figures). How several contours of one plane combine is in `nesting`.
+A pixel is inside where its centre is. A centre on an edge belongs to the polygon below it or right
+of it, never to both neighbours. Written by hand: OpenCV's fillPoly and scikit-image's `polygon`
+round vertices or grow the border (docs/rtstruct.md has the figures). How several contours of one
+plane combine is in `nesting`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 RULE = (
-    "a voxel is inside a contour where its centre is, vertices not rounded; the contours of a plane unite, clearly nested ones "
-    "are holes, repeated ones count once (CLOSEDPLANAR_XOR: exclusive or); each contour lies on the nearest true slice"
+    "a voxel is inside a contour where its centre is, vertices not rounded; the contours of a "
+    "plane unite, clearly nested ones are holes, repeated ones count once (CLOSEDPLANAR_XOR: "
+    "exclusive or); each contour lies on the nearest true slice"
 )
 """The rule in words, for results."""
 
@@ -20,11 +23,15 @@ Points = NDArray[np.float64]
 """`(n, 2)`: row, column; closed without repeating the first point."""
 
 STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
-"""Right, down, left, up from one pixel corner to the next: clockwise on the displayed slice around what is inside."""
+"""Right, down, left, up from one pixel corner to the next: clockwise on the displayed slice
+around what is inside.
+"""
 
 
 def polygon_area(points: Points) -> float:
-    """Signed area in pixels (shoelace formula); positive where the points run clockwise on the displayed slice."""
+    """Signed area in pixels (shoelace formula); positive where the points run clockwise on the
+    displayed slice.
+    """
     row, column = points[:, 0], points[:, 1]
     return float((column @ np.roll(row, -1) - row @ np.roll(column, -1)) / 2)
 
@@ -44,13 +51,18 @@ def fill(polygons: Iterable[Points], shape: tuple[int, int]) -> NDArray[np.bool_
 
 
 def fill_by_winding(polygons: Iterable[Points], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Fill polygons where the winding number, summed over all of them, is not zero. Arguments as for `fill`."""
+    """Fill polygons where the winding number, summed over all of them, is not zero. Arguments as
+    for `fill`.
+    """
     inside: NDArray[np.bool_] = _crossings(polygons, shape, signed=True) != 0
     return inside
 
 
-def _crossings(polygons: Iterable[Points], shape: tuple[int, int], *, signed: bool) -> NDArray[np.int32]:
-    """For each pixel centre, the edges that a ray from the left border meets before it; `signed` by their direction.
+def _crossings(
+    polygons: Iterable[Points], shape: tuple[int, int], *, signed: bool
+) -> NDArray[np.int32]:
+    """For each pixel centre, the edges that a ray from the left border meets before it; `signed` by
+    their direction.
 
     An edge is always evaluated from its top end, so a bridge there and back cancels exactly.
     """
@@ -76,8 +88,9 @@ def _crossings(polygons: Iterable[Points], shape: tuple[int, int], *, signed: bo
 def trace(mask: NDArray[np.bool_]) -> list[Points]:
     """Trace a mask along the edges of its pixels: `fill` gives the same mask back.
 
-    Pixels that touch only at a corner are separate. Each connected piece gives one polygon, clockwise on the displayed
-    slice; its holes are joined to it by keyholes (bridges of no width, PS3.3 C.8.8.6.3).
+    Pixels that touch only at a corner are separate. Each connected piece gives one polygon,
+    clockwise on the displayed slice; its holes are joined to it by keyholes (bridges of no width,
+    PS3.3 C.8.8.6.3).
 
     Args:
         mask: bool `[row, column]`.
@@ -99,10 +112,14 @@ def trace(mask: NDArray[np.bool_]) -> list[Points]:
 
 
 def _loops(mask: NDArray[np.bool_], pieces: NDArray[np.int32]) -> Iterable[tuple[Points, int]]:
-    """Closed outlines along pixel edges, inside to the right, corners only; with the piece that each encloses."""
+    """Closed outlines along pixel edges, inside to the right, corners only; with the piece that
+    each encloses.
+    """
     padded = np.pad(mask, 1)
     rows, columns = mask.shape
-    edges = np.zeros((4, rows + 1, columns + 1), dtype=bool)  # an edge in this direction starts at this pixel corner
+    edges = np.zeros(
+        (4, rows + 1, columns + 1), dtype=bool
+    )  # an edge in this direction starts at this pixel corner
     edges[0, :-1, :-1] = mask & ~padded[:-2, 1:-1]
     edges[1, :-1, 1:] = mask & ~padded[1:-1, 2:]
     edges[2, 1:, 1:] = mask & ~padded[2:, 1:-1]
@@ -119,7 +136,10 @@ def _loops(mask: NDArray[np.bool_], pieces: NDArray[np.int32]) -> Iterable[tuple
                 corners.append(here)
             here, came = (here[0] + STEPS[way][0], here[1] + STEPS[way][1]), way
             # right first: stays on this piece where two touch at a corner
-            way = next((turn % 4 for turn in (way + 1, way, way - 1) if (*here, turn % 4) in open_edges), way)
+            way = next(
+                (turn % 4 for turn in (way + 1, way, way - 1) if (*here, turn % 4) in open_edges),
+                way,
+            )
         if came == 0:  # the outline began within a straight edge
             corners = corners[1:]
         yield np.array(corners, dtype=np.float64) - 0.5, int(pieces[row, column])

@@ -1,6 +1,8 @@
-"""A minimal encoder of DICOM data sets (PS3.5 section 7, PS3.10): what SEG and RTSTRUCT objects need, and fast.
+"""A minimal encoder of DICOM data sets (PS3.5 section 7, PS3.10): what SEG and RTSTRUCT objects
+need, and fast.
 
-An item is a mapping of keywords to values: text, numbers, a sequence of items, or bytes that are written as they are.
+An item is a mapping of keywords to values: text, numbers, a sequence of items, or bytes that are
+written as they are.
 """
 
 import struct
@@ -13,7 +15,9 @@ EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 IMPLEMENTATION = "2.25.164276936711093061353871213716240206842"
 """Implementation Class UID of pleura's encoder (PS3.7 D.3.3.2)."""
 LONGEST_EXPLICIT = 0xFFFE
-"""Most bytes of a text element in Explicit VR: its length has 16 bits (PS3.3 C.8.8.6, note on Contour Data)."""
+"""Most bytes of a text element in Explicit VR: its length has 16 bits (PS3.3 C.8.8.6, note on
+Contour Data).
+"""
 LONG_FORM = {"OB", "OW", "SQ", "UN", "UT"}
 
 ELEMENTS: dict[str, tuple[int, str]] = {
@@ -167,8 +171,12 @@ def decimal(value: float) -> str:
 
 
 def encode(item: Item, *, implicit: bool = False) -> bytes:
-    """The bytes of a data set or an item, elements by tag, little endian, sequences with lengths."""
-    elements = sorted((*ELEMENTS[keyword], value) for keyword, value in item.items() if value is not None)
+    """The bytes of a data set or an item, elements by tag, little endian, sequences with
+    lengths.
+    """
+    elements = sorted(
+        (*ELEMENTS[keyword], value) for keyword, value in item.items() if value is not None
+    )
     return b"".join(_element(tag, vr, value, implicit) for tag, vr, value in elements)
 
 
@@ -178,13 +186,17 @@ def needs_implicit(item: Item) -> bool:
         if isinstance(value, bytes | str):
             if len(value) > LONGEST_EXPLICIT and not isinstance(value, bytes):
                 return True
-        elif isinstance(value, Sequence) and any(isinstance(one, Mapping) and needs_implicit(one) for one in value):
+        elif isinstance(value, Sequence) and any(
+            isinstance(one, Mapping) and needs_implicit(one) for one in value
+        ):
             return True
     return False
 
 
 def encode_file(item: Item) -> bytes:
-    """A DICOM file: preamble, file meta and data set; Implicit VR where a text needs it, else Explicit VR."""
+    """A DICOM file: preamble, file meta and data set; Implicit VR where a text needs it, else
+    Explicit VR.
+    """
     implicit = needs_implicit(item)
     meta = encode(
         {

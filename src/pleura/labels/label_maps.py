@@ -1,4 +1,6 @@
-"""Label maps: what the values of an image file mean, by the mapping given, else by the names in the file."""
+"""Label maps: what the values of an image file mean, by the mapping given, else by the names in
+the file.
+"""
 
 import re
 from collections.abc import Mapping

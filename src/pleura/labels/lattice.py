@@ -14,14 +14,19 @@ from pleura.geometry.volume import LungMask
 TOLERANCE_VOXELS = 0.25
 """A voxel of the map may lie this far from a voxel of the volume, at any corner of the volume.
 
-Files store geometry as float32 (NIfTI: 3e-5 mm at 500 mm, times up to 1,000 steps) or as text: a step of 2/3 mm written with
-three decimals drifts by 0.16 mm (0.24 voxel) over 480 slices, cosines with four digits by up to 0.1 voxel. A shift of 0.3 voxel
+Files store geometry as float32 (NIfTI: 3e-5 mm at 500 mm, times up to 1,000 steps) or as text: a
+step of 2/3 mm written with three decimals drifts by 0.16 mm (0.24 voxel) over 480 slices, cosines
+with four digits by up to 0.1 voxel. A shift of 0.3 voxel
 is never such rounding: at one corner at least it shows in full.
 """
 DRIFT_VOXELS, ROUNDED_MM = 0.45, 5.1e-4
-"""Longer stacks drift further: up to this, where steps differ in the third decimal only and one end fits."""
+"""Longer stacks drift further: up to this, where steps differ in the third decimal only and one
+end fits.
+"""
 ANCHOR_VOXELS, EITHER_END_VOXELS = 0.02, 0.27
-"""That end fits so closely. It is the map's first voxel, or any corner where a shift of 0.3 could not look like this drift."""
+"""That end fits so closely. It is the map's first voxel, or any corner where a shift of 0.3
+could not look like this drift.
+"""
 FARTHEST = 1e6
 """Voxels between the map and the volume from which on the header is nonsense."""
 UNIT = np.array([[0.0] * 2 + [1.0]] * 3)
@@ -29,7 +34,9 @@ UNIT = np.array([[0.0] * 2 + [1.0]] * 3)
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the voxels of a map lie in a volume: `order` and `flips` of its axes, then `offset` of its first voxel."""
+    """Where the voxels of a map lie in a volume: `order` and `flips` of its axes, then `offset`
+    of its first voxel.
+    """
 
     order: tuple[int, int, int]
     flips: tuple[int, ...]
@@ -37,7 +44,8 @@ class Placement:
 
 
 def place(mask: LungMask, grid: Grid) -> LungMask | None:
-    """Bring a mask onto `grid`, whatever the order and direction of its axes; outside of it there is background.
+    """Bring a mask onto `grid`, whatever the order and direction of its axes; outside of it there
+    is background.
 
     Unevenly spaced slices: a file has one step only, either that of `grid.even()` or the mean.
 
@@ -53,7 +61,9 @@ def place(mask: LungMask, grid: Grid) -> LungMask | None:
         even = grid.even()
         placement = find_placement(mask.grid, even)
         if placement is not None and _fills(mask.grid, placement, even):
-            return resample_mask(LungMask(_moved(mask.labels, placement, even.shape), even, mask.sided), grid)
+            return resample_mask(
+                LungMask(_moved(mask.labels, placement, even.shape), even, mask.sided), grid
+            )
     placement = find_placement(mask.grid, Grid(grid.shape, grid.affine))
     if placement is None:
         return None
@@ -66,7 +76,9 @@ def _fills(mask: Grid, placement: Placement, grid: Grid) -> bool:
 
 
 def union(one: LungMask, other: LungMask) -> tuple[LungMask, LungMask]:
-    """Both masks on the smallest grid that holds both, where their voxels coincide; else as they are."""
+    """Both masks on the smallest grid that holds both, where their voxels coincide; else as they
+    are.
+    """
     placement = find_placement(other.grid, one.grid)
     if placement is None:
         return one, other
@@ -90,7 +102,9 @@ def _whole(values: NDArray[np.int64]) -> tuple[int, int, int]:
 
 
 def find_placement(mask: Grid, grid: Grid) -> Placement | None:
-    """How the voxels of `mask` lie on those of `grid`; `None` where they do not coincide within the tolerance."""
+    """How the voxels of `mask` lie on those of `grid`; `None` where they do not coincide within
+    the tolerance.
+    """
     there = np.linalg.inv(mask.affine) @ grid.affine  # index in the volume to index in the map
     if not np.isfinite(there).all() or np.abs(there).max() > FARTHEST:
         return None
@@ -98,13 +112,17 @@ def find_placement(mask: Grid, grid: Grid) -> Placement | None:
     if not np.array_equal(np.sort(np.abs(turn), axis=0), UNIT.T) or abs(np.linalg.det(turn)) != 1:
         return None
     steps = np.linalg.norm(mask.affine[:3, :3], axis=0) @ np.abs(turn)
-    if not np.allclose(steps, np.linalg.norm(grid.affine[:3, :3], axis=0), rtol=0.01, atol=ROUNDED_MM):
+    if not np.allclose(
+        steps, np.linalg.norm(grid.affine[:3, :3], axis=0), rtol=0.01, atol=ROUNDED_MM
+    ):
         return None
     corners = np.array(np.meshgrid(*[(0, n - 1) for n in grid.shape])).reshape(3, -1).T
     apart = corners @ (there[:3, :3] - turn).T + there[:3, 3]
     start = np.rint(apart[np.abs(apart - np.rint(apart)).max(axis=1).argmin()])
     apart = apart - start
-    if np.abs(apart).max() > TOLERANCE_VOXELS and not _drifts(mask, grid, there, turn, start, apart):
+    if np.abs(apart).max() > TOLERANCE_VOXELS and not _drifts(
+        mask, grid, there, turn, start, apart
+    ):
         return None
     order = tuple(int(axis) for axis in np.abs(turn).argmax(axis=0))
     flips = tuple(axis for axis in range(3) if turn[order[axis], axis] < 0)
@@ -112,8 +130,12 @@ def find_placement(mask: Grid, grid: Grid) -> Placement | None:
     return Placement((order[0], order[1], order[2]), flips, _whole(first))
 
 
-def _first_in(shape: tuple[int, int, int], order: tuple[int, ...], flips: tuple[int, ...]) -> NDArray[np.float64]:
-    """The index, in the map's own axes, of the voxel that comes first once its axes run as the volume's."""
+def _first_in(
+    shape: tuple[int, int, int], order: tuple[int, ...], flips: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """The index, in the map's own axes, of the voxel that comes first once its axes run as the
+    volume's.
+    """
     first = np.zeros(3)
     for axis in flips:
         first[order[axis]] = shape[order[axis]] - 1
@@ -128,16 +150,22 @@ def _drifts(
     start: NDArray[np.float64],
     apart: NDArray[np.float64],
 ) -> bool:
-    """Whether the voxels coincide at one end and drift apart by the rounding of the map's steps alone."""
+    """Whether the voxels coincide at one end and drift apart by the rounding of the map's steps
+    alone.
+    """
     steps = np.linalg.norm(mask.affine[:3, :3], axis=0) @ np.abs(turn)
     same_steps = np.abs(steps - np.linalg.norm(grid.affine[:3, :3], axis=0)).max() <= ROUNDED_MM
     first = np.linalg.inv(turn) @ -start
     at_first = first @ (there[:3, :3] - turn).T + there[:3, 3] - start
-    return bool(same_steps and all(_fits(np.abs(apart[:, axis]), abs(at_first[axis])) for axis in range(3)))
+    return bool(
+        same_steps and all(_fits(np.abs(apart[:, axis]), abs(at_first[axis])) for axis in range(3))
+    )
 
 
 def _fits(apart: NDArray[np.float64], at_first: float) -> bool:
-    """Whether the distances along one axis, at the corners of the volume and at the map's first voxel, are rounding."""
+    """Whether the distances along one axis, at the corners of the volume and at the map's first
+    voxel, are rounding.
+    """
     if apart.max() <= TOLERANCE_VOXELS:
         return True
     if apart.max() <= EITHER_END_VOXELS and apart.min() <= ANCHOR_VOXELS:
@@ -145,7 +173,9 @@ def _fits(apart: NDArray[np.float64], at_first: float) -> bool:
     return bool(apart.max() <= DRIFT_VOXELS and at_first <= ANCHOR_VOXELS)
 
 
-def _moved(labels: NDArray[np.uint8], placement: Placement, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def _moved(
+    labels: NDArray[np.uint8], placement: Placement, shape: tuple[int, int, int]
+) -> NDArray[np.uint8]:
     turned = np.flip(labels.transpose(placement.order), placement.flips)
     if turned.shape == shape and not any(placement.offset):
         return np.ascontiguousarray(turned)
@@ -164,7 +194,9 @@ def _moved(labels: NDArray[np.uint8], placement: Placement, shape: tuple[int, in
 
 def mismatch(mask: Grid, volume: Grid, *, other: str = "volume") -> GridMismatch:
     """The refusal of a map that does not lie on a volume; both lattices stand in it."""
-    error = refused("GRID-MISMATCH", GridMismatch, mask=describe(mask), other=other, volume=describe(volume))
+    error = refused(
+        "GRID-MISMATCH", GridMismatch, mask=describe(mask), other=other, volume=describe(volume)
+    )
     assert isinstance(error, GridMismatch)
     return error
 

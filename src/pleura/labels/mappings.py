@@ -1,4 +1,6 @@
-"""What the numbers of other tools' label maps mean for lungs: a named mapping each, so that nothing is guessed."""
+"""What the numbers of other tools' label maps mean for lungs: a named mapping each, so that
+nothing is guessed.
+"""
 
 import re
 from collections.abc import Collection, Mapping
@@ -13,9 +15,11 @@ from pleura.labels.names import Side, lung_parts
 
 @dataclass(frozen=True)
 class Naming:
-    """Which labels of a map are the right lung, the left, or either; `others` where it names other things too.
+    """Which labels of a map are the right lung, the left, or either; `others` where it names other
+    things too.
 
-    In a map of lungs alone a label that is not listed is an error; in one of everything (`others`) it is background.
+    In a map of lungs alone a label that is not listed is an error; in one of everything (`others`)
+    it is background.
     """
 
     name: str
@@ -26,12 +30,19 @@ class Naming:
 
     @property
     def sided(self) -> bool | None:
-        """Whether a map tells right from left; `None` where only the map itself can say, as one of label 1 alone."""
+        """Whether a map tells right from left; `None` where only the map itself can say, as one
+        of label 1 alone.
+        """
         return None if self == LUNGS else not self.either
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for `scores.json`."""
-        return {"name": self.name, "right": list(self.right), "left": list(self.left), "either": list(self.either)}
+        return {
+            "name": self.name,
+            "right": list(self.right),
+            "left": list(self.left),
+            "either": list(self.either),
+        }
 
 
 LUNGS = Naming("lungs", right=(1,), left=(2,))
@@ -47,12 +58,15 @@ MAPPINGS: Mapping[str, Naming] = {
         Naming("totalsegmentator-v1", right=(15, 16, 17), left=(13, 14), others=True),
     )
 }
-"""`lungmask` is its R231 and R231CovidWeb, `lungmask-lobes` its LTRCLobes (left upper and lower, then right upper, middle and
-lower); `totalsegmentator` is the map of task `total` in version 2, `totalsegmentator-v1` in version 1."""
+"""`lungmask` is its R231 and R231CovidWeb, `lungmask-lobes` its LTRCLobes (left upper and lower,
+then right upper, middle and lower); `totalsegmentator` is the map of task `total` in version 2,
+`totalsegmentator-v1` in version 1."""
 
 
 def fitting(values: Collection[float]) -> list[str]:
-    """Names of the mappings of other tools that would explain the values of a map: all of their labels are there."""
+    """Names of the mappings of other tools that would explain the values of a map: all of their
+    labels are there.
+    """
     fits = []
     for naming in MAPPINGS.values():
         labels = {*naming.right, *naming.left}
@@ -61,17 +75,22 @@ def fitting(values: Collection[float]) -> list[str]:
     return fits
 
 
-CHOICES = f"auto, {', '.join(MAPPINGS)}, nnunet, or labels by side such as right=1,left=2 or either=1+2"
+CHOICES = (
+    f"auto, {', '.join(MAPPINGS)}, nnunet, or labels by side such as right=1,left=2 or either=1+2"
+)
 DATASET = "dataset.json"
-"""Where an nnU-Net keeps the names of its labels: beside its predictions, and above labelsTr and labelsTs."""
+"""Where an nnU-Net keeps the names of its labels: beside its predictions, and above labelsTr and
+labelsTs.
+"""
 
 
 def naming_of(option: str, folder: Path) -> Naming:
     """The mapping that a user names for the masks of a folder.
 
     Args:
-        option: a name of `MAPPINGS`; `nnunet`, which reads dataset.json in or above `folder`; `auto`, which does so
-            where that file names lungs and takes `lungs` else; or labels by side, `right=3+4+5,left=1+2`.
+        option: a name of `MAPPINGS`; `nnunet`, which reads dataset.json in or above `folder`;
+            `auto`, which does so where that file names lungs and takes `lungs` else; or labels by
+            side, `right=3+4+5,left=1+2`.
         folder: where the masks lie.
 
     Raises:
@@ -84,35 +103,52 @@ def naming_of(option: str, folder: Path) -> Naming:
     parts = re.fullmatch(r"(?:(?:right|left|either)=\d+(?:\+\d+)*(?:,(?!$)|$))+", option)
     if not parts:
         raise UsageError(f"There is no such mapping of labels. Use {CHOICES}.")
-    sides = {side: tuple(map(int, labels.split("+"))) for side, labels in (part.split("=") for part in option.split(","))}
+    sides = {
+        side: tuple(map(int, labels.split("+")))
+        for side, labels in (part.split("=") for part in option.split(","))
+    }
     every = [label for labels in sides.values() for label in labels]
     if len(set(every)) < len(every) or 0 in every or ("either" not in sides and len(sides) < 2):
-        raise UsageError("A mapping by side needs right and left, or either; each label once, and not 0.")
+        raise UsageError(
+            "A mapping by side needs right and left, or either; each label once, and not 0."
+        )
     return Naming(option, **sides, others=True)
 
 
 def _from_dataset(option: str, folder: Path) -> Naming:
-    """The mapping of dataset.json in or above a folder; `LUNGS` for `auto` where there is none that has labels."""
-    found = next((place / DATASET for place in (folder, folder.parent) if (place / DATASET).is_file()), None)
+    """The mapping of dataset.json in or above a folder; `LUNGS` for `auto` where there is none
+    that has labels.
+    """
+    found = next(
+        (place / DATASET for place in (folder, folder.parent) if (place / DATASET).is_file()), None
+    )
     if found is None and option == "auto":
         return LUNGS
     if found is None:
-        raise UsageError(f"There is no {DATASET} in or above the masks' folder. Give the labels by side: {CHOICES}.")
+        raise UsageError(
+            f"There is no {DATASET} in or above the masks' folder. Give the labels by side: "
+            f"{CHOICES}."
+        )
     try:
         about = read_json(found)
         if option == "auto" and isinstance(about, dict) and "labels" not in about:
             return LUNGS
         return from_names(_named(about))
     except (UsageError, OSError, ValueError, AttributeError, TypeError) as error:
-        reason = str(error) if isinstance(error, UsageError) else "its labels are not names and numbers"
-        raise UsageError(f"{DATASET} beside the masks is not understood ({reason}). Use --mapping: {CHOICES}.") from error
+        reason = (
+            str(error) if isinstance(error, UsageError) else "its labels are not names and numbers"
+        )
+        raise UsageError(
+            f"{DATASET} beside the masks is not understood ({reason}). Use --mapping: {CHOICES}."
+        ) from error
 
 
 def from_names(labels: Mapping[str, int | list[int]]) -> Naming:
-    """The mapping of an nnU-Net from the names in its dataset.json (`{"background": 0, "lung_right": 1, ...}`).
+    """The mapping of an nnU-Net from the names in its dataset.json (`{"background": 0,
+    "lung_right": 1, ...}`).
 
-    A label may be a region, a list of values. A side that is missing is both lungs without the other, as in
-    `{"lungs": [1, 2], "lung_right": 2}`.
+    A label may be a region, a list of values. A side that is missing is both lungs without the
+    other, as in `{"lungs": [1, 2], "lung_right": 2}`.
 
     Raises:
         UsageError: no name means a lung, or names of one side only do.
@@ -132,7 +168,9 @@ def from_names(labels: Mapping[str, int | list[int]]) -> Naming:
         both = set()
     elif right or left or not both:
         raise UsageError("the names of its labels give no right and left lung, and no lungs as one")
-    return Naming("nnunet", tuple(sorted(right)), tuple(sorted(left)), tuple(sorted(both)), others=True)
+    return Naming(
+        "nnunet", tuple(sorted(right)), tuple(sorted(left)), tuple(sorted(both)), others=True
+    )
 
 
 def _named(about: Mapping[str, Any]) -> Mapping[str, Any]:

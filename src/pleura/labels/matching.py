@@ -22,9 +22,9 @@ class Matched:
 def match(folder: Path, scans: Sequence[Scan], *, wanted: frozenset[str] = frozenset()) -> Matched:
     """The masks of a folder by case.
 
-    Masks under names of cases go first (`find_masks`; where none lies in the folder itself, in the folders below). A DICOM
-    label object under another name goes to the scan that it refers to. Where cases of `wanted` are still without a mask, label
-    objects anywhere below are looked at.
+    Masks under names of cases go first (`find_masks`; where none lies in the folder itself, in the
+    folders below). A DICOM label object under another name goes to the scan that it refers to.
+    Where cases of `wanted` are still without a mask, label objects anywhere below are looked at.
 
     Args:
         folder: where the masks lie.
@@ -47,7 +47,9 @@ def match(folder: Path, scans: Sequence[Scan], *, wanted: frozenset[str] = froze
         found.setdefault(whose or case, []).append(files)
     lost: list[str] = []
     if scans and not wanted <= found.keys():
-        seen = {path for held in found.values() for files in held for path in (files.path, *files.more)}
+        seen = {
+            path for held in found.values() for files in held for path in (files.path, *files.more)
+        }
         joined, lost = _below(folder, seen, scans)
         for case, paths in joined.items():
             found.setdefault(case, []).extend(MaskFiles(case, path) for path in paths)
@@ -65,16 +67,24 @@ def _named(folder: Path) -> list[tuple[str, MaskFiles]]:
     return [pair for place in sorted(folder.iterdir()) if place.is_dir() for pair in _named(place)]
 
 
-def _below(folder: Path, seen: set[Path], scans: Sequence[Scan]) -> tuple[dict[str, list[Path]], list[str]]:
-    """Label objects anywhere in the tree by the case that they refer to; and a line for each that belongs to no scan here."""
+def _below(
+    folder: Path, seen: set[Path], scans: Sequence[Scan]
+) -> tuple[dict[str, list[Path]], list[str]]:
+    """Label objects anywhere in the tree by the case that they refer to; and a line for each
+    that belongs to no scan here.
+    """
     from pleura.dicom.series import LABEL_CLASSES, find_series
 
     objects = [one for one in find_series(folder) if one.sop_class_uid in LABEL_CLASSES]
-    joined, unmatched = join((one for one in objects if not {plane.path for plane in one.files} & seen), scans)
+    joined, unmatched = join(
+        (one for one in objects if not {plane.path for plane in one.files} & seen), scans
+    )
     return {case: [one.path for one in held] for case, held in joined.items()}, unmatched
 
 
 def scans_of(masks: Mapping[str, MaskFiles]) -> list[Scan]:
-    """The scans that the DICOM label objects among some masks reference; other label objects may reference the same."""
+    """The scans that the DICOM label objects among some masks reference; other label objects may
+    reference the same.
+    """
     scans = [scan_of(files.path, case) for case, files in masks.items() if is_object(files.path)]
     return [scan for scan in scans if scan is not None]

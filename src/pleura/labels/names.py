@@ -1,4 +1,6 @@
-"""Which structure is a lung or a lobe, by its name: AAPM TG-263 (`Lung_R`, `Lungs`, `Lung_RUL`) and common variants."""
+"""Which structure is a lung or a lobe, by its name: AAPM TG-263 (`Lung_R`, `Lungs`, `Lung_RUL`)
+and common variants.
+"""
 
 import re
 from collections.abc import Iterable
@@ -8,7 +10,14 @@ from typing import Literal
 Side = Literal["right", "left", "both"]
 Lobe = Literal["", "upper", "middle", "lower"]
 
-SIDES: dict[str, Side] = {"l": "left", "lt": "left", "left": "left", "r": "right", "rt": "right", "right": "right"}
+SIDES: dict[str, Side] = {
+    "l": "left",
+    "lt": "left",
+    "left": "left",
+    "r": "right",
+    "rt": "right",
+    "right": "right",
+}
 BOTH_WORDS = {"both", "total", "all", "combined", "whole", "bilateral"}
 LUNG_WORDS = {"lung", "lungs"}
 LOBES: dict[str, Lobe] = {
@@ -31,16 +40,49 @@ PARTIAL = "~"
 """Marks a partial structure in AAPM TG-263 (`Lung~_L`)."""
 NEAR = re.compile(r"lung|pulm|poumon|polmon", re.IGNORECASE)
 """What a name close to a lung's contains."""
-HARMLESS = {"gtv", "ctv", "itv", "ptv", "igtv", "prv", "opt", "ai", "auto", "dl", "dlc", "sub", "eval", "avoid", "ring"}
-HARMLESS |= {"old", "new", "copy", "contour", "nodule", "nodules", "tumor", "tumour", "vessel", "vessels", "minus", "z"}
-"""Words of structure names that cannot identify anybody; messages show other words as an ellipsis."""
+HARMLESS = {
+    "gtv",
+    "ctv",
+    "itv",
+    "ptv",
+    "igtv",
+    "prv",
+    "opt",
+    "ai",
+    "auto",
+    "dl",
+    "dlc",
+    "sub",
+    "eval",
+    "avoid",
+    "ring",
+}
+HARMLESS |= {
+    "old",
+    "new",
+    "copy",
+    "contour",
+    "nodule",
+    "nodules",
+    "tumor",
+    "tumour",
+    "vessel",
+    "vessels",
+    "minus",
+    "z",
+}
+"""Words of structure names that cannot identify anybody; messages show other words as an
+ellipsis.
+"""
 MOST_NAMED = 6
 """A message lists this many names at most."""
 
 
 @dataclass(frozen=True)
 class LungPart:
-    """What a structure is: the whole lung of a `side` (or both lungs), or a `lobe` of it; `partial` where marked so."""
+    """What a structure is: the whole lung of a `side` (or both lungs), or a `lobe` of it;
+    `partial` where marked so.
+    """
 
     side: Side
     lobe: Lobe = ""
@@ -50,8 +92,8 @@ class LungPart:
 def part_of(name: str) -> LungPart | None:
     """The lung or lobe that a name means; `None` for any other structure.
 
-    Case, spaces and punctuation do not count. All words must belong to a lung or a lobe: `Lung_L_PRV05`, `Lungs-GTV`, `zLung_L`
-    and `lung_nodule_left` are other structures.
+    Case, spaces and punctuation do not count. All words must belong to a lung or a lobe:
+    `Lung_L_PRV05`, `Lungs-GTV`, `zLung_L` and `lung_nodule_left` are other structures.
     """
     words = _words(name)
     sides = {SIDES[word] for word in words if word in SIDES}
@@ -76,7 +118,8 @@ def part_of(name: str) -> LungPart | None:
 def lung_parts(names: Iterable[str]) -> dict[str, LungPart]:
     """The lungs and lobes among the names of a file's labels.
 
-    Where no name mentions a lung and all that are not background are sides (`left`, `right`), these are lungs.
+    Where no name mentions a lung and all that are not background are sides (`left`, `right`), these
+    are lungs.
     """
     names = list(names)
     found = {name: part for name in names if (part := part_of(name)) is not None}
@@ -95,16 +138,26 @@ def side_of(name: str) -> Side | None:
 
 
 def near_names(names: Iterable[str]) -> list[str]:
-    """Names that look like a lung's and are not one, for messages: words that could identify somebody are left out."""
-    found = [name for name in names if NEAR.search(name) and side_of(name) is None and not _is_lobe(name)]
-    listed = [name for name in dict.fromkeys(shown_name(name) for name in found) if name.strip("… ")]
+    """Names that look like a lung's and are not one, for messages: words that could identify
+    somebody are left out.
+    """
+    found = [
+        name for name in names if NEAR.search(name) and side_of(name) is None and not _is_lobe(name)
+    ]
+    listed = [
+        name for name in dict.fromkeys(shown_name(name) for name in found) if name.strip("… ")
+    ]
     return [*listed[:MOST_NAMED], *(["…"] if len(listed) > MOST_NAMED else [])]
 
 
 def shown_name(name: str) -> str:
-    """A structure's name for a message, with words outside the vocabulary of structures replaced by an ellipsis."""
+    """A structure's name for a message, with words outside the vocabulary of structures replaced
+    by an ellipsis.
+    """
     pieces = re.split(r"([\W_]+)", name)
-    return "".join(piece if not piece.isalnum() or _is_harmless(piece) else "…" for piece in pieces)[:64]
+    return "".join(
+        piece if not piece.isalnum() or _is_harmless(piece) else "…" for piece in pieces
+    )[:64]
 
 
 def _is_lobe(name: str) -> bool:
@@ -114,7 +167,9 @@ def _is_lobe(name: str) -> bool:
 
 def _is_harmless(piece: str) -> bool:
     words = _words(piece)
-    return all(_is_known(word) or word in HARMLESS or (word.isdigit() and len(word) <= 2) for word in words)
+    return all(
+        _is_known(word) or word in HARMLESS or (word.isdigit() and len(word) <= 2) for word in words
+    )
 
 
 def _is_known(word: str) -> bool:

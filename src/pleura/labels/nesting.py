@@ -1,6 +1,8 @@
-"""Combine the contours of one plane: overlapping contours unite, clearly nested ones are holes, repeated ones count once.
+"""Combine the contours of one plane: overlapping contours unite, clearly nested ones are holes,
+repeated ones count once.
 
-Everything is in index coordinates `(row, column)` of one slice. The rule and its reasons are in docs/rtstruct.md.
+Everything is in index coordinates `(row, column)` of one slice. The rule and its reasons are in
+docs/rtstruct.md.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,13 +16,19 @@ from pleura.labels.contours import Points, fill, fill_by_winding, polygon_area
 Mask = NDArray[np.bool_]
 
 HOLE_AREA = 0.9
-"""A hole has less of the surrounding contour's area than this; a larger contour within is the same outline traced again."""
+"""A hole has less of the surrounding contour's area than this; a larger contour within is the
+same outline traced again.
+"""
 ALONG_EDGE = 0.1
 """Two outlines run together where they are this near (pixels)."""
 SHARED_OUTLINE = 0.2
-"""A hole shares less of its outline than this with the contour around it; a part of the structure drawn again shares more."""
+"""A hole shares less of its outline than this with the contour around it; a part of the
+structure drawn again shares more.
+"""
 RETRACED_AREA, RETRACED_PIXELS = 0.5, 0.75
-"""A contour within that has this much of the area and stays this near to the outer one is the same outline traced again."""
+"""A contour within that has this much of the area and stays this near to the outer one is the
+same outline traced again.
+"""
 SAMPLE = 0.25
 """Distance of the samples along an outline (pixels)."""
 SMALLEST_AREA = 1e-9
@@ -29,7 +37,9 @@ SMALLEST_AREA = 1e-9
 
 @dataclass(frozen=True)
 class PlaneFill:
-    """What the contours of one plane enclose: `mask` `[row, column]`, and how often a contour `repeated` or `overlapped`."""
+    """What the contours of one plane enclose: `mask` `[row, column]`, and how often a contour
+    `repeated` or `overlapped`.
+    """
 
     mask: Mask
     repeated: int = 0
@@ -51,8 +61,9 @@ class _Contour:
 def combine(contours: Sequence[Points], shape: tuple[int, int]) -> PlaneFill:
     """Fill the closed contours of one plane (CLOSED_PLANAR).
 
-    A contour clearly within another is a hole of it, a contour within the hole an island, and so on. All others unite. Each is
-    filled by non-zero winding, so neither its direction nor a second tracing matters.
+    A contour clearly within another is a hole of it, a contour within the hole an island, and so
+    on. All others unite. Each is filled by non-zero winding, so neither its direction nor a second
+    tracing matters.
 
     Args:
         contours: each `(n, 2)`; a keyhole contour is taken apart at its bridge.
@@ -83,7 +94,9 @@ def _filled(loops: Sequence[Points], shape: tuple[int, int]) -> _Contour:
 
 
 def _count_shared(parts: Sequence[_Contour], depth: Sequence[int]) -> tuple[int, int]:
-    """How many contours equal an earlier one of their depth, and how many only share pixels with one."""
+    """How many contours equal an earlier one of their depth, and how many only share pixels with
+    one.
+    """
     repeated = overlapped = 0
     for k, part in enumerate(parts):
         earlier = [parts[j].filled for j in range(k) if depth[j] == depth[k]]
@@ -105,7 +118,8 @@ def combine_xor(contours: Sequence[Points], shape: tuple[int, int]) -> PlaneFill
 
 
 def loops_of(contour: Points) -> list[Points]:
-    """Take a contour apart into simple loops at its keyhole bridges, where an edge runs back along another.
+    """Take a contour apart into simple loops at its keyhole bridges, where an edge runs back along
+    another.
 
     A contour that runs round twice in opposite directions, and so would cancel, is its first round.
 
@@ -148,7 +162,9 @@ def _has_bridge(points: Points) -> bool:
 
 
 def _split_at_bridges(points: Points) -> list[Points]:
-    """Walk along the contour; where an edge runs back along an earlier one, what lies between is a loop of its own."""
+    """Walk along the contour; where an edge runs back along an earlier one, what lies between is
+    a loop of its own.
+    """
     corners = [tuple(point) for point in points.tolist()]
     walk: list[tuple[float, ...]] = []
     loops: list[Points] = []
@@ -178,7 +194,9 @@ def _open_bridge(walk: Sequence[tuple[float, ...]], corner: tuple[float, ...]) -
 
 
 def _depths(inside: Mask) -> list[int]:
-    """How deep each contour lies: 0 outermost. `inside[a, b]` says that contour a lies clearly within contour b."""
+    """How deep each contour lies: 0 outermost. `inside[a, b]` says that contour a lies clearly
+    within contour b.
+    """
     depth = [0] * len(inside)
     for k in np.argsort(inside.sum(axis=1), kind="stable"):
         around = np.flatnonzero(inside[k])
@@ -194,7 +212,11 @@ def _nesting(parts: Sequence[_Contour]) -> Mask:
     high = np.array([part.loops[0].max(axis=0) for part in parts]).reshape(count, 2)
     area = np.array([part.area for part in parts])
     for a in range(count):
-        within = (low[a] >= low).all(axis=1) & (high[a] <= high).all(axis=1) & (area[a] < HOLE_AREA * area)
+        within = (
+            (low[a] >= low).all(axis=1)
+            & (high[a] <= high).all(axis=1)
+            & (area[a] < HOLE_AREA * area)
+        )
         within[a] = False
         for b in np.flatnonzero(within).tolist():
             inside[a, b] = _clearly_within(parts[a], parts[b])

@@ -1,4 +1,6 @@
-"""The report's NPZ: one array `masks` `[slice, row, column]`, lungs not 0, slices ascending along the normal; no geometry."""
+"""The report's NPZ: one array `masks` `[slice, row, column]`, lungs not 0, slices ascending
+along the normal; no geometry.
+"""
 
 import zipfile
 from pathlib import Path
@@ -45,7 +47,9 @@ def read(path: Path, grid: Grid | None, naming: Naming = LUNGS) -> LungMask:
 
 
 def _array(path: Path, grid: Grid) -> NDArray[np.generic]:
-    """The array, its size bounded by the volume's shape before memory is asked for; the zip checks its checksum."""
+    """The array, its size bounded by the volume's shape before memory is asked for; the zip
+    checks its checksum.
+    """
     with open_regular(path) as opened, zipfile.ZipFile(opened) as archive:
         if ENTRY not in archive.namelist():
             raise refused("NPZ-NO-MASKS", UnreadableFile, key=KEY)
@@ -53,12 +57,18 @@ def _array(path: Path, grid: Grid) -> NDArray[np.generic]:
         check_size(entry.file_size)
         with archive.open(entry) as member:
             version = np.lib.format.read_magic(member)
-            reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            reader = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
             shape, fortran, dtype = reader(member)
             if dtype.hasobject or dtype.kind not in "biuf":
                 raise refused("MASK-VALUES", found="objects or no numbers")
             if shape != grid.shape:
-                raise refused("MASK-SHAPE", GridMismatch, found=_text(shape), expected=_text(grid.shape))
+                raise refused(
+                    "MASK-SHAPE", GridMismatch, found=_text(shape), expected=_text(grid.shape)
+                )
             size = int(np.prod(shape, dtype=object)) * dtype.itemsize
             data = read_exactly(member.read, size, entry.compress_size)
     return np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if fortran else "C")
@@ -70,7 +80,10 @@ def _text(shape: tuple[int, ...]) -> str:
 
 def write(path: Path, mask: LungMask) -> None:
     """Write both lungs as 1 under the key `masks`, the same bytes each time."""
-    with path.open("wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+    with (
+        path.open("wb") as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
+    ):
         entry = zipfile.ZipInfo(ENTRY, date_time=(1980, 1, 1, 0, 0, 0))
         entry.compress_type = zipfile.ZIP_DEFLATED
         with archive.open(entry, "w", force_zip64=True) as member:

@@ -1,4 +1,6 @@
-"""The header of a new label object: patient and study as in its series, made valid where they are not; nothing invented."""
+"""The header of a new label object: patient and study as in its series, made valid where they
+are not; nothing invented.
+"""
 
 import hashlib
 import re
@@ -29,10 +31,15 @@ CHOICES = {
 }
 REQUIRED = {"PatientSex"}
 """Type 2: present, if empty. The other choices are left out where they are not valid."""
-CHARACTER_SETS = re.compile(r"(ISO_IR (6|13|100|101|109|110|126|127|138|144|148|166|192|203))|GB18030|GBK|(ISO 2022 IR \d+)|")
+CHARACTER_SETS = re.compile(
+    r"(ISO_IR (6|13|100|101|109|110|126|127|138|144|148|166|192|203))|"
+    r"GB18030|GBK|(ISO 2022 IR \d+)|"
+)
 UTF8 = "ISO_IR 192"
 UNKNOWN_DATE = "19000101"
-"""Content Date of a segmentation is of type 1: this stands for one that the series does not have."""
+"""Content Date of a segmentation is of type 1: this stands for one that the series does not
+have.
+"""
 SERIES_NUMBERS = {"SEG": 1, "RTSTRUCT": 2}
 """The series number of a label object is a thousand times its source's, and this."""
 
@@ -45,12 +52,21 @@ def uid_of(*parts: str | bytes) -> str:
 
 def check_references(planes: Sequence["Plane"], series: "Series") -> None:
     """Raise `InputRefused` (NO-UIDS) where slices or series cannot be referenced."""
-    if not (series.study_uid and series.series_uid and series.frame_uid and all(plane.sop_uid for plane in planes)):
+    if not (
+        series.study_uid
+        and series.series_uid
+        and series.frame_uid
+        and all(plane.sop_uid for plane in planes)
+    ):
         raise refused("NO-UIDS")
 
 
-def common_header(series: "Series", sop_class: str, modality: str, algorithm: Algorithm | None) -> dict[str, Any]:
-    """The patient, study, series and equipment modules of a label object of `series`, without SOPInstanceUID."""
+def common_header(
+    series: "Series", sop_class: str, modality: str, algorithm: Algorithm | None
+) -> dict[str, Any]:
+    """The patient, study, series and equipment modules of a label object of `series`, without
+    SOPInstanceUID.
+    """
     check_references(series.files, series)
     (source,) = source_headers(series.files[:1])
     made: dict[str, Any] = _patient_and_study(source)
@@ -94,7 +110,10 @@ def names_of(mask: LungMask) -> dict[str, Any]:
 
 def reference(plane: "Plane") -> dict[str, Any]:
     """A reference to the instance of a slice, and to its frame in a multi-frame object."""
-    made: dict[str, Any] = {"ReferencedSOPClassUID": plane.sop_class, "ReferencedSOPInstanceUID": plane.sop_uid}
+    made: dict[str, Any] = {
+        "ReferencedSOPClassUID": plane.sop_class,
+        "ReferencedSOPInstanceUID": plane.sop_uid,
+    }
     return made | ({"ReferencedFrameNumber": plane.frame + 1} if plane.frames > 1 else {})
 
 
@@ -111,7 +130,9 @@ def _patient_and_study(source: Any) -> dict[str, Any]:
         made[keyword] = _clean(text(keyword))
     for keyword, longest in LONG.items():
         value = _clean(text(keyword))
-        made[keyword] = value if len(value) <= longest else value[:longest] if keyword == "PatientID" else b""
+        made[keyword] = (
+            value if len(value) <= longest else value[:longest] if keyword == "PatientID" else b""
+        )
     for keyword in DATES:
         made[keyword] = _date(_ascii(source, keyword))
     made["StudyTime"] = _time(_ascii(source, "StudyTime"))
@@ -144,7 +165,8 @@ def _deidentification(source: Any, text: Any) -> dict[str, Any]:
 def _text_of(source: Any) -> tuple[str | None, Any]:
     """The character set to declare, and a function that gives the bytes of an attribute in it.
 
-    Text is copied byte for byte. Where the declared character set is not in the Standard, it is decoded and written as UTF-8.
+    Text is copied byte for byte. Where the declared character set is not in the Standard, it is
+    decoded and written as UTF-8.
     """
     declared = source.get("SpecificCharacterSet")
     terms = [declared] if isinstance(declared, str) else list(declared or ())
@@ -181,7 +203,9 @@ def _clean(value: bytes) -> bytes:
 
 
 def _first(source: Any, keywords: Sequence[str], valid: Any) -> str:
-    return next((value for value in (valid(_ascii(source, keyword)) for keyword in keywords) if value), "")
+    return next(
+        (value for value in (valid(_ascii(source, keyword)) for keyword in keywords) if value), ""
+    )
 
 
 def _date(value: str) -> str:

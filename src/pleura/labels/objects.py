@@ -39,7 +39,9 @@ class Scan:
 
 @dataclass(frozen=True)
 class LabelObject:
-    """A label object that was matched with a case; `by` says how: `series`, `instances` or `frame`."""
+    """A label object that was matched with a case; `by` says how: `series`, `instances` or
+    `frame`.
+    """
 
     path: Path
     by: str
@@ -52,7 +54,9 @@ def open_dataset(path: Path | IO[bytes], *, pixels: bool = True) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # callers check the values that they use
         try:
-            dataset = dcmread(_source(path), stop_before_pixels=not pixels, force=True)  # some have no preamble
+            dataset = dcmread(
+                _source(path), stop_before_pixels=not pixels, force=True
+            )  # some have no preamble
         except Exception as error:  # a broken file fails in any of pydicom's many ways
             if isinstance(error, InputRefused):
                 raise
@@ -63,7 +67,9 @@ def open_dataset(path: Path | IO[bytes], *, pixels: bool = True) -> Any:
 
 
 def _source(path: Path | IO[bytes]) -> Path | IO[bytes]:
-    """What to read: the file, or its inflated bytes, within bounds, where its data set is deflated."""
+    """What to read: the file, or its inflated bytes, within bounds, where its data set is
+    deflated.
+    """
     if not isinstance(path, Path):
         return path
     with path.open("rb") as file:
@@ -74,7 +80,9 @@ def _source(path: Path | IO[bytes]) -> Path | IO[bytes]:
 
 
 def source_headers(planes: Sequence["Plane"]) -> list[Any]:
-    """`source_header` of the objects that slices lie in, each once, in the slices' order; those in archives read in place."""
+    """`source_header` of the objects that slices lie in, each once, in the slices' order; those
+    in archives read in place.
+    """
     from pleura.files.archives import read_members
 
     wanted: dict[Path, set[int]] = {}
@@ -87,18 +95,31 @@ def source_headers(planes: Sequence["Plane"]) -> list[Any]:
         for number, data in read_members(archive, numbers)
     }
     objects = dict.fromkeys((plane.archive, plane.member, plane.file) for plane in planes)
-    return [source_header(Path(file) if archive is None else archived[archive, member]) for archive, member, file in objects]
+    return [
+        source_header(Path(file) if archive is None else archived[archive, member])
+        for archive, member, file in objects
+    ]
 
 
 def source_header(path: Path | IO[bytes]) -> Any:
-    """The header of a slice, for a label object to copy patient and study from. Raises `UnreadableFile`."""
+    """The header of a slice, for a label object to copy patient and study from. Raises
+    `UnreadableFile`.
+    """
     return open_dataset(path, pixels=False)
 
 
 def frames_of(dataset: Any) -> set[str]:
     """The frames of reference that a label object says it lies in."""
-    items = [dataset, *dataset.get("ReferencedFrameOfReferenceSequence", ()), *dataset.get("StructureSetROISequence", ())]
-    uids = {str(one.get(key) or "") for one in items for key in ("FrameOfReferenceUID", "ReferencedFrameOfReferenceUID")}
+    items = [
+        dataset,
+        *dataset.get("ReferencedFrameOfReferenceSequence", ()),
+        *dataset.get("StructureSetROISequence", ()),
+    ]
+    uids = {
+        str(one.get(key) or "")
+        for one in items
+        for key in ("FrameOfReferenceUID", "ReferencedFrameOfReferenceUID")
+    }
     return uids - {""}
 
 
@@ -109,11 +130,14 @@ def check_frame(dataset: Any, series: "Series | Scan | None") -> None:
         raise refused("FRAME-OF-REFERENCE")
 
 
-def join(objects: Iterable["Series"], volumes: Sequence["Series | Scan"]) -> tuple[dict[str, list[LabelObject]], list[str]]:
-    """Match label objects with cases: by series, by instances, or, where UIDs fail, by frame of reference.
+def join(
+    objects: Iterable["Series"], volumes: Sequence["Series | Scan"]
+) -> tuple[dict[str, list[LabelObject]], list[str]]:
+    """Match label objects with cases: by series, by instances, or, where UIDs fail, by frame of
+    reference.
 
-    Some collections have labels made before their UIDs were hashed: then the frame of reference decides, where only one
-    volume lies in it; the caller compares the mask with that volume.
+    Some collections have labels made before their UIDs were hashed: then the frame of reference
+    decides, where only one volume lies in it; the caller compares the mask with that volume.
 
     Returns:
         Label objects by case id; and a line for each that belongs to no scan here.
@@ -135,7 +159,8 @@ def join(objects: Iterable["Series"], volumes: Sequence["Series | Scan"]) -> tup
 
 
 def case_of(path: Path, scans: Sequence[Scan]) -> str | None:
-    """The id of the scan that a label object belongs to; `None` where it belongs to none or is ambiguous.
+    """The id of the scan that a label object belongs to; `None` where it belongs to none or is
+    ambiguous.
 
     Raises `UnreadableFile` where it is corrupt.
     """
@@ -153,7 +178,13 @@ def scan_of(path: Path, case: str) -> Scan | None:
     except InputRefused:
         return None
     series, instances = _named(dataset)
-    return Scan(next(iter(sorted(frames_of(dataset))), ""), next(iter(sorted(series)), ""), case, (), frozenset(instances))
+    return Scan(
+        next(iter(sorted(frames_of(dataset))), ""),
+        next(iter(sorted(series)), ""),
+        case,
+        (),
+        frozenset(instances),
+    )
 
 
 def _scan_of_labels(dataset: Any, volumes: Sequence["Series | Scan"]) -> tuple[str, str]:
@@ -161,10 +192,16 @@ def _scan_of_labels(dataset: Any, volumes: Sequence["Series | Scan"]) -> tuple[s
     frames = frames_of(dataset)
 
     def shares(volume: "Series | Scan") -> bool:
-        own = volume.instances if isinstance(volume, Scan) else {plane.sop_uid for plane in volume.files}
+        own = (
+            volume.instances
+            if isinstance(volume, Scan)
+            else {plane.sop_uid for plane in volume.files}
+        )
         return not own.isdisjoint(instances)
 
-    ways: dict[str, Callable[[Series | Scan], bool]] = {  # asked in this order; the quick one nearly always answers
+    ways: dict[
+        str, Callable[[Series | Scan], bool]
+    ] = {  # asked in this order; the quick one nearly always answers
         "series": lambda volume: volume.series_uid in series,
         "instances": shares,
         "frame": lambda volume: volume.frame_uid in frames,
@@ -182,7 +219,9 @@ def _scan_of_labels(dataset: Any, volumes: Sequence["Series | Scan"]) -> tuple[s
 
 def _named(dataset: Any) -> tuple[set[str], set[str]]:
     """SeriesInstanceUIDs and SOPInstanceUIDs that a label object refers to."""
-    series = {str(one.get("SeriesInstanceUID", "")) for one in dataset.get("ReferencedSeriesSequence", ())}
+    series = {
+        str(one.get("SeriesInstanceUID", "")) for one in dataset.get("ReferencedSeriesSequence", ())
+    }
     instances = {
         str(image.get("ReferencedSOPInstanceUID", ""))
         for one in dataset.get("ReferencedSeriesSequence", ())
@@ -192,5 +231,8 @@ def _named(dataset: Any) -> tuple[set[str], set[str]]:
         for study in frame.get("RTReferencedStudySequence", ()):
             for one in study.get("RTReferencedSeriesSequence", ()):
                 series.add(str(one.get("SeriesInstanceUID", "")))
-                instances |= {str(image.get("ReferencedSOPInstanceUID", "")) for image in one.get("ContourImageSequence", ())}
+                instances |= {
+                    str(image.get("ReferencedSOPInstanceUID", ""))
+                    for image in one.get("ContourImageSequence", ())
+                }
     return series - {""}, instances - {""}

@@ -1,4 +1,6 @@
-"""Read a mask and its reference onto one lattice where they share one; what has no grid of its own takes the other's."""
+"""Read a mask and its reference onto one lattice where they share one; what has no grid of its
+own takes the other's.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,12 +25,16 @@ Judged = tuple[LungMask, tuple[Finding, ...]]
 
 
 def read_pair(
-    answer: Path, reference: Path, grid: Grid | None, scan: "Scan | None", namings: tuple[Naming, Naming]
+    answer: Path,
+    reference: Path,
+    grid: Grid | None,
+    scan: "Scan | None",
+    namings: tuple[Naming, Naming],
 ) -> tuple[Judged, Judged]:
     """Read a mask and its reference, each with its findings.
 
-    Where no grid is given, both come on the smallest grid that holds both, along the axes of the reference; on two grids where
-    their voxels do not coincide.
+    Where no grid is given, both come on the smallest grid that holds both, along the axes of the
+    reference; on two grids where their voxels do not coincide.
 
     Args:
         answer: the mask to score.

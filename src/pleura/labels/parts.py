@@ -1,4 +1,6 @@
-"""A folder of one file a structure: TotalSegmentator's `lung_upper_lobe_left.nii.gz`, or `Lung_R.nii.gz`, `Lung_L.nii.gz`."""
+"""A folder of one file a structure: TotalSegmentator's `lung_upper_lobe_left.nii.gz`, or
+`Lung_R.nii.gz`, `Lung_L.nii.gz`.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +17,9 @@ from pleura.labels.structures import Structure, assemble
 
 
 def parts_of(folder: Path, suffixes: tuple[str, ...]) -> dict[Path, LungPart]:
-    """The files of a folder that hold a lung or a lobe, by their names; empty where there is no side among them."""
+    """The files of a folder that hold a lung or a lobe, by their names; empty where there is no
+    side among them.
+    """
     stems = _stems(folder, suffixes)
     parts = lung_parts(stems)
     found = {stems[stem]: part for stem, part in parts.items()}
@@ -31,7 +35,9 @@ def _stems(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     return stems
 
 
-def read(folder: Path, suffixes: tuple[str, ...], reader: Callable[[Path], LungMask]) -> tuple[LungMask, tuple[Finding, ...]]:
+def read(
+    folder: Path, suffixes: tuple[str, ...], reader: Callable[[Path], LungMask]
+) -> tuple[LungMask, tuple[Finding, ...]]:
     """Make one mask of the files of a folder.
 
     Raises:
@@ -48,7 +54,9 @@ def read(folder: Path, suffixes: tuple[str, ...], reader: Callable[[Path], LungM
         grid = grid or mask.grid
         if not mask.grid.same_as(grid):
             raise mismatch(mask.grid, grid, other="first file of the case")
-        structures.append(Structure(path.name.split(".")[0], part, np.ascontiguousarray(mask.lungs)))
+        structures.append(
+            Structure(path.name.split(".")[0], part, np.ascontiguousarray(mask.lungs))
+        )
     if grid is None:
         raise refused("NEEDS-GRID", GridMismatch, kind="an empty folder")
     return assemble(structures, _stems(folder, suffixes), grid)

@@ -26,7 +26,9 @@ NEITHER = "(a name that is not a case id)"
 
 @dataclass(frozen=True)
 class Reference:
-    """Where one series' reference comes from: files named by case, which go before DICOM label objects joined to it."""
+    """Where one series' reference comes from: files named by case, which go before DICOM label
+    objects joined to it.
+    """
 
     files: MaskFiles | None = None
     objects: Sequence[LabelObject] = ()
@@ -36,16 +38,21 @@ class Reference:
     def paths(self) -> tuple[Path, ...]:
         """Every file or folder that is read."""
         named = [] if self.files is None else [self.files.map, self.files.npz, *self.files.more]
-        return tuple(path for path in (*named, *(entry.path for entry in self.objects)) if path is not None)
+        return tuple(
+            path for path in (*named, *(entry.path for entry in self.objects)) if path is not None
+        )
 
     def read(self, volume: Volume, series: Series) -> tuple[LungMask | None, tuple[Finding, ...]]:
-        """The reference mask, compared with the other masks of this case and with the volume; and findings about it.
+        """The reference mask, compared with the other masks of this case and with the volume; and
+        findings about it.
 
         Raises:
             InputRefused: a mask cannot be read, does not fit the volume, or two masks disagree.
         """
         files = self.files
-        paths = [] if files is None else [path for path in (files.map, files.npz, *files.more) if path]
+        paths = (
+            [] if files is None else [path for path in (files.map, files.npz, *files.more) if path]
+        )
         read: list[tuple[LungMask | None, tuple[Finding, ...]]] = [
             read_judged(path, volume.grid, series, self.naming) for path in paths
         ]
@@ -62,7 +69,9 @@ class Reference:
                 raise refused("MASKS-DISAGREE", voxels=differ)
         return masks[0], (*odd, *check_mask_fit(masks[0], volume))
 
-    def _objects(self, volume: Volume, series: Series) -> Iterator[tuple[LungMask | None, tuple[Finding, ...]]]:
+    def _objects(
+        self, volume: Volume, series: Series
+    ) -> Iterator[tuple[LungMask | None, tuple[Finding, ...]]]:
         """Label objects, without a mask where they have no lung."""
         for entry in self.objects:
             try:
@@ -79,7 +88,9 @@ class Reference:
 
 @dataclass(frozen=True)
 class References:
-    """The references of a tree by series id, and a line about each mask or label object that belongs to none."""
+    """The references of a tree by series id, and a line about each mask or label object that
+    belongs to none.
+    """
 
     by_series: Mapping[str, Reference]
     unmatched: Sequence[str]
@@ -108,8 +119,8 @@ def find_references(
         source: looked through for `Segmentations/` and `Labels/` where `masks` is not given.
         masks: a folder of masks by case, or of label objects.
         mentioned: cases that the caller reports already.
-        names: names of the source to case ids, where the cases were renamed: then masks go by these names alone, for an
-            issued id may equal the name of another file.
+        names: names of the source to case ids, where the cases were renamed: then masks go by these
+            names alone, for an issued id may equal the name of another file.
         workers: threads that read.
         progress: called as label objects are read.
     """
@@ -117,20 +128,30 @@ def find_references(
     found = find_masks(masks) if masks else _masks_beside(source, seen)
     found = _by_case(found, seen) if names is None else _renamed(found, names)
     cases = {one.id for one in usable}
-    named = {case: files for case, files in found.items() if case in cases or not is_object(files.path)}
+    named = {
+        case: files for case, files in found.items() if case in cases or not is_object(files.path)
+    }
     unmatched = _unknown([case for case in named if case not in cases and case not in mentioned])
     joined, strange = join((s for s in seen if s.sop_class_uid in LABEL_CLASSES), usable)
-    if masks and (not named or len(named) < len(found)):  # there may be label objects, matched by what they refer to
+    if masks and (
+        not named or len(named) < len(found)
+    ):  # there may be label objects, matched by what they refer to
         given = find_series(masks, workers=workers, progress=progress)
         more, unlike = join((s for s in given if s.sop_class_uid in LABEL_CLASSES), usable)
-        strange += [] if joined else unlike  # `run` gives the tree before de-identification, with other UIDs
+        strange += (
+            [] if joined else unlike
+        )  # `run` gives the tree before de-identification, with other UIDs
         joined |= more
-    of_series = {one.id: Reference(named.get(one.id), joined.get(one.id, ()), naming) for one in usable}
+    of_series = {
+        one.id: Reference(named.get(one.id), joined.get(one.id, ()), naming) for one in usable
+    }
     return References(of_series, [*unmatched, *strange])
 
 
 def _renamed(found: Mapping[str, MaskFiles], names: Mapping[str, str]) -> dict[str, MaskFiles]:
-    """Masks by case id instead of by the name of the source; one with an unknown name keeps that name."""
+    """Masks by case id instead of by the name of the source; one with an unknown name keeps that
+    name.
+    """
     renamed: dict[str, MaskFiles] = {}
     for name, files in found.items():
         case = names.get(name, f"{NEITHER} {name}")
@@ -140,14 +161,21 @@ def _renamed(found: Mapping[str, MaskFiles], names: Mapping[str, str]) -> dict[s
 
 
 def cases_of(series: Sequence[Series]) -> tuple[list[Series], dict[str, Finding]]:
-    """Series that become cases, and refusals by case: of a series, or of two CT volumes in one case folder."""
+    """Series that become cases, and refusals by case: of a series, or of two CT volumes in one
+    case folder.
+    """
     together: dict[Path, list[Series]] = defaultdict(list)
     for one in series:
         if one.usable and one.folder is not None:
             for parent in {plane.path.parent for plane in one.files}:
                 together[parent].append(one)
     counts = {parent: len({_whole_id(one) for one in group}) for parent, group in together.items()}
-    crowded = {one.id: counts[parent] for parent, group in together.items() if counts[parent] > 1 for one in group}
+    crowded = {
+        one.id: counts[parent]
+        for parent, group in together.items()
+        if counts[parent] > 1
+        for one in group
+    }
     refusals: dict[str, Finding] = {}
     for one in series:
         if not one.usable:
@@ -155,7 +183,9 @@ def cases_of(series: Sequence[Series]) -> tuple[list[Series], dict[str, Finding]
             refusals[one.id] = worst or Finding("NOT-CT", Verdict.REFUSED, "not a CT volume")
         elif one.id in crowded and one.folder is not None:
             error = refused("TWO-SERIES-IN-CASE", n=crowded[one.id])
-            refusals[one.folder.name] = Finding(error.code, Verdict.REFUSED, str(error), error.evidence)
+            refusals[one.folder.name] = Finding(
+                error.code, Verdict.REFUSED, str(error), error.evidence
+            )
     return [one for one in series if one.usable and one.id not in crowded], refusals
 
 
@@ -177,13 +207,22 @@ def _masks_beside(source: Path, seen: Sequence[Series]) -> dict[str, MaskFiles]:
 
 def _without(entry: MaskFiles, images: set[Path]) -> MaskFiles | None:
     """The mask files of a case without its image, which may have the case's plain name."""
-    paths = [path for path in (entry.map, entry.npz, *entry.more) if path is not None and path not in images]
+    paths = [
+        path
+        for path in (entry.map, entry.npz, *entry.more)
+        if path is not None and path not in images
+    ]
     maps: list[Path | None] = [path for path in paths if path.suffix != ".npz"]
     arrays: list[Path | None] = [path for path in paths if path.suffix == ".npz"]
     if not paths:
         return None
     first, second = (maps or [None])[0], (arrays or [None])[0]
-    return MaskFiles(entry.case, first, second, tuple(path for path in (*maps[1:], *arrays[1:]) if path is not None))
+    return MaskFiles(
+        entry.case,
+        first,
+        second,
+        tuple(path for path in (*maps[1:], *arrays[1:]) if path is not None),
+    )
 
 
 def _by_case(found: Mapping[str, MaskFiles], seen: Sequence[Series]) -> dict[str, MaskFiles]:
@@ -194,7 +233,11 @@ def _by_case(found: Mapping[str, MaskFiles], seen: Sequence[Series]) -> dict[str
 
 def _whole_id(series: Series) -> str:
     """The series' id; for the parts of one that was split at its gaps, what they share."""
-    return series.series_uid if any(finding.code == "GAP-SPLIT" for finding in series.findings) else series.id
+    return (
+        series.series_uid
+        if any(finding.code == "GAP-SPLIT" for finding in series.findings)
+        else series.id
+    )
 
 
 def _unknown(cases: Sequence[str]) -> list[str]:

@@ -37,7 +37,9 @@ OTHERS = ("lung", "mask", "seg", "segmentation", "segmentations", "label", "labe
 LAYOUT = ("Segmentations", "Labels", "labelsTr", "labelsTs")
 """Folders of a data set that hold its masks: the student report's, ours, and nnU-Net's."""
 PARTS_FOLDER = "segmentations"
-"""Where TotalSegmentator's data set keeps one file for each structure, below the folder of the case."""
+"""Where TotalSegmentator's data set keeps one file for each structure, below the folder of the
+case.
+"""
 IMAGE = re.compile(r"(?:^|[._-])(?:ct|image|img|volume|0000)$", re.IGNORECASE)
 """Ending of the names of images that are kept beside masks."""
 ENDING = re.compile(r"[._](seg|lungs?|lungmask|R231|mask|pred|prediction|labels?)$", re.IGNORECASE)
@@ -46,8 +48,8 @@ ENDING = re.compile(r"[._](seg|lungs?|lungmask|R231|mask|pred|prediction|labels?
 
 @dataclass(frozen=True)
 class MaskFiles:
-    """The mask files of one case: a label map with geometry (or a DICOM label object, or a folder of one file a structure), an
-    NPZ, or both; `more` are other files under the same case's name."""
+    """The mask files of one case: a label map with geometry (or a DICOM label object, or a folder
+    of one file a structure), an NPZ, or both; `more` are other files under the same case's name."""
 
     case: str
     map: Path | None = None
@@ -63,15 +65,19 @@ class MaskFiles:
 
 
 def find_masks(folder: Path) -> dict[str, MaskFiles]:
-    """Masks of a folder by case: `Segmentations/` and `Labels/` where it has them, else `CASE.nii.gz`, `CASE_seg.npz`,
-    `CASE/lungs.nii.gz`, or a folder `CASE/` of one file a structure directly in it; never deeper, since other tools' label maps
-    lie below.
+    """Masks of a folder by case: `Segmentations/` and `Labels/` where it has them, else
+    `CASE.nii.gz`, `CASE_seg.npz`, `CASE/lungs.nii.gz`, or a folder `CASE/` of one file a structure
+    directly in it; never deeper, since other tools' label maps lie below.
 
     Raises:
         UsageError: no such folder.
     """
     if not folder.is_dir():
-        what = "is a file: give the folder that it lies in" if folder.exists() else "does not exist: check the path"
+        what = (
+            "is a file: give the folder that it lies in"
+            if folder.exists()
+            else "does not exist: check the path"
+        )
         raise UsageError(f"the masks' folder {what}")
     layout = [folder / name for name in LAYOUT if (folder / name).is_dir()]
     found: dict[str, MaskFiles] = {}
@@ -90,8 +96,12 @@ def find_masks(folder: Path) -> dict[str, MaskFiles]:
 
 
 def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Cases and mask files of a folder, label maps before DICOM objects, formats that are not read among them."""
-    entries = sorted(folder.iterdir(), key=lambda path: (suffix_of(path).endswith(".dcm"), path.name))
+    """Cases and mask files of a folder, label maps before DICOM objects, formats that are not
+    read among them.
+    """
+    entries = sorted(
+        folder.iterdir(), key=lambda path: (suffix_of(path).endswith(".dcm"), path.name)
+    )
     names = {entry.name for entry in entries}
     for entry in entries:
         if entry.name.startswith((PART, ".")):
@@ -114,14 +124,18 @@ def printable(name: str) -> str:
 
 
 def _masks_of_case(folder: Path) -> Iterator[Path]:
-    """Masks in a folder of their case: the first name that is known, of each kind; else the folder, where it holds parts."""
+    """Masks in a folder of their case: the first name that is known, of each kind; else the
+    folder, where it holds parts.
+    """
     from pleura.labels.parts import parts_of
 
     names = list(OWN.items())
     names += [(stem, (*MAPS, ".npz")) for stem in (*OTHERS, folder.name, f"{folder.name}_seg")]
     named = [folder / f"{stem}{suffix}" for stem, suffixes in names for suffix in suffixes]
     for kind in (False, True):
-        found = next((path for path in named if (path.suffix == ".npz") is kind and path.is_file()), None)
+        found = next(
+            (path for path in named if (path.suffix == ".npz") is kind and path.is_file()), None
+        )
         if found is not None:
             yield found
     if any(path.is_file() for path in named):
@@ -150,33 +164,45 @@ def suffix_of(path: Path) -> str:
 
 
 def is_object(path: Path) -> bool:
-    """Whether a mask's file is a DICOM label object: `.dcm`, or a file without the suffix of another format."""
+    """Whether a mask's file is a DICOM label object: `.dcm`, or a file without the suffix of
+    another format.
+    """
     suffix = suffix_of(path)
     return suffix.endswith(".dcm") or (not suffix and not unread_suffix(path) and path.is_file())
 
 
-def read_mask(path: Path, grid: Grid | None = None, series: "Series | Scan | None" = None, naming: Naming = LUNGS) -> LungMask:
+def read_mask(
+    path: Path,
+    grid: Grid | None = None,
+    series: "Series | Scan | None" = None,
+    naming: Naming = LUNGS,
+) -> LungMask:
     """Read a mask of any format.
 
     Args:
         path: the file; or a folder of one file a structure.
-        grid: the volume's grid. An NPZ and a structure set need it. A label map whose voxels are those of the grid, in
-            whatever order and direction its axes run, comes back on it; one that lies elsewhere keeps its own grid, for the
-            caller to judge.
-        series: the CT series, or what is known of it: a DICOM label object must lie in its frame of reference.
+        grid: the volume's grid. An NPZ and a structure set need it. A label map whose voxels are
+            those of the grid, in whatever order and direction its axes run, comes back on it; one
+            that lies elsewhere keeps its own grid, for the caller to judge.
+        series: the CT series, or what is known of it: a DICOM label object must lie in its frame of
+            reference.
         naming: what the numbers of a label map mean.
 
     Returns:
         The mask: labels uint8, sided or not.
 
     Raises:
-        UnreadableFile, InputRefused, GridMismatch: one line each; the file's name is left out, for it may be a patient's.
+        UnreadableFile, InputRefused, GridMismatch: one line each; the file's name is left out, for
+            it may be a patient's.
     """
     return read_judged(path, grid, series, naming)[0]
 
 
 def read_judged(
-    path: Path, grid: Grid | None = None, series: "Series | Scan | None" = None, naming: Naming = LUNGS
+    path: Path,
+    grid: Grid | None = None,
+    series: "Series | Scan | None" = None,
+    naming: Naming = LUNGS,
 ) -> tuple[LungMask, tuple[Finding, ...]]:
     """Read a mask as `read_mask` does, with the findings about it."""
     from pleura.files.contents import is_dicom_file
@@ -199,7 +225,9 @@ def read_judged(
     return onto(mask, grid), findings
 
 
-def _read_object(path: Path, grid: Grid | None, series: "Series | Scan | None") -> tuple[LungMask, tuple[Finding, ...]]:
+def _read_object(
+    path: Path, grid: Grid | None, series: "Series | Scan | None"
+) -> tuple[LungMask, tuple[Finding, ...]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pydicom, about values that do not conform
@@ -210,7 +238,9 @@ def _read_object(path: Path, grid: Grid | None, series: "Series | Scan | None") 
         raise refused("LABEL-OBJECT-BROKEN", UnreadableFile) from error
 
 
-def _labels_in(dataset: Any, grid: Grid | None, series: "Series | Scan | None") -> tuple[LungMask, tuple[Finding, ...]]:
+def _labels_in(
+    dataset: Any, grid: Grid | None, series: "Series | Scan | None"
+) -> tuple[LungMask, tuple[Finding, ...]]:
     from pleura.labels import rtstruct, seg
 
     kind = str(dataset.get("SOPClassUID", ""))
@@ -223,15 +253,19 @@ def _labels_in(dataset: Any, grid: Grid | None, series: "Series | Scan | None") 
     return rtstruct.read(dataset, grid, series)
 
 
-def write_mask(path: Path, mask: LungMask, series: "Series | None" = None, algorithm: "Algorithm | None" = None) -> None:
+def write_mask(
+    path: Path, mask: LungMask, series: "Series | None" = None, algorithm: "Algorithm | None" = None
+) -> None:
     """Write a mask, whole or not at all, in the format that the suffix of `path` names.
 
-    Label maps know one step only: a mask on uneven slices is written on their `even` grid, from which it comes back as it was.
+    Label maps know one step only: a mask on uneven slices is written on their `even` grid, from
+        which it comes back as it was.
 
     Args:
         path: ends in one of `.nii.gz .nii .nrrd .mha .npz`, or `.seg.dcm .rtstruct.dcm`.
         mask: the mask.
-        series: the CT series that the mask lies on; DICOM label objects refer to it, and leave out slices that it lost.
+        series: the CT series that the mask lies on; DICOM label objects refer to it, and leave out
+            slices that it lost.
         algorithm: what made the mask; DICOM label objects carry it.
 
     Raises:
@@ -255,11 +289,21 @@ def write_mask(path: Path, mask: LungMask, series: "Series | None" = None, algor
             series = series.measured()
             mask = LungMask(mask.labels[true], series.grid, mask.sided)  # type: ignore[arg-type]
         with atomic_file(path) as part:
-            (seg_writer.write if suffix == ".seg.dcm" else rtstruct_writer.write)(part, mask, series, algorithm)
+            (seg_writer.write if suffix == ".seg.dcm" else rtstruct_writer.write)(
+                part, mask, series, algorithm
+            )
         return
-    writers = {".npz": npz.write, ".nrrd": nrrd.write, ".mha": metaimage.write, ".nii": nifti.write, ".nii.gz": nifti.write}
+    writers = {
+        ".npz": npz.write,
+        ".nrrd": nrrd.write,
+        ".mha": metaimage.write,
+        ".nii": nifti.write,
+        ".nii.gz": nifti.write,
+    }
     if suffix not in writers:
-        raise UsageError(f"masks are written as {', '.join([*writers, *OBJECTS])}, not {path.suffix}")
+        raise UsageError(
+            f"masks are written as {', '.join([*writers, *OBJECTS])}, not {path.suffix}"
+        )
     with atomic_file(path) as part:
         writers[suffix](part, mask)
 

@@ -1,4 +1,6 @@
-"""Read RT Structure Sets (PS3.3 A.19): contours to lung masks. How contours combine is in `nesting` and docs/rtstruct.md."""
+"""Read RT Structure Sets (PS3.3 A.19): contours to lung masks. How contours combine is in
+`nesting` and docs/rtstruct.md.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from pleura.dicom.series import Series
 
 UPWARDS = 1e-3
-"""A contour half-way between two slices goes to the higher one, whatever the rounding of its coordinates (in slices)."""
+"""A contour half-way between two slices goes to the higher one, whatever the rounding of its
+coordinates (in slices).
+"""
 ONE_PLANE = 0.05
 """Contours this near to each other along the normal belong to one plane (in slices)."""
 CLOSED = {"CLOSED_PLANAR", "CLOSEDPLANAR"}
@@ -55,25 +59,31 @@ class _Tally:
         found = []
         for key, code in COUNTED:
             if self.counts[key]:
-                words: dict[str, Any] = {"types": ", ".join(sorted(self.types[key]))} if self.types[key] else {}
+                words: dict[str, Any] = (
+                    {"types": ", ".join(sorted(self.types[key]))} if self.types[key] else {}
+                )
                 found.append(finding(code, lung=lung, n=self.counts[key], **words))
         return found
 
 
 @dataclass(frozen=True)
 class _Contour:
-    """A closed contour in index coordinates: the mean slice index, its outline, and whether it combines by exclusive or."""
+    """A closed contour in index coordinates: the mean slice index, its outline, and whether it
+    combines by exclusive or.
+    """
 
     at: float
     outline: Points
     is_xor: bool
 
 
-def read(dataset: Any, grid: Grid, series: "Series | Scan | None" = None) -> tuple[LungMask, tuple[Finding, ...]]:
+def read(
+    dataset: Any, grid: Grid, series: "Series | Scan | None" = None
+) -> tuple[LungMask, tuple[Finding, ...]]:
     """Read the lungs of a structure set onto `grid`.
 
-    Each contour goes to the nearest true slice, by its coordinates and never by the instance that it references. Where contours
-    of two planes come to one slice, the nearer plane counts.
+    Each contour goes to the nearest true slice, by its coordinates and never by the instance that
+    it references. Where contours of two planes come to one slice, the nearer plane counts.
 
     Args:
         dataset: the structure set, a pydicom data set.
@@ -84,7 +94,8 @@ def read(dataset: Any, grid: Grid, series: "Series | Scan | None" = None) -> tup
         The mask (unsided where the set has one structure for both lungs) and the findings.
 
     Raises:
-        InputRefused: another frame of reference, no lung, or structures that contradict each other; see `structures.assemble`.
+        InputRefused: another frame of reference, no lung, or structures that contradict each other;
+            see `structures.assemble`.
         GridMismatch: no contour lies within the volume.
     """
     check_frame(dataset, series)
@@ -109,7 +120,9 @@ def _words(part: LungPart) -> str:
 
 
 def _structures(dataset: Any) -> tuple[list[str], list[tuple[str, LungPart, list[Any]]]]:
-    """The names of all structures that have contours, and those that are lungs or lobes with their contours."""
+    """The names of all structures that have contours, and those that are lungs or lobes with
+    their contours.
+    """
     by_number: dict[int, list[Any]] = defaultdict(list)
     for item in dataset.get("ROIContourSequence") or ():
         by_number[_number(item, "ReferencedROINumber")] += item.get("ContourSequence") or ()
@@ -156,7 +169,9 @@ def _rasterise(contours: Sequence[Any], grid: Grid) -> tuple[NDArray[np.bool_], 
     return voxels, tally
 
 
-def _fill_plane(contours: Sequence[_Contour], shape: tuple[int, int], tally: _Tally) -> NDArray[np.bool_]:
+def _fill_plane(
+    contours: Sequence[_Contour], shape: tuple[int, int], tally: _Tally
+) -> NDArray[np.bool_]:
     outlines = [one.outline for one in contours]
     if any(one.is_xor for one in contours):
         filled = combine_xor(outlines, shape)
@@ -169,7 +184,9 @@ def _fill_plane(contours: Sequence[_Contour], shape: tuple[int, int], tally: _Ta
 
 
 def _closed(contour: Any, grid: Grid, tally: _Tally) -> _Contour | None:
-    """A contour in index coordinates; `None` where it is open or encloses nothing, which is counted."""
+    """A contour in index coordinates; `None` where it is open or encloses nothing, which is
+    counted.
+    """
     kind = str(contour.get("ContourGeometricType") or "").strip().upper().replace(" ", "_")
     if kind in OPEN and kind != "POINT" and _returns(contour):
         tally.counts["type"] += 1
@@ -185,21 +202,31 @@ def _closed(contour: Any, grid: Grid, tally: _Tally) -> _Contour | None:
         return None
     if kind not in CLOSED | XOR | OPEN:
         tally.counts["type"] += 1
-        tally.types["type"].add(kind if kind in ("INTERPOLATED_PLANAR",) else "unknown" if kind else "absent")
+        tally.types["type"].add(
+            kind if kind in ("INTERPOLATED_PLANAR",) else "unknown" if kind else "absent"
+        )
     return _Contour(float(index[:, 0].mean()), index[:, 1:], kind in XOR)
 
 
 def _returns(contour: Any) -> bool:
     """Whether an open contour ends where it begins."""
     points = points_of(contour)
-    return points is not None and len(points) > 3 and bool(np.allclose(points[0], points[-1], atol=1e-3))
+    return (
+        points is not None
+        and len(points) > 3
+        and bool(np.allclose(points[0], points[-1], atol=1e-3))
+    )
 
 
 def points_of(contour: Any) -> NDArray[np.float64] | None:
-    """The points `(n, 3)` of a contour, LPS mm; `None` where there are fewer than three or they are not numbers."""
+    """The points `(n, 3)` of a contour, LPS mm; `None` where there are fewer than three or they
+    are not numbers.
+    """
     try:
         raw = contour.get_item("ContourData")
-        if raw is not None and isinstance(raw.value, bytes):  # not converted yet: much faster than through pydicom
+        if raw is not None and isinstance(
+            raw.value, bytes
+        ):  # not converted yet: much faster than through pydicom
             data = np.array(raw.value.rstrip(b" \0").split(b"\\"), dtype=np.float64)
         else:
             data = np.asarray(contour.get("ContourData") or [], dtype=np.float64)
@@ -210,7 +237,9 @@ def points_of(contour: Any) -> NDArray[np.float64] | None:
     return data.reshape(-1, 3)
 
 
-def _wrong_instances(contours: Iterable[Any], grid: Grid, series: "Series | Scan | None") -> list[Finding]:
+def _wrong_instances(
+    contours: Iterable[Any], grid: Grid, series: "Series | Scan | None"
+) -> list[Finding]:
     """Contours that reference an instance other than the slice that they lie on."""
     if series is None or len({plane.sop_uid for plane in series.files}) != grid.shape[0]:
         return []

@@ -21,10 +21,11 @@ DETACHED_STUDY_MANAGEMENT = "1.2.840.10008.3.1.2.3.1"
 
 
 def write(path: Path, mask: LungMask, series: "Series", algorithm: Algorithm | None = None) -> None:
-    """Write `Lung_R` and `Lung_L` (or `Lungs`), one contour for each connected piece of a slice, holes by keyhole.
+    """Write `Lung_R` and `Lung_L` (or `Lungs`), one contour for each connected piece of a slice,
+    holes by keyhole.
 
-    UIDs come from the content and dates from the series, so the same mask by the same algorithm is the same bytes. A contour of
-    more than 64 kB of text makes the file Implicit VR.
+    UIDs come from the content and dates from the series, so the same mask by the same algorithm is
+    the same bytes. A contour of more than 64 kB of text makes the file Implicit VR.
 
     Raises:
         InputRefused: `NO-UIDS`: the series cannot be referenced.
@@ -42,7 +43,9 @@ def structure_set(mask: LungMask, series: "Series", algorithm: Algorithm | None)
         for k in np.flatnonzero(lung.any(axis=(1, 2))).tolist():
             drawn += [_contour(points, int(k), mask.grid, series) for points in trace(lung[k])]
         sequence = {"ContourSequence": drawn} if drawn else {}
-        contours.append({"ROIDisplayColor": COLOURS[name], "ReferencedROINumber": number, **sequence})
+        contours.append(
+            {"ROIDisplayColor": COLOURS[name], "ReferencedROINumber": number, **sequence}
+        )
         observations.append(
             {
                 "ObservationNumber": number,
@@ -78,7 +81,10 @@ def _roi(number: int, name: str, frame_uid: str, algorithm: Algorithm | None) ->
 
 
 def _frame_of_reference(series: "Series") -> Item:
-    of_series = {"SeriesInstanceUID": series.series_uid, "ContourImageSequence": instances(series.files)}
+    of_series = {
+        "SeriesInstanceUID": series.series_uid,
+        "ContourImageSequence": instances(series.files),
+    }
     of_study = {
         "ReferencedSOPClassUID": DETACHED_STUDY_MANAGEMENT,
         "ReferencedSOPInstanceUID": series.study_uid,
@@ -93,5 +99,7 @@ def _contour(points: Points, k: int, grid: Grid, series: "Series") -> Item:
         "ContourImageSequence": [reference(series.files[k])],
         "ContourGeometricType": "CLOSED_PLANAR",
         "NumberOfContourPoints": len(points),
-        "ContourData": "\\".join(f"{x:.6f}".rstrip("0").rstrip(".") for x in world.ravel().tolist()),
+        "ContourData": "\\".join(
+            f"{x:.6f}".rstrip("0").rstrip(".") for x in world.ravel().tolist()
+        ),
     }

@@ -1,4 +1,6 @@
-"""Read DICOM Segmentations (PS3.3 A.51): lungs by codes or labels, frames by their own positions."""
+"""Read DICOM Segmentations (PS3.3 A.51): lungs by codes or labels, frames by their own
+positions.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,14 +27,18 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.bool_]
 
 WHOLE_STEP = 0.02
-"""One pixel of a frame is one voxel of the grid: the steps to the next row and column agree this well (in voxels)."""
+"""One pixel of a frame is one voxel of the grid: the steps to the next row and column agree this
+well (in voxels).
+"""
 ONE_POSITION = 0.1
 """Frames this near to each other along the normal lie on one slice (in steps)."""
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """Where a frame lies: the centre of its first pixel and the steps to the next row and column, LPS mm."""
+    """Where a frame lies: the centre of its first pixel and the steps to the next row and
+    column, LPS mm.
+    """
 
     number: int
     corner: NDArray[np.float64]
@@ -52,7 +58,10 @@ class _Segmentation:
 
     def _packed(self) -> NDArray[np.uint8] | None:
         """The bytes of native one-bit frames; `None` where frames are encoded otherwise."""
-        if self.dataset.file_meta.TransferSyntaxUID.is_encapsulated or int(self.dataset.BitsAllocated) != 1:
+        if (
+            self.dataset.file_meta.TransferSyntaxUID.is_encapsulated
+            or int(self.dataset.BitsAllocated) != 1
+        ):
             return None
         return np.frombuffer(self.dataset.PixelData, dtype=np.uint8)
 
@@ -64,7 +73,9 @@ class _Segmentation:
         return own[0]
 
     def segment_of(self, frame: int) -> int | None:
-        """The number of the segment that a frame holds; `None` for a label map, whose pixels are numbers."""
+        """The number of the segment that a frame holds; `None` for a label map, whose pixels are
+        numbers.
+        """
         if self.kind == "LABELMAP":
             return None
         return int(self.group(frame, "SegmentIdentificationSequence").ReferencedSegmentNumber)
@@ -74,7 +85,9 @@ class _Segmentation:
         corner = self.group(frame, "PlanePositionSequence").ImagePositionPatient
         cosines = self.group(frame, "PlaneOrientationSequence").ImageOrientationPatient
         row, column = np.array(cosines, dtype=np.float64).reshape(2, 3)
-        spacing = np.array(self.group(frame, "PixelMeasuresSequence").PixelSpacing, dtype=np.float64)
+        spacing = np.array(
+            self.group(frame, "PixelMeasuresSequence").PixelSpacing, dtype=np.float64
+        )
         steps = np.stack([column * spacing[0], row * spacing[1]])
         return _Frame(frame, np.array(corner, dtype=np.float64), steps)
 
@@ -108,15 +121,18 @@ class _Segmentation:
         yield number, present, count
 
 
-def read(dataset: Any, grid: Grid | None, series: "Series | Scan | None" = None) -> tuple[LungMask, tuple[Finding, ...]]:
+def read(
+    dataset: Any, grid: Grid | None, series: "Series | Scan | None" = None
+) -> tuple[LungMask, tuple[Finding, ...]]:
     """Read the lungs of a segmentation: BINARY, FRACTIONAL (from one half on) or LABELMAP.
 
-    Frames go where their positions say, in any order; slices without a frame are empty. Without `grid` the mask comes on the
-    lattice of the segmentation itself.
+    Frames go where their positions say, in any order; slices without a frame are empty. Without
+    `grid` the mask comes on the lattice of the segmentation itself.
 
     Raises:
         GridMismatch: frames do not lie on the voxels of `grid`.
-        InputRefused: another frame of reference, no lung, or segments that contradict each other (`structures.assemble`).
+        InputRefused: another frame of reference, no lung, or segments that contradict each other
+            (`structures.assemble`).
     """
     check_frame(dataset, series)
     parts: dict[int, tuple[str, LungPart]] = {}
@@ -137,7 +153,8 @@ def read(dataset: Any, grid: Grid | None, series: "Series | Scan | None" = None)
             if region.any():
                 _put(region, image.place(frame), voxels[number], grid, image)
     structures = [
-        Structure(name, part, voxels[number], counts[number], "labelled voxels") for number, (name, part) in parts.items()
+        Structure(name, part, voxels[number], counts[number], "labelled voxels")
+        for number, (name, part) in parts.items()
     ]
     return assemble(structures, names, grid)
 
@@ -149,10 +166,16 @@ def _put(region: Pixels, frame: _Frame, voxels: Pixels, grid: Grid, image: _Segm
     corners = grid.to_index(frame.corner + ends @ frame.steps)
     whole = np.rint(frame.steps @ np.linalg.inv(grid.affine[:3, :3]).T).astype(int)
     apart = corners - np.rint(corners[0]) - ends @ whole
-    if np.abs(apart).max() > TOLERANCE_VOXELS or not np.array_equal(np.abs(whole).sum(axis=1), [1, 1]):
+    if np.abs(apart).max() > TOLERANCE_VOXELS or not np.array_equal(
+        np.abs(whole).sum(axis=1), [1, 1]
+    ):
         raise _elsewhere(image, frame, grid)
     start = np.rint(corners[0]).astype(int)
-    if np.array_equal(whole, [[0, 1, 0], [0, 0, 1]]) and not start[1:].any() and region.shape == grid.shape[1:]:
+    if (
+        np.array_equal(whole, [[0, 1, 0], [0, 0, 1]])
+        and not start[1:].any()
+        and region.shape == grid.shape[1:]
+    ):
         if not 0 <= start[0] < grid.shape[0]:
             raise refused("GRID-BEYOND", GridMismatch, n=int(np.count_nonzero(region)))
         voxels[start[0]] |= region
@@ -172,13 +195,16 @@ def _elsewhere(image: _Segmentation, frame: _Frame, grid: Grid) -> GridMismatch:
         affine[:3, 0] = np.cross(frame.steps[1], frame.steps[0])
         affine[:3, 1], affine[:3, 2], affine[:3, 3] = *frame.steps, frame.corner
         lattice = describe(Grid((1, image.rows, image.columns), affine))
-        error = refused("GRID-MISMATCH", GridMismatch, mask=lattice, other="volume", volume=describe(grid))
+        error = refused(
+            "GRID-MISMATCH", GridMismatch, mask=lattice, other="volume", volume=describe(grid)
+        )
         assert isinstance(error, GridMismatch)
         return error
 
 
 def _own_grid(image: _Segmentation) -> Grid:
-    """The lattice of the frames themselves, slices ascending along cross(row cosine, column cosine).
+    """The lattice of the frames themselves, slices ascending along cross(row cosine, column
+    cosine).
 
     Raises:
         GridMismatch: the frames are not parallel, or their distances are not multiples of one step.
@@ -205,10 +231,14 @@ def _own_grid(image: _Segmentation) -> Grid:
 
 
 def _step(image: _Segmentation, depth: NDArray[np.float64]) -> float:
-    """The distance of neighbouring slices: the smallest between frames, else what the frames' header says."""
+    """The distance of neighbouring slices: the smallest between frames, else what the frames'
+    header says.
+    """
     measures = image.group(0, "PixelMeasuresSequence")
     stated = [measures.get(keyword) for keyword in ("SpacingBetweenSlices", "SliceThickness")]
-    usual = next((abs(float(value)) for value in stated if value not in (None, "") and float(value)), 1.0)
+    usual = next(
+        (abs(float(value)) for value in stated if value not in (None, "") and float(value)), 1.0
+    )
     gaps = np.diff(depth)
     gaps = gaps[gaps > ONE_POSITION * min(usual, max(float(gaps.max(initial=0.0)), 1e-6))]
     if not len(gaps):

@@ -1,4 +1,6 @@
-"""Which segment is a lung, by its codes: SNOMED CT, the older SRT codes of the same concepts, and FMA."""
+"""Which segment is a lung, by its codes: SNOMED CT, the older SRT codes of the same concepts,
+and FMA.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,8 +8,16 @@ from typing import Any
 from pleura.labels.names import Lobe, LungPart, Side, part_of
 
 LUNG = ("SCT", "39607008")
-TISSUE = {("SCT", "85756007"), ("SCT", "113343008"), ("SCT", "123037004"), ("SCT", "91723000"), ("SCT", "91832008")}
-"""Property types that do not say what a segment is: tissue, organ, anatomical structure; then the anatomic region counts."""
+TISSUE = {
+    ("SCT", "85756007"),
+    ("SCT", "113343008"),
+    ("SCT", "123037004"),
+    ("SCT", "91723000"),
+    ("SCT", "91832008"),
+}
+"""Property types that do not say what a segment is: tissue, organ, anatomical structure; then
+the anatomic region counts.
+"""
 PARTS: dict[tuple[str, str], LungPart] = {
     LUNG: LungPart("both"),
     ("SCT", "74101002"): LungPart("both"),
@@ -60,13 +70,22 @@ SRT: dict[str, str] = {
     "G-A102": "51440002",
 }
 """SNOMED RT codes to SNOMED CT (PS3.16 annex on SNOMED concept identifier mapping)."""
-SCHEMES = {"SRT": "SRT", "SNM3": "SRT", "99SDM": "SRT", "SCT": "SCT", "SNOMED-CT": "SCT", "FMA": "FMA"}
+SCHEMES = {
+    "SRT": "SRT",
+    "SNM3": "SRT",
+    "99SDM": "SRT",
+    "SCT": "SCT",
+    "SNOMED-CT": "SCT",
+    "FMA": "FMA",
+}
 
 Code = tuple[str, str]
 
 
 def part_of_segment(segment: Any) -> LungPart | None:
-    """The lung or lobe that a segment is: by its property type, else by its anatomic region, else by its label."""
+    """The lung or lobe that a segment is: by its property type, else by its anatomic region,
+    else by its label.
+    """
     types = codes_of(segment.get("SegmentedPropertyTypeCodeSequence"))
     regions = codes_of(segment.get("AnatomicRegionSequence"))
     label = part_of(str(segment.get("SegmentLabel") or ""))
@@ -85,7 +104,10 @@ def part_of_segment(segment: Any) -> LungPart | None:
 
 def codes_of(sequence: Any) -> list[Code]:
     """The codes of a code sequence, SRT codes as their SCT equals."""
-    return [as_sct(str(item.get("CodingSchemeDesignator") or ""), _value(item)) for item in sequence or ()]
+    return [
+        as_sct(str(item.get("CodingSchemeDesignator") or ""), _value(item))
+        for item in sequence or ()
+    ]
 
 
 def as_sct(scheme: str, value: str) -> Code:
@@ -98,20 +120,26 @@ def as_sct(scheme: str, value: str) -> Code:
 
 
 def part_of_codes(kind: Code, modifier: Code | None) -> LungPart | None:
-    """The lung or lobe of a property type and its modifier, as terminology entries of Slicer give them."""
+    """The lung or lobe of a property type and its modifier, as terminology entries of Slicer
+    give them.
+    """
     return _part(kind, {SIDES[modifier]} if modifier in SIDES else set(), None)
 
 
 def _part(code: Code, sides: set[Side], label: LungPart | None) -> LungPart | None:
     lobe = LOBES.get(code)
     if lobe is not None:
-        return LungPart(next(iter(sides)), lobe) if len(sides) == 1 and "both" not in sides else None
+        return (
+            LungPart(next(iter(sides)), lobe) if len(sides) == 1 and "both" not in sides else None
+        )
     part = PARTS.get(code)
     if part is None or part.side != "both":
         return part
     if len(sides) == 1:
         return LungPart(next(iter(sides)))
-    return label or part  # a lung without laterality: its label may give the side, or say that it is a part
+    return (
+        label or part
+    )  # a lung without laterality: its label may give the side, or say that it is a part
 
 
 def _sides(segment: Any) -> set[Side]:
@@ -125,5 +153,7 @@ def _sides(segment: Any) -> set[Side]:
 
 
 def _value(item: Any) -> str:
-    values: Iterable[Any] = (item.get(key) for key in ("CodeValue", "LongCodeValue", "URNCodeValue"))
+    values: Iterable[Any] = (
+        item.get(key) for key in ("CodeValue", "LongCodeValue", "URNCodeValue")
+    )
     return next((str(value) for value in values if value), "")

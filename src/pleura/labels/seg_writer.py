@@ -1,4 +1,6 @@
-"""Write DICOM Segmentations (PS3.3 A.51): BINARY, frames by segment and then upwards, empty ones left out."""
+"""Write DICOM Segmentations (PS3.3 A.51): BINARY, frames by segment and then upwards, empty ones
+left out.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,15 @@ from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
 from pleura.labels.algorithm import Algorithm
 from pleura.labels.encoder import ELEMENTS, Item, decimal, encode_file
-from pleura.labels.object_header import common_header, content_date, instances, names_of, reference, uid_of, with_uid
+from pleura.labels.object_header import (
+    common_header,
+    content_date,
+    instances,
+    names_of,
+    reference,
+    uid_of,
+    with_uid,
+)
 from pleura.labels.objects import SEGMENTATIONS
 
 if TYPE_CHECKING:
@@ -23,7 +33,11 @@ TYPES = {
     "Lungs": ("39607008", "Lung"),
 }
 """SNOMED CT codes of the segments."""
-COLOURS = {"Lung_R": (41975, 30040, 25700), "Lung_L": (43690, 42405, 50629), "Lungs": (45875, 25700, 40092)}
+COLOURS = {
+    "Lung_R": (41975, 30040, 25700),
+    "Lung_L": (43690, 42405, 50629),
+    "Lungs": (45875, 25700, 40092),
+}
 """CIELab values as PS3.3 C.10.7.1.1 encodes them."""
 DIMENSIONS = (
     ("ReferencedSegmentNumber", "SegmentIdentificationSequence", "Referenced Segment Number"),
@@ -34,7 +48,8 @@ DIMENSIONS = (
 def write(path: Path, mask: LungMask, series: "Series", algorithm: Algorithm | None = None) -> None:
     """Write a segmentation on the slices of `series`, with references to every instance.
 
-    UIDs come from the content and dates from the series, so the same mask by the same algorithm is the same bytes.
+    UIDs come from the content and dates from the series, so the same mask by the same algorithm is
+    the same bytes.
 
     Raises:
         InputRefused: `NO-UIDS`: the series cannot be referenced.
@@ -49,7 +64,9 @@ def segmentation(mask: LungMask, series: "Series", algorithm: Algorithm | None) 
     names = names_of(mask)
     frames = _frames(mask, list(names.values()))
     organisation = uid_of(made["SeriesInstanceUID"], "dimensions")
-    bits = np.packbits(np.concatenate([frame.ravel() for _, _, frame in frames]), bitorder="little").tobytes()
+    bits = np.packbits(
+        np.concatenate([frame.ravel() for _, _, frame in frames]), bitorder="little"
+    ).tobytes()
     made |= {
         "ImageType": ["DERIVED", "PRIMARY"],
         "ContentDate": day,
@@ -57,10 +74,15 @@ def segmentation(mask: LungMask, series: "Series", algorithm: Algorithm | None) 
         "SeriesDescription": "Lungs (pleura)",
         "DeviceSerialNumber": "software",
         "ReferencedSeriesSequence": [
-            {"SeriesInstanceUID": series.series_uid, "ReferencedInstanceSequence": instances(series.files)}
+            {
+                "SeriesInstanceUID": series.series_uid,
+                "ReferencedInstanceSequence": instances(series.files),
+            }
         ],
         "DimensionOrganizationSequence": [{"DimensionOrganizationUID": organisation}],
-        "DimensionIndexSequence": [_dimension(organisation, *dimension) for dimension in DIMENSIONS],
+        "DimensionIndexSequence": [
+            _dimension(organisation, *dimension) for dimension in DIMENSIONS
+        ],
         "SamplesPerPixel": 1,
         "PhotometricInterpretation": "MONOCHROME2",
         "NumberOfFrames": len(frames),
@@ -73,19 +95,27 @@ def segmentation(mask: LungMask, series: "Series", algorithm: Algorithm | None) 
         "LossyImageCompression": "00",
         "SegmentationType": "BINARY",
         "SegmentsOverlap": "NO",
-        "SegmentSequence": [_segment(number, name, algorithm) for number, name in enumerate(names, 1)],
+        "SegmentSequence": [
+            _segment(number, name, algorithm) for number, name in enumerate(names, 1)
+        ],
         "ContentLabel": "LUNGS",
         "ContentDescription": "",
         "ContentCreatorName": "",
         "SharedFunctionalGroupsSequence": [_shared(mask.grid)],
-        "PerFrameFunctionalGroupsSequence": [_frame(number, k, series.files[k], mask.grid) for number, k, _ in frames],
+        "PerFrameFunctionalGroupsSequence": [
+            _frame(number, k, series.files[k], mask.grid) for number, k, _ in frames
+        ],
         "PixelData": bits,
     }
     return with_uid(made)
 
 
-def _frames(mask: LungMask, segments: list[NDArray[np.bool_]]) -> list[tuple[int, int, NDArray[np.bool_]]]:
-    """Segment number, slice and pixels of each frame; all slices of the first segment where the mask is empty."""
+def _frames(
+    mask: LungMask, segments: list[NDArray[np.bool_]]
+) -> list[tuple[int, int, NDArray[np.bool_]]]:
+    """Segment number, slice and pixels of each frame; all slices of the first segment where the
+    mask is empty.
+    """
     found = []
     for number, voxels in enumerate(segments, 1):
         for k in np.flatnonzero(voxels.any(axis=(1, 2))).tolist():
@@ -115,7 +145,10 @@ def _segment(number: int, name: str, algorithm: Algorithm | None) -> Item:
         "RecommendedDisplayCIELabValue": COLOURS[name],
     }
     if algorithm is None:  # the caller's own mask, of unknown origin
-        return made | {"SegmentAlgorithmType": "SEMIAUTOMATIC", "SegmentAlgorithmName": "not stated"}
+        return made | {
+            "SegmentAlgorithmType": "SEMIAUTOMATIC",
+            "SegmentAlgorithmName": "not stated",
+        }
     parameters = [f"model_sha256={algorithm.model_sha256}"] if algorithm.model_sha256 else []
     parameters += [algorithm.parameters] if algorithm.parameters else []
     identification = {
@@ -132,7 +165,9 @@ def _segment(number: int, name: str, algorithm: Algorithm | None) -> Item:
 
 
 def _shared(grid: Grid) -> Item:
-    """What all frames share: orthonormal cosines, pixel spacing, and the slice step where it is one."""
+    """What all frames share: orthonormal cosines, pixel spacing, and the slice step where it is
+    one.
+    """
     row = grid.affine[:3, 2] / np.linalg.norm(grid.affine[:3, 2])
     column = grid.affine[:3, 1] - row * (row @ grid.affine[:3, 1])
     column = column / np.linalg.norm(column)
@@ -151,9 +186,14 @@ def _frame(number: int, k: int, plane: "Plane", grid: Grid) -> Item:
     source = {
         **reference(plane),
         "SpatialLocationsPreserved": "YES",
-        "PurposeOfReferenceCodeSequence": [_code("121322", "Source image for image processing operation", "DCM")],
+        "PurposeOfReferenceCodeSequence": [
+            _code("121322", "Source image for image processing operation", "DCM")
+        ],
     }
-    derivation = {"SourceImageSequence": [source], "DerivationCodeSequence": [_code("113076", "Segmentation", "DCM")]}
+    derivation = {
+        "SourceImageSequence": [source],
+        "DerivationCodeSequence": [_code("113076", "Segmentation", "DCM")],
+    }
     return {
         "DerivationImageSequence": [derivation],
         "FrameContentSequence": [{"DimensionIndexValues": [number, k + 1]}],

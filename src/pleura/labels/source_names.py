@@ -1,4 +1,6 @@
-"""Names of the source (folders, files) and the case ids that de-identification gave, so that masks find their case."""
+"""Names of the source (folders, files) and the case ids that de-identification gave, so that
+masks find their case.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,11 +26,17 @@ def names_of_cases(source: Path, patients: Mapping[str, Sequence[Person]]) -> di
         case = _case_of(series, patients)
         for name in _folder_names(series, source):
             owners.setdefault(name, set()).add(case)
-    return {name: next(iter(cases)) for name, cases in owners.items() if len(cases) == 1 and cases != {""}}
+    return {
+        name: next(iter(cases))
+        for name, cases in owners.items()
+        if len(cases) == 1 and cases != {""}
+    }
 
 
 def _case_of(series: Series, patients: Mapping[str, Sequence[Person]]) -> str:
-    """The case of a series by the person that its first image names; empty where the map does not know it."""
+    """The case of a series by the person that its first image names; empty where the map does
+    not know it.
+    """
     plane = series.files[0]
     if plane.archive is not None:
         return ""
@@ -36,7 +44,9 @@ def _case_of(series: Series, patients: Mapping[str, Sequence[Person]]) -> str:
     keywords = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")
     patient_id, issuer, name, birth_date = (str(header.get(keyword) or "") for keyword in keywords)
     person = Person(patient_id, issuer, name, birth_date, study="", place="")
-    fitting = [case for case, known in patients.items() if any(same_person(person, one) for one in known)]
+    fitting = [
+        case for case, known in patients.items() if any(same_person(person, one) for one in known)
+    ]
     return fitting[0] if len(fitting) == 1 else ""
 
 

@@ -1,6 +1,8 @@
-"""The one way from named structures to a lung mask: whatever the format, the same names and the same rules.
+"""The one way from named structures to a lung mask: whatever the format, the same names and the
+same rules.
 
-Whole lungs go before lobes. A side that is missing is both lungs without the other. Structures of one side must be identical.
+Whole lungs go before lobes. A side that is missing is both lungs without the other. Structures of
+one side must be identical.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +29,8 @@ OTHER: dict[Side, Side] = {"right": "left", "left": "right"}
 class Structure:
     """A structure that is a lung or part of one, and its voxels.
 
-    `count` says how many `items` (contours, voxels) it has in its file, so that one that ends empty is noticed.
+    `count` says how many `items` (contours, voxels) it has in its file, so that one that ends empty
+    is noticed.
     """
 
     name: str
@@ -37,7 +40,9 @@ class Structure:
     items: str = "voxels"
 
 
-def assemble(structures: Sequence[Structure], names: Iterable[str], grid: Grid) -> tuple[LungMask, tuple[Finding, ...]]:
+def assemble(
+    structures: Sequence[Structure], names: Iterable[str], grid: Grid
+) -> tuple[LungMask, tuple[Finding, ...]]:
     """Make a lung mask of structures.
 
     Args:
@@ -55,7 +60,12 @@ def assemble(structures: Sequence[Structure], names: Iterable[str], grid: Grid) 
     near = near_names(names)
     for structure in structures:
         if structure.count and not structure.voxels.any():
-            raise refused("LUNG-EMPTY", lung=_words_of(structure.part), n=structure.count, items=structure.items)
+            raise refused(
+                "LUNG-EMPTY",
+                lung=_words_of(structure.part),
+                n=structure.count,
+                items=structure.items,
+            )
     whole = [structure for structure in structures if not structure.part.partial]
     every: tuple[Side, ...] = ("right", "left", "both")
     sides = {side: _side(whole, side, found) for side in every}
@@ -66,7 +76,9 @@ def assemble(structures: Sequence[Structure], names: Iterable[str], grid: Grid) 
         found.append(finding("LUNG-NAMES-UNUSED", names=", ".join(near)))
     if right is None and left is None:
         if both is None:
-            raise refused("NO-LUNG", near=f"; names close to a lung: {', '.join(near)}" if near else "")
+            raise refused(
+                "NO-LUNG", near=f"; names close to a lung: {', '.join(near)}" if near else ""
+            )
         return LungMask(both.astype(np.uint8) * RIGHT, grid, sided=False), tuple(found)
     if right is None or left is None:
         found.append(finding("ONE-LUNG", lung=WORDS["left" if right is None else "right"], n=1))
@@ -86,20 +98,30 @@ def _sided(right: Mask | None, left: Mask | None, grid: Grid, found: list[Findin
 
 
 def _side(structures: Sequence[Structure], side: Side, found: list[Finding]) -> Mask | None:
-    """The lung of a side: as a whole structure, else of its lobes; `None` where there is neither."""
+    """The lung of a side: as a whole structure, else of its lobes; `None` where there is
+    neither.
+    """
     whole = [structure for structure in structures if structure.part == LungPart(side)]
     if whole:
         return _one_of(whole, WORDS[side], found)
     lobes: dict[str, Mask] = {}
     for lobe in LOBES_OF.get(side, ()):
-        same = [structure for structure in structures if structure.part.side == side and structure.part.lobe == lobe]
+        same = [
+            structure
+            for structure in structures
+            if structure.part.side == side and structure.part.lobe == lobe
+        ]
         if same:
             lobes[lobe] = _one_of(same, f"{side} {lobe} lobe", found)
     if not lobes:
         return None
     missing = [lobe for lobe in LOBES_OF[side] if lobe not in lobes]
     if missing:
-        parts: dict[str, Any] = {"lung": WORDS[side], "found": _lobes(list(lobes)), "missing": _lobes(missing)}
+        parts: dict[str, Any] = {
+            "lung": WORDS[side],
+            "found": _lobes(list(lobes)),
+            "missing": _lobes(missing),
+        }
         found.append(finding("LOBES-MISSING", **parts))
     united: Mask = np.logical_or.reduce(list(lobes.values()))
     return united
@@ -110,7 +132,9 @@ def _lobes(names: Sequence[str]) -> str:
 
 
 def _one_of(same: Sequence[Structure], lung: str, found: list[Finding]) -> Mask:
-    """The voxels of structures that must be identical, as two readers' copies of one structure may be."""
+    """The voxels of structures that must be identical, as two readers' copies of one structure
+    may be.
+    """
     first = same[0].voxels
     differ = max(int(np.count_nonzero(first != other.voxels)) for other in same)
     if differ:

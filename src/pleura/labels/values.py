@@ -25,8 +25,8 @@ def labels_of(array: NDArray[Any], naming: Naming = LUNGS) -> NDArray[np.uint8]:
     """Labels as uint8: 0 background, 1 right (or either), 2 left.
 
     Raises:
-        InputRefused: code `MASK-LABELS`: a value that `naming` does not know, in a map of lungs alone, or no whole number;
-            `MASK-VALUES`: NaN, infinity, or no numbers at all.
+        InputRefused: code `MASK-LABELS`: a value that `naming` does not know, in a map of lungs
+            alone, or no whole number; `MASK-VALUES`: NaN, infinity, or no numbers at all.
     """
     if array.dtype.kind not in "biuf":
         raise refused("MASK-VALUES", found="no numbers")
@@ -58,7 +58,9 @@ def labels_of(array: NDArray[Any], naming: Naming = LUNGS) -> NDArray[np.uint8]:
 
 
 def _whole(part: NDArray[Any]) -> NDArray[np.int64]:
-    """Values as whole numbers; those that a scale in float32 moved a little off (1.9999999) are rounded."""
+    """Values as whole numbers; those that a scale in float32 moved a little off (1.9999999) are
+    rounded.
+    """
     if part.dtype.kind != "f":
         return part.astype(np.int64)
     rounded = np.rint(part)
@@ -69,7 +71,9 @@ def _whole(part: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def sided(labels: NDArray[np.uint8], naming: Naming, said: bool) -> bool:
-    """Whether a map has sides: as its naming says, else as its file says, or where it has a left lung."""
+    """Whether a map has sides: as its naming says, else as its file says, or where it has a left
+    lung.
+    """
     return bool(said or (labels == LEFT).any()) if naming.sided is None else naming.sided
 
 

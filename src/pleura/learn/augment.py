@@ -1,4 +1,6 @@
-"""What differs from one patient, scanner and kernel to the next: pose, size, brightness, noise, sharpness."""
+"""What differs from one patient, scanner and kernel to the next: pose, size, brightness, noise,
+sharpness.
+"""
 
 import math
 from collections.abc import Collection
@@ -30,24 +32,32 @@ BLURRED = 0.3
 
 
 def augmented(
-    slices: Tensor, targets: Tensor, generator: torch.Generator, chosen: Collection[str], network_input: NetInput
+    slices: Tensor,
+    targets: Tensor,
+    generator: torch.Generator,
+    chosen: Collection[str],
+    network_input: NetInput,
 ) -> tuple[Tensor, Tensor]:
     """Slices and targets `(batch, 1, size, size)` moved alike, and the slices' values altered.
 
     Args:
         slices: as `shown` gives them.
         targets: share of lung, 0 to 1.
-        generator: decides everything; every number is drawn whatever is chosen, so that one augmentation more or less leaves
-            the others as they were.
+        generator: decides everything; every number is drawn whatever is chosen, so that one
+            augmentation more or less leaves the others as they were.
         chosen: names of `recipe.AUGMENTATIONS`.
         shown: the network's input, which says what air is and how wide the window.
     """
     batch = slices.shape[0]
-    values = (slices - network_input.air) / network_input.span  # air is 0, which is what lies outside after a move
+    values = (
+        slices - network_input.air
+    ) / network_input.span  # air is 0, which is what lies outside after a move
     theta = _moves(batch, generator, chosen).to(slices.device)
     if MOVES & set(chosen):
         where = affine_grid(theta, list(values.shape), align_corners=False)
-        both = grid_sample(torch.cat([values, targets], dim=1), where, mode="bilinear", align_corners=False)
+        both = grid_sample(
+            torch.cat([values, targets], dim=1), where, mode="bilinear", align_corners=False
+        )
         values, targets = both[:, :1], both[:, 1:].clamp(0, 1)
     values = _altered(values, generator, chosen)
     if network_input.scaling == "window":
@@ -95,7 +105,9 @@ def _column(per_sample: Tensor) -> Tensor:
 
 
 def blurred(values: Tensor, sigma: Tensor) -> Tensor:
-    """Each sample `(batch, 1, rows, columns)` convolved with a Gaussian of its own `sigma` in pixels; the rim is repeated."""
+    """Each sample `(batch, 1, rows, columns)` convolved with a Gaussian of its own `sigma` in
+    pixels; the rim is repeated.
+    """
     offsets = torch.arange(-BLUR_RADIUS, BLUR_RADIUS + 1, device=values.device)
     weights = torch.exp(-0.5 * (offsets[None, :] / sigma[:, None]) ** 2)
     weights = (weights / weights.sum(dim=1, keepdim=True))[:, None]

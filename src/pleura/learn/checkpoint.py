@@ -1,4 +1,6 @@
-"""Checkpoints: weights and optimiser in safetensors, the rest in JSON beside them; both whole, the tensors last."""
+"""Checkpoints: weights and optimiser in safetensors, the rest in JSON beside them; both whole,
+the tensors last.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,19 @@ from pleura.core.atomic import atomic_file, write_json
 from pleura.core.errors import InputRefused
 
 
-def save(stem: Path, net: nn.Module, optimiser: torch.optim.Optimizer, about: dict[str, Any]) -> None:
-    """Write `<stem>.json`, then `<stem>.safetensors`, whose epoch counts: killed between them, it is done again."""
-    tensors = {f"net.{name}": value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+def save(
+    stem: Path, net: nn.Module, optimiser: torch.optim.Optimizer, about: dict[str, Any]
+) -> None:
+    """Write `<stem>.json`, then `<stem>.safetensors`, whose epoch counts: killed between them,
+    it is done again.
+    """
+    tensors = {
+        f"net.{name}": value.detach().cpu().contiguous() for name, value in net.state_dict().items()
+    }
     for number, state in optimiser.state_dict()["state"].items():
         tensors |= {
-            f"adam.{number}.{name}": torch.as_tensor(value).detach().cpu().contiguous() for name, value in state.items()
+            f"adam.{number}.{name}": torch.as_tensor(value).detach().cpu().contiguous()
+            for name, value in state.items()
         }
     write_json(stem.with_suffix(".json"), about)
     with atomic_file(stem.with_suffix(".safetensors")) as part:
@@ -52,6 +61,10 @@ def restore(stem: Path, net: nn.Module, optimiser: torch.optim.Optimizer | None 
     try:
         net.load_state_dict(weights)
     except RuntimeError as error:
-        raise InputRefused("the checkpoint is of another network: train into another folder, or give --overwrite") from error
+        raise InputRefused(
+            "the checkpoint is of another network: train into another folder, or give --overwrite"
+        ) from error
     if optimiser is not None and moments:
-        optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+        optimiser.load_state_dict(
+            {"state": moments, "param_groups": optimiser.state_dict()["param_groups"]}
+        )

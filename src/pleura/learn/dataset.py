@@ -17,14 +17,18 @@ from pleura.store.split import Split
 
 Part = Literal["train", "validation", "test"]
 THICKER = 0.3
-"""Share of augmented samples that are the mean of two neighbours, as a scanner with thicker slices would show them."""
+"""Share of augmented samples that are the mean of two neighbours, as a scanner with thicker
+slices would show them.
+"""
 CACHE_BYTES = 400_000_000
 """Slices ready for the network are kept up to this, about 1,500 of 256²."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """One slice of one case: its number in the case's own order, and in the upright order that the network sees."""
+    """One slice of one case: its number in the case's own order, and in the upright order that
+    the network sees.
+    """
 
     case: int
     slice: int
@@ -32,15 +36,23 @@ class Place:
 
 
 class SliceDataset(Dataset[tuple[Tensor, Tensor, int, int]]):
-    """Axial slices of the cases of one part, in case and slice order, upright, as `NetInput` shows them.
+    """Axial slices of the cases of one part, in case and slice order, upright, as `NetInput` shows
+    them.
 
-    A sample is `(slice (1, size, size), target (1, size, size), number of the case, slice of the case)`, float32, from 0 to 1
-    where `shown` scales; the target is the share of lung in each pixel. With `thicken_seed` set, some samples are the mean of
-    two neighbours; `epoch` decides which, and a resumed run sees what an undisturbed one would have seen.
+    A sample is `(slice (1, size, size), target (1, size, size), number of the case, slice of the
+    case)`, float32, from 0 to 1 where `shown` scales; the target is the share of lung in each
+    pixel. With `thicken_seed` set, some samples are the mean of two neighbours; `epoch` decides
+    which, and a resumed run sees what an undisturbed one would have seen.
     """
 
     def __init__(
-        self, cases: Sequence[Case], split: Split, part: Part, network_input: NetInput, *, thicken_seed: int | None = None
+        self,
+        cases: Sequence[Case],
+        split: Split,
+        part: Part,
+        network_input: NetInput,
+        *,
+        thicken_seed: int | None = None,
     ) -> None:
         held_out = split.validation_slices if part in ("train", "validation") else {}
         names = set(getattr(split, part)) | (set(held_out) if part == "validation" else set())
@@ -50,7 +62,11 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor, int, int]]):
         self.epoch = 0
         self._open: dict[int, tuple[Any, Any, Any, tuple[float, float]]] = {}
         self._ready: dict[Place, tuple[Any, Any]] = {}
-        self.places = [place for number, case in enumerate(self.cases) for place in _places(number, case, held_out, part)]
+        self.places = [
+            place
+            for number, case in enumerate(self.cases)
+            for place in _places(number, case, held_out, part)
+        ]
         self._keep = len(self.places) * network_input.size**2 * 4 <= CACHE_BYTES
 
     def __len__(self) -> int:
@@ -65,10 +81,17 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor, int, int]]):
             if drawn < THICKER and after.case == place.case and after.slice == place.slice + 1:
                 other = self._slice(after)
                 picture, target = (picture + other[0]) / 2, (target + other[1]) / 2
-        return torch.from_numpy(picture)[None], torch.from_numpy(target)[None], place.case, place.slice
+        return (
+            torch.from_numpy(picture)[None],
+            torch.from_numpy(target)[None],
+            place.case,
+            place.slice,
+        )
 
     def _slice(self, place: Place) -> tuple[Any, Any]:
-        """Picture and target, float32; kept as half floats (a thousandth of the window is 1.4 HU), also where not kept."""
+        """Picture and target, float32; kept as half floats (a thousandth of the window is 1.4
+        HU), also where not kept.
+        """
         ready = self._ready.get(place)
         if ready is None:
             hu, padding, lungs, spacing = self._arrays(place.case)
@@ -76,7 +99,9 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor, int, int]]):
             if padding is not None:
                 one[padding[place.upright]] = AIR_HU
             picture = self.network_input.show(one, spacing).astype(np.float16)
-            target = self.network_input.show_mask(lungs[place.upright] > 0, spacing).astype(np.float16)
+            target = self.network_input.show_mask(lungs[place.upright] > 0, spacing).astype(
+                np.float16
+            )
             ready = picture, target
             if self._keep:
                 self._ready[place] = ready
@@ -88,16 +113,23 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor, int, int]]):
             volume, mask = case.volume(), case.mask()
             turn = Upright.of(case.grid)
             padding = None if volume.padding is None else turn.turn(volume.padding)
-            self._open[number] = turn.turn(volume.hu), padding, turn.turn(mask.labels), turn.spacing_mm[1:]
+            self._open[number] = (
+                turn.turn(volume.hu),
+                padding,
+                turn.turn(mask.labels),
+                turn.spacing_mm[1:],
+            )
         return self._open[number]
 
 
 def _places(number: int, case: Case, held_out: Any, part: Part) -> list[Place]:
-    """The slices of a case that belong to a part: held-back blocks validate, and the rest of such a case trains."""
+    """The slices of a case that belong to a part: held-back blocks validate, and the rest of
+    such a case trains.
+    """
     turn = Upright.of(case.grid)
     count = case.grid.shape[turn.axes[0]]
     blocked = {k for first, end in held_out.get(case.id, ()) for k in range(first, end)}
-    wanted = range(count)
+    wanted = list(range(count))
     if case.id in held_out:
-        wanted = [k for k in range(count) if (k in blocked) == (part == "validation")]  # type: ignore[assignment]
+        wanted = [k for k in wanted if (k in blocked) == (part == "validation")]
     return [Place(number, k, k if turn.steps[0] > 0 else count - 1 - k) for k in wanted]

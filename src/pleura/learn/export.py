@@ -1,7 +1,8 @@
 """The trained network as ONNX, written node by node with batch norm folded into the convolutions.
 
-By hand: the network has five kinds of node, and torch's own exporter needs another library, embeds stack traces with paths of
-this machine and is not byte-stable. A test keeps the answers of both networks equal.
+By hand: the network has five kinds of node, and torch's own exporter needs another library, embeds
+stack traces with paths of this machine and is not byte-stable. A test keeps the answers of both
+networks equal.
 """
 
 from pathlib import Path
@@ -20,7 +21,9 @@ OPSET = 17
 
 
 def write_onnx(net: LightUNet, size: int, path: Path) -> None:
-    """Write `net` (in eval mode) as ONNX: input `picture`, output `probability`, float32 `(batch, 1, size, size)`."""
+    """Write `net` (in eval mode) as ONNX: input `picture`, output `probability`, float32
+    `(batch, 1, size, size)`.
+    """
     graph = _Graph()
     x = "picture"
     skips = []
@@ -66,10 +69,14 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
         return name
 
-    def convolution(self, name: str, kind: str, weight: Any, bias: Any, x: str, **attributes: Any) -> str:
+    def convolution(
+        self, name: str, kind: str, weight: Any, bias: Any, x: str, **attributes: Any
+    ) -> str:
         for suffix, value in (("weight", weight), ("bias", bias)):
             array = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
-            self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array, np.float32), f"{name}.{suffix}"))
+            self.weights.append(
+                numpy_helper.from_array(np.ascontiguousarray(array, np.float32), f"{name}.{suffix}")
+            )
         return self.node(kind, name, [x, f"{name}.weight", f"{name}.bias"], **attributes)
 
     def upsampling(self, name: str, up: nn.ConvTranspose2d, x: str) -> str:
@@ -86,7 +93,9 @@ class _Graph:
         """Two convolutions, each with the batch norm after it folded in, and ReLU."""
         for number, at in enumerate((0, 3), 1):
             weight, bias = _folded(double[at], double[at + 1])  # type: ignore[arg-type]
-            x = self.convolution(f"{name}.{number}", "Conv", weight, bias, x, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+            x = self.convolution(
+                f"{name}.{number}", "Conv", weight, bias, x, kernel_shape=[3, 3], pads=[1, 1, 1, 1]
+            )
             x = self.node("Relu", f"{name}.{number}.relu", [x])
         return x
 
@@ -98,5 +107,7 @@ def _folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[NDArray[Any],
     assert convolution.bias is not None
     scale = (norm.weight / (norm.running_var + norm.eps).sqrt()).detach().double()
     weight = convolution.weight.detach().double() * scale[:, None, None, None]
-    bias = (convolution.bias.detach().double() - norm.running_mean.double()) * scale + norm.bias.detach().double()
+    bias = (
+        convolution.bias.detach().double() - norm.running_mean.double()
+    ) * scale + norm.bias.detach().double()
     return weight.cpu().numpy(), bias.cpu().numpy()

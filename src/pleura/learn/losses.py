@@ -24,8 +24,8 @@ def bce(logits: Tensor, target: Tensor) -> Tensor:
 def soft_dice(logits: Tensor, target: Tensor) -> Tensor:
     """1 − (2 Σ p·y + 1) / (Σ p + Σ y + 1) over the whole batch: the sum form of Eq. 2.4.
 
-    After Milletari F, Navab N, Ahmadi S-A (2016), 3DV, with sums for squares. Summed over the batch: a hallucination in an
-    empty slice costs what it covers.
+    After Milletari F, Navab N, Ahmadi S-A (2016), 3DV, with sums for squares. Summed over the
+    batch: a hallucination in an empty slice costs what it covers.
     """
     p = torch.sigmoid(logits)
     return 1 - (2 * (p * target).sum() + SMOOTH) / (p.sum() + target.sum() + SMOOTH)
@@ -34,20 +34,29 @@ def soft_dice(logits: Tensor, target: Tensor) -> Tensor:
 def soft_dice_squares(logits: Tensor, target: Tensor) -> Tensor:
     """As `soft_dice`, with Σ p² + Σ y² in the denominator."""
     p = torch.sigmoid(logits)
-    return 1 - (2 * (p * target).sum() + SMOOTH) / ((p * p).sum() + (target * target).sum() + SMOOTH)
+    return 1 - (2 * (p * target).sum() + SMOOTH) / (
+        (p * p).sum() + (target * target).sum() + SMOOTH
+    )
 
 
 def dice_as_printed(logits: Tensor, target: Tensor) -> Tensor:
-    """Eq. 2.4 as printed: 1 − (2 Σ p·y + ε) / (Σ y² · Σ p² + ε), with the *product* of the two sums below.
+    """Eq. 2.4 as printed: 1 − (2 Σ p·y + ε) / (Σ y² · Σ p² + ε), with the *product* of the two sums
+    below.
 
-    Degenerate, here to be shown and not to be used: a perfect slice has a loss near 1, and an empty slice full of hallucinated
-    lung a loss of 0 (tests/learn).
+    Degenerate, here to be shown and not to be used: a perfect slice has a loss near 1, and an empty
+    slice full of hallucinated lung a loss of 0 (tests/learn).
     """
     p = torch.sigmoid(logits)
-    return 1 - (2 * (p * target).sum() + EPSILON) / ((target * target).sum() * (p * p).sum() + EPSILON)
+    return 1 - (2 * (p * target).sum() + EPSILON) / (
+        (target * target).sum() * (p * p).sum() + EPSILON
+    )
 
 
-DICE: dict[str, LossFunction] = {"sum": soft_dice, "squares": soft_dice_squares, "as_printed": dice_as_printed}
+DICE: dict[str, LossFunction] = {
+    "sum": soft_dice,
+    "squares": soft_dice_squares,
+    "as_printed": dice_as_printed,
+}
 
 
 def loss_of(recipe: Recipe) -> LossFunction:

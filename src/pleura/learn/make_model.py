@@ -1,7 +1,8 @@
 """Make the shipped lung network: `python -m pleura.learn.make_model DATA OUT`.
 
-Prepares the volumes, trains all runs of the plan, scores every patient with the network that never saw it, and writes
-`lungs.onnx` and `lungs.json`. Every step resumes: run the same command again. Hours are in docs/model.md.
+Prepares the volumes, trains all runs of the plan, scores every patient with the network that never
+saw it, and writes `lungs.onnx` and `lungs.json`. Every step resumes: run the same command again.
+Hours are in docs/model.md.
 """
 
 import argparse
@@ -17,7 +18,14 @@ import torch
 
 from pleura.core.atomic import atomic_file, write_json
 from pleura.learn.lungs import plan
-from pleura.learn.lungs.corpus import AIR_HU, REAL_CASES, RealCase, TrainingVolume, prepare, prepare_all
+from pleura.learn.lungs.corpus import (
+    AIR_HU,
+    REAL_CASES,
+    RealCase,
+    TrainingVolume,
+    prepare,
+    prepare_all,
+)
 from pleura.learn.lungs.export import write_onnx
 from pleura.learn.lungs.net import MULTIPLE, multiply_adds
 from pleura.learn.lungs.samples import NETWORK_MM, smoothed
@@ -26,14 +34,21 @@ from pleura.learn.lungs.training import Learner, run_phase
 
 FORMAT = "pleura-lungs/1"
 LABELS = ["background", "right", "left", "dense right", "dense left"]
-REAL_TEXT = "9 patients of LIDC-IDRI, Lung-PET-CT-Dx, 4D-Lung, CPTAC-LSCC and NSCLC Radiogenomics (TCIA); see docs/model.md"
+REAL_TEXT = (
+    "9 patients of LIDC-IDRI, Lung-PET-CT-Dx, 4D-Lung, CPTAC-LSCC and NSCLC Radiogenomics "
+    "(TCIA); see docs/model.md"
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run all steps that are not done yet."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("data", type=Path, help="folder with chests, chests2, training and oddities")
-    parser.add_argument("out", type=Path, help="folder for volumes, checkpoints, fold networks and the result")
+    parser.add_argument(
+        "data", type=Path, help="folder with chests, chests2, training and oddities"
+    )
+    parser.add_argument(
+        "out", type=Path, help="folder for volumes, checkpoints, fold networks and the result"
+    )
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
@@ -75,13 +90,17 @@ def checkpoint(out: Path, name: str) -> Path:
 
 
 def cross_validate(data: Path, out: Path) -> list[CoarseScore]:
-    """Score every case with the network of its fold; keep the network, and the logits on the coarse grid."""
+    """Score every case with the network of its fold; keep the network, and the logits on the
+    coarse grid.
+    """
     scores = []
     for case in REAL_CASES:
         network = out / "folds" / f"{case.patient}.onnx"
         if not network.exists():
             network.parent.mkdir(parents=True, exist_ok=True)
-            write_onnx(Learner.load(checkpoint(out, plan.fold_name(case.patient))).averaged(), network)
+            write_onnx(
+                Learner.load(checkpoint(out, plan.fold_name(case.patient))).averaged(), network
+            )
         volume = coarse_volume(case, data, out)
         logits = logits_of(predictor(network.read_bytes()), volume.hu)
         _keep_logits(out / "oof" / f"{case.name}.npz", volume, logits)
@@ -160,7 +179,11 @@ class _Report:
     def __call__(self, entry: dict[str, Any]) -> None:
         self.losses.append(entry["loss"])
         if entry["step"] % 10 == 0 or entry["step"] == self.steps:
-            line = {"run": self.name, "step": entry["step"], "loss": round(float(np.mean(self.losses)), 4)}
+            line = {
+                "run": self.name,
+                "step": entry["step"],
+                "loss": round(float(np.mean(self.losses)), 4),
+            }
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
             self.losses.clear()

@@ -1,4 +1,6 @@
-"""The recipe of a training: a preset and what the user changed. This module does not import torch."""
+"""The recipe of a training: a preset and what the user changed. This module does not import
+torch.
+"""
 
 import math
 from dataclasses import asdict, dataclass, replace
@@ -12,18 +14,33 @@ Schedule = Literal["constant", "one_cycle"]
 Network = Literal["light", "report"]
 Keep = Literal["best", "last"]
 
-AUGMENTATIONS = ("rotate", "scale", "stretch", "translate", "flip", "contrast", "noise", "blur", "thicken")
-"""Every augmentation by name, in the order in which they are applied; docs/training.md gives their ranges."""
+AUGMENTATIONS = (
+    "rotate",
+    "scale",
+    "stretch",
+    "translate",
+    "flip",
+    "contrast",
+    "noise",
+    "blur",
+    "thicken",
+)
+"""Every augmentation by name, in the order in which they are applied; docs/training.md gives
+their ranges.
+"""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every number that decides a run; the same recipe on the same cases gives the same weights on one machine.
+    """Every number that decides a run; the same recipe on the same cases gives the same weights on
+    one machine.
 
-    network: the U-Net's variant (`learn.unet`). dropout: the rate in its max-pool block. scaling: what it sees, `window` (HU
-    from −1000 to 400 as 0 to 1) or `none` (HU as they are). steps: where given, the training ends after so many optimiser
-    steps. validation: whether what the split holds out is left out of the training. keep: which epoch's weights are exported.
-    watch_test: loss and accuracy on the test part are recorded each epoch, as the report does; they decide nothing.
+    network: the U-Net's variant (`learn.unet`). dropout: the rate in its max-pool block. scaling:
+    what it sees, `window` (HU from −1000 to 400 as 0 to 1) or `none` (HU as they are). steps: where
+    given, the training ends after so many optimiser steps. validation: whether what the split holds
+    out is left out of the training. keep: which epoch's weights are exported.
+    watch_test: loss and accuracy on the test part are recorded each epoch, as the report does; they
+        decide nothing.
     """
 
     loss: Loss = "bce_dice"
@@ -80,8 +97,9 @@ REPORT = Recipe(
     validation="none",
     watch_test=True,
 )
-"""The student report's experiment: Adam, learning rate 0.1, batch 3, 10 epochs, α 0.5, 512², HU as they are, dropout 0.5 in the
-max-pool block, no augmentation, no validation part, the last epoch kept, curves on the test part."""
+"""The student report's experiment: Adam, learning rate 0.1, batch 3, 10 epochs, α 0.5, 512², HU as
+they are, dropout 0.5 in the max-pool block, no augmentation, no validation part, the last epoch
+kept, curves on the test part."""
 DEFAULT = Recipe()
 """What works on a laptop and generalises from few cases: docs/training.md says how it was found."""
 PRESETS = {"default": DEFAULT, "report": REPORT}
@@ -95,7 +113,9 @@ def make_recipe(preset: str, **changes: Any) -> Recipe:
     Raises:
         UsageError: a number is out of range.
     """
-    recipe = replace(PRESETS[preset], **{name: value for name, value in changes.items() if value is not None})
+    recipe = replace(
+        PRESETS[preset], **{name: value for name, value in changes.items() if value is not None}
+    )
     recipe.check()
     return recipe
 
@@ -106,7 +126,8 @@ def epochs_for(slices: int, batch: int) -> int:
 
 
 def augmentations(text: str) -> tuple[str, ...]:
-    """The augmentations of `--augment`: `all`, `none`, or names with commas between them, in the order of application.
+    """The augmentations of `--augment`: `all`, `none`, or names with commas between them, in the
+    order of application.
 
     Raises:
         UsageError: a name is unknown.
@@ -116,5 +137,8 @@ def augmentations(text: str) -> tuple[str, ...]:
     named = {name.strip() for name in text.split(",") if name.strip()} - {"none"}
     unknown = sorted(named - set(AUGMENTATIONS))
     if unknown:
-        raise UsageError(f"--augment: unknown {', '.join(unknown)}; choose all, none or from {', '.join(AUGMENTATIONS)}")
+        raise UsageError(
+            f"--augment: unknown {', '.join(unknown)}; choose all, none or from "
+            f"{', '.join(AUGMENTATIONS)}"
+        )
     return tuple(name for name in AUGMENTATIONS if name in named)

@@ -1,4 +1,6 @@
-"""The report's light U-Net (§2.1, Fig 2.1), after Ronneberger O, Fischer P, Brox T (2015), MICCAI, LNCS 9351:234-241."""
+"""The report's light U-Net (§2.1, Fig 2.1), after Ronneberger O, Fischer P, Brox T (2015),
+MICCAI, LNCS 9351:234-241.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,11 +40,13 @@ DROPOUT: dict[str, type[nn.Module]] = {"light": nn.Dropout, "report": nn.Dropout
 class LightUNet(nn.Module):
     """A U-Net of 3 levels of 16-32-64 and a bottleneck of 128.
 
-    Max-pooling with dropout on the way down, transposed convolutions and skip concatenation on the way up, 1 × 1 to one logit.
-    Variant `report` has 3 × 3 transposed convolutions and `Dropout2d`: 536,913 parameters. Variant `light` has 2 × 2 ones and
+    Max-pooling with dropout on the way down, transposed convolutions and skip concatenation on the
+    way up, 1 × 1 to one logit. Variant `report` has 3 × 3 transposed convolutions and `Dropout2d`:
+    536,913 parameters. Variant `light` has 2 × 2 ones and
     `Dropout`: 483,153 parameters.
 
-    Input float32 `(batch, 1, rows, columns)`, sides divisible by 8; output logits of the same shape.
+    Input float32 `(batch, 1, rows, columns)`, sides divisible by 8; output logits of the same
+    shape.
     """
 
     def __init__(
@@ -99,11 +103,19 @@ def architecture(net: LightUNet, size: int) -> dict[str, Any]:
     for level, (width, double, pool) in enumerate(zip(widths, net.down, net.pool, strict=True)):
         stage(f"down {level + 1}", "double convolution", width, size >> level, double)
         stage(f"pool {level + 1}", "max-pool and dropout", width, size >> (level + 1), pool)
-    stage("bottom", "double convolution", net.bottom[0].out_channels, size >> len(widths), net.bottom)  # type: ignore[arg-type]
-    for step, (width, up, merge) in enumerate(zip(reversed(widths), net.up, net.merge, strict=True)):
+    deepest: Any = net.bottom[0]
+    stage("bottom", "double convolution", deepest.out_channels, size >> len(widths), net.bottom)
+    for step, (width, up, merge) in enumerate(
+        zip(reversed(widths), net.up, net.merge, strict=True)
+    ):
         level = len(widths) - 1 - step
         stage(f"up {level + 1}", "transposed convolution", width, size >> level, up)
         stage(f"merge {level + 1}", "skip and double convolution", width, size >> level, merge)
     stage("head", "1×1 convolution to one logit", 1, size, net.head)
     total = sum(parameter.numel() for parameter in net.parameters())
-    return {"format": "pleura-architecture/1", "input": [1, size, size], "stages": stages, "parameters": total}
+    return {
+        "format": "pleura-architecture/1",
+        "input": [1, size, size],
+        "stages": stages,
+        "parameters": total,
+    }

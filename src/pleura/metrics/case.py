@@ -1,4 +1,6 @@
-"""All scores of one case, as plain values: its entry in `scores.json`, and a table of its slices."""
+"""All scores of one case, as plain values: its entry in `scores.json`, and a table of its
+slices.
+"""
 
 import math
 from collections.abc import Mapping
@@ -15,33 +17,45 @@ from pleura.geometry.volume import LungMask
 from pleura.metrics.distance import distances
 from pleura.metrics.overlap import RATIOS, Overlap, ratios, slice_overlap
 from pleura.metrics.policy import Policy
-from pleura.metrics.slices import class_counts, region_scores, slice_classes, slice_positions_mm, slice_regions
+from pleura.metrics.slices import (
+    class_counts,
+    region_scores,
+    slice_classes,
+    slice_positions_mm,
+    slice_regions,
+)
 
 Bool = NDArray[np.bool_]
 
 STRUCTURES = ("right", "left", "both")
 NAMES = {"right": "right lung", "left": "left lung", "both": "lungs"}
 PLACES = ("airway", "body", "couch", "outside_body")
-"""Where lung can be predicted wrongly: in the airways, elsewhere in the body, in the couch, or in the air around."""
+"""Where lung can be predicted wrongly: in the airways, elsewhere in the body, in the couch, or
+in the air around.
+"""
 UNSIDED = "the mask has no left/right labels"
 ABSENT = "in neither mask"
 MISSED = "missed: counted as the worst case"
 INVENTED = "not in the reference: counted as the worst case"
 
 
-def score_case(prediction: LungMask, reference: LungMask, policy: Policy, *, places: Mapping[str, Bool]) -> dict[str, Any]:
+def score_case(
+    prediction: LungMask, reference: LungMask, policy: Policy, *, places: Mapping[str, Bool]
+) -> dict[str, Any]:
     """Score a lung mask against a reference on the same grid.
 
     Args:
         prediction: the mask to score.
         reference: the mask taken as correct.
         policy: what empty and missed structures count as.
-        places: bool arrays `[slice, row, column]` by name (`PLACES`, none overlapping another). False positives in each are
-            given in ml; empty where no CT is at hand.
+        places: bool arrays `[slice, row, column]` by name (`PLACES`, none overlapping another).
+            False positives in each are given in ml; empty where no CT is at hand.
 
     Returns:
-        `dice`, `accuracy` (of both lungs), `slices` (number of each class), `regions`, `right`, `left`, `both` (metric to
-        value, `None` where undefined), `notes` (structure to metric to reason), `findings` (as `Finding.as_json`),
+        `dice`, `accuracy` (of both lungs), `slices` (number of each class), `regions`, `right`,
+            `left`, `both` (metric to
+        value, `None` where undefined), `notes` (structure to metric to reason), `findings` (as
+            `Finding.as_json`),
         `per_slice` (see `slice_table`).
 
     Raises:
@@ -60,22 +74,35 @@ def score_case(prediction: LungMask, reference: LungMask, policy: Policy, *, pla
             scores[name] = {}
             notes[name] = {"*": UNSIDED}
             continue
-        masks = [mask.lungs if name == "both" else getattr(mask, name) for mask in (prediction, reference)]
+        masks = [
+            mask.lungs if name == "both" else getattr(mask, name)
+            for mask in (prediction, reference)
+        ]
         overlap = slice_overlap(masks[0], masks[1])
         scores[name], notes[name] = _structure(masks[0], masks[1], overlap, grid, policy)
         tables.append(slice_table(overlap, grid, policy, structure=name, source="clean"))
         if name != "both" or not sided:
             findings += _missing(name, overlap, grid)
-    scores["both"] |= false_positives(prediction.lungs & ~reference.lungs, reference.lungs, places, grid)
+    scores["both"] |= false_positives(
+        prediction.lungs & ~reference.lungs, reference.lungs, places, grid
+    )
     findings += _hallucinated(scores["both"])
     if sided and _exchanged(prediction, reference):
         findings.append(finding("SIDES-EXCHANGED"))
     listed = [one.as_json() for one in findings]
-    return _head(scores["both"], tables[-1]) | scores | {"notes": notes, "findings": listed, "per_slice": tables}
+    return (
+        _head(scores["both"], tables[-1])
+        | scores
+        | {"notes": notes, "findings": listed, "per_slice": tables}
+    )
 
 
-def score_raw(raw: Bool, reference: LungMask, policy: Policy, *, places: Mapping[str, Bool]) -> dict[str, Any]:
-    """Score the mask before cleaning, as `score_case` does but for both lungs together and without distances."""
+def score_raw(
+    raw: Bool, reference: LungMask, policy: Policy, *, places: Mapping[str, Bool]
+) -> dict[str, Any]:
+    """Score the mask before cleaning, as `score_case` does but for both lungs together and
+    without distances.
+    """
     grid = reference.grid
     overlap = slice_overlap(raw, reference.lungs)
     both = _ratios(overlap, policy) | _volumes(overlap, grid) | _slice_counts(overlap, grid)
@@ -84,8 +111,12 @@ def score_raw(raw: Bool, reference: LungMask, policy: Policy, *, places: Mapping
     return _head(both, table) | {"both": both, "per_slice": [table]}
 
 
-def slice_table(overlap: Overlap, grid: Grid, policy: Policy, *, structure: str, source: str) -> dict[str, Any]:
-    """The slices of one structure as columns, ascending: `slice`, `position_mm`, `class`, `region` and each ratio."""
+def slice_table(
+    overlap: Overlap, grid: Grid, policy: Policy, *, structure: str, source: str
+) -> dict[str, Any]:
+    """The slices of one structure as columns, ascending: `slice`, `position_mm`, `class`,
+    `region` and each ratio.
+    """
     values = ratios(overlap, policy.empty_value)
     return {
         "structure": structure,
@@ -98,8 +129,11 @@ def slice_table(overlap: Overlap, grid: Grid, policy: Policy, *, structure: str,
     }
 
 
-def false_positives(wrong: Bool, reference: Bool, places: Mapping[str, Bool], grid: Grid) -> dict[str, float]:
-    """Volume in ml of wrongly predicted voxels by place: anywhere, and on slices without lung in the reference.
+def false_positives(
+    wrong: Bool, reference: Bool, places: Mapping[str, Bool], grid: Grid
+) -> dict[str, float]:
+    """Volume in ml of wrongly predicted voxels by place: anywhere, and on slices without lung in
+    the reference.
 
     Args:
         wrong: bool `[slice, row, column]`, predicted and not in the reference.
@@ -121,7 +155,9 @@ def false_positives(wrong: Bool, reference: Bool, places: Mapping[str, Bool], gr
 
 
 def is_one_lung_alone(prediction: LungMask, reference: LungMask) -> bool:
-    """Whether a mask with label 1 alone leaves out the reference's left lung, which then counts as missed."""
+    """Whether a mask with label 1 alone leaves out the reference's left lung, which then counts
+    as missed.
+    """
     if prediction.sided or not reference.sided:
         return False
     covered = int(np.count_nonzero(prediction.lungs & reference.left))
@@ -129,7 +165,9 @@ def is_one_lung_alone(prediction: LungMask, reference: LungMask) -> bool:
 
 
 def _head(both: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    """The head of a case: Dice and accuracy of both lungs, and its slices by class and by region."""
+    """The head of a case: Dice and accuracy of both lungs, and its slices by class and by
+    region.
+    """
     classes, regions = np.array(table["class"]), np.array(table["region"])
     dice = np.array([math.nan if x is None else x for x in table["dice"]])
     return {
@@ -145,7 +183,9 @@ def _structure(
     prediction: Bool, reference: Bool, overlap: Overlap, grid: Grid, policy: Policy
 ) -> tuple[dict[str, Any], dict[str, str]]:
     values = _ratios(overlap, policy) | _volumes(overlap, grid) | _slice_counts(overlap, grid)
-    surface = {name: _number(value) for name, value in distances(prediction, reference, grid).items()}
+    surface = {
+        name: _number(value) for name, value in distances(prediction, reference, grid).items()
+    }
     predicted, true = bool(overlap.predicted.sum()), bool(overlap.true.sum())
     if predicted and true:
         return values | surface, {}
@@ -160,11 +200,17 @@ def _structure(
 
 
 def _missing(structure: str, overlap: Overlap, grid: Grid) -> list[Finding]:
-    """A finding where a structure has slices in the reference and none in the mask, or no slice in the reference."""
+    """A finding where a structure has slices in the reference and none in the mask, or no slice
+    in the reference.
+    """
     true, predicted = overlap.true > 0, overlap.predicted > 0
     name = NAMES[structure]
     if not true.any():
-        return [finding("LUNG-INVENTED", structure=name, ml=_ml(overlap.predicted, grid))] if predicted.any() else []
+        return (
+            [finding("LUNG-INVENTED", structure=name, ml=_ml(overlap.predicted, grid))]
+            if predicted.any()
+            else []
+        )
     if not predicted.any():
         return [finding("LUNG-MISSED", structure=name, ml=_ml(overlap.true, grid))]
     missed = true & ~predicted
@@ -175,19 +221,33 @@ def _missing(structure: str, overlap: Overlap, grid: Grid) -> list[Finding]:
         "of": int(true.sum()),
         "mm": round(float(grid.thickness_mm[missed].sum()), 2),
     }
-    return [finding("MISSED-SLICES", structure=name, **numbers, ml=_ml(overlap.true * missed, grid))]
+    return [
+        finding("MISSED-SLICES", structure=name, **numbers, ml=_ml(overlap.true * missed, grid))
+    ]
 
 
 def _hallucinated(both: Mapping[str, Any]) -> list[Finding]:
-    """A finding where slices without lung in the reference have some in the mask; by place where CT is at hand."""
+    """A finding where slices without lung in the reference have some in the mask; by place where
+    CT is at hand.
+    """
     n = both["slices_hallucinated"]
     if not n:
         return []
-    words = {"airway": "airways", "body": "elsewhere in the body", "couch": "couch", "outside_body": "outside the body"}
+    words = {
+        "airway": "airways",
+        "body": "elsewhere in the body",
+        "couch": "couch",
+        "outside_body": "outside the body",
+    }
     volumes = {place: both.get(f"hallucinated_{place}_ml") for place in PLACES}
     parts = [f"{words[place]} {ml:.2f}" for place, ml in volumes.items() if ml]
     where = f": {', '.join(parts)}" if parts else ""
-    numbers = {"n": n, "of": n + both["slices_empty"], "ml": round(both["hallucinated_ml"], 3), "where": where}
+    numbers = {
+        "n": n,
+        "of": n + both["slices_empty"],
+        "ml": round(both["hallucinated_ml"], 3),
+        "where": where,
+    }
     return [finding("HALLUCINATED-SLICES", **numbers)]
 
 
@@ -198,7 +258,9 @@ def _exchanged(prediction: LungMask, reference: LungMask) -> bool:
 
 
 def _ratios(overlap: Overlap, policy: Policy) -> dict[str, Any]:
-    return {name: _number(value) for name, value in ratios(overlap.total(), policy.empty_value).items()}
+    return {
+        name: _number(value) for name, value in ratios(overlap.total(), policy.empty_value).items()
+    }
 
 
 def _volumes(overlap: Overlap, grid: Grid) -> dict[str, Any]:
@@ -215,7 +277,9 @@ def _volumes(overlap: Overlap, grid: Grid) -> dict[str, Any]:
 
 
 def _slice_counts(overlap: Overlap, grid: Grid) -> dict[str, Any]:
-    """Number of slices of each class, and the volumes in ml on hallucinated and on missed slices."""
+    """Number of slices of each class, and the volumes in ml on hallucinated and on missed
+    slices.
+    """
     counts = class_counts(slice_classes(overlap))
     volumes = {
         "hallucinated_ml": float(_slice_ml(grid) @ (overlap.predicted * (overlap.true == 0))),

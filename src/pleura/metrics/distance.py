@@ -1,4 +1,6 @@
-"""Distances between the surfaces of two masks in mm, under each definition that is in use; every distance is found once."""
+"""Distances between the surfaces of two masks in mm, under each definition that is in use; every
+distance is found once.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -29,7 +31,8 @@ DISTANCES = (*BASIC, *(f"{name}_voxel" for name in BASIC), *POOLED)
 
 
 def distances(prediction: Bool, reference: Bool, grid: Grid) -> dict[str, float]:
-    """Every distance between two masks: area-weighted, and under `_voxel` and `_pooled` as others define them.
+    """Every distance between two masks: area-weighted, and under `_voxel` and `_pooled` as others
+    define them.
 
     Args:
         prediction: bool `[slice, row, column]`.
@@ -37,7 +40,8 @@ def distances(prediction: Bool, reference: Bool, grid: Grid) -> dict[str, float]
         grid: where both lie; anisotropic, uneven and tilted grids are measured as they are.
 
     Returns:
-        Name (`DISTANCES`) to value: mm, or a ratio for surface Dice. Where one mask is empty: the scan's diagonal
+        Name (`DISTANCES`) to value: mm, or a ratio for surface Dice. Where one mask is empty: the
+            scan's diagonal
         (`policy.worst_distance_mm`), and 0 for surface Dice; where both are: NaN.
     """
     box = _box(prediction, reference)
@@ -47,22 +51,34 @@ def distances(prediction: Bool, reference: Bool, grid: Grid) -> dict[str, float]
     directed = surface_distances(*borders)
     pooled = np.concatenate(directed)
     everywhere = [np.ones(len(one)) for one in directed]
-    voxel = {f"{name}_voxel": value for name, value in _measures(directed, everywhere, _percentile).items()}
-    pools = {"msd_mm_pooled": float(pooled.mean()), "hd95_mm_pooled": float(np.percentile(pooled, 95))}
+    voxel = {
+        f"{name}_voxel": value
+        for name, value in _measures(directed, everywhere, _percentile).items()
+    }
+    pools = {
+        "msd_mm_pooled": float(pooled.mean()),
+        "hd95_mm_pooled": float(np.percentile(pooled, 95)),
+    }
     return area_distances(prediction, reference, grid) | voxel | pools
 
 
 def area_distances(prediction: Bool, reference: Bool, grid: Grid) -> dict[str, float]:
-    """The area-weighted distances alone (`BASIC`); arguments, units and empties as in `distances`."""
+    """The area-weighted distances alone (`BASIC`); arguments, units and empties as in
+    `distances`.
+    """
     box = _box(prediction, reference)
     if box is None:
         return _without_surface(prediction, reference, grid, BASIC)
     surfaces = [surface_elements(mask, grid, box) for mask in (prediction, reference)]
-    return _measures(surface_distances(*surfaces), [surface.weights for surface in surfaces], weighted_percentile)
+    return _measures(
+        surface_distances(*surfaces), [surface.weights for surface in surfaces], weighted_percentile
+    )
 
 
 def weighted_percentile(values: Floats, weights: Floats, percent: float) -> float:
-    """The smallest of `values` `(n,)` such that it and the smaller ones hold `percent` of the weight `(n,)`, all above 0."""
+    """The smallest of `values` `(n,)` such that it and the smaller ones hold `percent` of the
+    weight `(n,)`, all above 0.
+    """
     order = np.argsort(values)
     shares = np.cumsum(weights[order]) / weights.sum()
     at = min(int(np.searchsorted(shares, percent / 100)), len(order) - 1)
@@ -70,13 +86,20 @@ def weighted_percentile(values: Floats, weights: Floats, percent: float) -> floa
 
 
 def _percentile(values: Floats, weights: Floats, percent: float) -> float:
-    return float(np.percentile(values, percent))  # equal weights, interpolated between values as MONAI and MedPy do
+    return float(
+        np.percentile(values, percent)
+    )  # equal weights, interpolated between values as MONAI and MedPy do
 
 
-def _measures(directed: Sequence[Floats], weights: Sequence[Floats], percentile: Percentile) -> dict[str, float]:
+def _measures(
+    directed: Sequence[Floats], weights: Sequence[Floats], percentile: Percentile
+) -> dict[str, float]:
     pairs = list(zip(directed, weights, strict=True))
     whole = sum(float(weight.sum()) for weight in weights)
-    near = {mm: sum(float(weight[values <= mm].sum()) for values, weight in pairs) / whole for mm in TOLERANCES_MM}
+    near = {
+        mm: sum(float(weight[values <= mm].sum()) for values, weight in pairs) / whole
+        for mm in TOLERANCES_MM
+    }
     return {
         "msd_mm": sum(float(np.average(values, weights=weight)) for values, weight in pairs) / 2,
         "hd95_mm": max(percentile(values, weight, 95) for values, weight in pairs),
@@ -90,7 +113,9 @@ def _box(prediction: Bool, reference: Bool) -> Box | None:
     return joint_box(first, second) if first and second else None
 
 
-def _without_surface(prediction: Bool, reference: Bool, grid: Grid, names: Sequence[str]) -> dict[str, float]:
+def _without_surface(
+    prediction: Bool, reference: Bool, grid: Grid, names: Sequence[str]
+) -> dict[str, float]:
     if not (prediction.any() or reference.any()):
         return dict.fromkeys(names, np.nan)
     worst = worst_distance_mm(grid)

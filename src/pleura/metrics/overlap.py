@@ -1,4 +1,6 @@
-"""Counts of voxels, and the ratios made of them. Pure functions over bool arrays; a slice is a sum less than a volume."""
+"""Counts of voxels, and the ratios made of them. Pure functions over bool arrays; a slice is a
+sum less than a volume.
+"""
 
 from dataclasses import dataclass
 
@@ -14,7 +16,8 @@ RATIOS = ("dice", "iou", "precision", "recall", "accuracy")
 
 @dataclass(frozen=True, eq=False)
 class Overlap:
-    """Voxels that both masks have (`tp`), only the prediction (`fp`), only the reference (`fn`), neither (`tn`).
+    """Voxels that both masks have (`tp`), only the prediction (`fp`), only the reference (`fn`),
+    neither (`tn`).
 
     Four int64 arrays of one shape: `(slices,)` slice by slice, `()` for a volume.
     """
@@ -50,8 +53,13 @@ def slice_overlap(prediction: Bool, reference: Bool) -> Overlap:
         Counts of shape `(slices,)`.
     """
     if prediction.shape != reference.shape:
-        raise ValueError(f"masks of shapes {prediction.shape} and {reference.shape} cannot be compared")
-    both = np.array([np.count_nonzero(p & r) for p, r in zip(prediction, reference, strict=True)], dtype=np.int64)
+        raise ValueError(
+            f"masks of shapes {prediction.shape} and {reference.shape} cannot be compared"
+        )
+    both = np.array(
+        [np.count_nonzero(p & r) for p, r in zip(prediction, reference, strict=True)],
+        dtype=np.int64,
+    )
     predicted = np.array([np.count_nonzero(p) for p in prediction], dtype=np.int64)
     true = np.array([np.count_nonzero(r) for r in reference], dtype=np.int64)
     size = prediction.shape[1] * prediction.shape[2]
@@ -61,19 +69,27 @@ def slice_overlap(prediction: Bool, reference: Bool) -> Overlap:
 def ratios(overlap: Overlap, empty: float) -> dict[str, Floats]:
     """Dice, IoU, precision, recall and binary accuracy.
 
-    Dice = 2 tp / (2 tp + fp + fn); IoU = tp / (tp + fp + fn); precision = tp / (tp + fp); recall = tp / (tp + fn);
-    accuracy = (tp + tn) / all.
+    Dice = 2 tp / (2 tp + fp + fn); IoU = tp / (tp + fp + fn); precision = tp / (tp + fp); recall =
+    tp / (tp + fn); accuracy = (tp + tn) / all.
 
     Args:
         overlap: the counts.
-        empty: what the first four count as where neither mask has a voxel; NaN where that is to be undefined. Where only one
-            of them is empty they are 0, also where a denominator is.
+        empty: what the first four count as where neither mask has a voxel; NaN where that is to be
+            undefined. Where only one of them is empty they are 0, also where a denominator is.
 
     Returns:
         Name to float64 array of the counts' shape.
     """
     tp, fp, fn, tn = overlap.tp, overlap.fp, overlap.fn, overlap.tn
-    parts = {"dice": (2 * tp, 2 * tp + fp + fn), "iou": (tp, tp + fp + fn), "precision": (tp, tp + fp), "recall": (tp, tp + fn)}
+    parts = {
+        "dice": (2 * tp, 2 * tp + fp + fn),
+        "iou": (tp, tp + fp + fn),
+        "precision": (tp, tp + fp),
+        "recall": (tp, tp + fn),
+    }
     nothing = tp + fp + fn == 0
-    values = {name: np.where(nothing, empty, above / np.where(below == 0, 1, below)) for name, (above, below) in parts.items()}
+    values = {
+        name: np.where(nothing, empty, above / np.where(below == 0, 1, below))
+        for name, (above, below) in parts.items()
+    }
     return values | {"accuracy": np.asarray((tp + tn) / (tp + fp + fn + tn))}

@@ -1,21 +1,28 @@
-"""Published lung scores, as printed where they are cited: to stand beside ours, never to be ranked with them unsaid."""
+"""Published lung scores, as printed where they are cited: to stand beside ours, never to be
+ranked with them unsaid.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-TABLE = "Fu Y, Lei Y, Wang T, et al. Phys Med 2021;85:107-122, Table 7 (PMC8217246), doi:10.1016/j.ejmp.2021.05.003"
+TABLE = (
+    "Fu Y, Lei Y, Wang T, et al. Phys Med 2021;85:107-122, Table 7 (PMC8217246), "
+    "doi:10.1016/j.ejmp.2021.05.003"
+)
 CHALLENGE = (
-    "AAPM 2017 challenge (LCTSC): 36 training, 12 off-line and 12 on-line test cases of 3 institutions (Yang J, et al. Med "
-    "Phys 2018;45:4568-4581, doi:10.1002/mp.13141); Dice, mean surface distance and 95 % Hausdorff distance per lung; which of "
-    "the test cases, and how the distances join the two directions, the table does not say"
+    "AAPM 2017 challenge (LCTSC): 36 training, 12 off-line and 12 on-line test cases of 3 "
+    "institutions (Yang J, et al. Med Phys 2018;45:4568-4581, doi:10.1002/mp.13141); Dice, mean "
+    "surface distance and 95 % Hausdorff distance per lung; which of the test cases, and how the "
+    "distances join the two directions, the table does not say"
 )
 UNMARKED = (
-    "the challenge's collection (LCTSC); the table does not mark it as a participant's own result, nor say which cases "
-    "tested it"
+    "the challenge's collection (LCTSC); the table does not mark it as a participant's own "
+    "result, nor say which cases tested it"
 )
 OTHER_SPLIT = (
-    "35 patients by its authors' abstract (Dong X, et al. Med Phys 2019;46:2157-2168, doi:10.1002/mp.13458), which the table "
-    "counts to the challenge's collection: not the challenge's test cases"
+    "35 patients by its authors' abstract (Dong X, et al. Med Phys 2019;46:2157-2168, "
+    "doi:10.1002/mp.13458), which the table counts to the challenge's collection: not the "
+    "challenge's test cases"
 )
 
 
@@ -32,13 +39,26 @@ class Published:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; each pair is `[left, right]`."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(self).items()
+        }
 
 
 LCTSC = (
-    Published("DCNN, team Elekta", ("0.97±0.02",) * 2, ("0.74±0.31", "1.08±0.54"), ("2.9±1.32", "4.7±2.50"), CHALLENGE),
     Published(
-        "3D U-Net, reference 265 there", ("0.97±0.02",) * 2, ("0.59±0.29", "0.93±0.57"), ("2.10±0.94", "3.96±2.85"), UNMARKED
+        "DCNN, team Elekta",
+        ("0.97±0.02",) * 2,
+        ("0.74±0.31", "1.08±0.54"),
+        ("2.9±1.32", "4.7±2.50"),
+        CHALLENGE,
+    ),
+    Published(
+        "3D U-Net, reference 265 there",
+        ("0.97±0.02",) * 2,
+        ("0.59±0.29", "0.93±0.57"),
+        ("2.10±0.94", "3.96±2.85"),
+        UNMARKED,
     ),
     Published(
         "Multi-class CNN, team Mirada",
@@ -61,7 +81,13 @@ LCTSC = (
         ("4.4±3.41", "4.1±2.11"),
         CHALLENGE,
     ),
-    Published("U-Net-GAN", ("0.97±0.01",) * 2, ("0.61±0.73", "0.65±0.53"), ("2.07±1.93", "2.50±3.34"), OTHER_SPLIT),
+    Published(
+        "U-Net-GAN",
+        ("0.97±0.01",) * 2,
+        ("0.61±0.73", "0.65±0.53"),
+        ("2.07±1.93", "2.50±3.34"),
+        OTHER_SPLIT,
+    ),
 )
-"""Left and right lung on LCTSC, read in Table 7 of the review. Contours there follow RTOG 1106 and are smooth; masks that
-follow air differ from them at hilum and rim, whoever drew them."""
+"""Left and right lung on LCTSC, read in Table 7 of the review. Contours there follow RTOG 1106 and
+are smooth; masks that follow air differ from them at hilum and rim, whoever drew them."""

@@ -1,4 +1,6 @@
-"""Which case is worst, and why: the worse lung's numbers, and an order of cases by several of them."""
+"""Which case is worst, and why: the worse lung's numbers, and an order of cases by several of
+them.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,14 +16,16 @@ CRITERIA = {"dice": -1, "hd95_mm_voxel": 1, "slices_missed": 1, "hallucinated_ml
 GRAVE = ("SIDES-EXCHANGED", "LUNG-MISSED", "LUNG-INVENTED")
 """Findings that put a case before all others."""
 RULE = (
-    "cases with a lung that is missed, invented or on the wrong side come first; within these and the others, cases are "
-    "ordered by the mean of four ranks of their worse lung: Dice, HD95 of border voxels, missed slices, and ml of "
-    "lung predicted on slices without lung; equal values share their mean rank, equal means go by missed slices, then Dice"
+    "cases with a lung that is missed, invented or on the wrong side come first; within these "
+    "and the others, cases are ordered by the mean of four ranks of their worse lung: Dice, HD95 "
+    "of border voxels, missed slices, and ml of lung predicted on slices without lung; equal "
+    "values share their mean rank, equal means go by missed slices, then Dice"
 )
 
 
 def worse_lung(case: Case, metric: str) -> tuple[float | None, str]:
-    """The worse value of the two lungs for a metric, and which lung has it; of both together where there are no sides.
+    """The worse value of the two lungs for a metric, and which lung has it; of both together where
+    there are no sides.
 
     Args:
         case: an entry of `scores.json`.
@@ -49,7 +53,13 @@ def worst_first(cases: Sequence[Case]) -> list[Case]:
     def key(k: int) -> tuple[bool, float, float, float, str]:
         missed, dice = (worse_lung(cases[k], metric)[0] for metric in ("slices_missed", "dice"))
         is_grave = any(one["code"] in GRAVE for one in cases[k]["findings"])
-        return not is_grave, round(float(ranks[k]), 6), -(missed or 0), 2.0 if dice is None else dice, str(cases[k]["case"])
+        return (
+            not is_grave,
+            round(float(ranks[k]), 6),
+            -(missed or 0),
+            2.0 if dice is None else dice,
+            str(cases[k]["case"]),
+        )
 
     return [cases[k] for k in sorted(range(len(cases)), key=key)]
 
@@ -75,7 +85,9 @@ def explanation(case: Case) -> str:
         parts.append(f"{missed:g} slice(s) missed ({NAMES[side]})")
     hallucinated = case["both"].get("slices_hallucinated")
     if hallucinated:
-        parts.append(f"{hallucinated} slice(s) hallucinated ({case['both']['hallucinated_ml']:.1f} ml)")
+        parts.append(
+            f"{hallucinated} slice(s) hallucinated ({case['both']['hallucinated_ml']:.1f} ml)"
+        )
     furthest, side = worse_lung(case, "hd_mm")
     if furthest is not None:
         parts.append(f"maximum distance {furthest:.1f} mm ({NAMES[side]})")
@@ -85,6 +97,8 @@ def explanation(case: Case) -> str:
 
 
 def ranking(cases: Sequence[Case]) -> dict[str, Any]:
-    """What `scores.json` says of the order of cases: the rule, and each case with its explanation, worst first."""
+    """What `scores.json` says of the order of cases: the rule, and each case with its
+    explanation, worst first.
+    """
     order = [{"case": case["case"], "because": explanation(case)} for case in worst_first(cases)]
     return {"rule": RULE, "worst_first": order}

@@ -1,4 +1,6 @@
-"""What each slice is: with lung or without, found or missed, at the apex, in the middle or at the base."""
+"""What each slice is: with lung or without, found or missed, at the apex, in the middle or at
+the base.
+"""
 
 from typing import Any
 
@@ -16,9 +18,13 @@ REGIONS = ("apex", "middle", "base")
 
 
 def slice_classes(overlap: Overlap) -> Words:
-    """Name each slice `lung`, `empty` (rightly), `hallucinated` or `missed`, from its counts `(slices,)`."""
+    """Name each slice `lung`, `empty` (rightly), `hallucinated` or `missed`, from its counts
+    `(slices,)`.
+    """
     found, true = overlap.predicted > 0, overlap.true > 0
-    return np.where(true, np.where(found, "lung", "missed"), np.where(found, "hallucinated", "empty"))
+    return np.where(
+        true, np.where(found, "lung", "missed"), np.where(found, "hallucinated", "empty")
+    )
 
 
 def class_counts(classes: Words) -> dict[str, int]:
@@ -53,15 +59,21 @@ def slice_regions(overlap: Overlap, grid: Grid) -> Words:
 
 
 def slice_positions_mm(grid: Grid) -> NDArray[np.float64]:
-    """Position of each slice `(slices,)` in mm along the slice normal, from the origin of patient space."""
+    """Position of each slice `(slices,)` in mm along the slice normal, from the origin of
+    patient space.
+    """
     first_voxels = np.zeros((grid.shape[0], 3))
     first_voxels[:, 0] = np.arange(grid.shape[0])
     positions: NDArray[np.float64] = grid.to_world(first_voxels) @ grid.normal
     return positions
 
 
-def region_scores(dice: NDArray[np.float64], classes: Words, regions: Words) -> dict[str, dict[str, Any]]:
-    """For apex, middle and base: number of slices, how many are missed, and the mean Dice of all of them, missed ones as 0."""
+def region_scores(
+    dice: NDArray[np.float64], classes: Words, regions: Words
+) -> dict[str, dict[str, Any]]:
+    """For apex, middle and base: number of slices, how many are missed, and the mean Dice of all
+    of them, missed ones as 0.
+    """
     counts = {}
     for name in REGIONS:
         here = (regions == name) & np.isin(classes, ("lung", "missed"))

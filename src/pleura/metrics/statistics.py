@@ -21,7 +21,8 @@ def patient_means(values: Floats, patients: Sequence[str]) -> Floats:
         patients: whose each case is.
 
     Returns:
-        `(patients, metrics)` in order of the patients' names; NaN where none of a patient's cases has a value.
+        `(patients, metrics)` in order of the patients' names; NaN where none of a patient's cases
+        has a value.
     """
     names = np.array(patients)
     rows = []
@@ -29,15 +30,18 @@ def patient_means(values: Floats, patients: Sequence[str]) -> Floats:
         own = values[names == name]
         known = ~np.isnan(own)
         counts = known.sum(axis=0)
-        rows.append(np.where(counts, np.where(known, own, 0).sum(axis=0) / np.maximum(counts, 1), np.nan))
+        rows.append(
+            np.where(counts, np.where(known, own, 0).sum(axis=0) / np.maximum(counts, 1), np.nan)
+        )
     return np.array(rows)
 
 
 def bootstrap_intervals(values: Floats, *, level: float = LEVEL) -> tuple[Floats, Floats]:
     """Percentile bootstrap intervals of means over patients (Efron and Tibshirani 1993, ch. 13).
 
-    Patients are drawn, not cases: two scans of one patient are not two independent looks. All metrics share the draws. Seeded:
-    the same values give the same interval. With few patients such intervals are too narrow; with one they have no width.
+    Patients are drawn, not cases: two scans of one patient are not two independent looks. All
+    metrics share the draws. Seeded: the same values give the same interval. With few patients such
+    intervals are too narrow; with one they have no width.
 
     Args:
         values: `(patients, metrics)`; NaN, where undefined, is left out of that metric's means.
@@ -47,7 +51,11 @@ def bootstrap_intervals(values: Floats, *, level: float = LEVEL) -> tuple[Floats
         Lower and upper ends, `(metrics,)` each; NaN where no patient has a value.
     """
     patients = len(values)
-    weights = np.random.default_rng(SEED).multinomial(patients, np.full(patients, 1 / patients), RESAMPLES).astype(np.float64)
+    weights = (
+        np.random.default_rng(SEED)
+        .multinomial(patients, np.full(patients, 1 / patients), RESAMPLES)
+        .astype(np.float64)
+    )
     known = ~np.isnan(values)
     counts = weights @ known
     means = weights @ np.where(known, values, 0.0) / np.where(counts == 0, np.nan, counts)
@@ -62,9 +70,10 @@ def bootstrap_intervals(values: Floats, *, level: float = LEVEL) -> tuple[Floats
 class PairedTest:
     """Two methods on the same patients. `difference` is the median of first less second.
 
-    `effect` is the matched-pairs rank-biserial correlation, -1 to 1 (Kerby 2014, doi:10.2466/11.IT.3.1): the share of rank
-    weight that favours the first, less the share against it. `p` is of the two-sided Wilcoxon signed-rank test, `adjusted_p`
-    Holm's; all three are `None` where no pair differs.
+    `effect` is the matched-pairs rank-biserial correlation, -1 to 1 (Kerby 2014,
+    doi:10.2466/11.IT.3.1): the share of rank weight that favours the first, less the share against
+    it. `p` is of the two-sided Wilcoxon signed-rank test, `adjusted_p` Holm's; all three are `None`
+    where no pair differs.
     """
 
     n: int
@@ -75,11 +84,12 @@ class PairedTest:
 
 
 def paired_test(first: Sequence[float], second: Sequence[float]) -> PairedTest:
-    """Compare two methods by their values on the same patients: Wilcoxon's signed-rank test and its effect size.
+    """Compare two methods by their values on the same patients: Wilcoxon's signed-rank test and its
+    effect size.
 
-    Zero differences are left out (Wilcoxon 1945), equal ones share their rank. The p value is exact up to 100 pairs, by the
-    distribution of rank sums over all signs (scipy.stats.wilcoxon has it without ties only), and scipy's beyond. Below six
-    pairs no two-sided p value can reach 0.05.
+    Zero differences are left out (Wilcoxon 1945), equal ones share their rank. The p value is exact
+    up to 100 pairs, by the distribution of rank sums over all signs (scipy.stats.wilcoxon has it
+    without ties only), and scipy's beyond. Below six pairs no two-sided p value can reach 0.05.
 
     Args:
         first: a value per patient.
@@ -107,7 +117,9 @@ def paired_test(first: Sequence[float], second: Sequence[float]) -> PairedTest:
 
 
 def _exact_p(ranks: Floats, favours: NDArray[np.bool_]) -> float:
-    """The chance that a rank sum lies as far from its mean as the one seen, every sign being as likely as the other."""
+    """The chance that a rank sum lies as far from its mean as the one seen, every sign being as
+    likely as the other.
+    """
     doubled = np.rint(2 * ranks).astype(int)  # shared ranks are halves
     chances = np.ones(1)
     for rank in doubled:
@@ -118,7 +130,9 @@ def _exact_p(ranks: Floats, favours: NDArray[np.bool_]) -> float:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """P values adjusted for each other by Holm's step-down method (Holm 1979), in the given order; `None` stays `None`."""
+    """P values adjusted for each other by Holm's step-down method (Holm 1979), in the given
+    order; `None` stays `None`.
+    """
     known = sorted((p, k) for k, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)
     highest = 0.0

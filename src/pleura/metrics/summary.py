@@ -1,4 +1,6 @@
-"""Many cases in a few numbers: spread over patients, sites, two methods side by side, and one ratio from all voxels."""
+"""Many cases in a few numbers: spread over patients, sites, two methods side by side, and one
+ratio from all voxels.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,16 +13,28 @@ from numpy.typing import NDArray
 from pleura.metrics.case import STRUCTURES
 from pleura.metrics.published import LCTSC
 from pleura.metrics.ranking import ranking
-from pleura.metrics.statistics import LEVEL, RESAMPLES, bootstrap_intervals, holm, paired_test, patient_means
+from pleura.metrics.statistics import (
+    LEVEL,
+    RESAMPLES,
+    bootstrap_intervals,
+    holm,
+    paired_test,
+    patient_means,
+)
 
 Case = Mapping[str, Any]
 Floats = NDArray[np.float64]
 
-METHOD = f"mean over patients; low and high: percentile bootstrap by patient, {RESAMPLES} resamples, {LEVEL:.0%}"
+METHOD = (
+    f"mean over patients; low and high: percentile bootstrap by patient, {RESAMPLES} resamples, "
+    f"{LEVEL:.0%}"
+)
 COMPARED_METRICS = ("dice", "msd_mm", "hd95_mm", "hd95_mm_voxel")
 """Metrics that stand beside published ones."""
 TESTED = ("dice", "msd_mm", "hd95_mm", "surface_dice_2mm")
-"""Metrics on which two methods are compared, each for right, left and both lungs; Holm's adjustment is over all of these."""
+"""Metrics on which two methods are compared, each for right, left and both lungs; Holm's
+adjustment is over all of these.
+"""
 
 
 def over_cases(cases: Sequence[Case]) -> dict[str, Any]:
@@ -42,24 +56,36 @@ def summaries(cases: Sequence[Case]) -> dict[str, Any]:
         cases: as `scores.json` has them, with `patient`.
 
     Returns:
-        split (`all`, `train` …) to structure to metric to `mean`, `low`, `high`, `sd` (of the sample), `median`, `lowest`,
+        split (`all`, `train` …) to structure to metric to `mean`, `low`, `high`, `sd` (of the
+            sample), `median`, `lowest`,
         `highest`, `n` (patients with a value) and `undefined` (patients without one).
     """
-    parts = {"all": list(cases)} | {name: _where(cases, "split", name) for name in _values(cases, "split")}
-    return {name: {structure: spread(part, structure) for structure in STRUCTURES} for name, part in parts.items()}
+    parts = {"all": list(cases)} | {
+        name: _where(cases, "split", name) for name in _values(cases, "split")
+    }
+    return {
+        name: {structure: spread(part, structure) for structure in STRUCTURES}
+        for name, part in parts.items()
+    }
 
 
 def site_summaries(cases: Sequence[Case]) -> dict[str, Any]:
-    """Each site's own means, and all other sites' means without it (leave one site out): how far one site carries the whole.
+    """Each site's own means, and all other sites' means without it (leave one site out): how far
+    one site carries the whole.
 
     Returns:
-        site to structure to `own` and `others` (metric to spread, as in `summaries`); empty where no case has a site.
+        site to structure to `own` and `others` (metric to spread, as in `summaries`); empty where
+        no case has a site.
     """
     summary = {}
     for site in _values(cases, "site"):
-        own, others = _where(cases, "site", site), [case for case in cases if case.get("site") != site]
+        own, others = (
+            _where(cases, "site", site),
+            [case for case in cases if case.get("site") != site],
+        )
         summary[site] = {
-            structure: {"own": spread(own, structure), "others": spread(others, structure)} for structure in STRUCTURES
+            structure: {"own": spread(own, structure), "others": spread(others, structure)}
+            for structure in STRUCTURES
         }
     return summary
 
@@ -75,24 +101,31 @@ def spread(cases: Sequence[Case], structure: str) -> dict[str, Any]:
 
 
 def comparison(first: Sequence[Case], second: Sequence[Case]) -> list[dict[str, Any]]:
-    """Two methods on the patients that both have: Wilcoxon's signed-rank test, its effect size, Holm over all rows.
+    """Two methods on the patients that both have: Wilcoxon's signed-rank test, its effect size,
+    Holm over all rows.
 
     Args:
         first: cases of the method that is judged.
         second: cases of the other, scored against the same references.
 
     Returns:
-        One row for each structure and metric of `TESTED` that both have: `structure`, `metric`, `first`, `second` (means), `n`,
+        One row for each structure and metric of `TESTED` that both have: `structure`, `metric`,
+            `first`, `second` (means), `n`,
         `difference` (median of first less second), `effect`, `p`, `adjusted_p`.
     """
     shared = sorted({case["case"] for case in first} & {case["case"] for case in second})
     if not shared:
         return []
-    sides = [[next(case for case in cases if case["case"] == name) for name in shared] for cases in (first, second)]
+    sides = [
+        [next(case for case in cases if case["case"] == name) for name in shared]
+        for cases in (first, second)
+    ]
     rows, tests = [], []
     for structure in STRUCTURES:
         matrices = [_matrix(cases, structure, TESTED) for cases in sides]
-        a, b = (patient_means(matrix, [case["patient"] for case in sides[0]]) for matrix in matrices)
+        a, b = (
+            patient_means(matrix, [case["patient"] for case in sides[0]]) for matrix in matrices
+        )
         for k, metric in enumerate(TESTED):
             both = ~np.isnan(a[:, k]) & ~np.isnan(b[:, k])
             if both.any():
@@ -100,23 +133,31 @@ def comparison(first: Sequence[Case], second: Sequence[Case]) -> list[dict[str, 
                 means = {"first": float(a[both, k].mean()), "second": float(b[both, k].mean())}
                 rows.append({"structure": structure, "metric": metric} | means)
     adjusted = holm([test.p for test in tests])
-    return [row | asdict(replace(test, adjusted_p=p)) for row, test, p in zip(rows, tests, adjusted, strict=True)]
+    return [
+        row | asdict(replace(test, adjusted_p=p))
+        for row, test, p in zip(rows, tests, adjusted, strict=True)
+    ]
 
 
 def lctsc_protocol(cases: Sequence[Case]) -> dict[str, Any]:
-    """Dice, mean surface distance and HD95 per lung as the LCTSC challenge tells them, with published results beside.
+    """Dice, mean surface distance and HD95 per lung as the LCTSC challenge tells them, with
+    published results beside.
 
     Returns:
-        `ours` (structure to metric to mean and sample sd over patients), `published`, and a `caution`.
+        `ours` (structure to metric to mean and sample sd over patients), `published`, and a
+        `caution`.
     """
     ours = {}
     for structure in ("left", "right"):
         summary = spread(cases, structure)
         metrics = [name for name in COMPARED_METRICS if name in summary]
-        ours[structure] = {name: {k: summary[name][k] for k in ("mean", "sd", "n")} for name in metrics}
+        ours[structure] = {
+            name: {k: summary[name][k] for k in ("mean", "sd", "n")} for name in metrics
+        }
     caution = (
-        "not the same cases, references or programs: each row names its split; distances here are as this file's policy "
-        "defines them; references that follow air flatter methods that do"
+        "not the same cases, references or programs: each row names its split; distances here "
+        "are as this file's policy defines them; references that follow air flatter methods that "
+        "do"
     )
     return {"ours": ours, "published": [row.as_json() for row in LCTSC], "caution": caution}
 
@@ -124,16 +165,23 @@ def lctsc_protocol(cases: Sequence[Case]) -> dict[str, Any]:
 def pooled(cases: Sequence[Case]) -> dict[str, Any]:
     """Ratios per structure from all cases' volume together, so that large lungs weigh more.
 
-    They follow from the volumes and each case's Dice: the shared volume is Dice (prediction + reference) / 2.
+    They follow from the volumes and each case's Dice: the shared volume is Dice (prediction +
+    reference) / 2.
 
     Returns:
-        structure to `dice`, `iou`, `precision`, `recall` (`None` where there is no volume) and `n` (cases).
+        structure to `dice`, `iou`, `precision`, `recall` (`None` where there is no volume) and `n`
+        (cases).
     """
     summary = {}
     for structure in STRUCTURES:
         scores = [case[structure] for case in cases if case[structure].get("dice") is not None]
-        predicted, true = (sum(score[name] for score in scores) for name in ("volume_ml", "reference_volume_ml"))
-        shared = sum(score["dice"] * (score["volume_ml"] + score["reference_volume_ml"]) / 2 for score in scores)
+        predicted, true = (
+            sum(score[name] for score in scores) for name in ("volume_ml", "reference_volume_ml")
+        )
+        shared = sum(
+            score["dice"] * (score["volume_ml"] + score["reference_volume_ml"]) / 2
+            for score in scores
+        )
         parts = {
             "dice": (2 * shared, predicted + true),
             "iou": (shared, predicted + true - shared),
@@ -147,7 +195,10 @@ def pooled(cases: Sequence[Case]) -> dict[str, Any]:
 
 def _matrix(cases: Sequence[Case], structure: str, metrics: Sequence[str]) -> Floats:
     values = [[case[structure].get(metric) for metric in metrics] for case in cases]
-    return np.array([[math.nan if value is None else value for value in row] for row in values], dtype=np.float64)
+    return np.array(
+        [[math.nan if value is None else value for value in row] for row in values],
+        dtype=np.float64,
+    )
 
 
 def _describe(values: Floats, low: float, high: float) -> dict[str, Any]:

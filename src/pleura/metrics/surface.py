@@ -1,14 +1,17 @@
-"""Surfaces of masks, and how far they lie apart: exact at any spacing, on uneven and on tilted grids.
+"""Surfaces of masks, and how far they lie apart: exact at any spacing, on uneven and on tilted
+grids.
 
-Two surfaces of one mask are in use, and both are here. *Elements*: a cell between eight voxel centres that holds both inside
-and outside carries a piece of surface, as marching cubes draws it (Lorensen and Cline 1987) with its corners half-way along the
-cell's edges; the element sits at the cell's centre and weighs its area in mm² (the definition of DeepMind's
-surface-distance, Nikolov et al. 2021, doi:10.2196/26151). *Border voxels*: voxels of the mask with a face neighbour outside
-it, each weighing the same (MedPy, MONAI). Beyond the array's edge there is no mask, so a mask that touches the edge has its
-surface there.
+Two surfaces of one mask are in use, and both are here. *Elements*: a cell between eight voxel
+centres that holds both inside and outside carries a piece of surface, as marching cubes draws it
+(Lorensen and Cline 1987) with its corners half-way along the cell's edges; the element sits at the
+cell's centre and weighs its area in mm² (the definition of DeepMind's surface-distance, Nikolov et
+al. 2021, doi:10.2196/26151). *Border voxels*: voxels of the mask with a face neighbour outside it,
+each weighing the same (MedPy, MONAI). Beyond the array's edge there is no mask, so a mask that
+touches the edge has its surface there.
 
-Distances are from point to nearest point by a k-d tree in LPS mm. Measured on a lung of 0.7 x 0.7 x 2.5 mm it takes 0.1 s where
-two exact distance transforms take 0.5 s (edt) or 2.1 s (scipy), and it needs no even spacing.
+Distances are from point to nearest point by a k-d tree in LPS mm. Measured on a lung of 0.7 x 0.7 x
+2.5 mm it takes 0.1 s where two exact distance transforms take 0.5 s (edt) or 2.1 s (scipy), and it
+needs no even spacing.
 """
 
 from dataclasses import dataclass
@@ -27,9 +30,11 @@ Box = tuple[slice, slice, slice]
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Points of a surface `(n, 3)` in LPS mm, the weight of each `(n,)`, and its number `(n,)` in a lattice shared with others.
+    """Points of a surface `(n, 3)` in LPS mm, the weight of each `(n,)`, and its number `(n,)` in a
+    lattice shared with others.
 
-    Surfaces are comparable where they were made with one box of one grid: then equal numbers are equal points.
+    Surfaces are comparable where they were made with one box of one grid: then equal numbers are
+        equal points.
     """
 
     points: Floats
@@ -41,7 +46,9 @@ class Surface:
 
 
 def bounding_box(mask: NDArray[Any]) -> Box | None:
-    """The smallest box `[slice, row, column]` that holds every true voxel; `None` where there is none."""
+    """The smallest box `[slice, row, column]` that holds every true voxel; `None` where there is
+    none.
+    """
     plane = np.asarray(mask.any(axis=0))
     if not plane.any():
         return None
@@ -57,7 +64,10 @@ def joint_box(first: Box | None, second: Box | None) -> Box | None:
     """The smallest box that holds both."""
     if first is None or second is None:
         return first or second
-    a, b, c = (slice(min(p.start, q.start), max(p.stop, q.stop)) for p, q in zip(first, second, strict=True))
+    a, b, c = (
+        slice(min(p.start, q.start), max(p.stop, q.stop))
+        for p, q in zip(first, second, strict=True)
+    )
     return a, b, c
 
 
@@ -76,7 +86,9 @@ def surface_elements(mask: Bool, grid: Grid, box: Box) -> Surface:
     pairs = voxels[:, :, :-1] * np.uint8(2) + voxels[:, :, 1:]
     squares = pairs[:, :-1] * np.uint8(4) + pairs[:, 1:]
     codes = squares[:-1] * np.uint8(16) + squares[1:]
-    keys = np.flatnonzero(codes - np.uint8(1) < 254)  # 0 wraps to 255: neither all outside nor all inside
+    keys = np.flatnonzero(
+        codes - np.uint8(1) < 254
+    )  # 0 wraps to 255: neither all outside nor all inside
     cell = np.unravel_index(keys, codes.shape)
     code = codes.ravel()[keys]
     steps = _cell_steps(grid, box[0])
@@ -88,7 +100,9 @@ def surface_elements(mask: Bool, grid: Grid, box: Box) -> Surface:
 
 
 def border_voxels(mask: Bool, grid: Grid, box: Box) -> Surface:
-    """The voxels of a mask with a face neighbour outside it, at their centres, each of weight 1; arguments as above."""
+    """The voxels of a mask with a face neighbour outside it, at their centres, each of weight 1;
+    arguments as above.
+    """
     x = np.pad(mask[box], 1)
     inside = x[1:-1, 1:-1, 1:-1].copy()
     for axis in range(3):
@@ -97,7 +111,9 @@ def border_voxels(mask: Bool, grid: Grid, box: Box) -> Surface:
             window[axis] = slice(start, start + inside.shape[axis])
             inside &= x[tuple(window)]
     keys = np.flatnonzero(mask[box] & ~inside)
-    return Surface(_points(np.unravel_index(keys, inside.shape), box, grid, 0.0), np.ones(len(keys)), keys)
+    return Surface(
+        _points(np.unravel_index(keys, inside.shape), box, grid, 0.0), np.ones(len(keys)), keys
+    )
 
 
 def surface_distances(first: Surface, second: Surface) -> tuple[Floats, Floats]:
@@ -117,7 +133,9 @@ def _directed(origin: Surface, goal: Surface) -> Floats:
     from scipy.spatial import cKDTree
 
     distances = np.zeros(len(origin))
-    apart = ~np.isin(origin.keys, goal.keys, assume_unique=True, kind="table")  # points that coincide need no search
+    apart = ~np.isin(
+        origin.keys, goal.keys, assume_unique=True, kind="table"
+    )  # points that coincide need no search
     if apart.any():
         tree = cKDTree(goal.points, balanced_tree=False, compact_nodes=False)
         distances[apart] = tree.query(origin.points[apart])[0]
@@ -129,37 +147,52 @@ def _points(cell: tuple[NDArray[np.intp], ...], box: Box, grid: Grid, shift: flo
 
 
 def _cell_steps(grid: Grid, slices: slice) -> list[Floats]:
-    """The three edge vectors `(3, 3)` in mm (columns: slice, row, column) of the cells, for each layer of cells of a box."""
+    """The three edge vectors `(3, 3)` in mm (columns: slice, row, column) of the cells, for each
+    layer of cells of a box.
+    """
     if grid.positions_mm is None:
         return [grid.affine[:3, :3]]
     layers = np.arange(slices.start - 1, slices.stop + 1, dtype=np.float64)
     corner = grid.to_world(np.stack([layers, np.zeros_like(layers), np.zeros_like(layers)], axis=1))
-    return [np.stack([step, grid.affine[:3, 1], grid.affine[:3, 2]], axis=1) for step in np.diff(corner, axis=0)]
+    return [
+        np.stack([step, grid.affine[:3, 1], grid.affine[:3, 2]], axis=1)
+        for step in np.diff(corner, axis=0)
+    ]
 
 
 def element_areas(steps: Floats) -> Floats:
-    """Area in mm² of the surface in a cell, for each of the 256 ways in which its eight corners can be inside or outside.
+    """Area in mm² of the surface in a cell, for each of the 256 ways in which its eight corners can
+    be inside or outside.
 
-    The surface passes half-way along every edge between inside and outside. A loop of more than three such points that is not
-    flat has several triangulations; as in the classic table the largest at unit spacing counts, and the mean where several are
-    equally large, so that mirrored cells weigh the same. A face with two diagonal corners inside is
-    cut so that the fewer of the cell's corners stay apart.
+    The surface passes half-way along every edge between inside and outside. A loop of more than
+    three such points that is not flat has several triangulations; as in the classic table the
+    largest at unit spacing counts, and the mean where several are equally large, so that mirrored
+    cells weigh the same. A face with two diagonal corners inside is cut so that the fewer of the
+    cell's corners stay apart.
 
     Args:
         steps: `(3, 3)` the cell's edge vectors in mm, as columns (slice, row, column).
 
     Returns:
-        `(256,)`; the code's bits, highest first, are the corners in index order `[0,0,0], [0,0,1], [0,1,0] … [1,1,1]`.
+        `(256,)`; the code's bits, highest first, are the corners in index order `[0,0,0], [0,0,1],
+        [0,1,0] … [1,1,1]`.
     """
     triangles, codes, shares = _triangles()
     corners = triangles @ steps.T
-    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+    areas = (
+        np.linalg.norm(
+            np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
+        )
+        / 2
+    )
     return np.bincount(codes, weights=shares * areas, minlength=256).astype(np.float64)
 
 
 @cache
 def _triangles() -> tuple[Floats, NDArray[np.int64], Floats]:
-    """Every triangle `(n, 3 corners, 3)` in units of the cell, its code `(n,)`, and the share `(n,)` to which it counts."""
+    """Every triangle `(n, 3 corners, 3)` in units of the cell, its code `(n,)`, and the share
+    `(n,)` to which it counts.
+    """
     triangles, codes, shares = [], [], []
     for code in range(256):
         corners = np.array([code >> (7 - bit) & 1 for bit in range(8)], dtype=bool).reshape(2, 2, 2)
@@ -203,8 +236,12 @@ def _cuts(corners: Bool, axis: int, side: int) -> list[tuple[tuple[float, ...], 
 
 
 def _largest(loop: Floats) -> Floats:
-    """Those triangulations of a loop whose area is largest, `(triangulations, triangles, 3 corners, 3)`."""
-    every = np.array([loop[list(map(list, triangles))] for triangles in _triangulations(range(len(loop)))])
+    """Those triangulations of a loop whose area is largest, `(triangulations, triangles, 3
+    corners, 3)`.
+    """
+    every = np.array(
+        [loop[list(map(list, triangles))] for triangles in _triangulations(range(len(loop)))]
+    )
     sides = every[:, :, 1:] - every[:, :, :1]
     areas = np.linalg.norm(np.cross(sides[:, :, 0], sides[:, :, 1]), axis=-1).sum(axis=1)
     largest: Floats = every[areas > areas.max() - 1e-9]

@@ -1,4 +1,6 @@
-"""Scores as tidy rows and as tables. A row holds one number; an undefined one has an empty value and its reason."""
+"""Scores as tidy rows and as tables. A row holds one number; an undefined one has an empty value
+and its reason.
+"""
 
 import csv
 import io
@@ -21,7 +23,9 @@ RAW = "raw_"
 BY_PLACE = tuple(f"_{place}_ml" for place in PLACES)
 """Endings of volumes by place, which are of both lungs together."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A text cell that starts with one of these runs as a formula in a spreadsheet (OWASP, CSV injection)."""
+"""A text cell that starts with one of these runs as a formula in a spreadsheet (OWASP, CSV
+injection).
+"""
 
 Row = tuple[str, ...]
 
@@ -36,7 +40,9 @@ def unit(metric: str) -> str:
 
 
 def score_rows(case: Mapping[str, Any]) -> Iterator[Row]:
-    """The rows of one case for `scores.csv`: every structure and metric, then those of the mask before cleaning."""
+    """The rows of one case for `scores.csv`: every structure and metric, then those of the mask
+    before cleaning.
+    """
     name = str(case["case"])
     for structure in STRUCTURES:
         notes = case["notes"].get(structure, {})
@@ -44,21 +50,43 @@ def score_rows(case: Mapping[str, Any]) -> Iterator[Row]:
             if structure != "both" and metric.endswith(BY_PLACE):
                 continue
             value = case[structure].get(metric)
-            yield name, structure, metric, text(value), unit(metric), notes.get(metric, notes.get("*", ""))
+            yield (
+                name,
+                structure,
+                metric,
+                text(value),
+                unit(metric),
+                notes.get(metric, notes.get("*", "")),
+            )
     yield name, "both", "mean_slice_dice", text(case["mean_slice_dice"]), "ratio", ""
     raw = case.get("raw")
     if raw:
         for metric, value in raw["both"].items():
-            yield name, "both", f"{RAW}{metric}", text(value), unit(metric), "" if value is not None else ABSENT
+            yield (
+                name,
+                "both",
+                f"{RAW}{metric}",
+                text(value),
+                unit(metric),
+                "" if value is not None else ABSENT,
+            )
         yield name, "both", f"{RAW}mean_slice_dice", text(raw["mean_slice_dice"]), "ratio", ""
 
 
 def slice_rows(name: str, tables: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
-    """The rows of one case for `slices.csv`, from its slice tables, ascending: the mask's, then the raw answer's as `raw_…`."""
+    """The rows of one case for `slices.csv`, from its slice tables, ascending: the mask's, then
+    the raw answer's as `raw_…`.
+    """
     for table in tables:
         before = RAW if table["source"] == "raw" else ""
         for k, number in enumerate(table["slice"]):
-            place = (name, str(number), text(table["position_mm"][k]), table["structure"], table["class"][k])
+            place = (
+                name,
+                str(number),
+                text(table["position_mm"][k]),
+                table["structure"],
+                table["class"][k],
+            )
             for metric in RATIOS:
                 yield *place, f"{before}{metric}", text(table[metric][k])
 
@@ -71,13 +99,17 @@ def text(value: float | int | None) -> str:
 
 
 def cell(value: str) -> str:
-    """A text for a CSV cell: with control characters as escapes, and with `'` before what a spreadsheet would run."""
+    """A text for a CSV cell: with control characters as escapes, and with `'` before what a
+    spreadsheet would run.
+    """
     plain = visible(value)
     return f"'{plain}" if value.startswith(FORMULA) else plain
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
-    """Rows as CSV with a heading, RFC 4180 quoting, one line feed a line; numbers stay as they are, texts go by `cell`."""
+    """Rows as CSV with a heading, RFC 4180 quoting, one line feed a line; numbers stay as they
+    are, texts go by `cell`.
+    """
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(columns)
@@ -96,7 +128,10 @@ def case_table(cases: Sequence[Mapping[str, Any]]) -> Table:
                 visible(str(case["case"])),
                 case["split"] or "-",
                 _rounded(case["both"]["dice"], 4),
-                *(_rounded(worse_lung(case, metric)[0], 2) for metric in ("hd95_mm", "hd95_mm_voxel", "hd_mm")),
+                *(
+                    _rounded(worse_lung(case, metric)[0], 2)
+                    for metric in ("hd95_mm", "hd95_mm_voxel", "hd_mm")
+                ),
                 *_missed(case),
                 hallucinated(case),
             )
@@ -112,7 +147,11 @@ def case_table(cases: Sequence[Mapping[str, Any]]) -> Table:
         "missed L [slices]",
         "hallucinated [empty slices]",
     )
-    return Table("Lungs against references, worst case first; distances of the worse lung", columns, tuple(rows))
+    return Table(
+        "Lungs against references, worst case first; distances of the worse lung",
+        columns,
+        tuple(rows),
+    )
 
 
 def hallucinated(case: Mapping[str, Any]) -> str:
@@ -122,7 +161,9 @@ def hallucinated(case: Mapping[str, Any]) -> str:
 
 
 def _missed(case: Mapping[str, Any]) -> tuple[str, str]:
-    """Missed slices of the right and of the left lung; of both together in the first column where there are no sides."""
+    """Missed slices of the right and of the left lung; of both together in the first column
+    where there are no sides.
+    """
     if not case["right"]:
         return f"{case['slices']['missed']} (both)", "-"
     return str(case["right"]["slices_missed"]), str(case["left"]["slices_missed"])
@@ -133,18 +174,27 @@ def _rounded(value: float | None, digits: int) -> str:
 
 
 def score_notes(scores: Mapping[str, Any]) -> list[str]:
-    """Lines for people: refusals with their reasons, findings, what has no partner, and how two methods compare."""
+    """Lines for people: refusals with their reasons, findings, what has no partner, and how two
+    methods compare.
+    """
     lines = [f"{entry['case']}: refused: {entry['reason']}" for entry in scores["refused"]]
     for case in scores["cases"]:
         lines += [f"{case['case']}: {one['code']}: {one['message']}" for one in case["findings"]]
-    without = {"unanswered": "reference(s) have no mask in PRED", "without_reference": "mask(s) have no reference"}
+    without = {
+        "unanswered": "reference(s) have no mask in PRED",
+        "without_reference": "mask(s) have no reference",
+    }
     lines += [_some(scores[key], words) for key, words in without.items() if scores[key]]
     other = scores["against"]
     if other:
-        lines += [f"AGAINST: {entry['case']}: refused: {entry['reason']}" for entry in other["refused"]]
+        lines += [
+            f"AGAINST: {entry['case']}: refused: {entry['reason']}" for entry in other["refused"]
+        ]
         if other["unanswered"]:
             lines.append(_some(other["unanswered"], "reference(s) have no mask in AGAINST"))
-        lines += [_compared(test) for test in other["tests"] if test["metric"] in ("dice", "hd95_mm")]
+        lines += [
+            _compared(test) for test in other["tests"] if test["metric"] in ("dice", "hd95_mm")
+        ]
     return [visible(line) for line in lines]
 
 
@@ -156,4 +206,7 @@ def _compared(test: Mapping[str, Any]) -> str:
     p = "no difference"
     if test["p"] is not None:
         p = f"effect {test['effect']:+.2f}, p {test['adjusted_p']:.3g} after Holm"
-    return f"{test['structure']} {test['metric']}: {test['first']:.4g} against {test['second']:.4g}, {test['n']} patients: {p}"
+    return (
+        f"{test['structure']} {test['metric']}: {test['first']:.4g} against {test['second']:.4g}, "
+        f"{test['n']} patients: {p}"
+    )

@@ -1,4 +1,6 @@
-"""The only module that knows matplotlib: a figure to draw on, its fonts, and PNG bytes that are always the same."""
+"""The only module that knows matplotlib: a figure to draw on, its fonts, and PNG bytes that are
+always the same.
+"""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -53,7 +55,9 @@ CJK_FONTS = (
 
 @cache
 def families() -> tuple[str, ...]:
-    """Names of the fonts to draw with: matplotlib's own, then those of `CJK_FONTS` that are installed."""
+    """Names of the fonts to draw with: matplotlib's own, then those of `CJK_FONTS` that are
+    installed.
+    """
     installed = {entry.name for entry in font_manager.fontManager.ttflist}
     return ("DejaVu Sans", *(name for name in CJK_FONTS if name in installed))
 
@@ -68,7 +72,9 @@ def _letters() -> frozenset[int]:
 
 
 def figure_names(names: Sequence[str]) -> dict[str, str]:
-    """What cases are called in figures: their names, shortened, or `no. 3` (their place in the list) where no font has it."""
+    """What cases are called in figures: their names, shortened, or `no. 3` (their place in the
+    list) where no font has it.
+    """
     labels = {}
     for number, name in enumerate(names, 1):
         if not all(ord(char) in _letters() for char in name) or not name.isprintable():
@@ -76,12 +82,17 @@ def figure_names(names: Sequence[str]) -> dict[str, str]:
         else:
             labels[name] = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
     texts = list(labels.values())
-    return {name: label if texts.count(label) == 1 else f"no. {list(labels).index(name) + 1}" for name, label in labels.items()}
+    return {
+        name: label if texts.count(label) == 1 else f"no. {list(labels).index(name) + 1}"
+        for name, label in labels.items()
+    }
 
 
 @contextmanager
 def figure(path: Path, size_inches: tuple[float, float], *, dpi: int = 110) -> Iterator[Any]:
-    """Yield a matplotlib `Figure` to draw on; written to `path` as PNG, whole, without a date in it."""
+    """Yield a matplotlib `Figure` to draw on; written to `path` as PNG, whole, without a date in
+    it.
+    """
     with rc_context(STYLE | {"font.family": list(families())}):
         drawn = Figure(figsize=size_inches, dpi=dpi, layout="constrained")
         FigureCanvasAgg(drawn)

@@ -1,4 +1,6 @@
-"""Figures of single cases: three planes with outlines and errors, and the slices that went best and worst."""
+"""Figures of single cases: three planes with outlines and errors, and the slices that went best
+and worst.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -10,11 +12,15 @@ from pleura.page.panels import Kind, panel, save_panel
 from pleura.store.pictures import Pictures, View
 
 KEY = (
-    "Outlines: reference green, solid; mask purple, dashed. Errors: voxels of the reference only (missed) green, hatched ///; "
-    "voxels of the mask only purple, hatched \\\\\\; voxels on the wrong side vermilion, crossed. R, L, A and P are the "
-    "patient's directions; the window is −1350 to 150 HU."
+    "Outlines: reference green, solid; mask purple, dashed. Errors: voxels of the reference only "
+    "(missed) green, hatched ///; voxels of the mask only purple, hatched \\\\\\; voxels on the "
+    "wrong side vermilion, crossed. R, L, A and P are the patient's directions; the window is "
+    "−1350 to 150 HU."
 )
-SIDES_KEY = "Outlines of the mask: right lung orange, left lung blue. R, L, A and P are the patient's directions."
+SIDES_KEY = (
+    "Outlines of the mask: right lung orange, left lung blue. R, L, A and P are the patient's "
+    "directions."
+)
 MOST_CASES = 24
 """Cases with pictures on one page, the worst first."""
 
@@ -29,11 +35,19 @@ def case_drawing(section: str, number: int, case: str, pictures: Pictures, becau
     """Three planes through a case's largest error, each with outlines and with errors."""
     kinds: tuple[Kind, ...] = ("outlines", "errors")
     views = [view for view in pictures.views if "overview" in view.kinds]
-    images = tuple(_image(view, kind, f"case-{number:02d}-{view.plane}-{kind}.png", case) for kind in kinds for view in views)
-    return Drawing(section, images, f"{case}, planes through its largest error: {because}.", f"case-{number}")
+    images = tuple(
+        _image(view, kind, f"case-{number:02d}-{view.plane}-{kind}.png", case)
+        for kind in kinds
+        for view in views
+    )
+    return Drawing(
+        section, images, f"{case}, planes through its largest error: {because}.", f"case-{number}"
+    )
 
 
-def sides_drawing(section: str, number: int, case: str, views: Sequence[View], words: str) -> Drawing:
+def sides_drawing(
+    section: str, number: int, case: str, views: Sequence[View], words: str
+) -> Drawing:
     """Three planes through the lungs of a case without a reference."""
     images = [_image(view, "sides", f"case-{number:02d}-{view.plane}.png", case) for view in views]
     return Drawing(section, tuple(images), f"{case}: {words}. {SIDES_KEY}", f"case-{number}")
@@ -47,8 +61,13 @@ def slice_drawings(section: str, pictures: Mapping[str, Pictures]) -> Iterator[D
 
 
 def _three(one: Chosen, slug: str) -> tuple[Image, ...]:
-    kinds: tuple[Kind, ...] = ("ct", "outlines", "errors") if one.view.ct is not None else ("outlines", "errors")
-    return tuple(_image(one.view, kind, f"{slug}-{kind}.png", one.case, one.before_cleaning) for kind in kinds)
+    kinds: tuple[Kind, ...] = (
+        ("ct", "outlines", "errors") if one.view.ct is not None else ("outlines", "errors")
+    )
+    return tuple(
+        _image(one.view, kind, f"{slug}-{kind}.png", one.case, one.before_cleaning)
+        for kind in kinds
+    )
 
 
 def _image(view: View, kind: Kind, slug: str, case: str, before_cleaning: bool = False) -> Image:

@@ -11,8 +11,12 @@ from pleura.page.story import TITLES
 STYLES = {"train": (BLACK, "-", "o"), "validation": (GREY, "--", "s")}
 
 
-def curves_png(histories: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, path: Path) -> None:
-    """Draw `loss` or `accuracy` of the training and validation slices, one panel a loss function."""
+def curves_png(
+    histories: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, path: Path
+) -> None:
+    """Draw `loss` or `accuracy` of the training and validation slices, one panel a loss
+    function.
+    """
     with figure(path, (6.2 * len(histories), 4.4)) as drawn:
         panels = drawn.subplots(1, len(histories), squeeze=False, sharey=metric == "accuracy")[0]
         for axis, (loss, history) in zip(panels, histories.items(), strict=True):
@@ -20,7 +24,16 @@ def curves_png(histories: Mapping[str, Sequence[Mapping[str, Any]]], metric: str
             for part, (colour, line, marker) in STYLES.items():
                 values = [entry[part][metric] if entry[part] else None for entry in history]
                 if any(value is not None for value in values):
-                    axis.plot(epochs, values, line, color=colour, marker=marker, markersize=5, linewidth=2, label=part)
+                    axis.plot(
+                        epochs,
+                        values,
+                        line,
+                        color=colour,
+                        marker=marker,
+                        markersize=5,
+                        linewidth=2,
+                        label=part,
+                    )
             axis.set_title(f"trained with {TITLES[loss]}")
             axis.set_xlabel("epoch")
             axis.set_ylabel("mean loss" if metric == "loss" else "binary accuracy of pixels")

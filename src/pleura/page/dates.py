@@ -10,7 +10,9 @@ from pleura.core.errors import UsageError
 
 
 def date_of(path: Path) -> str:
-    """The day on which a result was written, `2026-11-29` in UTC; of SOURCE_DATE_EPOCH where that is set."""
+    """The day on which a result was written, `2026-11-29` in UTC; of SOURCE_DATE_EPOCH where
+    that is set.
+    """
     return timestamp(path.stat().st_mtime).strftime("%Y-%m-%d")
 
 
@@ -23,7 +25,11 @@ def read_record(path: Path) -> Mapping[str, Any]:
     try:
         record = read_json(path)
     except (OSError, ValueError, RecursionError):
-        raise UsageError(f"report: {path.name} is missing or broken; run the command that wrote it again") from None
+        raise UsageError(
+            f"report: {path.name} is missing or broken; run the command that wrote it again"
+        ) from None
     if not isinstance(record, dict):
-        raise UsageError(f"report: {path.name} is not a record of pleura; run the command that wrote it again")
+        raise UsageError(
+            f"report: {path.name} is not a record of pleura; run the command that wrote it again"
+        )
     return record

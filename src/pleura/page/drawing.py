@@ -25,7 +25,9 @@ class Image:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure to draw: its section on the page, one picture or several side by side, and a caption."""
+    """A figure to draw: its section on the page, one picture or several side by side, and a
+    caption.
+    """
 
     section: str
     images: tuple[Image, ...]
@@ -44,13 +46,17 @@ class Figure:
     anchor: str = ""
 
 
-def single(section: str, slug: str, draw: Callable[[Path], None], alt: str, caption: str) -> Drawing:
+def single(
+    section: str, slug: str, draw: Callable[[Path], None], alt: str, caption: str
+) -> Drawing:
     """A figure of one picture."""
     return Drawing(section, (Image(slug, draw, alt),), caption)
 
 
 def draw_all(plan: Sequence[Drawing], folder: Path, progress: Progress = silent) -> list[Figure]:
-    """Draw the figures, numbered by section in the order in which the page shows them; remove those of an earlier page."""
+    """Draw the figures, numbered by section in the order in which the page shows them; remove
+    those of an earlier page.
+    """
     figures = []
     counts: Counter[str] = Counter()
     ordered = sorted(plan, key=lambda drawing: drawing.section)
@@ -64,9 +70,13 @@ def draw_all(plan: Sequence[Drawing], folder: Path, progress: Progress = silent)
             path.parent.mkdir(parents=True, exist_ok=True)
             image.draw(path)
             pictures.append(Picture(number, path, image.alt, image.label))
-        figures.append(Figure(number, drawing.section, tuple(pictures), drawing.caption, drawing.anchor))
+        figures.append(
+            Figure(number, drawing.section, tuple(pictures), drawing.caption, drawing.anchor)
+        )
     progress("figures", len(ordered), len(ordered))
-    _remove_others(folder / FIGURES, {picture.path.name for figure in figures for picture in figure.pictures})
+    _remove_others(
+        folder / FIGURES, {picture.path.name for figure in figures for picture in figure.pictures}
+    )
     return figures
 
 

@@ -1,4 +1,6 @@
-"""What an evaluation's folder holds, for its page: tables as people read them. Any tool's masks; no cohort is needed."""
+"""What an evaluation's folder holds, for its page: tables as people read them. Any tool's masks;
+no cohort is needed.
+"""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +42,9 @@ class Evaluation:
         """`scores.json`. Raises `UsageError` where it is broken or of another version."""
         scores = read_record(self.folder / SCORES)
         if scores.get("format") != FORMAT:
-            raise UsageError("report: scores.json is not one of this version; run pleura evaluate again")
+            raise UsageError(
+                "report: scores.json is not one of this version; run pleura evaluate again"
+            )
         return scores
 
     @cached_property
@@ -58,7 +62,9 @@ class Evaluation:
         pictures = pictures_of(self.folder / "cases", [case["case"] for case in self.cases])
         for number, case in enumerate(self.cases[:MOST_CASES], 1):
             if case["case"] in pictures:
-                yield case_drawing("1", number, case["case"], pictures[case["case"]], explanation(case))
+                yield case_drawing(
+                    "1", number, case["case"], pictures[case["case"]], explanation(case)
+                )
         yield from slice_drawings("2", pictures)
         if self.cases:
             yield from self._spread()
@@ -67,24 +73,46 @@ class Evaluation:
         from pleura.page.cases import distributions_png
         from pleura.page.slices import PANELS, positions_png, volume_rows, volumes_png
 
-        alt = "Dice, mean surface distance and 95th percentile Hausdorff distance of the lungs, a point for each case"
-        caption = f"Spread of scores over cases; the worst of each lung is named. HD95 is area-weighted. {FAR}"
+        alt = (
+            "Dice, mean surface distance and 95th percentile Hausdorff distance of the lungs, a "
+            "point for each case"
+        )
+        caption = (
+            "Spread of scores over cases; the worst of each lung is named. HD95 is "
+            f"area-weighted. {FAR}"
+        )
         yield single("3", "distributions.png", partial(distributions_png, self.cases), alt, caption)
         rows = volume_rows(self.cases)
         if rows:
-            caption = "Lung volumes, mask against reference (Bland and Altman 1986); the largest difference is named."
-            yield single("3", "volumes.png", partial(volumes_png, rows), "Bland–Altman plot of lung volumes", caption)
-        alt = "Dice of each slice against its position in mm, one panel for each case, worst case first"
+            caption = (
+                "Lung volumes, mask against reference (Bland and Altman 1986); the largest "
+                "difference is named."
+            )
+            yield single(
+                "3",
+                "volumes.png",
+                partial(volumes_png, rows),
+                "Bland–Altman plot of lung volumes",
+                caption,
+            )
+        alt = (
+            "Dice of each slice against its position in mm, one panel for each case, worst case "
+            "first"
+        )
         caption = (
-            "Where in the chest masks fail: Dice of both lungs against position; worst case first by mean Dice of its "
-            f"slices, at most {PANELS} cases."
+            "Where in the chest masks fail: Dice of both lungs against position; worst case "
+            f"first by mean Dice of its slices, at most {PANELS} cases."
         )
         yield single("3", "positions.png", partial(positions_png, self.slices), alt, caption)
 
     def context(self) -> dict[str, Any]:
         """The values of the template `scores.html.j2`."""
         scores = self.scores
-        sources = list(dict.fromkeys(f"{row['split']}. {row['source']}" for row in scores["lctsc"]["published"]))
+        sources = list(
+            dict.fromkeys(
+                f"{row['split']}. {row['source']}" for row in scores["lctsc"]["published"]
+            )
+        )
         return {
             "version": __version__,
             "date": date_of(self.folder / SCORES),
@@ -98,7 +126,10 @@ class Evaluation:
             "overall": list(overall_rows(scores["summary"]["all"])),
             "rows": [self._row(number, case) for number, case in enumerate(self.cases, 1)],
             "pictured": min(len(self.cases), MOST_CASES),
-            "findings": [(case["case"], [_sentence(one["message"]) for one in case["findings"]]) for case in self.cases],
+            "findings": [
+                (case["case"], [_sentence(one["message"]) for one in case["findings"]])
+                for case in self.cases
+            ],
             "failures": list(self._failures()),
             "tests": [test_row(test) for test in (scores["against"] or {}).get("tests", ())],
             "sites": [site_row(name, values["both"]) for name, values in scores["sites"].items()],
@@ -109,12 +140,19 @@ class Evaluation:
         }
 
     def _counts(self) -> str:
-        left_out = [(self.scores["refused"], "refused"), (self.scores["unanswered"], "without a mask")]
-        parts = [f"{len(self.cases)} case(s) scored"] + [f"{len(names)} {words}" for names, words in left_out if names]
+        left_out = [
+            (self.scores["refused"], "refused"),
+            (self.scores["unanswered"], "without a mask"),
+        ]
+        parts = [f"{len(self.cases)} case(s) scored"] + [
+            f"{len(names)} {words}" for names, words in left_out if names
+        ]
         return ", ".join(parts)
 
     def _inputs(self) -> Iterator[list[str]]:
-        """What was scored: side, method, number of masks, labels, and a digest of all their bytes."""
+        """What was scored: side, method, number of masks, labels, and a digest of all their
+        bytes.
+        """
         for side, words in (("mask", "masks"), ("reference", "references")):
             digests = sorted(case["inputs"][side] for case in self.cases)
             whole = hashlib.sha256("".join(digests).encode()).hexdigest()
@@ -123,7 +161,9 @@ class Evaluation:
             yield [words, name, str(len(digests)), labels, whole[:16]]
 
     def _glance(self) -> Iterator[tuple[str, str]]:
-        """The answers that a reader wants first: which case is worst and why, what was refused, whether sides are right."""
+        """The answers that a reader wants first: which case is worst and why, what was refused,
+        whether sides are right.
+        """
         if self.cases:
             worst = self.cases[0]
             yield "Worst case", f"{worst['case']}: {explanation(worst)}"
@@ -132,31 +172,63 @@ class Evaluation:
         false = [case["case"] for case in self.cases if case["slices"]["hallucinated"]]
         yield "Hallucinated slices", _listed(false, "in", "in no case")
         yield "Right and left", self._sides()
-        yield "Not scored", "; ".join(list(self._failures())[:3]) or "nothing: every reference has a mask that could be scored"
+        yield (
+            "Not scored",
+            "; ".join(list(self._failures())[:3])
+            or "nothing: every reference has a mask that could be scored",
+        )
 
     def _sides(self) -> str:
         sided = [case for case in self.cases if case["right"]]
-        swapped = [case["case"] for case in sided if any(one["code"] == "SIDES-EXCHANGED" for one in case["findings"])]
+        swapped = [
+            case["case"]
+            for case in sided
+            if any(one["code"] == "SIDES-EXCHANGED" for one in case["findings"])
+        ]
         if swapped:
             return _listed(swapped, "appear swapped in", "")
         if not sided:
             return "not known: no case has left and right labels in both masks"
         unsided = len(self.cases) - len(sided)
-        return f"agree with the reference in {len(sided)} case(s)" + (f"; {unsided} without sides" if unsided else "")
+        return f"agree with the reference in {len(sided)} case(s)" + (
+            f"; {unsided} without sides" if unsided else ""
+        )
 
     def _row(self, number: int, case: Mapping[str, Any]) -> list[str]:
         site = [case.get("site") or "–"] if self.scores["sites"] else []
-        dices = [printed("dice")(values.get("dice")) for values in (case["right"], case["left"], case["both"])]
-        distances = [printed(metric)(worse_lung(case, metric)[0]) for metric in ("hd95_mm", "hd95_mm_voxel", "hd_mm")]
+        dices = [
+            printed("dice")(values.get("dice"))
+            for values in (case["right"], case["left"], case["both"])
+        ]
+        distances = [
+            printed(metric)(worse_lung(case, metric)[0])
+            for metric in ("hd95_mm", "hd95_mm_voxel", "hd_mm")
+        ]
         sides = ("right", "left") if case["right"] else ("both",)
         missed = " / ".join(str(case[side]["slices_missed"]) for side in sides)
         error = printed("volume_error_ml")(case["both"].get("volume_error_ml"))
-        return [str(number), case["case"], *site, *dices, *distances, missed, hallucinated(case), error]
+        return [
+            str(number),
+            case["case"],
+            *site,
+            *dices,
+            *distances,
+            missed,
+            hallucinated(case),
+            error,
+        ]
 
     def _failures(self) -> Iterator[str]:
-        yield from (visible(f"{entry['case']}: {entry['reason']}") for entry in self.scores["refused"])
-        yield from (visible(f"{case}: no mask for this reference") for case in self.scores["unanswered"])
-        yield from (visible(f"{case}: no reference for this mask") for case in self.scores["without_reference"])
+        yield from (
+            visible(f"{entry['case']}: {entry['reason']}") for entry in self.scores["refused"]
+        )
+        yield from (
+            visible(f"{case}: no mask for this reference") for case in self.scores["unanswered"]
+        )
+        yield from (
+            visible(f"{case}: no reference for this mask")
+            for case in self.scores["without_reference"]
+        )
 
 
 def _sentence(message: str) -> str:

@@ -1,4 +1,6 @@
-"""Which slices of all cases are shown: the best, the median, and the worst, hallucinations on empty slices included."""
+"""Which slices of all cases are shown: the best, the median, and the worst, hallucinations on
+empty slices included.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,23 +32,37 @@ class Chosen:
         numbers = [] if dice is None else [f"Dice {dice:.3f}"]
         numbers += [] if accuracy is None else [f"accuracy {accuracy:.4f}"]
         which = ", before cleaning" if self.before_cleaning else ""
-        return f"{self.word}: {self.case}, {self.view.title}{which}; {', '.join([str(self.score('class')), *numbers])}"
+        return (
+            f"{self.word}: {self.case}, {self.view.title}{which}; "
+            f"{', '.join([str(self.score('class')), *numbers])}"
+        )
 
 
 def choose(pictures: Mapping[str, Pictures]) -> dict[str, list[Chosen]]:
-    """The slices to show, `best`, `median` and `worst`; of masks before cleaning where they were kept.
+    """The slices to show, `best`, `median` and `worst`; of masks before cleaning where they were
+    kept.
 
-    The worst are, in this order, those with lung predicted where there is none (most wrong pixels first), those that are
-    missed, and those with the lowest Dice.
+    The worst are, in this order, those with lung predicted where there is none (most wrong pixels
+    first), those that are missed, and those with the lowest Dice.
 
     Args:
         pictures: case to its views.
     """
-    raw = any(kind.startswith("raw ") for held in pictures.values() for view in held.views for kind in view.kinds)
+    raw = any(
+        kind.startswith("raw ")
+        for held in pictures.values()
+        for view in held.views
+        for kind in view.kinds
+    )
     prefix = "raw " if raw else ""
-    found = {kind: _of_kind(pictures, f"{prefix}{kind}", kind, raw) for kind in ("best", "median", "worst", "missed")}
+    found = {
+        kind: _of_kind(pictures, f"{prefix}{kind}", kind, raw)
+        for kind in ("best", "median", "worst", "missed")
+    }
     hallucinated = _of_kind(pictures, f"{prefix}hallucinated", "hallucinated", raw)
-    wrong = sorted(hallucinated, key=_accuracy)[:WORST] + sorted(found["missed"], key=_accuracy)[:WORST]
+    wrong = (
+        sorted(hallucinated, key=_accuracy)[:WORST] + sorted(found["missed"], key=_accuracy)[:WORST]
+    )
     low = [one for one in sorted(found["worst"], key=_dice) if one.score("class") == "lung"][:WORST]
     median = sorted(found["median"], key=_dice)
     return {

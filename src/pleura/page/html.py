@@ -10,7 +10,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure on the page: its number, the file, what it shows (for those who cannot see it) and what to see in it."""
+    """A figure on the page: its number, the file, what it shows (for those who cannot see it)
+    and what to see in it.
+    """
 
     number: str
     path: Path
@@ -21,15 +23,23 @@ class Picture:
     def uri(self) -> str:
         """The picture as a data URI, so that the page needs no other file."""
         kind = "gif" if self.path.suffix == ".gif" else "png"
-        return f"data:image/{kind};base64,{base64.b64encode(self.path.read_bytes()).decode('ascii')}"
+        return (
+            f"data:image/{kind};base64,{base64.b64encode(self.path.read_bytes()).decode('ascii')}"
+        )
 
 
 def page_html(template: str, pictures: Sequence[object], context: Mapping[str, Any]) -> str:
     """The page as text. `told` holds the tables and sentences that the template names."""
     import jinja2
 
-    loader = jinja2.FunctionLoader(lambda name: files("pleura.page").joinpath(name).read_text(encoding="utf-8"))
+    loader = jinja2.FunctionLoader(
+        lambda name: files("pleura.page").joinpath(name).read_text(encoding="utf-8")
+    )
     environment = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=loader,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     return environment.get_template(template).render(pictures=pictures, **context) + "\n"

@@ -1,4 +1,6 @@
-"""The page over all cases of a segmentation: picture, volumes, density, and the verdict with its reason."""
+"""The page over all cases of a segmentation: picture, volumes, density, and the verdict with its
+reason.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,7 +12,9 @@ from pleura.page.html import Picture, page_html
 from pleura.store.layout import PLANES
 
 EMBEDDED = 100
-"""So many pictures are part of the page; those beyond are linked, so that the page opens in a browser."""
+"""So many pictures are part of the page; those beyond are linked, so that the page opens in a
+browser.
+"""
 ORDER = ("refused", "review", "repaired", "ok")
 """What needs a person comes first."""
 
@@ -28,7 +32,14 @@ def lungs_page(out: Path, cases: Sequence[Mapping[str, Any]], title: str) -> str
     counts = Counter(case["verdict"] for case in cases)
     summary = ", ".join(f"{counts[word]} {word}" for word in reversed(ORDER) if counts[word])
     return page_html(
-        "lungs.html.j2", [], {"title": title, "version": __version__, "entries": entries, "summary": summary or "no cases"}
+        "lungs.html.j2",
+        [],
+        {
+            "title": title,
+            "version": __version__,
+            "entries": entries,
+            "summary": summary or "no cases",
+        },
     )
 
 

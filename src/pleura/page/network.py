@@ -17,7 +17,9 @@ COLOURS = {  # greys: colours have a meaning elsewhere on the page
 
 
 def network_png(architecture: Mapping[str, Any], path: Path) -> None:
-    """Draw a U: a box a stage, as low as its level, with channels, side in pixels and parameters; skips as arrows."""
+    """Draw a U: a box a stage, as low as its level, with channels, side in pixels and
+    parameters; skips as arrows.
+    """
     stages = architecture["stages"]
     full = architecture["input"][1]
     with figure(path, (13, 6)) as drawn:
@@ -27,14 +29,26 @@ def network_png(architecture: Mapping[str, Any], path: Path) -> None:
             level = _level(full, stage["side"])
             centres[stage["name"]] = (number, -level)
             colour = COLOURS.get(stage["kind"], GREY)
-            place = {"x": number, "height": 0.52, "width": 0.86, "bottom": -level - 0.26, "zorder": 3}
+            place = {
+                "x": number,
+                "height": 0.52,
+                "width": 0.86,
+                "bottom": -level - 0.26,
+                "zorder": 3,
+            }
             axis.bar(**place, color="white")  # a skip passes behind
             axis.bar(**place, color=colour, alpha=0.6, edgecolor="#333333", linewidth=1.5)
             words = f"{stage['channels']} ch\n{stage['side']}²"
             axis.text(number, -level, words, ha="center", va="center", fontsize=12, zorder=4)
             if stage["parameters"]:
                 axis.text(
-                    number, -level - 0.29, f"{stage['parameters']:,}", ha="center", va="top", fontsize=11, color="#333333"
+                    number,
+                    -level - 0.29,
+                    f"{stage['parameters']:,}",
+                    ha="center",
+                    va="top",
+                    fontsize=11,
+                    color="#333333",
                 )
             if number:
                 before = centres[stages[number - 1]["name"]]
@@ -42,18 +56,35 @@ def network_png(architecture: Mapping[str, Any], path: Path) -> None:
         for name, (number, height) in centres.items():
             other = centres.get(name.replace("down", "merge"))
             if name.startswith("down") and other:
-                style = {"arrowstyle": "->", "linestyle": "--", "color": GREY, "shrinkA": 32, "shrinkB": 32}
+                style = {
+                    "arrowstyle": "->",
+                    "linestyle": "--",
+                    "color": GREY,
+                    "shrinkA": 32,
+                    "shrinkB": 32,
+                }
                 axis.annotate("", other, (number, height), arrowprops=style, zorder=2)
-                axis.text((number + other[0]) / 2, height + 0.05, "skip", ha="center", fontsize=12, color=GREY)
+                axis.text(
+                    (number + other[0]) / 2,
+                    height + 0.05,
+                    "skip",
+                    ha="center",
+                    fontsize=12,
+                    color=GREY,
+                )
         for kind, colour in COLOURS.items():
             axis.bar(0, 0, color=colour, alpha=0.6, edgecolor="#333333", label=kind)
         axis.set_xlim(-0.8, len(stages) - 0.2)
         axis.set_ylim(-max(_level(full, s["side"]) for s in stages) - 0.6, 0.5)
         axis.axis("off")
         axis.set_title(
-            f"one slice of {full} × {full} in, one logit a pixel out; {architecture['parameters']:,} parameters", loc="left"
+            f"one slice of {full} × {full} in, one logit a pixel out; "
+            f"{architecture['parameters']:,} parameters",
+            loc="left",
         )
-        drawn.legend(loc="outside lower center", ncols=3, handles=axis.get_legend_handles_labels()[0])
+        drawn.legend(
+            loc="outside lower center", ncols=3, handles=axis.get_legend_handles_labels()[0]
+        )
 
 
 def _level(full: int, side: int) -> int:

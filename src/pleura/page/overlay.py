@@ -1,4 +1,6 @@
-"""One picture of a case: five planes through the lungs with outlines, in true proportion. Drawn with Pillow alone, in 0.1 s."""
+"""One picture of a case: five planes through the lungs with outlines, in true proportion. Drawn
+with Pillow alone, in 0.1 s.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,9 @@ from pleura.geometry.volume import AIR_HU, LEFT, RIGHT, Volume
 LEVEL_HU, WIDTH_HU = -600, 1500
 """The usual lung window."""
 COLOURS = {RIGHT: (230, 159, 0), LEFT: (86, 180, 233), 3: (213, 94, 0), 4: (0, 158, 115)}
-"""Okabe and Ito's orange and sky blue for right and left; vermilion and green for their dense parts."""
+"""Okabe and Ito's orange and sky blue for right and left; vermilion and green for their dense
+parts.
+"""
 PANEL_PX = 300
 """Height of the panels."""
 GAP_PX, CAPTION_PX = 4, 22
@@ -24,7 +28,9 @@ HEIGHTS = (0.25, 0.5, 0.75)
 
 @dataclass(frozen=True)
 class _Plane:
-    """A plane to draw: HU and labels `[down, across]`, their spacing in mm, a caption, and the letters at its sides."""
+    """A plane to draw: HU and labels `[down, across]`, their spacing in mm, a caption, and the
+    letters at its sides.
+    """
 
     name: str
     hu: NDArray[Any]
@@ -36,7 +42,8 @@ class _Plane:
 def overlay_png(volume: Volume, labels: NDArray[np.uint8], path: Path) -> None:
     """Draw three axial planes, a coronal and a sagittal one, with the outlines of the labels.
 
-    The patient's right is on the viewer's left. Right lung orange, left lung blue; the lung window is stated.
+    The patient's right is on the viewer's left. Right lung orange, left lung blue; the lung window
+    is stated.
 
     Args:
         volume: HU on any grid; oblique stacks are shown along their nearest patient axes.
@@ -57,7 +64,12 @@ def overlay_png(volume: Volume, labels: NDArray[np.uint8], path: Path) -> None:
         left += panel.shape[1] + GAP_PX
     picture = Image.fromarray(canvas)
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(size=14)
-    style: Any = {"fill": (255, 255, 255), "stroke_width": 2, "stroke_fill": (0, 0, 0), "font": font}
+    style: Any = {
+        "fill": (255, 255, 255),
+        "stroke_width": 2,
+        "stroke_fill": (0, 0, 0),
+        "font": font,
+    }
     for plane, start, panel in zip(planes, places, panels, strict=True):
         pen.text((start + 4, PANEL_PX // 2 - 8), plane.ends[0], **style)
         pen.text((start + panel.shape[1] - 14, PANEL_PX // 2 - 8), plane.ends[1], **style)
@@ -84,10 +96,16 @@ def _planes(volume: Volume, labels: NDArray[np.uint8]) -> list[_Plane]:
     found = []
     for share in HEIGHTS:
         k = round(first + share * (last - first))
-        found.append(_Plane(f"axial {k + 1}/{len(hu)} from feet", *cut((k,), False), (down, across), ("R", "L")))
+        found.append(
+            _Plane(
+                f"axial {k + 1}/{len(hu)} from feet", *cut((k,), False), (down, across), ("R", "L")
+            )
+        )
     row = round((rows[0] + rows[1]) / 2)
     found.append(_Plane("coronal", *cut((every, row), True), (up, across), ("R", "L")))
-    found.append(_Plane("sagittal, right lung", *cut((every, every, columns), True), (up, down), ("A", "P")))
+    found.append(
+        _Plane("sagittal, right lung", *cut((every, every, columns), True), (up, down), ("A", "P"))
+    )
     return found
 
 
@@ -111,9 +129,13 @@ def _drawn(plane: _Plane) -> NDArray[np.uint8]:
 
     mm = (plane.hu.shape[0] * plane.spacing_mm[0], plane.hu.shape[1] * plane.spacing_mm[1])
     size = (max(40, min(2 * PANEL_PX, round(PANEL_PX * mm[1] / mm[0]))), PANEL_PX)
-    grey = np.clip((plane.hu.astype(np.float32) - (LEVEL_HU - WIDTH_HU / 2)) * (255 / WIDTH_HU), 0, 255).astype(np.uint8)
+    grey = np.clip(
+        (plane.hu.astype(np.float32) - (LEVEL_HU - WIDTH_HU / 2)) * (255 / WIDTH_HU), 0, 255
+    ).astype(np.uint8)
     picture = np.array(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
-    marks = np.array(Image.fromarray(np.ascontiguousarray(plane.labels)).resize(size, Image.Resampling.NEAREST))
+    marks = np.array(
+        Image.fromarray(np.ascontiguousarray(plane.labels)).resize(size, Image.Resampling.NEAREST)
+    )
     colour = np.repeat(picture[..., None], 3, axis=2)
     for label, rgb in COLOURS.items():
         colour[_outline(marks == label)] = rgb

@@ -1,11 +1,21 @@
 """The page's colours, one meaning each, from Okabe and Ito's palette for colour-blind readers."""
 
-BLUE, ORANGE, GREEN, PURPLE, GREY, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#6b6b6b", "#56B4E9", "#D55E00"
+BLUE, ORANGE, GREEN, PURPLE, GREY, SKY, RED = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#6b6b6b",
+    "#56B4E9",
+    "#D55E00",
+)
 BLACK, LIGHT = "#222222", "#b0b0b0"
 
 RIGHT_LUNG, LEFT_LUNG, BOTH_LUNGS = ORANGE, SKY, BLUE
 REFERENCE, PREDICTION, WRONG_SIDE = GREEN, PURPLE, RED
-"""What is in the reference only, so missed, has the reference's colour; what is in the mask only, the prediction's."""
+"""What is in the reference only, so missed, has the reference's colour; what is in the mask
+only, the prediction's.
+"""
 
 
 def rgb(colour: str) -> tuple[int, int, int]:

@@ -1,4 +1,6 @@
-"""A view of a case as a picture: CT in grey, outlines of the masks, or where they differ. Drawn with Pillow alone."""
+"""A view of a case as a picture: CT in grey, outlines of the masks, or where they differ. Drawn
+with Pillow alone.
+"""
 
 from collections.abc import Sequence
 from functools import cache
@@ -32,8 +34,9 @@ def panel(view: View, kind: Kind, *, before_cleaning: bool = False, words: str =
 
     Args:
         view: the view.
-        kind: `ct` alone; `outlines` of reference (solid) and prediction (dashed); `errors`: voxels of one mask only, hatched
-            in its colour, and those on the wrong side; `sides`: outlines of the predicted right and left lung.
+        kind: `ct` alone; `outlines` of reference (solid) and prediction (dashed); `errors`: voxels
+            of one mask only, hatched in its colour, and those on the wrong side; `sides`: outlines
+            of the predicted right and left lung.
         before_cleaning: draw the mask before cleaning in place of the prediction.
         words: written into the picture, top left.
     """
@@ -63,9 +66,20 @@ def save_film(frames: Sequence[Any], path: Path) -> None:
     """Write pictures as an endless GIF, nine a second."""
     from PIL import Image
 
-    small = [frame.quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE) for frame in frames]
+    small = [
+        frame.quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        for frame in frames
+    ]
     with atomic_file(path) as part:
-        small[0].save(part, format="GIF", save_all=True, append_images=small[1:], duration=110, loop=0, optimize=False)
+        small[0].save(
+            part,
+            format="GIF",
+            save_all=True,
+            append_images=small[1:],
+            duration=110,
+            loop=0,
+            optimize=False,
+        )
 
 
 def _size(view: View) -> tuple[int, int]:
@@ -82,13 +96,17 @@ def _ground(view: View, size: tuple[int, int]) -> Pixels:
     if view.ct is None:
         return np.full((size[1], size[0], 3), FLAT, dtype=np.uint8)
     grey = np.array(Image.fromarray(view.ct).resize(size, Image.Resampling.BILINEAR))
-    return np.repeat((grey // 8 * 8)[..., None], 3, axis=2)  # 32 greys: noise costs most of the bytes
+    return np.repeat(
+        (grey // 8 * 8)[..., None], 3, axis=2
+    )  # 32 greys: noise costs most of the bytes
 
 
 def _scaled(labels: Pixels, size: tuple[int, int]) -> Pixels:
     from PIL import Image
 
-    return np.array(Image.fromarray(np.ascontiguousarray(labels)).resize(size, Image.Resampling.NEAREST))
+    return np.array(
+        Image.fromarray(np.ascontiguousarray(labels)).resize(size, Image.Resampling.NEAREST)
+    )
 
 
 def _outline(region: Bool) -> Bool:
@@ -108,7 +126,9 @@ def _stripes(shape: tuple[int, ...], direction: int, period: int) -> Bool:
 
 
 def _hatch_errors(pixels: Pixels, reference: Pixels, prediction: Pixels, *, sided: bool) -> None:
-    """Mark what only one mask has: hatched one way or the other, outlined; and what both have on different sides."""
+    """Mark what only one mask has: hatched one way or the other, outlined; and what both have on
+    different sides.
+    """
     missed, added = (reference > 0) & (prediction == 0), (prediction > 0) & (reference == 0)
     for region, colour, direction in ((missed, REFERENCE, 1), (added, PREDICTION, -1)):
         hatched = region & _stripes(pixels.shape, direction, HATCH_PX)

@@ -1,4 +1,6 @@
-"""A case in three planes: axial, coronal, sagittal, in true proportion, window stated, sides marked (Figs 1.1, 1.2)."""
+"""A case in three planes: axial, coronal, sagittal, in true proportion, window stated, sides
+marked (Figs 1.1, 1.2).
+"""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,9 @@ VIEWS = {"axial": ("PA", "LR"), "coronal": ("IS", "LR"), "sagittal": ("IS", "PA"
 REFERENCE = "reference mask, right lung orange, left lung blue"
 
 
-def planes_png(volume: Volume, labels: NDArray[np.uint8] | None, path: Path, *, outline: str = REFERENCE) -> None:
+def planes_png(
+    volume: Volume, labels: NDArray[np.uint8] | None, path: Path, *, outline: str = REFERENCE
+) -> None:
     """Draw three planes through the middle of what is labelled 1 (of the volume, where nothing is).
 
     Args:
@@ -38,7 +42,9 @@ def planes_png(volume: Volume, labels: NDArray[np.uint8] | None, path: Path, *, 
     with figure(path, (13, 5)) as drawn:
         axes = drawn.subplots(1, 3)
         for axis, (name, (rows, columns)) in zip(axes, VIEWS.items(), strict=True):
-            _plane(axis, volume, labels, centre, (name, _axis(letters, rows), _axis(letters, columns)))
+            _plane(
+                axis, volume, labels, centre, (name, _axis(letters, rows), _axis(letters, columns))
+            )
         low, high = WINDOW_HU
         words = "" if labels is None else f"; outline: {outline}"
         drawn.supxlabel(f"window {low} to {high} HU{words}".replace("-", "−"), fontsize=11)
@@ -49,7 +55,9 @@ def _axis(letters: str, pair: str) -> int:
 
 
 def _centre(shape: tuple[int, ...], labels: NDArray[np.uint8] | None) -> tuple[int, ...]:
-    """The index that the planes go through: the middle of the right lung, aside of the spine in the sagittal."""
+    """The index that the planes go through: the middle of the right lung, aside of the spine in
+    the sagittal.
+    """
     if labels is None or not labels.any():
         return tuple(n // 2 for n in shape)
     chosen = labels == 1
@@ -63,7 +71,11 @@ def _centre(shape: tuple[int, ...], labels: NDArray[np.uint8] | None) -> tuple[i
 
 
 def _plane(
-    axis: Any, volume: Volume, drawn: NDArray[np.uint8] | None, centre: tuple[int, ...], view: tuple[str, int, int]
+    axis: Any,
+    volume: Volume,
+    drawn: NDArray[np.uint8] | None,
+    centre: tuple[int, ...],
+    view: tuple[str, int, int],
 ) -> None:
     name, down, across = view
     through = 3 - down - across
@@ -80,7 +92,14 @@ def _plane(
     if volume.padding is not None:
         image = np.where(cut(volume.padding), -1024, image)
     aspect = spacing[down] / spacing[across]
-    axis.imshow(image, cmap="gray", vmin=WINDOW_HU[0], vmax=WINDOW_HU[1], aspect=aspect, interpolation="nearest")
+    axis.imshow(
+        image,
+        cmap="gray",
+        vmin=WINDOW_HU[0],
+        vmax=WINDOW_HU[1],
+        aspect=aspect,
+        interpolation="nearest",
+    )
     if drawn is not None:
         labels = cut(drawn)
         for label, colour in ((1, RIGHT_LUNG), (LEFT, LEFT_LUNG)):
@@ -90,7 +109,14 @@ def _plane(
     axis.set_xticks([])
     axis.set_yticks([])
     ends = letters[across] if letters[across] in RIGHTWARD else TURN[letters[across]]
-    style = {"transform": axis.transAxes, "color": "white", "fontsize": 15, "fontweight": "bold", "va": "center", "bbox": DARK}
+    style = {
+        "transform": axis.transAxes,
+        "color": "white",
+        "fontsize": 15,
+        "fontweight": "bold",
+        "va": "center",
+        "bbox": DARK,
+    }
     axis.text(0.02, 0.5, TURN[ends], ha="left", **style)
     axis.text(0.98, 0.5, ends, ha="right", **style)
     _scale_bar(axis, image.shape, spacing[across])
@@ -104,7 +130,14 @@ def _scale_bar(axis: Any, shape: tuple[int, ...], column_mm: float) -> None:
     left, low = shape[1] * 0.04, shape[0] * 0.955
     axis.plot([left, left + length], [low, low], color="white", linewidth=3, solid_capstyle="butt")
     axis.text(
-        left + length / 2, low - shape[0] * 0.015, "5 cm", color="white", ha="center", va="bottom", fontsize=11, bbox=DARK
+        left + length / 2,
+        low - shape[0] * 0.015,
+        "5 cm",
+        color="white",
+        ha="center",
+        va="bottom",
+        fontsize=11,
+        bbox=DARK,
     )
     axis.set_xlim(-0.5, shape[1] - 0.5)
     axis.set_ylim(shape[0] - 0.5, -0.5)

@@ -8,7 +8,14 @@ from typing import Any
 from pleura import __version__
 from pleura.core.errors import InputRefused
 from pleura.labels.registry import read_mask
-from pleura.page.case_figures import KEY, MOST_CASES, case_drawing, pictures_of, sides_drawing, slice_drawings
+from pleura.page.case_figures import (
+    KEY,
+    MOST_CASES,
+    case_drawing,
+    pictures_of,
+    sides_drawing,
+    slice_drawings,
+)
 from pleura.page.dates import date_of
 from pleura.page.drawing import Drawing, single
 from pleura.page.panels import panel, save_film
@@ -19,7 +26,14 @@ from pleura.store.views import film_views, plane_views
 
 FAR = "Where distances exceed 60 mm, as for a missed lung, the axis is logarithmic above 1 mm."
 FILM_SLICES = 60
-REPORTED = {"patients": "12", "lr": "0.1", "batch": "3", "epochs": "10", "size": "512²", "alpha": "0.5"}
+REPORTED = {
+    "patients": "12",
+    "lr": "0.1",
+    "batch": "3",
+    "epochs": "10",
+    "size": "512²",
+    "alpha": "0.5",
+}
 """The student report's settings, as far as they are known."""
 
 
@@ -35,7 +49,9 @@ def run_drawings(story: Story) -> Iterator[Drawing]:
 
 
 def _case_drawings(story: Story) -> Iterator[Drawing]:
-    """Each case: against its reference, the worst first; else the outlines of its mask, with ml, verdict and reason."""
+    """Each case: against its reference, the worst first; else the outlines of its mask, with ml,
+    verdict and reason.
+    """
     scored = [] if story.primary is None else story.scores[story.primary]["ranking"]["worst_first"]
     results = story.folder / "results" / str(story.primary) / "cases"
     pictures = pictures_of(results, [entry["case"] for entry in scored[:MOST_CASES]])
@@ -43,7 +59,9 @@ def _case_drawings(story: Story) -> Iterator[Drawing]:
     for entry in scored:
         if entry["case"] in pictures:
             number += 1
-            yield case_drawing("1", number, entry["case"], pictures[entry["case"]], entry["because"])
+            yield case_drawing(
+                "1", number, entry["case"], pictures[entry["case"]], entry["because"]
+            )
     without = [case["id"] for case in story.cohort["cases"] if case["id"] not in pictures]
     for case in without[: MOST_CASES - number]:
         views = _views(story, case)
@@ -70,15 +88,26 @@ def _network_drawings(story: Story) -> Iterator[Drawing]:
 
     assert story.architecture is not None
     alt = "The U-Net as boxes, going down four levels and up again, with three skip connections"
-    caption = "The network, drawn from the model: channels (ch), side of the slice in pixels, parameters below each box."
+    caption = (
+        "The network, drawn from the model: channels (ch), side of the slice in pixels, "
+        "parameters below each box."
+    )
     yield single("2", "network.png", partial(network_png, story.architecture), alt, caption)
     if not story.histories:
         return
     notes = {"loss": " Values of different loss functions do not compare.", "accuracy": ""}
     for metric, note in notes.items():
-        alt = f"Mean {metric} per epoch on training and validation slices, one panel for each loss function"
-        caption = f"{metric.capitalize()} per epoch. Training slices may be augmented, validation slices never.{note}"
-        yield single("2", f"{metric}.png", partial(curves_png, story.histories, metric), alt, caption)
+        alt = (
+            f"Mean {metric} per epoch on training and validation slices, one panel for each loss "
+            "function"
+        )
+        caption = (
+            f"{metric.capitalize()} per epoch. Training slices may be augmented, validation "
+            f"slices never.{note}"
+        )
+        yield single(
+            "2", f"{metric}.png", partial(curves_png, story.histories, metric), alt, caption
+        )
 
 
 def _slice_drawings(story: Story) -> Iterator[Drawing]:
@@ -89,13 +118,22 @@ def _slice_drawings(story: Story) -> Iterator[Drawing]:
             clean = of_cases(scores, story.split[part], "clean")
             raw = of_cases(scores, story.split[part], "raw") or clean
             before = "before cleaning" if loss == "classical" else "network alone"
-            for metric, scored, kind in (("dice", raw, before), ("dice", clean, "cleaned"), ("accuracy", raw, before)):
+            for metric, scored, kind in (
+                ("dice", raw, before),
+                ("dice", clean, "cleaned"),
+                ("accuracy", raw, before),
+            ):
                 if not scored:
                     continue
                 title = f"{part} cases, {TITLES[loss]}, {kind}"
                 slug = f"{part}-{loss}-{metric}-{'cleaned' if kind == 'cleaned' else 'network'}.png"
-                alt = f"{metric} of every slice of the {part} cases, classes separated by colour and shape"
-                caption = f"{metric.capitalize()} of every slice: {title}. Cases are separated by lines."
+                alt = (
+                    f"{metric} of every slice of the {part} cases, classes separated by colour "
+                    "and shape"
+                )
+                caption = (
+                    f"{metric.capitalize()} of every slice: {title}. Cases are separated by lines."
+                )
                 yield single("3", slug, partial(slices_png, scored, metric, title), alt, caption)
     for loss in story.scores:
         yield from _examples(story, loss)
@@ -126,16 +164,31 @@ def _spread_drawings(story: Story, primary: str) -> Iterator[Drawing]:
     clean = of_cases(story.slices[primary], [case["case"] for case in cases], "clean")
     alt = "Dice of each slice against its position in mm, one panel for each case, worst case first"
     caption = (
-        f"Where in the chest it fails: Dice against position, {TITLES[primary]}, cleaned mask; worst case first by mean "
-        f"Dice of its slices, at most {PANELS} cases."
+        f"Where in the chest it fails: Dice against position, {TITLES[primary]}, cleaned mask; "
+        f"worst case first by mean Dice of its slices, at most {PANELS} cases."
     )
     yield single("5", "positions.png", partial(positions_png, clean), alt, caption)
     rows = volume_rows(cases)
     if rows:
-        caption = "Volumes of each lung, mask against reference (Bland and Altman 1986); the largest difference is named."
-        yield single("5", "volumes.png", partial(volumes_png, rows), "Bland–Altman plot of lung volumes", caption)
-    alt = "Dice, mean surface distance and 95th percentile Hausdorff distance of each lung, a point for each case"
-    caption = f"Spread of scores over cases, {TITLES[primary]}, cleaned mask. Training cases are hollow. {FAR}"
+        caption = (
+            "Volumes of each lung, mask against reference (Bland and Altman 1986); the largest "
+            "difference is named."
+        )
+        yield single(
+            "5",
+            "volumes.png",
+            partial(volumes_png, rows),
+            "Bland–Altman plot of lung volumes",
+            caption,
+        )
+    alt = (
+        "Dice, mean surface distance and 95th percentile Hausdorff distance of each lung, a "
+        "point for each case"
+    )
+    caption = (
+        f"Spread of scores over cases, {TITLES[primary]}, cleaned mask. Training cases are "
+        f"hollow. {FAR}"
+    )
     yield single("5", "distributions.png", partial(distributions_png, cases), alt, caption)
 
 
@@ -145,7 +198,9 @@ def _film_drawing(story: Story, primary: str) -> Iterator[Drawing]:
     if not drawable:
         return
     case = (held_out or drawable)[0]
-    part = "a test case, on which nothing was trained" if held_out else f"part: {story.part_of(case)}"
+    part = (
+        "a test case, on which nothing was trained" if held_out else f"part: {story.part_of(case)}"
+    )
     path = mask_file(story.folder / "masks" / primary, case)
     if path is None:
         return
@@ -159,7 +214,13 @@ def film_gif(case: Case, mask: Path, path: Path) -> None:
     """Write a GIF through a case, 512 pixels a side, with the outlines of reference and mask."""
     reference = case.mask()
     views = film_views(case.volume(), read_mask(mask, case.grid), reference, FILM_SLICES)
-    save_film([panel(view, "outlines", words=f"{case.id}  {view.index + 1}/{view.count}") for view in views], path)
+    save_film(
+        [
+            panel(view, "outlines", words=f"{case.id}  {view.index + 1}/{view.count}")
+            for view in views
+        ],
+        path,
+    )
 
 
 def run_context(story: Story) -> dict[str, Any]:
@@ -195,23 +256,44 @@ def run_context(story: Story) -> dict[str, Any]:
 
 
 def _glance(story: Story) -> Iterator[tuple[str, str]]:
-    """What a reader wants first: which case is worst and why, what was refused, what needs a look."""
+    """What a reader wants first: which case is worst and why, what was refused, what needs a
+    look.
+    """
     if story.primary is not None:
         order = story.scores[story.primary]["ranking"]["worst_first"]
         if order:
-            yield "Worst case", f"{order[0]['case']}: {order[0]['because']} ({TITLES[story.primary]})"
-    look = [case for case, answer in story.answers.items() if answer.get("verdict") in ("review", "refused")]
+            yield (
+                "Worst case",
+                f"{order[0]['case']}: {order[0]['because']} ({TITLES[story.primary]})",
+            )
+    look = [
+        case
+        for case, answer in story.answers.items()
+        if answer.get("verdict") in ("review", "refused")
+    ]
     yield "To look at", ", ".join(look[:8]) if look else "no case has the verdict review or refused"
     sided = [case for case, answer in story.answers.items() if answer.get("volume_ml")]
-    yield "Right and left", f"separate volumes in {len(sided)} of {len(story.cohort['cases'])} case(s); look at the outlines"
-    yield "Not used", "; ".join(story.refused[:3]) if story.refused else "nothing: every series and mask was used"
+    yield (
+        "Right and left",
+        f"separate volumes in {len(sided)} of {len(story.cohort['cases'])} case(s); look at the "
+        "outlines",
+    )
+    yield (
+        "Not used",
+        "; ".join(story.refused[:3])
+        if story.refused
+        else "nothing: every series and mask was used",
+    )
 
 
 def _score_rows(story: Story, loss: str) -> Iterator[list[str]]:
     """A row a case: test cases first, and in each part the worst first."""
     scores = story.scores[loss]
     order = {entry["case"]: number for number, entry in enumerate(scores["ranking"]["worst_first"])}
-    for case in sorted(scores["cases"], key=lambda c: (c["split"] != "test", c["split"] or "", order.get(c["case"], 0))):
+    for case in sorted(
+        scores["cases"],
+        key=lambda c: (c["split"] != "test", c["split"] or "", order.get(c["case"], 0)),
+    ):
         yield _score_row(case, TITLES[loss])
 
 
@@ -231,8 +313,12 @@ def _score_row(case: Mapping[str, Any], title: str) -> list[str]:
         _cell(case["accuracy"], raw.get("accuracy"), ".4f"),
         _cell(both.get("hd95_mm_voxel"), None, ".1f"),
         " / ".join(str(side.get("slices_missed", "–")) for side in (right, left)),
-        _cell(kinds["hallucinated"], raw_kinds.get("hallucinated"), "d") + f" of {kinds['hallucinated'] + kinds['empty']}",
-        *(_cell(both.get(f"hallucinated_{p}_ml"), raw_both.get(f"hallucinated_{p}_ml"), ".1f") for p in places),
+        _cell(kinds["hallucinated"], raw_kinds.get("hallucinated"), "d")
+        + f" of {kinds['hallucinated'] + kinds['empty']}",
+        *(
+            _cell(both.get(f"hallucinated_{p}_ml"), raw_both.get(f"hallucinated_{p}_ml"), ".1f")
+            for p in places
+        ),
     ]
 
 
@@ -248,8 +334,17 @@ def _settings(story: Story) -> list[list[str]]:
         return []
     patients = str(sum(len(story.split[part]) for part in ("train", "validation", "test")))
     rows = [["patients with masks", REPORTED["patients"], *[patients] * len(cards)]]
-    names = {"lr": "learning rate", "batch": "batch size", "epochs": "epochs", "size": "slice size", "alpha": "α"}
+    names = {
+        "lr": "learning rate",
+        "batch": "batch size",
+        "epochs": "epochs",
+        "size": "slice size",
+        "alpha": "α",
+    }
     for name, words in names.items():
-        ours = [f"{card['recipe'][name]}²" if name == "size" else f"{card['recipe'][name]:g}" for card in cards]
+        ours = [
+            f"{card['recipe'][name]}²" if name == "size" else f"{card['recipe'][name]:g}"
+            for card in cards
+        ]
         rows.append([words, REPORTED[name], *ours])
     return rows

@@ -1,4 +1,6 @@
-"""Dice and accuracy of every slice, in case and slice order (Figs 2.6 to 2.9), and Dice against position."""
+"""Dice and accuracy of every slice, in case and slice order (Figs 2.6 to 2.9), and Dice against
+position.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +26,9 @@ NAMED = 8
 
 
 def slices_png(scores: Sequence[SliceScore], metric: str, title: str, path: Path) -> None:
-    """Draw `dice` or `accuracy` of slices in order; cases parted by lines and named, classes by colour and by shape."""
+    """Draw `dice` or `accuracy` of slices in order; cases parted by lines and named, classes by
+    colour and by shape.
+    """
     with figure(path, (12, 4.2)) as drawn:
         axis = drawn.subplots()
         _points(axis, range(len(scores)), scores, metric)
@@ -40,7 +44,9 @@ def slices_png(scores: Sequence[SliceScore], metric: str, title: str, path: Path
 
 def _points(axis: Any, places: Sequence[float], scores: Sequence[SliceScore], metric: str) -> None:
     for kind, (colour, marker, words) in CLASSES.items():
-        chosen = [(x, getattr(s, metric)) for x, s in zip(places, scores, strict=True) if s.kind == kind]
+        chosen = [
+            (x, getattr(s, metric)) for x, s in zip(places, scores, strict=True) if s.kind == kind
+        ]
         points = [(x, y) for x, y in chosen if y is not None]
         if points:
             xs, ys = zip(*points, strict=True)
@@ -68,17 +74,26 @@ def _cases(axis: Any, scores: Sequence[SliceScore]) -> None:
         if k % every == 0:
             place = (start + end) / 2, 1.01
             axis.text(
-                *place, names[scores[start].case], transform=axis.get_xaxis_transform(), ha="center", va="bottom", **style
+                *place,
+                names[scores[start].case],
+                transform=axis.get_xaxis_transform(),
+                ha="center",
+                va="bottom",
+                **style,
             )
 
 
 def positions_png(scores: Sequence[SliceScore], path: Path) -> None:
-    """Draw Dice against the position of the slice, a panel a case, worst first: where in the chest it fails."""
+    """Draw Dice against the position of the slice, a panel a case, worst first: where in the
+    chest it fails.
+    """
     order = _worst_first(scores)
     names = figure_names(order)
     cases = order[:PANELS]
     with figure(path, (12, 1.2 + 2.6 * ((len(cases) + 1) // 2))) as drawn:
-        panels = drawn.subplots((len(cases) + 1) // 2, min(2, len(cases)), squeeze=False, sharey=True).ravel()
+        panels = drawn.subplots(
+            (len(cases) + 1) // 2, min(2, len(cases)), squeeze=False, sharey=True
+        ).ravel()
         for axis, case in zip(panels, cases, strict=False):
             chosen = [score for score in scores if score.case == case]
             _points(axis, [score.position_mm for score in chosen], chosen, "dice")
@@ -91,7 +106,15 @@ def positions_png(scores: Sequence[SliceScore], path: Path) -> None:
             axis.remove()
         kinds = {score.kind for score in scores if score.case in cases and score.dice is not None}
         handles = [
-            panels[0].scatter([], [], s=50, color=colour, marker=marker, label=words, linewidths=1.2 if marker == "_" else 0)
+            panels[0].scatter(
+                [],
+                [],
+                s=50,
+                color=colour,
+                marker=marker,
+                label=words,
+                linewidths=1.2 if marker == "_" else 0,
+            )
             for colour, marker, words in (CLASSES[kind] for kind in CLASSES if kind in kinds)
         ]
         drawn.legend(handles=handles, loc="outside lower center", ncols=4)
@@ -103,11 +126,15 @@ def _worst_first(scores: Sequence[SliceScore]) -> list[str]:
     for score in scores:
         if score.dice is not None:
             held[score.case].append(score.dice)
-    return sorted(held, key=lambda case: (sum(held[case]) / len(held[case]) if held[case] else 2.0, case))
+    return sorted(
+        held, key=lambda case: (sum(held[case]) / len(held[case]) if held[case] else 2.0, case)
+    )
 
 
 def volumes_png(rows: Sequence[tuple[str, str, float, float]], path: Path) -> None:
-    """Bland–Altman of lung volume: difference against mean, ml. Rows: case, side (or both), predicted, reference."""
+    """Bland–Altman of lung volume: difference against mean, ml. Rows: case, side (or both),
+    predicted, reference.
+    """
     drawn_sides = {name for _, name, _, _ in rows}
     with figure(path, (7.5, 4.6)) as drawn:
         axis = drawn.subplots()
@@ -128,15 +155,24 @@ def volumes_png(rows: Sequence[tuple[str, str, float, float]], path: Path) -> No
         differences = [p - r for *_, p, r in rows]
         mean = sum(differences) / len(differences)
         axis.axhline(0, color="black", linewidth=0.8)
-        axis.axhline(mean, color=GREY, linestyle="--", label=f"mean {mean:+.0f} ml".replace("-", "−"))
+        axis.axhline(
+            mean, color=GREY, linestyle="--", label=f"mean {mean:+.0f} ml".replace("-", "−")
+        )
         if len(differences) > 2:
-            spread = 1.96 * (sum((d - mean) ** 2 for d in differences) / (len(differences) - 1)) ** 0.5
+            spread = (
+                1.96 * (sum((d - mean) ** 2 for d in differences) / (len(differences) - 1)) ** 0.5
+            )
             for end in (mean - spread, mean + spread):
                 axis.axhline(end, color=GREY, linestyle=":")
             axis.plot([], [], color=GREY, linestyle=":", label=f"± 1.96 SD ({spread:.0f} ml)")
         case, _, p, r = max(rows, key=lambda row: abs(row[2] - row[3]))
         axis.annotate(
-            figure_names([case])[case], ((p + r) / 2, p - r), (7, 0), textcoords="offset points", fontsize=10, va="center"
+            figure_names([case])[case],
+            ((p + r) / 2, p - r),
+            (7, 0),
+            textcoords="offset points",
+            fontsize=10,
+            va="center",
         )
         axis.set_xlabel("mean of predicted and reference volume, ml")
         axis.set_ylabel("predicted − reference, ml")

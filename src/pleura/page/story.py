@@ -1,4 +1,6 @@
-"""What a run's folder tells: gathered once, whatever parts of it are there, for the figures and the page."""
+"""What a run's folder tells: gathered once, whatever parts of it are there, for the figures and
+the page.
+"""
 
 import csv
 import json
@@ -52,7 +54,8 @@ class Story:
         """Open a run. Raises `UsageError` where the folder has no cohort."""
         if not (folder / COHORT_STAGE / COHORT).exists():
             raise UsageError(
-                "report: no run there: cohort/cohort.json is missing; give the folder that pleura run or evaluate wrote"
+                "report: no run there: cohort/cohort.json is missing; give the folder that "
+                "pleura run or evaluate wrote"
             )
         return cls(folder)
 
@@ -75,7 +78,9 @@ class Story:
         for loss in ORDER:
             path = self.folder / MODELS_STAGE / loss / HISTORY
             if path.exists():
-                found[loss] = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+                found[loss] = [
+                    json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()
+                ]
         return found
 
     @cached_property
@@ -96,12 +101,22 @@ class Story:
     @cached_property
     def slices(self) -> dict[str, list["SliceScore"]]:
         """Loss to the scores of its slices, both lungs, in case and slice order."""
-        return {loss: read_slices(self.folder / RESULTS_STAGE / loss / SLICES_CSV) for loss in self.scores}
+        return {
+            loss: read_slices(self.folder / RESULTS_STAGE / loss / SLICES_CSV)
+            for loss in self.scores
+        }
 
     @property
     def primary(self) -> str | None:
         """The loss that stands for the run: the report's own proposal where it was trained."""
-        return next((loss for loss in ("bce_dice", "dice", "bce", "lungs", "classical") if loss in self.scores), None)
+        return next(
+            (
+                loss
+                for loss in ("bce_dice", "dice", "bce", "lungs", "classical")
+                if loss in self.scores
+            ),
+            None,
+        )
 
     def drawable(self, loss: str) -> list[str]:
         """Scored cases whose masks still lie in the folder."""
@@ -117,12 +132,17 @@ class Story:
         if self.primary is not None:
             lost = len(self.scores[self.primary]["cases"]) - len(self.drawable(self.primary))
             if lost:
-                notes.append(f"{lost} scored case(s) without a film: the mask is not in masks/{self.primary}.")
+                notes.append(
+                    f"{lost} scored case(s) without a film: the mask is not in "
+                    f"masks/{self.primary}."
+                )
         return notes
 
     @cached_property
     def answers(self) -> dict[str, Mapping[str, Any]]:
-        """Case to what `segment` said of it (`verdict`, `reason`), of the loss that stands for the run."""
+        """Case to what `segment` said of it (`verdict`, `reason`), of the loss that stands for
+        the run.
+        """
         runs = self._each(MASKS_STAGE, RUN)
         record = runs.get(self.primary or next(iter(runs), ""), {})
         return {case["id"]: case for case in record.get("cases", ())}
@@ -132,13 +152,15 @@ class Story:
         path = self.folder / COHORT_STAGE / CASES / case / CASE
         found = read_json(path).get("findings", ()) if path.exists() else ()
         seen = [f"{one['code']}: {one['message']}" for one in found if one["verdict"] != "ok"]
-        return "; ".join(dict.fromkeys([*seen, *filter(None, [self.answers.get(case, {}).get("reason")])]))
+        return "; ".join(
+            dict.fromkeys([*seen, *filter(None, [self.answers.get(case, {}).get("reason")])])
+        )
 
     def volume_of(self, case: str) -> tuple[str, str]:
         """Volume in ml of the right and the left lung in the mask, a dash where there is none."""
         volumes = self.answers.get(case, {}).get("volume_ml") or {}
-        right, left = (volumes.get(side) for side in ("right", "left"))
-        return tuple("–" if ml is None else f"{ml:.0f}" for ml in (right, left))  # type: ignore[return-value]
+        words = {side: "–" if ml is None else f"{ml:.0f}" for side, ml in volumes.items()}
+        return words.get("right", "–"), words.get("left", "–")
 
     def words_of(self, case: str) -> str:
         """Volumes, verdict and reason of a case in one line."""
@@ -155,7 +177,9 @@ class Story:
 
     def part_of(self, case: str) -> str:
         """`train`, `validation`, `test` or `unlabelled`."""
-        return next((part for part in (*PARTS, "unlabelled") if case in self.split[part]), "unlabelled")
+        return next(
+            (part for part in (*PARTS, "unlabelled") if case in self.split[part]), "unlabelled"
+        )
 
     def _each(self, room: str, name: str) -> dict[str, Mapping[str, Any]]:
         paths = {loss: self.folder / room / loss / name for loss in ORDER}
@@ -164,7 +188,9 @@ class Story:
 
 @dataclass(frozen=True)
 class SliceScore:
-    """One slice of one case: `source` is `raw` (the network's own answer) or `clean` (the mask); `kind` its class."""
+    """One slice of one case: `source` is `raw` (the network's own answer) or `clean` (the mask);
+    `kind` its class.
+    """
 
     case: str
     number: int
@@ -182,7 +208,9 @@ def mask_file(masks: Path, case: str) -> Path | None:
 
 
 def read_slices(path: Path) -> list[SliceScore]:
-    """The slices of `slices.csv`, both lungs, in case and slice order; none where there is no such file."""
+    """The slices of `slices.csv`, both lungs, in case and slice order; none where there is no
+    such file.
+    """
     if not path.exists():
         return []
     held: dict[tuple[str, int, str], dict[str, Any]] = {}
@@ -193,10 +221,20 @@ def read_slices(path: Path) -> list[SliceScore]:
             if row["structure"] != "both" or metric not in ("dice", "accuracy"):
                 continue
             key = row["case"], int(row["slice"]), source
-            one = held.setdefault(key, {"position": float(row["position_mm"]), "class": row["class"]})
+            one = held.setdefault(
+                key, {"position": float(row["position_mm"]), "class": row["class"]}
+            )
             one[metric] = float(row["value"]) if row["value"] else None
     return [
-        SliceScore(case, number, one["position"], one["class"], source, one.get("dice"), one.get("accuracy"))
+        SliceScore(
+            case,
+            number,
+            one["position"],
+            one["class"],
+            source,
+            one.get("dice"),
+            one.get("accuracy"),
+        )
         for (case, number, source), one in sorted(held.items())
     ]
 

@@ -16,7 +16,8 @@ OVERALL = {
     "slices_hallucinated": "hallucinated slices",
     "hallucinated_ml": "volume on empty slices [ml]",
 }
-DIGITS = {"dice": 4, "iou": 4, "surface_dice_1mm": 4, "surface_dice_2mm": 4, "volume_error_ml": 0, "slices_missed": 1,
+DIGITS = {"dice": 4, "iou": 4, "surface_dice_1mm": 4, "surface_dice_2mm": 4, "volume_error_ml": 0,
+          "slices_missed": 1,
           "slices_hallucinated": 1}  # fmt: skip
 """Digits after the point, where they are not 2."""
 STRUCTURES = ("right", "left", "both")
@@ -47,7 +48,14 @@ def _spread_cells(metric: str, spread: Mapping[str, Any]) -> list[str]:
     if metric == "volume_error_ml" and spread["n"]:
         worst = max(spread["lowest"], spread["highest"], key=abs)
     between = "–" if spread["low"] is None else f"{form(spread['low'])} to {form(spread['high'])}"
-    return [form(spread["mean"]), between, form(spread["sd"]), form(spread["median"]), form(worst), str(spread["n"])]
+    return [
+        form(spread["mean"]),
+        between,
+        form(spread["sd"]),
+        form(spread["median"]),
+        form(worst),
+        str(spread["n"]),
+    ]
 
 
 def test_row(test: Mapping[str, Any]) -> list[str]:
@@ -57,7 +65,16 @@ def test_row(test: Mapping[str, Any]) -> list[str]:
     effect = printed("effect")(test["effect"])
     difference = f"{test['difference']:+.3g}".replace("-", "−")
     words = OVERALL[test["metric"]]
-    return [test["structure"], words, form(test["first"]), form(test["second"]), difference, effect, *p, str(test["n"])]
+    return [
+        test["structure"],
+        words,
+        form(test["first"]),
+        form(test["second"]),
+        difference,
+        effect,
+        *p,
+        str(test["n"]),
+    ]
 
 
 def site_row(name: str, both: Mapping[str, Any]) -> list[str]:
@@ -70,17 +87,26 @@ def site_row(name: str, both: Mapping[str, Any]) -> list[str]:
     return [name, str(both["own"]["dice"]["n"]), *cells]
 
 
-def published_rows(lctsc: Mapping[str, Any], sources: Sequence[str], method: str) -> Iterator[list[str]]:
-    """Our means beside published ones; HD95 by both definitions, because the published table names none."""
+def published_rows(
+    lctsc: Mapping[str, Any], sources: Sequence[str], method: str
+) -> Iterator[list[str]]:
+    """Our means beside published ones; HD95 by both definitions, because the published table
+    names none.
+    """
     for hd95, words in (("hd95_mm", "area-weighted"), ("hd95_mm_voxel", "border voxels")):
         own = [f"{method} (HD95: {words})"]
         for metric in ("dice", "msd_mm", hd95):
             form = printed(metric)
             sides = [lctsc["ours"][side].get(metric) for side in ("left", "right")]
-            cells = ["–" if one is None else f"{form(one['mean'])} ± {form(one['sd'])}" for one in sides]
+            cells = [
+                "–" if one is None else f"{form(one['mean'])} ± {form(one['sd'])}" for one in sides
+            ]
             own.append(" / ".join(cells))
         yield [*own, "the cases of this page"]
     for row in lctsc["published"]:
-        cells = [" / ".join(value.replace("±", " ± ") for value in row[key]) for key in ("dice", "msd_mm", "hd95_mm")]
+        cells = [
+            " / ".join(value.replace("±", " ± ") for value in row[key])
+            for key in ("dice", "msd_mm", "hd95_mm")
+        ]
         number = sources.index(f"{row['split']}. {row['source']}") + 1
         yield [row["method"], *cells, f"({number})"]

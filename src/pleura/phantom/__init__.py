@@ -1,1 +1,3 @@
-"""F2a: synthetic chests, written as real DICOM CT. A stranger to `dicom`: the writer must not inherit the reader's mistakes."""
+"""F2a: synthetic chests, written as real DICOM CT. A stranger to `dicom`: the writer must not
+inherit the reader's mistakes.
+"""

@@ -1,4 +1,6 @@
-"""Synthetic chests: a CT volume of an invented body and the true mask of its lungs, slice by slice from formulas."""
+"""Synthetic chests: a CT volume of an invented body and the true mask of its lungs, slice by
+slice from formulas.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +15,20 @@ from pleura.phantom.body import Body
 from pleura.phantom.tubes import Tubes, airways, vessels
 
 FIELD_MM = (340.0, 420.0, 420.0)
-"""What a phantom spans `[slice, row, column]` where no spacing is given: slices above and below the lungs, arms cut off."""
+"""What a phantom spans `[slice, row, column]` where no spacing is given: slices above and below
+the lungs, arms cut off.
+"""
 
-AIR, FAT, MUSCLE, SOFT, LIVER, MARROW, BONE, GAS = -1000.0, -95.0, 55.0, 35.0, 62.0, 190.0, 480.0, -960.0
+AIR, FAT, MUSCLE, SOFT, LIVER, MARROW, BONE, GAS = (
+    -1000.0,
+    -95.0,
+    55.0,
+    35.0,
+    62.0,
+    190.0,
+    480.0,
+    -960.0,
+)
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -31,13 +44,17 @@ def chest(
 
     Args:
         shape: `(slices, rows, columns)`.
-        spacing_mm: between voxel centres `[slice, row, column]`, mm; by default the whole chest fits (`FIELD_MM`).
+        spacing_mm: between voxel centres `[slice, row, column]`, mm; by default the whole chest
+            fits (`FIELD_MM`).
         seed: decides the body and the noise; same arguments, same voxels.
-        variation: fixes measures of `phantom.body.Body` by name, as `arms="down"`, `padding_hu=-2000`, `couch=False`.
+        variation: fixes measures of `phantom.body.Body` by name, as `arms="down"`,
+            `padding_hu=-2000`, `couch=False`.
 
     Returns:
-        The volume, on a plain axial grid (the patient's right at low columns, slices upwards), and the sided mask: the
-        lungs with the vessels in them, without trachea and main bronchi (RTOG 1106, as experts draw for LCTSC).
+        The volume, on a plain axial grid (the patient's right at low columns, slices upwards), and
+            the sided mask: the
+        lungs with the vessels in them, without trachea and main bronchi (RTOG 1106, as experts draw
+            for LCTSC).
 
     Raises:
         UsageError: `variation` names something that a body does not have.
@@ -71,7 +88,9 @@ def couch(
     seed: int = 0,
     **variation: Any,
 ) -> Bools:
-    """Where the couch lies in `chest` of the same arguments, its light core included: bool `[slice, row, column]`."""
+    """Where the couch lies in `chest` of the same arguments, its light core included: bool
+    `[slice, row, column]`.
+    """
     body = Body.sample(seed, **variation)
     scene, grid = _laid_out(shape, spacing_mm, body)
     bare = replace(scene, body=replace(body, couch=False))
@@ -79,10 +98,14 @@ def couch(
     return np.stack([scene.slice(z)[0] != bare.slice(z)[0] for z in heights])
 
 
-def _laid_out(shape: Sequence[int], spacing_mm: Sequence[float] | None, body: Body) -> tuple["_Scene", Grid]:
+def _laid_out(
+    shape: Sequence[int], spacing_mm: Sequence[float] | None, body: Body
+) -> tuple["_Scene", Grid]:
     """A body on its grid, the middle of the lungs in the middle of the picture."""
     slices, rows, columns = (int(n) for n in shape)
-    spacing = tuple(float(s) for s in spacing_mm or (f / n for f, n in zip(FIELD_MM, shape, strict=True)))
+    spacing = tuple(
+        float(s) for s in spacing_mm or (f / n for f, n in zip(FIELD_MM, shape, strict=True))
+    )
     origin = tuple(-(n - 1) / 2 * s for n, s in zip((slices, rows, columns), spacing, strict=True))
     down = _lowered(body)
     grid = Grid.axial((slices, rows, columns), spacing, (origin[2], origin[1] + down, origin[0]))
@@ -97,7 +120,9 @@ def _lowered(body: Body) -> float:
 
 
 def _scanned(exact: Floats, lungs: Bools, body: Body, spacing: tuple[float, ...], k: int) -> Floats:
-    """What the scanner makes of the exact slice: texture in the lung, blur and noise as the kernel has them."""
+    """What the scanner makes of the exact slice: texture in the lung, blur and noise as the
+    kernel has them.
+    """
     from scipy.ndimage import gaussian_filter
 
     rng = np.random.default_rng([body.seed, 3, k])
@@ -107,7 +132,9 @@ def _scanned(exact: Floats, lungs: Bools, body: Body, spacing: tuple[float, ...]
     texture = gaussian_filter(rng.standard_normal(exact.shape, dtype=np.float32), 2.0)
     exact = exact + np.where(lungs, 130.0 * texture, 0).astype(np.float32)
     noise = gaussian_filter(rng.standard_normal(exact.shape, dtype=np.float32), grain)
-    noise *= body.noise_hu * float(np.prod([max(1.0, 2 * np.sqrt(np.pi) * g) ** 0.5 for g in grain]))
+    noise *= body.noise_hu * float(
+        np.prod([max(1.0, 2 * np.sqrt(np.pi) * g) ** 0.5 for g in grain])
+    )
     seen: Floats = gaussian_filter(exact, blur, truncate=3.0) + noise
     return seen
 
@@ -152,7 +179,9 @@ class _Scene:
         hu[rows, columns][inside] = value
 
     def _couch(self, hu: Floats) -> None:
-        """A cradle of thin shell with a light core: a hollow that looks like lung to a threshold."""
+        """A cradle of thin shell with a light core: a hollow that looks like lung to a
+        threshold.
+        """
         body = self.body
         x, y = self.x[None, :], self.y[:, None]
         top = body.back + 1.5 - 20 * (x / 200) ** 2
@@ -173,7 +202,12 @@ class _Scene:
                 return
             away, height, radius = 128.0, -8.0, 44.0
         for side in (-1, 1):
-            for value, r in ((FAT, radius), (MUSCLE, radius - 3 - 0.35 * body.fat), (BONE, 13.0), (MARROW, 8.0)):
+            for value, r in (
+                (FAT, radius),
+                (MUSCLE, radius - 3 - 0.35 * body.fat),
+                (BONE, 13.0),
+                (MARROW, 8.0),
+            ):
                 self._paint(hu, value, side * away, height, r, r)
 
     def _trunk(self, hu: Floats, z: float) -> None:
@@ -185,7 +219,9 @@ class _Scene:
             np.copyto(hu, np.float32(value), where=inside)
 
     def _skeleton(self, hu: Floats, z: float) -> None:
-        """Ribs that run down to the front, sternum, shoulder blades; muscle between, soft tissue within."""
+        """Ribs that run down to the front, sternum, shoulder blades; muscle between, soft tissue
+        within.
+        """
         body = self.body
         a, b = body.cavity(z)
         for side in (-1, 1):
@@ -198,7 +234,12 @@ class _Scene:
             front = self.y[:, None] > -0.8 * body.cavity_depth
             np.copyto(hu, np.float32(BONE), where=cage & (phase < 0.36) & front)
             np.copyto(
-                hu, np.float32(MARROW), where=cage & (np.abs(phase - 0.18) < 0.1) & front & self._ellipse(0, 0, a + 7, b + 7)
+                hu,
+                np.float32(MARROW),
+                where=cage
+                & (np.abs(phase - 0.18) < 0.1)
+                & front
+                & self._ellipse(0, 0, a + 7, b + 7),
             )
             np.copyto(hu, np.float32(SOFT), where=self._ellipse(0, 0, a + 1.5, b + 1.5))
             if -0.55 * body.lung_height / 2 < z < body.top - 20:
@@ -213,7 +254,9 @@ class _Scene:
         self._paint(hu, 20.0, 0, spine + 23, 9, 8)
 
     def _lungs(self, z: float) -> NDArray[np.uint8]:
-        """Labels at `z`: the cavity, less the middle, the heart, spine and aorta, the diaphragm, trachea and main bronchi."""
+        """Labels at `z`: the cavity, less the middle, the heart, spine and aorta, the diaphragm,
+        trachea and main bronchi.
+        """
         body = self.body
         labels = np.zeros((len(self.y), len(self.x)), dtype=np.uint8)
         opening = body.apex(z)
@@ -247,10 +290,14 @@ class _Scene:
         body = self.body
         size = body.dome(side, z)
         a = 0.76 * body.cavity_width * size
-        return self._ellipse(side * 0.46 * body.cavity_width, -2, a, 1.14 * body.cavity_depth * size)
+        return self._ellipse(
+            side * 0.46 * body.cavity_width, -2, a, 1.14 * body.cavity_depth * size
+        )
 
     def _middle(self, hu: Floats, z: float) -> None:
-        """Mediastinum: fat, heart, great vessels, oesophagus with its bubble of air now and then."""
+        """Mediastinum: fat, heart, great vessels, oesophagus with its bubble of air now and
+        then.
+        """
         body = self.body
         if body.bottom < z < body.top - 15:
             self._paint(hu, -70.0, 3, -body.cavity_depth * 0.55, 16, body.cavity_depth * 0.35)
@@ -264,7 +311,9 @@ class _Scene:
             self._paint(hu, GAS, 6, body.spine - 32, 3.5, 2.5)
 
     def _abdomen(self, hu: Floats, z: float) -> None:
-        """Liver under the right half of the diaphragm, stomach and spleen under the left, gas in the bowel."""
+        """Liver under the right half of the diaphragm, stomach and spleen under the left, gas in
+        the bowel.
+        """
         body = self.body
         a, b = body.cavity(z)
         within = self._ellipse(0, 0, a, b)
@@ -275,18 +324,33 @@ class _Scene:
         deep = self._dome(1, z + 14) | self._dome(-1, z + 14)
         places = [(58.0, -30.0, body.bottom + 0.1 * body.lung_height, 30.0)]
         places += [
-            (rng.uniform(-80, 80), rng.uniform(-60, 10), body.bottom - rng.uniform(10, 90), rng.uniform(12, 30))
+            (
+                rng.uniform(-80, 80),
+                rng.uniform(-60, 10),
+                body.bottom - rng.uniform(10, 90),
+                rng.uniform(12, 30),
+            )
             for _ in range(body.gas)
         ]
         for cx, cy, cz, r in places:
             size = r * float(np.sqrt(max(0.0, 1 - ((z - cz) / (0.8 * r)) ** 2)))
-            np.copyto(hu, np.float32(GAS), where=deep & within & ~spine & self._ellipse(cx, cy, size, 0.7 * size))
+            np.copyto(
+                hu,
+                np.float32(GAS),
+                where=deep & within & ~spine & self._ellipse(cx, cy, size, 0.7 * size),
+            )
 
     def _air(self, hu: Floats, lungs: NDArray[np.uint8], z: float) -> None:
-        """Lung tissue, denser towards the back, with its vessels; then the airways and their walls."""
+        """Lung tissue, denser towards the back, with its vessels; then the airways and their
+        walls.
+        """
         body = self.body
         tissue = body.lung_hu + 45 * self.y[:, None] / body.cavity_depth
         np.copyto(hu, tissue.astype(np.float32), where=lungs > 0)
-        np.copyto(hu, np.float32(body.blood_hu), where=self.vessels.section(self.x, self.y, z) & (lungs > 0))
+        np.copyto(
+            hu,
+            np.float32(body.blood_hu),
+            where=self.vessels.section(self.x, self.y, z) & (lungs > 0),
+        )
         np.copyto(hu, np.float32(30), where=self.airways.section(self.x, self.y, z, wider_mm=1.6))
         np.copyto(hu, np.float32(GAS - 20), where=self.airways.section(self.x, self.y, z))

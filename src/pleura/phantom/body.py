@@ -1,4 +1,6 @@
-"""The measures of one invented body, drawn from a seed: what varies between synthetic chests, and how the trunk narrows."""
+"""The measures of one invented body, drawn from a seed: what varies between synthetic chests,
+and how the trunk narrows.
+"""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
@@ -13,9 +15,11 @@ APEX_MM = 110.0
 
 @dataclass(frozen=True)
 class Body:
-    """One body in mm and HU. The origin is the middle of the lungs' height; x rises to the left, y to the back, z upwards.
+    """One body in mm and HU. The origin is the middle of the lungs' height; x rises to the left, y
+    to the back, z upwards.
 
-    The chest cavity is given, and the wall around it (ribs, muscle, fat, skin); the outline follows from both.
+    The chest cavity is given, and the wall around it (ribs, muscle, fat, skin); the outline follows
+    from both.
     """
 
     seed: int
@@ -49,7 +53,10 @@ class Body:
         """
         unknown = set(variation) - {f.name for f in fields(cls)} - {"seed"}
         if unknown:
-            raise UsageError(f"a phantom has no {', '.join(sorted(unknown))}; its measures are the fields of phantom.body.Body")
+            raise UsageError(
+                f"a phantom has no {', '.join(sorted(unknown))}; its measures are the fields of "
+                "phantom.body.Body"
+            )
         rng = np.random.default_rng([seed, 1])
 
         def between(low: float, high: float) -> float:
@@ -111,7 +118,9 @@ class Body:
         return self.cavity_width * (1 - 0.45 * closing), self.cavity_depth * (1 - 0.3 * closing)
 
     def outline(self, z: float) -> tuple[float, float]:
-        """Half width and half depth of the trunk at height `z`: shoulders above, then the neck; a waist below."""
+        """Half width and half depth of the trunk at height `z`: shoulders above, then the neck;
+        a waist below.
+        """
         width, depth = self.cavity_width + self.wall, self.cavity_depth + self.wall
         neck = smoothstep((z - self.top - 12) / 48)
         shoulder = smoothstep(1 - abs(z - self.top + 12) / 55)
@@ -126,7 +135,9 @@ class Body:
         return float(np.sqrt(max(0.0, 1 - t * t))) if t > 0 else 1.0
 
     def dome(self, side: int, z: float) -> float:
-        """Scale of the diaphragm's section at `z` (0 above its top), `side` -1 right and +1 left; 1 at the lungs' lowest."""
+        """Scale of the diaphragm's section at `z` (0 above its top), `side` -1 right and +1
+        left; 1 at the lungs' lowest.
+        """
         top = self.bottom + self.lung_height * (self.dome_right if side < 0 else self.dome_left)
         return float(np.sqrt(max(0.0, (top - z) / (top - self.bottom))))
 

@@ -21,7 +21,8 @@ def write_dataset(
     label: Callable[[Path, LungMask], None] | None = None,
     progress: Progress = silent,
 ) -> list[str]:
-    """Write `cases` chests: `Images/Case_00N/*.dcm` and `Segmentations/Case_00N_seg.npz`, where they are not there yet.
+    """Write `cases` chests: `Images/Case_00N/*.dcm` and `Segmentations/Case_00N_seg.npz`, where
+    they are not there yet.
 
     Args:
         out: the folder to write into.
@@ -32,7 +33,8 @@ def write_dataset(
         progress: told after each case.
 
     Returns:
-        The names of the cases. The NPZ holds `masks` uint8 `[slice, row, column]`, 1 in both lungs, slices upwards.
+        The names of the cases. The NPZ holds `masks` uint8 `[slice, row, column]`, 1 in both lungs,
+        slices upwards.
 
     Raises:
         OutputFailed: `out` cannot be written.
@@ -45,7 +47,10 @@ def write_dataset(
         if not series.exists():
             with atomic_folder(series) as part:
                 write_series(part, volume, SeriesSpec(seed=seed * 1000 + number))
-        with atomic_file(out / "Segmentations" / f"{name}_seg.npz") as path, path.open("wb") as file:
+        with (
+            atomic_file(out / "Segmentations" / f"{name}_seg.npz") as path,
+            path.open("wb") as file,
+        ):
             np.savez_compressed(file, masks=mask.lungs.astype(np.uint8))
         if label is not None:
             label(out / "Labels" / f"{name}.nii.gz", mask)

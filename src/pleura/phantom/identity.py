@@ -1,13 +1,38 @@
-"""Invented people and places for the headers of synthetic series, and UIDs and file names that a seed decides."""
+"""Invented people and places for the headers of synthetic series, and UIDs and file names that a
+seed decides.
+"""
 
 import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 
-_FAMILY = ("Quillfeather", "Zubrowka", "Oakhampstead", "Vanterpool", "Drosselmeyer", "Kittiwake", "Umbermann", "Thistlewood")
-_GIVEN = ("Ottoline", "Bartholomew", "Philippa", "Ignatius", "Rosalind", "Cornelius", "Wilhelmina", "Aurelio")
-_HOSPITAL = ("Kestrel Bay Infirmary", "Saint Osyth General", "Marrowfield Hospital", "Lindenau Klinik")
+_FAMILY = (
+    "Quillfeather",
+    "Zubrowka",
+    "Oakhampstead",
+    "Vanterpool",
+    "Drosselmeyer",
+    "Kittiwake",
+    "Umbermann",
+    "Thistlewood",
+)
+_GIVEN = (
+    "Ottoline",
+    "Bartholomew",
+    "Philippa",
+    "Ignatius",
+    "Rosalind",
+    "Cornelius",
+    "Wilhelmina",
+    "Aurelio",
+)
+_HOSPITAL = (
+    "Kestrel Bay Infirmary",
+    "Saint Osyth General",
+    "Marrowfield Hospital",
+    "Lindenau Klinik",
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +79,9 @@ class Identity:
             address=f"{int(rng.integers(1, 200))} Heron Lane, Oldmarket",
             station=f"CTBAY{int(rng.integers(1, 9))}",
             study_date=f"{scan_year}{int(rng.integers(1, 13)):02d}{int(rng.integers(1, 29)):02d}",
-            study_time=f"{int(rng.integers(7, 19)):02d}{int(rng.integers(60)):02d}{int(rng.integers(60)):02d}",
+            study_time="".join(
+                f"{int(rng.integers(*ends)):02d}" for ends in ((7, 19), (0, 60), (0, 60))
+            ),
         )
 
 

@@ -1,4 +1,6 @@
-"""Tubes: straight pieces with round ends, for vessels and airways, and their cut through one slice."""
+"""Tubes: straight pieces with round ends, for vessels and airways, and their cut through one
+slice.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +15,19 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Tubes:
-    """Straight tubes with round ends: `start` and `end` `(n, 3)` as (x, y, z) in mm, `radius` `(n,)` in mm."""
+    """Straight tubes with round ends: `start` and `end` `(n, 3)` as (x, y, z) in mm, `radius`
+    `(n,)` in mm.
+    """
 
     start: Floats
     end: Floats
     radius: Floats
 
-    def section(self, x: NDArray[Any], y: NDArray[Any], z: float, *, wider_mm: float = 0.0) -> NDArray[np.bool_]:
-        """Where the plane at `z` lies in a tube: bool `[row, column]` for columns at `x` and rows at `y` (rising, mm).
+    def section(
+        self, x: NDArray[Any], y: NDArray[Any], z: float, *, wider_mm: float = 0.0
+    ) -> NDArray[np.bool_]:
+        """Where the plane at `z` lies in a tube: bool `[row, column]` for columns at `x` and rows
+        at `y` (rising, mm).
 
         `wider_mm` is added to every radius, as the wall of an airway.
         """
@@ -34,7 +41,11 @@ class Tubes:
             if columns.start == columns.stop or rows.start == rows.stop:
                 continue
             along = self.end[i] - self.start[i]
-            px, py, pz = x[None, columns] - self.start[i, 0], y[rows, None] - self.start[i, 1], z - self.start[i, 2]
+            px, py, pz = (
+                x[None, columns] - self.start[i, 0],
+                y[rows, None] - self.start[i, 1],
+                z - self.start[i, 2],
+            )
             t = np.clip((px * along[0] + py * along[1] + pz * along[2]) / (along @ along), 0, 1)
             square = (px - t * along[0]) ** 2 + (py - t * along[1]) ** 2 + (pz - t * along[2]) ** 2
             cut[rows, columns] |= square < radius[i] ** 2
@@ -74,7 +85,9 @@ def vessels(body: Body) -> Tubes:
     for side in (-1, 1):
         root = hilum(body, side)
         for _ in range(10):
-            heading = np.array([side * rng.uniform(0.2, 1.0), rng.uniform(-0.9, 0.9), rng.uniform(-1.2, 1.0)])
+            heading = np.array(
+                [side * rng.uniform(0.2, 1.0), rng.uniform(-0.9, 0.9), rng.uniform(-1.2, 1.0)]
+            )
             growing = [(root, heading / np.linalg.norm(heading))]
             length, radius = rng.uniform(30, 42), rng.uniform(4.0, 6.0)
             for _ in range(4):

@@ -1,4 +1,6 @@
-"""A phantom as a real DICOM CT series: every Type 1 and 2 attribute of the CT Image IOD (PS3.3 A.3), any common encoding."""
+"""A phantom as a real DICOM CT series: every Type 1 and 2 attribute of the CT Image IOD (PS3.3
+A.3), any common encoding.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,10 +33,12 @@ SYNTAXES = {
 
 @dataclass(frozen=True)
 class SeriesSpec:
-    """How a volume is declared in DICOM. Positions and orientation come from the volume's grid alone.
+    """How a volume is declared in DICOM. Positions and orientation come from the volume's grid
+    alone.
 
-    `seed` decides UIDs, file names and the invented person. Series of one `study` (default: the seed) share patient, study
-    and frame of reference. `tags` are set last, by keyword, on every slice.
+    `seed` decides UIDs, file names and the invented person. Series of one `study` (default: the
+    seed) share patient, study and frame of reference. `tags` are set last, by keyword, on every
+    slice.
     """
 
     seed: int = 0
@@ -53,25 +57,31 @@ class SeriesSpec:
 
 
 def write_series(folder: Path, volume: Volume, spec: SeriesSpec | None = None) -> list[Path]:
-    """Write `volume` as one file per slice with random names into `folder` (created if it does not exist).
+    """Write `volume` as one file per slice with random names into `folder` (created if it does not
+    exist).
 
     Returns:
         The files, in slice order.
 
     Raises:
-        UsageError: a value does not fit the stored bits, or the transfer syntax is none of `SYNTAXES`.
+        UsageError: a value does not fit the stored bits, or the transfer syntax is none of
+            `SYNTAXES`.
     """
     return write_files(folder, series(volume, spec or SeriesSpec()))
 
 
 def write_files(folder: Path, datasets: Sequence["Dataset"]) -> list[Path]:
-    """Write data sets made by `series` (whole, or changed by `phantom.flaws`) into `folder`; returns the files in order."""
+    """Write data sets made by `series` (whole, or changed by `phantom.flaws`) into `folder`;
+    returns the files in order.
+    """
     from pydicom import dcmwrite
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, dataset in enumerate(datasets):
-        path = folder / file_name(dataset.get("SeriesInstanceUID", ""), dataset.get("SOPInstanceUID", ""), number)
+        path = folder / file_name(
+            dataset.get("SeriesInstanceUID", ""), dataset.get("SOPInstanceUID", ""), number
+        )
         dcmwrite(path, dataset, enforce_file_format=True)
         paths.append(path)
     return paths
@@ -85,7 +95,9 @@ def series(volume: Volume, spec: SeriesSpec | None = None) -> list["Dataset"]:
     """
     spec = spec or SeriesSpec()
     if spec.syntax not in SYNTAXES:
-        raise UsageError(f"phantoms are not written as {spec.syntax!r}; choose one of {', '.join(SYNTAXES)}")
+        raise UsageError(
+            f"phantoms are not written as {spec.syntax!r}; choose one of {', '.join(SYNTAXES)}"
+        )
     common = _common(volume, spec)
     return [_slice(volume, spec, common, k) for k in range(volume.grid.shape[0])]
 
@@ -199,23 +211,32 @@ def stored(hu: NDArray[Any], spec: SeriesSpec) -> NDArray[Any]:
     low = -(2 ** (spec.bits_stored - 1)) if spec.signed else 0
     high = low + 2**spec.bits_stored - 1
     if values.size and (values.min() < low or values.max() > high):
-        raise UsageError(f"stored values {values.min():.0f} to {values.max():.0f} do not fit {spec.bits_stored} bits")
+        raise UsageError(
+            f"stored values {values.min():.0f} to {values.max():.0f} do not fit "
+            f"{spec.bits_stored} bits"
+        )
     return values.astype(np.int16 if spec.signed else np.uint16)
 
 
 def encode(dataset: "Dataset", values: NDArray[Any]) -> None:
-    """Set PixelData of `dataset` to stored `values` `[row, column]`, in the transfer syntax that its file meta names."""
+    """Set PixelData of `dataset` to stored `values` `[row, column]`, in the transfer syntax that
+    its file meta names.
+    """
     import imagecodecs
     from pydicom.encaps import encapsulate
     from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
     syntax = {v: k for k, v in SYNTAXES.items()}[str(dataset.file_meta.TransferSyntaxUID)]
-    values = np.ascontiguousarray(values, dtype=np.int16 if dataset.PixelRepresentation else np.uint16)
+    values = np.ascontiguousarray(
+        values, dtype=np.int16 if dataset.PixelRepresentation else np.uint16
+    )
     unsigned = values.view(np.uint16)
     if dataset.BitsStored < 16:
         unsigned = unsigned & np.uint16(2**dataset.BitsStored - 1)
     if syntax in ("implicit", "explicit", "deflated", "big endian"):
-        dataset.add_new(0x7FE00010, "OW", unsigned.astype(">u2" if syntax == "big endian" else "<u2").tobytes())
+        dataset.add_new(
+            0x7FE00010, "OW", unsigned.astype(">u2" if syntax == "big endian" else "<u2").tobytes()
+        )
         return
     if syntax == "rle":
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian

@@ -1,1 +1,3 @@
-"""What `deidentify` does between the engine and the audit: crop, plan, write, certify, case by case."""
+"""What `deidentify` does between the engine and the audit: crop, plan, write, certify, case by
+case.
+"""

@@ -1,4 +1,6 @@
-"""One page for the file of a privacy officer: what was done or checked, with which options, and what is not covered."""
+"""One page for the file of a privacy officer: what was done or checked, with which options, and
+what is not covered.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,14 +26,17 @@ NOT_COVERED = (
 """What neither the engine nor the audit can promise."""
 
 REPORT_KEEPS = (
-    "Profile report changes four attributes only: dates, UIDs, institutions, staff, free text, private attributes and the"
-    " preamble stay. The output is not anonymous."
+    "Profile report changes four attributes only: dates, UIDs, institutions, staff, free text, "
+    "private attributes and the preamble stay. The output is not anonymous."
 )
 
 STYLE = (
-    "body{font:15px/1.45 system-ui,sans-serif;max-width:46em;margin:2em auto;padding:0 1em;color:#111;background:#fff}"
-    "h1{font-size:1.5em}h2{font-size:1.1em;margin:1.4em 0 .3em}table{border-collapse:collapse;width:100%}"
-    "th,td{text-align:left;vertical-align:top;padding:.25em .6em .25em 0;border-bottom:1px solid #ccc;overflow-wrap:anywhere}"
+    "body{font:15px/1.45 system-ui,sans-serif;max-width:46em;margin:2em auto;"
+    "padding:0 1em;color:#111;background:#fff}"
+    "h1{font-size:1.5em}h2{font-size:1.1em;margin:1.4em 0 .3em}"
+    "table{border-collapse:collapse;width:100%}"
+    "th,td{text-align:left;vertical-align:top;padding:.25em .6em .25em 0;"
+    "border-bottom:1px solid #ccc;overflow-wrap:anywhere}"
     "th{font-weight:600;width:13em}code{font-size:.9em}@media print{body{margin:0;max-width:none}}"
     "@media(max-width:500px){th{width:7em}}"
 )
@@ -74,11 +79,20 @@ class Certificate:
         return data, page
 
     def _html(self, value: Mapping[str, Any]) -> str:
-        facts = {"Date": value["date"], "pleura": value["version"], "Outcome": self.outcome, **_flat(self.facts)}
-        counts = {code: f"{count}: {CODES[code].sentence if code in CODES else ''}" for code, count in self.counts.items()}
+        facts = {
+            "Date": value["date"],
+            "pleura": value["version"],
+            "Outcome": self.outcome,
+            **_flat(self.facts),
+        }
+        counts = {
+            code: f"{count}: {CODES[code].sentence if code in CODES else ''}"
+            for code, count in self.counts.items()
+        }
         parts = [
             "<!doctype html>",
-            '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
+            '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+            'content="width=device-width">',
             f"<title>{escape(self.title)}</title><style>{STYLE}</style></head><body>",
             f"<h1>{escape(self.title)}</h1>",
             _table(facts),
@@ -112,7 +126,9 @@ def _flat(facts: Mapping[str, Any], before: str = "") -> dict[str, str]:
 
 
 def _table(rows: Mapping[str, str]) -> str:
-    lines = [f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in rows.items()]
+    lines = [
+        f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in rows.items()
+    ]
     return "<table>" + "".join(lines) + "</table>"
 
 

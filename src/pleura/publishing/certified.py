@@ -11,21 +11,32 @@ from pleura.publishing.result import DeidentifyResult
 from pleura.store.run_record import RunRecord
 
 
-def certificate_of(result: DeidentifyResult, choices: Choices, options: Mapping[str, Any], run: RunRecord) -> Certificate:
-    """What a run did; of the input it has the digest over names, sizes and times that `run.json` resumes by."""
+def certificate_of(
+    result: DeidentifyResult, choices: Choices, options: Mapping[str, Any], run: RunRecord
+) -> Certificate:
+    """What a run did; of the input it has the digest over names, sizes and times that `run.json`
+    resumes by.
+    """
     codes = list(profile(choices).codes) + (["113101"] if choices.blank else [])
     report = choices.profile == "report"
     written = sorted(digest for item in run.items.values() for _, digest in item.files.values())
     facts = {
         "files_written": result.files,
         "cases": len({unit["case"] for unit in result.units.values()}),
-        "input": {**result.accounting.as_json(), "sha256_of_names_sizes_and_times": run.input.get("sha256", "")},
-        "output": {"files": len(written), "sha256": hashlib.sha256("".join(written).encode()).hexdigest()},
+        "input": {
+            **result.accounting.as_json(),
+            "sha256_of_names_sizes_and_times": run.input.get("sha256", ""),
+        },
+        "output": {
+            "files": len(written),
+            "sha256": hashlib.sha256("".join(written).encode()).hexdigest(),
+        },
         "choices": {name: _words(value) for name, value in options.items()},
     }
     return Certificate(
         title="De-identification of DICOM files",
-        outcome=f"{result.files} files written, each verified before it was published; {result.refused} refused",
+        outcome=f"{result.files} files written, each verified before it was published; "
+        f"{result.refused} refused",
         facts=facts,
         options=option_words(codes) or ["profile report (four rules)"],
         counts=dict(result.accounting.refused),
@@ -41,12 +52,17 @@ def _words(value: Any) -> str:
 
 
 def _command(choices: Choices, options: Mapping[str, Any]) -> str:
-    """The command that does the same again; names of files are left open, since they can identify."""
+    """The command that does the same again; names of files are left open, since they can
+    identify.
+    """
     parts = ["pleura deidentify IN OUT"]
     if choices.profile != "basic":
         parts.append(f"--profile {choices.profile}")
     else:
-        parts += [f"--dates {choices.dates}", *(f"--retain {name}" for name in sorted(choices.retain))]
+        parts += [
+            f"--dates {choices.dates}",
+            *(f"--retain {name}" for name in sorted(choices.retain)),
+        ]
         parts += [f"--blank {','.join(map(str, box))}" for box in choices.blank]
         if options.get("crop_above_apex_mm") is not None:
             parts.append(f"--crop-above-apex {options['crop_above_apex_mm']}")

@@ -21,18 +21,24 @@ NO_APEX = "NO-APEX"
 def cropped(
     headers: list["Header"], source: Path, margin_mm: float | None, progress: Progress
 ) -> tuple[list["Header"], dict[str, int]]:
-    """The headers of what may be published, and how many CT slices lie too high or cannot be placed."""
+    """The headers of what may be published, and how many CT slices lie too high or cannot be
+    placed.
+    """
     if margin_mm is None:
         return headers, {}
     from pleura.dicom.series import CT_CLASSES, find_series
 
     files: dict[str, bool | str] = {}
-    uids: dict[str, bool | str] = {}  # a copy of a slice, that no volume counts, is as high as the slice
+    uids: dict[
+        str, bool | str
+    ] = {}  # a copy of a slice, that no volume counts, is as high as the slice
     series = [one for one in find_series(source) if one.is_ct]
     for number, one in enumerate(series):
         progress("find apex", number, len(series))
         above = _above(one, margin_mm)
-        outcomes: list[bool | str] = [above] * len(one.files) if isinstance(above, str) else [*above]
+        outcomes: list[bool | str] = (
+            [above] * len(one.files) if isinstance(above, str) else [*above]
+        )
         for plane, too_high in zip(one.files, outcomes, strict=False):
             files[plane.file] = uids[plane.sop_uid] = too_high
     progress("find apex", len(series), len(series))
@@ -41,7 +47,9 @@ def cropped(
     for header in headers:
         outcome: bool | str = False
         if header.get("SOPClassUID") in CT_CLASSES:
-            outcome = files.get(header.file.location, uids.get(header.get("SOPInstanceUID"), NO_APEX))
+            outcome = files.get(
+                header.file.location, uids.get(header.get("SOPInstanceUID"), NO_APEX)
+            )
         if outcome is False:
             kept.append(header)
         else:
@@ -50,7 +58,9 @@ def cropped(
 
 
 def _above(series: "Series", margin_mm: float) -> list[bool] | str:
-    """For each slice of a series whether it lies too high; or the code for which the series cannot be cropped."""
+    """For each slice of a series whether it lies too high; or the code for which the series
+    cannot be cropped.
+    """
     from pleura.quality.gate import gate
     from pleura.segmenters.apex import above_apex
 

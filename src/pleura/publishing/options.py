@@ -18,11 +18,16 @@ def choices_of(profile: Any, dates: Any, retain: Sequence[Any], blank: Sequence[
     for text in blank:
         match = re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", text.replace(" ", ""))
         if not match:
-            raise UsageError("deidentify: --blank takes X0,Y0,X1,Y1 in pixels, such as --blank 0,0,200,40")
+            raise UsageError(
+                "deidentify: --blank takes X0,Y0,X1,Y1 in pixels, such as --blank 0,0,200,40"
+            )
         x0, y0, x1, y1 = (int(number) for number in match.groups())
         boxes.append((x0, y0, x1, y1))
     if profile == "report" and (dates != "remove" or retain or blank):
-        raise UsageError("deidentify: --profile report takes no --dates, --retain or --blank: it applies exactly four rules")
+        raise UsageError(
+            "deidentify: --profile report takes no --dates, --retain or --blank: it applies "
+            "exactly four rules"
+        )
     return Choices(profile, dates, frozenset(retain), tuple(boxes))
 
 
@@ -30,13 +35,20 @@ def check_crop(profile: str, margin_mm: float | None) -> None:
     if margin_mm is None:
         return
     if not 0 <= margin_mm < inf:
-        raise UsageError("deidentify: --crop-above-apex takes millimetres above the lung apex, such as --crop-above-apex 30")
+        raise UsageError(
+            "deidentify: --crop-above-apex takes millimetres above the lung apex, such as "
+            "--crop-above-apex 30"
+        )
     if profile == "report":
-        raise UsageError("deidentify: --profile report takes no --crop-above-apex: it leaves out no slices")
+        raise UsageError(
+            "deidentify: --profile report takes no --crop-above-apex: it leaves out no slices"
+        )
 
 
 def recorded(choices: Choices, secret: bytes) -> dict[str, Any]:
-    """What decides the result, as `run.json` and the audit record it: of the key its fingerprint only."""
+    """What decides the result, as `run.json` and the audit record it: of the key its fingerprint
+    only.
+    """
     return {
         "profile": choices.profile,
         "dates": choices.dates,
@@ -53,10 +65,13 @@ def option_notes(choices: Choices, places: Sequence[Path], out: Path) -> tuple[s
         lines.append(f"profile report changes four attributes: {stays}")
     else:
         lines.append(
-            f"key of UIDs and date shifts: {places[0]} (secret); faces are not removed from the pixels (113102 is not applied)"
+            f"key of UIDs and date shifts: {places[0]} (secret); faces are not removed from the "
+            "pixels (113102 is not applied)"
         )
     if "private" in choices.retain:
-        lines.append("retain private: there is no list of safe private attributes here, so none was kept")
+        lines.append(
+            "retain private: there is no list of safe private attributes here, so none was kept"
+        )
     return tuple(lines)
 
 

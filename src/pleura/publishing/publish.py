@@ -1,4 +1,6 @@
-"""The proof of each file before it is published: the audit, which shares no code with the engine."""
+"""The proof of each file before it is published: the audit, which shares no code with the
+engine.
+"""
 
 from pleura.audit.check import check_file
 from pleura.audit.identifiers import harvest
@@ -10,7 +12,9 @@ from pleura.files.walk import read_file
 
 
 def sought(planned: Plan, case: str) -> frozenset[Identifier]:
-    """Identifiers of a patient from one object of each of their series: the audit looks for these too."""
+    """Identifiers of a patient from one object of each of their series: the audit looks for
+    these too.
+    """
     headers = [header for unit in planned.units if unit.case == case for _, header in unit.files]
     one_each = {header.get("SeriesInstanceUID"): header.file for header in headers}
     found: frozenset[Identifier] = frozenset()
@@ -22,7 +26,13 @@ def sought(planned: Plan, case: str) -> frozenset[Identifier]:
     return found
 
 
-def audit_of(profile: str, uids: frozenset[bytes], identifiers: frozenset[Identifier], source: bytes, written: bytes) -> str:
+def audit_of(
+    profile: str,
+    uids: frozenset[bytes],
+    identifiers: frozenset[Identifier],
+    source: bytes,
+    written: bytes,
+) -> str:
     """The codes of the audit that forbid publishing a file; empty where it may be published."""
     findings = check_file(source, written, profile=profile, identifiers=identifiers, uids=uids)
     refusals = [found for found in findings if found.verdict is Verdict.REFUSED]

@@ -14,12 +14,16 @@ from pleura.files.accounting import Accounting
 from pleura.publishing.crop import UNCROPPED
 
 REFUSED, OTHER = "refused ", "other "
-"""Keys of counts, before the code of a file that could not be read, and before a kind that is not copied."""
+"""Keys of counts, before the code of a file that could not be read, and before a kind that is
+not copied.
+"""
 
 
 @dataclass(frozen=True)
 class DeidentifyResult:
-    """What was written. `units` maps each folder of OUT to its record: case, series, files, refused, actions."""
+    """What was written. `units` maps each folder of OUT to its record: case, series, files,
+    refused, actions.
+    """
 
     out: Path
     profile: str
@@ -77,18 +81,34 @@ class DeidentifyResult:
     def table(self) -> Table | None:
         """One row a folder of OUT; of a plan, one row an attribute and action."""
         if self.planned:
-            actions: Counter[str] = sum((Counter(unit["actions"]) for unit in self.units.values()), Counter())
+            actions: Counter[str] = sum(
+                (Counter(unit["actions"]) for unit in self.units.values()), Counter()
+            )
             found = tuple(
                 (tag, keyword_of(tag), action, str(count))
                 for name, count in sorted(actions.items())
                 for tag, action in [name.rsplit(" ", 1)]
             )
-            return Table(f"Plan, profile {self.profile}", ("attribute", "keyword", "action", "times [n]"), found)
+            return Table(
+                f"Plan, profile {self.profile}",
+                ("attribute", "keyword", "action", "times [n]"),
+                found,
+            )
         rows = tuple(
-            (name, unit["case"], str(unit["series"]), str(unit["files"]), "refused" if unit["refused"] else "ok")
+            (
+                name,
+                unit["case"],
+                str(unit["series"]),
+                str(unit["files"]),
+                "refused" if unit["refused"] else "ok",
+            )
             for name, unit in self.units.items()
         )
-        return Table(f"De-identified, profile {self.profile}", ("folder", "case", "series", "files [n]", "verdict"), rows)
+        return Table(
+            f"De-identified, profile {self.profile}",
+            ("folder", "case", "series", "files [n]", "verdict"),
+            rows,
+        )
 
     @property
     def unread(self) -> Sequence[str]:
@@ -108,10 +128,19 @@ class DeidentifyResult:
             for r in unit["refused"]
         ]
         for key, text in (
-            ("unreadable", f"refused: PARSE-FAILED: {CODES['PARSE-FAILED'].message({'reason': 'header'})}"),
+            (
+                "unreadable",
+                f"refused: PARSE-FAILED: {CODES['PARSE-FAILED'].message({'reason': 'header'})}",
+            ),
             (f"{OTHER}DICOMDIR", "not copied: DICOMDIR (would reference the original file names)"),
-            *((f"{REFUSED}{code}", f"refused: {code}: {CODES[code].remedy}") for code in self.unread),
-            *((f"{UNCROPPED}{code}", f"refused: {code}: {CODES['NO-APEX'].message({})}") for code in self.uncropped),
+            *(
+                (f"{REFUSED}{code}", f"refused: {code}: {CODES[code].remedy}")
+                for code in self.unread
+            ),
+            *(
+                (f"{UNCROPPED}{code}", f"refused: {code}: {CODES['NO-APEX'].message({})}")
+                for code in self.uncropped
+            ),
             ("cropped", "not copied: too far above the lung apex"),
             ("others", "not copied: not DICOM"),
         ):
@@ -121,7 +150,11 @@ class DeidentifyResult:
 
     def _named(self) -> list[str]:
         """With --paths, the names of refused files by code."""
-        return [f"{code}: {visible(name)}" for code, names in sorted(self.names.items()) for name in names]
+        return [
+            f"{code}: {visible(name)}"
+            for code, names in sorted(self.names.items())
+            for name in names
+        ]
 
 
 def _reason(refusal: Mapping[str, Any]) -> str:
@@ -133,7 +166,9 @@ def _files(count: int) -> str:
 
 
 def keyword_of(tag: str) -> str:
-    """The keyword of a tag `(gggg,eeee)`; empty for private ones and those newer than the dictionary."""
+    """The keyword of a tag `(gggg,eeee)`; empty for private ones and those newer than the
+    dictionary.
+    """
     from pydicom.datadict import keyword_for_tag
 
     return keyword_for_tag(int(tag[1:5] + tag[6:10], 16)) if tag.startswith("(") else ""

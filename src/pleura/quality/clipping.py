@@ -33,7 +33,9 @@ def _clipped(counts: NDArray[np.int64]) -> tuple[Finding, ...]:
 
 
 def _wrapped(volume: Volume, counts: NDArray[np.int64]) -> tuple[Finding, ...]:
-    """Voxels far below air whose neighbours are bone or metal, where they belong once the range of 12 bits is added."""
+    """Voxels far below air whose neighbours are bone or metal, where they belong once the range
+    of 12 bits is added.
+    """
     if counts[: landmarks.NO_MATTER + 32768].sum() < t.LEAST_WRAPPED:
         return ()
     hu = volume.hu
@@ -46,7 +48,9 @@ def _wrapped(volume: Volume, counts: NDArray[np.int64]) -> tuple[Finding, ...]:
     nothing = np.int16(-32768)  # stands for neighbours that are low themselves
     neighbours = np.array([np.where(low[at], nothing, hu[at]) for at in around])
     unwrapped = hu[k, i, j].astype(np.int32) + t.TWELVE_BITS
-    fits = (neighbours > landmarks.CORTICAL_BONE) & (np.abs(unwrapped - neighbours) <= t.NEIGHBOUR_HU)
+    fits = (neighbours > landmarks.CORTICAL_BONE) & (
+        np.abs(unwrapped - neighbours) <= t.NEIGHBOUR_HU
+    )
     wrapped = int(fits.any(axis=0).sum())
     at_rim = int((neighbours > nothing).any(axis=0).sum())
     if wrapped < max(t.LEAST_WRAPPED, t.MOST_OF * at_rim):

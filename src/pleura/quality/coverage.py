@@ -1,4 +1,6 @@
-"""Are both lungs there, whole, and as dense as lungs are? What a mask shows of the volume that it was found in."""
+"""Are both lungs there, whole, and as dense as lungs are? What a mask shows of the volume that
+it was found in.
+"""
 
 from typing import Any
 
@@ -17,15 +19,18 @@ Bool = NDArray[np.bool_]
 
 
 def check_coverage(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
-    """Check that lungs are present, both of them, as dense as lungs are, and not truncated by the volume's ends or edge.
+    """Check that lungs are present, both of them, as dense as lungs are, and not truncated by the
+    volume's ends or edge.
 
     Args:
         mask: the lungs found, sided.
         volume: the CT they were found in, on the same grid.
 
     Returns:
-        `NO-LUNGS` (refused), or any of `LITTLE-LUNG`, `MUCH-LUNG`, `LUNG-MISSING`, `LUNG-DENSITY`, `CHEST-CUT` (review).
-        A truncated chest is incomplete, not wrong: the mask is right, and its volume is that of the imaged part.
+        `NO-LUNGS` (refused), or any of `LITTLE-LUNG`, `MUCH-LUNG`, `LUNG-MISSING`, `LUNG-DENSITY`,
+            `CHEST-CUT` (review).
+        A truncated chest is incomplete, not wrong: the mask is right, and its volume is that of the
+            imaged part.
     """
     ml = mask.volume_ml()
     tissue = float(np.count_nonzero(volume.hu > landmarks.SKIN)) * volume.grid.voxel_ml
@@ -36,11 +41,15 @@ def check_coverage(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
     if share < t.LITTLE_LUNG_SHARE:
         found.append(finding("LITTLE-LUNG", percent=round(100 * share, 2), share=round(share, 4)))
     if ml["both"] > t.MOST_LUNG_ML:
-        found.append(finding("MUCH-LUNG", litres=round(ml["both"] / 1000, 1), lungs_ml=round(ml["both"], 1)))
+        found.append(
+            finding("MUCH-LUNG", litres=round(ml["both"] / 1000, 1), lungs_ml=round(ml["both"], 1))
+        )
     smaller = "right" if ml["right"] <= ml["left"] else "left"
     if ml[smaller] < t.MISSING_LUNG * ml["both"]:
         sides: dict[str, Any] = {"right_ml": round(ml["right"], 1), "left_ml": round(ml["left"], 1)}
-        found.append(finding("LUNG-MISSING", side=smaller, ml=ml[smaller], both_ml=ml["both"], **sides))
+        found.append(
+            finding("LUNG-MISSING", side=smaller, ml=ml[smaller], both_ml=ml["both"], **sides)
+        )
     median = float(np.median(volume.hu[mask.lungs]))
     if not landmarks.INFLATED_LUNG[0] < median < landmarks.INFLATED_LUNG[1]:
         found.append(finding("LUNG-DENSITY", median_hu=median))
@@ -48,7 +57,9 @@ def check_coverage(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
 
 
 def _truncated(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
-    """`CHEST-CUT`, where lung is on the first or last slice of the patient or at the edge of the field of view."""
+    """`CHEST-CUT`, where lung is on the first or last slice of the patient or at the edge of the
+    field of view.
+    """
     upright = Upright.of(mask.grid)
     lungs = upright.turn(mask.lungs)
     padding = None if volume.padding is None else upright.turn(volume.padding)
@@ -65,13 +76,20 @@ def _truncated(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
         where.append("side")
     if not where:
         return ()
-    evidence: dict[str, Any] = {"foot_cm2": round(foot, 1), "head_cm2": round(head, 1), "edge_ml": round(edge, 2)}
+    evidence: dict[str, Any] = {
+        "foot_cm2": round(foot, 1),
+        "head_cm2": round(head, 1),
+        "edge_ml": round(edge, 2),
+    }
     return (finding("CHEST-CUT", where=", ".join(where), **evidence),)
 
 
 def _at_edge(lungs: Bool, padding: Bool | None) -> int:
     """How many lung voxels are beside the lateral edge of the array or beside padding."""
-    edge = sum(np.count_nonzero(lungs[:, :, side]) + np.count_nonzero(lungs[:, side, :]) for side in (0, -1))
+    edge = sum(
+        np.count_nonzero(lungs[:, :, side]) + np.count_nonzero(lungs[:, side, :])
+        for side in (0, -1)
+    )
     box = box_of(lungs, margin=1)
     if padding is None or box is None:
         return int(edge)

@@ -20,10 +20,11 @@ class Circle(NamedTuple):
 
 
 def field_of_view(volume: Volume) -> Circle | None:
-    """Find the circle that slices were reconstructed in: outside it every slice is padding, or has the value of a corner.
+    """Find the circle that slices were reconstructed in: outside it every slice is padding, or has
+    the value of a corner.
 
-    The circle is fitted by least squares (Kåsa I 1976, IEEE Trans Instrum Meas 25:8-14) through the rim, in mm, where the
-    rim is not the edge of the image.
+    The circle is fitted by least squares (Kåsa I 1976, IEEE Trans Instrum Meas 25:8-14) through the
+    rim, in mm, where the rim is not the edge of the image.
 
     Returns:
         The circle; `None` where nothing is outside, or what is inside is not round.
@@ -47,17 +48,26 @@ def field_of_view(volume: Volume) -> Circle | None:
     if np.sqrt(np.mean(distances**2)) > t.ROUND_PIXELS * spacing.max():
         return None
     world = volume.grid.to_world([(volume.grid.shape[0] - 1) / 2, *(centre / spacing)])
-    return Circle((float(world[0]), float(world[1]), float(world[2])), 2 * radius + float(spacing.mean()))
+    return Circle(
+        (float(world[0]), float(world[1]), float(world[2])), 2 * radius + float(spacing.mean())
+    )
 
 
 def mark_filler(volume: Volume) -> Volume:
-    """Mark as padding what surrounds the circle, where it has one value that is not that of air (0 HU, mostly).
+    """Mark as padding what surrounds the circle, where it has one value that is not that of air (0
+    HU, mostly).
 
-    Air around the circle needs no mark, and values below air were marked as padding when they were read.
+    Air around the circle needs no mark, and values below air were marked as padding when they were
+    read.
     """
     value = int(volume.hu[0, 0, 0])
     corners = volume.hu[:, [0, 0, -1, -1], [0, -1, 0, -1]]
-    if volume.padding is not None or value < t.LEAST_FILLER_HU or (corners != value).any() or field_of_view(volume) is None:
+    if (
+        volume.padding is not None
+        or value < t.LEAST_FILLER_HU
+        or (corners != value).any()
+        or field_of_view(volume) is None
+    ):
         return volume
     return Volume(volume.hu, volume.grid, np.broadcast_to(_outside(volume), volume.hu.shape))
 
@@ -73,7 +83,9 @@ def mark_inner_padding(volume: Volume) -> Volume:
     values, counts = np.unique(low, return_counts=True)
     if counts.max() < low.size / 2:
         return volume
-    return mark_inner_padding(Volume(volume.hu, volume.grid, volume.padding | (volume.hu == values[counts.argmax()])))
+    return mark_inner_padding(
+        Volume(volume.hu, volume.grid, volume.padding | (volume.hu == values[counts.argmax()]))
+    )
 
 
 def check_field_of_view(volume: Volume) -> tuple[Finding, ...]:
@@ -83,11 +95,21 @@ def check_field_of_view(volume: Volume) -> tuple[Finding, ...]:
         return ()
     left, posterior, superior = (round(x, 1) for x in circle.centre_mm)
     diameter = round(circle.diameter_mm, 1)
-    return (finding("FIELD-OF-VIEW", diameter_mm=diameter, left_mm=left, posterior_mm=posterior, superior_mm=superior),)
+    return (
+        finding(
+            "FIELD-OF-VIEW",
+            diameter_mm=diameter,
+            left_mm=left,
+            posterior_mm=posterior,
+            superior_mm=superior,
+        ),
+    )
 
 
 def _outside(volume: Volume) -> NDArray[np.bool_]:
-    """`[row, column]`: padding, or the value of a corner, in every slice, connected to a corner of the image."""
+    """`[row, column]`: padding, or the value of a corner, in every slice, connected to a corner
+    of the image.
+    """
     from scipy.ndimage import label
 
     corner = volume.hu[:, :1, :1]

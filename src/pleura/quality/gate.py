@@ -1,9 +1,10 @@
 """The one gate: may this volume be used? Every verb that opens CT asks here, and nowhere else.
 
-Values and slices are judged on every slice that the caller has read. Anatomy (lungs, coverage, orientation) is judged on
-a sample: every n-th slice, so that there are at most 48, at about 3 mm in plane. `scan` reads the same slices, so it and
-the verbs that read all of them judge the same anatomy; a verb that reads all slices can only find more about single
-slices (blank, repeated, misplaced), never less.
+Values and slices are judged on every slice that the caller has read. Anatomy (lungs, coverage,
+orientation) is judged on
+a sample: every n-th slice, so that there are at most 48, at about 3 mm in plane. `scan` reads the
+same slices, so it and the verbs that read all of them judge the same anatomy; a verb that reads all
+slices can only find more about single slices (blank, repeated, misplaced), never less.
 """
 
 from dataclasses import dataclass, replace
@@ -29,9 +30,10 @@ VERSION = 1
 class Judged:
     """A volume that went through the gate.
 
-    `volume` has corrected values where that was certain. `series` are findings about values, slices and field of view;
-    `coverage` about the lungs in it; `orientation` about left, back and head. `anatomy` is that of the volume, computed
-    when it is asked for; `sample` that of the slices and pixels on which anatomy was judged, where it was.
+    `volume` has corrected values where that was certain. `series` are findings about values, slices
+    and field of view; `coverage` about the lungs in it; `orientation` about left, back and head.
+    `anatomy` is that of the volume, computed when it is asked for; `sample` that of the slices and
+    pixels on which anatomy was judged, where it was.
     """
 
     volume: Volume
@@ -59,16 +61,21 @@ class Judged:
     @property
     def refusal_code(self) -> str:
         """The code of the first finding that refuses; empty where the volume may be used."""
-        return next((finding.code for finding in self.findings if finding.verdict is Verdict.REFUSED), "")
+        return next(
+            (finding.code for finding in self.findings if finding.verdict is Verdict.REFUSED), ""
+        )
 
     def require_usable(self) -> "Judged":
-        """The same object. Raises `InputRefused` with the code of the first refusal where the volume may not be used."""
+        """The same object. Raises `InputRefused` with the code of the first refusal where the
+        volume may not be used.
+        """
         if not self.usable:
             raise InputRefused(reason(self.findings), code=self.refusal_code)
         return self
 
     def with_lungs(self, mask: LungMask) -> "Judged":
-        """The same findings, with those about these lungs (coverage, sides, missed lung) in place of the sample's.
+        """The same findings, with those about these lungs (coverage, sides, missed lung) in place
+        of the sample's.
 
         Right and left are judged by the sample's midline, which needs no body at full resolution.
 
@@ -82,17 +89,21 @@ class Judged:
         return replace(self, coverage=coverage)
 
 
-def gate(volume: Volume, lungs: LungMask | None = None, *, detail: Literal["sample", "full"] = "sample") -> Judged:
+def gate(
+    volume: Volume, lungs: LungMask | None = None, *, detail: Literal["sample", "full"] = "sample"
+) -> Judged:
     """Decide whether a volume may be used.
 
     Args:
         volume: CT as its header describes it: HU int16 `[slice, row, column]`.
         lungs: its lungs on the same grid, where they are known; else they are found by threshold.
-        detail: `full` where the caller needs body and airways on every voxel anyway: they are computed once, and the
-            sample's are taken from them. `sample` computes them on the sample alone.
+        detail: `full` where the caller needs body and airways on every voxel anyway: they are
+            computed once, and the sample's are taken from them. `sample` computes them on the
+            sample alone.
 
     Returns:
-        The volume, with values corrected where that is certain, and every finding. A refused volume comes back too: ask
+        The volume, with values corrected where that is certain, and every finding. A refused volume
+            comes back too: ask
         `usable`, or call `require_usable()`.
     """
     volume, findings = check_hounsfield(volume)
@@ -101,7 +112,11 @@ def gate(volume: Volume, lungs: LungMask | None = None, *, detail: Literal["samp
     if worst(findings) is Verdict.REFUSED:
         return Judged(volume, whole, findings)
     sample = sample_of(whole) if detail == "full" else Anatomy(sampled(volume))
-    found = check_coverage(sample.mask, sample.volume) if lungs is None else check_coverage(lungs, volume)
+    found = (
+        check_coverage(sample.mask, sample.volume)
+        if lungs is None
+        else check_coverage(lungs, volume)
+    )
     if worst(found) is Verdict.REFUSED:
         return Judged(volume, whole, findings, found, sample=sample)
     orientation = check_orientation(sample.volume, anatomy=sample)

@@ -18,18 +18,22 @@ from pleura.quality.tissue_peaks import check_peaks
 
 
 def check_hounsfield(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
-    """Validate a volume's values, and correct an intercept that was certainly left out or applied twice.
+    """Validate a volume's values, and correct an intercept that was certainly left out or applied
+    twice.
 
-    An offset is certain where the values as they are cannot be HU, exactly one of the usual errors makes both air and
-    soft tissue appear in bulk, and the most frequent value near air then lies within 60 HU of -1000. Errors of scale are
+    An offset is certain where the values as they are cannot be HU, exactly one of the usual errors
+    makes both air and soft tissue appear in bulk, and the most frequent value near air then lies
+    within 60 HU of -1000. Errors of scale are
     never guessed, nor are smaller offsets or those of single slices corrected: they are refused.
 
     Args:
         volume: CT as its header describes it.
 
     Returns:
-        The volume (a corrected copy where it was repaired; filler around its circle marked as padding) and findings:
-        `PADDING`, `SATURATED` (ok), `HU-OFFSET` (repaired), `VALUES-CLIPPED`, `VALUES-WRAPPED` (review), `NOT-HU`
+        The volume (a corrected copy where it was repaired; filler around its circle marked as
+            padding) and findings:
+        `PADDING`, `SATURATED` (ok), `HU-OFFSET` (repaired), `VALUES-CLIPPED`, `VALUES-WRAPPED`
+            (review), `NOT-HU`
         (refused), `SLICES-DISAGREE` and those of `check_slices` (refused, or review).
     """
     volume = mark_inner_padding(mark_filler(volume))
@@ -51,7 +55,9 @@ def check_hounsfield(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
 
 def _corrected(volume: Volume) -> tuple[Volume, Finding] | tuple[None, None]:
     """The volume with a certain offset corrected, and the finding; or nothing."""
-    everything = _histogram(Volume(volume.hu, volume.grid))  # subtracted twice, air looks like padding
+    everything = _histogram(
+        Volume(volume.hu, volume.grid)
+    )  # subtracted twice, air looks like padding
     offset = offsets.certain_offset(everything)
     if offset is None:
         return None, None
@@ -72,11 +78,17 @@ def _padding(volume: Volume) -> tuple[Finding, ...]:
     hu = [int(value) for value in values[:3]]
     padded = count / volume.padding.size
     listed = ", ".join(str(value) for value in hu)
-    return (finding("PADDING", percent=round(100 * padded), values=listed, share=round(padded, 4), hu=hu),)
+    return (
+        finding(
+            "PADDING", percent=round(100 * padded), values=listed, share=round(padded, 4), hu=hu
+        ),
+    )
 
 
 def _histogram(volume: Volume) -> Counts:
-    """Counts of every int16 value but padding; index 0 is -32768. By slices, because bincount copies to 8 bytes a voxel."""
+    """Counts of every int16 value but padding; index 0 is -32768. By slices, because bincount
+    copies to 8 bytes a voxel.
+    """
     counts = np.zeros(65536, np.int64)
     for k, hu in enumerate(volume.hu):
         measured = hu if volume.padding is None else hu[~volume.padding[k]]
@@ -94,7 +106,9 @@ def _is_plausible(counts: Counts) -> bool:
 
 
 def _rescale_jumps(volume: Volume) -> tuple[Finding, ...]:
-    """`SLICES-DISAGREE`, where both ends of a slice's values jump by the same against the slice below it."""
+    """`SLICES-DISAGREE`, where both ends of a slice's values jump by the same against the slice
+    below it.
+    """
     ends = _value_ends(volume)
     if len(ends) < 2:
         return ()
@@ -105,12 +119,20 @@ def _rescale_jumps(volume: Volume) -> tuple[Finding, ...]:
     if not len(wrong):
         return ()
     largest = int(wrong[np.abs(wrong).sum(axis=1).argmax()].mean())
-    is_axial = Upright.of(volume.grid).axes[0] == 0  # slices along a couch jump so where they meet it
-    return (finding("SLICES-DISAGREE", Verdict.REFUSED if is_axial else Verdict.REVIEW, jump_hu=largest),)
+    is_axial = (
+        Upright.of(volume.grid).axes[0] == 0
+    )  # slices along a couch jump so where they meet it
+    return (
+        finding(
+            "SLICES-DISAGREE", Verdict.REFUSED if is_axial else Verdict.REVIEW, jump_hu=largest
+        ),
+    )
 
 
 def _value_ends(volume: Volume) -> NDArray[np.float64]:
-    """Low and high end of the measured values of each slice that has enough of them, `(slices, 2)`."""
+    """Low and high end of the measured values of each slice that has enough of them, `(slices,
+    2)`.
+    """
     step = max(1, min(volume.hu.shape[1:]) // t.SPARSE_PIXELS)
     sparse = volume.hu[:, ::step, ::step]
     ends = []
@@ -128,6 +150,11 @@ def _value_ends(volume: Volume) -> NDArray[np.float64]:
 
 def _not_hu(counts: Counts) -> Finding:
     total = np.cumsum(counts)
-    p1, median, p99 = (int(np.searchsorted(total, part * total[-1])) - 32768 for part in (0.01, 0.5, 0.99))
-    why = f"1 % are below {p1}, half below {median}, 99 % below {p99}; expected air near -1000 and tissue near 0"
+    p1, median, p99 = (
+        int(np.searchsorted(total, part * total[-1])) - 32768 for part in (0.01, 0.5, 0.99)
+    )
+    why = (
+        f"1 % are below {p1}, half below {median}, 99 % below {p99}; expected air near -1000 and "
+        "tissue near 0"
+    )
     return finding("NOT-HU", why=why, p1=p1, median=median, p99=p99)

@@ -11,7 +11,8 @@ from pleura.quality import thresholds as t
 
 
 def check_mask(mask: LungMask, anatomy: Anatomy) -> tuple[Finding, ...]:
-    """Look for evidence that lung was missed (dense disease above all), or that right and left are uncertain.
+    """Look for evidence that lung was missed (dense disease above all), or that right and left are
+    uncertain.
 
     Args:
         mask: sided lungs on the grid of the volume.

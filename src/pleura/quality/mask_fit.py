@@ -16,7 +16,9 @@ Bool = NDArray[np.bool_]
 AXES = {0: "slices", 1: "rows", 2: "columns"}
 
 
-def check_mask_fit(mask: LungMask, volume: Volume, anatomy: Anatomy | None = None) -> tuple[Finding, ...]:
+def check_mask_fit(
+    mask: LungMask, volume: Volume, anatomy: Anatomy | None = None
+) -> tuple[Finding, ...]:
     """Compare a mask with the volume whose grid it is on, at 3 mm.
 
     Args:
@@ -28,8 +30,9 @@ def check_mask_fit(mask: LungMask, volume: Volume, anatomy: Anatomy | None = Non
         `MASK-PARTLY-LUNG`, `MASK-ON-FEW-SLICES` (review), or nothing.
 
     Raises:
-        InputRefused: `MASK-EMPTY`; `SIDES-EXCHANGED`, where the right lung is to the left of the left one;
-            `MASK-FLIPPED`, where the mask fits only when its axes are flipped; `MASK-NOT-LUNG`.
+        InputRefused: `MASK-EMPTY`; `SIDES-EXCHANGED`, where the right lung is to the left of the
+            left one; `MASK-FLIPPED`, where the mask fits only when its axes are flipped;
+            `MASK-NOT-LUNG`.
     """
     if not mask.lungs.any():
         raise refused("MASK-EMPTY")
@@ -50,7 +53,11 @@ def check_mask_fit(mask: LungMask, volume: Volume, anatomy: Anatomy | None = Non
     with_lung = airy.sum(axis=(1, 2)) * pixel_cm2 > t.LUNG_CM2
     covered = with_lung & (lungs > 0).any(axis=(1, 2))
     if covered.sum() < t.COVERED * with_lung.sum():
-        found.append(finding("MASK-ON-FEW-SLICES", covered=int(covered.sum()), with_lung=int(with_lung.sum())))
+        found.append(
+            finding(
+                "MASK-ON-FEW-SLICES", covered=int(covered.sum()), with_lung=int(with_lung.sum())
+            )
+        )
     return tuple(found)
 
 
@@ -65,7 +72,9 @@ def _refuse_flipped(lungs: NDArray[np.float32], airy: Bool, share: float, uprigh
         flipped[name] = _airy_share(np.flip(lungs, upright.axes.index(k)), airy)
     best = max(flipped, key=lambda name: flipped[name])
     if flipped[best] > max(share + t.FLIP_GAIN, t.PARTLY_FITS):
-        raise refused("MASK-FLIPPED", axis=best, share=round(share, 3), flipped_share=round(flipped[best], 3))
+        raise refused(
+            "MASK-FLIPPED", axis=best, share=round(share, 3), flipped_share=round(flipped[best], 3)
+        )
 
 
 def _patient(small: Volume) -> Bool:
@@ -75,7 +84,9 @@ def _patient(small: Volume) -> Bool:
 
 
 def _is_exchanged(mask: LungMask) -> bool:
-    """Whether the centre of the right lung is further to the patient's left than that of the left lung."""
+    """Whether the centre of the right lung is further to the patient's left than that of the
+    left lung.
+    """
     right, left = (_centre_left_mm(mask, side) for side in (RIGHT, LEFT))
     return right is not None and left is not None and right > left
 

@@ -1,4 +1,6 @@
-"""Errors of a RescaleIntercept that are certain: left out, or applied twice, by 1000, 1024 or 2048 HU."""
+"""Errors of a RescaleIntercept that are certain: left out, or applied twice, by 1000, 1024 or
+2048 HU.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +21,8 @@ def share(counts: Counts, low: int, high: int) -> float:
 def certain_offset(counts: Counts) -> int | None:
     """The one offset that explains the values beyond doubt, to be added; or `None`.
 
-    Between 1000 and 1024 the floor at which a scanner clipped air decides, where there is one; else the offset that
-    brings air clearly nearer to -1000.
+    Between 1000 and 1024 the floor at which a scanner clipped air decides, where there is one; else
+    the offset that brings air clearly nearer to -1000.
     """
     certain = [offset for offset in t.USUAL_OFFSETS_HU if _is_certain(counts, offset)]
     if len({round(offset, -3) for offset in certain}) != 1:
@@ -38,7 +40,9 @@ def certain_offset(counts: Counts) -> int | None:
 
 
 def air_centre(counts: Counts, offset: int) -> int:
-    """The median of air once `offset` is added, without its lowest value, at which scanners clip what lies below."""
+    """The median of air once `offset` is added, without its lowest value, at which scanners clip
+    what lies below.
+    """
     reach = t.AIR_TOLERANCE_HU + t.AIR_MARGIN_HU
     start = max(0, landmarks.AIR - reach - offset + 32768)
     air = counts[start : max(start + 1, landmarks.AIR + reach - offset + 32768)].copy()
@@ -69,14 +73,17 @@ def _is_certain(counts: Counts, offset: int) -> bool:
 
 
 def _stored_zero(offset: int) -> int:
-    """Where 0 as stored is: at 0 for an intercept left out, at twice the intercept for one applied twice."""
+    """Where 0 as stored is: at 0 for an intercept left out, at twice the intercept for one
+    applied twice.
+    """
     return 0 if offset < 0 else -2 * offset
 
 
 def _clipping_floor(counts: Counts, candidates: list[int]) -> tuple[int | None, bool]:
     """Air's lowest value as it is, where a scanner clipped what lies below 0 as stored, or `None`.
 
-    And whether air grows more frequent above it, as above a floor at -1024 but not above one at -1000.
+    And whether air grows more frequent above it, as above a floor at -1024 but not above one at
+    -1000.
     """
     reach = t.AIR_TOLERANCE_HU + t.AIR_MARGIN_HU
     low = max(0, landmarks.AIR - reach - max(candidates) + 32768)

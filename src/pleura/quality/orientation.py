@@ -22,7 +22,9 @@ Spacing = tuple[float, float, float]
 
 @dataclass(frozen=True, eq=False)
 class Chest:
-    """A coarse chest, upright: axis 0 to the head, 1 to the back, 2 to the left, if the header is right."""
+    """A coarse chest, upright: axis 0 to the head, 1 to the back, 2 to the left, if the header
+    is right.
+    """
 
     hu: NDArray[np.int16]
     spacing: Spacing
@@ -84,19 +86,24 @@ class Chest:
         """The row of the lungs' centre, and the column half-way across them."""
         rows = self.lungs.sum(axis=(0, 2))
         columns = np.flatnonzero(self.lungs.any(axis=(0, 1)))
-        return int(np.average(np.arange(len(rows)), weights=rows)), int((columns[0] + columns[-1]) / 2)
+        return int(np.average(np.arange(len(rows)), weights=rows)), int(
+            (columns[0] + columns[-1]) / 2
+        )
 
     def pixels(self, mm: float, axis: int) -> int:
         """A length in pixels, rounded down."""
         return int(mm / self.spacing[axis])
 
 
-def check_orientation(volume: Volume, mask: LungMask | None = None, *, anatomy: Anatomy | None = None) -> tuple[Finding, ...]:
+def check_orientation(
+    volume: Volume, mask: LungMask | None = None, *, anatomy: Anatomy | None = None
+) -> tuple[Finding, ...]:
     """Compare orientation with anatomy, so that a flipped stack is refused or sent to review.
 
-    The spine is bone behind the lungs in every slice. A chest is wider than deep. Lungs are round near the head and
-    crescents around the diaphragm near the feet, and the trachea is in the upper part of their height. Left and right
-    are compared by `sides.check_sides`. A sign counts only where the stack shows its anatomy.
+    The spine is bone behind the lungs in every slice. A chest is wider than deep. Lungs are round
+    near the head and crescents around the diaphragm near the feet, and the trachea is in the upper
+    part of their height. Left and right are compared by `sides.check_sides`. A sign counts only
+    where the stack shows its anatomy.
 
     Args:
         volume: CT in HU, any orientation.
@@ -104,8 +111,10 @@ def check_orientation(volume: Volume, mask: LungMask | None = None, *, anatomy: 
         anatomy: that of the volume, where it is known.
 
     Returns:
-        `SPINE-IN-FRONT`, `UPSIDE-DOWN` and `SIDEWAYS` (refused, because no anatomy explains them; review where no trachea
-        is seen, or less than 120 mm of lung), `MIRRORED` (review: situs inversus, one in 10,000, looks the same); empty
+        `SPINE-IN-FRONT`, `UPSIDE-DOWN` and `SIDEWAYS` (refused, because no anatomy explains them;
+            review where no trachea
+        is seen, or less than 120 mm of lung), `MIRRORED` (review: situs inversus, one in 10,000,
+            looks the same); empty
         where nothing contradicts the header, or where there is too little to see.
     """
     axes = volume.grid.affine[:3, :3] / np.linalg.norm(volume.grid.affine[:3, :3], axis=0)
@@ -123,8 +132,9 @@ def check_orientation(volume: Volume, mask: LungMask | None = None, *, anatomy: 
 
 
 def _spine_in_front(chest: Chest) -> list[Finding]:
-    """`SPINE-IN-FRONT`, by bone near the midline: area that four of five slices exceed, before and behind both the centre
-    of the lungs and that of the body (the bases of lungs alone are behind the spine)."""
+    """`SPINE-IN-FRONT`, by bone near the midline: area that four of five slices exceed, before and
+    behind both the centre of the lungs and that of the body (the bases of lungs alone are behind
+    the spine)."""
     row, column = chest.middle
     levels = chest.between((0.0, 1.0))
     rows = np.flatnonzero(chest.body[levels].any(axis=(0, 2)))
@@ -141,11 +151,16 @@ def _spine_in_front(chest: Chest) -> list[Finding]:
     if back > t.SPINE_CM2 or not (clear or likely):
         return []
     verdict = Verdict.REFUSED if clear else Verdict.REVIEW
-    return [finding("SPINE-IN-FRONT", verdict, bone_front_cm2=round(front, 1), bone_back_cm2=round(back, 1))]
+    return [
+        finding(
+            "SPINE-IN-FRONT", verdict, bone_front_cm2=round(front, 1), bone_back_cm2=round(back, 1)
+        )
+    ]
 
 
 def _upside_down(chest: Chest) -> list[Finding]:
-    """`UPSIDE-DOWN`, where the lungs taper to the feet and no trachea in their upper part contradicts it.
+    """`UPSIDE-DOWN`, where the lungs taper to the feet and no trachea in their upper part
+    contradicts it.
 
     The taper counts only where both ends of the lungs are in the stack.
     """
@@ -161,7 +176,9 @@ def _upside_down(chest: Chest) -> list[Finding]:
 
 
 def _sideways(chest: Chest) -> list[Finding]:
-    """`SIDEWAYS`, where the chest is deeper than wide and its sides are not cut off by the field of view."""
+    """`SIDEWAYS`, where the chest is deeper than wide and its sides are not cut off by the field
+    of view.
+    """
     levels = chest.between((0.0, 1.0))
     body, padding = chest.body[levels], chest.padding[levels]
     if not body.any():
@@ -194,7 +211,9 @@ def _taper(chest: Chest) -> float:
 
 
 def _roundness(chest: Chest, parts: tuple[float, float]) -> float:
-    """The area of the largest inscribed circle over half of the lungs' area, median over slices; crescents have little."""
+    """The area of the largest inscribed circle over half of the lungs' area, median over slices;
+    crescents have little.
+    """
     values = []
     for lungs in chest.lungs[chest.between(parts)]:
         box = box_of(lungs[None], margin=1)
@@ -206,7 +225,9 @@ def _roundness(chest: Chest, parts: tuple[float, float]) -> float:
 
 
 def _airway_height(chest: Chest) -> float | None:
-    """Where the mean of the airways is on the way from the lungs' lowest slice (0) to their highest (1)."""
+    """Where the mean of the airways is on the way from the lungs' lowest slice (0) to their
+    highest (1).
+    """
     per_slice = chest.airways.sum(axis=(1, 2))
     if per_slice.sum() * chest.voxel_ml < t.LEAST_AIRWAY_ML:
         return None

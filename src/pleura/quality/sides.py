@@ -1,4 +1,6 @@
-"""Are left and right where the header says? Belly, heart and aorta, each where the stack shows it."""
+"""Are left and right where the header says? Belly, heart and aorta, each where the stack shows
+it.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -18,10 +20,11 @@ if TYPE_CHECKING:
 def check_sides(chest: "Chest") -> tuple[Finding, ...]:
     """`MIRRORED` (review), where liver, heart and descending aorta together are on the wrong sides.
 
-    The liver is plain soft tissue under the right lung, where the left side has stomach, bowel, gas and fat: compared
-    where the bases of the lungs are in the stack. The heart is to the left of the spine: compared where both ends of the
-    lungs are, because its level is found from them. The descending aorta is to the left of the spine at every level, but
-    disease of a lung moves or hides it, so by itself it must be far on the wrong side.
+    The liver is plain soft tissue under the right lung, where the left side has stomach, bowel, gas
+    and fat: compared where the bases of the lungs are in the stack. The heart is to the left of the
+    spine: compared where both ends of the lungs are, because its level is found from them. The
+    descending aorta is to the left of the spine at every level, but disease of a lung moves or
+    hides it, so by itself it must be far on the wrong side.
     """
     spine = _spine_column(chest)
     if _is_one_sided(chest, spine):
@@ -62,7 +65,9 @@ def _spine_column(chest: "Chest") -> int:
 
 
 def _is_one_sided(chest: "Chest", spine: int) -> bool:
-    """Whether a side of the chest is missing: the image ends within the body, or nearly all lung is on one side."""
+    """Whether a side of the chest is missing: the image ends within the body, or nearly all lung
+    is on one side.
+    """
     body = chest.body[chest.between((0.0, 1.0))]
     depth = np.maximum(1, body.sum(axis=1).max(axis=1))
     for side in (0, -1):
@@ -89,7 +94,9 @@ def _lighter_left(chest: "Chest", spine: int) -> float | None:
 
 
 def _heart_mm(chest: "Chest", spine: int) -> float | None:
-    """How far left of the spine the soft tissue between the lungs has its mean, above the dome of the liver, in mm."""
+    """How far left of the spine the soft tissue between the lungs has its mean, above the dome
+    of the liver, in mm.
+    """
     levels = chest.between(t.HEART_LEVELS)
     right, left = chest.lungs[levels].copy(), chest.lungs[levels].copy()
     right[:, :, spine:] = False
@@ -104,7 +111,9 @@ def _heart_mm(chest: "Chest", spine: int) -> float | None:
 
 
 def _aorta_mm2(chest: "Chest", spine: int) -> float | None:
-    """Soft tissue beside and in front of the vertebra, left less right, median over slices with lung, in mm²."""
+    """Soft tissue beside and in front of the vertebra, left less right, median over slices with
+    lung, in mm².
+    """
     low, high = chest.levels
     differences = []
     for k in range(low, high + 1):
@@ -121,7 +130,9 @@ def _front_of_vertebra(chest: "Chest", k: int, spine: int) -> int | None:
     row = chest.middle[0]
     width = chest.pixels(t.VERTEBRA_WIDTH_MM, 2) + chest.pixels(t.CENTRE_GAP_MM, 2)
     strip = slice(max(0, spine - width), spine + width + 1)
-    bone: NDArray[np.bool_] = (chest.hu[k, row:, strip] > landmarks.BONE) & chest.body[k, row:, strip]
+    bone: NDArray[np.bool_] = (chest.hu[k, row:, strip] > landmarks.BONE) & chest.body[
+        k, row:, strip
+    ]
     if np.count_nonzero(bone) * chest.spacing[1] * chest.spacing[2] < t.VERTEBRA_MM2:
         return None
     wide = np.flatnonzero(bone.sum(axis=1) * chest.spacing[2] > t.VERTEBRA_WIDTH_MM)
@@ -129,8 +140,13 @@ def _front_of_vertebra(chest: "Chest", k: int, spine: int) -> int | None:
 
 
 def _left_minus_right(chest: "Chest", k: int, front: int, spine: int) -> float:
-    """Soft tissue that is not lung in a box left of the vertebra less that in the box right of it, in mm²."""
-    rows = slice(max(0, front - chest.pixels(t.AORTA_DEPTH_MM[0], 1)), front + chest.pixels(t.AORTA_DEPTH_MM[1], 1))
+    """Soft tissue that is not lung in a box left of the vertebra less that in the box right of
+    it, in mm².
+    """
+    rows = slice(
+        max(0, front - chest.pixels(t.AORTA_DEPTH_MM[0], 1)),
+        front + chest.pixels(t.AORTA_DEPTH_MM[1], 1),
+    )
     near, far = (chest.pixels(mm, 2) for mm in t.AORTA_REACH_MM)
     soft = (chest.hu[k, rows] > landmarks.BLOOD) & ~chest.lungs[k, rows]
     left = np.count_nonzero(soft[:, spine + near : spine + far])

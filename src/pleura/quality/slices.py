@@ -1,4 +1,6 @@
-"""Are all slices there, each with its own pixels, in order? Blank, repeated and misplaced slices."""
+"""Are all slices there, each with its own pixels, in order? Blank, repeated and misplaced
+slices.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +28,11 @@ def check_slices(volume: Volume) -> tuple[Finding, ...]:
 
 
 def check_blank(volume: Volume) -> tuple[Finding, ...]:
-    """`BLANK-SLICES`: one value throughout, as an interrupted copy into a pre-allocated file leaves it.
+    """`BLANK-SLICES`: one value throughout, as an interrupted copy into a pre-allocated file leaves
+    it.
 
-    Refused where slices, or their last rows, are blank while the slices beside them show the patient there; review where
-    the first or last slices are blank.
+    Refused where slices, or their last rows, are blank while the slices beside them show the
+    patient there; review where the first or last slices are blank.
     """
     rows = volume.hu.shape[1]
     blank_rows = np.array([_blank_rows(hu) for hu in volume.hu])
@@ -47,11 +50,17 @@ def check_blank(volume: Volume) -> tuple[Finding, ...]:
 
 
 def check_repeated(volume: Volume) -> tuple[Finding, ...]:
-    """`SLICES-REPEATED`: slices equal to the one before, voxel for voxel; refused, or review where they are many."""
+    """`SLICES-REPEATED`: slices equal to the one before, voxel for voxel; refused, or review
+    where they are many.
+    """
     hu = volume.hu
     row = hu.shape[1] // 2
     likely = (np.flatnonzero((hu[1:, row] == hu[:-1, row]).all(axis=1)) + 1).tolist()
-    repeated = [k for k in likely if np.array_equal(hu[k], hu[k - 1]) and len(np.unique(hu[k])) >= t.LEAST_VALUES]
+    repeated = [
+        k
+        for k in likely
+        if np.array_equal(hu[k], hu[k - 1]) and len(np.unique(hu[k])) >= t.LEAST_VALUES
+    ]
     if not repeated:
         return ()
     many = len(repeated) > t.MANY_REPEATED * len(hu)
@@ -60,14 +69,18 @@ def check_repeated(volume: Volume) -> tuple[Finding, ...]:
 
 
 def check_neighbours(volume: Volume) -> tuple[Finding, ...]:
-    """`SLICES-OUT-OF-PLACE`: slices that resemble neither neighbour although these resemble each other, that fit better
-    when exchanged, or after which the images jump.
+    """`SLICES-OUT-OF-PLACE`: slices that resemble neither neighbour although these resemble each
+    other, that fit better when exchanged, or after which the images jump.
 
-    Review, because metal and motion look the same; refused where there are many. Only axial stacks are checked: a coronal
-    slice along the couch resembles no other.
+    Review, because metal and motion look the same; refused where there are many. Only axial stacks
+    are checked: a coronal slice along the couch resembles no other.
     """
     grid = volume.grid
-    if Upright.of(grid).axes[0] != 0 or grid.spacing_mm[0] > t.WIDEST_STEP_MM or len(volume.hu) < t.LEAST_SLICES:
+    if (
+        Upright.of(grid).axes[0] != 0
+        or grid.spacing_mm[0] > t.WIDEST_STEP_MM
+        or len(volume.hu) < t.LEAST_SLICES
+    ):
         return ()
     coarse = _coarse_slices(volume)
     if coarse[0].size < t.LEAST_COARSE_PIXELS:
@@ -80,10 +93,19 @@ def check_neighbours(volume: Volume) -> tuple[Finding, ...]:
     if misplaced:
         many = len(misplaced) > t.MANY_ODD * len(coarse)
         verdict = Verdict.REFUSED if many else Verdict.REVIEW
-        return (finding("SLICES-OUT-OF-PLACE", verdict, n=len(misplaced), where=_numbers(misplaced)),)
+        return (
+            finding("SLICES-OUT-OF-PLACE", verdict, n=len(misplaced), where=_numbers(misplaced)),
+        )
     jumps = _jumps(near) if grid.is_even else []
     if jumps:
-        return (finding("SLICES-OUT-OF-PLACE", Verdict.REVIEW, n=len(jumps), where=f"after {_numbers(jumps)}"),)
+        return (
+            finding(
+                "SLICES-OUT-OF-PLACE",
+                Verdict.REVIEW,
+                n=len(jumps),
+                where=f"after {_numbers(jumps)}",
+            ),
+        )
     return ()
 
 
@@ -99,7 +121,9 @@ def _blank_rows(hu: NDArray[np.int16]) -> int:
 
 
 def _is_lost(volume: Volume, k: int, blank_rows: NDArray[np.intp]) -> bool:
-    """Whether the nearest less blank slices below and above show the patient where slice `k` begins to be blank."""
+    """Whether the nearest less blank slices below and above show the patient where slice `k`
+    begins to be blank.
+    """
     rows, blank = volume.hu.shape[1], int(blank_rows[k])
     if blank < max(2, t.LEAST_BLANK_ROWS * rows):
         return False
@@ -118,7 +142,9 @@ def _jumps(near: NDArray[np.float32]) -> list[int]:
 
 
 def _coarse_slices(volume: Volume) -> NDArray[np.float32]:
-    """All slices at about 6 mm, of every other pixel where these are small; padding counts as air."""
+    """All slices at about 6 mm, of every other pixel where these are small; padding counts as
+    air.
+    """
     step = 2 if max(volume.grid.spacing_mm[1:]) < t.CONTINUITY_MM / 4 else 1
     hu = volume.hu[:, ::step, ::step]
     if volume.padding is not None:

@@ -1,12 +1,16 @@
-"""Every number that decides a check, on one page: value, [unit], meaning, source. HU landmarks are in `geometry.hu`.
+"""Every number that decides a check, on one page: value, [unit], meaning, source. HU landmarks are
+in `geometry.hu`.
 
-Real series are those of `bench/gate.py`, which prints what these numbers catch and what they refuse wrongly.
+Real series are those of `bench/gate.py`, which prints what these numbers catch and what they refuse
+wrongly.
 """
 
 # Sample (gate)
 
 SAMPLE_SLICES = 48
-"""[slices] Anatomy is judged on at most so many: 10 mm apart in a long scan, and lungs are 200 mm high."""
+"""[slices] Anatomy is judged on at most so many: 10 mm apart in a long scan, and lungs are 200
+mm high.
+"""
 SAMPLE_MM = 3.0
 """[mm] Pixels on which anatomy is judged: vertebrae and airways still show."""
 
@@ -27,7 +31,9 @@ MOST_BELOW_AIR = 0.02
 USUAL_OFFSETS_HU = (-1024, 1024, -1000, 1000, -2048, 2048)
 """[HU] Errors of an intercept: left out, or applied twice."""
 CLEAR_AIR = 0.05
-"""[share of voxels] Air that a corrected volume shows, at least, for the correction to be certain."""
+"""[share of voxels] Air that a corrected volume shows, at least, for the correction to be
+certain.
+"""
 CLEAR_TISSUE = 0.08
 """[share of voxels] Soft tissue that a corrected volume shows, at least."""
 AIR_TOLERANCE_HU = 60
@@ -35,13 +41,21 @@ AIR_TOLERANCE_HU = 60
 AIR_MARGIN_HU = 15
 """[HU] Added to the tolerance where that median is measured."""
 CLEARLY_NEARER_HU = 8
-"""[HU] Of two offsets, the better one brings air nearer to -1000 by this; 1000 and 1024 differ by 24."""
+"""[HU] Of two offsets, the better one brings air nearer to -1000 by this; 1000 and 1024 differ
+by 24.
+"""
 LEAST_FLOOR = 0.02
-"""[share of air] Voxels at the lowest value where a scanner clipped what lies below it; noise puts far fewer there."""
+"""[share of air] Voxels at the lowest value where a scanner clipped what lies below it; noise
+puts far fewer there.
+"""
 FLOOR_RISE_HU = 10
-"""[HU] Air grows more frequent for so long above a floor at -1024; above one at -1000 it does not."""
+"""[HU] Air grows more frequent for so long above a floor at -1024; above one at -1000 it does
+not.
+"""
 RESCALE_JUMP_HU = 400
-"""[HU] Both ends of a slice's values jump by so much against the neighbour only where the rescale is wrong."""
+"""[HU] Both ends of a slice's values jump by so much against the neighbour only where the
+rescale is wrong.
+"""
 RESCALE_AGREE_HU = 250
 """[HU] Both ends then jump by the same, within this."""
 VALUE_ENDS = (2, 95)
@@ -89,7 +103,9 @@ LEAST_AIR_PEAK = 0.03
 LEAST_BODY_VOXELS = 20_000
 """[voxels] At 3 mm half a litre; in fewer, peaks are chance."""
 LEAST_MUSCLE_HU = 35
-"""[HU] The peak of muscle lies above; a peak that is lower, and above fat, is fat that was shifted."""
+"""[HU] The peak of muscle lies above; a peak that is lower, and above fat, is fat that was
+shifted.
+"""
 PEAK_BIN_HU = 5
 """[HU] Width of a bin of the histogram."""
 PEAK_RANGE_HU = 350
@@ -116,7 +132,9 @@ BLANK_PATIENT_SHARE = 0.1
 LEAST_BLANK_ROWS = 1 / 32
 """[share of rows] From so many blank last rows on a slice is incomplete."""
 LEAST_VALUES = 64
-"""[values] A slice with a scanner's noise has more distinct values and is never the same twice; drawings have fewer."""
+"""[values] A slice with a scanner's noise has more distinct values and is never the same twice;
+drawings have fewer.
+"""
 MANY_REPEATED = 0.2
 """[share of slices] With more repeated slices the stack was resampled to thinner ones."""
 
@@ -127,14 +145,16 @@ CONTINUITY_MM = 6.0
 CONTINUITY_HU = (-1000, 200)
 """[HU] Values are clipped to this: what separates air from tissue."""
 ODD_RATIO = 1.25
-"""[ratio] Distance of a slice to the nearer neighbour over the distance of the neighbours. Source: 0.81 at most in seven
-real series, whole and thinned to every twentieth slice; 1.7 to 33 for slices of another place, flipped or 100 HU off."""
+"""[ratio] Distance of a slice to the nearer neighbour over the distance of the neighbours. Source:
+0.81 at most in seven real series, whole and thinned to every twentieth slice; 1.7 to 33 for slices
+of another place, flipped or 100 HU off."""
 SWAPPED_RATIO = 0.85
-"""[ratio] Path through four slices with the middle two exchanged over the path as it is. Source: 1.13 at least in the
-same series; 0.66 at most where two had been exchanged."""
+"""[ratio] Path through four slices with the middle two exchanged over the path as it is. Source:
+1.13 at least in the same series; 0.66 at most where two had been exchanged."""
 JUMP_RATIO = 3.0
-"""[ratio] Distance of two slices over that of the pairs beside them. Source: 1.3 at most in the same series, 2.3 when
-thinned; 4.4 and more where the rest was mirrored or turned, 2.3 to 5 where a tenth was lost."""
+"""[ratio] Distance of two slices over that of the pairs beside them. Source: 1.3 at most in the
+same series, 2.3 when thinned; 4.4 and more where the rest was mirrored or turned, 2.3 to 5 where a
+tenth was lost."""
 LEAST_JUMP_HU = 15.0
 """[HU] Smaller distances are noise."""
 WIDEST_STEP_MM = 15.0
@@ -170,7 +190,9 @@ MOST_LUNG_ML = 10_000
 MISSING_LUNG = 0.05
 """[share of both lungs] A smaller lung is as good as missing."""
 CUT_CM2 = 5.0
-"""[cm²] Lung on the first or last slice, from which the chest counts as truncated; the tip of a recess is smaller."""
+"""[cm²] Lung on the first or last slice, from which the chest counts as truncated; the tip of a
+recess is smaller.
+"""
 EDGE_ML = 1.0
 """[ml] Lung at the lateral edge of the field of view, from which the chest counts as truncated."""
 
@@ -179,7 +201,9 @@ EDGE_ML = 1.0
 FIT_MM = 3.0
 """[mm] Voxels on which mask and volume are compared."""
 FITS = 0.9
-"""[share of the mask] Airy and within the body; 0.93 and more in the real references here, less in dense disease."""
+"""[share of the mask] Airy and within the body; 0.93 and more in the real references here, less
+in dense disease.
+"""
 PARTLY_FITS = 0.8
 """[share of the mask] Less wants a look."""
 FITS_NOWHERE = 0.5
@@ -196,30 +220,36 @@ COVERED = 0.5
 COARSEST_MM = 12.0
 """[mm] Wider pixels show no anatomy."""
 UPRIGHT_COSINE = 0.82
-"""[cosine of 35 degrees] Stacks further from head, back and left are not judged: turned to those they are askew."""
+"""[cosine of 35 degrees] Stacks further from head, back and left are not judged: turned to those
+they are askew.
+"""
 LEAST_LUNG_ML = 100.0
 """[ml] Less lung shows no anatomy."""
 LEAST_LEVELS = 4
 """[slices] Fewer slices with lung show no anatomy."""
 SHORT_MM = 120.0
-"""[mm] A shorter part of the lungs shows too little to refuse it, and is sent to review; lungs are 200 to 300 high."""
+"""[mm] A shorter part of the lungs shows too little to refuse it, and is sent to review; lungs
+are 200 to 300 high.
+"""
 END_CM2 = 15.0
-"""[cm²] With more lung on the first or last slice, that end of the lungs is not in the stack. Source: 0 to 5 in whole real
-series, 31 and more where they are cut."""
+"""[cm²] With more lung on the first or last slice, that end of the lungs is not in the stack.
+Source: 0 to 5 in whole real series, 31 and more where they are cut."""
 MIDLINE_MM = 35.0
 """[mm] Half the width of the strip in which spine and breastbone are."""
 CENTRE_GAP_MM = 10.0
 """[mm] Bone nearer to the centre of the lungs is neither before nor behind it."""
 BONE_PERCENTILE = 20
-"""[percentile over slices] The spine is in every slice; breastbone, cartilage and contrast in the heart are in some."""
+"""[percentile over slices] The spine is in every slice; breastbone, cartilage and contrast in
+the heart are in some.
+"""
 FRONT_CM2 = 2.0
-"""[cm²] Bone in front of the lungs, from which the spine may be there. Source: 3.0 at most in parts of real series, with
-8 and more behind."""
+"""[cm²] Bone in front of the lungs, from which the spine may be there. Source: 3.0 at most in parts
+of real series, with 8 and more behind."""
 FRONT_RATIO = 1.5
 """[times] So much more bone in front than behind refuses."""
 SPINE_CM2 = 4.0
-"""[cm²] With more bone behind, the spine is there, whatever contrast in the heart adds in front. Source: 4.4 at least in
-all parts of the real series; 3.0 at most in front without contrast."""
+"""[cm²] With more bone behind, the spine is there, whatever contrast in the heart adds in front.
+Source: 4.4 at least in all parts of the real series; 3.0 at most in front without contrast."""
 LITTLE_FRONT_CM2 = 0.5
 """[cm²] Less bone in front is none."""
 LITTLE_FRONT_RATIO = 4.0
@@ -229,41 +259,54 @@ UPPER_LEVELS = (0.8, 0.97)
 LOWER_LEVELS = (0.03, 0.2)
 """[share of the lungs' height] Where lungs are crescents around the diaphragm."""
 TAPER = 1 / 1.4
-"""[ratio] Roundness near the head over that near the foot; 1.2 to 4 the right way up in whole real series."""
+"""[ratio] Roundness near the head over that near the foot; 1.2 to 4 the right way up in whole
+real series.
+"""
 LOW_TRACHEA = 0.3
-"""[share of the lungs' height] The mean of the airways is above: 0.72 to 0.76 in whole real series."""
+"""[share of the lungs' height] The mean of the airways is above: 0.72 to 0.76 in whole real
+series.
+"""
 HIGH_TRACHEA = 0.4
 """[share of the lungs' height] Airways that are higher show that head is up, whatever the taper."""
 LEAST_AIRWAY_ML = 5.0
 """[ml] Less airway has no height."""
 SIDEWAYS_RATIO = 0.9
-"""[width over depth] A chest is 1.1 to 1.7 times as wide as deep in the real series; 0.6 to 0.8 when turned by 90 degrees."""
+"""[width over depth] A chest is 1.1 to 1.7 times as wide as deep in the real series; 0.6 to 0.8
+when turned by 90 degrees.
+"""
 SIDE_CUT = 1 / 3
-"""[share of slices] With the body's sides cut by the field of view in more, its width is not known."""
+"""[share of slices] With the body's sides cut by the field of view in more, its width is not
+known.
+"""
 ONE_SIDED = 0.15
-"""[share of the lungs] With less on one side of the spine, half of the chest is missing and its sides are not compared."""
+"""[share of the lungs] With less on one side of the spine, half of the chest is missing and its
+sides are not compared.
+"""
 MISSING_SIDE = 0.7
-"""[share of the body's depth] With more body along the left or right edge of the image, a side of the chest is missing;
-shoulders and flanks that leave a narrow field have less."""
+"""[share of the body's depth] With more body along the left or right edge of the image, a side of
+the chest is missing; shoulders and flanks that leave a narrow field have less."""
 BELLY_LEVELS = (0.0, 0.25)
 """[share of the lungs' height] Liver on the right; stomach, bowel, gas and fat on the left."""
 HEART_LEVELS = (0.35, 0.55)
 """[share of the lungs' height] The heart, above the dome of the liver."""
 GAS_AND_FAT = 0.06
-"""[share] One unit of the score: gas and fat left less right. Source: 0.03 to 0.46 where the bases are in the stack."""
+"""[share] One unit of the score: gas and fat left less right. Source: 0.03 to 0.46 where the
+bases are in the stack.
+"""
 MOST_GAS_AND_FAT = 4.0
 """[units] No more than this from gas and fat."""
 HEART_MM = 10.0
-"""[mm] One unit of the score: centre of the heart left of the spine. Source: 5.5 to 28 in whole real series; -9 beside a
-tumour."""
+"""[mm] One unit of the score: centre of the heart left of the spine. Source: 5.5 to 28 in whole
+real series; -9 beside a tumour."""
 AORTA_MM2 = 150.0
-"""[mm²] One unit of the score: soft tissue beside the spine, left less right (the descending aorta), median over slices.
+"""[mm²] One unit of the score: soft tissue beside the spine, left less right (the descending
+aorta), median over slices.
 Source: 5 to 440 in whole real series; -50 to -160 beside disease of the right lung."""
 MOST_AORTA = 2.0
 """[units] No more than this from the aorta."""
 AORTA_ALONE_MM2 = 380.0
-"""[mm²] Where neither belly nor heart are shown, the aorta must be as far as this on the wrong side. Source: -293 at worst in
-parts of real series."""
+"""[mm²] Where neither belly nor heart are shown, the aorta must be as far as this on the wrong
+side. Source: -293 at worst in parts of real series."""
 LEAST_AORTA_SLICES = 6
 """[slices] That show spine, for the aorta to be compared."""
 MIRRORED_SCORE = -1.0
@@ -296,12 +339,14 @@ LEAST_HEART_ML = 20.0
 # Masks of lungs
 
 ASYMMETRY = 0.5
-"""[ratio] Volume of the smaller lung over the larger. A left lung has about 0.85 of the right; less than half is disease,
-surgery, or lung that was missed."""
+"""[ratio] Volume of the smaller lung over the larger. A left lung has about 0.85 of the right; less
+than half is disease, surgery, or lung that was missed."""
 LEAST_SIDE_ML = 50.0
 """[ml] A smaller part of a lung is not compared."""
 SIDE_TOLERANCE_MM = 5.0
-"""[mm] The centre of a lung may be so far on the other side of the spine (scoliosis, a rotated patient)."""
+"""[mm] The centre of a lung may be so far on the other side of the spine (scoliosis, a rotated
+patient).
+"""
 DIP = 0.4
 """[share] A slice with less lung than this part of both slices beside it lacks lung."""
 LEAST_DIP_CM2 = 20.0

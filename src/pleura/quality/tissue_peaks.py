@@ -1,4 +1,6 @@
-"""Find the peaks of air, fat and muscle in a volume's values, and compare them with those of a body."""
+"""Find the peaks of air, fat and muscle in a volume's values, and compare them with those of a
+body.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +23,17 @@ def check_peaks(volume: Volume, counts: NDArray[np.int64]) -> Finding | None:
     air = _air_peak(counts)
     if air is not None and air < landmarks.LOWEST_AIR:
         return finding("NOT-HU", why=f"air is at {air} HU, expected {landmarks.AIR}", air_hu=air)
-    in_band = counts[t.AIR_SEEN_HU[0] + 32768 : t.AIR_SEEN_HU[1] + 32768].sum() / max(1, counts.sum())
+    in_band = counts[t.AIR_SEEN_HU[0] + 32768 : t.AIR_SEEN_HU[1] + 32768].sum() / max(
+        1, counts.sum()
+    )
     if in_band < t.LEAST_AIR_SEEN:
         why = "there is no air at -1000 HU, neither around the patient nor in the airways"
         return finding("NOT-HU", why=why, air_share=round(float(in_band), 4))
     coarse, hidden = _coarse(volume)
     if _is_inverted(coarse, hidden):
-        return finding("NOT-HU", why="they are inverted: what surrounds the patient is denser than the patient")
+        return finding(
+            "NOT-HU", why="they are inverted: what surrounds the patient is denser than the patient"
+        )
     peaks = tissue_peaks(coarse[~hidden])
     if peaks and not _is_body(peaks):
         listed = " and ".join(f"{peak:d}" for peak in sorted(peaks))
@@ -37,7 +43,9 @@ def check_peaks(volume: Volume, counts: NDArray[np.int64]) -> Finding | None:
 
 
 def tissue_peaks(values: NDArray[np.float32]) -> dict[int, float]:
-    """Peaks of soft tissue that stand out in a histogram of coarse voxels: HU to height; empty for too few voxels."""
+    """Peaks of soft tissue that stand out in a histogram of coarse voxels: HU to height; empty
+    for too few voxels.
+    """
     if values.size < t.LEAST_BODY_VOXELS:
         return {}
     margin = t.PEAK_RANGE_HU + 10 * t.PEAK_BIN_HU
@@ -47,7 +55,10 @@ def tissue_peaks(values: NDArray[np.float32]) -> dict[int, float]:
     peaks = {}
     for k in np.flatnonzero((heights[1:-1] > heights[:-2]) & (heights[1:-1] >= heights[2:])) + 1:
         hu = int(ends[k]) + t.PEAK_BIN_HU // 2
-        if abs(hu) <= t.PEAK_RANGE_HU and _prominence(heights, int(k)) >= t.LEAST_PROMINENCE * heights.max():
+        if (
+            abs(hu) <= t.PEAK_RANGE_HU
+            and _prominence(heights, int(k)) >= t.LEAST_PROMINENCE * heights.max()
+        ):
             peaks[hu] = float(heights[k])
     return peaks
 
@@ -55,8 +66,9 @@ def tissue_peaks(values: NDArray[np.float32]) -> dict[int, float]:
 def _prominence(heights: NDArray[np.float64], k: int) -> float:
     """How far one must descend from a peak to reach a higher one.
 
-    As scipy.signal.peak_prominences; importing scipy.signal costs three times as much as scipy.ndimage (1.2 s against
-    0.4 s of CPU on the machine of bench/gate.py), which is as long as scanning a series.
+    As scipy.signal.peak_prominences; importing scipy.signal costs three times as much as
+    scipy.ndimage (1.2 s against 0.4 s of CPU on the machine of bench/gate.py), which is as long as
+    scanning a series.
     """
     deepest = []
     for side in (heights[k::-1], heights[k:]):
@@ -67,7 +79,9 @@ def _prominence(heights: NDArray[np.float64], k: int) -> float:
 
 
 def _air_peak(counts: NDArray[np.int64]) -> int | None:
-    """The most frequent value near air or below, or `None`; single values that stick out (clipping, padding) are ignored."""
+    """The most frequent value near air or below, or `None`; single values that stick out
+    (clipping, padding) are ignored.
+    """
     low, high = t.AIR_PEAK_HU
     part = counts[low + 32768 : high + 32768].astype(np.float64)
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(part, 5, mode="edge"), 11)
@@ -99,7 +113,9 @@ def _is_inverted(hu: NDArray[np.float32], hidden: NDArray[np.bool_]) -> bool:
     return bool(rim_tissue > rim_air and core_air > core_tissue and core_air > 0.25)
 
 
-def _air_and_tissue(hu: NDArray[np.float32], hidden: NDArray[np.bool_], part: NDArray[np.bool_]) -> tuple[float, float]:
+def _air_and_tissue(
+    hu: NDArray[np.float32], hidden: NDArray[np.bool_], part: NDArray[np.bool_]
+) -> tuple[float, float]:
     """Shares of air and of soft tissue among the visible pixels of a part of each slice."""
     values = hu[:, part][~hidden[:, part]]
     if not values.size:
@@ -115,7 +131,9 @@ def _is_body(peaks: dict[int, float]) -> bool:
     has_fat = any(_within(peak, landmarks.FAT) for peak in peaks)
     under_fat = any(_within(peak, t.UNDER_FAT_HU) for peak in peaks)
     over_muscle = any(_within(peak, t.OVER_MUSCLE_HU) for peak in peaks)
-    stretched = over_muscle and not has_fat and min(peaks) < t.LEAST_MUSCLE_HU  # else contrast in a field without fat
+    stretched = (
+        over_muscle and not has_fat and min(peaks) < t.LEAST_MUSCLE_HU
+    )  # else contrast in a field without fat
     return in_place and not under_fat and not stretched
 
 

@@ -1,1 +1,3 @@
-"""Volumes and densities of lungs; `docs/measurements.md` defines each number and gives its source."""
+"""Volumes and densities of lungs; `docs/measurements.md` defines each number and gives its
+source.
+"""

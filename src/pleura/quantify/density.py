@@ -1,4 +1,6 @@
-"""Density of lung from the histogram of its HU: mass, mean, median, percentiles, and volumes below and between thresholds."""
+"""Density of lung from the histogram of its HU: mass, mean, median, percentiles, and volumes
+below and between thresholds.
+"""
 
 from dataclasses import dataclass
 
@@ -15,7 +17,9 @@ HIGH_ATTENUATION_HU = (-600, -250)
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """How much of a region has each HU: `ml[i]` is the volume at `lowest_hu + i`; `voxel_ml` is the volume of a voxel."""
+    """How much of a region has each HU: `ml[i]` is the volume at `lowest_hu + i`; `voxel_ml` is
+    the volume of a voxel.
+    """
 
     lowest_hu: int
     ml: Array
@@ -33,7 +37,9 @@ class Histogram:
 
     @property
     def mass_g(self) -> float:
-        """Mass, taking HU for density: (HU + 1000) / 1000 g/ml, so that air has none and water 1 g/ml."""
+        """Mass, taking HU for density: (HU + 1000) / 1000 g/ml, so that air has none and water 1
+        g/ml.
+        """
         return float(self.ml @ (self.hu + 1000.0)) / 1000.0
 
     @property
@@ -42,7 +48,9 @@ class Histogram:
         return float(self.ml @ self.hu) / self.volume_ml
 
     def percentile_hu(self, percent: float) -> float:
-        """The HU that `percent` of the region's volume lies below, linear between voxels, as `numpy.percentile`."""
+        """The HU that `percent` of the region's volume lies below, linear between voxels, as
+        `numpy.percentile`.
+        """
         present = np.flatnonzero(self.ml)
         counts = np.cumsum(self.ml[present]) / self.voxel_ml  # voxels up to each HU
         place = percent / 100.0 * (counts[-1] - 1.0)
@@ -67,6 +75,8 @@ class Histogram:
             "mean_hu": self.mean_hu,
             "median_hu": self.percentile_hu(50.0),
             "perc15_hu": self.percentile_hu(15.0),
-            **{f"{name}_percent": 100.0 * self.below(hu) for name, hu in LOW_ATTENUATION_HU.items()},
+            **{
+                f"{name}_percent": 100.0 * self.below(hu) for name, hu in LOW_ATTENUATION_HU.items()
+            },
             "haa_percent": 100.0 * self.between(*HIGH_ATTENUATION_HU),
         }

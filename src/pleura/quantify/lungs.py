@@ -33,16 +33,19 @@ UP, BACK = 2, 1
 def measure_lungs(volume: Volume, mask: LungMask) -> dict[str, Any]:
     """Measure the lungs of a mask on the CT.
 
-    Padding is never measured. Thirds are equal parts of a lung's height (feet to head), halves equal parts of its
-    depth (front to back), from the edge of its first voxel to that of its last, in the patient's axes.
+    Padding is never measured. Thirds are equal parts of a lung's height (feet to head), halves
+    equal parts of its depth (front to back), from the edge of its first voxel to that of its last,
+    in the patient's axes.
 
     Args:
         volume: HU.
         mask: lungs on the same grid; without sides only `both` is measured.
 
     Returns:
-        `right`, `left` (where the mask has sides) and `both`, each the measures of `MEASURES` and, for each of `REGIONS`,
-        a dictionary of `REGION_MEASURES`; `None` where there is no such lung. `asymmetry`: (right − left) / (right + left)
+        `right`, `left` (where the mask has sides) and `both`, each the measures of `MEASURES` and,
+            for each of `REGIONS`,
+        a dictionary of `REGION_MEASURES`; `None` where there is no such lung. `asymmetry`: (right −
+            left) / (right + left)
         of the volumes, or `None`.
 
     Raises:
@@ -50,9 +53,15 @@ def measure_lungs(volume: Volume, mask: LungMask) -> dict[str, Any]:
     """
     if not volume.grid.same_as(mask.grid, tolerance_mm=0.05):
         raise GridMismatch("the mask does not lie on the grid of the CT")
-    parts = {name: _regions(volume, mask.labels == label) for name, label in SIDES.items()} if mask.sided else {}
+    parts = (
+        {name: _regions(volume, mask.labels == label) for name, label in SIDES.items()}
+        if mask.sided
+        else {}
+    )
     parts["both"] = _sum(list(parts.values())) if mask.sided else _regions(volume, mask.lungs)
-    found: dict[str, Any] = {name: None if part is None else _measured(part) for name, part in parts.items()}
+    found: dict[str, Any] = {
+        name: None if part is None else _measured(part) for name, part in parts.items()
+    }
     right, left = (found[side]["ml"] if found.get(side) else 0.0 for side in SIDES)
     found["asymmetry"] = (right - left) / (right + left) if mask.sided and right + left else None
     return found
@@ -68,7 +77,9 @@ def _measured(regions: "_Regions") -> dict[str, Any]:
 
 
 class _Regions:
-    """Histograms of one lung by third and half: `ml` is `(3 thirds from below, 2 halves from the front, HU)`."""
+    """Histograms of one lung by third and half: `ml` is `(3 thirds from below, 2 halves from the
+    front, HU)`.
+    """
 
     def __init__(self, lowest_hu: int, ml: Array, voxel_ml: float) -> None:
         self.lowest_hu, self.ml, self.voxel_ml = lowest_hu, ml, voxel_ml
@@ -78,7 +89,11 @@ class _Regions:
         return Histogram(self.lowest_hu, self.ml.sum(axis=(0, 1)), self.voxel_ml)
 
     def part(self, name: str) -> Histogram:
-        thirds = {"lower": self.ml[0].sum(axis=0), "middle": self.ml[1].sum(axis=0), "upper": self.ml[2].sum(axis=0)}
+        thirds = {
+            "lower": self.ml[0].sum(axis=0),
+            "middle": self.ml[1].sum(axis=0),
+            "upper": self.ml[2].sum(axis=0),
+        }
         halves = {"front": self.ml[:, 0].sum(axis=0), "back": self.ml[:, 1].sum(axis=0)}
         return Histogram(self.lowest_hu, (thirds | halves)[name], self.voxel_ml)
 
@@ -102,8 +117,12 @@ def _regions(volume: Volume, lung: NDArray[np.bool_]) -> _Regions | None:
     thickness = volume.grid.thickness_mm[box[0]] / volume.grid.spacing_mm[0] * volume.grid.voxel_ml
     for k in range(inside.shape[0]):
         rows, columns = np.nonzero(inside[k])
-        third = np.searchsorted(thirds, height[0][k] + height[1][rows] + height[2][columns], side="right")
-        half = np.searchsorted(halves, depth[0][k] + depth[1][rows] + depth[2][columns], side="right")
+        third = np.searchsorted(
+            thirds, height[0][k] + height[1][rows] + height[2][columns], side="right"
+        )
+        half = np.searchsorted(
+            halves, depth[0][k] + depth[1][rows] + depth[2][columns], side="right"
+        )
         place = (third * 2 + half) * counts + (hu[k][rows, columns].astype(np.int64) - low)
         ml += thickness[k] * np.bincount(place, minlength=len(ml))
     return _Regions(low, ml.reshape(3, 2, counts), float(thickness.min()))
@@ -123,8 +142,12 @@ def _sum(parts: list[_Regions | None]) -> _Regions | None:
     return _Regions(low, total, min(part.voxel_ml for part in present))
 
 
-def _world(volume: Volume, box: tuple[slice, slice, slice], axis: int) -> tuple[Array, Array, Array]:
-    """A world coordinate of the box's voxels as the sum of a term by slice, by row and by column, in mm."""
+def _world(
+    volume: Volume, box: tuple[slice, slice, slice], axis: int
+) -> tuple[Array, Array, Array]:
+    """A world coordinate of the box's voxels as the sum of a term by slice, by row and by
+    column, in mm.
+    """
     start = np.array([part.start for part in box], dtype=np.float64)
     terms = []
     for along, part in enumerate(box):
@@ -135,8 +158,12 @@ def _world(volume: Volume, box: tuple[slice, slice, slice], axis: int) -> tuple[
     return terms[0], terms[1], terms[2]
 
 
-def _cuts(terms: tuple[Array, Array, Array], inside: NDArray[np.bool_], half: float, parts: int) -> Array:
-    """Where to cut the extent of a region along a world axis into equal parts; voxels reach `half` to both sides."""
+def _cuts(
+    terms: tuple[Array, Array, Array], inside: NDArray[np.bool_], half: float, parts: int
+) -> Array:
+    """Where to cut the extent of a region along a world axis into equal parts; voxels reach
+    `half` to both sides.
+    """
     low, high = np.inf, -np.inf
     for k in np.flatnonzero(inside.any(axis=(1, 2))):
         rows, columns = np.nonzero(inside[k])
@@ -147,7 +174,9 @@ def _cuts(terms: tuple[Array, Array, Array], inside: NDArray[np.bool_], half: fl
 
 
 def rounded(measures: Any, name: str = "") -> Any:
-    """Measures as they are written: volumes and masses to 0.001, the rest to 0.0001, so that equal runs write equal bytes."""
+    """Measures as they are written: volumes and masses to 0.001, the rest to 0.0001, so that
+    equal runs write equal bytes.
+    """
     if isinstance(measures, dict):
         return {key: rounded(value, key) for key, value in measures.items()}
     return None if measures is None else round(float(measures), DECIMALS.get(name, 4))

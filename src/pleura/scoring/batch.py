@@ -1,4 +1,6 @@
-"""All cases of one evaluation: each scored in the pool, then gathered into tables. `scores.json` is written last."""
+"""All cases of one evaluation: each scored in the pool, then gathered into tables. `scores.json`
+is written last.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +28,9 @@ FORMAT = "pleura-scores/2"
 
 @dataclass(frozen=True)
 class Method:
-    """The masks of one method. `name` is what tables call it; `folder` gets a file for each case."""
+    """The masks of one method. `name` is what tables call it; `folder` gets a file for each
+    case.
+    """
 
     name: str
     folder: Path
@@ -40,8 +44,8 @@ class Method:
 class Scored:
     """One method's cases: `records` as their files have them, and the cases without scores.
 
-    `gone` are cases that were scored before and are not in the input any more. `complete` is false where a passing fault
-    (memory, disk, a lost worker) left a case for the next run.
+    `gone` are cases that were scored before and are not in the input any more. `complete` is false
+    where a passing fault (memory, disk, a lost worker) left a case for the next run.
     """
 
     method: Method
@@ -72,22 +76,32 @@ class Evaluation:
         ]
 
     def unclear(self, pairing: Pairing) -> dict[str, str]:
-        """Cases with several masks or references, by the name that stands in results, with the reason."""
-        reasons = {case: REFERENCE + reason for case, reason in self.references.unclear.items()} | dict(pairing.unclear)
+        """Cases with several masks or references, by the name that stands in results, with the
+        reason.
+        """
+        reasons = {
+            case: REFERENCE + reason for case, reason in self.references.unclear.items()
+        } | dict(pairing.unclear)
         return {self.shown[case]: reason for case, reason in reasons.items()}
 
 
-def score_method(run: RunRecord, evaluation: Evaluation, method: Method, how: How, progress: Progress = silent) -> Scored:
+def score_method(
+    run: RunRecord, evaluation: Evaluation, method: Method, how: How, progress: Progress = silent
+) -> Scored:
     """Score the cases of a method that are not scored yet; each fails alone."""
     jobs = evaluation.jobs(method.pairing)
     namings = (method.naming, evaluation.naming)
     options = (method.option, "--ref-mapping")
     recipe = Scoring(method.folder, evaluation.policy, evaluation.resample, namings, options)
     group = f"{method.folder.name}/"
-    batch = do_items(run, recipe, jobs, how, refused_record, group=group, stage="evaluate", progress=progress)
+    batch = do_items(
+        run, recipe, jobs, how, refused_record, group=group, stage="evaluate", progress=progress
+    )
     refused = evaluation.unclear(method.pairing)
     refused |= {record["case"]: record["refused"] for record in batch.records if record["refused"]}
-    records = [read_json(record_path(method.folder, job.id)) for job in jobs if job.id not in refused]
+    records = [
+        read_json(record_path(method.folder, job.id)) for job in jobs if job.id not in refused
+    ]
     listed = [{"case": case, "reason": refused[case]} for case in sorted(refused)]
     return Scored(method, records, listed, batch.gone, batch.complete)
 
@@ -103,7 +117,8 @@ def gather(
     cases = _with_people(first.records, people)
     scores: dict[str, Any] = {
         "format": FORMAT,
-        "methods": {"mask": first.method.name} | ({} if second is None else {"against": second.method.name}),
+        "methods": {"mask": first.method.name}
+        | ({} if second is None else {"against": second.method.name}),
         "policy": evaluation.policy.as_json() | {"rasterisation": RULE},
         "labels": {"mask": first.method.naming.as_json(), "reference": evaluation.naming.as_json()},
         "cases": cases,
@@ -122,8 +137,14 @@ def gather(
             "unanswered": _names(evaluation, second.method.pairing.unanswered),
             "tests": comparison(cases, others),
         }
-    _write(out / SCORES_CSV, as_csv(SCORE_COLUMNS, (row for case in cases for row in score_rows(case))))
-    slices = (row for record in first.records for row in slice_rows(record["case"]["case"], record["per_slice"]))
+    _write(
+        out / SCORES_CSV, as_csv(SCORE_COLUMNS, (row for case in cases for row in score_rows(case)))
+    )
+    slices = (
+        row
+        for record in first.records
+        for row in slice_rows(record["case"]["case"], record["per_slice"])
+    )
     _write(out / SLICES_CSV, as_csv(SLICE_COLUMNS, slices))
     write_json(out / SCORES, scores)
     return scores
@@ -140,24 +161,33 @@ def check_people(people: Mapping[str, Mapping[str, str]], cases: Sequence[str]) 
     missing = [case for case in cases if case not in people]
     if len(missing) == len(cases):
         raise UsageError(
-            f"the --patients table names none of the {len(cases)} cases; its column `case` must hold their names "
-            "(as scores.csv has them, or the masks' file names without ending)"
+            f"the --patients table names none of the {len(cases)} cases; its column `case` must "
+            "hold their names (as scores.csv has them, or the masks' file names without ending)"
         )
     if missing:
-        raise UsageError(f"the --patients table lacks {len(missing)} of {len(cases)} cases; add a row for each case")
+        raise UsageError(
+            f"the --patients table lacks {len(missing)} of {len(cases)} cases; add a row for each "
+            "case"
+        )
 
 
 def _names(evaluation: Evaluation, cases: Sequence[str]) -> list[str]:
-    """Names for results; what has none, as a line about a label object, names no file and stands as it is."""
+    """Names for results; what has none, as a line about a label object, names no file and stands
+    as it is.
+    """
     return [evaluation.shown.get(case, case) for case in cases]
 
 
-def _with_people(records: Sequence[Mapping[str, Any]], people: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+def _with_people(
+    records: Sequence[Mapping[str, Any]], people: Mapping[str, Mapping[str, str]]
+) -> list[dict[str, Any]]:
     cases = []
     for record in records:
         case = record["case"]
         known = people.get(case["case"], {})
-        cases.append(dict(case) | {"patient": known.get("patient", case["case"]), "site": known.get("site")})
+        cases.append(
+            dict(case) | {"patient": known.get("patient", case["case"]), "site": known.get("site")}
+        )
     return cases
 
 

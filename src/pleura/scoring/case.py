@@ -1,4 +1,6 @@
-"""One case: its mask and its reference are read, scored and written. The work of one worker process."""
+"""One case: its mask and its reference are read, scored and written. The work of one worker
+process.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,7 +32,9 @@ from pleura.store.run_record import fingerprint
 from pleura.store.views import picture_case
 
 OWN_MASKS = ("lungs.", "lungs_seg.")
-"""Masks that `segment` writes start with one of these; `raw.npz` beside them is the mask before cleaning."""
+"""Masks that `segment` writes start with one of these; `raw.npz` beside them is the mask before
+cleaning.
+"""
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,18 @@ class Job:
         facts: list[Any] = [self.reference.part]
         if about is not None:
             files += [] if about.ct is None else about.ct.files
-            facts += [about.grid.as_json(), about.scan and (about.scan.frame_uid, about.scan.series_uid)]
+            facts += [
+                about.grid.as_json(),
+                about.scan and (about.scan.frame_uid, about.scan.series_uid),
+            ]
         return str(fingerprint([path for path in files if path.exists()], facts)["sha256"])
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """How to score. `folder` gets `CASE.json` with the scores and `CASE.npz` with the pictures' slices."""
+    """How to score. `folder` gets `CASE.json` with the scores and `CASE.npz` with the pictures'
+    slices.
+    """
 
     folder: Path
     policy: Policy
@@ -85,7 +94,9 @@ def _score(how: Scoring, job: Job) -> Done:
     except InputRefused as error:
         if error.code == "MASK-LABELS":
             option = how.mapping_options[str(error).startswith(REFERENCE)]
-            raise InputRefused(f"{error}; specify the label mapping with {option}", code=error.code) from error
+            raise InputRefused(
+                f"{error}; specify the label mapping with {option}", code=error.code
+            ) from error
         raise
     pictures.write(how.folder / f"{job.id}.npz")
     write_json(record_path(how.folder, job.id), record)
@@ -95,12 +106,17 @@ def _score(how: Scoring, job: Job) -> Done:
 
 def _record(how: Scoring, job: Job) -> tuple[dict[str, Any], Any]:
     (mask, found), (reference, found_reference) = _read_both(how, job)
-    findings = [*found, *(replace(one, message=f"{REFERENCE}{one.message}") for one in found_reference)]
+    findings = [
+        *found,
+        *(replace(one, message=f"{REFERENCE}{one.message}") for one in found_reference),
+    ]
     mask, more = _comparable(mask, reference, resample=how.resample)
     findings += more
     volume = _volume(job, reference)
     about = job.reference.about
-    where = {} if volume is None or about is None or about.ct is None else places_of(about.ct, volume)
+    where = (
+        {} if volume is None or about is None or about.ct is None else places_of(about.ct, volume)
+    )
     scores = score_case(mask, reference, how.policy, places=where)
     raw_mask = _raw_mask(job, reference)
     raw = None if raw_mask is None else score_raw(raw_mask, reference, how.policy, places=where)
@@ -127,7 +143,9 @@ def _read_both(how: Scoring, job: Job) -> tuple[Judged, Judged]:
     return read_judged(job.mask, reference.grid, scan, how.namings[0]), (reference, ())
 
 
-def _comparable(mask: LungMask, reference: LungMask, *, resample: bool) -> tuple[LungMask, list[Finding]]:
+def _comparable(
+    mask: LungMask, reference: LungMask, *, resample: bool
+) -> tuple[LungMask, list[Finding]]:
     """The mask on the reference's grid, with what had to be done for that.
 
     Raises:
@@ -148,7 +166,11 @@ def _comparable(mask: LungMask, reference: LungMask, *, resample: bool) -> tuple
 def _volume(job: Job, reference: LungMask) -> Volume | None:
     """The CT of a case, where it is at hand and the reference lies on it."""
     about = job.reference.about
-    if about is None or about.ct is None or not about.grid.same_as(reference.grid, tolerance_mm=0.01):
+    if (
+        about is None
+        or about.ct is None
+        or not about.grid.same_as(reference.grid, tolerance_mm=0.01)
+    ):
         return None
     return about.ct.read()
 
@@ -165,13 +187,17 @@ def _raw_mask(job: Job, reference: LungMask) -> NDArray[np.bool_] | None:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a mask's bytes; of a folder, over the digests of its files in order of their names."""
+    """SHA-256 of a mask's bytes; of a folder, over the digests of its files in order of their
+    names.
+    """
     if path.is_file():
         return sha256_file(path)
     import hashlib
 
     total = hashlib.sha256()
-    for file in sorted(path.glob(MASK)) or sorted(file for file in path.iterdir() if file.is_file()):
+    for file in sorted(path.glob(MASK)) or sorted(
+        file for file in path.iterdir() if file.is_file()
+    ):
         total.update(sha256_file(file).encode())
     return total.hexdigest()
 
@@ -182,4 +208,7 @@ def _lattice(mask: LungMask) -> str:
 
 
 def _grid(mask: LungMask) -> dict[str, Any]:
-    return {"shape": list(mask.grid.shape), "spacing_mm": [round(mm, 6) for mm in mask.grid.spacing_mm]}
+    return {
+        "shape": list(mask.grid.shape),
+        "spacing_mm": [round(mm, 6) for mm in mask.grid.spacing_mm],
+    }

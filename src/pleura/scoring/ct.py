@@ -1,4 +1,6 @@
-"""The CT of a case that is scored, wherever it lies; it tells where false lung is, and what the page pictures."""
+"""The CT of a case that is scored, wherever it lies; it tells where false lung is, and what the
+page pictures.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +48,9 @@ class CohortCt:
         return Case.open(self.folder).volume()
 
     def removed_couch(self, volume: Volume) -> Bool | None:
-        """What `prepare --couch remove` replaced by air, bool of the volume's shape; `None` where nothing was."""
+        """What `prepare --couch remove` replaced by air, bool of the volume's shape; `None`
+        where nothing was.
+        """
         path = self.folder / REMOVED_COUCH
         if not path.is_file():
             return None
@@ -77,7 +81,8 @@ def places_of(ct: Ct, volume: Volume) -> dict[str, Bool]:
 
 
 def places(volume: Volume, removed: Bool | None = None) -> dict[str, Bool]:
-    """Where false lung can be, without overlap: `airway`, `body` (elsewhere in the body), `couch`, `outside_body`.
+    """Where false lung can be, without overlap: `airway`, `body` (elsewhere in the body), `couch`,
+    `outside_body`.
 
     Args:
         volume: the CT.
@@ -91,4 +96,9 @@ def places(volume: Volume, removed: Bool | None = None) -> dict[str, Bool]:
     couch = couch_mask(volume, body) & ~body
     if removed is not None:
         couch |= removed & ~body
-    return {"airway": airway, "body": body & ~airway, "couch": couch, "outside_body": ~(body | couch | airway)}
+    return {
+        "airway": airway,
+        "body": body & ~airway,
+        "couch": couch,
+        "outside_body": ~(body | couch | airway),
+    }

@@ -1,4 +1,6 @@
-"""Which mask and which reference belong to one case, in the folders that tools and collections leave."""
+"""Which mask and which reference belong to one case, in the folders that tools and collections
+leave.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,7 +33,9 @@ TABLES = (".json", ".csv", ".txt", ".md", ".pkl", ".html", ".png", ".log")
 
 @dataclass(frozen=True)
 class CtCase:
-    """What is known of a case's CT: its grid, its UIDs, how to read it, and other names that the case goes by."""
+    """What is known of a case's CT: its grid, its UIDs, how to read it, and other names that the
+    case goes by.
+    """
 
     grid: Grid
     scan: Scan | None = None
@@ -41,7 +45,9 @@ class CtCase:
 
 @dataclass(frozen=True)
 class Reference:
-    """A case to be scored: its reference (`path`, or the case of a cohort), and what is known of its CT."""
+    """A case to be scored: its reference (`path`, or the case of a cohort), and what is known of
+    its CT.
+    """
 
     path: Path
     part: str | None = None
@@ -51,7 +57,9 @@ class Reference:
 
 @dataclass(frozen=True)
 class References:
-    """The references by case; `unclear` cases have several, or one that cannot be read, each with a reason."""
+    """The references by case; `unclear` cases have several, or one that cannot be read, each
+    with a reason.
+    """
 
     cases: Mapping[str, Reference]
     scans: Sequence[Scan] = ()
@@ -78,7 +86,8 @@ class Pairing:
 
 
 def find_references(ref: Path, pred: Path, grid: Path | None, split: str) -> References:
-    """Find the references of REF, with the CT that lies beside them, beside the masks, or in `grid`.
+    """Find the references of REF, with the CT that lies beside them, beside the masks, or in
+    `grid`.
 
     Raises:
         UsageError: REF does not exist, or `split` is chosen without a cohort.
@@ -87,7 +96,10 @@ def find_references(ref: Path, pred: Path, grid: Path | None, split: str) -> Ref
         return _of_cohort(ref, split)
     if split != "all":
         raise UsageError("--split chooses cases of a cohort, but REF is not a cohort")
-    known = _ct_cases([grid] if grid else [place for place in (ref, pred) if place.is_dir()], given=grid is not None)
+    known = _ct_cases(
+        [grid] if grid else [place for place in (ref, pred) if place.is_dir()],
+        given=grid is not None,
+    )
     names = _other_names(known)
     scans = [about.scan for about in known.values() if about.scan is not None]
     found = _masks_of(ref, scans)
@@ -102,8 +114,8 @@ def find_references(ref: Path, pred: Path, grid: Path | None, split: str) -> Ref
 def pair_masks(pred: Path, references: References) -> Pairing:
     """Find the mask of each reference.
 
-    Masks go by case name, by another name of the case (the folder of its CT), or, for DICOM label objects, by the UIDs
-    that they refer to. Of two single files, one is the mask of the other.
+    Masks go by case name, by another name of the case (the folder of its CT), or, for DICOM label
+    objects, by the UIDs that they refer to. Of two single files, one is the mask of the other.
 
     Raises:
         NothingUsable: no reference has a mask.
@@ -132,10 +144,15 @@ def pair_masks(pred: Path, references: References) -> Pairing:
     )
 
 
-def _as_pair(masks: dict[str, MaskFiles], references: References) -> tuple[dict[str, MaskFiles], References]:
+def _as_pair(
+    masks: dict[str, MaskFiles], references: References
+) -> tuple[dict[str, MaskFiles], References]:
     """A single file answers the only case of the other side, under that case's name."""
     if len(masks) != 1 or len(references.cases) != 1:
-        raise UsageError("one of PRED and REF is a file and the other has several cases: give two files, or two folders")
+        raise UsageError(
+            "one of PRED and REF is a file and the other has several cases: give two files, or "
+            "two folders"
+        )
     (case,) = references.cases
     (files,) = masks.values()
     return {case: replace(files, case=case)}, references
@@ -153,7 +170,9 @@ def _masks_of(place: Path, scans: Sequence[Scan], wanted: frozenset[str] | None 
         kind = "npz" if suffix_of(place) == ".npz" else "map"
         files = MaskFiles(PAIR, npz=place) if kind == "npz" else MaskFiles(PAIR, map=place)
         return _Found({PAIR: files})
-    found = match(place, scans, wanted=frozenset(scan.id for scan in scans) if wanted is None else wanted)
+    found = match(
+        place, scans, wanted=frozenset(scan.id for scan in scans) if wanted is None else wanted
+    )
     return _Found(found.masks, found.unclear, found.lost)
 
 
@@ -173,23 +192,36 @@ def _scan_of_case(case: str, about: Mapping[str, object]) -> Scan:
 
 
 def _ct_cases(places: Iterable[Path], *, given: bool) -> dict[str, CtCase]:
-    """The CT that lies in folders: a cohort, DICOM series, or (where the user gives the folder) label maps with a grid."""
+    """The CT that lies in folders: a cohort, DICOM series, or (where the user gives the folder)
+    label maps with a grid.
+    """
     found: dict[str, CtCase] = {}
     for place in places:
         if (place / COHORT).exists():
             cohort = Cohort.open(place)
             for case in cohort.cases:
-                found.setdefault(case.id, CtCase(case.grid, _scan_of_case(case.id, case.about), CohortCt(case.folder)))
+                found.setdefault(
+                    case.id,
+                    CtCase(case.grid, _scan_of_case(case.id, case.about), CohortCt(case.folder)),
+                )
             continue
         if given:
             found |= _grids_of_maps(place)
         if not found and (given or _may_have_dicom(place)):
-            found |= {series.id: _of_series(series, place) for series in find_series(place) if _has_grid(series)}
+            found |= {
+                series.id: _of_series(series, place)
+                for series in find_series(place)
+                if _has_grid(series)
+            }
     return found
 
 
 def _grids_of_maps(place: Path) -> dict[str, CtCase]:
-    maps = {case: files.map for case, files in find_masks(place).items() if files.map and not is_object(files.map)}
+    maps = {
+        case: files.map
+        for case, files in find_masks(place).items()
+        if files.map and not is_object(files.map)
+    }
     images = {case_of(path): path for path in find_volumes(place).values()}
     grids = {case: load_image(path).grid for case, path in images.items() if case not in maps}
     grids |= {case: read_mask(path, naming=ANY).grid for case, path in maps.items()}
@@ -199,7 +231,9 @@ def _grids_of_maps(place: Path) -> dict[str, CtCase]:
 def _may_have_dicom(place: Path) -> bool:
     """Whether a folder has any file that is neither a label map nor a table."""
     known = (*MAPS, ".npz", *TABLES)
-    return any(path.is_file() and not path.name.lower().endswith(known) for path in place.rglob("*"))
+    return any(
+        path.is_file() and not path.name.lower().endswith(known) for path in place.rglob("*")
+    )
 
 
 def _has_grid(series: "Series") -> bool:
@@ -228,4 +262,8 @@ def _other_names(known: Mapping[str, CtCase]) -> dict[str, str]:
     for case, about in known.items():
         for name in about.names:
             owners.setdefault(name, set()).add(case)
-    return {name: next(iter(cases)) for name, cases in owners.items() if len(cases) == 1 and name not in known}
+    return {
+        name: next(iter(cases))
+        for name, cases in owners.items()
+        if len(cases) == 1 and name not in known
+    }

@@ -1,4 +1,6 @@
-"""Which names of cases may stand in results: file names can be a patient's, so only neutral ones do unless asked for."""
+"""Which names of cases may stand in results: file names can be a patient's, so only neutral ones
+do unless asked for.
+"""
 
 import json
 import re
@@ -11,9 +13,10 @@ from pleura.deid.vault import write_secret
 
 FORMAT = "pleura-names/1"
 NEUTRAL_WORDS = """
-case pair patient subject sub scan ct lung lungs img image vol volume test train val validation set fold series study chest
-thorax phantom seg mask ref pred left right lctsc lidc idri nsclc radiomics luna rider nlst copd copdgene covid coronacases
-radiopaedia mosmed amos btcv msd dlung totalsegmentator site institution hidden
+case pair patient subject sub scan ct lung lungs img image vol volume test train val validation
+set fold series study chest thorax phantom seg mask ref pred left right lctsc lidc idri nsclc
+radiomics luna rider nlst copd copdgene covid coronacases radiopaedia mosmed amos btcv msd dlung
+totalsegmentator site institution hidden
 """
 """Words that name no person: those of collections and of numbering."""
 WORDS = frozenset(NEUTRAL_WORDS.split())
@@ -21,7 +24,9 @@ MOST_DIGITS = 6
 
 
 def is_neutral(name: str) -> bool:
-    """Whether a name is numbering only, as `Case_012`, `s0001`, `LCTSC-Train-S1-001`: known words, letters, few digits."""
+    """Whether a name is numbering only, as `Case_012`, `s0001`, `LCTSC-Train-S1-001`: known
+    words, letters, few digits.
+    """
     if re.fullmatch(r"[A-Za-z0-9]+(?:[-_.][A-Za-z0-9]+)*", name) is None:
         return False
     tokens = re.split(r"[-_.]", name.lower())
@@ -31,7 +36,9 @@ def is_neutral(name: str) -> bool:
 
 
 def _is_numbering(token: str) -> bool:
-    """A number with or without a known word (`lung1`), or with one letter on either side (`c3n`); or such a word alone."""
+    """A number with or without a known word (`lung1`), or with one letter on either side
+    (`c3n`); or such a word alone.
+    """
     if len(token) == 1 or re.sub(r"\d", "", token) in WORDS:
         return True
     return re.fullmatch(r"[a-z]?\d+[a-z]?", token) is not None
@@ -44,7 +51,8 @@ def sidecar(out: Path) -> Path:
 
 
 def neutral_names(names: Iterable[str], out: Path, *, kind: str = "hidden") -> dict[str, str]:
-    """Name to the name that stands in results: itself where it is neutral, else `hidden_001` and so on.
+    """Name to the name that stands in results: itself where it is neutral, else `hidden_001` and so
+    on.
 
     The numbers are kept in `sidecar(out)`, so that the next run gives the same ones.
 
@@ -60,7 +68,14 @@ def neutral_names(names: Iterable[str], out: Path, *, kind: str = "hidden") -> d
         if is_neutral(name):
             displayed[name] = name
             continue
-        alias = next((alias for alias, held in known.items() if held == name and alias.startswith(f"{kind}_")), None)
+        alias = next(
+            (
+                alias
+                for alias, held in known.items()
+                if held == name and alias.startswith(f"{kind}_")
+            ),
+            None,
+        )
         if alias is None:
             number = sum(1 for held in known if held.startswith(f"{kind}_")) + 1
             alias = f"{kind}_{number:03d}"
@@ -81,4 +96,6 @@ def _read(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise UsageError("the file of hidden names beside OUT is not one of pleura; move it away") from None
+        raise UsageError(
+            "the file of hidden names beside OUT is not one of pleura; move it away"
+        ) from None

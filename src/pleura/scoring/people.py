@@ -9,7 +9,9 @@ from pleura.scoring.names import neutral_names
 from pleura.store.people import read_people
 
 
-def show_names(references: References, pairings: Sequence[Pairing], out: Path, *, keep: bool) -> dict[str, str]:
+def show_names(
+    references: References, pairings: Sequence[Pairing], out: Path, *, keep: bool
+) -> dict[str, str]:
     """Case to the name that stands in results; with `keep`, its own."""
     cases = {*references.cases, *references.unclear}
     for pairing in pairings:
@@ -29,9 +31,13 @@ def people_of(
         return {}
     people = read_people(table)
     by_case = {case: people.get(case, people.get(shown[case])) for case in cases}
-    check_people({case: known for case, known in by_case.items() if known is not None} or {"": {}}, cases)
+    check_people(
+        {case: known for case, known in by_case.items() if known is not None} or {"": {}}, cases
+    )
     patients = [known["patient"] for known in by_case.values() if known and "patient" in known]
-    names = {name: name for name in patients} if keep else neutral_names(patients, out, kind="patient")
+    names = (
+        {name: name for name in patients} if keep else neutral_names(patients, out, kind="patient")
+    )
     result: dict[str, Mapping[str, str]] = {}
     for case, known in by_case.items():
         if known is not None:

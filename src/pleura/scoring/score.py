@@ -14,7 +14,9 @@ from pleura.metrics.ranking import worse_lung
 
 @dataclass(frozen=True, repr=False)
 class Score:
-    """The scores of one case, as they stand in `scores.json`: `score["right"]["hd95_mm"]`, `score.dice`."""
+    """The scores of one case, as they stand in `scores.json`: `score["right"]["hd95_mm"]`,
+    `score.dice`.
+    """
 
     values: Mapping[str, Any]
 
@@ -37,12 +39,21 @@ class Score:
         return self.values
 
     def __repr__(self) -> str:
-        sides = [f"{side} {_short(self.values[side].get('dice'), 4)}" for side in ("right", "left") if self.values[side]]
-        hd95, furthest = (_short(worse_lung(self.values, metric)[0], 2) for metric in ("hd95_mm_voxel", "hd_mm"))
+        sides = [
+            f"{side} {_short(self.values[side].get('dice'), 4)}"
+            for side in ("right", "left")
+            if self.values[side]
+        ]
+        hd95, furthest = (
+            _short(worse_lung(self.values, metric)[0], 2) for metric in ("hd95_mm_voxel", "hd_mm")
+        )
         missed = worse_lung(self.values, "slices_missed")[0] or 0
         false = self.values["slices"]["hallucinated"]
         dice = ", ".join([f"Dice {_short(self.dice, 4)}", *sides])
-        return f"Score({dice}; HD95 voxel {hd95} mm, max. {furthest} mm; {missed} slice(s) missed, {false} hallucinated)"
+        return (
+            f"Score({dice}; HD95 voxel {hd95} mm, max. {furthest} mm; {missed} slice(s) missed, "
+            f"{false} hallucinated)"
+        )
 
 
 def score(
@@ -55,8 +66,8 @@ def score(
     """Score a lung mask against a reference.
 
     Args:
-        pred: the mask: an array `[slice, row, column]` (1 right, 2 left; or bool for both lungs), a SimpleITK or nibabel
-            image, or a `LungMask`.
+        pred: the mask: an array `[slice, row, column]` (1 right, 2 left; or bool for both lungs), a
+            SimpleITK or nibabel image, or a `LungMask`.
         ref: the reference, on the same grid.
         spacing_mm: `(slice, row, column)` in mm, for arrays; images have their own.
         empty: Dice where neither mask has lung: one, zero, or undefined.
@@ -74,7 +85,9 @@ def score(
 
 
 def _shared_sides(mask: LungMask, reference: LungMask) -> tuple[LungMask, LungMask]:
-    """The masks as `evaluate` compares them: float32 geometry is made equal, and label 1 alone is the right lung."""
+    """The masks as `evaluate` compares them: float32 geometry is made equal, and label 1 alone
+    is the right lung.
+    """
     grid: Grid = reference.grid
     if mask.grid.same_as(grid, tolerance_mm=0.01):
         mask = LungMask(mask.labels, grid, mask.sided)

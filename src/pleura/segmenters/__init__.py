@@ -1,1 +1,3 @@
-"""F2a: segmenters, `Volume -> Segmentation`, behind one protocol. They know arrays, and nothing of files or of the judge."""
+"""F2a: segmenters, `Volume -> Segmentation`, behind one protocol. They know arrays, and nothing
+of files or of the judge.
+"""

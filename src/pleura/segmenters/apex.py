@@ -1,4 +1,6 @@
-"""Which slices of a chest lie above the lungs: what can be left out where a face must not be published."""
+"""Which slices of a chest lie above the lungs: what can be left out where a face must not be
+published.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,8 @@ STEEP = 0.5
 
 
 def above_apex(anatomy: Anatomy, margin_mm: float) -> NDArray[np.bool_] | None:
-    """For each slice whether it lies more than `margin_mm` above the apex of the higher lung, `(slices,)` bool.
+    """For each slice whether it lies more than `margin_mm` above the apex of the higher lung,
+    `(slices,)` bool.
 
     `None` where nothing tells: no lungs, or slices that are not axial.
     """
@@ -23,7 +26,11 @@ def above_apex(anatomy: Anatomy, margin_mm: float) -> NDArray[np.bool_] | None:
     with_lungs = np.flatnonzero(Classical()(volume, anatomy=anatomy).mask.lungs.any(axis=(1, 2)))
     if not with_lungs.size:
         return None
-    along = np.arange(grid.shape[0]) * grid.spacing_mm[0] if grid.positions_mm is None else grid.positions_mm
+    along = (
+        np.arange(grid.shape[0]) * grid.spacing_mm[0]
+        if grid.positions_mm is None
+        else grid.positions_mm
+    )
     height = along * np.sign(up)
     beyond: NDArray[np.bool_] = height > height[with_lungs].max() + margin_mm
     return beyond

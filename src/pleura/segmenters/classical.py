@@ -1,4 +1,6 @@
-"""Lungs without a network: a threshold half-way between lung and chest wall, components, airways out, closing."""
+"""Lungs without a network: a threshold half-way between lung and chest wall, components, airways
+out, closing.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -23,8 +25,9 @@ Bool = NDArray[np.bool_]
 class Classical:
     """Threshold and components (after Hu S, Hoffman EA, Reinhardt JM 2001, IEEE TMI 20(6):490-498).
 
-    `threshold_hu` is half-way between inflated lung and chest wall. `airway_wall_mm` is taken away around the lumen of trachea
-    and main bronchi. `closing_mm` is the ball that closes each lung over vessels and small bronchi at the hilum. It finds
+    `threshold_hu` is half-way between inflated lung and chest wall. `airway_wall_mm` is taken away
+    around the lumen of trachea and main bronchi. `closing_mm` is the ball that closes each lung
+    over vessels and small bronchi at the hilum. It finds
     aerated lung: consolidation, effusion and large masses at the rim are left out.
     """
 
@@ -41,8 +44,12 @@ class Classical:
         """The name and the three parameters."""
         return {"name": self.name} | asdict(self)
 
-    def __call__(self, volume: Volume, progress: Progress = silent, *, anatomy: Anatomy | None = None) -> Segmentation:
-        """Segment one volume; see `Segmenter`. `raw` is what lies below the threshold within the body."""
+    def __call__(
+        self, volume: Volume, progress: Progress = silent, *, anatomy: Anatomy | None = None
+    ) -> Segmentation:
+        """Segment one volume; see `Segmenter`. `raw` is what lies below the threshold within the
+        body.
+        """
         anatomy = anatomy or Anatomy(volume)
         steps = 5
         progress("segment", 0, steps)
@@ -51,7 +58,9 @@ class Classical:
         tube = anatomy.airways
         progress("segment", 2, steps)
         raw = (volume.hu < self.threshold_hu) & body
-        lungs = clean_lungs(raw & ~with_wall(tube, volume, self.airway_wall_mm), volume, body=body, tube=tube)
+        lungs = clean_lungs(
+            raw & ~with_wall(tube, volume, self.airway_wall_mm), volume, body=body, tube=tube
+        )
         progress("segment", 3, steps)
         mask = split_sides(lungs, volume.grid, middle_mm=anatomy.midline_mm)
         progress("segment", 4, steps)
@@ -61,7 +70,9 @@ class Classical:
 
 
 def _closed(mask: LungMask, radius_mm: float, body: Bool) -> LungMask:
-    """Each lung closed over its vessels and filled; what both closings claim, and was neither's, is given to neither."""
+    """Each lung closed over its vessels and filled; what both closings claim, and was neither's,
+    is given to neither.
+    """
     upright = Upright.of(mask.grid)
     pixel = upright.spacing_mm[1] * upright.spacing_mm[2]
     grown = {}

@@ -1,4 +1,6 @@
-"""Clean a network's result on its own coarse lattice: blobs out, holes filled, one side for each part."""
+"""Clean a network's result on its own coarse lattice: blobs out, holes filled, one side for each
+part.
+"""
 
 from dataclasses import dataclass
 
@@ -15,7 +17,9 @@ LEAST_ML = 8.0
 """A separate part of a lung below this is left out, unless it is a tenth of that lung or more."""
 LEAST_SHARE = 0.1
 NEAR = 4
-"""Voxels (10 to 15 mm) within which a separate part belongs to the lung beside it: across a fissure or an airless band."""
+"""Voxels (10 to 15 mm) within which a separate part belongs to the lung beside it: across a
+fissure or an airless band.
+"""
 LARGE_SHARE = 0.3
 """A part that is this share of the largest is lung wherever it lies."""
 LEAST_LUNG_ML = 2.0
@@ -30,16 +34,19 @@ TISSUE_HU = -300.0
 FAT_HU = (-180.0, -40.0)
 FAT_MARGIN = 3.0
 GAS_HU = -970.0
-"""Mean HU of a coarse voxel below which it is gas; lung with emphysema lies above, but for bullae, which lung encloses."""
+"""Mean HU of a coarse voxel below which it is gas; lung with emphysema lies above, but for
+bullae, which lung encloses.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class CoarseLungs:
     """Cleaned lungs on the coarse lattice.
 
-    `labels` uint8 (1 right, 2 left). `margin` is the log odds of lung against background, `side` those of left against
-    right; both say what `labels` says, and the network's own values stand wherever cleaning changed nothing. `removed_ml`,
-    `added_ml` and `swapped_ml` are what cleaning took away, filled, and gave to the other lung.
+    `labels` uint8 (1 right, 2 left). `margin` is the log odds of lung against background, `side`
+    those of left against right; both say what `labels` says, and the network's own values stand
+    wherever cleaning changed nothing. `removed_ml`, `added_ml` and `swapped_ml` are what cleaning
+    took away, filled, and gave to the other lung.
     """
 
     labels: NDArray[np.uint8]
@@ -51,7 +58,8 @@ class CoarseLungs:
 
 
 def margins(logits: Floats) -> tuple[Floats, Floats]:
-    """Log odds of lung against background, and of left against right, from logits `(classes, slice, row, column)`.
+    """Log odds of lung against background, and of left against right, from logits `(classes, slice,
+    row, column)`.
 
     Classes are background, right, left and, where the network has them, dense right and dense left.
     """
@@ -63,10 +71,11 @@ def margins(logits: Floats) -> tuple[Floats, Floats]:
 
 
 def enclosed(coarse_hu: Floats) -> Bool:
-    """Where lungs can be: voxels from which the patient is met in three of the four directions along rows and columns.
+    """Where lungs can be: voxels from which the patient is met in three of the four directions
+    along rows and columns.
 
-    The patient is the largest part of soft tissue and bone. A field of view that cuts the chest wall leaves the lungs in;
-    air beside the patient and the core of a couch stay out.
+    The patient is the largest part of soft tissue and bone. A field of view that cuts the chest
+    wall leaves the lungs in; air beside the patient and the core of a couch stay out.
     """
     tissue = coarse_hu > TISSUE_HU
     parts, counts = components(tissue, connectivity=6)
@@ -81,7 +90,9 @@ def enclosed(coarse_hu: Floats) -> Bool:
 
 
 def _open_air(coarse_hu: Floats) -> Bool:
-    """Air around the patient: gas that reaches the front, back or sides of the volume, with the rim that it blurs."""
+    """Air around the patient: gas that reaches the front, back or sides of the volume, with the
+    rim that it blurs.
+    """
     parts, counts = components(coarse_hu < GAS_HU, connectivity=6)
     edges = (parts[:, 0], parts[:, -1], parts[:, :, 0], parts[:, :, -1])
     at_edge = np.zeros(len(counts), dtype=np.bool_)
@@ -92,12 +103,16 @@ def _open_air(coarse_hu: Floats) -> Bool:
 
 
 def fat(coarse_hu: Floats, margin: Floats) -> Bool:
-    """Fat that the network half believes to be lung: neither aerated nor dense lung has its HU over more than a rim."""
+    """Fat that the network half believes to be lung: neither aerated nor dense lung has its HU
+    over more than a rim.
+    """
     return thick((coarse_hu > FAT_HU[0]) & (coarse_hu < FAT_HU[1]) & (margin < FAT_MARGIN))
 
 
 def thick(region: Bool) -> Bool:
-    """What of a region is thicker than two voxels: erosion by a voxel, then growth by one within the region."""
+    """What of a region is thicker than two voxels: erosion by a voxel, then growth by one within
+    the region.
+    """
     core = _eroded(region)
     grown = ~_eroded(~core)
     return grown & region
@@ -130,7 +145,12 @@ def cleaned(margin: Floats, side: Floats, spacing_mm: float, body: Bool) -> Coar
     margin = np.where(filled, np.maximum(margin, FILLED), margin)
     margin = np.where(near & ((labels > 0) | ~wanted), margin, -STEEP).astype(np.float32)
     return CoarseLungs(
-        labels, margin, _settled_sides(labels, side), removed, float(np.count_nonzero(filled)) * voxel_ml, swapped
+        labels,
+        margin,
+        _settled_sides(labels, side),
+        removed,
+        float(np.count_nonzero(filled)) * voxel_ml,
+        swapped,
     )
 
 
@@ -141,12 +161,16 @@ def _settled_sides(labels: NDArray[np.uint8], side: Floats) -> Floats:
     for _ in range(REACH):
         around = _summed(around)
     strength = np.maximum(np.abs(side), 0.5)
-    settled: Floats = np.where(labels > 0, signs * strength, np.clip(around, -STEEP, STEEP)).astype(np.float32)
+    settled: Floats = np.where(labels > 0, signs * strength, np.clip(around, -STEEP, STEEP)).astype(
+        np.float32
+    )
     return settled
 
 
 def _large_parts(lung: Bool, voxel_ml: float) -> Bool:
-    """The largest part of one lung (joined by faces), and what is large enough and lies near it or is nearly as large."""
+    """The largest part of one lung (joined by faces), and what is large enough and lies near it
+    or is nearly as large.
+    """
     parts, counts = components(lung, connectivity=6)
     if len(counts) < 2:
         return lung
@@ -214,7 +238,9 @@ def _shifted(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
 
 
 def _eroded(region: Bool) -> Bool:
-    """The voxels of a region whose six neighbours all lie in it; the array's edge does not count as outside."""
+    """The voxels of a region whose six neighbours all lie in it; the array's edge does not count
+    as outside.
+    """
     inner = region.copy()
     for axis in range(3):
         upper, lower = [slice(None)] * 3, [slice(None)] * 3

@@ -1,4 +1,6 @@
-"""How far a mask can be trusted: evidence from the network's own result and from the CT, and the findings it gives."""
+"""How far a mask can be trusted: evidence from the network's own result and from the CT, and the
+findings it gives.
+"""
 
 from dataclasses import dataclass
 
@@ -24,17 +26,19 @@ MOST_OUTSIDE_ML = 100.0
 MOST_REMOVED_ML = 60.0
 MOST_DENSE = 0.04
 MOST_SWAPPED_ML = 40.0
-"""Limits above which a mask goes to review, set on five cases held out: masks that a person would call bad had 0.28 unsure or
-416 ml of dense lung. They are cautious: of six held-out chests with Dice above 0.98, five go to review (docs/model.md)."""
+"""Limits above which a mask goes to review, set on five cases held out: masks that a person would
+call bad had 0.28 unsure or 416 ml of dense lung. They are cautious: of six held-out chests with
+Dice above 0.98, five go to review (docs/model.md)."""
 
 
 @dataclass(frozen=True)
 class Evidence:
     """What is known about one mask, all in ml but for `unsure`, a share.
 
-    `unsure`: where the network is between 18 and 82 %, against the lungs. `outside_ml`: aerated tissue within the body that
-    is in no lung. `removed_ml`, `swapped_ml`: what cleaning took away or gave to the other lung. `dense_ml`: lung with little
-    air, thicker than vessels, right and left.
+    `unsure`: where the network is between 18 and 82 %, against the lungs. `outside_ml`: aerated
+    tissue within the body that is in no lung. `removed_ml`, `swapped_ml`: what cleaning took away
+    or gave to the other lung. `dense_ml`: lung with little air, thicker than vessels, right and
+    left.
     """
 
     unsure: float
@@ -45,7 +49,9 @@ class Evidence:
     dense_ml: tuple[float, float]
 
 
-def gathered(margin: Floats, lungs: CoarseLungs, coarse_hu: Floats, body: Bool, spacing_mm: float) -> Evidence:
+def gathered(
+    margin: Floats, lungs: CoarseLungs, coarse_hu: Floats, body: Bool, spacing_mm: float
+) -> Evidence:
     """Gather the evidence on the coarse lattice.
 
     Args:
@@ -65,7 +71,10 @@ def gathered(margin: Floats, lungs: CoarseLungs, coarse_hu: Floats, body: Bool, 
         outside_ml=float(np.count_nonzero(thick(aerated & ~both))) * ml,
         removed_ml=lungs.removed_ml,
         swapped_ml=lungs.swapped_ml,
-        lung_ml=(ml * np.count_nonzero(lungs.labels == RIGHT), ml * np.count_nonzero(lungs.labels == LEFT)),
+        lung_ml=(
+            ml * np.count_nonzero(lungs.labels == RIGHT),
+            ml * np.count_nonzero(lungs.labels == LEFT),
+        ),
         dense_ml=(
             ml * np.count_nonzero(dense & (lungs.labels == RIGHT)),
             ml * np.count_nonzero(dense & (lungs.labels == LEFT)),
@@ -88,5 +97,9 @@ def evidence_findings(evidence: Evidence) -> tuple[Finding, ...]:
         found.append(finding("SIDES-UNSURE", ml=round(evidence.swapped_ml)))
     for side, dense, ml in zip(("right", "left"), evidence.dense_ml, evidence.lung_ml, strict=True):
         if ml and dense > MOST_DENSE * ml:
-            found.append(finding("DENSE-LUNG", side=side, ml=round(dense), percent=round(100 * dense / ml, 1)))
+            found.append(
+                finding(
+                    "DENSE-LUNG", side=side, ml=round(dense), percent=round(100 * dense / ml, 1)
+                )
+            )
     return tuple(found)

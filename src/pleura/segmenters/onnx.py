@@ -1,4 +1,6 @@
-"""A 2-D network that `pleura train` wrote, behind the segmenters' protocol: `model.onnx` and its card `model.json`."""
+"""A 2-D network that `pleura train` wrote, behind the segmenters' protocol: `model.onnx` and its
+card `model.json`.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,13 +28,19 @@ from pleura.segmenters.runtime import check_weights, open_network
 FORMAT = "pleura-model/1"
 BATCH = 4
 WALL_MM = 2.0
-"""Of trachea and main bronchi, which are not lung: their walls, half-way grey, are what networks call lung above the apex."""
-EMPTY = Finding("NO-LUNGS", Verdict.REVIEW, "the network found no lungs: look whether this is a chest")
+"""Of trachea and main bronchi, which are not lung: their walls, half-way grey, are what networks
+call lung above the apex.
+"""
+EMPTY = Finding(
+    "NO-LUNGS", Verdict.REVIEW, "the network found no lungs: look whether this is a chest"
+)
 
 
 @dataclass(frozen=True)
 class OnnxSegmenter:
-    """A network from slice to probability of lung; `threshold` makes a mask of it, cleaning makes lungs of that."""
+    """A network from slice to probability of lung; `threshold` makes a mask of it, cleaning
+    makes lungs of that.
+    """
 
     folder: Path
     card: dict[str, Any]
@@ -41,7 +49,9 @@ class OnnxSegmenter:
     weights: bytes = field(default=b"", repr=False)
 
     @classmethod
-    def open(cls, folder: Path, *, threshold: float | None = None, device: str = "cpu") -> "OnnxSegmenter":
+    def open(
+        cls, folder: Path, *, threshold: float | None = None, device: str = "cpu"
+    ) -> "OnnxSegmenter":
         """Open the run folder of a trained model.
 
         Args:
@@ -57,7 +67,8 @@ class OnnxSegmenter:
         if not (folder / "model.json").exists():
             if len(inner) != 1:
                 names = ", ".join(path.name for path in inner)
-                raise UsageError(f"--model: {'several models there: name one of ' + names if inner else 'no model.json there'}")
+                several = f"several models there: name one of {names}"
+                raise UsageError(f"--model: {several if inner else 'no model.json there'}")
             folder = inner[0]
         card = read_json(folder / "model.json")
         if card.get("format") != FORMAT:
@@ -82,19 +93,32 @@ class OnnxSegmenter:
         about = {key: self.card[key] for key in ("sha256", "input", "loss", "preset")}
         return {"name": self.name, "threshold": self.threshold} | about
 
-    def __call__(self, volume: Volume, progress: Progress = silent, *, anatomy: Anatomy | None = None) -> Segmentation:
+    def __call__(
+        self, volume: Volume, progress: Progress = silent, *, anatomy: Anatomy | None = None
+    ) -> Segmentation:
         """Segment one volume; see the protocol."""
         anatomy = anatomy or Anatomy(volume)
         raw = self.raw(volume, progress)
         body = anatomy.body
         tube = with_wall(anatomy.airways, volume, WALL_MM)
         turn = Upright.of(volume.grid)
-        pixel = max(volume.hu.shape[axis] * volume.grid.spacing_mm[axis] for axis in turn.axes[1:]) / self.card["input"]["size"]
-        lungs = clean_lungs(settle_rim(raw & body & ~tube, volume, pixel), volume, body=body, tube=tube)
-        return Segmentation(raw, split_sides(lungs, volume.grid, middle_mm=anatomy.midline_mm), () if lungs.any() else (EMPTY,))
+        pixel = (
+            max(volume.hu.shape[axis] * volume.grid.spacing_mm[axis] for axis in turn.axes[1:])
+            / self.card["input"]["size"]
+        )
+        lungs = clean_lungs(
+            settle_rim(raw & body & ~tube, volume, pixel), volume, body=body, tube=tube
+        )
+        return Segmentation(
+            raw,
+            split_sides(lungs, volume.grid, middle_mm=anatomy.midline_mm),
+            () if lungs.any() else (EMPTY,),
+        )
 
     def raw(self, volume: Volume, progress: Progress = silent) -> NDArray[np.bool_]:
-        """What the network says, thresholded, bool on the volume's grid; axial slices, whichever way the stack is stored."""
+        """What the network says, thresholded, bool on the volume's grid; axial slices, whichever
+        way the stack is stored.
+        """
         network_input = NetInput.from_json(self.card["input"])
         turn = Upright.of(volume.grid)
         spacing = turn.spacing_mm[1:]
@@ -110,7 +134,9 @@ class OnnxSegmenter:
                 if padding is not None:
                     one[padding[number]] = AIR_HU
                 pictures.append(network_input.show(one, spacing))
-            for offset, probability in enumerate(predict({"picture": np.stack(pictures)[:, None]})[0][:, 0]):
+            for offset, probability in enumerate(
+                predict({"picture": np.stack(pictures)[:, None]})[0][:, 0]
+            ):
                 answer = network_input.answer(probability, hu.shape[1:], spacing)
                 np.greater_equal(answer, self.threshold, out=target[first + offset])
             progress("network", min(first + BATCH, len(hu)), len(hu))

@@ -17,10 +17,11 @@ from pleura.geometry.volume import LungMask, Volume
 class Segmentation:
     """A segmenter's answer, before and after cleaning.
 
-    `raw` is bool `[slice, row, column]` on the volume's grid: what the network or the threshold itself said. `mask` is the
-    cleaned, sided `LungMask` on the same grid. `findings` judge the answer; an empty mask always comes with one.
-    `overview` is a coarse copy of the volume in patient axes with its mask, where the segmenter made one: checks of anatomy
-    need no more.
+    `raw` is bool `[slice, row, column]` on the volume's grid: what the network or the threshold
+    itself said. `mask` is the cleaned, sided `LungMask` on the same grid. `findings` judge the
+    answer; an empty mask always comes with one.
+    `overview` is a coarse copy of the volume in patient axes with its mask, where the segmenter
+    made one: checks of anatomy need no more.
     """
 
     raw: NDArray[np.bool_]
@@ -32,7 +33,10 @@ class Segmentation:
         if self.raw.dtype != np.bool_:
             raise GridMismatch(f"a raw answer is bool, not {self.raw.dtype}")
         if self.raw.shape != self.mask.grid.shape:
-            raise GridMismatch(f"raw answer of shape {self.raw.shape} beside a mask of shape {self.mask.grid.shape}")
+            raise GridMismatch(
+                f"raw answer of shape {self.raw.shape} beside a mask of shape "
+                f"{self.mask.grid.shape}"
+            )
         if not self.mask.sided:
             raise GridMismatch("a segmentation tells right from left; this mask does not")
         raw = self.raw.view()
@@ -51,7 +55,9 @@ class Segmentation:
 
 
 class Segmenter(Protocol):
-    """Finds the lungs. Called with one volume at a time; deterministic: the same volume gives the same answer."""
+    """Finds the lungs. Called with one volume at a time; deterministic: the same volume gives
+    the same answer.
+    """
 
     @property
     def name(self) -> str:
@@ -59,10 +65,14 @@ class Segmenter(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """What produced the answer, as plain JSON values: name, parameters, the weights' hash; no path, no clock."""
+        """What produced the answer, as plain JSON values: name, parameters, the weights' hash;
+        no path, no clock.
+        """
         ...
 
-    def __call__(self, volume: Volume, progress: Progress = silent, *, anatomy: Anatomy | None = None) -> Segmentation:
+    def __call__(
+        self, volume: Volume, progress: Progress = silent, *, anatomy: Anatomy | None = None
+    ) -> Segmentation:
         """Segment one volume.
 
         Args:
@@ -74,6 +84,7 @@ class Segmenter(Protocol):
             The raw answer and the cleaned, sided mask on the volume's own grid, with findings.
 
         Raises:
-            InputRefused: the volume cannot be segmented at all (fewer slices than the segmenter needs).
+            InputRefused: the volume cannot be segmented at all (fewer slices than the segmenter
+                needs).
         """
         ...

@@ -1,4 +1,6 @@
-"""Run an ONNX network: weights checked, telemetry off, nothing loaded but the bytes that were hashed. The only onnxruntime."""
+"""Run an ONNX network: weights checked, telemetry off, nothing loaded but the bytes that were
+hashed. The only onnxruntime.
+"""
 
 import hashlib
 import os
@@ -16,11 +18,20 @@ Network = Callable[[Mapping[str, Floats]], list[Floats]]
 """Inputs by name to outputs in order."""
 
 STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
-"""Operator sets that the ONNX standard defines; any other needs a library that the hash does not cover."""
+"""Operator sets that the ONNX standard defines; any other needs a library that the hash does not
+cover.
+"""
 EXTERNAL = 1
 """`TensorProto.DataLocation.EXTERNAL`: the weights lie in another file."""
 
-GRAPH, FUNCTION, NODE, ATTRIBUTE, TENSOR, SPARSE = "graph", "function", "node", "attribute", "tensor", "sparse"
+GRAPH, FUNCTION, NODE, ATTRIBUTE, TENSOR, SPARSE = (
+    "graph",
+    "function",
+    "node",
+    "attribute",
+    "tensor",
+    "sparse",
+)
 CHILDREN: Mapping[str, Mapping[int, str]] = {
     "model": {7: GRAPH, 25: FUNCTION},
     GRAPH: {1: NODE, 5: TENSOR, 15: SPARSE},
@@ -35,14 +46,16 @@ DEEPEST = 32
 
 
 def check_weights(data: bytes, sha256: str) -> None:
-    """Refuse weights that are not the ones a model card describes, or that reach outside their own file.
+    """Refuse weights that are not the ones a model card describes, or that reach outside their own
+    file.
 
     Args:
         data: the content of an ONNX file.
         sha256: what the model card gives, in hex.
 
     Raises:
-        InputRefused: `WEIGHTS-CHANGED`, `WEIGHTS-UNREADABLE`, `WEIGHTS-EXTERNAL` or `WEIGHTS-CUSTOM-OPERATOR`.
+        InputRefused: `WEIGHTS-CHANGED`, `WEIGHTS-UNREADABLE`, `WEIGHTS-EXTERNAL` or
+            `WEIGHTS-CUSTOM-OPERATOR`.
     """
     if hashlib.sha256(data).hexdigest() != sha256:
         raise refused("WEIGHTS-CHANGED")
@@ -54,7 +67,9 @@ def check_weights(data: bytes, sha256: str) -> None:
         raise refused("WEIGHTS-UNREADABLE") from error
 
 
-def open_network(data: bytes, outputs: list[str], *, device: str = "cpu", threads: int = 0) -> Network:
+def open_network(
+    data: bytes, outputs: list[str], *, device: str = "cpu", threads: int = 0
+) -> Network:
     """Load a network from memory and return the function that runs it.
 
     Args:
@@ -67,14 +82,19 @@ def open_network(data: bytes, outputs: list[str], *, device: str = "cpu", thread
         UsageError: `cuda`, and this onnxruntime has none.
         InputRefused: `WEIGHTS-UNREADABLE`.
     """
-    # onnxruntime 1.32 sends telemetry unless this is set before its import; the later API call does not stop it.
+    # onnxruntime 1.32 sends telemetry unless this is set before its import; the later API call does
+    # not stop it.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     available = onnxruntime.get_available_providers()
     if device == "cuda" and "CUDAExecutionProvider" not in available:
         raise UsageError("--device cuda: this onnxruntime has no CUDA; leave the option out")
-    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"] if device == "cuda" else ["CPUExecutionProvider"]
+    providers = (
+        ["CUDAExecutionProvider", "CPUExecutionProvider"]
+        if device == "cuda"
+        else ["CPUExecutionProvider"]
+    )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads or available_threads()
@@ -103,7 +123,9 @@ def _check_message(data: bytes | memoryview, message: str, depth: int) -> None:
         if message == NODE and number == NODE_DOMAIN:
             if bytes(_nested(value)).decode("utf-8", "replace") not in STANDARD_DOMAINS:
                 raise refused("WEIGHTS-CUSTOM-OPERATOR")
-        elif message == TENSOR and (number == TENSOR_EXTERNAL or (number == TENSOR_LOCATION and value == EXTERNAL)):
+        elif message == TENSOR and (
+            number == TENSOR_EXTERNAL or (number == TENSOR_LOCATION and value == EXTERNAL)
+        ):
             raise refused("WEIGHTS-EXTERNAL")
         elif number in CHILDREN.get(message, {}):
             _check_message(_nested(value), CHILDREN[message][number], depth + 1)

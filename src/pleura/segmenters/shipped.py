@@ -1,4 +1,6 @@
-"""The shipped network: where lung is, and which side, decided on a coarse lattice; the rim settled on the CT itself."""
+"""The shipped network: where lung is, and which side, decided on a coarse lattice; the rim
+settled on the CT itself.
+"""
 
 import json
 from dataclasses import dataclass, field
@@ -19,7 +21,15 @@ from pleura.core.cores import threads as default_threads
 from pleura.core.progress import Progress, silent
 from pleura.geometry.patient_axes import Floats, PatientAxes
 from pleura.geometry.volume import AIR_HU, LEFT, RIGHT, LungMask, Volume
-from pleura.segmenters.coarse_lungs import CoarseLungs, cleaned, enclosed, fat, grown, margins, thick
+from pleura.segmenters.coarse_lungs import (
+    CoarseLungs,
+    cleaned,
+    enclosed,
+    fat,
+    grown,
+    margins,
+    thick,
+)
 from pleura.segmenters.evidence import DENSE_HU, evidence_findings, gathered
 from pleura.segmenters.protocol import Segmentation
 from pleura.segmenters.runtime import Network, check_weights, open_network
@@ -27,7 +37,9 @@ from pleura.segmenters.runtime import Network, check_weights, open_network
 FORMAT = "pleura-lungs/1"
 WEIGHTS, CARD = "lungs.onnx", "lungs.json"
 SURE = 4.0
-"""Log odds of lung from which a voxel is lung whatever its HU: vessels, nodules and consolidation."""
+"""Log odds of lung from which a voxel is lung whatever its HU: vessels, nodules and
+consolidation.
+"""
 POSSIBLE = -2.0
 """Log odds of lung down to which an aerated voxel is lung."""
 
@@ -45,7 +57,8 @@ class ShippedNetwork:
 
     @classmethod
     def open(cls, folder: Path | None = None, *, threads: int = 0) -> "ShippedNetwork":
-        """Open the network of this package, or one in a folder that holds `lungs.onnx` and `lungs.json`.
+        """Open the network of this package, or one in a folder that holds `lungs.onnx` and
+        `lungs.json`.
 
         Raises:
             InputRefused: the weights are missing, changed, or reach outside their file.
@@ -68,10 +81,18 @@ class ShippedNetwork:
 
     def describe(self) -> dict[str, Any]:
         """Name, hash of the weights, spacing of the lattice."""
-        return {"name": self.name, "sha256": self.card["sha256"], "spacing_mm": self.card["spacing_mm"]}
+        return {
+            "name": self.name,
+            "sha256": self.card["sha256"],
+            "spacing_mm": self.card["spacing_mm"],
+        }
 
-    def __call__(self, volume: Volume, progress: Progress = silent, *, anatomy: Anatomy | None = None) -> Segmentation:
-        """Segment one volume; see `Segmenter`. `raw` is the network's result before cleaning, on the volume's voxels."""
+    def __call__(
+        self, volume: Volume, progress: Progress = silent, *, anatomy: Anatomy | None = None
+    ) -> Segmentation:
+        """Segment one volume; see `Segmenter`. `raw` is the network's result before cleaning, on
+        the volume's voxels.
+        """
         steps = 4
         progress("segment", 0, steps)
         axes = PatientAxes.of(volume.grid, float(self.card["spacing_mm"]))
@@ -86,12 +107,21 @@ class ShippedNetwork:
         dense = thick((coarse.labels > 0) & (coarse_hu > DENSE_HU))
         raw, labels = settle_rim(volume, axes, margin, coarse, dense)
         progress("segment", 3, steps)
-        findings = evidence_findings(gathered(margin, coarse, coarse_hu, body & ~tube, axes.spacing_mm))
+        findings = evidence_findings(
+            gathered(margin, coarse, coarse_hu, body & ~tube, axes.spacing_mm)
+        )
         progress("segment", steps, steps)
-        return Segmentation(raw, LungMask(labels, volume.grid), findings, (overview, LungMask(coarse.labels, axes.grid)))
+        return Segmentation(
+            raw,
+            LungMask(labels, volume.grid),
+            findings,
+            (overview, LungMask(coarse.labels, axes.grid)),
+        )
 
     def logits(self, coarse_hu: Floats) -> Floats:
-        """One forward pass: HU on the coarse lattice to logits `(classes, slice, row, column)` of its shape."""
+        """One forward pass: HU on the coarse lattice to logits `(classes, slice, row, column)`
+        of its shape.
+        """
         multiple = int(self.card["multiple_of"])
         short = [-n % multiple for n in coarse_hu.shape]
         padded = np.pad(coarse_hu, [(0, n) for n in short], constant_values=AIR_HU)
@@ -109,8 +139,9 @@ def settle_rim(
 ) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
     """Bring coarse lungs to the volume's voxels, and settle their rim on the CT.
 
-    A voxel is lung where the network is sure, or where it holds it possible and the CT is below half-way between lung and
-    soft tissue. In dense lung, which has no such edge, the network's own boundary counts.
+    A voxel is lung where the network is sure, or where it holds it possible and the CT is below
+    half-way between lung and soft tissue. In dense lung, which has no such edge, the network's own
+    boundary counts.
 
     Args:
         volume: the CT.
@@ -120,18 +151,25 @@ def settle_rim(
         dense: lung without air on the coarse lattice.
 
     Returns:
-        The network's result before cleaning, bool, and the labels, uint8, both of the volume's shape.
+        The network's result before cleaning, bool, and the labels, uint8, both of the volume's
+        shape.
     """
     raw = np.zeros(volume.hu.shape, dtype=np.bool_)
     labels = np.zeros(volume.hu.shape, dtype=np.uint8)
     box = axes.source_box((margin > POSSIBLE) | (coarse.labels > 0))
     if box is None:
         return raw, labels
-    own = np.where(grown(dense), coarse.margin + np.float32(SURE), coarse.margin) if dense.any() else coarse.margin
+    own = (
+        np.where(grown(dense), coarse.margin + np.float32(SURE), coarse.margin)
+        if dense.any()
+        else coarse.margin
+    )
     changed = own is not coarse.margin or coarse.removed_ml > 0 or coarse.added_ml > 0
     fields = [axes.on_source(field, box) for field in (own, coarse.side)]
     untouched = axes.on_source(margin, box) if changed else repeat(None)
-    for k, sure, side, before in zip(range(box[0].start, box[0].stop), *fields, untouched, strict=False):
+    for k, sure, side, before in zip(
+        range(box[0].start, box[0].stop), *fields, untouched, strict=False
+    ):
         aerated = volume.hu[k][box[1:]] < HALFWAY_HU
         if volume.padding is not None:
             aerated &= ~volume.padding[k][box[1:]]

@@ -1,4 +1,6 @@
-"""The main job in Python, without files: an image in, lungs and numbers out, and lungs as images of other libraries."""
+"""The main job in Python, without files: an image in, lungs and numbers out, and lungs as images
+of other libraries.
+"""
 
 import os
 from importlib import import_module
@@ -23,12 +25,15 @@ def find_lungs(ct: Any, model: "str | os.PathLike[str] | None" = None) -> "Segme
     """Find the lungs in one CT volume.
 
     Args:
-        ct: a `Volume`; a SimpleITK image; a nibabel image; or `(array, spacing)`, HU `[slice, row, column]` of an axial stack
-            from feet to head, front to back and right to left, with its spacing in mm in that order.
-        model: `classical`, or the run folder of a trained model; by default the network that comes with pleura.
+        ct: a `Volume`; a SimpleITK image; a nibabel image; or `(array, spacing)`, HU `[slice, row,
+            column]` of an axial stack from feet to head, front to back and right to left, with its
+            spacing in mm in that order.
+        model: `classical`, or the run folder of a trained model; by default the network that comes
+            with pleura.
 
     Returns:
-        The segmentation: `mask` is the `LungMask` (1 right, 2 left), `verdict` and `reason` say how far to trust it.
+        The segmentation: `mask` is the `LungMask` (1 right, 2 left), `verdict` and `reason` say how
+        far to trust it.
 
     Raises:
         UsageError: the image is of a kind that is not known, or is not three-dimensional.
@@ -69,9 +74,14 @@ def volume_of(ct: Any) -> Volume:
     if isinstance(ct, tuple) and len(ct) == 2:
         array = np.asarray(ct[0])
         if array.ndim != 3 or len(ct[1]) != 3:
-            raise UsageError("give (array, spacing): HU [slice, row, column], and its three spacings in mm")
+            raise UsageError(
+                "give (array, spacing): HU [slice, row, column], and its three spacings in mm"
+            )
         return _volume(array, Grid.axial(array.shape, [float(mm) for mm in ct[1]]).affine)
-    raise UsageError(f"a CT is a Volume, a SimpleITK or nibabel image, or (array, spacing), not {type(ct).__name__}")
+    raise UsageError(
+        "a CT is a Volume, a SimpleITK or nibabel image, or (array, spacing), not "
+        f"{type(ct).__name__}"
+    )
 
 
 def to_sitk(lungs: LungMask) -> Any:
@@ -101,7 +111,9 @@ def to_nifti(lungs: LungMask) -> Any:
 
 
 def to_seg(lungs: LungMask, series: "Series", path: "str | os.PathLike[str]") -> None:
-    """Write the mask as a DICOM Segmentation that refers to its series; `path` ends in `.seg.dcm`."""
+    """Write the mask as a DICOM Segmentation that refers to its series; `path` ends in
+    `.seg.dcm`.
+    """
     from pleura.labels.registry import write_mask
 
     write_mask(Path(path), lungs, series)
@@ -110,7 +122,9 @@ def to_seg(lungs: LungMask, series: "Series", path: "str | os.PathLike[str]") ->
 def _from_sitk(image: Any) -> Volume:
     sitk = import_module("SimpleITK")
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        raise UsageError("the SimpleITK image must have three dimensions and one value in each voxel")
+        raise UsageError(
+            "the SimpleITK image must have three dimensions and one value in each voxel"
+        )
     axes = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
     affine = np.eye(4)
     affine[:3, :3] = axes[:, ::-1]

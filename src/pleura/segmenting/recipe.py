@@ -31,7 +31,8 @@ INCOMPLETE = ("CHEST-CUT", "GAP-IN-SLICES", "GAP-FILLED", "LUNG-MISSING")
 class SegmentRecipe:
     """What to segment with, and what to write; opened once in each process.
 
-    `model` is `None` for the shipped network, `classical`, or the run folder of a trained model with its `options`.
+    `model` is `None` for the shipped network, `classical`, or the run folder of a trained model
+    with its `options`.
     """
 
     out: Path
@@ -86,11 +87,18 @@ def segment_case(job: "Job", recipe: SegmentRecipe, segmenter: "Segmenter") -> D
 
 
 def record_of(
-    job: "Job", findings: Sequence[Finding], measures: Mapping[str, Any] | None = None, mask: str | None = None
+    job: "Job",
+    findings: Sequence[Finding],
+    measures: Mapping[str, Any] | None = None,
+    mask: str | None = None,
 ) -> dict[str, Any]:
     """The record of a case in `run.json`; without a mask, one that was refused."""
     sides = ("right", "left", "both")
-    ml = None if measures is None else {side: round(measures[side]["ml"], 3) if measures[side] else 0.0 for side in sides}
+    ml = (
+        None
+        if measures is None
+        else {side: round(measures[side]["ml"], 3) if measures[side] else 0.0 for side in sides}
+    )
     header = {} if job.series is None else job.series.header
     return {
         "id": job.id,
@@ -110,7 +118,9 @@ def record_of(
     }
 
 
-def refused_record(job: "Job", refusal: Finding, findings: Sequence[Finding] | None = None) -> dict[str, Any]:
+def refused_record(
+    job: "Job", refusal: Finding, findings: Sequence[Finding] | None = None
+) -> dict[str, Any]:
     """The record of a case that was refused."""
     return record_of(job, [*(job.findings if findings is None else findings), refusal])
 
@@ -130,7 +140,9 @@ def _number(value: Any) -> float | None:
 
 
 def _words(value: Any) -> str | None:
-    """An attribute as text, several values separated by a backslash as in DICOM; `None` where it is empty."""
+    """An attribute as text, several values separated by a backslash as in DICOM; `None` where it
+    is empty.
+    """
     if value is None or value == "":
         return None
     return "\\".join(str(one) for one in value) if isinstance(value, (list, tuple)) else str(value)
@@ -144,8 +156,12 @@ def _resampled(grid: "Grid", written: str) -> tuple[Finding, ...]:
     return (finding("EVEN-GRID", step_mm=even.spacing_mm[0], slices=even.shape[0]),)
 
 
-def _write(segmentation: "Segmentation", judged: "Judged", recipe: SegmentRecipe, job: "Job") -> tuple[str, ...]:
-    """Write a case's folder, whole or not at all; return its files below OUT, the sided mask first."""
+def _write(
+    segmentation: "Segmentation", judged: "Judged", recipe: SegmentRecipe, job: "Job"
+) -> tuple[str, ...]:
+    """Write a case's folder, whole or not at all; return its files below OUT, the sided mask
+    first.
+    """
     from pleura.geometry.volume import LungMask
     from pleura.images.nifti import write_volume
     from pleura.labels.registry import write_mask

@@ -27,7 +27,9 @@ LABELS_IN_WORDS = "1 body, 2 couch"
 
 @dataclass(frozen=True)
 class CouchResult:
-    """What was found in each case: `id`, `series_uid`, `verdict`, `reason`, `body_ml`, `couch_ml`, `volume` (or `None`)."""
+    """What was found in each case: `id`, `series_uid`, `verdict`, `reason`, `body_ml`,
+    `couch_ml`, `volume` (or `None`).
+    """
 
     out: Path
     cases: tuple[Mapping[str, Any], ...]
@@ -47,13 +49,19 @@ class CouchResult:
         """One row a case."""
         rows = []
         for case in self.cases:
-            ml = ("-" if case[key] is None else f"{case[key]:.0f}" for key in ("body_ml", "couch_ml"))
+            ml = (
+                "-" if case[key] is None else f"{case[key]:.0f}" for key in ("body_ml", "couch_ml")
+            )
             rows.append((case["id"], case["verdict"], *ml))
         return Table("Body and couch", ("case", "verdict", "body [ml]", "couch [ml]"), tuple(rows))
 
     def notes(self) -> Sequence[str]:
         """Why each case is not plainly ok, then where the volumes are."""
-        lines = [f"{case['id']}: {case['verdict']}: {case['reason']}" for case in self.cases if case["reason"]]
+        lines = [
+            f"{case['id']}: {case['verdict']}: {case['reason']}"
+            for case in self.cases
+            if case["reason"]
+        ]
         done = sum(case["volume"] is not None for case in self.cases)
         return [*lines, *gone_notes(self.gone), f"{done} of {len(self.cases)} written: {self.out}"]
 
@@ -77,15 +85,17 @@ def couch(
 ) -> CouchResult:
     """Take the couch out of every CT series of a folder.
 
-    Each series or case gets a folder OUT/ID: volume.nii.gz (HU, air in place of couch, blankets and wires; every other voxel as
-    it was), couch.nii.gz (1 body, 2 couch) and planes.png. Where body and couch cannot be separated nothing is changed.
-    OUT/run.json lists all. The same command again finishes an interrupted run and does what is new in IN.
+    Each series or case gets a folder OUT/ID: volume.nii.gz (HU, air in place of couch, blankets and
+    wires; every other voxel as it was), couch.nii.gz (1 body, 2 couch) and planes.png. Where body
+    and couch cannot be separated nothing is changed. OUT/run.json lists all. The same command again
+    finishes an interrupted run and does what is new in IN.
 
     Args:
         source: Folder of DICOM files, or a cohort that prepare wrote.
         out: Folder to write to; created if it does not exist.
         workers: Processes, each with a case of its own; 0 = one for each core.
-        verify_done: How finished results are checked before they are kept: size, or hash (reads every file).
+        verify_done: How finished results are checked before they are kept: size, or hash (reads
+            every file).
         overwrite: Empty OUT first.
 
     Returns:
@@ -96,7 +106,9 @@ def couch(
         NothingUsable: the input has no CT series.
         OutputFailed: OUT cannot be written.
     """
-    with open_run(out, verb="couch", sources=[source], options={}, overwrite=overwrite, check=verify_done) as run:
+    with open_run(
+        out, verb="couch", sources=[source], options={}, overwrite=overwrite, check=verify_done
+    ) as run:
         if run.done:
             return CouchResult(out, tuple(run.record["cases"]), tuple(run.record["gone"]))
         jobs = jobs_of(source, progress)
@@ -104,12 +116,20 @@ def couch(
             raise NothingUsable("couch: IN has no CT series; pleura scan lists what it has")
         batch = do_items(run, _Recipe(out), jobs, How(workers), _refused, progress=progress)
         result = CouchResult(out, tuple(batch.records), tuple(batch.gone))
-        run.finish(result.exit_code, complete=batch.complete, cases=batch.records, gone=batch.gone, labels=LABELS)
+        run.finish(
+            result.exit_code,
+            complete=batch.complete,
+            cases=batch.records,
+            gone=batch.gone,
+            labels=LABELS,
+        )
         return result
 
 
 def _case(out: Path, job: Job) -> Done:
-    """One case: read, separated, written. A refusal is a record with the findings that came before it."""
+    """One case: read, separated, written. A refusal is a record with the findings that came
+    before it.
+    """
     findings = list(job.findings)
     try:
         if worst(findings) is Verdict.REFUSED:
@@ -126,7 +146,9 @@ def _case(out: Path, job: Job) -> Done:
         if is_passing(error):
             raise
         return Done(_refused(job, refusal_of(error), findings))
-    body_ml, couch_ml = (round(float(np.count_nonzero(mask)) * volume.grid.voxel_ml, 1) for mask in (body, around))
+    body_ml, couch_ml = (
+        round(float(np.count_nonzero(mask)) * volume.grid.voxel_ml, 1) for mask in (body, around)
+    )
     return Done(_record(job, findings, body_ml, couch_ml, files[0]), files)
 
 
@@ -149,7 +171,9 @@ def _record(
     }
 
 
-def _refused(job: Job, refusal: Finding, findings: Sequence[Finding] | None = None) -> dict[str, Any]:
+def _refused(
+    job: Job, refusal: Finding, findings: Sequence[Finding] | None = None
+) -> dict[str, Any]:
     return _record(job, [*(job.findings if findings is None else findings), refusal])
 
 

@@ -23,7 +23,9 @@ LIBRARIES = (
 
 @dataclass(frozen=True)
 class DoctorResult:
-    """`syntaxes`: UID, name, whether it can be read, by what; `libraries`: name, version (empty: not here) and licence."""
+    """`syntaxes`: UID, name, whether it can be read, by what; `libraries`: name, version (empty:
+    not here) and licence.
+    """
 
     python: str
     threads: int
@@ -42,7 +44,10 @@ class DoctorResult:
             "pleura": __version__,
             "python": self.python,
             "threads": self.threads,
-            "syntaxes": [dict(zip(("uid", "name", "readable", "by"), one, strict=True)) for one in self.syntaxes],
+            "syntaxes": [
+                dict(zip(("uid", "name", "readable", "by"), one, strict=True))
+                for one in self.syntaxes
+            ],
             "libraries": {name: found or None for name, found, _ in self.libraries},
             "licences": {name: licence for name, found, licence in self.libraries if found},
             "weights": dict(self.weights),
@@ -50,14 +55,20 @@ class DoctorResult:
 
     def table(self) -> Table | None:
         """Transfer syntaxes, one a row."""
-        rows = tuple((name, uid, "yes" if readable else "no", by) for uid, name, readable, by in self.syntaxes)
+        rows = tuple(
+            (name, uid, "yes" if readable else "no", by)
+            for uid, name, readable, by in self.syntaxes
+        )
         return Table("Transfer syntaxes", ("name", "UID", "read", "by"), rows)
 
     def notes(self) -> Sequence[str]:
         """Versions, threads, licences, the hash of a model's weights."""
         return [
             f"pleura {__version__}, Python {self.python}, {self.threads} threads",
-            *(f"{name} {found} ({licence})" if found else f"{name}: not installed" for name, found, licence in self.libraries),
+            *(
+                f"{name} {found} ({licence})" if found else f"{name}: not installed"
+                for name, found, licence in self.libraries
+            ),
             *(f"weights {name}: sha256 {digest}" for name, digest in self.weights),
         ]
 
@@ -65,13 +76,15 @@ class DoctorResult:
 def doctor(*, model: Path | None = None, progress: Progress = silent) -> DoctorResult:
     """List supported transfer syntaxes and library versions.
 
-    A tiny slice is written and read back in each uncompressed transfer syntax; a tiny frame is decoded in each compressed one.
+    A tiny slice is written and read back in each uncompressed transfer syntax; a tiny frame is
+    decoded in each compressed one.
 
     Args:
         model: Run folder of a trained model; the SHA-256 of its weights is listed too.
 
     Returns:
-        Transfer syntaxes and whether each can be decoded; versions and licences of the libraries, threads, the weights' hash.
+        Transfer syntaxes and whether each can be decoded; versions and licences of the libraries,
+        threads, the weights' hash.
 
     Raises:
         UsageError: `model` has no model.onnx.
@@ -83,7 +96,9 @@ def doctor(*, model: Path | None = None, progress: Progress = silent) -> DoctorR
     weights = []
     if model is not None:
         if not (model / MODEL).is_file():
-            raise UsageError("doctor: --model has no model.onnx; give the run folder that train wrote")
+            raise UsageError(
+                "doctor: --model has no model.onnx; give the run folder that train wrote"
+            )
         weights.append((MODEL, sha256_file(model / MODEL)))
     plain = [(uid, name, _reads(uid), "pleura") for uid, name in NATIVE.items()]
     packed = [(uid, name, can_decode(uid), decoder_of(uid)) for uid, (name, _) in ENCODED.items()]
@@ -120,11 +135,21 @@ def _reads(syntax: str) -> bool:
 
 
 def _version(name: str) -> tuple[str, str]:
-    """Version and licence of a library, as its distribution states them; empty where it is not installed."""
+    """Version and licence of a library, as its distribution states them; empty where it is not
+    installed.
+    """
     try:
         about = metadata(name)
     except PackageNotFoundError:
         return "", ""
-    classifiers = [one.split(" :: ")[-1] for one in about.get_all("Classifier") or [] if one.startswith("License ::")]
-    expressions, texts = (about.get_all(field) or [""] for field in ("License-Expression", "License"))
-    return version(name), expressions[0] or ", ".join(classifiers) or texts[0].strip().split("\n")[0] or "no licence stated"
+    classifiers = [
+        one.split(" :: ")[-1]
+        for one in about.get_all("Classifier") or []
+        if one.startswith("License ::")
+    ]
+    expressions, texts = (
+        about.get_all(field) or [""] for field in ("License-Expression", "License")
+    )
+    return version(name), expressions[0] or ", ".join(classifiers) or texts[0].strip().split("\n")[
+        0
+    ] or "no licence stated"

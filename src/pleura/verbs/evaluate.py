@@ -76,35 +76,45 @@ def evaluate(
 ) -> EvaluateResult:
     """Score lung masks against references.
 
-    For every slice and volume: Dice, IoU, precision, recall, accuracy; volumes in ml; surface distances in mm; per lung the
-    slices that are missed or hallucinated. Missed and undefined structures count as the policy in scores.json says.
+    For every slice and volume: Dice, IoU, precision, recall, accuracy; volumes in ml; surface
+    distances in mm; per lung the slices that are missed or hallucinated. Missed and undefined
+    structures count as the policy in scores.json says.
 
     Args:
-        pred: Masks to score: a folder as segment, TotalSegmentator, nnU-Net or lungmask write it (CASE.nii.gz,
-            CASE/lungs.nii.gz, CASE/ or CASE/segmentations/ with one file for each structure, CASE_seg.npz), a folder of DICOM
-            segmentations and structure sets, or one file.
-        ref: References: a cohort, a folder of masks, a folder of DICOM with CT and structure sets, or one file. Masks are
-            matched by case name, by the folder of the CT, or by the UIDs that they refer to.
+        pred: Masks to score: a folder as segment, TotalSegmentator, nnU-Net or lungmask write it
+            (CASE.nii.gz, CASE/lungs.nii.gz, CASE/ or CASE/segmentations/ with one file for each
+            structure, CASE_seg.npz), a folder of DICOM segmentations and structure sets, or one
+            file.
+        ref: References: a cohort, a folder of masks, a folder of DICOM with CT and structure sets,
+            or one file. Masks are matched by case name, by the folder of the CT, or by the UIDs
+            that they refer to.
         out: Folder for scores.json, scores.csv, slices.csv and run.json.
         empty: Dice where neither mask has lung: one, zero, or undefined (left out of means).
         split: Score only these cases of a cohort.
-        against: Masks of another method for the same cases: scored too, and compared by paired tests.
-        patients: CSV file with the columns case, patient and site (one of these two may be missing) and a row for each case:
-            intervals and tests go by patient, tables by site. Without it every case is a patient.
-        grid: Folder to read the grids of NPZ masks and structure sets from: a cohort, label maps, or DICOM series. Not needed
-            where the other mask has a grid, or where the CT is in REF or PRED.
-        mapping: Meaning of the labels of PRED: lungs (1 right, 2 left), lungmask, lungmask-lobes, totalsegmentator,
-            totalsegmentator-v1, nnunet (the names in dataset.json), or labels by side, as right=3+4+5,left=1+2 or either=1.
-            auto = nnunet where dataset.json is in or above the folder, else lungs.
+        against: Masks of another method for the same cases: scored too, and compared by paired
+            tests.
+        patients: CSV file with the columns case, patient and site (one of these two may be missing)
+            and a row for each case: intervals and tests go by patient, tables by site. Without it
+            every case is a patient.
+        grid: Folder to read the grids of NPZ masks and structure sets from: a cohort, label maps,
+            or DICOM series. Not needed where the other mask has a grid, or where the CT is in REF
+            or PRED.
+        mapping: Meaning of the labels of PRED: lungs (1 right, 2 left), lungmask, lungmask-lobes,
+            totalsegmentator, totalsegmentator-v1, nnunet (the names in dataset.json), or labels by
+            side, as right=3+4+5,left=1+2 or either=1. auto = nnunet where dataset.json is in or
+            above the folder, else lungs.
         ref_mapping: The same for label maps of REF.
         against_mapping: The same for AGAINST.
         name: Name of the method of PRED, for tables and the page.
         against_name: Name of the method of AGAINST.
-        paths: Keep case names that are taken from file names, which can be a patient's. Without it, names that are more than
-            numbering become hidden_001 and so on; OUT.names.json, beside OUT and for its owner only, holds them.
-        resample: Resample a mask on another grid to the reference's (nearest neighbour); without it such a case is refused.
+        paths: Keep case names that are taken from file names, which can be a patient's. Without it,
+            names that are more than numbering become hidden_001 and so on; OUT.names.json, beside
+            OUT and for its owner only, holds them.
+        resample: Resample a mask on another grid to the reference's (nearest neighbour); without it
+            such a case is refused.
         workers: Processes, each with a case of its own; 0 = one for each core.
-        verify_done: How finished scores are checked before they are kept: size, or hash (reads every file).
+        verify_done: How finished scores are checked before they are kept: size, or hash (reads
+            every file).
         overwrite: Empty OUT first.
 
     Returns:
@@ -128,7 +138,14 @@ def evaluate(
     }
     options |= {"labels": [naming.as_json() for naming in namings.values()]}
     sources = [pred, ref, *(path for path in (against, patients, grid) if path is not None)]
-    with open_run(out, verb="evaluate", sources=sources, options=options, overwrite=overwrite, check=verify_done) as run:
+    with open_run(
+        out,
+        verb="evaluate",
+        sources=sources,
+        options=options,
+        overwrite=overwrite,
+        check=verify_done,
+    ) as run:
         if run.done:
             return EvaluateResult(out, read_json(out / SCORES))
         references = find_references(ref, pred, grid, split)
@@ -137,14 +154,30 @@ def evaluate(
             pairings["against"] = pair_masks(against, references)
         displayed = show_names(references, list(pairings.values()), out, keep=paths)
         people = people_of(patients, list(pairings["mask"].masks), displayed, out, keep=paths)
-        evaluation = Evaluation(references, namings["reference"], Policy(empty), resample, displayed)
-        methods = [Method(method_name(name, pred, MASKS), out / CASES, pairings["mask"], namings["mask"], "--mapping")]
+        evaluation = Evaluation(
+            references, namings["reference"], Policy(empty), resample, displayed
+        )
+        methods = [
+            Method(
+                method_name(name, pred, MASKS),
+                out / CASES,
+                pairings["mask"],
+                namings["mask"],
+                "--mapping",
+            )
+        ]
         if against is not None:
             other = method_name(against_name, against, AGAINST_NAME)
             naming = namings["against"]
-            methods.append(Method(other, out / AGAINST, pairings["against"], naming, "--against-mapping"))
-        first, *others = [score_method(run, evaluation, method, How(workers), progress) for method in methods]
-        result = EvaluateResult(out, gather(out, evaluation, first, others[0] if others else None, people))
+            methods.append(
+                Method(other, out / AGAINST, pairings["against"], naming, "--against-mapping")
+            )
+        first, *others = [
+            score_method(run, evaluation, method, How(workers), progress) for method in methods
+        ]
+        result = EvaluateResult(
+            out, gather(out, evaluation, first, others[0] if others else None, people)
+        )
         run.finish(
             result.exit_code,
             complete=all(scored.complete for scored in (first, *others)),

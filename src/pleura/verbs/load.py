@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 
 class Volumes(Mapping[str, Volume]):
-    """Case or series id to `Volume`; nothing is read before a case is asked for. `refused` tells which series are not here,
-    and why; asking for one of them raises `InputRefused`."""
+    """Case or series id to `Volume`; nothing is read before a case is asked for. `refused` tells
+    which series are not here, and why; asking for one of them raises `InputRefused`."""
 
-    def __init__(self, readers: Mapping[str, Callable[[], Volume]], refused: Mapping[str, str]) -> None:
+    def __init__(
+        self, readers: Mapping[str, Callable[[], Volume]], refused: Mapping[str, str]
+    ) -> None:
         self._readers = dict(readers)
         self.refused = dict(refused)
 
@@ -42,11 +44,13 @@ def load(folder: Path | str) -> Volumes:
     """The volumes of a cohort, or of a tree of DICOM files, by id, lazily.
 
     Args:
-        folder: what `pleura prepare` or `pleura run` wrote (then arrays are memory-mapped), a folder with CT series
-            (DICOM), or an image file (NIfTI, NRRD, MetaImage) or a folder of them.
+        folder: what `pleura prepare` or `pleura run` wrote (then arrays are memory-mapped), a
+            folder with CT series (DICOM), or an image file (NIfTI, NRRD, MetaImage) or a folder of
+            them.
 
     Returns:
-        A read-only mapping; `volumes["Case_000"].hu` is int16 HU `[slice, row, column]`. Series that cannot be used are not in
+        A read-only mapping; `volumes["Case_000"].hu` is int16 HU `[slice, row, column]`. Series
+            that cannot be used are not in
         it; its `refused` maps their ids to the reasons.
 
     Raises:
@@ -59,15 +63,23 @@ def load(folder: Path | str) -> Volumes:
             return Volumes({case.id: case.volume for case in Cohort.open(place).cases}, {})
     from pleura.store.volume_files import series_in
 
-    found = [series for series in series_in(folder) if series.is_ct or series.verdict is Verdict.REFUSED]
+    found = [
+        series for series in series_in(folder) if series.is_ct or series.verdict is Verdict.REFUSED
+    ]
     refused = {series.id: series.reason for series in found if not series.usable}
     if len(refused) == len(found):
-        raise NothingUsable("load: no cohort and no CT series that could be used: pleura scan lists what is there")
-    return Volumes({series.id: partial(_read, series) for series in found if series.usable}, refused)
+        raise NothingUsable(
+            "load: no cohort and no CT series that could be used: pleura scan lists what is there"
+        )
+    return Volumes(
+        {series.id: partial(_read, series) for series in found if series.usable}, refused
+    )
 
 
 def _read(series: "Series") -> Volume:
-    """A series' volume: HU validated, and corrected where unambiguous. Raises `InputRefused` where the gate refuses it."""
+    """A series' volume: HU validated, and corrected where unambiguous. Raises `InputRefused`
+    where the gate refuses it.
+    """
     from pleura.quality.gate import gate
 
     judged = gate(series.read())

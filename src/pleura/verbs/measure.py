@@ -41,15 +41,29 @@ class MeasureResult:
         for case in self.cases:
             both = (case["measures"] or {}).get("both")
             names = ("ml", "mass_g", "mean_hu", "perc15_hu")
-            rows.append((case["id"], case["verdict"], *(f"{both[name]:.0f}" if both else "-" for name in names)))
+            rows.append(
+                (
+                    case["id"],
+                    case["verdict"],
+                    *(f"{both[name]:.0f}" if both else "-" for name in names),
+                )
+            )
         columns = ("case", "verdict", "volume [ml]", "mass [g]", "mean [HU]", "Perc15 [HU]")
         return Table("Lungs", columns, tuple(rows))
 
     def notes(self) -> Sequence[str]:
         """Why each case is not plainly ok, then where the tables are."""
-        lines = [f"{case['id']}: {case['verdict']}: {case['reason']}" for case in self.cases if case["reason"]]
+        lines = [
+            f"{case['id']}: {case['verdict']}: {case['reason']}"
+            for case in self.cases
+            if case["reason"]
+        ]
         done = sum(case["measures"] is not None for case in self.cases)
-        return [*lines, *gone_notes(self.gone), f"{done} of {len(self.cases)} measured; see {self.out / INDEX}"]
+        return [
+            *lines,
+            *gone_notes(self.gone),
+            f"{done} of {len(self.cases)} measured; see {self.out / INDEX}",
+        ]
 
 
 def measure(
@@ -63,11 +77,13 @@ def measure(
 ) -> MeasureResult:
     """Measure lungs on CT: volume, mass, density, thirds and halves.
 
-    Writes OUT/lungs.csv, OUT/lungs.json, OUT/index.html and a picture of each case. docs/measurements.md defines each number.
+    Writes OUT/lungs.csv, OUT/lungs.json, OUT/index.html and a picture of each case.
+    docs/measurements.md defines each number.
 
     Args:
         source: CT: a folder of DICOM files, or a cohort that prepare wrote.
-        masks: One mask file for one CT, or a folder of masks by case, of any format that pleura reads.
+        masks: One mask file for one CT, or a folder of masks by case, of any format that pleura
+            reads.
         out: Folder to write to; created if it does not exist.
         workers: Processes, each with a case of its own; 0 = one for each core.
         overwrite: Empty OUT first.
@@ -83,17 +99,27 @@ def measure(
     for path, name in ((source, "CT"), (masks, "MASKS")):
         if not path.exists():
             raise UsageError(f"measure: {name} does not exist; check the path")
-    with open_run(out, verb="measure", sources=[source, masks], options={}, overwrite=overwrite) as run:
+    with open_run(
+        out, verb="measure", sources=[source, masks], options={}, overwrite=overwrite
+    ) as run:
         if run.done:
             return MeasureResult(out, tuple(run.record["cases"]), tuple(run.record["gone"]))
         cases = jobs_of(source, progress)
         if not cases:
             raise NothingUsable("measure: CT has no CT series; pleura scan lists what it has")
         jobs = _paired(cases, masks)
-        batch = do_items(run, MeasureRecipe(out), jobs, How(workers), refused_masked, progress=progress)
+        batch = do_items(
+            run, MeasureRecipe(out), jobs, How(workers), refused_masked, progress=progress
+        )
         result = MeasureResult(out, tuple(batch.records), tuple(batch.gone))
         files = write_tables(out, batch.records, title="Lung measurements")
-        run.finish(result.exit_code, complete=batch.complete, files=files, cases=batch.records, gone=batch.gone)
+        run.finish(
+            result.exit_code,
+            complete=batch.complete,
+            files=files,
+            cases=batch.records,
+            gone=batch.gone,
+        )
         return result
 
 
@@ -104,10 +130,15 @@ def _paired(cases: Sequence[Job], masks: Path) -> list[MaskedJob]:
 
     if masks.is_file():
         if len(cases) != 1:
-            raise UsageError(f"measure: one mask for {len(cases)} CT series; give a folder with a mask for each case")
+            raise UsageError(
+                f"measure: one mask for {len(cases)} CT series; give a folder with a mask for "
+                "each case"
+            )
         return [MaskedJob(cases[0], masks)]
     scans = [
-        Scan(case.series.frame_uid, case.series_uid, case.id, case.series.files) for case in cases if case.series is not None
+        Scan(case.series.frame_uid, case.series_uid, case.id, case.series.files)
+        for case in cases
+        if case.series is not None
     ]
     found = match(masks, scans, wanted=frozenset(case.id for case in cases)).masks
     return [MaskedJob(case, found[case.id].path if case.id in found else None) for case in cases]

@@ -31,8 +31,10 @@ class PhantomResult:
     def notes(self) -> list[str]:
         slices, rows, columns = self.shape
         return [
-            f"{len(self.cases)} synthetic chests of {slices} slices, {rows} x {columns}: {self.out / 'Images'}",
-            f"both lungs as 1 in {self.out / 'Segmentations'}; 1 right, 2 left in {self.out / 'Labels'}",
+            f"{len(self.cases)} synthetic chests of {slices} slices, {rows} x {columns}: "
+            f"{self.out / 'Images'}",
+            f"both lungs as 1 in {self.out / 'Segmentations'}; 1 right, 2 left in "
+            f"{self.out / 'Labels'}",
         ]
 
 
@@ -48,8 +50,9 @@ def phantom(
 ) -> PhantomResult:
     """Write synthetic chest CTs in the report's folder layout.
 
-    DICOM CT series with invented people in their headers, and the true masks of their lungs: Images/Case_00N/*.dcm,
-    Segmentations/Case_00N_seg.npz, Labels/Case_00N.nii.gz. The same options write the same bytes.
+    DICOM CT series with invented people in their headers, and the true masks of their lungs:
+    Images/Case_00N/*.dcm, Segmentations/Case_00N_seg.npz, Labels/Case_00N.nii.gz. The same options
+    write the same bytes.
 
     Args:
         out: Folder to write to; created if it does not exist.
@@ -63,14 +66,19 @@ def phantom(
         The names of the cases and their shape.
 
     Raises:
-        UsageError: a number is out of range, or OUT holds something else and `overwrite` is not set.
+        UsageError: a number is out of range, or OUT holds something else and `overwrite` is not
+            set.
         OutputFailed: OUT cannot be written.
     """
     from pleura.labels.registry import write_mask
     from pleura.phantom.dataset import write_dataset
     from pleura.store.run_record import open_run
 
-    for name, value, low, high in (("cases", cases, 1, 1000), ("size", size, 8, 2048), ("slices", slices, 2, 2000)):
+    for name, value, low, high in (
+        ("cases", cases, 1, 1000),
+        ("size", size, 8, 2048),
+        ("slices", slices, 2, 2000),
+    ):
         if not low <= value <= high:
             raise UsageError(f"phantom: --{name} {value} is not between {low} and {high}")
     if seed < 0:
@@ -80,6 +88,8 @@ def phantom(
     with open_run(out, verb="phantom", sources=[], options=options, overwrite=overwrite) as run:
         if run.done:
             return PhantomResult(out, tuple(run.record["cases"]), shape)
-        names = write_dataset(out, cases=cases, shape=shape, seed=seed, label=write_mask, progress=progress)
+        names = write_dataset(
+            out, cases=cases, shape=shape, seed=seed, label=write_mask, progress=progress
+        )
         run.finish(Exit.OK, cases=names)
     return PhantomResult(out, tuple(names), shape)

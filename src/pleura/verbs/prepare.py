@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PrepareResult:
-    """A cohort: `about` is `cohort.json`, `split` is `split.json`; `failures` are refused cases and masks, one line each."""
+    """A cohort: `about` is `cohort.json`, `split` is `split.json`; `failures` are refused cases
+    and masks, one line each.
+    """
 
     out: Path
     about: Mapping[str, Any]
@@ -48,16 +50,32 @@ class PrepareResult:
 
     def as_json(self) -> dict[str, Any]:
         """`cases`, `split` and `refused`."""
-        return {"cases": self.about["cases"], "split": dict(self.split), "refused": list(self.failures)}
+        return {
+            "cases": self.about["cases"],
+            "split": dict(self.split),
+            "refused": list(self.failures),
+        }
 
     def table(self) -> Table | None:
         """A row a case."""
-        parts = {case: part for part in ("train", "validation", "test", "unlabelled") for case in self.split[part]}
+        parts = {
+            case: part
+            for part in ("train", "validation", "test", "unlabelled")
+            for case in self.split[part]
+        }
         rows = tuple(
-            (case["id"], str(case["slices"]), case["mask"] or "-", parts.get(case["id"], "-"), case["verdict"])
+            (
+                case["id"],
+                str(case["slices"]),
+                case["mask"] or "-",
+                parts.get(case["id"], "-"),
+                case["verdict"],
+            )
             for case in self.about["cases"]
         )
-        return Table("Cohort", ("case", "slices", "mask", "part", "verdict"), rows) if rows else None
+        return (
+            Table("Cohort", ("case", "slices", "mask", "part", "verdict"), rows) if rows else None
+        )
 
     def notes(self) -> Sequence[str]:
         """Refusals, then how validation is done and where the cohort is."""
@@ -84,26 +102,31 @@ def prepare(
 ) -> PrepareResult:
     """Make a cohort of cases: HU volumes, lung masks and a split.
 
-    Every usable CT series becomes a case: volume, mask where there is one, and a three-plane view. Masks are files named
-    by case, or RT structure sets and DICOM segmentations anywhere in IN, joined to their series by what they refer to (so the
-    LCTSC collection is read as it is delivered). A mask must lie on its volume and on lung; several of one case must agree.
-    The same command again finishes an interrupted run and does what is new in IN; the split is then made again.
+    Every usable CT series becomes a case: volume, mask where there is one, and a three-plane view.
+    Masks are files named by case, or RT structure sets and DICOM segmentations anywhere in IN,
+    joined to their series by what they refer to (so the LCTSC collection is read as it is
+    delivered). A mask must lie on its volume and on lung; several of one case must agree. The same
+    command again finishes an interrupted run and does what is new in IN; the split is then made
+    again.
 
     Args:
         source: Folder with CT series, de-identified ones in the ordinary run.
         out: Folder for the cohort.
-        masks: Folder with masks by case, or with DICOM label objects; without it Segmentations/ and Labels/ of IN are looked
-            through, and IN itself for label objects.
+        masks: Folder with masks by case, or with DICOM label objects; without it Segmentations/ and
+            Labels/ of IN are looked through, and IN itself for label objects.
         split: Which cases test: order (the last third by case id), seeded, or kfold:K/I.
         seed: Draws the cases of a seeded split.
         export: Also write each volume to OUT/export as NIfTI or NPY.
-        gaps: What becomes of a series with missing slices: refuse, interpolate (fill them from their neighbours, and report
-            it), or split (a case for each run of slices).
-        couch: keep, or remove what lies around the patient (couch, blankets, wires) and write air in its place.
+        gaps: What becomes of a series with missing slices: refuse, interpolate (fill them from
+            their neighbours, and report it), or split (a case for each run of slices).
+        couch: keep, or remove what lies around the patient (couch, blankets, wires) and write air
+            in its place.
         workers: Processes, each with a case of its own; 0 = one for each core.
-        verify_done: How finished cases are checked before they are kept: size, or hash (reads every file).
+        verify_done: How finished cases are checked before they are kept: size, or hash (reads every
+            file).
         overwrite: Empty OUT first.
-        names: In Python only: names of masks to case ids, where IN was renamed since the masks were named.
+        names: In Python only: names of masks to case ids, where IN was renamed since the masks were
+            named.
 
     Returns:
         The cohort and what was refused.
@@ -118,27 +141,51 @@ def prepare(
         raise UsageError("prepare: --seed must not be negative")
     options = {"split": split, "seed": seed, "export": export, "gaps": gaps, "couch": couch}
     sources = [source, *([masks] if masks else [])]
-    with open_run(out, verb="prepare", sources=sources, options=options, overwrite=overwrite, check=verify_done) as run:
+    with open_run(
+        out,
+        verb="prepare",
+        sources=sources,
+        options=options,
+        overwrite=overwrite,
+        check=verify_done,
+    ) as run:
         if run.done:
             return _result(out, run.record)
         jobs, failures = _jobs(source, masks, gaps, names, progress)
-        batch = do_items(run, _Recipe(out, export, couch == "remove"), jobs, How(workers), _refused, progress=progress)
+        batch = do_items(
+            run,
+            _Recipe(out, export, couch == "remove"),
+            jobs,
+            How(workers),
+            _refused,
+            progress=progress,
+        )
         entries = [record for record in batch.records if "refused" not in record]
         failures += [record["refused"] for record in batch.records if "refused" in record]
         if not entries:
-            raise NothingUsable("; ".join(failures) or "prepare: IN has no usable CT series; see pleura scan")
+            raise NothingUsable(
+                "; ".join(failures) or "prepare: IN has no usable CT series; see pleura scan"
+            )
         labelled = {entry["id"]: entry["slices"] for entry in entries if entry["mask"]}
         unlabelled = [entry["id"] for entry in entries if not entry["mask"]]
         parts = make_split(labelled, rule=split, seed=seed, unlabelled=unlabelled)
         verdicts = dict(Counter(entry["verdict"] for entry in entries))
         write_cohort(out, entries, parts, verdicts=verdicts, refused=len(failures))
         code = batch_exit(len(entries), len(failures))
-        run.finish(code, complete=batch.complete, files=(COHORT, SPLIT), refused=failures, gone=batch.gone)
+        run.finish(
+            code, complete=batch.complete, files=(COHORT, SPLIT), refused=failures, gone=batch.gone
+        )
         return _result(out, run.record)
 
 
 def _result(out: Path, record: Mapping[str, Any]) -> PrepareResult:
-    return PrepareResult(out, read_json(out / COHORT), read_json(out / SPLIT), tuple(record["refused"]), tuple(record["gone"]))
+    return PrepareResult(
+        out,
+        read_json(out / COHORT),
+        read_json(out / SPLIT),
+        tuple(record["refused"]),
+        tuple(record["gone"]),
+    )
 
 
 @dataclass(frozen=True)
@@ -160,13 +207,18 @@ def _jobs(
 
     seen = series_in(source, gaps=gaps, progress=progress)
     usable, refusals = cases_of([one for one in seen if one.is_ct or one.id == "unreadable"])
-    references = find_references(seen, usable, source, masks, mentioned=frozenset(refusals), names=names, progress=progress)
+    references = find_references(
+        seen, usable, source, masks, mentioned=frozenset(refusals), names=names, progress=progress
+    )
     jobs = []
     for one in usable:
         reference = references.of(one)
         digest = fingerprint(reference.paths, series_input(one, source))["sha256"]
         jobs.append(_Job(one.id, digest, one, reference))
-    return jobs, [*(_line(case, refusal) for case, refusal in refusals.items()), *references.unmatched]
+    return jobs, [
+        *(_line(case, refusal) for case, refusal in refusals.items()),
+        *references.unmatched,
+    ]
 
 
 @dataclass(frozen=True)
@@ -193,18 +245,36 @@ def _case(recipe: _Recipe, job: _Job) -> Done:
         volume, found, removed = _without_couch(judged.anatomy)
         values = (*values, *found)
     findings = [*series.findings, *values, *odd]
-    facts = {"series_uid": series.series_uid, "frame_uid": series.frame_uid, "verdict": worst(findings).word}
+    facts = {
+        "series_uid": series.series_uid,
+        "frame_uid": series.frame_uid,
+        "verdict": worst(findings).word,
+    }
     listed = [finding.as_json() for finding in findings]
     folder = recipe.out / CASES / job.id
     exported = _export(recipe.out, job.id, volume, recipe.export)
     with atomic_folder(folder) as part:
-        write_case(part, job.id, volume, mask, findings=listed, header=dict(series.header), gate=VERSION, **facts)
+        write_case(
+            part,
+            job.id,
+            volume,
+            mask,
+            findings=listed,
+            header=dict(series.header),
+            gate=VERSION,
+            **facts,
+        )
         if removed is not None:
             np.save(part / REMOVED_COUCH, np.packbits(removed), allow_pickle=False)
         planes_png(volume, None if mask is None else mask.labels, part / PLANES)
     files = [f"{CASES}/{job.id}/{path.name}" for path in sorted(folder.iterdir())]
     kind = None if mask is None else "right and left" if mask.sided else "both as one"
-    entry = {"id": job.id, "slices": volume.grid.shape[0], "mask": kind, "verdict": facts["verdict"]}
+    entry = {
+        "id": job.id,
+        "slices": volume.grid.shape[0],
+        "mask": kind,
+        "verdict": facts["verdict"],
+    }
     return Done(entry, (*files, *exported))
 
 
@@ -218,7 +288,9 @@ def _line(case: str, refusal: Finding) -> str:
 
 
 def _without_couch(anatomy: "Anatomy") -> tuple["Volume", tuple[Finding, ...], "NDArray[np.bool_]"]:
-    """The volume without its couch, the findings about it, and what was removed, bool of the volume's shape."""
+    """The volume without its couch, the findings about it, and what was removed, bool of the
+    volume's shape.
+    """
     from pleura.anatomy.couch import check_couch, couch_mask, without_couch
 
     volume, body = anatomy.volume, anatomy.body

@@ -44,24 +44,32 @@ def report(run: Path, *, out: Path | None = None, progress: Progress = silent) -
     """Draw the figures and the page of a run, or of an evaluation.
 
     Args:
-        run: The folder that run wrote: cohort, runs, masks and results, as far as they are there; or the folder of scores
-            that evaluate wrote, of any tool's masks.
-        out: Folder for report.html and figures/, by default the run's own. It must not be inside the input of a run.
+        run: The folder that run wrote: cohort, runs, masks and results, as far as they are there;
+            or the folder of scores that evaluate wrote, of any tool's masks.
+        out: Folder for report.html and figures/, by default the run's own. It must not be inside
+            the input of a run.
 
     Returns:
         The page and the names of its figures.
 
     Raises:
-        UsageError: the folder has neither, a file in it is broken, or `out` has files that are not a page's.
+        UsageError: the folder has neither, a file in it is broken, or `out` has files that are not
+            a page's.
         OutputFailed: the output cannot be written.
     """
     if not run.is_dir():
-        raise UsageError("report: no such folder; give the folder that pleura run or evaluate wrote")
+        raise UsageError(
+            "report: no such folder; give the folder that pleura run or evaluate wrote"
+        )
     goal = out or run
     _check_goal(goal, run)
     if Evaluation.is_in(run):
         evaluation = Evaluation(run)
-        template, plan, context = "scores.html.j2", list(evaluation.drawings()), evaluation.context()
+        template, plan, context = (
+            "scores.html.j2",
+            list(evaluation.drawings()),
+            evaluation.context(),
+        )
     else:
         story = Story.open(run)
         template, plan, context = "report.html.j2", list(run_drawings(story)), run_context(story)
@@ -82,7 +90,14 @@ def _check_goal(goal: Path, run: Path) -> None:
         return
     is_inside = run.resolve() in goal.resolve().parents
     if not is_inside and goal.is_dir():
-        others = [entry for entry in goal.iterdir() if not is_internal(entry.name) and entry.name not in (PAGE, FIGURES)]
+        others = [
+            entry
+            for entry in goal.iterdir()
+            if not is_internal(entry.name) and entry.name not in (PAGE, FIGURES)
+        ]
         if not others:
             return
-    raise OutputConflict("report: --out has files that are not a report's, or is inside the run; choose another folder")
+    raise OutputConflict(
+        "report: --out has files that are not a report's, or is inside the run; choose another "
+        "folder"
+    )

@@ -1,4 +1,6 @@
-"""The full pipeline: scan, de-identify, prepare, train, segment, evaluate, report; each stage resumable by itself."""
+"""The full pipeline: scan, de-identify, prepare, train, segment, evaluate, report; each stage
+resumable by itself.
+"""
 
 import gc
 import hashlib
@@ -31,14 +33,20 @@ from pleura.store.run_record import Check, RunRecord, is_complete, open_run, res
 from pleura.store.split import check_rule
 
 PRIMARY = ("bce_dice", "dice", "bce")
-"""Whose scores are at OUT's top, of the losses that were trained: the report's own proposal first."""
+"""Whose scores are at OUT's top, of the losses that were trained: the report's own proposal
+first.
+"""
 UNTRAINED = "lungs"
-"""The name in a loss's place where nothing could be trained: masks by the network that comes with pleura."""
+"""The name in a loss's place where nothing could be trained: masks by the network that comes
+with pleura.
+"""
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """The result of a run. `scores` is the content of `OUT/scores.json`, or `None` where no case has a reference."""
+    """The result of a run. `scores` is the content of `OUT/scores.json`, or `None` where no case
+    has a reference.
+    """
 
     exit_code: Exit
     scores: Mapping[str, Any] | None
@@ -57,7 +65,9 @@ class RunResult:
         if not self.scores:
             return None
         columns = ("case", "split", "Dice", "accuracy", "hallucinated [slices]", "missed [slices]")
-        return Table("Lungs against references", columns, tuple(_row(case) for case in self.scores["cases"]))
+        return Table(
+            "Lungs against references", columns, tuple(_row(case) for case in self.scores["cases"])
+        )
 
     def notes(self) -> Sequence[str]:
         """Refusals of every stage, then where the report is."""
@@ -65,7 +75,9 @@ class RunResult:
 
 
 def _row(case: Mapping[str, Any]) -> tuple[str, ...]:
-    numbers = ("-" if case.get(name) is None else f"{case[name]:.4f}" for name in ("dice", "accuracy"))
+    numbers = (
+        "-" if case.get(name) is None else f"{case[name]:.4f}" for name in ("dice", "accuracy")
+    )
     counts = (str(case["slices"][name]) for name in ("hallucinated", "missed"))
     return (str(case["case"]), str(case.get("split") or "-"), *numbers, *counts)
 
@@ -95,9 +107,10 @@ def run(
 ) -> RunResult:
     """Run the full pipeline, from a folder of CT to a report.
 
-    Scan, de-identify, prepare, train, segment every case, evaluate, report. The same command again finishes an interrupted run,
-    and takes in what is new in IN: models, masks and scores are then made again. A folder without any masks gives volumes,
-    masks by thresholds, and a report without scores.
+    Scan, de-identify, prepare, train, segment every case, evaluate, report. The same command again
+    finishes an interrupted run,
+    and takes in what is new in IN: models, masks and scores are then made again. A folder without
+    any masks gives volumes, masks by thresholds, and a report without scores.
 
     Args:
         source: Folder with CT series, and masks in Segmentations/ or Labels/.
@@ -105,8 +118,8 @@ def run(
         profile: How identity is removed: basic, or report (the report's four rules).
         masks: Folder with masks by case, where they are not in IN.
         split: Which cases test: order (the last third by case id), seeded, or kfold:K/I.
-        gaps: What becomes of a series with missing slices: refuse, interpolate (fill them from their neighbours, and report
-            it), or split (a case for each run of slices).
+        gaps: What becomes of a series with missing slices: refuse, interpolate (fill them from
+            their neighbours, and report it), or split (a case for each run of slices).
         preset: How to train: default, or report (the report's own settings).
         loss: bce, dice, bce_dice, or both; by default the preset's.
         alpha: Share of BCE in bce_dice.
@@ -118,7 +131,8 @@ def run(
         device: cpu, cuda, or auto.
         seed: Decides a seeded split, weights, order and augmentation.
         workers: Processes that de-identify and evaluate; 0 = one for each core.
-        verify_done: How finished results are checked before they are kept: size, or hash (reads every file).
+        verify_done: How finished results are checked before they are kept: size, or hash (reads
+            every file).
         overwrite: Empty OUT first.
 
     Returns:
@@ -130,12 +144,31 @@ def run(
         OutputFailed: OUT cannot be written.
         MissingExtra: torch is not installed, and there are masks to train from.
     """
-    recipe = {"preset": preset, "loss": loss, "alpha": alpha, "epochs": epochs, "lr": lr, "batch": batch, "size": size}
-    options = {"profile": profile, "split": split, "gaps": gaps, "threshold": threshold, "seed": seed, **recipe}
+    recipe = {
+        "preset": preset,
+        "loss": loss,
+        "alpha": alpha,
+        "epochs": epochs,
+        "lr": lr,
+        "batch": batch,
+        "size": size,
+    }
+    options = {
+        "profile": profile,
+        "split": split,
+        "gaps": gaps,
+        "threshold": threshold,
+        "seed": seed,
+        **recipe,
+    }
     _check_options(options)
     sources = [source, *([masks] if masks else [])]
-    with open_run(out, verb="run", sources=sources, options=options, overwrite=overwrite, check=verify_done) as whole:
-        if whole.done and all(results_stand(out / stage, verify_done) for stage in whole.record["stages"]):
+    with open_run(
+        out, verb="run", sources=sources, options=options, overwrite=overwrite, check=verify_done
+    ) as whole:
+        if whole.done and all(
+            results_stand(out / stage, verify_done) for stage in whole.record["stages"]
+        ):
             return _result(out, whole.exit_code, whole.record["notes"])
         journey = _Journey(whole, source, out, verify_done, workers, progress)
         journey.to_cohort(masks or source, profile, gaps, {"split": split, "seed": seed})
@@ -144,7 +177,13 @@ def run(
         journey.to_report(names)
         files = [name for name in (PAGE, SCORES, SCORES_CSV) if (out / name).exists()]
         complete = all(is_complete(out / stage) for stage in journey.stages)
-        whole.finish(journey.worst, complete=complete, files=files, notes=journey.notes, stages=journey.stages)
+        whole.finish(
+            journey.worst,
+            complete=complete,
+            files=files,
+            notes=journey.notes,
+            stages=journey.stages,
+        )
     return _result(out, journey.worst, journey.notes)
 
 
@@ -153,7 +192,10 @@ def _check_options(options: Mapping[str, Any]) -> None:
     from pleura.learn.recipe import make_recipe
 
     check_rule(options["split"])
-    make_recipe(options["preset"], **{name: options[name] for name in ("alpha", "epochs", "lr", "batch", "size", "seed")})
+    make_recipe(
+        options["preset"],
+        **{name: options[name] for name in ("alpha", "epochs", "lr", "batch", "size", "seed")},
+    )
     if options["threshold"] is not None and not 0 < options["threshold"] < 1:
         raise UsageError("run: --threshold must be between 0 and 1")
 
@@ -167,7 +209,15 @@ def _result(out: Path, code: Exit, notes: Sequence[str]) -> RunResult:
 class _Journey:
     """The stages in their order; their notes, how long they took, and the worst exit code."""
 
-    def __init__(self, whole: RunRecord, source: Path, out: Path, check: Check, workers: int, progress: Progress) -> None:
+    def __init__(
+        self,
+        whole: RunRecord,
+        source: Path,
+        out: Path,
+        check: Check,
+        workers: int,
+        progress: Progress,
+    ) -> None:
         self.whole, self.source, self.out, self.progress = whole, source, out, progress
         self.workers, self.check = workers, check
         self.stages: list[str] = []
@@ -185,7 +235,9 @@ class _Journey:
         gc.collect()
 
     def take(self, result: Result) -> None:
-        """Keep a stage's refusals and exit code; its last note, where it wrote, is given once at the end of the run."""
+        """Keep a stage's refusals and exit code; its last note, where it wrote, is given once at
+        the end of the run.
+        """
         if result.exit_code is not Exit.OK:
             self.notes += list(result.notes())[:-1]
             self.worst = Exit.SOME_FAILED
@@ -204,7 +256,11 @@ class _Journey:
                 raise NothingUsable("; ".join(list(seen.notes())[:5]))
             self.take(seen)
         with self.stage("deidentify", DEIDENTIFIED_STAGE) as clean:
-            places: dict[str, Any] = {name: beside(self.out, name) for name in BESIDE if profile == "basic" or name != "key"}
+            places: dict[str, Any] = {
+                name: beside(self.out, name)
+                for name in BESIDE
+                if profile == "basic" or name != "key"
+            }
             common: Any = {"workers": self.workers, "progress": self.progress}
             self.take(deidentify(self.source, clean, profile=profile, **places, **common))
         with self.stage("prepare", COHORT_STAGE) as cohort:
@@ -216,22 +272,31 @@ class _Journey:
 
     def _drop_what_other_cases_made(self, cohort: Path) -> None:
         """Remove models, masks and scores of a cohort that had other cases or another split."""
-        digest = hashlib.sha256((cohort / COHORT).read_bytes() + (cohort / SPLIT).read_bytes()).hexdigest()
+        digest = hashlib.sha256(
+            (cohort / COHORT).read_bytes() + (cohort / SPLIT).read_bytes()
+        ).hexdigest()
         if self.whole.kept("cohort", digest) is None:
             for folder in (MODELS_STAGE, MASKS_STAGE, RESULTS_STAGE):
                 remove(self.out / folder)
             self.whole.keep("cohort", digest, {"sha256": digest})
 
     def to_models(self, recipe: Mapping[str, Any], device: Any, seed: int) -> tuple[str, ...]:
-        """Train, where there is a mask to train from. Returns the losses, or the name that stands in for them."""
+        """Train, where there is a mask to train from. Returns the losses, or the name that
+        stands in for them.
+        """
         cohort = self.out / COHORT_STAGE
         if not read_json(cohort / SPLIT)["train"]:
-            self.notes.append("run: no case has a mask, so nothing was trained or scored; masks are by the network of pleura")
+            self.notes.append(
+                "run: no case has a mask, so nothing was trained or scored; masks are by the "
+                "network of pleura"
+            )
             return (UNTRAINED,)
         from pleura.verbs.train import train
 
         with self.stage("train", MODELS_STAGE) as models:
-            result = train(cohort, models, **recipe, device=device, seed=seed, progress=self.progress)
+            result = train(
+                cohort, models, **recipe, device=device, seed=seed, progress=self.progress
+            )
         return tuple(result.models)
 
     def to_scores(self, names: Sequence[str], threshold: float | None, device: str) -> None:

@@ -10,7 +10,8 @@ from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 from pleura.files.accounting import Accounting
-from pleura.files.walk import RefusedFile, refusal_findings
+from pleura.files.listing import RefusedFile
+from pleura.files.walk import refusal_findings
 
 if TYPE_CHECKING:
     from pleura.dicom.descriptions import Description
@@ -30,8 +31,9 @@ UNREADABLE = "unreadable"
 class ScanResult:
     """Every series found, sorted by id, and an account of every file.
 
-    `content` says whether pixels were examined. `refused` are the files that could not be read. `descriptions` are folder,
-    files, description and date by series id, where `paths` asked for them.
+    `content` says whether pixels were examined. `refused` are the files that could not be read.
+    `descriptions` are folder, files, description and date by series id, where `paths` asked for
+    them.
     """
 
     series: tuple["Series", ...]
@@ -42,15 +44,19 @@ class ScanResult:
 
     @property
     def exit_code(self) -> Exit:
-        """0 where every series can be used, 1 where something was refused, 3 where no CT volume can be used."""
+        """0 where every series can be used, 1 where something was refused, 3 where no CT volume
+        can be used.
+        """
         usable = sum(series.usable for series in self.series)
         refused = sum(series.verdict is Verdict.REFUSED for series in self.series)
         return batch_exit(usable, refused + len(self.refused))
 
     def as_json(self) -> list[dict[str, Any]]:
-        """One entry per series, then one per file that could not be read, then the account of the files.
+        """One entry per series, then one per file that could not be read, then the account of the
+        files.
 
-        `spacing` is `[slice, row, column]` in mm or null. The last entry, with the id `files`, is there where a file belongs to
+        `spacing` is `[slice, row, column]` in mm or null. The last entry, with the id `files`, is
+        there where a file belongs to
         no series: `files` = `used` + the sum of `refused` (by code) + the sum of `other` (by kind).
         """
         entries = [self._series_entry(series) for series in self.series if series.id != UNREADABLE]
@@ -74,13 +80,19 @@ class ScanResult:
     def _file_entry(self, file: RefusedFile, name: str) -> dict[str, Any]:
         (found,) = refusal_findings([file])
         entry = _empty_entry(name, Verdict.REFUSED)
-        entry |= {"files": 1, "reason": f"{found.code}: {found.message}", "findings": [found.as_json()]}
+        entry |= {
+            "files": 1,
+            "reason": f"{found.code}: {found.message}",
+            "findings": [found.as_json()],
+        }
         if self.descriptions is not None:
             entry["paths"] = [file.name]
         return entry
 
     def table(self) -> Table | None:
-        """Id, modality, size, spacing, verdict and codes of what was found; `notes` has the sentences."""
+        """Id, modality, size, spacing, verdict and codes of what was found; `notes` has the
+        sentences.
+        """
         if not self.series:
             return None
         columns = ("id", "modality", "slices", "size", "spacing [mm]", "verdict", "why")
@@ -89,10 +101,19 @@ class ScanResult:
     def notes(self) -> Sequence[str]:
         """One line per series that is refused or needs review, then the counts."""
         if not self.series:
-            return ["scan: no DICOM files found: check the path", f"scan: {self.accounting.sentence()}"]
-        lines = [f"{s.verdict.word}: {s.id}: {s.reason}" for s in self.series if s.verdict >= Verdict.REVIEW]
+            return [
+                "scan: no DICOM files found: check the path",
+                f"scan: {self.accounting.sentence()}",
+            ]
+        lines = [
+            f"{s.verdict.word}: {s.id}: {s.reason}"
+            for s in self.series
+            if s.verdict >= Verdict.REVIEW
+        ]
         if self.descriptions is not None:
-            lines += [f"{name}: {described.sentence()}" for name, described in self.descriptions.items()]
+            lines += [
+                f"{name}: {described.sentence()}" for name, described in self.descriptions.items()
+            ]
             lines += [f"{file.code}: {file.name}" for file in self.refused]
         elif self.refused:
             lines.append("scan: --paths names the files that could not be read")
@@ -117,7 +138,9 @@ def _row(series: "Series") -> tuple[str, ...]:
 
 
 def _spacing(spacing_mm: tuple[float, float, float]) -> str:
-    """Between slices, and the pixel's: one number where it is square, for a line holds 80 characters."""
+    """Between slices, and the pixel's: one number where it is square, for a line holds 80
+    characters.
+    """
     step, *pixel = (f"{mm:.3g}" for mm in spacing_mm)
     return f"{step} × {'×'.join(dict.fromkeys(pixel))}"
 
@@ -132,7 +155,9 @@ def _entry(series: "Series") -> dict[str, Any]:
         "modality": series.modality,
         "sop_class_uid": series.sop_class_uid,
         "sop_class": in_words(series.sop_class_uid),
-        "transfer_syntaxes": {uid: in_words(uid) for uid in sorted({plane.syntax for plane in series.files})},
+        "transfer_syntaxes": {
+            uid: in_words(uid) for uid in sorted({plane.syntax for plane in series.files})
+        },
         "body_part": series.header.get("BodyPartExamined"),
         "patient_position": series.header.get("PatientPosition"),
         "manufacturer": series.header.get("Manufacturer"),
@@ -187,16 +212,18 @@ def scan(
 ) -> ScanResult:
     """List every series of a folder with a verdict and a reason.
 
-    Files are found by content, not by name, in zip and tar files too. Headers are read, and some slices of each CT series,
-    spread over it: are the values HU, is it a chest, complete, the right way round? Every file is accounted for: used, refused
-    with a code, or counted by kind. Nothing is written.
+    Files are found by content, not by name, in zip and tar files too. Headers are read, and some
+    slices of each CT series,
+    spread over it: are the values HU, is it a chest, complete, the right way round? Every file is
+    accounted for: used, refused with a code, or counted by kind. Nothing is written.
 
     Args:
         source: Folder, file, archive or DICOMDIR to scan.
         headers: Read headers only; pixels stay unchecked, and the result says so.
-        rules: Keep one CT series per study, chosen by these in turn: thinnest, most-slices, first, or a kernel's name
-            (STANDARD); can be given several times.
-        gaps: What to do with a series with missing slices, as in prepare, segment and run: refuse, interpolate or split.
+        rules: Keep one CT series per study, chosen by these in turn: thinnest, most-slices, first,
+            or a kernel's name (STANDARD); can be given several times.
+        gaps: What to do with a series with missing slices, as in prepare, segment and run: refuse,
+            interpolate or split.
         paths: Show folder and file names, series description and date. They can identify a patient.
         workers: Threads that read headers (0 = automatic).
 
@@ -243,12 +270,17 @@ def _content_checked(series: "Series") -> "Series":
 
 
 def _chosen(found: Sequence["Series"], rules: Sequence[str]) -> list["Series"]:
-    """Of each study the usable CT series that the rules put first; what is no usable CT is left out."""
+    """Of each study the usable CT series that the rules put first; what is no usable CT is left
+    out.
+    """
     studies: dict[str, list[Series]] = {}
     for series in found:
         if series.usable:
             studies.setdefault(series.study_uid or series.id, []).append(series)
-    best = [min(group, key=lambda one: tuple(_rank(one, rule) for rule in rules)) for group in studies.values()]
+    best = [
+        min(group, key=lambda one: tuple(_rank(one, rule) for rule in rules))
+        for group in studies.values()
+    ]
     return sorted(best, key=lambda one: one.id)
 
 
@@ -260,4 +292,8 @@ def _rank(series: "Series", rule: str) -> float:
         return -series.slices
     if rule == "first":
         return series.files[0].series_number
-    return 0.0 if rule.lower() in series.header.get("ConvolutionKernel", "").lower().split("\\") else 1.0
+    return (
+        0.0
+        if rule.lower() in series.header.get("ConvolutionKernel", "").lower().split("\\")
+        else 1.0
+    )

@@ -1,4 +1,6 @@
-"""`pleura segment`: every CT series, or every case of a cohort, to a lung mask that says how far it can be trusted."""
+"""`pleura segment`: every CT series, or every case of a cohort, to a lung mask that says how far
+it can be trusted.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +24,9 @@ LABELS = {"1": "right lung", "2": "left lung"}
 
 @dataclass(frozen=True)
 class SegmentResult:
-    """What was found in each case: `id`, `series_uid`, `verdict`, `reason`, `mask` (path below OUT, or `None`) and more."""
+    """What was found in each case: `id`, `series_uid`, `verdict`, `reason`, `mask` (path below
+    OUT, or `None`) and more.
+    """
 
     out: Path
     cases: tuple[Mapping[str, Any], ...]
@@ -43,14 +47,27 @@ class SegmentResult:
         rows = []
         for case in self.cases:
             ml = case["volume_ml"]
-            rows.append((case["id"], case["verdict"], *(f"{ml[side]:.0f}" if ml else "-" for side in ("right", "left"))))
+            rows.append(
+                (
+                    case["id"],
+                    case["verdict"],
+                    *(f"{ml[side]:.0f}" if ml else "-" for side in ("right", "left")),
+                )
+            )
         return Table("Lungs", ("case", "verdict", "right [ml]", "left [ml]"), tuple(rows))
 
     def notes(self) -> Sequence[str]:
         """Why each case is not plainly ok, then where the masks are."""
-        lines = [f"{case['id']}: {case['verdict']}: {case['reason']}" for case in self.cases if case["reason"]]
+        lines = [
+            f"{case['id']}: {case['verdict']}: {case['reason']}"
+            for case in self.cases
+            if case["reason"]
+        ]
         done = sum(case["mask"] is not None for case in self.cases)
-        last = f"{done} of {len(self.cases)} segmented (1 right lung, 2 left lung); see {self.out / INDEX}"
+        last = (
+            f"{done} of {len(self.cases)} segmented (1 right lung, 2 left lung); see "
+            f"{self.out / INDEX}"
+        )
         return [*lines, *gone_notes(self.gone), last]
 
 
@@ -71,46 +88,61 @@ def segment(
 ) -> SegmentResult:
     """Find the lungs in every CT series of a folder.
 
-    Each series or case gets a folder OUT/ID: lungs.nii.gz (1 the patient's right lung, 2 the left, on the grid of the source),
-    planes.png (five planes with outlines), lungs_seg.npz (both as 1, key masks) and raw.npz (the output of the network or
-    the threshold before cleaning). A case without lungs gets no mask but a reason. OUT/index.html shows all cases;
-    OUT/lungs.csv and OUT/lungs.json have their volumes and densities; OUT/run.json lists all. The same command again
+    Each series or case gets a folder OUT/ID: lungs.nii.gz (1 the patient's right lung, 2 the left,
+    on the grid of the source), planes.png (five planes with outlines), lungs_seg.npz (both as 1,
+    key masks) and raw.npz (the output of the network or the threshold before cleaning). A case
+    without lungs gets no mask but a reason. OUT/index.html shows all cases; OUT/lungs.csv and
+    OUT/lungs.json have their volumes and densities; OUT/run.json lists all. The same command again
     finishes an interrupted run and does what is new in IN.
 
     Args:
         source: Folder of DICOM files, or a cohort that prepare wrote.
         out: Folder to write to; created if it does not exist.
-        model: classical (thresholds and components), or the run folder of a model that train wrote (model.onnx,
-            model.json); by default the network that comes with pleura.
-        format: Format of the sided mask: nifti (lungs.nii.gz), nrrd (lungs.nrrd), npz (lungs_seg.npz alone), or, from DICOM
-            series, seg (lungs.seg.dcm, a DICOM segmentation) or rtstruct (lungs.rtstruct.dcm, a structure set).
-        threshold: Probability from which the model's answer counts as lung; by default the model's own.
-        gaps: What becomes of a series with lost slices: refuse, interpolate (fill them from their neighbours; SEG
-            and structure sets leave them out), or split (a mask for each run of slices).
+        model: classical (thresholds and components), or the run folder of a model that train wrote
+            (model.onnx, model.json); by default the network that comes with pleura.
+        format: Format of the sided mask: nifti (lungs.nii.gz), nrrd (lungs.nrrd), npz
+            (lungs_seg.npz alone), or, from DICOM series, seg (lungs.seg.dcm, a DICOM segmentation)
+            or rtstruct (lungs.rtstruct.dcm, a structure set).
+        threshold: Probability from which the model's answer counts as lung; by default the model's
+            own.
+        gaps: What becomes of a series with lost slices: refuse, interpolate (fill them from their
+            neighbours; SEG and structure sets leave them out), or split (a mask for each run of
+            slices).
         export_ct: Also write the CT as OUT/ID/ct.nii.gz, in HU, on the grid of the mask.
         device: Where the model runs: cpu or cuda.
         workers: Processes, each with a case of its own and about 1.5 GB; 0 = one for each core.
-        verify_done: How finished results are checked before they are kept: size, or hash (reads every file).
+        verify_done: How finished results are checked before they are kept: size, or hash (reads
+            every file).
         overwrite: Empty OUT first.
 
     Returns:
         Each case with verdict, reason and the path of its mask.
 
     Raises:
-        UsageError: the input or the model does not exist, or OUT has other content and `overwrite` is not set.
+        UsageError: the input or the model does not exist, or OUT has other content and `overwrite`
+            is not set.
         NothingUsable: the input has no CT series.
         OutputFailed: OUT cannot be written.
     """
     trained = model is not None and model != Path(CLASSICAL)
     if model is not None and trained and not model.is_dir():
-        raise UsageError("segment: --model is not a folder; give the run folder that train wrote (with model.onnx)")
+        raise UsageError(
+            "segment: --model is not a folder; give the run folder that train wrote (with "
+            "model.onnx)"
+        )
     if not trained and (threshold is not None or device != "cpu"):
-        raise UsageError("segment: --threshold and --device are for a model that train wrote; give its folder with --model")
+        raise UsageError(
+            "segment: --threshold and --device are for a model that train wrote; give its folder "
+            "with --model"
+        )
     if not source.exists():
         raise UsageError("segment: IN does not exist; check the path")
     cohort = is_cohort(source)
     if format in ("seg", "rtstruct") and cohort:
-        raise UsageError(f"segment: --format {format} refers to DICOM files; give the folder of CT series, not a cohort")
+        raise UsageError(
+            f"segment: --format {format} refers to DICOM files; give the folder of CT series, not "
+            "a cohort"
+        )
     if gaps != "refuse" and cohort:
         raise UsageError("segment: --gaps is for DICOM series; give it to prepare for a cohort")
     chosen = {"device": device} | ({} if threshold is None else {"threshold": threshold})
@@ -134,9 +166,18 @@ def segment(
         if not jobs:
             raise NothingUsable("segment: IN has no CT series; pleura scan lists what it has")
         if format in ("seg", "rtstruct") and all(job.series is None for job in jobs):
-            raise UsageError(f"segment: --format {format} refers to DICOM files; give the folder of CT series")
+            raise UsageError(
+                f"segment: --format {format} refers to DICOM files; give the folder of CT series"
+            )
         batch = do_items(run, recipe, jobs, How(workers), refused_record, progress=progress)
         result = SegmentResult(out, tuple(batch.records), tuple(batch.gone))
         files = write_tables(out, batch.records, title="Lungs")
-        run.finish(result.exit_code, complete=batch.complete, files=files, cases=batch.records, gone=batch.gone, labels=LABELS)
+        run.finish(
+            result.exit_code,
+            complete=batch.complete,
+            files=files,
+            cases=batch.records,
+            gone=batch.gone,
+            labels=LABELS,
+        )
         return result

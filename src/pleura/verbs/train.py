@@ -43,9 +43,15 @@ class TrainResult:
             kept = card["kept"]
             judged = kept["validation"] or kept["train"]
             part = "validation" if kept["validation"] else "train"
-            numbers = (f"{kept['epoch']} of {card['recipe']['epochs']}", f"{judged['loss']:.4f}", f"{judged['accuracy']:.4f}")
+            numbers = (
+                f"{kept['epoch']} of {card['recipe']['epochs']}",
+                f"{judged['loss']:.4f}",
+                f"{judged['accuracy']:.4f}",
+            )
             rows.append((name, *numbers, part))
-        return Table("Trained", ("loss", "kept epoch", "loss value", "accuracy", "judged on"), tuple(rows))
+        return Table(
+            "Trained", ("loss", "kept epoch", "loss value", "accuracy", "judged on"), tuple(rows)
+        )
 
     def notes(self) -> Sequence[str]:
         """Where each model lies."""
@@ -79,28 +85,36 @@ def train(
 ) -> TrainResult:
     """Train the U-Net on the training cases of a cohort.
 
-    Needs the extra `train`. Test cases are opened by --watch-test alone, and never decide anything. The same command resumes
-    from the last epoch.
+    Needs the extra `train`. Test cases are opened by --watch-test alone, and never decide anything.
+    The same command resumes from the last epoch.
 
     Args:
         cohort: Cohort that prepare wrote.
         out: Folder to write to; each loss gets a folder in it.
-        preset: default works on a laptop; report is the student report's experiment (docs/report.md).
-        loss: bce, dice, bce_dice, or both (bce and bce_dice, one after the other); by default bce_dice, in preset report both.
+        preset: default works on a laptop; report is the student report's experiment
+            (docs/report.md).
+        loss: bce, dice, bce_dice, or both (bce and bce_dice, one after the other); by default
+            bce_dice, in preset report both.
         alpha: Share of BCE in bce_dice, 0 to 1; the rest is soft Dice.
-        dice: Form of soft Dice: sum, squares, or as_printed (Eq. 2.4 of the report as printed, which is degenerate).
-        epochs: Number of epochs; by default the preset's (default: as many as make about 720 steps).
+        dice: Form of soft Dice: sum, squares, or as_printed (Eq. 2.4 of the report as printed,
+            which is degenerate).
+        epochs: Number of epochs; by default the preset's (default: as many as make about 720
+            steps).
         steps: Number of optimiser steps, instead of epochs.
         lr: Learning rate.
         schedule: Learning rate over the steps: constant or one_cycle.
         batch: Batch size (slices per step).
         size: Rows and columns of the network's input; never more than the slices have.
-        augment: all, none, or names with commas: rotate, scale, stretch, translate, flip, contrast, noise, blur, thicken.
+        augment: all, none, or names with commas: rotate, scale, stretch, translate, flip, contrast,
+            noise, blur, thicken.
         dropout: Dropout rate in the max-pool block.
-        scaling: What the network sees: window (HU from -1000 to 400 as 0 to 1) or none (HU as they are).
+        scaling: What the network sees: window (HU from -1000 to 400 as 0 to 1) or none (HU as they
+            are).
         keep: Which epoch to export: best (highest validation Dice) or last.
-        validation: held_out leaves the split's validation part out of the training; none trains on it too.
-        watch_test: yes scores the test cases each epoch, for curves as the report has them; no leaves them closed.
+        validation: held_out leaves the split's validation part out of the training; none trains on
+            it too.
+        watch_test: yes scores the test cases each epoch, for curves as the report has them; no
+            leaves them closed.
         device: cpu, cuda, or auto.
         seed: Random seed for weights, order and augmentation.
         overwrite: Replace what OUT contains.
@@ -116,7 +130,9 @@ def train(
     from pleura.learn.recipe import augmentations, make_recipe
     from pleura.store.cohort import Cohort
 
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin cost 4 times the time where a core is shared
+    os.environ.setdefault(
+        "OMP_WAIT_POLICY", "passive"
+    )  # threads that spin cost 4 times the time where a core is shared
     for library in ("torch", "torchmetrics", "safetensors", "onnx"):
         need(library, extra="train", purpose="training")
     from pleura.learn.loop import device_of
@@ -139,11 +155,15 @@ def train(
     }
     recipe = make_recipe(preset, dice=dice, seed=seed, **changes)
     prepared = Cohort.open(cohort)
-    recipe = _fitted(recipe, prepared, counted=epochs is None and steps is None and preset == "default")
+    recipe = _fitted(
+        recipe, prepared, counted=epochs is None and steps is None and preset == "default"
+    )
     chosen = loss or ("both" if preset == "report" else "bce_dice")
     losses: tuple[Any, ...] = ("bce", "bce_dice") if chosen == "both" else (chosen,)
     options = recipe.as_json() | {"preset": preset, "loss": chosen}
-    with open_run(out, verb="train", sources=[cohort], options=options, grows=False, overwrite=overwrite) as run:
+    with open_run(
+        out, verb="train", sources=[cohort], options=options, grows=False, overwrite=overwrite
+    ) as run:
         if not run.done:
             for name in losses:
                 _train(run, replace(recipe, loss=name), preset, prepared, device, progress)
@@ -156,18 +176,26 @@ def _fitted(recipe: "Recipe", cohort: "Cohort", *, counted: bool) -> "Recipe":
     from pleura.learn.recipe import epochs_for
 
     if not cohort.split.train:
-        raise NothingUsable("train: no training case has a mask: give prepare the masks with --masks")
+        raise NothingUsable(
+            "train: no training case has a mask: give prepare the masks with --masks"
+        )
     grids = [cohort.case(name).grid for name in cohort.split.train]
     largest = max(max(grid.shape[1:]) for grid in grids)
     size = min(recipe.size, largest) // 8 * 8
     slices = sum(grid.shape[0] for grid in grids)
-    slices -= sum(end - first for blocks in cohort.split.validation_slices.values() for first, end in blocks)
+    slices -= sum(
+        end - first for blocks in cohort.split.validation_slices.values() for first, end in blocks
+    )
     if size < 16:
         raise UsageError(f"train: slices of {largest} pixels are too small; at least 16 are needed")
-    return replace(recipe, size=size, epochs=epochs_for(slices, recipe.batch) if counted else recipe.epochs)
+    return replace(
+        recipe, size=size, epochs=epochs_for(slices, recipe.batch) if counted else recipe.epochs
+    )
 
 
-def _train(run: RunRecord, recipe: "Recipe", preset: str, cohort: "Cohort", device: str, progress: Progress) -> None:
+def _train(
+    run: RunRecord, recipe: "Recipe", preset: str, cohort: "Cohort", device: str, progress: Progress
+) -> None:
     """Train one loss and export it, unless that is done."""
     from pleura.geometry.network_grid import NetInput
     from pleura.learn.dataset import SliceDataset
@@ -188,7 +216,9 @@ def _train(run: RunRecord, recipe: "Recipe", preset: str, cohort: "Cohort", devi
     watched = None
     if recipe.watch_test and split.test:
         watched = SliceDataset([cohort.case(name) for name in split.test], split, "test", net_input)
-    net = fit(recipe, learnt, validated, out, device=device_of(device), test=watched, progress=progress).cpu()
+    net = fit(
+        recipe, learnt, validated, out, device=device_of(device), test=watched, progress=progress
+    ).cpu()
     write_onnx(net, recipe.size, out / MODEL)
     write_json(out / ARCHITECTURE, architecture(net, recipe.size))
     best = read_json(out / f"{BEST}.json")
@@ -205,7 +235,8 @@ def _train(run: RunRecord, recipe: "Recipe", preset: str, cohort: "Cohort", devi
             "kept": {key: best[key] for key in ("epoch", "train", "validation")},
             "watched_test": watched is not None,
             "trained_on": list(split.train),
-            "validated_on": list(split.validation) or {k: list(v) for k, v in split.validation_slices.items()},
+            "validated_on": list(split.validation)
+            or {k: list(v) for k, v in split.validation_slices.items()},
         },
     )
     files = {f"{recipe.loss}/{name}": measured(out / name) for name in (MODEL, CARD, ARCHITECTURE)}

@@ -11,14 +11,16 @@ from pleura.core.results import Table
 from pleura.core.text import visible
 
 if TYPE_CHECKING:
-    from pleura.audit.tree import Report
+    from pleura.audit.report import Report
 
 KEY_BYTES = 4096
 
 
 @dataclass(frozen=True)
 class VerifyResult:
-    """What the audit found: counts and tag paths, never a value. With `paths`, names of files, which can identify."""
+    """What the audit found: counts and tag paths, never a value. With `paths`, names of files,
+    which can identify.
+    """
 
     report: "Report"
     paths: bool = False
@@ -34,18 +36,29 @@ class VerifyResult:
 
     def table(self) -> Table | None:
         """One row for each kind of finding."""
-        rows = tuple((code, str(count), CODES[code].sentence) for code, count in self.report.counts().items())
+        rows = tuple(
+            (code, str(count), CODES[code].sentence) for code, count in self.report.counts().items()
+        )
         return Table("Found", ("finding", "files (n)", "what it means"), rows) if rows else None
 
     def notes(self) -> list[str]:
         report = self.report
-        lines = [f"input: {report.input.accounting.sentence()}", f"output: {report.output.accounting.sentence()}"]
+        lines = [
+            f"input: {report.input.accounting.sentence()}",
+            f"output: {report.output.accounting.sentence()}",
+        ]
         unpublished = report.sources - report.published
         if unpublished:
-            lines.append(f"{unpublished} files of the input have no output; a tool may refuse what it cannot make safe")
+            lines.append(
+                f"{unpublished} files of the input have no output; a tool may refuse what it "
+                "cannot make safe"
+            )
         kept = report.counts().get("REPORT-KEEPS", 0)
         if kept:
-            lines.append(f"{kept} files follow profile report, which leaves dates, UIDs, places, staff and text: not anonymous")
+            lines.append(
+                f"{kept} files follow profile report, which leaves dates, UIDs, places, staff and "
+                "text: not anonymous"
+            )
         if self.paths:
             for one in report.judged:
                 lines += [f"{visible(one.name)}: {found.code}" for found in one.findings]
@@ -54,7 +67,9 @@ class VerifyResult:
         if not report.clean:
             lines.append("Identifiers found: do not share this output")
         else:
-            lines.append("the four rules of profile report are kept" if kept else "nothing was found")
+            lines.append(
+                "the four rules of profile report are kept" if kept else "nothing was found"
+            )
         return lines
 
 
@@ -69,17 +84,18 @@ def verify(
 ) -> VerifyResult:
     """Check de-identified output for remaining identifiers.
 
-    Every file of OUT is read again, by code that shares nothing with the code that wrote it: its bytes are searched for the
-    names, ids, dates and UIDs of the input in every encoding and spelling; pixels and technical values are compared;
-    references, patients and dates are followed across files. Each file is checked by the profile and options that it
-    declares. Works on any tool's output.
+    Every file of OUT is read again, by code that shares nothing with the code that wrote it: its
+    bytes are searched for the names, ids, dates and UIDs of the input in every encoding and
+    spelling; pixels and technical values are compared; references, patients and dates are followed
+    across files. Each file is checked by the profile and options that it declares. Works on any
+    tool's output.
 
     Args:
         source: The input as it was: a folder, an archive (zip, tar), a DICOMDIR, or one file.
         out: The output to check, of the same kinds; nothing is written to it.
         key: File with the key of the de-identification: it must not be found in OUT.
-        certificate: Where to write the certificate, without suffix: PATH.html and PATH.json. Default OUT.verification
-            beside OUT.
+        certificate: Where to write the certificate, without suffix: PATH.html and PATH.json.
+            Default OUT.verification beside OUT.
         paths: Show the names of files with findings. They can identify patients.
 
     Returns:
@@ -122,9 +138,12 @@ def _certificate(report: "Report") -> Any:
     }
     return Certificate(
         title="Verification of de-identified DICOM files",
-        outcome="nothing was found" if report.clean else "Identifiers found: do not share this output",
+        outcome="nothing was found"
+        if report.clean
+        else "Identifiers found: do not share this output",
         facts=facts,
-        options=option_words(report.declared) or ["profile report (four rules)" if kept else "none declared"],
+        options=option_words(report.declared)
+        or ["profile report (four rules)" if kept else "none declared"],
         counts=report.counts(),
         not_covered=[*NOT_COVERED, *([REPORT_KEEPS] if kept else [])],
         command="pleura verify IN OUT --key KEY",

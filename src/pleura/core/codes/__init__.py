@@ -1,4 +1,5 @@
-"""The one table of finding codes: code -> verdicts, sentence, remedy. `docs/findings.md` is made from it.
+"""The one table of finding codes: code -> verdicts, sentence, remedy. `docs/findings.md` is made
+from it.
 
 A check names a code and gives the numbers; the sentence comes from here:
 
@@ -71,7 +72,8 @@ def finding(code: str, verdict: Verdict | None = None, **evidence: Any) -> Findi
 
 
 def refused(code: str, error: type[InputRefused] = InputRefused, **evidence: Any) -> InputRefused:
-    """Make the exception that refuses one input, with the code's sentence; `raise refused("MASK-EMPTY")`.
+    """Make the exception that refuses one input, with the code's sentence; `raise
+    refused("MASK-EMPTY")`.
 
     Args:
         code: a key of `CODES` whose verdicts include `REFUSED`.

@@ -11,8 +11,10 @@ from pleura.core.findings import Verdict
 class Code:
     """What a finding means.
 
-    `verdicts` are the verdicts it can have, the usual one first. `sentence` is a `str.format` template over the finding's
-    evidence: what happened, what was found and what was expected. `remedy` says what the user can do.
+    `verdicts` are the verdicts it can have, the usual one first. `sentence` is a `str.format`
+    template over the finding's
+    evidence: what happened, what was found and what was expected. `remedy` says what the user can
+        do.
     """
 
     verdicts: tuple[Verdict, ...]

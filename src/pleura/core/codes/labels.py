@@ -7,7 +7,9 @@ from pleura.core.codes.code import Code, ok, refusal, repaired, review
 SAME_SERIES = "Give labels made on this series."
 
 CONTOURS: Mapping[str, Code] = {
-    "CONTOURS-DEGENERATE": repaired("{lung}: {n} contour(s) enclose nothing or cross slices; they were left out"),
+    "CONTOURS-DEGENERATE": repaired(
+        "{lung}: {n} contour(s) enclose nothing or cross slices; they were left out"
+    ),
     "CONTOURS-OPEN": review(
         "{lung}: {n} contour(s) are not closed (ContourGeometricType {types}); they were left out",
         "Export closed contours (CLOSED_PLANAR).",
@@ -17,38 +19,56 @@ CONTOURS: Mapping[str, Code] = {
         "Check the mask against the contours.",
     ),
     "CONTOURS-OUTSIDE": review("{lung}: {n} contour(s) lie outside the volume; they were left out"),
-    "CONTOURS-BETWEEN-SLICES": repaired("{lung}: {n} contour(s) lie between slices; each was moved to the nearest slice"),
+    "CONTOURS-BETWEEN-SLICES": repaired(
+        "{lung}: {n} contour(s) lie between slices; each was moved to the nearest slice"
+    ),
     "CONTOURS-CROWDED": review(
         "{lung}: {n} contour(s) share a slice with contours of a nearer plane; they were left out",
         "Check that the structure set was drawn on this series.",
     ),
-    "CONTOURS-MISSING": review("{lung}: {n} slice(s) between the first and the last contour have none; they were left empty"),
+    "CONTOURS-MISSING": review(
+        "{lung}: {n} slice(s) between the first and the last contour have none; they were left "
+        "empty"
+    ),
     "CONTOURS-REPEATED": repaired("{lung}: {n} contour(s) repeat another one; each counts once"),
     "CONTOURS-OVERLAP": review(
-        "{lung}: {n} contour(s) overlap others of their plane; they were united", "Check the mask against the contours."
+        "{lung}: {n} contour(s) overlap others of their plane; they were united",
+        "Check the mask against the contours.",
     ),
     "CONTOURS-CANCELLED": review(
-        "{lung}: the contours of {n} slice(s) cancel each other (CLOSEDPLANAR_XOR); these slices are empty",
+        "{lung}: the contours of {n} slice(s) cancel each other (CLOSEDPLANAR_XOR); these slices "
+        "are empty",
         "Check the mask against the contours.",
     ),
     "CONTOURS-WRONG-INSTANCE": repaired(
-        "{n} contour(s) reference another slice than the one they lie on; their coordinates were used"
+        "{n} contour(s) reference another slice than the one they lie on; their coordinates were "
+        "used"
     ),
 }
 
 STRUCTURES: Mapping[str, Code] = {
-    "LUNGS-OVERLAP": review("{n} voxels are labelled as both lungs; they were assigned to the first structure read"),
+    "LUNGS-OVERLAP": review(
+        "{n} voxels are labelled as both lungs; they were assigned to the first structure read"
+    ),
     "ONE-LUNG": review("the labels contain a {lung} only"),
-    "LUNG-DERIVED": repaired("the labels have no {lung}; it was derived as both lungs without the {other}"),
+    "LUNG-DERIVED": repaired(
+        "the labels have no {lung}; it was derived as both lungs without the {other}"
+    ),
     "LUNG-REPEATED": repaired("{n} structures named as the {lung} are identical; one was used"),
-    "LUNG-TWICE": refusal("{n} structures are named as the {lung} and differ in {voxels} voxels", "Keep one of them."),
+    "LUNG-TWICE": refusal(
+        "{n} structures are named as the {lung} and differ in {voxels} voxels", "Keep one of them."
+    ),
     "LUNG-PARTIAL": refusal(
-        "only part of the {lung} is labelled: {names} (~ marks a partial structure, AAPM TG-263)", "Give whole lungs."
+        "only part of the {lung} is labelled: {names} (~ marks a partial structure, AAPM TG-263)",
+        "Give whole lungs.",
     ),
     "LUNG-EMPTY": refusal(
-        "the {lung} has {n} {items} but encloses no voxel of this volume", "Check that it was drawn on this series."
+        "the {lung} has {n} {items} but encloses no voxel of this volume",
+        "Check that it was drawn on this series.",
     ),
-    "LOBES-MISSING": review("the {lung} is made of {found} without {missing}", "Check that no lobe is missing."),
+    "LOBES-MISSING": review(
+        "the {lung} is made of {found} without {missing}", "Check that no lobe is missing."
+    ),
     "LUNG-NAMES-UNUSED": ok("structures with names close to a lung were not used: {names}"),
     "NO-LUNG": refusal(
         "no structure is a lung, by code or by name{near}",
@@ -57,55 +77,99 @@ STRUCTURES: Mapping[str, Code] = {
 }
 
 OBJECTS: Mapping[str, Code] = {
-    "FRAME-OF-REFERENCE": refusal("the labels lie in the frame of reference of another scan", SAME_SERIES),
+    "FRAME-OF-REFERENCE": refusal(
+        "the labels lie in the frame of reference of another scan", SAME_SERIES
+    ),
     "LABELS-JOINED": repaired("the labels reference no series here; they were matched by {by}"),
-    "LABEL-OBJECT-BROKEN": refusal("the DICOM label object is corrupt", "Fetch or export it again."),
-    "LABELS-OF-NO-SERIES": refusal("the labels reference no CT series of this folder", "Check which series they belong to."),
-    "LABELS-AMBIGUOUS": refusal("the labels fit {n} CT volumes by {by}", "Give them with --masks, named by case."),
-    "LABELS-ARCHIVED": refusal("the labels are in an archive, where only CT is read in place", "Unpack it."),
+    "LABEL-OBJECT-BROKEN": refusal(
+        "the DICOM label object is corrupt", "Fetch or export it again."
+    ),
+    "LABELS-OF-NO-SERIES": refusal(
+        "the labels reference no CT series of this folder", "Check which series they belong to."
+    ),
+    "LABELS-AMBIGUOUS": refusal(
+        "the labels fit {n} CT volumes by {by}", "Give them with --masks, named by case."
+    ),
+    "LABELS-ARCHIVED": refusal(
+        "the labels are in an archive, where only CT is read in place", "Unpack it."
+    ),
     "MASKS-SEVERAL": refusal("the folder has {n} masks of this case", "Keep the right one."),
     "CONTOURS-ELSEWHERE": refusal("no contour of a lung lies within the volume", SAME_SERIES),
-    "NOT-ON-SERIES": refusal("the mask does not lie on the series that it should reference", SAME_SERIES),
-    "NO-UIDS": refusal("the series lacks UIDs that labels in DICOM must reference", "Write NIfTI instead."),
-    "NOT-LABELS": refusal("the DICOM file is not a segmentation or a structure set", "Give a SEG or RTSTRUCT object."),
-    "NEEDS-GRID": refusal("{kind} has no grid of its own", "Give the volume that it belongs to (evaluate: --grid)."),
+    "NOT-ON-SERIES": refusal(
+        "the mask does not lie on the series that it should reference", SAME_SERIES
+    ),
+    "NO-UIDS": refusal(
+        "the series lacks UIDs that labels in DICOM must reference", "Write NIfTI instead."
+    ),
+    "NOT-LABELS": refusal(
+        "the DICOM file is not a segmentation or a structure set", "Give a SEG or RTSTRUCT object."
+    ),
+    "NEEDS-GRID": refusal(
+        "{kind} has no grid of its own", "Give the volume that it belongs to (evaluate: --grid)."
+    ),
 }
 
 FILES: Mapping[str, Code] = {
     "MASK-FORMAT": refusal("{found} is not a format that pleura reads; expected one of {known}"),
-    "MASK-NOT-A-FILE": refusal("the mask is not a regular file", "Give a file, not a pipe or a device."),
-    "MASK-UNREADABLE": refusal("the mask cannot be read: {problem}", "Check its permissions and the disk."),
+    "MASK-NOT-A-FILE": refusal(
+        "the mask is not a regular file", "Give a file, not a pipe or a device."
+    ),
+    "MASK-UNREADABLE": refusal(
+        "the mask cannot be read: {problem}", "Check its permissions and the disk."
+    ),
     "MASK-DATA-ELSEWHERE": refusal(
-        "the header names voxels that are not in one file beside it", "Keep header and data in one folder."
+        "the header names voxels that are not in one file beside it",
+        "Keep header and data in one folder.",
     ),
     "MASK-TOO-LARGE": refusal(
-        "the header states {size_gb:.1f} GB of voxels, more than the limit of {limit_gb:.1f} GB", "Check the file."
+        "the header states {size_gb:.1f} GB of voxels, more than the limit of {limit_gb:.1f} GB",
+        "Check the file.",
     ),
-    "MASK-TRUNCATED": refusal("the file is truncated: {found} bytes of {expected}", "Export it again."),
-    "MASK-TOO-LONG": refusal("the file has more voxels than the {expected} bytes of its header", "Export it again."),
+    "MASK-TRUNCATED": refusal(
+        "the file is truncated: {found} bytes of {expected}", "Export it again."
+    ),
+    "MASK-TOO-LONG": refusal(
+        "the file has more voxels than the {expected} bytes of its header", "Export it again."
+    ),
     "MASK-SHAPE": refusal("the mask has {found} voxels, the volume {expected}", SAME_SERIES),
-    "MASK-VALUES": refusal("the mask has {found} where labels are expected", "Export it as whole numbers."),
-    "MASK-LABELS": refusal("the mask has the values {found}; expected 0, 1 right, 2 left, or 0 and 1{hint}"),
+    "MASK-VALUES": refusal(
+        "the mask has {found} where labels are expected", "Export it as whole numbers."
+    ),
+    "MASK-LABELS": refusal(
+        "the mask has the values {found}; expected 0, 1 right, 2 left, or 0 and 1{hint}"
+    ),
     "NPZ-VALUES": refusal("the NPZ mask has the values {found}; expected 0 and one other"),
     "NPZ-NO-MASKS": refusal("the NPZ file has no array named {key}"),
     "IMAGE-CORRUPT": refusal("the {format} file is corrupt", "Export it again."),
     "IMAGE-DIMENSIONS": refusal("the image has {found}; expected three dimensions"),
-    "IMAGE-LAYERS": refusal("the image has {n} layers and no names of segments", "Save the labels as one layer."),
-    "IMAGE-TYPE": refusal("the voxels have the type {found}", "Export them as whole or real numbers."),
+    "IMAGE-LAYERS": refusal(
+        "the image has {n} layers and no names of segments", "Save the labels as one layer."
+    ),
+    "IMAGE-TYPE": refusal(
+        "the voxels have the type {found}", "Export them as whole or real numbers."
+    ),
     "IMAGE-GEOMETRY": refusal(
-        "the image has no usable geometry (space, space directions, spacing, orientation)", "Export it again."
+        "the image has no usable geometry (space, space directions, spacing, orientation)",
+        "Export it again.",
     ),
     "IMAGE-SPACING": refusal(
-        "the voxels measure {found} mm; expected {low:g} to {high:g} mm", "Check the units of the file (xyzt_units)."
+        "the voxels measure {found} mm; expected {low:g} to {high:g} mm",
+        "Check the units of the file (xyzt_units).",
     ),
-    "IMAGE-NOT-HU": refusal("the image has {found}, which are not HU", "Export CT in Hounsfield units."),
-    "IMAGE-IS-LABELS": refusal("the image is a label map, not CT", "Give it with --masks, or leave it out."),
+    "IMAGE-NOT-HU": refusal(
+        "the image has {found}, which are not HU", "Export CT in Hounsfield units."
+    ),
+    "IMAGE-IS-LABELS": refusal(
+        "the image is a label map, not CT", "Give it with --masks, or leave it out."
+    ),
     "IMAGE-PAIR": refusal("NIfTI in two files (.hdr, .img) is not read", "Convert it to .nii.gz."),
     "NIFTI-NO-ORIENTATION": refusal(
-        "the NIfTI file has neither qform nor sform, so its sides are unknown", "Convert the DICOM series again."
+        "the NIfTI file has neither qform nor sform, so its sides are unknown",
+        "Convert the DICOM series again.",
     ),
     "NIFTI-ORIENTATIONS-DISAGREE": refusal(
-        "qform and sform of the NIfTI file run different ways, so its sides are unknown", "Convert the DICOM series again."
+        "qform and sform of the NIfTI file run different ways, so its sides are unknown",
+        "Convert the DICOM series again.",
     ),
 }
 
@@ -115,7 +179,8 @@ GRIDS: Mapping[str, Code] = {
         "Give a mask made on this series; evaluate takes --resample.",
     ),
     "SEG-UNEVEN": refusal(
-        "the segmentation's frames are not parallel or not evenly spaced, so it has no grid of its own",
+        "the segmentation's frames are not parallel or not evenly spaced, so it has no grid of "
+        "its own",
         "Give the volume that it belongs to (evaluate: --grid).",
     ),
     "GRID-BEYOND": refusal("{n} labelled voxels lie outside of the volume", SAME_SERIES),

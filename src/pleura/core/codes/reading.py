@@ -15,28 +15,47 @@ ARCHIVE_PROBLEMS: Mapping[str, str] = MappingProxyType(
         "member-large": "a file in the archive is larger than 1 GiB",
         "nested": "an archive inside an archive",
         "overlap": "files in the archive overlap (possible zip bomb)",
-        "unsupported": "archive format not supported (zip, tar, tar.gz, tar.bz2, tar.xz and .dcm.gz are)",
+        "unsupported": (
+            "archive format not supported (zip, tar, tar.gz, tar.bz2, tar.xz and .dcm.gz are)"
+        ),
     }
 )
 """Why an archive, or a file in it, was not read: the words of `ARCHIVE-REFUSED`."""
 
 FILES: Mapping[str, Code] = {
-    "UNREADABLE-FILES": refusal("{n} DICOM file(s) have a broken or truncated header", "Copy or export them again."),
-    "CLOSED-FILES": refusal("permission denied for {n} file(s)", "Grant read permission and run again."),
+    "UNREADABLE-FILES": refusal(
+        "{n} DICOM file(s) have a broken or truncated header", "Copy or export them again."
+    ),
+    "CLOSED-FILES": refusal(
+        "permission denied for {n} file(s)", "Grant read permission and run again."
+    ),
     "CLOSED-FOLDERS": refusal(
         "permission denied for {n} folder(s), whose content is unknown",
         "Grant read permission and run again.",
     ),
     "READ-ERROR": refusal("disk error while reading {n} file(s) or folder(s)", "Copy them again."),
-    "FILE-TOO-LARGE": refusal("{n} file(s) are larger than any DICOM object (5 GiB)", "Export the series again."),
+    "FILE-TOO-LARGE": refusal(
+        "{n} file(s) are larger than any DICOM object (5 GiB)", "Export the series again."
+    ),
     "SPARSE-FILE": refusal(
-        "{n} file(s) occupy less than a hundredth of their size on disk: the rest was never written",
+        "{n} file(s) occupy less than a hundredth of their size on disk: the rest was never "
+        "written",
         "Copy them again.",
     ),
-    "SPECIAL-FILE": refusal("{n} named pipe(s), socket(s) or device(s); only regular files are read", "Remove them from IN."),
-    "SYMLINK-LOOP": refusal("{n} symbolic link(s) lead to themselves or to a folder above them", "Remove them from IN."),
-    "BROKEN-LINK": refusal("{n} symbolic link(s) lead to a file or folder that does not exist", "Restore what they lead to."),
-    "ARCHIVE-REFUSED": refusal("{n} archive(s) or file(s) in them not read: {why}", "Extract the archive first."),
+    "SPECIAL-FILE": refusal(
+        "{n} named pipe(s), socket(s) or device(s); only regular files are read",
+        "Remove them from IN.",
+    ),
+    "SYMLINK-LOOP": refusal(
+        "{n} symbolic link(s) lead to themselves or to a folder above them", "Remove them from IN."
+    ),
+    "BROKEN-LINK": refusal(
+        "{n} symbolic link(s) lead to a file or folder that does not exist",
+        "Restore what they lead to.",
+    ),
+    "ARCHIVE-REFUSED": refusal(
+        "{n} archive(s) or file(s) in them not read: {why}", "Extract the archive first."
+    ),
 }
 """Files that could not be read."""
 
@@ -47,9 +66,12 @@ OBJECTS: Mapping[str, Code] = {
     "NOT-CT": refusal("not a CT image but {kind}; not used for lungs"),
     "UID-SHARED": Code(
         CAN_BE_REVIEW,
-        "{n} series share this SeriesInstanceUID: study, frame of reference, modality or scanner differ{note}",
+        "{n} series share this SeriesInstanceUID: study, frame of reference, modality or scanner "
+        "differ{note}",
     ),
-    "MODALITY-DISAGREES": review("Modality is {modality}, but the SOP class is a CT image", "Check what this object is."),
+    "MODALITY-DISAGREES": review(
+        "Modality is {modality}, but the SOP class is a CT image", "Check what this object is."
+    ),
 }
 """What an object is."""
 
@@ -60,53 +82,86 @@ NOT_GREYSCALE = _OF_SLICES + "are not 10- to 16-bit greyscale"
 HEADERS: Mapping[str, Code] = {
     "LOCALIZER": refusal(_OF_SLICES + "are localizers, not a volume"),
     "PRIVATE-COMPRESSION": refusal(
-        _OF_SLICES + "store their pixels in a private element ({name}), which only its vendor can decode",
-        "Export the series uncompressed (Explicit VR Little Endian) from the scanner or its workstation.",
+        _OF_SLICES
+        + "store their pixels in a private element ({name}), which only its vendor can decode",
+        "Export the series uncompressed (Explicit VR Little Endian) from the scanner or its "
+        "workstation.",
     ),
-    "NO-PIXELS": refusal(_OF_SLICES + "have no pixel data: truncated, or exported without it", "Export them again."),
-    "TRUNCATED": refusal(_OF_SLICES + "have fewer pixels, or other frames, than their header declares", "Export them again."),
+    "NO-PIXELS": refusal(
+        _OF_SLICES + "have no pixel data: truncated, or exported without it", "Export them again."
+    ),
+    "TRUNCATED": refusal(
+        _OF_SLICES + "have fewer pixels, or other frames, than their header declares",
+        "Export them again.",
+    ),
     "SIZE-DISAGREES": refusal(
-        _OF_SLICES + "have more pixels than Rows and Columns declare; one of these is wrong", "Export them again."
+        _OF_SLICES + "have more pixels than Rows and Columns declare; one of these is wrong",
+        "Export them again.",
     ),
     "SYNTAX-DISAGREES": refusal(
-        _OF_SLICES + "contain compressed pixel data under an uncompressed transfer syntax", "Export them again."
+        _OF_SLICES + "contain compressed pixel data under an uncompressed transfer syntax",
+        "Export them again.",
     ),
-    "NO-POSITION": refusal(_OF_SLICES + "have a missing or implausible ImagePositionPatient", "Export the series again."),
-    "NO-ORIENTATION": refusal(_OF_SLICES + "have no ImageOrientationPatient", "Export the series again."),
+    "NO-POSITION": refusal(
+        _OF_SLICES + "have a missing or implausible ImagePositionPatient",
+        "Export the series again.",
+    ),
+    "NO-ORIENTATION": refusal(
+        _OF_SLICES + "have no ImageOrientationPatient", "Export the series again."
+    ),
     "BAD-COSINES": refusal(
-        _OF_SLICES + "have direction cosines that are not orthogonal unit vectors", "Export the series again."
+        _OF_SLICES + "have direction cosines that are not orthogonal unit vectors",
+        "Export the series again.",
     ),
-    "NO-SPACING": refusal(_OF_SLICES + "have a missing or implausible PixelSpacing", "Export the series again."),
+    "NO-SPACING": refusal(
+        _OF_SLICES + "have a missing or implausible PixelSpacing", "Export the series again."
+    ),
     "BAD-CELLS": refusal(
-        _OF_SLICES + "have BitsStored, HighBit and BitsAllocated that contradict each other", "Export the series again."
+        _OF_SLICES + "have BitsStored, HighBit and BitsAllocated that contradict each other",
+        "Export the series again.",
     ),
-    "HUGE-IMAGE": refusal(_OF_SLICES + "declare an impossible size (over 4096 × 4096 pixels, or none)"),
-    "NO-RESCALE": refusal(_OF_SLICES + "have no RescaleSlope and RescaleIntercept, so no HU", "Export the original series."),
+    "HUGE-IMAGE": refusal(
+        _OF_SLICES + "declare an impossible size (over 4096 × 4096 pixels, or none)"
+    ),
+    "NO-RESCALE": refusal(
+        _OF_SLICES + "have no RescaleSlope and RescaleIntercept, so no HU",
+        "Export the original series.",
+    ),
     "ZERO-SLOPE": refusal(_OF_SLICES + "have RescaleSlope 0", "Export the series again."),
     "RESCALE-NOT-HU": refusal(_OF_SLICES + "have a RescaleType other than HU"),
     "MAP": refusal(
         _OF_SLICES + "are maps by their ImageType (perfusion, difference, material), not HU",
         "Use the original series.",
     ),
-    "MODALITY-LUT": refusal(_OF_SLICES + "use a Modality LUT, which is not supported", "Export with rescale values."),
+    "MODALITY-LUT": refusal(
+        _OF_SLICES + "use a Modality LUT, which is not supported", "Export with rescale values."
+    ),
     "NO-DECODER": refusal(
-        "transfer syntax {names} cannot be decoded", "Export the series uncompressed (Explicit VR Little Endian)."
+        "transfer syntax {names} cannot be decoded",
+        "Export the series uncompressed (Explicit VR Little Endian).",
     ),
     "SIGN-UNKNOWN": Code(
         (Verdict.REVIEW, Verdict.REFUSED),
         "{n} of {total} slices lack PixelRepresentation; read as unsigned",
         "Export the series again.",
     ),
-    "PART-MISSING": refusal("part {parts} of {total} of this concatenation is missing", "Export the series again."),
+    "PART-MISSING": refusal(
+        "part {parts} of {total} of this concatenation is missing", "Export the series again."
+    ),
     "LOSSY": ok("lossy compression{note}: HU values and fine detail are altered"),
     "CELLS-DIFFER": review(
-        "BitsStored, HighBit or PixelRepresentation change along the series", "Check that all slices are of one reconstruction."
+        "BitsStored, HighBit or PixelRepresentation change along the series",
+        "Check that all slices are of one reconstruction.",
     ),
-    "PATIENTS-DIFFER": review("{n} different PatientIDs in the series", "Check that all slices are of one patient."),
+    "PATIENTS-DIFFER": review(
+        "{n} different PatientIDs in the series", "Check that all slices are of one patient."
+    ),
     "MONOCHROME1": ok("MONOCHROME1: display inverted; values are HU"),
     "RESCALE-DIFFERS": ok("rescale parameters vary between slices and were applied per slice"),
     "MIXED-SYNTAX": ok("transfer syntaxes vary between slices and were decoded per slice"),
-    "PROJECTION": review("ImageType: projected or averaged from other slices", "Use the original slices."),
+    "PROJECTION": review(
+        "ImageType: projected or averaged from other slices", "Use the original slices."
+    ),
     "DERIVED": ok("ImageType: derived (reformatted or processed), not as reconstructed"),
 }
 """What the headers of slices say."""
@@ -114,54 +169,84 @@ HEADERS: Mapping[str, Code] = {
 STACKS: Mapping[str, Code] = {
     "COPIES-DROPPED": ok("{n} duplicate slices ignored"),
     "SAME-UID-DIFFERENT": refusal(
-        "{n} slice(s) have the SOPInstanceUID of another, different slice", "Export the series again."
+        "{n} slice(s) have the SOPInstanceUID of another, different slice",
+        "Export the series again.",
     ),
     "SERIES-IN-PARTS": review(
-        "{others} slice(s) of this series differ in size, spacing or orientation and are listed separately",
+        "{others} slice(s) of this series differ in size, spacing or orientation and are listed "
+        "separately",
         "Check that this part is complete.",
     ),
-    "SPLIT-BY-ATTRIBUTE": Code(CAN_BE_REVIEW, "one SeriesInstanceUID, {n} volumes separated by {by}{note}"),
-    "SLICES-SHARE-A-PLACE": refusal(
-        "slices share a position and no attribute separates them{note}", "Export each reconstruction as its own series."
+    "SPLIT-BY-ATTRIBUTE": Code(
+        CAN_BE_REVIEW, "one SeriesInstanceUID, {n} volumes separated by {by}{note}"
     ),
-    "SLICES-ALTERNATE": review("slices alternate in {by}", "Check whether these are two interleaved stacks."),
-    "STACKS-INTERLEAVED": refusal("two stacks of slices interleave: {why}", "Export each reconstruction as its own series."),
+    "SLICES-SHARE-A-PLACE": refusal(
+        "slices share a position and no attribute separates them{note}",
+        "Export each reconstruction as its own series.",
+    ),
+    "SLICES-ALTERNATE": review(
+        "slices alternate in {by}", "Check whether these are two interleaved stacks."
+    ),
+    "STACKS-INTERLEAVED": refusal(
+        "two stacks of slices interleave: {why}", "Export each reconstruction as its own series."
+    ),
     "ONE-SLICE": refusal("a single slice{note} has no slice spacing, so it is not a volume"),
-    "BAD-GEOMETRY": refusal("spacing and positions do not define a volume", "Export the series again."),
+    "BAD-GEOMETRY": refusal(
+        "spacing and positions do not define a volume", "Export the series again."
+    ),
     "SLICES-ASIDE": refusal(
-        "slices are offset in-plane by up to {mm:.1f} mm: their fields of view have different centres",
+        "slices are offset in-plane by up to {mm:.1f} mm: their fields of view have different "
+        "centres",
         "Export the series again.",
     ),
     "GANTRY-TILT": review("gantry tilt of {degrees:.1f}°; the sheared geometry is preserved"),
     "UNEVEN-SPACING": review(
-        "slice spacing varies from {smallest_mm:.2f} to {largest_mm:.2f} mm; true positions are preserved"
+        "slice spacing varies from {smallest_mm:.2f} to {largest_mm:.2f} mm; true positions are "
+        "preserved"
     ),
     "GAP-IN-SLICES": refusal(
-        "{missing} slice(s) are missing, after slice {after} of {slices} (spacing {median_step_mm:.3g} mm)",
+        "{missing} slice(s) are missing, after slice {after} of {slices} (spacing "
+        "{median_step_mm:.3g} mm)",
         "Export the series again, or use --gaps split or interpolate.",
     ),
     "GAP-SPLIT": repaired("missing slices: split at the gaps into {n} stacks"),
-    "GAP-FILLED": repaired("{n} missing slice(s) interpolated from their neighbours; they contain no measured data"),
-    "ORDER-DISAGREES": ok("InstanceNumber and ImagePositionPatient disagree on slice order; the position was used"),
-    "SPACING-DISAGREES": ok(
-        "SpacingBetweenSlices is {value:g} mm, slice positions are {step:.3g} mm apart; positions were used"
+    "GAP-FILLED": repaired(
+        "{n} missing slice(s) interpolated from their neighbours; they contain no measured data"
     ),
-    "THICKNESS-IS-NOT-STEP": ok("SliceThickness is {value:g} mm, slice positions are {step:.3g} mm apart"),
+    "ORDER-DISAGREES": ok(
+        "InstanceNumber and ImagePositionPatient disagree on slice order; the position was used"
+    ),
+    "SPACING-DISAGREES": ok(
+        "SpacingBetweenSlices is {value:g} mm, slice positions are {step:.3g} mm apart; "
+        "positions were used"
+    ),
+    "THICKNESS-IS-NOT-STEP": ok(
+        "SliceThickness is {value:g} mm, slice positions are {step:.3g} mm apart"
+    ),
 }
 """How slices make stacks."""
 
 BETWEEN_SERIES: Mapping[str, Code] = {
     "STACK-SHARED": Code((Verdict.REVIEW, Verdict.REFUSED), "{what}"),
-    "SAME-AS-ANOTHER": review("duplicate of series {other}", "Count it once and keep both in the same split."),
+    "SAME-AS-ANOTHER": review(
+        "duplicate of series {other}", "Count it once and keep both in the same split."
+    ),
 }
 """What is found between the series of an input."""
 
 STACK_SHARED: Mapping[str, str] = MappingProxyType(
     {
-        "renamed": "series {other}, with another SeriesNumber, lies between these slices: two scans, or one partly renamed",
-        "interleaved": "the intermediate slices are in series {other}: SeriesInstanceUID was changed on some slices. "
-        "Export them as one series",
-        "continues": "series {other} continues this one at the same spacing. Check whether it was one series",
+        "renamed": (
+            "series {other}, with another SeriesNumber, lies between these slices: two scans, or "
+            "one partly renamed"
+        ),
+        "interleaved": (
+            "the intermediate slices are in series {other}: SeriesInstanceUID was changed on "
+            "some slices. Export them as one series"
+        ),
+        "continues": (
+            "series {other} continues this one at the same spacing. Check whether it was one series"
+        ),
     }
 )
 """The sentences of `STACK-SHARED`."""
@@ -174,7 +259,9 @@ PIXEL_PROBLEMS: Mapping[str, str] = MappingProxyType(
         "no decoder": "transfer syntax {name} cannot be decoded. Export the series uncompressed",
         "depth": "BitsAllocated is {found}; expected 8, 16 or 32",
         "cells": "BitsStored, HighBit and BitsAllocated contradict each other",
-        "not encapsulated": "pixel data are not encapsulated, although the transfer syntax is a compressed one",
+        "not encapsulated": (
+            "pixel data are not encapsulated, although the transfer syntax is a compressed one"
+        ),
         "frame": "a frame cannot be located in the file",
         "bomb": "the deflated file expands to more than its header declares",
         "deflate": "the deflated file is corrupt",

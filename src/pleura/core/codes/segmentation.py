@@ -10,28 +10,40 @@ SEGMENTATION: Mapping[str, Code] = {
         "Copy the model folder again, or reinstall pleura where it is the shipped model.",
     ),
     "WEIGHTS-UNREADABLE": refusal(
-        "the model's weights cannot be read as an ONNX network", "Export the model again with pleura train."
+        "the model's weights cannot be read as an ONNX network",
+        "Export the model again with pleura train.",
     ),
     "WEIGHTS-EXTERNAL": refusal(
         "the ONNX file keeps weights in another file, which its checksum does not cover",
         "Save the model with all weights in one file.",
     ),
     "WEIGHTS-CUSTOM-OPERATOR": refusal(
-        "the ONNX file uses operators outside the ONNX standard", "Export the model with standard operators only."
+        "the ONNX file uses operators outside the ONNX standard",
+        "Export the model with standard operators only.",
     ),
-    "MASK-MISSING": refusal("no mask belongs to this case", "Name the mask by its case, such as Case_000.nii.gz."),
-    "NO-LUNGS-FOUND": review("the network found no lungs", "Check that this is a chest; --model classical is another opinion."),
+    "MASK-MISSING": refusal(
+        "no mask belongs to this case", "Name the mask by its case, such as Case_000.nii.gz."
+    ),
+    "NO-LUNGS-FOUND": review(
+        "the network found no lungs",
+        "Check that this is a chest; --model classical is another opinion.",
+    ),
     "NETWORK-UNSURE": review(
-        "the network is unsure of a volume that is {percent} % of the lungs' (usual: under 13 %)", "Look at the outlines."
+        "the network is unsure of a volume that is {percent} % of the lungs' (usual: under 13 %)",
+        "Look at the outlines.",
     ),
     "AIR-OUTSIDE-MASK": review(
-        "{ml} ml of aerated tissue within the body is in neither lung", "Look whether a part of a lung is missing."
+        "{ml} ml of aerated tissue within the body is in neither lung",
+        "Look whether a part of a lung is missing.",
     ),
-    "PARTS-REMOVED": review("{ml} ml that the network called lung was removed as separate parts", "Look at the outlines."),
+    "PARTS-REMOVED": review(
+        "{ml} ml that the network called lung was removed as separate parts",
+        "Look at the outlines.",
+    ),
     "SIDES-UNSURE": review("{ml} ml changed sides in cleaning", "Look where the lungs touch."),
     "DENSE-LUNG": review(
-        "{ml} ml ({percent} %) of the {side} lung holds little air: consolidation, collapse, or a mass or effusion that should "
-        "be left out",
+        "{ml} ml ({percent} %) of the {side} lung holds little air: consolidation, collapse, or "
+        "a mass or effusion that should be left out",
         "Look at the outlines there.",
     ),
 }

@@ -1,1 +1,3 @@
-"""The shipped lung network: its corpus, augmentation, training, folds and export. See docs/model.md."""
+"""The shipped lung network: its corpus, augmentation, training, folds and export. See
+docs/model.md.
+"""

@@ -1,4 +1,6 @@
-"""Synthetic training volumes: chests of `pleura.phantom`, and bodies without lungs (head, pelvis, legs, empty couch)."""
+"""Synthetic training volumes: chests of `pleura.phantom`, and bodies without lungs (head,
+pelvis, legs, empty couch).
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +17,9 @@ AIR, FAT, MUSCLE, ORGAN, BONE, MARROW = -1000.0, -95.0, 55.0, 45.0, 500.0, 190.0
 
 
 def synthetic_chest(seed: int) -> TrainingVolume:
-    """A phantom chest with its exact lungs, from a wide range of bodies (children to obese adults)."""
+    """A phantom chest with its exact lungs, from a wide range of bodies (children to obese
+    adults).
+    """
     from pleura.phantom.anatomy import chest
 
     rng = np.random.default_rng([seed, 101])
@@ -53,7 +57,9 @@ def without_lungs(seed: int) -> TrainingVolume:
     draw = (_head, _pelvis, _legs, _empty)[seed % 4]
     shape = (int(rng.integers(60, 150)), 140, 190)
     z, y, x = (
-        (np.arange(n, dtype=np.float32) - (n - 1) / 2).reshape([-1 if a == axis else 1 for a in range(3)])
+        (np.arange(n, dtype=np.float32) - (n - 1) / 2).reshape(
+            [-1 if a == axis else 1 for a in range(3)]
+        )
         for axis, n in enumerate(shape)
     )
     axes: Axes = (z * SPACING_MM, y * SPACING_MM, x * SPACING_MM)
@@ -63,12 +69,20 @@ def without_lungs(seed: int) -> TrainingVolume:
     hu += rng.normal(0, rng.uniform(3, 15), shape).astype(np.float32)
     none = np.zeros(shape, dtype=np.uint8)
     rounded = np.clip(np.rint(hu), AIR_HU, 3071).astype(np.int16)
-    return TrainingVolume(f"negative_{seed:03d}", f"negative_{seed:03d}", rounded, none, none, none, (0.0, 0.0, 0.0))
+    return TrainingVolume(
+        f"negative_{seed:03d}", f"negative_{seed:03d}", rounded, none, none, none, (0.0, 0.0, 0.0)
+    )
 
 
-def _fill(hu: Floats, axes: Axes, value: float | Floats, centre: Any, radii: Any, power: float = 2.0) -> None:
-    """Fill an ellipsoid `[z, y, x]` in mm; an infinite radius makes a cylinder; a higher power makes a box."""
-    terms = [np.abs((axis - c) / r) ** power for axis, c, r in zip(axes, centre, radii, strict=True)]
+def _fill(
+    hu: Floats, axes: Axes, value: float | Floats, centre: Any, radii: Any, power: float = 2.0
+) -> None:
+    """Fill an ellipsoid `[z, y, x]` in mm; an infinite radius makes a cylinder; a higher power
+    makes a box.
+    """
+    terms = [
+        np.abs((axis - c) / r) ** power for axis, c, r in zip(axes, centre, radii, strict=True)
+    ]
     np.copyto(hu, value, where=terms[0] + terms[1] + terms[2] < 1, casting="same_kind")
 
 
@@ -107,7 +121,9 @@ def _head(axes: Axes, hu: Floats, rng: np.random.Generator) -> None:
 
 
 def _pelvis(axes: Axes, hu: Floats, rng: np.random.Generator) -> None:
-    """Trunk below the lungs: organs, spine, iliac bones, and bowel full of gas and mottled stool."""
+    """Trunk below the lungs: organs, spine, iliac bones, and bowel full of gas and mottled
+    stool.
+    """
     width, depth = float(rng.uniform(130, 185)), float(rng.uniform(90, 128))
     fat = float(rng.uniform(6, 40))
     endless = np.inf

@@ -1,4 +1,6 @@
-"""Training volumes on one frame: patient axes, isotropic, `[slice feet->head, row front->back, column right->left]`."""
+"""Training volumes on one frame: patient axes, isotropic, `[slice feet->head, row front->back,
+column right->left]`.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +23,9 @@ DENSE, DOUBTFUL, DENSITY_UNKNOWN = 1, 2, 4
 """Bits of `TrainingVolume.flags`."""
 DENSE_HU = -250.0
 DENSE_MIN_ML = 20.0
-"""Airless lung at least this large counts as dense; smaller pieces are vessels and nodules, taught as neither."""
+"""Airless lung at least this large counts as dense; smaller pieces are vessels and nodules,
+taught as neither.
+"""
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -43,9 +47,15 @@ class RealCase:
 
 
 REAL_CASES = (
-    RealCase("Case_000", "LIDC-IDRI-1011", "chests/Images/Case_000", "chests/Labels/Case_000.nii.gz"),
-    RealCase("Case_001", "LIDC-IDRI-0001", "chests/Images/Case_001", "chests/Labels/Case_001.nii.gz"),
-    RealCase("Case_002", "LIDC-IDRI-0003", "chests/Images/Case_002", "chests/Labels/Case_002.nii.gz"),
+    RealCase(
+        "Case_000", "LIDC-IDRI-1011", "chests/Images/Case_000", "chests/Labels/Case_000.nii.gz"
+    ),
+    RealCase(
+        "Case_001", "LIDC-IDRI-0001", "chests/Images/Case_001", "chests/Labels/Case_001.nii.gz"
+    ),
+    RealCase(
+        "Case_002", "LIDC-IDRI-0003", "chests/Images/Case_002", "chests/Labels/Case_002.nii.gz"
+    ),
     RealCase("Case_003", "A0001", "chests/Images/Case_003", "chests/Labels/Case_003.nii.gz"),
     RealCase(
         "4DLung_113",
@@ -89,8 +99,9 @@ NEGATIVE_CASES = (
 class TrainingVolume:
     """A volume in the common frame.
 
-    `hu` int16 and `right`, `left` uint8 (255 = all of the voxel is that lung, dense lung included), `flags` uint8 (bits
-    `DENSE`, `DOUBTFUL`, `DENSITY_UNKNOWN`), all of one shape. `origin_lps` is the centre of the first voxel in mm.
+    `hu` int16 and `right`, `left` uint8 (255 = all of the voxel is that lung, dense lung included),
+    `flags` uint8 (bits `DENSE`, `DOUBTFUL`, `DENSITY_UNKNOWN`), all of one shape. `origin_lps` is
+    the centre of the first voxel in mm.
     """
 
     name: str
@@ -135,10 +146,11 @@ class TrainingVolume:
 
 
 def axis_weights(count: int, spacing: float, target_count: int, target_spacing: float) -> Floats:
-    """Weights `(target_count, count)` of a triangle filter along one axis; both axes start at the same point.
+    """Weights `(target_count, count)` of a triangle filter along one axis; both axes start at the
+    same point.
 
-    The filter is as wide as the coarser of the two spacings: linear interpolation to a finer axis, a smooth mean to a
-    coarser one. Beyond the ends the last sample is repeated.
+    The filter is as wide as the coarser of the two spacings: linear interpolation to a finer axis,
+    a smooth mean to a coarser one. Beyond the ends the last sample is repeated.
     """
     target = np.arange(target_count) * target_spacing / spacing
     target = np.clip(target, 0, count - 1)
@@ -156,8 +168,11 @@ def resample_axes(array: NDArray[Any], weights: tuple[Floats, Floats, Floats]) -
     return np.ascontiguousarray(result)
 
 
-def to_patient_axes(array: NDArray[Any], affine: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Transpose and flip `array` so that its axes rise to S, P, L; return it with its affine (index to LPS mm).
+def to_patient_axes(
+    array: NDArray[Any], affine: NDArray[np.float64]
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Transpose and flip `array` so that its axes rise to S, P, L; return it with its affine (index
+    to LPS mm).
 
     Shear is ignored: each axis goes to the world axis it is closest to.
     """
@@ -209,7 +224,10 @@ def prepare(case: RealCase, data: Path, spacing_mm: float = SPACING_MM) -> Train
     if case.lowest_mm is not None:
         array = array[: int(case.lowest_mm / spacing[0]) + 1]
     shape = [int((n - 1) * s / spacing_mm) + 1 for n, s in zip(array.shape, spacing, strict=True)]
-    weights = tuple(axis_weights(n, s, target, spacing_mm) for n, s, target in zip(array.shape, spacing, shape, strict=True))
+    weights = tuple(
+        axis_weights(n, s, target, spacing_mm)
+        for n, s, target in zip(array.shape, spacing, shape, strict=True)
+    )
     coarse = resample_axes(array, weights)  # type: ignore[arg-type]
     right = np.zeros(shape, dtype=np.uint8)
     left = right.copy()

@@ -1,7 +1,7 @@
 """Disease painted into healthy lungs, each with its right label.
 
-Convention (RTOG 1106): consolidated, collapsed and fibrotic lung stays lung (consolidated and collapsed lung as dense
-lung); effusion, pleural air and masses over 3 cm become background.
+Convention (RTOG 1106): consolidated, collapsed and fibrotic lung stays lung (consolidated and
+collapsed lung as dense lung); effusion, pleural air and masses over 3 cm become background.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,9 @@ Painter = Callable[[Sample, Bools, np.random.Generator], Sample]
 
 def one_lung(sample: Sample, rng: np.random.Generator) -> Bools | None:
     """Aerated lung of a random side, or `None` where there is too little."""
-    sides = [side for side in (RIGHT, LEFT) if np.count_nonzero(sample.label == side) >= MIN_LUNG_VOXELS]
+    sides = [
+        side for side in (RIGHT, LEFT) if np.count_nonzero(sample.label == side) >= MIN_LUNG_VOXELS
+    ]
     if not sides:
         return None
     return np.asarray(sample.label == sides[int(rng.integers(len(sides)))])
@@ -53,12 +55,16 @@ def lowest_part(score: Floats, lung: Bools, share: float) -> Bools:
 
 
 def _plane(shape: tuple[int, ...], rng: np.random.Generator, rough: float = 12.0) -> Floats:
-    """Height over a random plane in voxels, with a rough surface: lobes and segments are cut by it."""
+    """Height over a random plane in voxels, with a rough surface: lobes and segments are cut by
+    it.
+    """
     direction = rng.standard_normal(3)
     direction /= np.linalg.norm(direction)
     axes = np.ogrid[tuple(slice(n) for n in shape)]
     flat = sum(np.float32(d) * a.astype(np.float32) for d, a in zip(direction, axes, strict=True))
-    return np.asarray(flat + rough / NETWORK_MM * smooth_noise(shape, (5, 5, 5), rng), dtype=np.float32)
+    return np.asarray(
+        flat + rough / NETWORK_MM * smooth_noise(shape, (5, 5, 5), rng), dtype=np.float32
+    )
 
 
 def consolidation(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
@@ -74,7 +80,9 @@ def consolidation(sample: Sample, lung: Bools, rng: np.random.Generator) -> Samp
 
 
 def patchy(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
-    """Patches from ground glass to consolidation in both lungs, as in viral pneumonia; dense where airless."""
+    """Patches from ground glass to consolidation in both lungs, as in viral pneumonia; dense
+    where airless.
+    """
     lungs = (sample.label == RIGHT) | (sample.label == LEFT)
     cells = tuple(max(3, int(n * NETWORK_MM / rng.uniform(25, 60))) for n in lung.shape)
     field = smooth_noise(lung.shape, cells, rng) + rng.uniform(-0.8, 0.6)  # type: ignore[arg-type]
@@ -92,7 +100,9 @@ def patchy(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
 
 
 def ground_glass(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
-    """Ground glass or fibrosis: aerated lung that is denser, with coarse texture, at the edges or all over; lung."""
+    """Ground glass or fibrosis: aerated lung that is denser, with coarse texture, at the edges
+    or all over; lung.
+    """
     lungs = (sample.label == RIGHT) | (sample.label == LEFT)
     where = lowest_part(_plane(lung.shape, rng, 30.0), lungs, float(rng.uniform(0.2, 1.0)))
     cells = tuple(n // 2 + 2 for n in lung.shape)
@@ -111,11 +121,17 @@ def emphysema(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
 
 
 def effusion(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
-    """Fluid of 0-25 HU behind (or anywhere below a rough plane), with a strip of dense lung along it; background."""
+    """Fluid of 0-25 HU behind (or anywhere below a rough plane), with a strip of dense lung
+    along it; background.
+    """
     if rng.random() < 0.75:
         axes = np.ogrid[tuple(slice(n) for n in lung.shape)]
         tilt = rng.uniform(-0.5, 0.5)
-        height = -axes[1].astype(np.float32) + np.float32(tilt) * axes[0] + 1.5 * smooth_noise(lung.shape, (4, 4, 4), rng)
+        height = (
+            -axes[1].astype(np.float32)
+            + np.float32(tilt) * axes[0]
+            + 1.5 * smooth_noise(lung.shape, (4, 4, 4), rng)
+        )
     else:
         height = _plane(lung.shape, rng)
     share = float(rng.uniform(0.04, 0.9))
@@ -138,7 +154,11 @@ def collapse(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
     centre[2] += np.sign(middle - centre[2]) * rng.uniform(3, 9)
     axes = np.ogrid[tuple(slice(n) for n in lung.shape)]
     away = sum(((a - c) / s) ** 2 for a, c, s in zip(axes, centre, (1.6, 1.0, 1.0), strict=True))
-    score = np.sqrt(away).astype(np.float32) + 2 * smooth_noise(lung.shape, (6, 6, 6), rng) - 0.1 * inside
+    score = (
+        np.sqrt(away).astype(np.float32)
+        + 2 * smooth_noise(lung.shape, (6, 6, 6), rng)
+        - 0.1 * inside
+    )
     core = lowest_part(score, lung, float(rng.uniform(0.12, 0.6)))
     fluid = lung & ~core
     hu = blend(sample.hu, fluid, float(rng.uniform(-5, 28)))

@@ -1,7 +1,8 @@
-"""The network as ONNX, written node by node with standardised weights and activation gains folded in.
+"""The network as ONNX, written node by node with standardised weights and activation gains folded
+in.
 
-Space to depth and the stem become one strided convolution, the head and depth to space one transposed convolution: the
-graph holds Clip, Add, Mul, Conv, ConvTranspose, Relu and Add only.
+Space to depth and the stem become one strided convolution, the head and depth to space one
+transposed convolution: the graph holds Clip, Add, Mul, Conv, ConvTranspose, Relu and Add only.
 """
 
 from pathlib import Path
@@ -14,14 +15,25 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from pleura.core.atomic import atomic_file
-from pleura.learn.lungs.net import CLASSES, HIGH_HU, LOW_HU, MULTIPLE, RELU_GAIN, SCALE_HU, LungNet, StandardConv
+from pleura.learn.lungs.net import (
+    CLASSES,
+    HIGH_HU,
+    LOW_HU,
+    MULTIPLE,
+    RELU_GAIN,
+    SCALE_HU,
+    LungNet,
+    StandardConv,
+)
 
 OPSET = 17
 Floats = NDArray[np.float32]
 
 
 def write_onnx(net: LungNet, path: Path) -> None:
-    """Write `net`: input `ct` (1, 1, D, H, W) HU, output `logits` (1, classes, D, H, W), float32."""
+    """Write `net`: input `ct` (1, 1, D, H, W) HU, output `logits` (1, classes, D, H, W),
+    float32.
+    """
     graph = _Graph()
     x = graph.scaled("ct")
     weight, bias = _weights(net.stem)
@@ -54,14 +66,18 @@ def stem_weight(weight: Floats) -> Floats:
 
 
 def head_weight(weight: Floats) -> Floats:
-    """Weights `(8 · classes, in, 1, 1, 1)` as `(in, classes, 2, 2, 2)`, those of a transposed convolution."""
+    """Weights `(8 · classes, in, 1, 1, 1)` as `(in, classes, 2, 2, 2)`, those of a transposed
+    convolution.
+    """
     inputs = weight.shape[1]
     spread = weight.reshape(2, 2, 2, CLASSES, inputs).transpose(4, 3, 0, 1, 2)
     return np.ascontiguousarray(spread)
 
 
 def _weights(layer: Any, *, activated: bool = False) -> tuple[Floats, Floats]:
-    """Standardised weights and bias; `activated` layers take a plain ReLU's output, whose gain they contain."""
+    """Standardised weights and bias; `activated` layers take a plain ReLU's output, whose gain
+    they contain.
+    """
     assert isinstance(layer, StandardConv)
     weight: Tensor = layer.standardised().detach().double()
     if activated:
@@ -78,7 +94,11 @@ class _Graph:
         self.count = 0
 
     def constant(self, name: str, value: NDArray[Any] | float) -> str:
-        array = np.ascontiguousarray(value, dtype=np.float32) if np.ndim(value) else np.array(value, np.float32)
+        array = (
+            np.ascontiguousarray(value, dtype=np.float32)
+            if np.ndim(value)
+            else np.array(value, np.float32)
+        )
         self.constants.append(numpy_helper.from_array(array, name))
         return name
 
@@ -99,7 +119,9 @@ class _Graph:
     def add(self, name: str, one: str, two: str) -> str:
         return self.node("Add", name, [one, two])
 
-    def conv(self, name: str, x: str, weight: Floats, bias: Floats, *, kernel: int, stride: int, pad: int) -> str:
+    def conv(
+        self, name: str, x: str, weight: Floats, bias: Floats, *, kernel: int, stride: int, pad: int
+    ) -> str:
         inputs = [x, self.constant(f"{name}.weight", weight), self.constant(f"{name}.bias", bias)]
         shape = {"kernel_shape": [kernel] * 3, "strides": [stride] * 3, "pads": [pad] * 6}
         return self.node("Conv", name, inputs, **shape)
@@ -119,7 +141,9 @@ class _Graph:
 
 def _save(graph: _Graph, path: Path) -> None:
     def value(name: str, channels: int) -> onnx.ValueInfoProto:
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, "depth", "height", "width"])
+        return helper.make_tensor_value_info(
+            name, TensorProto.FLOAT, [1, channels, "depth", "height", "width"]
+        )
 
     body = helper.make_graph(
         graph.nodes,

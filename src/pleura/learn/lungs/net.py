@@ -1,9 +1,11 @@
-"""The coarse 3-D network: a residual U-Net whose finest level lies at twice the voxel size of its input.
+"""The coarse 3-D network: a residual U-Net whose finest level lies at twice the voxel size of its
+input.
 
-Eight neighbouring voxels become eight channels first (space to depth) and eight voxels are read from the channels of
-each cell last, so that no convolution runs at the full grid, where most of the time of a 3-D U-Net goes. Weights are
-standardised (Brock A, De S, Smith SL 2021, arXiv:2101.08692) instead of activations: a chest, a head and an empty field
-are then judged by the same function, whatever was in the batch, and the export is plain convolutions.
+Eight neighbouring voxels become eight channels first (space to depth) and eight voxels are read
+from the channels of each cell last, so that no convolution runs at the full grid, where most of the
+time of a 3-D U-Net goes. Weights are standardised (Brock A, De S, Smith SL 2021, arXiv:2101.08692)
+instead of activations: a chest, a head and an empty field are then judged by the same function,
+whatever was in the batch, and the export is plain convolutions.
 """
 
 from collections.abc import Sequence
@@ -27,18 +29,29 @@ BRANCH = 0.5
 
 
 class StandardConv(nn.Module):
-    """A 3-D convolution whose weights have zero mean and unit variance over their inputs, times a learnt gain.
+    """A 3-D convolution whose weights have zero mean and unit variance over their inputs, times a
+    learnt gain.
 
     `tied` groups of outputs share their biases.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, gain: float = 1.0, tied: int = 1) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        gain: float = 1.0,
+        tied: int = 1,
+    ) -> None:
         super().__init__()
         self.stride = stride
         self.tied = tied
         self.padding = 1 if kernel == 3 else 0
         fan_in = inputs * kernel**3
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel, kernel) / fan_in**0.5)
+        self.weight = nn.Parameter(
+            torch.randn(outputs, inputs, kernel, kernel, kernel) / fan_in**0.5
+        )
         self.gain = nn.Parameter(torch.full((outputs,), gain))
         self.bias = nn.Parameter(torch.zeros(outputs // tied))
 
@@ -86,7 +99,8 @@ class Residual(nn.Module):
 
 
 class LungNet(nn.Module):
-    """HU `(batch, 1, depth, height, width)` float32 to logits `(batch, CLASSES, depth, height, width)`.
+    """HU `(batch, 1, depth, height, width)` float32 to logits `(batch, CLASSES, depth, height,
+    width)`.
 
     Axes rise to S, P and L; every side is a multiple of `MULTIPLE`.
     """
@@ -99,7 +113,9 @@ class LungNet(nn.Module):
         self.down = nn.ModuleList(StandardConv(above, below, 2, stride=2) for above, below in steps)
         self.encode = nn.ModuleList(Residual(width) for width in widths[1:])
         self.up = nn.ModuleList(StandardConv(below, above, 1) for above, below in steps)
-        self.decode = nn.ModuleList(StandardConv(width, width, 3, gain=BRANCH) for width in widths[:-1])
+        self.decode = nn.ModuleList(
+            StandardConv(width, width, 3, gain=BRANCH) for width in widths[:-1]
+        )
         self.head = Head(widths[0], CLASSES * 8, 1, gain=0.5, tied=8)
 
     def forward(self, ct: Tensor) -> Tensor:
@@ -126,7 +142,9 @@ def space_to_depth(x: Tensor) -> Tensor:
 
 
 def depth_to_space(x: Tensor) -> Tensor:
-    """Inverse of `space_to_depth` for `(batch, 8 · classes, d, h, w)`, position before class in the channels."""
+    """Inverse of `space_to_depth` for `(batch, 8 · classes, d, h, w)`, position before class in
+    the channels.
+    """
     batch, channels, d, h, w = x.shape
     blocks = x.reshape(batch, 2, 2, 2, channels // 8, d, h, w)
     return blocks.permute(0, 4, 5, 1, 6, 2, 7, 3).reshape(batch, channels // 8, 2 * d, 2 * h, 2 * w)

@@ -1,8 +1,9 @@
 """Which runs make the shipped network: shared phases, cross-validation by patient, the final model.
 
-Every patient is held out once. To afford that, runs share their beginnings: all start from a network that has seen
-phantoms only, and three patients share a base that has seen none of the three. Each of them then goes on from its base
-with the other two patients back in, so the network that is scored has never seen its patient.
+Every patient is held out once. To afford that, runs share their beginnings: all start from a
+network that has seen phantoms only, and three patients share a base that has seen none of the
+three. Each of them then goes on from its base with the other two patients back in, so the network
+that is scored has never seen its patient.
 """
 
 from collections.abc import Sequence
@@ -64,8 +65,12 @@ def fold_name(patient: str) -> str:
 
 def synthetic_volumes(cache: Path) -> tuple[list[TrainingVolume], list[TrainingVolume]]:
     """Phantom chests and bodies without lungs, made once and kept in `cache`."""
-    chests = [_cached(cache / f"phantom_{seed:03d}.npz", seed, lungs=True) for seed in range(PHANTOMS)]
-    others = [_cached(cache / f"negative_{seed:03d}.npz", seed, lungs=False) for seed in range(NEGATIVES)]
+    chests = [
+        _cached(cache / f"phantom_{seed:03d}.npz", seed, lungs=True) for seed in range(PHANTOMS)
+    ]
+    others = [
+        _cached(cache / f"negative_{seed:03d}.npz", seed, lungs=False) for seed in range(NEGATIVES)
+    ]
     return chests, others
 
 
@@ -85,8 +90,8 @@ def pools(
 ) -> dict[str, Pool]:
     """The two sequences of samples: phantoms alone, and everything.
 
-    The first has no volume of a patient with a reference: all folds start from it. A negative volume of such a patient
-    (a neck) is in the second only.
+    The first has no volume of a patient with a reference: all folds start from it. A negative
+    volume of such a patient (a neck) is in the second only.
     """
     with_reference = {case.patient for case in REAL_CASES}
     chests = [volume for volume in real if volume.name in {case.name for case in REAL_CASES}]

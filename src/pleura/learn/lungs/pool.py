@@ -1,7 +1,7 @@
 """The endless, numbered sequence of samples that all runs share.
 
-A sample is decided by its number alone, so that the runs of a cross-validation can share the work of drawing: a run
-that holds a patient out skips the samples of that patient.
+A sample is decided by its number alone, so that the runs of a cross-validation can share the work
+of drawing: a run that holds a patient out skips the samples of that patient.
 """
 
 import os
@@ -42,7 +42,9 @@ class Pool:
         path = self.folder / f"{index:06d}.npz"
         if path.exists():
             return _read(path)
-        shape = SHAPES[int(np.random.default_rng([self.seed, 2, index // BLOCK]).integers(len(SHAPES)))]
+        shape = SHAPES[
+            int(np.random.default_rng([self.seed, 2, index // BLOCK]).integers(len(SHAPES)))
+        ]
         rng = np.random.default_rng([self.seed, 3, index])
         sample = scanned(diseased(posed(self.volume_of(index), shape, rng, Pose()), rng), rng)
         sample = _rounded(sample)
@@ -50,11 +52,15 @@ class Pool:
         return sample
 
     def batches(self, size: int, held_out: Collection[str] = ()) -> Iterator[list[int]]:
-        """Numbers of samples of one shape, `size` a batch, without the samples of patients held out."""
+        """Numbers of samples of one shape, `size` a batch, without the samples of patients held
+        out.
+        """
         block = 0
         while True:
             numbers = range(block * BLOCK, (block + 1) * BLOCK)
-            allowed = [number for number in numbers if self.volume_of(number).patient not in held_out]
+            allowed = [
+                number for number in numbers if self.volume_of(number).patient not in held_out
+            ]
             for start in range(0, len(allowed) - size + 1, size):
                 yield allowed[start : start + size]
             block += 1
@@ -67,7 +73,11 @@ def _rounded(sample: Sample) -> Sample:
 
 
 def _write(path: Path, sample: Sample) -> None:
-    bits = sample.label | sample.ignore * np.uint8(IGNORE_BIT) | sample.density_unknown * np.uint8(UNKNOWN_BIT)
+    bits = (
+        sample.label
+        | sample.ignore * np.uint8(IGNORE_BIT)
+        | sample.density_unknown * np.uint8(UNKNOWN_BIT)
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{os.getpid()}-{path.name}")
     with part.open("wb") as file:

@@ -25,8 +25,9 @@ Bools = NDArray[np.bool_]
 class Sample:
     """One sample `[slice, row, column]`.
 
-    `hu` float32; `label` uint8 (0 background, 1 right, 2 left, 3 dense right, 4 dense left); voxels of `ignore` count for
-    nothing; in voxels of `density_unknown` the lung counts and whether it is dense does not.
+    `hu` float32; `label` uint8 (0 background, 1 right, 2 left, 3 dense right, 4 dense left); voxels
+    of `ignore` count for nothing; in voxels of `density_unknown` the lung counts and whether it is
+    dense does not.
     """
 
     hu: Floats
@@ -47,15 +48,21 @@ class Pose:
     shift_mm: tuple[float, float, float] = (60.0, 25.0, 30.0)
     mirror: float = 0.5
     upside: float = 0.08
-    """Chance of a flip front to back (a header that says supine of a prone patient, and a couch in front)."""
+    """Chance of a flip front to back (a header that says supine of a prone patient, and a couch
+    in front).
+    """
 
 
 def smoothed(volume: TrainingVolume) -> TrainingVolume:
     """The volume filtered for the spacing of the network, so that its noise does not alias."""
     hu = volume.hu.astype(np.float32)
     for axis in range(3):
-        low = np.concatenate([np.take(hu, [0], axis), np.take(hu, range(hu.shape[axis] - 1), axis)], axis)
-        high = np.concatenate([np.take(hu, range(1, hu.shape[axis]), axis), np.take(hu, [-1], axis)], axis)
+        low = np.concatenate(
+            [np.take(hu, [0], axis), np.take(hu, range(hu.shape[axis] - 1), axis)], axis
+        )
+        high = np.concatenate(
+            [np.take(hu, range(1, hu.shape[axis]), axis), np.take(hu, [-1], axis)], axis
+        )
         hu = 0.5 * hu + 0.25 * (low + high)
     return TrainingVolume(
         volume.name,
@@ -81,10 +88,14 @@ def rotation(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def smooth_noise(shape: tuple[int, ...], cells: tuple[int, int, int], rng: np.random.Generator) -> Floats:
+def smooth_noise(
+    shape: tuple[int, ...], cells: tuple[int, int, int], rng: np.random.Generator
+) -> Floats:
     """Smooth random field of unit normals on `cells` knots, linear between, float32."""
     knots = torch.from_numpy(rng.standard_normal((1, 1, *cells), dtype=np.float32))
-    field: Floats = interpolate(knots, size=list(shape), mode="trilinear", align_corners=True)[0, 0].numpy()
+    field: Floats = interpolate(knots, size=list(shape), mode="trilinear", align_corners=True)[
+        0, 0
+    ].numpy()
     return field
 
 
@@ -111,14 +122,17 @@ def posed(
     grid = _sampling_grid(volume, shape, matrix, centre)
     cells = tuple(max(2, int(n * spacing_mm / 70)) for n in shape)
     for axis in range(3):
-        bend = smooth_noise(shape, cells, rng) * (pose.bend_mm * rng.random())  # type: ignore[arg-type]
+        noise = smooth_noise(shape, cells, rng)  # type: ignore[arg-type]
+        bend = noise * (pose.bend_mm * rng.random())
         step = 2.0 / (volume.spacing_mm * max(1, volume.hu.shape[axis] - 1))
         grid[..., 2 - axis] += torch.from_numpy(bend * np.float32(step))
     return _sampled(volume, grid, mirrored)
 
 
 def upright(volume: TrainingVolume, spacing_mm: float = NETWORK_MM, multiple: int = 16) -> Sample:
-    """The whole volume as it lies, on the network's grid from its first voxel, padded with air to a multiple."""
+    """The whole volume as it lies, on the network's grid from its first voxel, padded with air
+    to a multiple.
+    """
     sizes = [int((n - 1) * volume.spacing_mm / spacing_mm) + 1 for n in volume.hu.shape]
     shape = tuple(-(-n // multiple) * multiple for n in sizes)
     centre = (np.array(shape) - 1) / 2 * spacing_mm
@@ -126,7 +140,9 @@ def upright(volume: TrainingVolume, spacing_mm: float = NETWORK_MM, multiple: in
     return _sampled(volume, grid, False)
 
 
-def _sampling_grid(volume: TrainingVolume, shape: tuple[int, int, int], matrix: Any, centre: Any) -> torch.Tensor:
+def _sampling_grid(
+    volume: TrainingVolume, shape: tuple[int, int, int], matrix: Any, centre: Any
+) -> torch.Tensor:
     """Coordinates (x, y, z) in -1..1 of the volume, for each voxel of the sample."""
     last = np.maximum(np.array(volume.hu.shape) - 1, 1) * volume.spacing_mm
     to_unit = 2.0 / last
@@ -134,7 +150,9 @@ def _sampling_grid(volume: TrainingVolume, shape: tuple[int, int, int], matrix: 
     for axis, n in enumerate(shape):
         steps = np.arange(n) - (n - 1) / 2
         vector = (steps[:, None] * matrix[:, axis] * to_unit).astype(np.float32)
-        terms.append(torch.from_numpy(vector).reshape([n if a == axis else 1 for a in range(3)] + [3]))
+        terms.append(
+            torch.from_numpy(vector).reshape([n if a == axis else 1 for a in range(3)] + [3])
+        )
     offset = torch.from_numpy((centre * to_unit - 1.0).astype(np.float32))
     grid = terms[0] + terms[1] + (terms[2] + offset)
     return grid.flip(-1)
@@ -142,10 +160,18 @@ def _sampling_grid(volume: TrainingVolume, shape: tuple[int, int, int], matrix: 
 
 def _sampled(volume: TrainingVolume, grid: torch.Tensor, mirrored: bool) -> Sample:
     sides = [volume.left, volume.right] if mirrored else [volume.right, volume.left]
-    channels = np.stack([volume.hu.astype(np.float32) - AIR_HU, *(side.astype(np.float32) for side in sides)])
-    linear = grid_sample(torch.from_numpy(channels)[None], grid[None], align_corners=True)[0].numpy()
+    channels = np.stack(
+        [volume.hu.astype(np.float32) - AIR_HU, *(side.astype(np.float32) for side in sides)]
+    )
+    linear = grid_sample(torch.from_numpy(channels)[None], grid[None], align_corners=True)[
+        0
+    ].numpy()
     bits = torch.from_numpy(volume.flags.astype(np.float32))[None, None]
-    flags = grid_sample(bits, grid[None], mode="nearest", align_corners=True)[0, 0].numpy().astype(np.uint8)
+    flags = (
+        grid_sample(bits, grid[None], mode="nearest", align_corners=True)[0, 0]
+        .numpy()
+        .astype(np.uint8)
+    )
     hu, right, left = linear[0] + AIR_HU, linear[1], linear[2]
     lung = right + left > 127.5
     label = np.where(lung, np.where(right >= left, RIGHT, LEFT), BACKGROUND).astype(np.uint8)

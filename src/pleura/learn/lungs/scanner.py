@@ -1,4 +1,6 @@
-"""What scanners and their surroundings do to an image: field of view, slices, noise, kernel, couch, bowel gas, metal."""
+"""What scanners and their surroundings do to an image: field of view, slices, noise, kernel,
+couch, bowel gas, metal.
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -11,7 +13,9 @@ from pleura.learn.lungs.samples import BACKGROUND, NETWORK_MM, Bools, Sample, sm
 
 
 def density(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Denser or lighter lungs (expiration, age), more contrast in soft tissue, a calibration error."""
+    """Denser or lighter lungs (expiration, age), more contrast in soft tissue, a calibration
+    error.
+    """
     hu = sample.hu
     if rng.random() < 0.4:
         aerated = (sample.label > BACKGROUND) & (hu < -300)
@@ -36,11 +40,16 @@ def bowel_gas(sample: Sample, rng: np.random.Generator) -> Sample:
         centre = np.unravel_index(places[int(rng.integers(places.size))], hu.shape)
         axes = np.ogrid[tuple(slice(n) for n in hu.shape)]
         stretch = rng.uniform(0.6, 1.5, 3)
-        away = sum(((a - c) / s).astype(np.float32) ** 2 for a, c, s in zip(axes, centre, stretch, strict=True))
+        away = sum(
+            ((a - c) / s).astype(np.float32) ** 2
+            for a, c, s in zip(axes, centre, stretch, strict=True)
+        )
         inside = (away < radius**2) & (far > 0.5)
         values: Any = np.float32(rng.uniform(-1000, -880))
         if rng.random() < 0.25:
-            values = (rng.uniform(-700, -200) + 250 * rng.standard_normal(hu.shape)).astype(np.float32)
+            values = (rng.uniform(-700, -200) + 250 * rng.standard_normal(hu.shape)).astype(
+                np.float32
+            )
         hu = np.where(inside, values, hu)
     return replace(sample, hu=hu.astype(np.float32))
 
@@ -77,7 +86,9 @@ def slices(sample: Sample, rng: np.random.Generator) -> Sample:
         thick = int(rng.integers(2, 4))
         blurred = ndimage.uniform_filter1d(hu, thick, axis=0)
         places = np.arange(int(rng.integers(thick)), hu.shape[0], thick)
-        lower = np.clip(np.searchsorted(places, np.arange(hu.shape[0]), side="right") - 1, 0, len(places) - 2)
+        lower = np.clip(
+            np.searchsorted(places, np.arange(hu.shape[0]), side="right") - 1, 0, len(places) - 2
+        )
         share = np.clip((np.arange(hu.shape[0]) - places[lower]) / thick, 0, 1).astype(np.float32)
         share = share[:, None, None]
         hu = blurred[places[lower]] * (1 - share) + blurred[places[lower + 1]] * share
@@ -90,10 +101,14 @@ def slices(sample: Sample, rng: np.random.Generator) -> Sample:
 
 
 def motion(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Bands of slices that were scanned at another phase of breathing: image and labels shifted by some millimetres."""
+    """Bands of slices that were scanned at another phase of breathing: image and labels shifted
+    by some millimetres.
+    """
     if rng.random() > 0.07:
         return sample
-    parts = {name: getattr(sample, name).copy() for name in ("hu", "label", "ignore", "density_unknown")}
+    parts = {
+        name: getattr(sample, name).copy() for name in ("hu", "label", "ignore", "density_unknown")
+    }
     start = 0
     while start < sample.hu.shape[0]:
         stop = start + int(rng.integers(3, 9))
@@ -116,7 +131,12 @@ def metal(sample: Sample, rng: np.random.Generator) -> Sample:
     rows, columns = np.ogrid[: hu.shape[1], : hu.shape[2]]
     away = np.hypot(rows - y, columns - x).astype(np.float32)
     angle = np.arctan2(rows - y, columns - x)
-    wave = np.sin(angle * int(rng.integers(6, 20)) + rng.uniform(0, 6)) * rng.uniform(100, 500) * 6 / (away + 6)
+    wave = (
+        np.sin(angle * int(rng.integers(6, 20)) + rng.uniform(0, 6))
+        * rng.uniform(100, 500)
+        * 6
+        / (away + 6)
+    )
     band = slice(max(0, z - 2), z + 3)
     hu[band] += wave.astype(np.float32)
     hu[band, away < rng.uniform(1, 3)] = 3000
@@ -133,13 +153,17 @@ def noise(sample: Sample, rng: np.random.Generator) -> Sample:
 
 
 def field_of_view(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Cut the ends, and the sides by a circle or a square, as narrow fields do; what is cut is air, without label."""
+    """Cut the ends, and the sides by a circle or a square, as narrow fields do; what is cut is
+    air, without label.
+    """
     keep: Bools = np.ones(sample.hu.shape, dtype=np.bool_)
     z, y, x = np.ogrid[tuple(slice(n) for n in keep.shape)]
     depth, rows, columns = keep.shape
     if rng.random() < 0.3:
         low, high = rng.uniform(0, 0.5), rng.uniform(0.5, 1)
-        keep &= (z >= low * depth * (rng.random() < 0.6)) & (z < (high if rng.random() < 0.6 else 1) * depth)
+        keep &= (z >= low * depth * (rng.random() < 0.6)) & (
+            z < (high if rng.random() < 0.6 else 1) * depth
+        )
     if rng.random() < 0.25:
         centre = rows / 2 + rng.uniform(-10, 10), columns / 2 + rng.uniform(-12, 12)
         radius = rng.uniform(110, 220) / NETWORK_MM

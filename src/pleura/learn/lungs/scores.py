@@ -28,7 +28,9 @@ def predictor(data: bytes, threads: int = 1) -> Predict:
 
 
 def logits_of(predict: Predict, hu: NDArray[Any]) -> Floats:
-    """Logits `(5, D, H, W)` of a volume `(D, H, W)` on the network's grid; the padding it needs is air, cut off after."""
+    """Logits `(5, D, H, W)` of a volume `(D, H, W)` on the network's grid; the padding it needs
+    is air, cut off after.
+    """
     widths = [(0, -n % MULTIPLE) for n in hu.shape]
     padded = np.pad(hu.astype(np.float32), widths, constant_values=AIR_HU)
     logits = predict(padded[None, None])[0]
@@ -36,7 +38,9 @@ def logits_of(predict: Predict, hu: NDArray[Any]) -> Floats:
 
 
 def sides_of(logits: Floats) -> NDArray[np.uint8]:
-    """0 background, 1 right, 2 left, dense lung with its side, by the largest summed probability."""
+    """0 background, 1 right, 2 left, dense lung with its side, by the largest summed
+    probability.
+    """
     powers = np.exp(logits - logits.max(axis=0))
     sums = np.stack([powers[0], powers[1] + powers[3], powers[2] + powers[4]])
     return sums.argmax(axis=0).astype(np.uint8)
@@ -44,15 +48,17 @@ def sides_of(logits: Floats) -> NDArray[np.uint8]:
 
 def dense_of(logits: Floats) -> NDArray[np.bool_]:
     """Where lung is more likely dense than aerated."""
-    return (sides_of(logits) > 0) & (np.maximum(logits[3], logits[4]) > np.maximum(logits[1], logits[2]))
+    return (sides_of(logits) > 0) & (
+        np.maximum(logits[3], logits[4]) > np.maximum(logits[1], logits[2])
+    )
 
 
 @dataclass(frozen=True)
 class CoarseScore:
     """Scores of one case on the network's grid, doubtful voxels left out.
 
-    `stray_ml` is predicted lung more than 10 mm outside the reference; `stray_slices` counts slices with predicted lung
-    where the reference has none; surface distances are in mm.
+    `stray_ml` is predicted lung more than 10 mm outside the reference; `stray_slices` counts slices
+    with predicted lung where the reference has none; surface distances are in mm.
     """
 
     name: str
@@ -114,8 +120,12 @@ def dice(one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
     return 1.0 if total == 0 else float(2 * np.count_nonzero(one & two) / total)
 
 
-def surface_distances(one: NDArray[np.bool_], two: NDArray[np.bool_], spacing_mm: float) -> NDArray[np.float64]:
-    """Distances in mm from the border voxels of each mask to those of the other, both ways; empty where a mask is."""
+def surface_distances(
+    one: NDArray[np.bool_], two: NDArray[np.bool_], spacing_mm: float
+) -> NDArray[np.float64]:
+    """Distances in mm from the border voxels of each mask to those of the other, both ways;
+    empty where a mask is.
+    """
     from scipy import ndimage
 
     borders = [mask & ~ndimage.binary_erosion(mask) for mask in (one, two)]

@@ -47,13 +47,17 @@ class Phase:
         if step < self.warm_up:
             return self.first_rate * (step + 1) / self.warm_up
         share = (step - self.warm_up) / max(1, self.steps - self.warm_up)
-        return self.last_rate + (self.first_rate - self.last_rate) * (1 + math.cos(math.pi * share)) / 2
+        return (
+            self.last_rate
+            + (self.first_rate - self.last_rate) * (1 + math.cos(math.pi * share)) / 2
+        )
 
 
 def loss_of(logits: Tensor, samples: Sequence[Sample]) -> Tensor:
     """Cross entropy plus soft Dice of the two lungs (dense lung counts to its side).
 
-    Ignored voxels count for nothing. Where it is unknown whether lung is dense, only its side counts.
+    Ignored voxels count for nothing. Where it is unknown whether lung is dense, only its side
+    counts.
     """
     label = torch.from_numpy(np.stack([sample.label for sample in samples])).long()
     counts = torch.from_numpy(np.stack([~sample.ignore for sample in samples])).float()
@@ -112,7 +116,9 @@ class Learner:
         tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self.average.items()}
         for number, state in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"adam.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
+            tensors |= {
+                f"adam.{number}.{name}": torch.as_tensor(value) for name, value in state.items()
+            }
         tensors = {name: value.detach().clone().contiguous() for name, value in tensors.items()}
         with atomic_file(path) as part:
             save_file(tensors, part, metadata={"step": str(self.step)})
@@ -169,7 +175,8 @@ def run_phase(
     report: Report,
     seed: int = 0,
 ) -> None:
-    """Train one phase into `path`, from the weights of `start`; resume where `path` is already there.
+    """Train one phase into `path`, from the weights of `start`; resume where `path` is already
+    there.
 
     `report` gets step, loss and CPU seconds after each step.
     """
@@ -180,7 +187,9 @@ def run_phase(
         learner.step = 0
     else:
         learner = Learner.new(seed)
-    batches = islice(pool.batches(BATCH, held_out), phase.skip + learner.step, phase.skip + phase.steps)
+    batches = islice(
+        pool.batches(BATCH, held_out), phase.skip + learner.step, phase.skip + phase.steps
+    )
     for numbers in batches:
         began = time.process_time()
         samples = [pool.sample(number) for number in numbers]
