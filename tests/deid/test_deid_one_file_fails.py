@@ -119,6 +119,7 @@ def test_a_disk_error_is_not_recorded_as_a_result(chests, tmp_path, monkeypatch)
 
 @given(at=st.integers(0, 4000), what=st.binary(min_size=1, max_size=16))
 @settings(max_examples=60, deadline=None)
+@pytest.mark.filterwarnings("ignore")  # pydicom's, of a damaged character set
 def test_no_damage_raises(chests, tmp_path_factory, at, what):
     source = min(chests.rglob("*.dcm"))
     folder = tmp_path_factory.mktemp("damage")
