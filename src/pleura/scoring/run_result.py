@@ -1,0 +1,48 @@
+"""The result of `pleura run`: the scores, and the notes of every stage."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pleura.core.errors import Exit
+from pleura.core.results import Table
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The result of a run. `scores` is the content of `OUT/scores.json`, or `None` where no case
+    has a reference.
+    """
+
+    exit_code: Exit
+    scores: Mapping[str, Any] | None
+    lines: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The scores' cases, and the notes."""
+        return {
+            "cases": self.scores["cases"] if self.scores else [],
+            "notes": list(self.lines),
+            "exit_code": int(self.exit_code),
+        }
+
+    def table(self) -> Table | None:
+        """One row a case: split, Dice and accuracy of the volume, slices by class."""
+        if not self.scores:
+            return None
+        columns = ("case", "split", "Dice", "accuracy", "hallucinated [slices]", "missed [slices]")
+        return Table(
+            "Lungs against references", columns, tuple(_row(case) for case in self.scores["cases"])
+        )
+
+    def notes(self) -> Sequence[str]:
+        """Refusals of every stage, then where the report is."""
+        return self.lines
+
+
+def _row(case: Mapping[str, Any]) -> tuple[str, ...]:
+    numbers = (
+        "-" if case.get(name) is None else f"{case[name]:.4f}" for name in ("dice", "accuracy")
+    )
+    counts = (str(case["slices"][name]) for name in ("hallucinated", "missed"))
+    return (str(case["case"]), str(case.get("split") or "-"), *numbers, *counts)

@@ -1,0 +1,150 @@
+"""The stages of `pleura run`, in their order. Each one is a verb on a folder below OUT."""
+
+import gc
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pleura.core.atomic import atomic_file, read_json, remove
+from pleura.core.errors import Exit, NothingUsable
+from pleura.core.progress import Progress
+from pleura.core.results import Result
+from pleura.store.layout import (
+    BESIDE,
+    COHORT,
+    COHORT_STAGE,
+    DEIDENTIFIED_STAGE,
+    MASKS_STAGE,
+    MODELS_STAGE,
+    RESULTS_STAGE,
+    SCORES,
+    SCORES_CSV,
+    SPLIT,
+    beside,
+)
+from pleura.store.run_record import Check, RunRecord
+
+PRIMARY = ("bce_dice", "dice", "bce")
+"""Order in which a trained loss is chosen to have its scores copied to OUT: the report's first."""
+
+UNTRAINED = "lungs"
+"""Name of the masks where nothing could be trained: those of the network that comes with pleura."""
+
+
+class Stages:
+    """Runs the stages; `done` has the folder below OUT of each stage that wrote one."""
+
+    def __init__(
+        self, whole: RunRecord, source: Path, check: Check, workers: int, progress: Progress
+    ) -> None:
+        self.whole, self.source, self.out = whole, source, whole.folder
+        self.check, self.workers, self.progress = check, workers, progress
+        self.done: list[str] = []
+        self.notes: list[str] = []
+        self.worst = Exit.OK
+
+    @contextmanager
+    def stage(self, name: str, folder: str = "") -> Iterator[Path]:
+        """Time a stage; seconds add up over interruptions. Yields the stage's folder."""
+        begun = time.monotonic()
+        yield self.out / folder
+        self.whole.note_seconds(name, time.monotonic() - begun)
+        if folder:
+            self.done.append(folder)
+        gc.collect()
+
+    def take(self, result: Result) -> None:
+        """Keep the exit code and the refusals of a stage.
+
+        Its last note says where the output is; the run says that once, at its end.
+        """
+        if result.exit_code is not Exit.OK:
+            self.notes += list(result.notes())[:-1]
+            self.worst = Exit.SOME_FAILED
+
+    def to_cohort(self, masks: Path, profile: Any, gaps: Any, parts: Mapping[str, Any]) -> None:
+        """Scan, de-identify, prepare."""
+        from pleura.deid.vault import read_map
+        from pleura.labels.source_names import names_of_cases
+        from pleura.verbs.deidentify import deidentify
+        from pleura.verbs.prepare import prepare
+        from pleura.verbs.scan import scan
+
+        with self.stage("scan"):
+            seen = scan(self.source, gaps=gaps, workers=self.workers, progress=self.progress)
+            if seen.exit_code is Exit.NOTHING_USABLE:
+                raise NothingUsable("; ".join(list(seen.notes())[:5]))
+            self.take(seen)
+        with self.stage("deidentify", DEIDENTIFIED_STAGE) as clean:
+            names = [name for name in BESIDE if profile == "basic" or name != "key"]
+            places: dict[str, Any] = {name: beside(self.out, name) for name in names}
+            common: Any = {"workers": self.workers, "progress": self.progress}
+            self.take(deidentify(self.source, clean, profile=profile, **places, **common))
+        with self.stage("prepare", COHORT_STAGE) as cohort:
+            known = names_of_cases(self.source, read_map(places["map"]))
+            common = {"verify_done": self.check, "progress": self.progress}
+            made = prepare(clean, cohort, masks=masks, gaps=gaps, **parts, names=known, **common)
+            self.take(made)
+        self._drop_outdated_stages(cohort)
+
+    def _drop_outdated_stages(self, cohort: Path) -> None:
+        """Remove models, masks and scores of a cohort that had other cases or another split."""
+        digest = hashlib.sha256(
+            (cohort / COHORT).read_bytes() + (cohort / SPLIT).read_bytes()
+        ).hexdigest()
+        if self.whole.kept("cohort", digest) is None:
+            for folder in (MODELS_STAGE, MASKS_STAGE, RESULTS_STAGE):
+                remove(self.out / folder)
+            self.whole.keep("cohort", digest, {"sha256": digest})
+
+    def to_models(self, recipe: Mapping[str, Any], device: Any, seed: int) -> tuple[str, ...]:
+        """Train where there is a mask to train from; return the trained losses.
+
+        Without a mask the only name is `UNTRAINED`.
+        """
+        cohort = self.out / COHORT_STAGE
+        if not read_json(cohort / SPLIT)["train"]:
+            self.notes.append(
+                "run: no case has a mask, so nothing was trained or scored; masks are by the "
+                "network of pleura"
+            )
+            return (UNTRAINED,)
+        from pleura.verbs.train import train
+
+        with self.stage("train", MODELS_STAGE) as models:
+            common: Any = {"seed": seed, "progress": self.progress}
+            result = train(cohort, models, **recipe, device=device, **common)
+        return tuple(result.models)
+
+    def to_scores(self, names: Sequence[str], threshold: float | None, device: str) -> None:
+        """Segment every case, and evaluate what has a reference."""
+        from pleura.verbs.evaluate import evaluate
+        from pleura.verbs.segment import segment
+
+        cohort = self.out / COHORT_STAGE
+        common: Any = {"verify_done": self.check, "progress": self.progress}
+        for name in names:
+            model = None if name == UNTRAINED else self.out / MODELS_STAGE / name
+            chosen: Any = "cuda" if device == "cuda" else "cpu"
+            options: Any = {} if model is None else {"threshold": threshold, "device": chosen}
+            with self.stage(f"segment {name}", f"{MASKS_STAGE}/{name}") as masks:
+                self.take(segment(cohort, masks, model=model, **options, **common))
+            if model is not None:
+                with self.stage(f"evaluate {name}", f"{RESULTS_STAGE}/{name}") as results:
+                    self.take(evaluate(masks, cohort, results, workers=self.workers, **common))
+
+    def to_report(self, names: Sequence[str]) -> None:
+        """Draw the page, and put the scores of the primary loss at the top."""
+        from pleura.verbs.report import report
+
+        with self.stage("report"):
+            self.take(report(self.out, progress=self.progress))
+        primary = next((name for name in PRIMARY if name in names), None)
+        if primary is None:
+            return
+        for file in (SCORES, SCORES_CSV):
+            with atomic_file(self.out / file) as part:
+                part.write_bytes((self.out / RESULTS_STAGE / primary / file).read_bytes())
