@@ -344,7 +344,7 @@ def test_a_file_system_without_locks_has_a_stand_in(tmp_path, monkeypatch):
 
     from pleura.core import locks
 
-    def none(handle):
+    def none(handle, shared):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(locks, "_lock", none)

@@ -257,3 +257,16 @@ def test_a_flipped_stack_gets_no_mask(tmp_path):
         "MIRRORED",
     ]
     assert [case["mask"] is None for case in result.cases] == [True, True, False]
+
+
+def test_tasks_of_a_plan_write_what_a_plain_run_writes(done, chests, tmp_path):
+    plain, out = done[1], tmp_path / "out"
+    plan = segment(chests, out, plan=True, tasks=2)
+    assert (plan.cases, plan.left, plan.tasks) == (2, 2, 2)
+    assert "--array=0-1" in plan.as_json()["slurm"]
+    for number in (1, 0, 1):
+        share = segment(chests, out, task=f"{number}/2")
+        assert share.exit_code is Exit.OK
+        assert share.as_json()["done"] == 1
+    assert segment(chests, out).exit_code is Exit.OK
+    assert results(out) == results(plain)

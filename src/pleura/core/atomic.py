@@ -2,6 +2,7 @@
 then renamed.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -26,6 +27,8 @@ BOOKKEEPING = ".pleura"
 
 HOST = re.sub(r"[^A-Za-z0-9]", "", platform.node())[:20] or "host"
 FLUSHES = 8
+TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST})
+"""Errors of a rename to a folder that another process has just made."""
 LONGEST_NAME = 100
 """Characters of the final name that a temporary name keeps: file systems allow 255 bytes."""
 
@@ -87,7 +90,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         OutputFailed: the parent folder cannot be made or written.
     """
-    part, old = temporary_name(path), temporary_name(path)
+    part = temporary_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.mkdir()
@@ -101,18 +104,31 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             FLUSHES
         ) as pool:  # waits for the disk together: many files in one commit of its journal
             deque(pool.map(flush, [file for file in part.rglob("*") if file.is_file()]), maxlen=0)
-        if os.path.lexists(path):
+        _put_in_place(part, path)
+    finally:
+        remove(part)
+    flush(path.parent)
+
+
+def _put_in_place(part: Path, path: Path) -> None:
+    """Rename a folder to `path`, in place of what is there. Another process may do the same
+    meanwhile, with the same content: the last one stays.
+    """
+    for last in (False, False, False, True):
+        old = temporary_name(path)
+        with suppress(FileNotFoundError):
             os.replace(path, old)
         try:
             os.replace(part, path)
-        except OSError:
+            remove(old)
+            return
+        except OSError as error:
+            if error.errno in TAKEN and not last:
+                remove(old)
+                continue
             if old.exists():
                 os.replace(old, path)
             raise
-    finally:
-        remove(part)
-        remove(old)
-    flush(path.parent)
 
 
 def remove(path: Path) -> None:

@@ -2,12 +2,21 @@
 
 import os
 
+GRANTED = "SLURM_CPUS_PER_TASK"
+"""What Slurm grants a task. Where it does not bind tasks to cores, the affinity names the whole
+machine.
+"""
+
 
 def cores() -> int:
-    """The cores that the operating system grants this process (affinity, container), at least 1."""
+    """The cores that this process may use, at least 1: those of the operating system (affinity,
+    container), and not more than Slurm grants the task.
+    """
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0)) or 1
-    return os.cpu_count() or 1
+        allowed = len(os.sched_getaffinity(0)) or 1
+    else:
+        allowed = os.cpu_count() or 1
+    return min(allowed, _number(GRANTED) or allowed)
 
 
 def keep_blas_to_one_thread() -> None:
@@ -24,5 +33,10 @@ def threads() -> int:
     """Threads that a numerical library may start in this process: `OMP_NUM_THREADS`, or all
     cores.
     """
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdigit() and int(given) > 0 else cores()
+    return _number("OMP_NUM_THREADS") or cores()
+
+
+def _number(variable: str) -> int:
+    """A positive number in the environment; 0 where there is none."""
+    given = os.environ.get(variable, "")
+    return int(given) if given.isdigit() else 0

@@ -62,6 +62,11 @@ def worst(findings: Iterable[Finding]) -> Verdict:
     return max((finding.verdict for finding in findings), default=Verdict.OK)
 
 
+def refusing_code(findings: Iterable[Finding]) -> str:
+    """The code of the first finding that refuses; empty where none does."""
+    return next((one.code for one in findings if one.verdict is Verdict.REFUSED), "")
+
+
 def reason(findings: Iterable[Finding]) -> str:
     """The sentence of the finding that decided, preceded by its code; empty where all is well."""
     listed = list(findings)

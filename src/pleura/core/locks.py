@@ -25,13 +25,14 @@ NO_LOCKS = {
 
 
 @contextmanager
-def locked(path: Path, *, what: str, wait_s: float = 0.0) -> Iterator[None]:
+def locked(path: Path, *, what: str, wait_s: float = 0.0, shared: bool = False) -> Iterator[None]:
     """Hold the lock file `path` while the block runs; the file stays, empty.
 
     Args:
         path: the lock file; made where it is absent.
         what: what the lock protects, for the message.
         wait_s: how long to wait for another process to let go.
+        shared: other processes may hold it too, if they share it as well.
 
     Raises:
         OutputBusy: another process holds it.
@@ -39,7 +40,7 @@ def locked(path: Path, *, what: str, wait_s: float = 0.0) -> Iterator[None]:
     """
     limit = time.monotonic() + wait_s
     while True:
-        handle = _taken(path)
+        handle = _taken(path, shared)
         if handle is not None:
             break
         if time.monotonic() >= limit:
@@ -51,7 +52,8 @@ def locked(path: Path, *, what: str, wait_s: float = 0.0) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-        _stand_in(path).unlink(missing_ok=True)
+        if not shared:
+            _stand_in(path).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -65,7 +67,7 @@ def locked_beside(path: Path, *, what: str, wait_s: float = 30.0) -> Iterator[No
         yield
 
 
-def _taken(path: Path) -> int | None:
+def _taken(path: Path, shared: bool = False) -> int | None:
     """The open file that holds the lock, or `None` where another process has it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,11 +77,11 @@ def _taken(path: Path) -> int | None:
             f"cannot write {path.parent}: {error.strerror or 'not a folder'}"
         ) from error
     try:
-        _lock(handle)
+        _lock(handle, shared)
         if _is_still(handle, path):
             return handle
     except OSError as error:
-        if error.errno in NO_LOCKS and _take_stand_in(path):
+        if error.errno in NO_LOCKS and _stand_in_is_ours(path, shared):
             return handle
         if error.errno not in NO_LOCKS | {errno.EACCES, errno.EAGAIN, errno.EDEADLK}:
             os.close(handle)
@@ -88,15 +90,18 @@ def _taken(path: Path) -> int | None:
     return None
 
 
-def _lock(handle: int) -> None:
+def _lock(handle: int, shared: bool) -> None:
     if os.name == "nt":
         import msvcrt
 
+        if shared:  # Windows has no shared lock of this kind; claims of cases protect them
+            return
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
     else:
         import fcntl
 
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
 
 
 def _is_still(handle: int, path: Path) -> bool:
@@ -110,6 +115,14 @@ def _is_still(handle: int, path: Path) -> bool:
 
 def _stand_in(path: Path) -> Path:
     return path.with_name(f"{path.name}-holder")
+
+
+def _stand_in_is_ours(path: Path, shared: bool) -> bool:
+    """Make the stand-in; who shares only looks that nobody else has made one."""
+    if not shared:
+        return _take_stand_in(path)
+    holder = _stand_in(path)
+    return not holder.exists() or _is_dead(holder)
 
 
 def _take_stand_in(path: Path) -> bool:

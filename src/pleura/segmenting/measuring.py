@@ -9,7 +9,7 @@ from pleura.core.atomic import atomic_folder
 from pleura.core.codes import finding
 from pleura.core.errors import InputRefused
 from pleura.core.faults import is_passing, refusal_of
-from pleura.core.findings import Finding, Verdict, worst
+from pleura.core.findings import Finding, Verdict, refusing_code, worst
 from pleura.segmenting.recipe import measured, record_of, refused_record
 from pleura.store.items import Done
 from pleura.store.layout import PLANES
@@ -56,9 +56,10 @@ def measure_case(job: MaskedJob, out: Path) -> Done:
     findings = list(job.case.findings)
     try:
         if worst(findings) is Verdict.REFUSED:
-            return Done(record_of(job.case, findings))
+            return Done(record_of(job.case, findings), refused=refusing_code(findings))
         if job.mask is None:
-            return Done(record_of(job.case, [*findings, finding("MASK-MISSING")]))
+            findings.append(finding("MASK-MISSING"))
+            return Done(record_of(job.case, findings), refused="MASK-MISSING")
         judged = job.case.judged("sample")
         if judged.usable:
             mask, odd = read_judged(job.mask, judged.volume.grid, job.case.series)
@@ -66,13 +67,14 @@ def measure_case(job: MaskedJob, out: Path) -> Done:
             judged = judged.with_lungs(mask) if mask.sided and mask.labels.any() else judged
         findings += judged.findings
         if worst(findings) is Verdict.REFUSED:
-            return Done(record_of(job.case, findings))
+            return Done(record_of(job.case, findings), refused=refusing_code(findings))
         measures = measured(judged.volume, mask)
         _draw(judged.volume, mask, out / job.id)
     except InputRefused as error:
         if is_passing(error):
             raise
-        return Done(refused_record(job.case, refusal_of(error), findings))
+        refusal = refusal_of(error)
+        return Done(refused_record(job.case, refusal, findings), refused=refusal.code)
     name = f"{job.id}/{PLANES}"
     return Done(record_of(job.case, findings, measures, name), (name,))
 

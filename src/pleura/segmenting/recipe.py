@@ -9,7 +9,7 @@ from pleura.core.atomic import atomic_folder
 from pleura.core.codes import finding
 from pleura.core.errors import InputRefused
 from pleura.core.faults import is_passing, refusal_of
-from pleura.core.findings import Finding, Verdict, reason, worst
+from pleura.core.findings import Finding, Verdict, reason, refusing_code, worst
 from pleura.store.items import Done
 from pleura.store.layout import BOTH_LUNGS, CT_NIFTI, PLANES, RAW, main_mask
 
@@ -67,7 +67,7 @@ def segment_case(job: "Job", recipe: SegmentRecipe, segmenter: "Segmenter") -> D
     findings = list(job.findings)
     try:
         if worst(findings) is Verdict.REFUSED:
-            return Done(record_of(job, findings))
+            return Done(record_of(job, findings), refused=refusing_code(findings))
         judged = job.judged("sample" if recipe.model is None else "full")
         if judged.usable:
             segmentation = segmenter(judged.volume, anatomy=judged.anatomy)
@@ -75,13 +75,14 @@ def segment_case(job: "Job", recipe: SegmentRecipe, segmenter: "Segmenter") -> D
             judged = judged.with_lungs(segmentation.mask)
         findings += judged.findings
         if worst(findings) is Verdict.REFUSED:
-            return Done(record_of(job, findings))
+            return Done(record_of(job, findings), refused=refusing_code(findings))
         measures = measured(judged.volume, segmentation.mask)
         files = _write(segmentation, judged, recipe, job)
     except InputRefused as error:
         if is_passing(error):
             raise
-        return Done(refused_record(job, refusal_of(error), findings))
+        refusal = refusal_of(error)
+        return Done(refused_record(job, refusal, findings), refused=refusal.code)
     findings += _resampled(segmentation.mask.grid, files[0])
     return Done(record_of(job, findings, measures, files[0]), files)
 

@@ -2,18 +2,28 @@
 recorded as it completes.
 """
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from pleura.core.errors import OutputFailed
+from pleura.core.codes import finding
+from pleura.core.errors import OutputBusy, OutputFailed
 from pleura.core.faults import refusal_of
 from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
+from pleura.store.claims import Claims, Watch
+from pleura.store.failures import LOST, Failure, forget_failure, write_failures
+from pleura.store.item import Item, item_file
+from pleura.store.planned import opened
 from pleura.store.run_record import RunRecord, measured
 from pleura.store.spread import How, Outcome, Recipe, spread
+
+LOOK_S = 1.0
+"""Seconds between two looks at the claims of others."""
 
 
 class Job(Protocol):
@@ -29,22 +39,26 @@ class Job(Protocol):
 @dataclass(frozen=True)
 class Done:
     """What the work on an item gives: the record, plain JSON values, and the names of its files
-    below OUT.
+    below OUT. `refused` is the code of the finding that refused it.
     """
 
     record: Any
     files: tuple[str, ...] = ()
+    refused: str = ""
 
 
 @dataclass
 class Batch:
     """What became of all items. `records` in the order of the jobs; `complete` is false where
     the next run must try again.
+
+    `elsewhere` are ids that other processes are doing: they have no record yet.
     """
 
     records: list[Any] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     complete: bool = True
+    elsewhere: list[str] = field(default_factory=list)
 
 
 def do_items(
@@ -73,51 +87,40 @@ def do_items(
     Raises:
         OutputConflict: OUT has results, all of other input.
         OutputFailed: there was no room for a single item.
+        OutputBusy: other processes do some of the items, and `run` is not one task of many.
     """
-    ids = [f"{group}{job.id}" for job in jobs]
-    inputs = [job.input for job in jobs]
-    run.check_other_input(dict(zip(ids, inputs, strict=True)), group)
-    records = [run.kept(id, input) for id, input in zip(ids, inputs, strict=True)]
+    work = _Work(run, recipe, jobs, how, refused, group)
+    run.check_other_input(dict(zip(work.ids, work.inputs, strict=True)), group)
+    records = [run.kept(id, input) for id, input in zip(work.ids, work.inputs, strict=True)]
     todo = [number for number, record in enumerate(records) if record is None]
-    for number in todo:
-        run.forget(ids[number])
-    batch = Batch(records, run.gone(ids, group))
-    full = 0
-    done = len(jobs) - len(todo)
+    if not run.planned:
+        for number in todo:
+            run.forget(work.ids[number])
+    batch = Batch(records, run.gone(work.ids, group))
+    full, done = 0, len(jobs) - len(todo)
     progress(stage, done, len(jobs))
-    for outcome in spread(_Measured(recipe, run.folder), [jobs[number] for number in todo], how):
-        number = todo[outcome.index]
-        failed = partial(refused, jobs[number])
-        if outcome.refusal is not None:
-            outcome = replace(outcome, value=_Value(failed(outcome.refusal), {}))
-        outcome = _recorded(run, ids[number], inputs[number], outcome, failed)
+    for number, outcome in work.outcomes(todo):
+        if outcome is None:
+            batch.elsewhere.append(work.ids[number])
+            continue
         records[number] = outcome.value.record
         if outcome.refusal is not None:
             batch.complete &= not outcome.passing
             full += outcome.refusal.code == "DISK-FULL"
         done += 1
         progress(stage, done, len(jobs))
+    if not run.is_task:
+        write_failures(run.folder, group, work.ids)
     if full and full == len(jobs):
         raise OutputFailed(
             "there is no room on the output disk; make room, then run the same command again"
         )
+    if batch.elsewhere and not run.is_task:
+        raise OutputBusy(
+            f"{len(batch.elsewhere)} cases are being done by tasks; run the same command again "
+            "when these have ended"
+        )
     return batch
-
-
-def _recorded(
-    run: RunRecord, id: str, input: str, outcome: Outcome, failed: Callable[[Finding], Any]
-) -> Outcome:
-    """Record an outcome, unless it is a passing fault; where that cannot be written, the outcome
-    is one.
-    """
-    if outcome.passing:
-        return outcome
-    try:
-        run.keep(id, input, outcome.value.record, outcome.value.files)
-        return outcome
-    except OSError as error:
-        refusal = refusal_of(error)
-        return Outcome(outcome.index, _Value(failed(refusal), {}), refusal, passing=True)
 
 
 @dataclass(frozen=True)
@@ -125,21 +128,166 @@ class _Value:
     """A `Done` whose files were measured where they were written."""
 
     record: Any
-    files: dict[str, tuple[int, str]]
+    files: Mapping[str, tuple[int, str]]
+    refused: str = ""
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """A recipe whose results come with the size and hash of their files."""
+class _Busy:
+    """Another process does this item: attempt `attempt` is its claim."""
+
+    attempt: int
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Another process has done this item meanwhile."""
+
+    record: Any
+
+
+@dataclass(frozen=True)
+class _GivenUp:
+    """An item that ended too many processes."""
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A job as it is sent to a worker; attempts up to number `dead` are known to be over."""
+
+    job: Any
+    id: str
+    input: str
+    dead: int = 0
+
+
+@dataclass
+class _Work:
+    """The items of a batch, and how each is attempted and recorded."""
+
+    run: RunRecord
+    recipe: Recipe
+    jobs: Sequence[Job]
+    how: How
+    refused: Callable[[Any, Finding], Any]
+    group: str
+
+    def __post_init__(self) -> None:
+        self.ids = [f"{self.group}{job.id}" for job in self.jobs]
+        self.inputs = [job.input for job in self.jobs]
+        self.claims = Claims(self.run.folder)
+
+    def outcomes(self, todo: Sequence[int]) -> Iterator[tuple[int, Outcome | None]]:
+        """Do items; yield each with its outcome, recorded, or `None` where another process does
+        it.
+        """
+        watch = Watch(self.claims)
+        waiting, busy = dict.fromkeys(todo, 0), dict[int, int]()
+        while waiting or busy:
+            for number, outcome in self._pass(waiting):
+                if isinstance(outcome.value, _Busy):
+                    busy[number] = outcome.value.attempt
+                    self._state(watch, number, busy[number])
+                else:
+                    yield number, self._recorded(number, outcome)
+            waiting = {}
+            time.sleep(LOOK_S if busy else 0)
+            for number, attempt in list(busy.items()):
+                state = self._state(watch, number, attempt)
+                if state == "alive":
+                    yield number, None
+                elif state == "dead":
+                    waiting[number] = attempt
+                if state != "unknown":
+                    del busy[number]
+
+    def _pass(self, waiting: Mapping[int, int]) -> Iterator[tuple[int, Outcome]]:
+        """Attempt items once; they are numbers with the attempts that are known to be over."""
+        numbers = list(waiting)
+        sent = [
+            _Sent(self.jobs[number], self.ids[number], self.inputs[number], waiting[number])
+            for number in numbers
+        ]
+        recipe = _Recorded(self.recipe, self.run.folder, self.claims if self.run.planned else None)
+        how = replace(self.how, apart=self.how.apart or self.run.planned)
+        for outcome in spread(recipe, sent, how):
+            yield numbers[outcome.index], outcome
+
+    def _state(self, watch: Watch, number: int, attempt: int) -> str:
+        """Whether the claim of another process is `alive`, `dead` (or at its end), or `unknown`."""
+        id, out = self.ids[number], self.run.folder
+        failure = Failure.read(out, id)
+        if item_file(out, id).exists() or (failure is not None and failure.attempt >= attempt):
+            return "dead"
+        return watch.look(id, attempt)
+
+    def _recorded(self, number: int, outcome: Outcome) -> Outcome:
+        """Record an outcome, unless it is a passing fault; where that cannot be written, the
+        outcome is one.
+        """
+        if isinstance(outcome.value, _Kept):
+            return outcome
+        if isinstance(outcome.value, _GivenUp):
+            outcome = replace(outcome, refusal=finding(LOST), passing=True)
+        if outcome.refusal is not None:
+            outcome = replace(outcome, value=self._failed(number, outcome.refusal))
+        if not outcome.passing:
+            value = outcome.value
+            try:
+                self.run.keep(self.ids[number], self.inputs[number], value.record, value.files)
+            except OSError as error:
+                refusal = refusal_of(error)
+                value = self._failed(number, refusal)
+                outcome = Outcome(outcome.index, value, refusal, True, outcome.seconds)
+        self._note(self.ids[number], outcome)
+        return outcome
+
+    def _failed(self, number: int, refusal: Finding) -> _Value:
+        return _Value(self.refused(opened(self.jobs[number]), refusal), {}, refusal.code)
+
+    def _note(self, id: str, outcome: Outcome) -> None:
+        """Note that an item failed, or that it did not; a full disk does not end the batch."""
+        out, code = self.run.folder, outcome.value.refused
+        before = Failure.read(out, id)
+        with suppress(OSError):
+            if code:
+                attempt = (before.attempt if before else 0) + 1
+                attempt = self.claims.attempts(id) if self.run.planned else attempt
+                Failure(id, code, attempt, round(outcome.seconds, 2)).write(out)
+            elif before is not None:
+                forget_failure(out, id)
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """A recipe whose results come with the size and hash of their files; with claims, a case is
+    claimed before it is done.
+    """
 
     recipe: Recipe
     out: Path
+    claims: Claims | None
 
-    def open(self) -> Callable[[Job], _Value]:
-        work = self.recipe.open()
+    def open(self) -> Callable[[_Sent], Any]:
+        return partial(self._one, self.recipe.open())
 
-        def one(job: Job) -> _Value:
-            made: Done = work(job)
-            return _Value(made.record, {name: measured(self.out / name) for name in made.files})
+    def _one(self, work: Callable[[Any], Done], sent: _Sent) -> Any:
+        if self.claims is None:
+            return self._done(work, sent)
+        claim = self.claims.take(sent.id, sent.dead)
+        if claim.answer == "collected":
+            raise OutputBusy("the plan of OUT is gone: another run has collected it")
+        if claim.answer == "busy":
+            return _Busy(claim.attempt)
+        item = Item.read(item_file(self.out, sent.id))
+        if item is not None and item.input == sent.input and item.stands(self.out, "size"):
+            return _Kept(item.record)
+        if claim.answer == "given up":
+            return _GivenUp()
+        with self.claims.beating(sent.id, claim.attempt):
+            return self._done(work, sent)
 
-        return one
+    def _done(self, work: Callable[[Any], Done], sent: _Sent) -> _Value:
+        made = work(opened(sent.job))
+        files = {name: measured(self.out / name) for name in made.files}
+        return _Value(made.record, files, made.refused)

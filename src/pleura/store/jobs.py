@@ -112,10 +112,10 @@ def _case_job(cohort: Cohort, name: str) -> Job:
             case.id, case.series_uid, case.volume, case.findings, gate_version=version, input=digest
         )
     except InputRefused as error:
-        return Job(name, "", _unreadable, (refusal_of(error),), input=digest)
+        return Job(name, "", unreadable, (refusal_of(error),), input=digest)
 
 
-def _unreadable() -> Volume:
+def unreadable() -> Volume:
     raise refused(
         "BROKEN-CASE", problem="the case cannot be read"
     )  # never called: a refused job is not read

@@ -13,6 +13,15 @@ ITEMS = "items"
 INPUT = "input.json"
 SECONDS = "seconds.json"
 
+# a job array
+JOBS = "jobs.json"
+"""The plan: every case with its files and input; removed when the run is done."""
+JOB_BODIES = "jobs"
+CLAIMS = "claims"
+FAILED = "failed"
+FAILURES = "failures.jsonl"
+"""One line for each failed case, with host and seconds: so it is bookkeeping, not a result."""
+
 # segment
 LUNGS = "lungs"
 LUNGS_NIFTI = "lungs.nii.gz"

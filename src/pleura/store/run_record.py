@@ -12,7 +12,6 @@ still there: so the same command finishes what was interrupted, does what is new
 what was damaged.
 """
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -30,22 +29,25 @@ from pleura.core.atomic import (
     write_json,
     write_json_if_changed,
 )
-from pleura.core.errors import Exit, OutputConflict, OutputFailed, UsageError
+from pleura.core.errors import Exit, OutputBusy, OutputConflict, OutputFailed, UsageError
 from pleura.core.locks import locked
-from pleura.store.item import Check, Item, digest_of, item_file, measured, read_items, remove_files
-from pleura.store.layout import INPUT, ITEMS, LOCK, RUN, SECONDS
+from pleura.store.fingerprints import LITTER
+from pleura.store.fingerprints import fingerprint as fingerprint
+from pleura.store.item import Check, Item, digest_of, item_file, read_items, remove_files
+from pleura.store.item import measured as measured
+from pleura.store.layout import FAILED, INPUT, ITEMS, JOBS, LOCK, RUN, SECONDS
 from pleura.store.places import check_apart
+from pleura.store.planned import remove_plan
 
 FORMAT = "pleura-run/2"
 OUTPUTS = "OUT"
 """The item that stands for files of OUT as a whole."""
-LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
 @dataclass
 class RunRecord:
     """One verb at work on one output folder, which it has locked. `record` is the content of
-    `run.json`.
+    `run.json`; `is_task` says that it is one of many that do a share each.
     """
 
     folder: Path
@@ -54,6 +56,12 @@ class RunRecord:
     check: Check
     items: dict[str, Item]
     same_input: bool
+    is_task: bool = False
+
+    @property
+    def planned(self) -> bool:
+        """Whether the work is planned for tasks: then each claims the cases that it does."""
+        return (self.folder / JOBS).is_file()
 
     @property
     def done(self) -> bool:
@@ -148,6 +156,8 @@ class RunRecord:
         if files:
             self.keep(OUTPUTS, "", None, {name: measured(self.folder / name) for name in files})
         clear_parts(self.folder)
+        if complete:
+            remove_plan(self.folder)
         self.record = (
             self.record
             | fields
@@ -196,7 +206,7 @@ def open_run(
     check_apart(out, [*sources, *also])
     if overwrite:
         _check_may_empty(out)
-    head = {"format": FORMAT, "verb": verb, "version": __version__, "options": dict(options)}
+    head = head_of(verb, options)
     if not overwrite:
         _check_content(
             out, head
@@ -218,7 +228,8 @@ def open_run(
                 yield run
             except BaseException as error:
                 _leave_nothing(run)
-                if isinstance(error, UsageError) and (out / RUN).exists():
+                wrong_call = isinstance(error, UsageError) and not isinstance(error, OutputBusy)
+                if wrong_call and (out / RUN).exists():
                     write_json(out / RUN, run.record | {"state": "refused"})
                 raise
     finally:
@@ -227,9 +238,14 @@ def open_run(
                 folder.rmdir()  # only where it is empty again
 
 
+def head_of(verb: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What a `run.json` begins with: only a run with the same may go on."""
+    return {"format": FORMAT, "verb": verb, "version": __version__, "options": dict(options)}
+
+
 def is_complete(folder: Path) -> bool:
     """Whether the run that wrote a folder has nothing left to try again."""
-    record = _record(folder)
+    record = record_in(folder)
     return record is not None and record.get("state") == "done"
 
 
@@ -238,26 +254,6 @@ def results_stand(folder: Path, check: Check) -> bool:
     return is_complete(folder) and all(
         item.stands(folder, check) for item in read_items(folder).values()
     )
-
-
-def fingerprint(sources: Iterable[Path], *facts: Any) -> dict[str, Any]:
-    """Number of files and a digest over their relative names, sizes and times, and over `facts`:
-    changes when they do.
-    """
-    digest = hashlib.sha256(repr(facts).encode())
-    count = 0
-    for source in sources:
-        for name, path in sorted(_files(source)):
-            with suppress(FileNotFoundError):
-                stat = path.stat()
-                digest.update(
-                    f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(
-                        "utf-8", "surrogateescape"
-                    )
-                )
-                count += 1
-        digest.update(b"\n")
-    return {"files": count, "sha256": digest.hexdigest()}
 
 
 def _known(input: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
@@ -280,32 +276,20 @@ def _is_of_other_input(run: RunRecord) -> bool:
     return not isinstance(known, dict) or any(known.get(key) != run.input[key] for key in run.input)
 
 
-def _files(source: Path) -> Iterable[tuple[str, Path]]:
-    if source.is_file():
-        yield source.name, source
-        return
-    for folder, folders, names in os.walk(source):
-        folders[:] = [name for name in folders if not is_internal(name)]
-        for name in names:
-            path = Path(folder, name)
-            if not is_internal(name) and name not in LITTER and path.is_file():
-                yield path.relative_to(source).as_posix(), path
-
-
 def _check_content(out: Path, head: Mapping[str, Any]) -> None:
     """Refuse what this command did not write. A run that has no result yet is no obstacle to
     other options.
     """
     verb = head["verb"]
     names = _content(out, verb)
-    record = _record(out)
+    record = record_in(out)
     if not names or (record is not None and _same(record, head)):
         return
     if record is None:
         raise OutputConflict(_conflict(verb, "files that pleura did not write"))
     if record.get("verb") == verb and record.get("state") == "refused":
         return  # a usage error ended it: the corrected command may take over
-    if names == {RUN} and not read_items(out):
+    if names <= {RUN, JOBS} and not read_items(out):
         return
     if record.get("verb") != verb:
         raise OutputConflict(_conflict(verb, f"the output of pleura {record.get('verb')}"))
@@ -333,7 +317,8 @@ def _same(record: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
     return {key: record.get(key) for key in head} == dict(head)
 
 
-def _record(out: Path) -> dict[str, Any] | None:
+def record_in(out: Path) -> dict[str, Any] | None:
+    """The content of `run.json`; `None` where there is none, or it is not ours."""
     with suppress(OSError, ValueError):
         record = read_json(out / RUN)
         if isinstance(record, dict) and str(record.get("format", "")).startswith("pleura-run/"):
@@ -344,8 +329,9 @@ def _record(out: Path) -> dict[str, Any] | None:
 def _opened(out: Path, head: dict[str, Any], input: dict[str, Any], check: Check) -> RunRecord:
     """The run as it stands in a folder that is locked by now."""
     _check_content(out, head)
-    clear_parts(out)
-    record = _record(out)
+    if not (out / JOBS).exists():  # tasks on hosts without locks may be at work
+        clear_parts(out)
+    record = record_in(out)
     if (
         record is None
         or not _same(record, head)
@@ -353,7 +339,9 @@ def _opened(out: Path, head: dict[str, Any], input: dict[str, Any], check: Check
     ):
         for item in read_items(out).values():
             remove_files(out, item)
-        remove(out / BOOKKEEPING / ITEMS)
+        for name in (ITEMS, FAILED):
+            remove(out / BOOKKEEPING / name)
+        remove_plan(out)
         return RunRecord(out, head | {"state": "fresh"}, input, check, {}, True)
     known = _known_input(out)
     return RunRecord(out, record, input, check, read_items(out), known == _known(input, record))

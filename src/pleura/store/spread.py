@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -53,10 +54,12 @@ class Recipe(Protocol):
 @dataclass(frozen=True)
 class How:
     """`workers`: processes, 0 = one for each core; with one, the work is done in this process.
-    `threads`: threads of numerical libraries in each worker, 0 = cores divided by workers."""
+    `threads`: threads of numerical libraries in each worker, 0 = cores divided by workers.
+    `apart`: use a process even for one worker, so that a job that ends it does not end this one."""
 
     workers: int = 1
     threads: int = 0
+    apart: bool = False
 
     def count(self, jobs: int) -> int:
         """Processes for so many jobs."""
@@ -65,14 +68,15 @@ class How:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of job `index`: a `value`, or a `refusal`. A `passing` refusal must not be
-    recorded as a result.
+    """What became of job `index`: a `value`, or a `refusal`, after so many `seconds`. A `passing`
+    refusal must not be recorded as a result.
     """
 
     index: int
     value: Any = None
     refusal: Finding | None = None
     passing: bool = False
+    seconds: float = 0.0
 
 
 def spread(recipe: Recipe, jobs: Sequence[Any], how: How = How()) -> Iterator[Outcome]:
@@ -91,17 +95,23 @@ def spread(recipe: Recipe, jobs: Sequence[Any], how: How = How()) -> Iterator[Ou
             not about an item.
         Exception: whatever opening the recipe raises.
     """
-    with Pool(how.count(len(jobs)), how.threads) as pool:
+    with Pool(how.count(len(jobs)), how.threads, apart=how.apart) as pool:
         yield from pool.spread(recipe, jobs)
 
 
-def _attempt(work: Callable[[Any], Any], index: int, job: Any) -> Outcome:
+def attempt(work: Callable[[Any], Any], index: int, job: Any) -> Outcome:
+    """Do one job in this process. Raises only what is about the call: `UsageError`,
+    `MissingExtra`.
+    """
+    begun = time.monotonic()
     try:
-        return Outcome(index, work(job))
+        value = work(job)
+        return Outcome(index, value, seconds=time.monotonic() - begun)
     except Exception as error:
         if stops_the_batch(error):
             raise
-        return Outcome(index, refusal=refusal_of(error), passing=is_passing(error))
+        seconds = time.monotonic() - begun
+        return Outcome(index, None, refusal_of(error), is_passing(error), seconds)
 
 
 @dataclass(frozen=True)
@@ -138,15 +148,16 @@ class _Worker:
 
 class Pool:
     """Processes that serve one `spread` after another; with `count` 1 the work is done in this
-    process.
+    process, unless it must be done `apart`.
 
     with Pool(count) as pool:
         for outcome in pool.spread(recipe, jobs):
             ...
     """
 
-    def __init__(self, count: int, threads: int = 0) -> None:
+    def __init__(self, count: int, threads: int = 0, *, apart: bool = False) -> None:
         self.count = count
+        self.apart = apart
         self.threads = threads or max(1, cores() // count)
         self._workers: list[_Worker] = []
         self._suspects: list[int] = []
@@ -162,10 +173,10 @@ class Pool:
         """Do every job; yield outcomes as they complete. See `spread`."""
         if not jobs:
             return
-        if self.count == 1:
+        if self.count == 1 and not self.apart:
             work = recipe.open()
             for index, job in enumerate(jobs):
-                yield _attempt(work, index, job)
+                yield attempt(work, index, job)
             return
         packed = bytes(ForkingPickler.dumps(recipe))
         self._suspects = []
@@ -304,7 +315,7 @@ def _serve(pipe: Connection) -> None:
 def _answer(pipe: Connection, work: Callable[[Any], Any], index: int, job: Any) -> bool:
     """Do one job and send its outcome; return whether the process goes on."""
     try:
-        pipe.send(_attempt(work, index, job))
+        pipe.send(attempt(work, index, job))
     except (EOFError, ConnectionError):
         return False
     except Exception as error:

@@ -13,10 +13,12 @@ from pleura.core.results import Table, batch_exit, gone_notes
 from pleura.labels.algorithm import algorithm_of
 from pleura.segmenting.recipe import CLASSICAL, SegmentRecipe, refused_record
 from pleura.segmenting.tables import write_tables
+from pleura.store.call import Call
 from pleura.store.items import do_items
-from pleura.store.jobs import is_cohort, jobs_of
+from pleura.store.jobs import Job, is_cohort, jobs_of
 from pleura.store.layout import INDEX
-from pleura.store.run_record import open_run
+from pleura.store.part_results import PlanResult, ShareResult
+from pleura.store.parts import Part
 from pleura.store.spread import How
 
 LABELS = {"1": "right lung", "2": "left lung"}
@@ -82,10 +84,14 @@ def segment(
     export_ct: bool = False,
     device: Literal["cpu", "cuda"] = "cpu",
     workers: int = 1,
+    plan: bool = False,
+    tasks: int = 0,
+    task: str = "",
+    retry: str = "",
     verify_done: Literal["size", "hash"] = "size",
     overwrite: bool = False,
     progress: Progress = silent,
-) -> SegmentResult:
+) -> SegmentResult | PlanResult | ShareResult:
     """Find the lungs in every CT series of a folder.
 
     Each series or case gets a folder OUT/ID: lungs.nii.gz (1 the patient's right lung, 2 the left,
@@ -111,12 +117,18 @@ def segment(
         export_ct: Also write the CT as OUT/ID/ct.nii.gz, in HU, on the grid of the mask.
         device: Where the model runs: cpu or cuda.
         workers: Processes, each with a case of its own and about 1.5 GB; 0 = one for each core.
+        plan: Only plan the work for many tasks (a job array) in OUT/jobs.json, and print the lines
+            that start them; the same command without --plan collects their results.
+        tasks: With --plan, how many tasks; 0 = one for every 20 cases, 1000 at most.
+        task: Do the share of one task of a plan: N, N/M (N from 0 to M - 1), or auto, which reads
+            N from Slurm, PBS, Kubernetes or AWS Batch.
+        retry: Do the cases again that failed with this code, which pleura status OUT lists.
         verify_done: How finished results are checked before they are kept: size, or hash (reads
             every file).
         overwrite: Empty OUT first.
 
     Returns:
-        Each case with verdict, reason and the path of its mask.
+        Each case with verdict, reason and the path of its mask; of a plan or a task, counts.
 
     Raises:
         UsageError: the input or the model does not exist, or OUT has other content and `overwrite`
@@ -124,6 +136,7 @@ def segment(
         NothingUsable: the input has no CT series.
         OutputFailed: OUT cannot be written.
     """
+    part = Part.of(Call.of(segment, locals()))
     trained = model is not None and model != Path(CLASSICAL)
     if model is not None and trained and not model.is_dir():
         raise UsageError(
@@ -151,7 +164,7 @@ def segment(
     recipe = replace(recipe, algorithm=algorithm_of(described))
     options = {"segmenter": described, "format": format, "gaps": gaps, "export_ct": export_ct}
     also = [model] if model is not None and trained else []
-    with open_run(
+    with part.open_run(
         out,
         verb="segment",
         sources=[source],
@@ -162,14 +175,14 @@ def segment(
     ) as run:
         if run.done:
             return SegmentResult(out, tuple(run.record["cases"]), tuple(run.record["gone"]))
-        jobs = jobs_of(source, progress, gaps)
-        if not jobs:
+        jobs = part.jobs(run, lambda: _jobs(source, format, gaps, progress))
+        if not jobs and not part.is_task:
             raise NothingUsable("segment: IN has no CT series; pleura scan lists what it has")
-        if format in ("seg", "rtstruct") and all(job.series is None for job in jobs):
-            raise UsageError(
-                f"segment: --format {format} refers to DICOM files; give the folder of CT series"
-            )
+        if part.plan:
+            return part.planned(run)
         batch = do_items(run, recipe, jobs, How(workers), refused_record, progress=progress)
+        if part.is_task:
+            return part.share_done(run, jobs, batch)
         result = SegmentResult(out, tuple(batch.records), tuple(batch.gone))
         files = write_tables(out, batch.records, title="Lungs")
         run.finish(
@@ -181,3 +194,12 @@ def segment(
             labels=LABELS,
         )
         return result
+
+
+def _jobs(source: Path, format: str, gaps: Any, progress: Progress) -> list[Job]:
+    jobs = jobs_of(source, progress, gaps)
+    if jobs and format in ("seg", "rtstruct") and all(job.series is None for job in jobs):
+        raise UsageError(
+            f"segment: --format {format} refers to DICOM files; give the folder of CT series"
+        )
+    return jobs

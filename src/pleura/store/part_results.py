@@ -1,0 +1,149 @@
+"""What `--plan` and `--task` give back, and the lines that start the tasks."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pleura.core.errors import Exit
+from pleura.core.results import Table
+from pleura.store.call import Call
+from pleura.store.layout import JOBS
+
+MEMORY_GB = 2
+"""Memory that is asked of an engine for each worker."""
+
+
+@dataclass(frozen=True)
+class PlanResult:
+    """A plan in OUT: `cases` of the input, `left` without a result yet, for `tasks` tasks."""
+
+    out: Path
+    call: Call
+    cases: int
+    left: int
+    tasks: int
+
+    @property
+    def exit_code(self) -> Exit:
+        """All well."""
+        return Exit.OK
+
+    @property
+    def slurm(self) -> str:
+        """The line that submits the tasks to Slurm."""
+        workers = max(1, self.call.workers)
+        return (
+            f"sbatch --array=0-{self.tasks - 1} --cpus-per-task={workers} "
+            f"--mem={MEMORY_GB * workers}G --requeue "
+            f"--wrap={_quoted(self.call.line('--task', 'auto'))}"
+        )
+
+    @property
+    def parallel(self) -> str:
+        """The line that runs the tasks on this machine with GNU parallel."""
+        return (
+            f"seq 0 {self.tasks - 1} | parallel -j 2 {self.call.line('--task')} {{}}/{self.tasks}"
+        )
+
+    @property
+    def kubernetes(self) -> dict[str, Any]:
+        """The manifest of an Indexed Job; its image and its volume claim are to be filled in."""
+        workers = max(1, self.call.workers)
+        above = os.path.commonpath([str(path) for path in self.call.paths])
+        need = {"cpu": str(workers), "memory": f"{MEMORY_GB * workers}Gi"}
+        container = {
+            "name": "pleura",
+            "image": "REGISTRY/pleura:VERSION",
+            "command": [*self.call.words, "--task", "auto"],
+            "resources": {"requests": need, "limits": need},
+            "volumeMounts": [{"name": "scans", "mountPath": above}],
+        }
+        volume = {"name": "scans", "persistentVolumeClaim": {"claimName": "CLAIM"}}
+        pod = {"restartPolicy": "Never", "containers": [container], "volumes": [volume]}
+        spec = {
+            "completionMode": "Indexed",
+            "completions": self.tasks,
+            "parallelism": self.tasks,
+            "backoffLimitPerIndex": 2,
+            "maxFailedIndexes": self.tasks,
+            "template": {"spec": pod},
+        }
+        name = f"pleura-{self.call.verb}"
+        return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
+
+    def as_json(self) -> Any:
+        """Counts, and how to start the tasks with each engine."""
+        return {
+            "cases": self.cases,
+            "left": self.left,
+            "tasks": self.tasks,
+            "slurm": self.slurm,
+            "parallel": self.parallel,
+            "kubernetes": self.kubernetes,
+            "collect": self.call.line(),
+        }
+
+    def table(self) -> Table | None:
+        """No table."""
+        return None
+
+    def notes(self) -> Sequence[str]:
+        """What was planned, and the lines to copy."""
+        return [
+            f"{self.out / JOBS}: {self.cases} cases, {self.left} left, {self.tasks} tasks",
+            f"Slurm: {self.slurm}",
+            f"GNU parallel: {self.parallel}",
+            "Kubernetes (a manifest for kubectl apply -f -; fill in image and claim):",
+            *json.dumps(self.kubernetes, indent=2).splitlines(),
+            f"At the end, collect: {self.call.line()}",
+        ]
+
+
+@dataclass(frozen=True)
+class ShareResult:
+    """What a task did of its `share`: `failed` ids with codes; `elsewhere` are ids that another
+    process is doing.
+    """
+
+    out: Path
+    share: int
+    failed: Mapping[str, str]
+    elsewhere: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> Exit:
+        """1 where a case failed."""
+        return Exit.SOME_FAILED if self.failed else Exit.OK
+
+    def as_json(self) -> Any:
+        """Counts, and the failed cases with codes."""
+        done = self.share - len(self.failed) - len(self.elsewhere)
+        return {
+            "share": self.share,
+            "done": done,
+            "failed": dict(self.failed),
+            "elsewhere": list(self.elsewhere),
+        }
+
+    def table(self) -> Table | None:
+        """No table."""
+        return None
+
+    def notes(self) -> Sequence[str]:
+        """Each failed case, then counts."""
+        about = self.as_json()
+        lines = [f"{id}: refused: {code}" for id, code in self.failed.items()]
+        last = f"{about['done']} of {self.share} cases of this task are done"
+        if self.elsewhere:
+            last += f"; another process is doing {len(self.elsewhere)}"
+        return [*lines, last]
+
+
+def _quoted(line: str) -> str:
+    """A shell line as one word of another."""
+    import shlex
+
+    return shlex.quote(line)

@@ -1,0 +1,122 @@
+"""A verb as small as one can be, for tests of job arrays: every file of IN becomes a folder of OUT.
+
+    python toy_batch.py IN OUT [--plan N | --task N/M | --retry CODE] [--scheduler ADDRESS]
+
+A file's text says what happens: a number is written with its square, `refuse` is refused, `kill`
+ends its process, `slow` takes a second, `full` meets a full disk.
+"""
+
+import errno
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pleura.core.atomic import atomic_folder, write_json
+from pleura.core.errors import InputRefused, PleuraError
+from pleura.core.results import batch_exit
+from pleura.store.call import Call
+from pleura.store.items import Done, do_items
+from pleura.store.job_files import JobFormat
+from pleura.store.parts import Part
+from pleura.store.run_record import fingerprint
+from pleura.store.spread import How
+
+
+@dataclass(frozen=True)
+class ToyJob:
+    id: str
+    input: str
+    file: Path
+
+
+@dataclass(frozen=True)
+class ToyRecipe:
+    out: Path
+
+    def open(self) -> Callable[[ToyJob], Done]:
+        if os.environ.get("TOY_OPENED"):
+            with open(os.environ["TOY_OPENED"], "a") as file:  # noqa: PTH123
+                file.write(f"{os.getpid()}\n")
+        return self.one
+
+    def one(self, job: ToyJob) -> Done:
+        text = job.file.read_text()
+        if os.environ.get("TOY_DONE"):
+            with open(os.environ["TOY_DONE"], "a") as file:  # noqa: PTH123
+                file.write(f"{job.id}\n")
+        if text == "refuse":
+            raise InputRefused("too few slices", code="TOO-FEW-SLICES")
+        if text == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if text == "full":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        if text == "slow":
+            time.sleep(1)
+        with atomic_folder(self.out / job.id) as folder:
+            (folder / "square").write_text(str(int(text) ** 2 if text.isdigit() else text))
+        return Done({"id": job.id}, (f"{job.id}/square",))
+
+
+def scan(source: Path) -> list[ToyJob]:
+    if os.environ.get("TOY_SCANNED"):
+        with open(os.environ["TOY_SCANNED"], "a") as file:  # noqa: PTH123
+            file.write("scan\n")
+    return [
+        ToyJob(path.name, fingerprint([path])["sha256"], path) for path in sorted(source.iterdir())
+    ]
+
+
+def toy(
+    source: Path,
+    out: Path,
+    *,
+    workers: int = 1,
+    plan: bool = False,
+    tasks: int = 0,
+    task: str = "",
+    retry: str = "",
+    overwrite: bool = False,
+) -> int:
+    part = Part.of(Call.of(toy, locals()))
+    with part.open_run(out, verb="toy", sources=[source], options={}) as run:
+        if run.done:
+            return int(run.exit_code)
+        jobs = part.jobs(run, lambda: scan(source), JobFormat((ToyJob,)))
+        if part.plan:
+            return int(part.planned(run).exit_code)
+        how = How(workers)
+        batch = do_items(run, ToyRecipe(out), jobs, how, lambda job, found: {"code": found.code})
+        if part.is_task:
+            return int(part.share_done(run, jobs, batch).exit_code)
+        failed = sum("code" in record for record in batch.records)
+        code = batch_exit(len(jobs) - failed, failed)
+        write_json(out / "all.json", batch.records)
+        run.finish(code, complete=batch.complete, files=("all.json",), cases=batch.records)
+        return int(code)
+
+
+def main(words: list[str]) -> int:
+    source, out, *options = words
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    plan = "--plan" in given
+    try:
+        return toy(
+            Path(source),
+            Path(out),
+            plan=plan,
+            tasks=int(given.get("--plan", 0)),
+            task=given.get("--task", ""),
+            retry=given.get("--retry", ""),
+            workers=int(given.get("--workers", 1)),
+        )
+    except PleuraError as error:
+        print(error, file=sys.stderr)
+        return int(error.exit_code)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
