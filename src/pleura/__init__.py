@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pleura.verbs.run import run as run
     from pleura.verbs.scan import scan as scan
     from pleura.verbs.segment import segment as segment
+    from pleura.verbs.status import status as status
     from pleura.verbs.train import train as train
     from pleura.verbs.verify import verify as verify
 
@@ -48,6 +49,7 @@ VERBS = (
     "run",
     "scan",
     "segment",
+    "status",
     "train",
     "verify",
 )

@@ -29,6 +29,7 @@ VERBS = {
     "segment": "Find the lungs in every CT series of a folder.",
     "measure": "Measure lungs on CT: volume, mass, density, thirds and halves.",
     "evaluate": "Score lung masks against references.",
+    "status": "Show how far a run is: done, failed, running and left.",
     "report": "Draw the figures and the page of a run, or of an evaluation.",
     "run": "Run the full pipeline, from a folder of CT to a report.",
     "phantom": "Write synthetic chest CTs in the report's folder layout.",

@@ -110,8 +110,18 @@ class Part:
         format: JobFormat | None = None,
         group: str = "",
     ) -> Sequence[Any]:
-        """The jobs of this part. Where OUT has a plan of the same input, the input is not scanned
-        again.
+        """The jobs of this part; see `jobs_and_facts`."""
+        return self.jobs_and_facts(run, lambda: (make(), None), format, group)[0]
+
+    def jobs_and_facts(
+        self,
+        run: RunRecord,
+        make: Callable[[], tuple[Sequence[Any], Any]],
+        format: JobFormat | None = None,
+        group: str = "",
+    ) -> tuple[Sequence[Any], Any]:
+        """The jobs of this part, and what else the scan gave, as plain JSON values. Where OUT has a
+        plan of the same input, the input is not scanned again.
 
         Args:
             run: the open record of OUT.
@@ -125,22 +135,22 @@ class Part:
         format = format or JobFormat()
         plan = Plan.read(run.folder)
         if self.number is not None:
-            return [] if plan is None else self._share(plan, plan.jobs(format, group))
+            return ([], None) if plan is None else self._share(plan, plan.jobs(format, group))
         if plan is not None and dict(plan.input) == dict(run.input) and not self.tasks:
-            return plan.jobs(format, group)
-        jobs = make()
+            return plan.jobs(format, group), plan.facts
+        jobs, facts = make()
         if self.plan and jobs:
             ids = {f"{group}{job.id}": job.input for job in jobs}
             run.check_other_input(ids, group)
             redo = [id for id, input in ids.items() if run.kept(id, input) is None]
             for id in redo:
                 run.forget(id)
-            empty = Plan(run.folder, self.call.verb, self.tasks, run.input, ())
+            empty = Plan(run.folder, self.call.verb, self.tasks, run.input, (), facts)
             write_plan(empty, {group: jobs}, format, redo=redo)
-        return jobs
+        return jobs, facts
 
-    def _share(self, plan: Plan, jobs: Sequence[Any]) -> Sequence[Any]:
-        """Every n-th job."""
+    def _share(self, plan: Plan, jobs: Sequence[Any]) -> tuple[Sequence[Any], Any]:
+        """Every n-th job, and the plan's facts."""
         assert self.number is not None
         count = self.count or plan.tasks
         if self.number >= count:
@@ -148,7 +158,7 @@ class Part:
                 f"{self.call.verb}: task {self.number} of {count}: tasks are numbered from 0 to "
                 f"{count - 1}; give the number of tasks as --task N/M"
             )
-        return jobs[self.number :: count]
+        return jobs[self.number :: count], plan.facts
 
     def planned(self, run: RunRecord) -> PlanResult:
         """What `--plan` gives: the commands that start the tasks."""

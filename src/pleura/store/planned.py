@@ -5,7 +5,7 @@ not scan the input; the jobs themselves are one file each in the bookkeeping.
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,7 @@ def opened(job: Any) -> Any:
 @dataclass(frozen=True)
 class Plan:
     """The content of `jobs.json`: `cases` are `[id, number of files, input]`; `input` is the digest
-    of the whole input when it was scanned.
+    of the whole input when it was scanned; `facts` are what else the scan gave to the verb.
     """
 
     out: Path
@@ -56,6 +56,7 @@ class Plan:
     tasks: int
     input: Mapping[str, Any]
     cases: Sequence[Sequence[Any]]
+    facts: Any = None
 
     @classmethod
     def read(cls, out: Path) -> "Plan | None":
@@ -64,7 +65,8 @@ class Plan:
             value = read_json(out / JOBS)
             if value["format"] == FORMAT:
                 cases = [(str(id), int(files), str(input)) for id, files, input in value["cases"]]
-                return cls(out, str(value["verb"]), int(value["tasks"]), value["input"], cases)
+                about = str(value["verb"]), int(value["tasks"]), value["input"]
+                return cls(out, *about, cases, value["facts"])
         return None
 
     def jobs(self, format: "JobFormat", group: str = "") -> list[PlannedJob]:
@@ -112,11 +114,12 @@ def write_plan(
     tasks = plan.tasks or min(MOST_TASKS, -(-len(cases) // CASES_A_TASK))
     tasks = max(1, min(tasks, len(cases)))
     about = {"format": FORMAT, "verb": plan.verb, "tasks": tasks, "input": dict(plan.input)}
+    about |= {"facts": plan.facts}
     with atomic_file(out / JOBS) as file:  # a case a line: 100,000 can be read by people
         lines = ",\n".join(json.dumps(case) for case in cases)
         head = json.dumps(about)[:-1]
         file.write_text(f'{head}, "cases": [\n{lines}\n]}}\n', encoding="ascii")
-    return Plan(out, plan.verb, tasks, plan.input, cases)
+    return replace(plan, tasks=tasks, cases=cases)
 
 
 def remove_plan(out: Path) -> None:

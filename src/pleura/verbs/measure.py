@@ -10,10 +10,13 @@ from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit, gone_notes
 from pleura.segmenting.measuring import MaskedJob, MeasureRecipe, refused_masked
 from pleura.segmenting.tables import write_tables
+from pleura.store.call import Call
 from pleura.store.items import do_items
+from pleura.store.job_files import JobFormat
 from pleura.store.jobs import Job, jobs_of
 from pleura.store.layout import INDEX
-from pleura.store.run_record import open_run
+from pleura.store.part_results import PlanResult, ShareResult
+from pleura.store.parts import Part
 from pleura.store.spread import How
 
 
@@ -72,9 +75,13 @@ def measure(
     out: Path,
     *,
     workers: int = 1,
+    plan: bool = False,
+    tasks: int = 0,
+    task: str = "",
+    retry: str = "",
     overwrite: bool = False,
     progress: Progress = silent,
-) -> MeasureResult:
+) -> MeasureResult | PlanResult | ShareResult:
     """Measure lungs on CT: volume, mass, density, thirds and halves.
 
     Writes OUT/lungs.csv, OUT/lungs.json, OUT/index.html and a picture of each case.
@@ -86,31 +93,39 @@ def measure(
             reads.
         out: Folder to write to; created if it does not exist.
         workers: Processes, each with a case of its own; 0 = one for each core.
+        plan: Only plan the work for many tasks (a job array) in OUT/jobs.json, and print the lines
+            that start them; the same command without --plan collects their results.
+        tasks: With --plan, how many tasks; 0 = one for every 20 cases, 1000 at most.
+        task: Do the share of one task of a plan: N, N/M (N from 0 to M - 1), or auto, which reads
+            N from Slurm, PBS, Kubernetes or AWS Batch.
+        retry: Do the cases again that failed with this code, which pleura status OUT lists.
         overwrite: Empty OUT first.
 
     Returns:
-        The measures of each case.
+        The measures of each case; of a plan or a task, counts.
 
     Raises:
         UsageError: an input does not exist, or one mask is given for several CT.
         NothingUsable: the input has no CT series.
         OutputFailed: OUT cannot be written.
     """
+    part = Part.of(Call.of(measure, locals()))
     for path, name in ((source, "CT"), (masks, "MASKS")):
         if not path.exists():
             raise UsageError(f"measure: {name} does not exist; check the path")
-    with open_run(
+    with part.open_run(
         out, verb="measure", sources=[source, masks], options={}, overwrite=overwrite
     ) as run:
         if run.done:
             return MeasureResult(out, tuple(run.record["cases"]), tuple(run.record["gone"]))
-        cases = jobs_of(source, progress)
-        if not cases:
-            raise NothingUsable("measure: CT has no CT series; pleura scan lists what it has")
-        jobs = _paired(cases, masks)
+        jobs = part.jobs(run, lambda: _jobs(source, masks, progress), JobFormat((MaskedJob,)))
+        if part.plan:
+            return part.planned(run)
         batch = do_items(
             run, MeasureRecipe(out), jobs, How(workers), refused_masked, progress=progress
         )
+        if part.is_task:
+            return part.share_done(run, jobs, batch)
         result = MeasureResult(out, tuple(batch.records), tuple(batch.gone))
         files = write_tables(out, batch.records, title="Lung measurements")
         run.finish(
@@ -121,6 +136,13 @@ def measure(
             gone=batch.gone,
         )
         return result
+
+
+def _jobs(source: Path, masks: Path, progress: Progress) -> list[MaskedJob]:
+    cases = jobs_of(source, progress)
+    if not cases:
+        raise NothingUsable("measure: CT has no CT series; pleura scan lists what it has")
+    return _paired(cases, masks)
 
 
 def _paired(cases: Sequence[Job], masks: Path) -> list[MaskedJob]:

@@ -14,12 +14,16 @@ from pleura.core.errors import Exit, NothingUsable, UsageError
 from pleura.core.findings import Finding, worst
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit, gone_notes
+from pleura.store.call import Call
 from pleura.store.case import write_case
 from pleura.store.cohort import write_cohort
 from pleura.store.items import Done, do_items
+from pleura.store.job_files import JobFormat
 from pleura.store.jobs import series_input
 from pleura.store.layout import CASES, COHORT, EXPORT, PLANES, REMOVED_COUCH, SPLIT
-from pleura.store.run_record import fingerprint, open_run
+from pleura.store.part_results import PlanResult, ShareResult
+from pleura.store.parts import Part
+from pleura.store.run_record import fingerprint
 from pleura.store.split import check_rule, make_split
 from pleura.store.spread import How
 
@@ -95,11 +99,15 @@ def prepare(
     gaps: Literal["refuse", "interpolate", "split"] = "refuse",
     couch: Literal["keep", "remove"] = "keep",
     workers: int = 1,
+    plan: bool = False,
+    tasks: int = 0,
+    task: str = "",
+    retry: str = "",
     verify_done: Literal["size", "hash"] = "size",
     overwrite: bool = False,
     names: Mapping[str, str] | None = None,
     progress: Progress = silent,
-) -> PrepareResult:
+) -> PrepareResult | PlanResult | ShareResult:
     """Make a cohort of cases: HU volumes, lung masks and a split.
 
     Every usable CT series becomes a case: volume, mask where there is one, and a three-plane view.
@@ -122,6 +130,12 @@ def prepare(
         couch: keep, or remove what lies around the patient (couch, blankets, wires) and write air
             in its place.
         workers: Processes, each with a case of its own; 0 = one for each core.
+        plan: Only plan the work for many tasks (a job array) in OUT/jobs.json, and print the lines
+            that start them; the same command without --plan collects their results.
+        tasks: With --plan, how many tasks; 0 = one for every 20 cases, 1000 at most.
+        task: Do the share of one task of a plan: N, N/M (N from 0 to M - 1), or auto, which reads
+            N from Slurm, PBS, Kubernetes or AWS Batch.
+        retry: Do the cases again that failed with this code, which pleura status OUT lists.
         verify_done: How finished cases are checked before they are kept: size, or hash (reads every
             file).
         overwrite: Empty OUT first.
@@ -129,19 +143,20 @@ def prepare(
             named.
 
     Returns:
-        The cohort and what was refused.
+        The cohort and what was refused; of a plan or a task, counts.
 
     Raises:
         UsageError: an input does not exist, an option is wrong, or OUT has other content.
         NothingUsable: no series could be used.
         OutputFailed: OUT cannot be written.
     """
+    part = Part.of(Call.of(prepare, locals()))
     check_rule(split)
     if seed < 0:
         raise UsageError("prepare: --seed must not be negative")
     options = {"split": split, "seed": seed, "export": export, "gaps": gaps, "couch": couch}
     sources = [source, *([masks] if masks else [])]
-    with open_run(
+    with part.open_run(
         out,
         verb="prepare",
         sources=sources,
@@ -151,7 +166,11 @@ def prepare(
     ) as run:
         if run.done:
             return _result(out, run.record)
-        jobs, failures = _jobs(source, masks, gaps, names, progress)
+        jobs, lines = part.jobs_and_facts(
+            run, lambda: _jobs(source, masks, gaps, names, progress), _format()
+        )
+        if part.plan:
+            return part.planned(run)
         batch = do_items(
             run,
             _Recipe(out, export, couch == "remove"),
@@ -160,8 +179,13 @@ def prepare(
             _refused,
             progress=progress,
         )
+        if part.is_task:
+            return part.share_done(run, jobs, batch)
         entries = [record for record in batch.records if "refused" not in record]
-        failures += [record["refused"] for record in batch.records if "refused" in record]
+        failures = [
+            *(lines or ()),
+            *(record["refused"] for record in batch.records if "refused" in record),
+        ]
         if not entries:
             raise NothingUsable(
                 "; ".join(failures) or "prepare: IN has no usable CT series; see pleura scan"
@@ -189,7 +213,7 @@ def _result(out: Path, record: Mapping[str, Any]) -> PrepareResult:
 
 
 @dataclass(frozen=True)
-class _Job:
+class PrepareJob:
     """A series, and where its reference mask comes from."""
 
     id: str
@@ -198,9 +222,18 @@ class _Job:
     reference: "Reference"
 
 
+def _format() -> JobFormat:
+    from pleura.labels.mappings import Naming
+    from pleura.labels.objects import LabelObject
+    from pleura.labels.references import Reference
+    from pleura.labels.registry import MaskFiles
+
+    return JobFormat((PrepareJob, Reference, MaskFiles, LabelObject, Naming))
+
+
 def _jobs(
     source: Path, masks: Path | None, gaps: Any, names: Mapping[str, str] | None, progress: Progress
-) -> tuple[list[_Job], list[str]]:
+) -> tuple[list[PrepareJob], list[str]]:
     """The cases to make, and a line about each series and mask that cannot be used."""
     from pleura.labels.references import cases_of, find_references
     from pleura.store.volume_files import series_in
@@ -214,7 +247,7 @@ def _jobs(
     for one in usable:
         reference = references.of(one)
         digest = fingerprint(reference.paths, series_input(one, source))["sha256"]
-        jobs.append(_Job(one.id, digest, one, reference))
+        jobs.append(PrepareJob(one.id, digest, one, reference))
     return jobs, [
         *(_line(case, refusal) for case, refusal in refusals.items()),
         *references.unmatched,
@@ -227,11 +260,11 @@ class _Recipe:
     export: str
     couch: bool
 
-    def open(self) -> Callable[[_Job], Done]:
+    def open(self) -> Callable[[PrepareJob], Done]:
         return partial(_case, self)
 
 
-def _case(recipe: _Recipe, job: _Job) -> Done:
+def _case(recipe: _Recipe, job: PrepareJob) -> Done:
     """Write one case; return its entry of `cohort.json`."""
     from pleura.page.planes import planes_png
     from pleura.quality.gate import VERSION, gate
@@ -278,7 +311,7 @@ def _case(recipe: _Recipe, job: _Job) -> Done:
     return Done(entry, (*files, *exported))
 
 
-def _refused(job: _Job, refusal: Finding) -> dict[str, str]:
+def _refused(job: PrepareJob, refusal: Finding) -> dict[str, str]:
     return {"refused": _line(job.id, refusal)}
 
 

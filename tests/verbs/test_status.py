@@ -1,0 +1,85 @@
+"""`pleura status`: counts of what processes have recorded, without disturbing them."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from testing import toy_batch
+from testing.toy_batch import main
+
+from pleura.core.atomic import BOOKKEEPING
+from pleura.core.errors import Exit, UsageError
+from pleura.store import standing
+from pleura.verbs.status import status
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(6):
+        (folder / f"case_{number}").write_text(str(number))
+    return folder
+
+
+def counts(out):
+    about = status(out).as_json()
+    return tuple(about[name] for name in ("cases", "done", "failed", "running", "left"))
+
+
+def test_a_plan_that_is_partly_done(tmp_path, source):
+    (source / "case_0").write_text("refuse")
+    (source / "case_2").write_text("full")
+    out = tmp_path / "out"
+    main([str(source), str(out), "--plan", "2"])
+    assert counts(out) == (6, 0, 0, 0, 6)
+    assert main([str(source), str(out), "--task", "0/2"]) == 1
+    assert counts(out) == (6, 1, 2, 0, 3)
+    result = status(out)
+    assert result.exit_code is Exit.SOME_FAILED
+    assert [(one["id"], one["code"]) for one in result.as_json()["failures"]] == [
+        ("case_0", "TOO-FEW-SLICES"),
+        ("case_2", "DISK-FULL"),
+    ]
+    assert "DISK-FULL: 1 cases" in result.notes()
+
+
+def test_running_and_lost_cases(tmp_path, source):
+    (source / "case_0").write_text("slow")
+    out = tmp_path / "out"
+    main([str(source), str(out), "--plan", "1"])
+    task = subprocess.Popen(
+        [sys.executable, toy_batch.__file__, str(source), str(out), "--task", "0"]
+    )
+    while not any((out / BOOKKEEPING / "claims").glob("*.1")):
+        assert task.poll() is None
+        time.sleep(0.02)
+    seen = counts(out)
+    task.kill()
+    task.wait()
+    assert seen == (6, 0, 0, 1, 5)
+    limit = time.monotonic() + 20
+    while counts(out) != (6, 0, 0, 0, 6) and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert counts(out) == (6, 0, 0, 0, 6)
+
+
+def test_a_run_that_is_done(tmp_path, source):
+    out = tmp_path / "out"
+    main([str(source), str(out)])
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert counts(out) == (6, 6, 0, 0, 0)
+    assert status(out).exit_code is Exit.OK
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+
+
+def test_the_time_left_follows_the_rate_of_the_records():
+    assert standing._seconds_left([100.0, 110.0, 120.0], 4) == 40.0
+    assert standing._seconds_left([100.0], 4) is None
+    assert standing._seconds_left([100.0, 110.0], 0) == 0.0
+
+
+def test_a_folder_that_is_no_output(tmp_path):
+    with pytest.raises(UsageError):
+        status(tmp_path)
