@@ -18,6 +18,7 @@ ONE_HOME = {
     "onnxruntime": {"segmenters/runtime.py"},
     "rich": {"cli/terminal.py", "cli/progress_bars.py"},
     "jinja2": {"page/html.py"},
+    "distributed": {"store/cluster.py", "store/spread.py"},
     "matplotlib": {"page/canvas.py"},
 }
 """Library to the only module that may import it; `torch` has a room instead."""

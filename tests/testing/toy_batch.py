@@ -80,6 +80,7 @@ def toy(
     task: str = "",
     retry: str = "",
     overwrite: bool = False,
+    scheduler: str = "",
 ) -> int:
     part = Part.of(Call.of(toy, locals()))
     with part.open_run(out, verb="toy", sources=[source], options={}) as run:
@@ -88,7 +89,7 @@ def toy(
         jobs = part.jobs(run, lambda: scan(source), JobFormat((ToyJob,)))
         if part.plan:
             return int(part.planned(run).exit_code)
-        how = How(workers)
+        how = How(workers, scheduler=scheduler)
         batch = do_items(run, ToyRecipe(out), jobs, how, lambda job, found: {"code": found.code})
         if part.is_task:
             return int(part.share_done(run, jobs, batch).exit_code)
@@ -111,6 +112,7 @@ def main(words: list[str]) -> int:
             tasks=int(given.get("--plan", 0)),
             task=given.get("--task", ""),
             retry=given.get("--retry", ""),
+            scheduler=given.get("--scheduler", ""),
             workers=int(given.get("--workers", 1)),
         )
     except PleuraError as error:

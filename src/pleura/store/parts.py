@@ -82,6 +82,12 @@ class Part:
         """Whether the call does a share of a plan."""
         return self.number is not None
 
+    def shared(self, *paths: Path) -> tuple[Path, ...]:
+        """Paths that processes elsewhere can open: absolute, where there will be such processes."""
+        if self.plan or self.call.values.get("scheduler"):
+            return tuple(path.absolute() for path in paths)
+        return paths
+
     @contextmanager
     def open_run(self, out: Path, **asked: Any) -> Iterator[RunRecord]:
         """Open OUT: for this process alone, or for a task among others. See `run_record.open_run`.

@@ -25,6 +25,7 @@ from typing import Any, Protocol
 from pleura.core.codes import finding
 from pleura.core.cores import cores
 from pleura.core.errors import UsageError
+from pleura.core.extras import need
 from pleura.core.faults import is_passing, refusal_of, stops_the_batch
 from pleura.core.findings import Finding
 from pleura.core.quiet import silence_libraries
@@ -55,11 +56,14 @@ class Recipe(Protocol):
 class How:
     """`workers`: processes, 0 = one for each core; with one, the work is done in this process.
     `threads`: threads of numerical libraries in each worker, 0 = cores divided by workers.
-    `apart`: use a process even for one worker, so that a job that ends it does not end this one."""
+    `apart`: use a process even for one worker, so that a job that ends it does not end this one.
+    `scheduler`: address of a Dask cluster that does the jobs instead, `tcp://HOST:PORT`.
+    """
 
     workers: int = 1
     threads: int = 0
     apart: bool = False
+    scheduler: str = ""
 
     def count(self, jobs: int) -> int:
         """Processes for so many jobs."""
@@ -95,6 +99,13 @@ def spread(recipe: Recipe, jobs: Sequence[Any], how: How = How()) -> Iterator[Ou
             not about an item.
         Exception: whatever opening the recipe raises.
     """
+    if how.scheduler:
+        need("distributed", extra="dask", purpose="--scheduler")
+        from pleura.store.cluster import spread_on_cluster
+
+        if jobs:
+            yield from spread_on_cluster(recipe, jobs, how.scheduler)
+        return
     with Pool(how.count(len(jobs)), how.threads, apart=how.apart) as pool:
         yield from pool.spread(recipe, jobs)
 

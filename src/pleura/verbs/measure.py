@@ -75,6 +75,7 @@ def measure(
     out: Path,
     *,
     workers: int = 1,
+    scheduler: str = "",
     plan: bool = False,
     tasks: int = 0,
     task: str = "",
@@ -93,6 +94,8 @@ def measure(
             reads.
         out: Folder to write to; created if it does not exist.
         workers: Processes, each with a case of its own; 0 = one for each core.
+        scheduler: Address of a Dask cluster whose workers do the cases, tcp://HOST:PORT or
+            tls://HOST:PORT; they must see IN and OUT at the same paths.
         plan: Only plan the work for many tasks (a job array) in OUT/jobs.json, and print the lines
             that start them; the same command without --plan collects their results.
         tasks: With --plan, how many tasks; 0 = one for every 20 cases, 1000 at most.
@@ -110,6 +113,7 @@ def measure(
         OutputFailed: OUT cannot be written.
     """
     part = Part.of(Call.of(measure, locals()))
+    source, masks, out = part.shared(source, masks, out)
     for path, name in ((source, "CT"), (masks, "MASKS")):
         if not path.exists():
             raise UsageError(f"measure: {name} does not exist; check the path")
@@ -121,8 +125,14 @@ def measure(
         jobs = part.jobs(run, lambda: _jobs(source, masks, progress), JobFormat((MaskedJob,)))
         if part.plan:
             return part.planned(run)
+        how = How(workers, scheduler=scheduler)
         batch = do_items(
-            run, MeasureRecipe(out), jobs, How(workers), refused_masked, progress=progress
+            run,
+            MeasureRecipe(out),
+            jobs,
+            How(workers, scheduler=scheduler),
+            refused_masked,
+            progress=progress,
         )
         if part.is_task:
             return part.share_done(run, jobs, batch)

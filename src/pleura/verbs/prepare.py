@@ -99,6 +99,7 @@ def prepare(
     gaps: Literal["refuse", "interpolate", "split"] = "refuse",
     couch: Literal["keep", "remove"] = "keep",
     workers: int = 1,
+    scheduler: str = "",
     plan: bool = False,
     tasks: int = 0,
     task: str = "",
@@ -130,6 +131,8 @@ def prepare(
         couch: keep, or remove what lies around the patient (couch, blankets, wires) and write air
             in its place.
         workers: Processes, each with a case of its own; 0 = one for each core.
+        scheduler: Address of a Dask cluster whose workers do the cases, tcp://HOST:PORT or
+            tls://HOST:PORT; they must see IN and OUT at the same paths.
         plan: Only plan the work for many tasks (a job array) in OUT/jobs.json, and print the lines
             that start them; the same command without --plan collects their results.
         tasks: With --plan, how many tasks; 0 = one for every 20 cases, 1000 at most.
@@ -151,6 +154,8 @@ def prepare(
         OutputFailed: OUT cannot be written.
     """
     part = Part.of(Call.of(prepare, locals()))
+    source, out = part.shared(source, out)
+    masks = part.shared(masks)[0] if masks is not None else None
     check_rule(split)
     if seed < 0:
         raise UsageError("prepare: --seed must not be negative")
@@ -175,7 +180,7 @@ def prepare(
             run,
             _Recipe(out, export, couch == "remove"),
             jobs,
-            How(workers),
+            How(workers, scheduler=scheduler),
             _refused,
             progress=progress,
         )

@@ -84,6 +84,7 @@ def segment(
     export_ct: bool = False,
     device: Literal["cpu", "cuda"] = "cpu",
     workers: int = 1,
+    scheduler: str = "",
     plan: bool = False,
     tasks: int = 0,
     task: str = "",
@@ -117,6 +118,8 @@ def segment(
         export_ct: Also write the CT as OUT/ID/ct.nii.gz, in HU, on the grid of the mask.
         device: Where the model runs: cpu or cuda.
         workers: Processes, each with a case of its own and about 1.5 GB; 0 = one for each core.
+        scheduler: Address of a Dask cluster whose workers do the cases, tcp://HOST:PORT or
+            tls://HOST:PORT; they must see IN and OUT at the same paths.
         plan: Only plan the work for many tasks (a job array) in OUT/jobs.json, and print the lines
             that start them; the same command without --plan collects their results.
         tasks: With --plan, how many tasks; 0 = one for every 20 cases, 1000 at most.
@@ -137,6 +140,9 @@ def segment(
         OutputFailed: OUT cannot be written.
     """
     part = Part.of(Call.of(segment, locals()))
+    source, out = part.shared(source, out)
+    if model is not None and model.exists():
+        (model,) = part.shared(model)
     trained = model is not None and model != Path(CLASSICAL)
     if model is not None and trained and not model.is_dir():
         raise UsageError(
@@ -180,7 +186,8 @@ def segment(
             raise NothingUsable("segment: IN has no CT series; pleura scan lists what it has")
         if part.plan:
             return part.planned(run)
-        batch = do_items(run, recipe, jobs, How(workers), refused_record, progress=progress)
+        how = How(workers, scheduler=scheduler)
+        batch = do_items(run, recipe, jobs, how, refused_record, progress=progress)
         if part.is_task:
             return part.share_done(run, jobs, batch)
         result = SegmentResult(out, tuple(batch.records), tuple(batch.gone))

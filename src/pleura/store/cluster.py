@@ -1,0 +1,138 @@
+"""Jobs on a Dask cluster that the user started. The only module that imports distributed.
+
+Every worker opens the recipe once. An exception of a job is its refusal, as in a process of ours,
+so Dask never sees one: what it tries again are jobs whose worker was lost.
+"""
+
+import logging
+import re
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from distributed import Client, WorkerPlugin, as_completed
+from distributed.scheduler import KilledWorker
+
+from pleura import __version__
+from pleura.core.codes import finding
+from pleura.core.errors import UsageError
+from pleura.core.faults import refusal_of, stops_the_batch
+from pleura.core.quiet import silence_libraries
+from pleura.store.failures import LOST
+from pleura.store.spread import Outcome, Recipe, attempt
+
+WAIT_S = 30
+"""Seconds to wait for the scheduler, and for its first worker."""
+AHEAD = 2
+"""Jobs that are sent for each thread of the cluster: the scheduler never holds all of them."""
+
+_works: dict[str, Callable[[Any], Any]] = {}
+
+
+_one_at_a_time = threading.Lock()
+
+
+class Opener(WorkerPlugin):
+    """Opens a recipe in every worker, also in those that join later."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.name = f"pleura-{secrets.token_hex(8)}"
+        self.recipe = recipe
+        self.version = __version__
+
+    def setup(self, worker: Any) -> None:
+        """Called in each worker."""
+        if __version__ != self.version:
+            raise UsageError(
+                f"a worker of the cluster has pleura {__version__}, not {self.version}; install "
+                "the same version everywhere"
+            )
+        silence_libraries()
+        _works[self.name] = self.recipe.open()
+
+    def teardown(self, worker: Any) -> None:
+        """Called where the plugin is removed."""
+        _works.pop(self.name, None)
+
+
+def spread_on_cluster(recipe: Recipe, jobs: Sequence[Any], address: str) -> Iterator[Outcome]:
+    """Do every job on a cluster; yield outcomes as they complete. See `spread.spread`.
+
+    Raises:
+        UsageError: the scheduler does not answer, or has no worker.
+    """
+    with _connected(address) as client:
+        opener = Opener(recipe)
+        client.register_plugin(opener)
+        suspects = []
+        for outcome in _all(client, opener.name, jobs, range(len(jobs))):
+            if outcome.refusal is not None and outcome.refusal.code == LOST:
+                suspects.append(outcome.index)
+            else:
+                yield outcome
+        for index in suspects:  # alone: Dask blames all that a lost worker had
+            yield from _all(client, f"{opener.name}-again", jobs, [index], opener.name)
+        client.unregister_worker_plugin(opener.name)
+
+
+def _all(
+    client: Any, prefix: str, jobs: Sequence[Any], indices: Sequence[int], name: str = ""
+) -> Iterator[Outcome]:
+    """Do the jobs of these indices; keys begin with `prefix`, the recipe is that of `name`."""
+    waiting, running_by_key = deque(indices), dict[str, int]()
+    running = as_completed(loop=client.loop)
+    while waiting or running_by_key:
+        room = AHEAD * sum(client.nthreads().values()) + 1 - len(running_by_key)
+        for _ in range(min(room, len(waiting))):
+            index = waiting.popleft()
+            key = f"{prefix}-{index}"
+            running_by_key[key] = index
+            running.add(client.submit(_do, name or prefix, index, jobs[index], key=key))
+        future = next(running)
+        yield _outcome(future, running_by_key.pop(future.key))
+
+
+def _do(name: str, index: int, job: Any) -> Outcome:
+    """Do one job in a worker; one at a time, since recipes need not be thread-safe."""
+    with _one_at_a_time:
+        return attempt(_works[name], index, job)
+
+
+def _outcome(future: Any, index: int) -> Outcome:
+    if future.status == "finished":
+        outcome: Outcome = future.result()
+        return outcome
+    error = future.exception() if future.status == "error" else None
+    if error is not None and stops_the_batch(error):
+        raise error
+    if error is None or isinstance(error, KilledWorker):
+        return Outcome(index, refusal=finding(LOST), passing=True)
+    return Outcome(index, refusal=refusal_of(error), passing=True)
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    if not re.fullmatch(r"(tcp|tls)://\S+:\d+", address):
+        raise UsageError("--scheduler is tcp://HOST:PORT or tls://HOST:PORT")
+    if not address.startswith(("tls://", "tcp://127.", "tcp://localhost:")):
+        logging.getLogger(__name__).warning(
+            "the connection to the Dask scheduler is not encrypted, and whoever reaches the "
+            "scheduler can run code on its workers; use TLS (tls://) or a closed network"
+        )
+    try:
+        client = Client(address, timeout=WAIT_S, set_as_default=False)
+    except (OSError, TimeoutError) as error:
+        raise UsageError(
+            "no Dask scheduler answers at the address of --scheduler; start it with dask scheduler"
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=WAIT_S)
+        except TimeoutError as error:
+            raise UsageError(
+                "the Dask scheduler has no worker; start some with dask worker --nthreads 1"
+            ) from error
+        yield client
