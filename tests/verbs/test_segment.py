@@ -4,6 +4,7 @@ import json
 import shutil
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 from testing.classical import segment
@@ -270,3 +271,19 @@ def test_tasks_of_a_plan_write_what_a_plain_run_writes(done, chests, tmp_path):
         assert share.as_json()["done"] == 1
     assert segment(chests, out).exit_code is Exit.OK
     assert results(out) == results(plain)
+
+
+@pytest.mark.parametrize(
+    ("agent", "said"), [("Quillfeather 80 ml", "yes"), ("NONE", None), ("", None)]
+)
+def test_of_a_contrast_agent_only_its_presence_is_told(tmp_path, agent, said):
+    """It is free text, in which people write what they like."""
+    write_dataset(tmp_path / "in", cases=1, shape=SHAPE, seed=3)
+    for path in (tmp_path / "in").rglob("*.dcm"):
+        dataset = pydicom.dcmread(path)
+        dataset.ContrastBolusAgent = agent
+        dataset.save_as(path)
+    segment(tmp_path / "in", tmp_path / "out")
+    (case,) = json.loads((tmp_path / "out" / "lungs.json").read_text(encoding="utf-8"))["cases"]
+    assert case["scan"]["contrast"] == said
+    assert not any(b"Quillfeather" in data for data in content(tmp_path / "out").values())

@@ -38,11 +38,15 @@ TECHNICAL = (
     "GantryDetectorTilt",
     "PatientPosition",
     "BodyPartExamined",
+    "ContrastBolusAgent",
     "ImageType",
     "LossyImageCompression",
     "BurnedInAnnotation",
 )
-"""Technical attributes, kept for users to read; none of them is identifying."""
+"""Technical attributes, kept for users to read; none of them is identifying. Of the contrast agent,
+which is free text, only that there was one is kept.
+"""
+NO_CONTRAST = {"", "NO", "NONE", "NON CONTRAST", "WITHOUT"}
 
 SHARED_GROUPS, FRAME_GROUPS = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 LUT = "ModalityLUTSequence"
@@ -327,6 +331,8 @@ def _alike(image: bool, *values: Any) -> Plane:
     """
     attributes = dict(zip(ALIKE, values, strict=True))
     technical = {name: text(attributes[name]) for name in TECHNICAL}
+    agent = technical["ContrastBolusAgent"].upper()
+    technical["ContrastBolusAgent"] = "" if agent in NO_CONTRAST else "yes"
     plane = Plane(
         file="",
         frame=0,

@@ -16,6 +16,7 @@ TAGS = {
     0x0008103E: "SeriesDescription",
     0x00081090: "ManufacturerModelName",
     0x00100020: "PatientID",
+    0x00180010: "ContrastBolusAgent",
     0x00180015: "BodyPartExamined",
     0x00180050: "SliceThickness",
     0x00180060: "KVP",
