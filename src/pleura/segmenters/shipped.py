@@ -30,6 +30,7 @@ from pleura.segmenters.coarse_lungs import (
     margins,
     thick,
 )
+from pleura.segmenters.ends import trim_solid_ends
 from pleura.segmenters.evidence import DENSE_HU, evidence_findings, gathered
 from pleura.segmenters.protocol import Segmentation
 from pleura.segmenters.runtime import Network, check_weights, open_network
@@ -106,6 +107,7 @@ class ShippedNetwork:
         coarse = cleaned(margin, side, axes.spacing_mm, body & ~tube & ~fat(coarse_hu, margin))
         dense = thick((coarse.labels > 0) & (coarse_hu > DENSE_HU))
         raw, labels = settle_rim(volume, axes, margin, coarse, dense)
+        trim_solid_ends(labels, volume)
         progress("segment", 3, steps)
         findings = evidence_findings(
             gathered(margin, coarse, coarse_hu, body & ~tube, axes.spacing_mm)

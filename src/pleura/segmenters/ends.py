@@ -1,0 +1,58 @@
+"""The ends of a lung: slices above its apex or below its base that hold solid tissue alone."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.anatomy.lungs import HALFWAY_HU, TRIM_MM
+from pleura.geometry.resample import Upright
+from pleura.geometry.volume import LEFT, RIGHT, Volume
+
+AIRY_SHARE = 0.35
+"""Share of a slice's lung below `HALFWAY_HU` from which the slice shows lung."""
+END_CM2 = 6.0
+"""A larger slice without air is consolidated lung, not a tip that the network drew too far."""
+SPECK_CM2 = 0.25
+"""A smaller first or last slice, aerated or not, is the blur of the slice beside it: 5 mm across."""
+
+
+def trim_solid_ends(labels: NDArray[np.uint8], volume: Volume) -> None:
+    """Empty the slices of solid tissue, and specks, at both ends of each lung, in place.
+
+    At most `TRIM_MM` at an end is emptied, and no slice larger than `END_CM2`. The network sees
+    3.5 mm, and streaks of contrast agent at the apex look like lung to it.
+
+    Args:
+        labels: uint8 (1 right, 2 left) on the volume's grid.
+        volume: HU.
+    """
+    upright = Upright.of(volume.grid)
+    marks, hu = upright.turn(labels), upright.turn(volume.hu)
+    step_mm, pixel_cm2 = upright.spacing_mm[0], np.prod(upright.spacing_mm[1:]) / 100
+    for side in (RIGHT, LEFT):
+        present = np.flatnonzero((marks == side).any(axis=(1, 2)))
+        for order in (present, present[::-1]):
+            for k in _solid_end(marks, hu, side, order, int(TRIM_MM / step_mm), pixel_cm2):
+                marks[k][marks[k] == side] = 0
+
+
+def _solid_end(
+    marks: NDArray[np.uint8],
+    hu: NDArray[np.int16],
+    side: int,
+    order: NDArray[np.intp],
+    most: int,
+    pixel_cm2: float,
+) -> list[int]:
+    """The first slices of `order` that show no air or a speck; none where they are too many or too
+    large.
+    """
+    solid: list[int] = []
+    for k in order:
+        values = hu[k][marks[k] == side]
+        cm2 = values.size * pixel_cm2
+        if cm2 >= SPECK_CM2 and np.mean(values < HALFWAY_HU) >= AIRY_SHARE:
+            return solid
+        if len(solid) == most or cm2 > END_CM2:
+            return []
+        solid.append(int(k))
+    return []
