@@ -12,7 +12,7 @@ AIRY_SHARE = 0.35
 END_CM2 = 6.0
 """A larger slice without air is consolidated lung, not a tip that the network drew too far."""
 SPECK_CM2 = 0.25
-"""A smaller first or last slice, aerated or not, is the blur of the slice beside it: 5 mm across."""
+"""A smaller first or last slice, aerated or not, is the blur of the slice beside it."""
 
 
 def trim_solid_ends(labels: NDArray[np.uint8], volume: Volume) -> None:
