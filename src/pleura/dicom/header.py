@@ -25,7 +25,7 @@ from pleura.dicom.fast_header import (
 from pleura.dicom.frame_groups import attributes_of_frame, geometry_of
 from pleura.dicom.header_values import TAGS
 from pleura.dicom.separators import SEPARATORS, separators_of
-from pleura.dicom.values import digest, numbers, padding_of, several, text, whole
+from pleura.dicom.values import contrast_of, digest, numbers, padding_of, several, text, whole
 from pleura.files.contents import is_dicom
 
 TECHNICAL = (
@@ -43,10 +43,7 @@ TECHNICAL = (
     "LossyImageCompression",
     "BurnedInAnnotation",
 )
-"""Technical attributes, kept for users to read; none of them is identifying. Of the contrast agent,
-which is free text, only that there was one is kept.
-"""
-NO_CONTRAST = {"", "NO", "NONE", "NON CONTRAST", "WITHOUT"}
+"""Technical attributes, kept for users to read; none of them is identifying."""
 
 SHARED_GROUPS, FRAME_GROUPS = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 LUT = "ModalityLUTSequence"
@@ -331,8 +328,7 @@ def _alike(image: bool, *values: Any) -> Plane:
     """
     attributes = dict(zip(ALIKE, values, strict=True))
     technical = {name: text(attributes[name]) for name in TECHNICAL}
-    agent = technical["ContrastBolusAgent"].upper()
-    technical["ContrastBolusAgent"] = "" if agent in NO_CONTRAST else "yes"
+    technical["ContrastBolusAgent"] = contrast_of(technical["ContrastBolusAgent"])
     plane = Plane(
         file="",
         frame=0,

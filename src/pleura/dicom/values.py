@@ -8,6 +8,9 @@ from typing import Any
 MILLION = 1e6
 """No length in mm, no slope and no intercept is as large; NaN and infinity are not either."""
 
+NO_CONTRAST = {"", "NO", "NONE", "NON CONTRAST", "WITHOUT"}
+"""ContrastBolusAgent of scans that had none."""
+
 
 def several(value: Any) -> list[Any]:
     """The values of an attribute, none where it is empty."""
@@ -25,6 +28,11 @@ def text(value: Any) -> str:
     if value is None or isinstance(value, str):
         return (value or "").strip()
     return "\\".join(str(v) for v in several(value)).strip()
+
+
+def contrast_of(agent: str) -> str:
+    """`yes` where a scan had contrast agent: its name is free text, of which nothing is kept."""
+    return "" if agent.upper() in NO_CONTRAST else "yes"
 
 
 def whole(value: Any) -> int | None:
