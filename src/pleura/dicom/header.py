@@ -141,6 +141,7 @@ class Plane(NamedTuple):
 FIRST_ALIKE = Plane._fields.index("patient")
 DICOMDIR = "1.2.840.10008.1.3.10"
 """A list of files, which has no SOPClassUID of its own."""
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
 
 def read_planes(path: Path) -> list[Plane]:
@@ -293,11 +294,8 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
         plane = plane._replace(complete=False)  # it is unknown which frames are left out
     planes = []
     for number in range(frames):
-        groups = [
-            attributes,
-            *(shared[:1] if shared else ()),
-            *(each[number : number + 1] if each else ()),
-        ]
+        of_frame = each[number : number + 1] if each else ()
+        groups = [attributes, *(shared[:1] if shared else ()), *of_frame]
         start = None if extent.offset is None else extent.offset + number * plane.length
         planes.append(
             plane._replace(
@@ -389,9 +387,8 @@ def _alike(image: bool, *values: Any) -> Plane:
 
 def _inferred_class(attributes: Mapping[str, Any]) -> str:
     """CT Image, where an anonymiser removed the class of an image plane of that modality."""
-    is_ct = attributes.get("Modality") == "CT"
-    is_ct = is_ct and {"Rows", "ImagePositionPatient"} <= attributes.keys()
-    return "1.2.840.10008.5.1.4.1.1.2" if is_ct else ""
+    is_plane = {"Rows", "ImagePositionPatient"} <= attributes.keys()
+    return CT_IMAGE if is_plane and attributes.get("Modality") == "CT" else ""
 
 
 def _syntax_found(dataset: Any) -> str:
