@@ -206,14 +206,8 @@ def _found(
             and piece.path[-1] in DEVICE_DATES
         ):
             return True
-        if (
-            declaration.dates == "kept"
-            and needle.kind in ("id", "birth")
-            and vr_of(piece) in ("DA", "DT")
-        ):
-            return (
-                piece.path[-1] != BIRTH_DATE
-            )  # another date, that reads as the id or as the birth date does
+        if declaration.dates == "kept" and needle.kind == "id" and vr_of(piece) in ("DA", "DT"):
+            return piece.path[-1] != BIRTH_DATE  # another date, that reads as the id does
         return _excused(before, after, needle, piece, at)
 
     texts = [p for p in after.pieces if vr_of(p) in TEXT and not _same(before, after, p, KEPT_TEXT)]
@@ -237,7 +231,20 @@ def _found(
         for p, word in others
         if not excused(Needle("name", word.encode(), ""), p, p.start)
     ]
-    return found
+    return [*found, *_birth_times(before, after)]
+
+
+def _birth_times(before: Layout, after: Layout) -> Iterator[tuple[str, Path_]]:
+    """A birth date that a DT value has with a time behind it, which the search for whole dates
+    passes over.
+    """
+    born = before.text(BIRTH_DATE).encode()
+    if len(born) != 8:
+        return
+    for piece in after.pieces:
+        parts = after.data[piece.start : piece.end].split(b"\\") if vr_of(piece) == "DT" else ()
+        if any(part.strip().startswith(born) for part in parts):
+            yield "BIRTH-LEFT", piece.path
 
 
 def _spelled(

@@ -13,7 +13,7 @@ from pleura.deid.labels import clean_label, is_technical
 from pleura.deid.profile import GONE, Action, Profile, Rule, kept_tags, resolve
 from pleura.deid.tables import types
 from pleura.deid.text import MASK, Scrubber
-from pleura.deid.values import LENGTHS, TEXT, WIDTHS, dummy, shifted, valid
+from pleura.deid.values import LENGTHS, TEXT, WIDTHS, dummy, shifted, stored_bytes, valid
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -229,8 +229,7 @@ class Engine:
             self._put(dataset, tag, vr, dummy(vr), action)
 
     def _check(self, dataset: "Dataset", tag: Any, vr: str, place: int) -> None:
-        raw = dataset.get_item(tag)
-        value = raw.value if isinstance(raw.value, bytes) and raw.is_raw else None
+        value = stored_bytes(dataset.get_item(tag), vr)
         if value is None:
             return self._replace(dataset, tag, vr, Action.CLEAN, place) if vr == "CS" else None
         technical = int(tag) in TECHNICAL

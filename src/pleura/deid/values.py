@@ -4,6 +4,7 @@ stay, dates that move.
 
 import re
 from datetime import date, timedelta
+from typing import Any
 
 TEXT = {"SH", "LO", "ST", "LT", "UC", "UT"}
 LENGTHS = {"SH": 16, "LO": 64, "ST": 1024, "LT": 10240, "CS": 16, "AE": 16}
@@ -94,3 +95,20 @@ def shifted(vr: str, text: str, days: int) -> str | None:
             return None
         parts.append(f"{moved:%Y%m%d}".zfill(8) + match[4])
     return "\\".join(parts)
+
+
+NUMBERS_AND_DATES = {"DA", "DT", "TM", "DS", "IS", "AS"}
+
+
+def stored_bytes(element: Any, vr: str) -> bytes | None:
+    """The bytes of a value, also of a number or date that is decoded already, as the harvest of
+    identifiers leaves it in sequences.
+
+    `None` where it has no plain text form.
+    """
+    if element.is_raw:
+        return element.value if isinstance(element.value, bytes) else None
+    if vr not in NUMBERS_AND_DATES:
+        return None
+    parts = element.value if element.VM > 1 else [element.value]
+    return "\\".join(str(part) for part in parts).encode("ascii", "replace")
