@@ -101,7 +101,7 @@ def test_other_folders_are_numbered_by_patient_and_series_and_avoid_taken_names(
         header("", PatientID="c"),
     ]
     plan = make_plan(objects, {})
-    assert sorted(unit.folder for unit in plan.units) == ["Case_000", "Case_001", "Case_002"]
+    assert sorted(unit.folder for unit in plan.units) == ["Case_000", "Deid_000", "Deid_001"]
     of = {unit.files[0][1].get("PatientID"): unit for unit in plan.units}
     assert of["z"].folder == "Case_000"
     assert [(name, h.series_number) for name, h in of["b"].files] == [
@@ -124,7 +124,7 @@ def test_the_order_of_numbers_is_the_keys_and_not_that_of_the_ids():
 
 def test_a_case_folder_with_two_patients_names_neither():
     plan = make_plan([header("Case_000", PatientID="a"), header("Case_000", PatientID="b")], {})
-    assert sorted(unit.folder for unit in plan.units) == ["Case_001", "Case_002"]
+    assert sorted(unit.folder for unit in plan.units) == ["Deid_000", "Deid_001"]
 
 
 def test_one_name_in_two_places_of_two_patients_names_neither():
@@ -135,7 +135,7 @@ def test_one_name_in_two_places_of_two_patients_names_neither():
         ],
         {},
     )
-    assert {unit.case for unit in plan.units} == {"Case_001", "Case_002"}
+    assert {unit.case for unit in plan.units} == {"Deid_000", "Deid_001"}
 
 
 def test_a_patient_in_two_case_folders_keeps_both_folders_and_one_id():
@@ -150,7 +150,7 @@ def test_the_map_keeps_ids_across_runs():
     first = make_plan([header(PatientID="m"), header(PatientID="q")], {})
     again = make_plan([header(PatientID="q"), header(PatientID="a")], first.patients)
     ids = {persons[0].patient_id: case for case, persons in again.patients.items()}
-    assert ids["a"] == "Case_002"
+    assert ids["a"] == "Deid_002"
     assert all(first.patients[ids[name]][0].patient_id == name for name in "mq")
 
 

@@ -90,8 +90,8 @@ def test_every_option_keeps_what_it_names_and_passes(tmp_path, option, dates):
         "institution": ("InstitutionName", HOUSE[0]),
         "patient": ("PatientAge", "090Y"), "uids": ("StudyInstanceUID", ds.StudyInstanceUID),
         "descriptors": ("SeriesDescription", "CHEST 5.0 B70f ***"),
-        "graphics": ("PatientID", "Case_000"),
-        "private": ("PatientID", "Case_000"),
+        "graphics": ("PatientID", "Deid_000"),
+        "private": ("PatientID", "Deid_000"),
     }  # fmt: skip
     for name, (keyword, value) in expected.items():
         assert (after.get(keyword) == value) == (name == option or keyword == "PatientID")

@@ -136,7 +136,7 @@ def test_a_broken_object_is_refused_in_one_line_and_the_rest_goes_on(source, tmp
 def test_a_folder_that_is_named_as_a_patient_is_numbered(chests, tmp_path):
     shutil.copytree(chests / "Images" / "Case_001", tmp_path / "in" / "Smith^John 19500101")
     deidentify(tmp_path / "in", tmp_path / "out", profile="report")
-    assert (tmp_path / "out" / "Case_000" / "1" / "000000.dcm").exists()
+    assert (tmp_path / "out" / "Deid_000" / "1" / "000000.dcm").exists()
 
 
 def test_errors_say_what_to_do(source, tmp_path):

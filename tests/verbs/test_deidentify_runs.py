@@ -66,7 +66,7 @@ def test_two_runs_that_share_a_map_at_one_time_name_nobody_twice(chests, tmp_pat
     patients = json.loads(shared.read_text())["patients"]
     assert len(patients) == 4
     cases = [
-        {path.name for path in (tmp_path / f"out{k}").iterdir() if path.name.startswith("Case")}
+        {path.name for path in (tmp_path / f"out{k}").iterdir() if path.name.startswith("Deid")}
         for k in (0, 1)
     ]
     assert len(cases[0] | cases[1]) == 4
@@ -89,8 +89,8 @@ def test_what_was_damaged_is_written_again(chests, tmp_path):
     source = some(chests, tmp_path / "in", 0, 1)
     deidentify(source, tmp_path / "out")
     before = visible(tmp_path / "out")
-    shutil.rmtree(tmp_path / "out" / "Case_001")
-    next((tmp_path / "out" / "Case_000").rglob("*.dcm")).write_bytes(b"")
+    shutil.rmtree(tmp_path / "out" / "Deid_001")
+    next((tmp_path / "out" / "Deid_000").rglob("*.dcm")).write_bytes(b"")
     deidentify(source, tmp_path / "out")
     assert visible(tmp_path / "out") == before
 
@@ -164,7 +164,7 @@ def test_a_killed_worker_refuses_the_file_that_kills_and_the_rest_is_written(
 
 def fatal(profile, uids, identifiers, source, written):
     """Stands in for the verification of a file, and ends the process for one of them."""
-    if pydicom.dcmread(BytesIO(source)).InstanceNumber == 2 and b"Case_001" in written:
+    if pydicom.dcmread(BytesIO(source)).InstanceNumber == 2 and b"Deid_001" in written:
         os.kill(os.getpid(), signal.SIGKILL)
     return ""
 

@@ -311,7 +311,7 @@ def report_rules(after: Layout) -> Seen:
     birth time.
     """
     case = after.text(0x00100020)
-    if not re.fullmatch(r"(?i)case_\d+", case):
+    if not re.fullmatch(r"(?i)(?:case|deid)_\d+", case):
         yield "REPORT-RULE", (0x00100020,)
     if after.text(0x00100010) != case:
         yield "REPORT-RULE", (0x00100010,)

@@ -11,7 +11,7 @@ from pathlib import Path
 from pleura.deid.identifiers import NOBODY, Identifiers
 from pleura.files.listing import InputFile
 
-CASE_FOLDER = re.compile(r"Case_\d+")
+CASE_FOLDER = re.compile(r"(?:Case|Deid)_\d+")
 """The only folder names that are taken for a case id; any other can be a patient's name."""
 
 DIRECTORY = (
@@ -39,7 +39,7 @@ class Header:
     """
 
     file: InputFile
-    folder: str  # the nearest Case_<digits> above it, or ""
+    folder: str  # the nearest case folder above it, or ""
     # the folder it lies in, relative to the source: tells objects without any identifier apart
     place: str
     values: tuple[str, ...]  # by HEADER_TAGS
@@ -78,8 +78,8 @@ def quiet_pydicom() -> Iterator[list[warnings.WarningMessage]]:
 
 
 def case_folder(name: str, root: Path) -> str:
-    """The nearest `Case_<digits>` above a file, by its name in the input; the input's own folder
-    counts too.
+    """The nearest `Case_<digits>` or `Deid_<digits>` above a file, by its name in the input; the
+    input's own folder counts too.
     """
     top = root if root.is_dir() else root.parent
     parts = (top.resolve().name, *name.split("/")[:-1])

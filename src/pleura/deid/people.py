@@ -144,6 +144,10 @@ def group_people(persons: Iterable[Person]) -> list[tuple[Person, ...]]:
     )
 
 
+ISSUED = "Deid_"
+"""What the ids that pleura gives begin with."""
+
+
 def name_cases(
     count: int, folders: Mapping[int, set[str]], known: Mapping[int, str], taken: Iterable[str]
 ) -> dict[int, str]:
@@ -151,33 +155,33 @@ def name_cases(
 
     Args:
         count: how many; new numbers are given in their order.
-        folders: for a patient's index, the Case_<digits> folders that hold objects of this patient
-            alone.
+        folders: for a patient's index, the case folders that hold objects of this patient alone.
         known: ids of patients whom the map knows already.
-        taken: names that no new number may get: every Case_<digits> of the source and of the map.
+        taken: names that no new number may get: every case folder of the source and of the map.
 
     Returns:
-        Index to id; no two are the same.
+        Index to id; no two are the same. New ids are Deid_<digits>: a mask that somebody named
+        Case_<digits> is never taken for that of a renumbered patient.
     """
     ids = dict(known)
     for index in range(count):
         own = sorted(folders.get(index, set()) - set(known.values()), key=_number)
         if index not in ids and own:
             ids[index] = own[0]
-    numbers = {_number(name) for name in (*taken, *ids.values())}
+    numbers = {_number(name) for name in (*taken, *ids.values()) if name.startswith(ISSUED)}
     number = 0
     for index in range(count):
         if index in ids:
             continue
         while number in numbers:
             number += 1
-        ids[index] = f"Case_{number:03d}"
+        ids[index] = f"{ISSUED}{number:03d}"
         numbers.add(number)
     return ids
 
 
 def _number(name: str) -> int:
-    return int(name.removeprefix("Case_"))
+    return int(name.rpartition("_")[2])
 
 
 def _order(person: Person) -> tuple[str, ...]:

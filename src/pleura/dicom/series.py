@@ -34,7 +34,7 @@ UNREADABLE = "unreadable"
 DUPLICATE = "duplicate slice"
 """Kind of the files whose slices are those of other files."""
 
-CASE_FOLDER = re.compile(r"Case_\d+")
+CASE_FOLDER = re.compile(r"(?:Case|Deid)_\d+")
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from pleura.geometry.volume import NO_TISSUE_HU, Volume
 from pleura.images.image_file import ImageFile, check_numbers
 from pleura.images.reading import load_image, map_suffix
 
-CASE = re.compile(r"Case_\d+")
+CASE = re.compile(r"(?:Case|Deid)_\d+")
 MASK_FOLDERS = {"segmentations", "labels", "labelstr", "labelsts", "masks"}
 """Folders of a data set that hold masks, in lower case."""
 MASK_NAME = re.compile(

@@ -161,7 +161,7 @@ def patient_of(case: str) -> str:
     """The patient of a case: `Case_012_2` is the second series of `Case_012`; a patient is never
     in two parts.
     """
-    return re.sub(r"^(Case_\d+)_\d+$", r"\1", case)
+    return re.sub(r"^((?:Case|Deid)_\d+)_\d+$", r"\1", case)
 
 
 def check_rule(rule: str) -> tuple[int, int] | None:
