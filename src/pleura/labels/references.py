@@ -11,15 +11,18 @@ from pleura.core.codes import finding, refused
 from pleura.core.errors import InputRefused
 from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
-from pleura.dicom.series import LABEL_CLASSES, Series, find_series
+from pleura.dicom.series import CASE_FOLDER, LABEL_CLASSES, Series, find_series
 from pleura.geometry.volume import LungMask, Volume
 from pleura.images.volumes import case_of
 from pleura.labels.lattice import mismatch
 from pleura.labels.mappings import LUNGS, Naming, naming_of
 from pleura.labels.objects import LabelObject, join
 from pleura.labels.registry import LAYOUT, MaskFiles, find_masks, is_object, read_judged
+from pleura.labels.source_names import folder_names
 from pleura.quality.mask_fit import check_mask_fit
 
+IMAGE_FOLDERS = {"images", "imagestr", "imagests", "ct", "dicom"}
+"""Folders of a data set, in lower case, that are never the name of a case."""
 NEITHER = "(a name that is not a case id)"
 """Stands for a file name, which may be a patient's."""
 
@@ -126,8 +129,8 @@ def find_references(
     """
     naming = naming_of("auto", _mask_folder(masks or source))
     found = find_masks(masks) if masks else _masks_beside(source, seen)
-    found = _by_case(found, seen) if names is None else _renamed(found, names)
     cases = {one.id for one in usable}
+    found = _by_case(found, seen, usable, source) if names is None else _renamed(found, names)
     named = {
         case: files for case, files in found.items() if case in cases or not is_object(files.path)
     }
@@ -225,9 +228,22 @@ def _without(entry: MaskFiles, images: set[Path]) -> MaskFiles | None:
     )
 
 
-def _by_case(found: Mapping[str, MaskFiles], seen: Sequence[Series]) -> dict[str, MaskFiles]:
-    """Masks by the ids of the cases: those of image files have the name of the file."""
+def _by_case(
+    found: Mapping[str, MaskFiles], seen: Sequence[Series], usable: Sequence[Series], source: Path
+) -> dict[str, MaskFiles]:
+    """Masks by the ids of the cases: they have the name of an image file, or of a folder that
+    holds the CT of one case only.
+    """
     ids = {case_of(one.image): one.id for one in seen if one.image is not None}
+    owners: dict[str, set[str]] = defaultdict(set)
+    for one in usable:
+        if one.folder is None and one.image is None:
+            for name in folder_names(one, source):
+                owners[name].add(one.id)
+    cases = {one.id for one in usable}
+    for name, of in owners.items():
+        if len(of) == 1 and name not in cases and name.lower() not in IMAGE_FOLDERS:
+            ids.setdefault(name, next(iter(of)))
     return {ids.get(case, case): files for case, files in found.items()}
 
 
@@ -241,6 +257,6 @@ def _whole_id(series: Series) -> str:
 
 
 def _unknown(cases: Sequence[str]) -> list[str]:
-    names = [case if case.startswith("Case_") and case[5:].isdigit() else NEITHER for case in cases]
+    names = [case if CASE_FOLDER.fullmatch(case) else NEITHER for case in cases]
     hint = "check the name, and that its folder has one series of one patient"
     return [f"{name}: a mask without a usable CT series of that case; {hint}" for name in names]

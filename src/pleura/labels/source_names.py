@@ -24,7 +24,7 @@ def names_of_cases(source: Path, patients: Mapping[str, Sequence[Person]]) -> di
         if not series.usable:
             continue
         case = _case_of(series, patients)
-        for name in _folder_names(series, source):
+        for name in folder_names(series, source):
             owners.setdefault(name, set()).add(case)
     return {
         name: next(iter(cases))
@@ -50,7 +50,7 @@ def _case_of(series: Series, patients: Mapping[str, Sequence[Person]]) -> str:
     return fitting[0] if len(fitting) == 1 else ""
 
 
-def _folder_names(series: Series, source: Path) -> Iterator[str]:
+def folder_names(series: Series, source: Path) -> Iterator[str]:
     """Names of the folders between `source` and the files of a series."""
     top = source.resolve()
     for parent in {plane.path.resolve().parent for plane in series.files}:
