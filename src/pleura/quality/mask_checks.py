@@ -40,9 +40,9 @@ def _sides(mask: LungMask, anatomy: Anatomy) -> tuple[Finding, ...]:
 
 def _centre_mm(lung: np.ndarray, mask: LungMask) -> float:
     """The L coordinate of the centre of a lung."""
-    plane = lung.sum(axis=0)
     centre = []
-    for counts in (lung.sum(axis=(1, 2)), plane.sum(axis=1), plane.sum(axis=0)):
+    for axis in range(3):
+        counts = lung.sum(axis=tuple(k for k in range(3) if k != axis))
         centre.append(float(np.average(np.arange(len(counts)), weights=counts)))
     return float(mask.grid.to_world(centre)[0])
 

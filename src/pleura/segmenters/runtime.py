@@ -99,19 +99,13 @@ def open_network(
     options.log_severity_level = 3
     options.intra_op_num_threads = threads or available_threads()
     options.inter_op_num_threads = 1
-    # waiting threads sleep: spinning ones take the cores of whatever runs beside the network
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(data, options, providers=providers)
     except Exception as error:  # onnxruntime's own exceptions share no base class but Exception
         raise refused("WEIGHTS-UNREADABLE") from error
 
-    how = onnxruntime.RunOptions()
-    # the memory of the tensors in between is given back after each run: 50 MB for a chest
-    how.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-
     def run(inputs: Mapping[str, Floats]) -> list[Floats]:
-        results: list[Floats] = session.run(outputs, dict(inputs), how)
+        results: list[Floats] = session.run(outputs, dict(inputs))
         return results
 
     return run

@@ -172,8 +172,8 @@ def _write(
     main = main_mask(recipe.format)
     names = [main, BOTH_LUNGS, RAW, PLANES]
     with atomic_folder(recipe.out / job.id) as folder:
-        write_mask(folder / BOTH_LUNGS, mask)
-        write_mask(folder / RAW, LungMask(segmentation.raw.view("uint8"), grid, sided=False))
+        write_mask(folder / BOTH_LUNGS, LungMask(mask.lungs.astype("uint8"), grid, sided=False))
+        write_mask(folder / RAW, LungMask(segmentation.raw.astype("uint8"), grid, sided=False))
         if main != BOTH_LUNGS:
             write_mask(folder / main, mask, job.series, recipe.algorithm)
         overlay_png(judged.volume, mask.labels, folder / PLANES)

@@ -101,10 +101,7 @@ class ScanResult:
     def notes(self) -> Sequence[str]:
         """One line per series that is refused or needs review, then the counts."""
         if not self.series:
-            return [
-                "scan: no DICOM files found: check the path",
-                f"scan: {self.accounting.sentence()}",
-            ]
+            return [self._no_dicom(), f"scan: {self.accounting.sentence()}"]
         lines = [
             f"{s.verdict.word}: {s.id}: {s.reason}"
             for s in self.series
@@ -123,6 +120,19 @@ class ScanResult:
         lines.append(f"scan: {usable} usable CT volume(s) of {len(self.series)} series")
         lines.append(f"scan: {self.accounting.sentence()}")
         return lines
+
+    def _no_dicom(self) -> str:
+        from pleura.images.reading import map_suffix
+
+        images = sum(
+            count for kind, count in self.accounting.other.items() if map_suffix(Path(f"x.{kind}"))
+        )
+        if not images:
+            return "scan: no DICOM files found: check the path"
+        return (
+            f"scan: no DICOM files found; {images} image file(s) (NIfTI, NRRD, MetaImage) can be "
+            "read by segment, prepare and load"
+        )
 
 
 def _row(series: "Series") -> tuple[str, ...]:

@@ -1,0 +1,87 @@
+"""One fault of the field trial and the probe that tries it again."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pleura.core.errors import PleuraError
+
+Probe = Callable[[Path], str]
+
+
+class NotTried(Exception):
+    """What a probe needs is not on this machine."""
+
+
+@dataclass(frozen=True)
+class FieldCase:
+    """A fault.
+
+    `fault` is its number, `given` the input, `before` what version 0.1.0 did, `authority` what says
+    that it was wrong. `probe` makes the input in an empty folder and returns what happens now, in
+    words without paths, times or UIDs; `right` is a regular expression that these words match.
+    """
+
+    fault: str
+    given: str
+    before: str
+    authority: str
+    right: str
+    probe: Probe
+
+    def seen(self, folder: Path) -> str:
+        """What happens now; a refusal is an outcome too."""
+        try:
+            return self.probe(folder)
+        except PleuraError as error:
+            return refusal(error)
+
+    def is_right(self, seen: str) -> bool:
+        """Whether the outcome is the declared one."""
+        return re.search(self.right, seen, re.DOTALL) is not None
+
+
+def refusal(error: PleuraError) -> str:
+    """A refusal in words, with its code where it has one."""
+    code = getattr(error, "code", "")
+    text = str(error).partition(" Give ")[0] if code else str(error)
+    return f"refused, {code}: {text}" if code and code not in text else f"refused: {text}"
+
+
+def collector(fault: str, cases: list[FieldCase]) -> Callable[..., Callable[[Probe], Probe]]:
+    """A decorator that makes a probe a case of a fault."""
+
+    def case(given: str, *, before: str, authority: str, right: str) -> Callable[[Probe], Probe]:
+        def add(probe: Probe) -> Probe:
+            cases.append(FieldCase(fault, given, before, authority, right, probe))
+            return probe
+
+        return add
+
+    return case
+
+
+def row_of(case: FieldCase, seen: str) -> str:
+    """The row of a case in docs/field-cases.md."""
+    cells = (case.given, case.before, seen, case.authority)
+    return f"| {case.fault} | {' | '.join(map(_cell, cells))} |\n"
+
+
+def rows_of(page: Path) -> dict[tuple[str, str], str]:
+    """The rows of the page by fault and input; none where there is no page."""
+    rows: dict[tuple[str, str], str] = {}
+    for line in page.read_text(encoding="utf-8").splitlines() if page.exists() else ():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if len(cells) == 5:
+            rows[cells[0], _plain(cells[1])] = f"{line}\n"
+    return rows
+
+
+def _cell(text: str) -> str:
+    """Text as a cell of a Markdown table."""
+    return " ".join(text.split()).replace("|", "\\|").replace("*", "\\*").replace("<", "&lt;")
+
+
+def _plain(cell: str) -> str:
+    return cell.replace("&lt;", "<").replace("\\*", "*").replace("\\|", "|")
