@@ -14,6 +14,7 @@ from typer.main import get_command
 
 from pleura import __version__
 from pleura.cli.options import command_function, dashed
+from pleura.core.cores import keep_blas_to_one_thread
 from pleura.core.quiet import silence_libraries
 from pleura.core.text import visible
 
@@ -135,6 +136,7 @@ def _front(
 
 def main(argv: list[str] | None = None) -> Any:
     """Run the command; the process ends with one of the exit codes of docs/commands.md."""
+    keep_blas_to_one_thread()
     silence_libraries()
     for stream in (sys.stdout, sys.stderr):  # a console that cannot print ≥ must not end a run
         if hasattr(stream, "reconfigure"):

@@ -15,7 +15,13 @@ from pleura.geometry.volume import AIR_HU, LEFT, RIGHT, Volume
 
 LEVEL_HU, WIDTH_HU = -600, 1500
 """The usual lung window."""
-COLOURS = {RIGHT: (230, 159, 0), LEFT: (86, 180, 233), 3: (213, 94, 0), 4: (0, 158, 115)}
+DENSE_RIGHT, DENSE_LEFT = 3, 4
+COLOURS = {
+    RIGHT: (230, 159, 0),
+    LEFT: (86, 180, 233),
+    DENSE_RIGHT: (213, 94, 0),
+    DENSE_LEFT: (0, 158, 115),
+}
 """Okabe and Ito's orange and sky blue for right and left; vermilion and green for their dense
 parts.
 """
@@ -118,8 +124,10 @@ def _extent(labels: NDArray[Any], axis: int) -> tuple[int, int]:
 
 def _right_middle(labels: NDArray[Any]) -> int:
     """The column through the middle of the right lung, else of whatever is labelled."""
-    right = (labels == RIGHT) | (labels == 3)
-    low, high = _extent(right if right.any() else labels, 2)
+    with_right = np.zeros(labels.shape[2], dtype=np.bool_)
+    for plane in labels:
+        with_right |= ((plane == RIGHT) | (plane == DENSE_RIGHT)).any(axis=0)
+    low, high = _extent(with_right[None, None] if with_right.any() else labels, 2)
     return (low + high) // 2
 
 

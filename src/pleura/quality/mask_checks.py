@@ -1,4 +1,4 @@
-"""Signs that a lung mask is incomplete or has its sides wrong, whoever made it."""
+"""Signs that a lung mask is incomplete, or that its sides are wrong."""
 
 import numpy as np
 
@@ -11,12 +11,11 @@ from pleura.quality import thresholds as t
 
 
 def check_mask(mask: LungMask, anatomy: Anatomy) -> tuple[Finding, ...]:
-    """Look for evidence that lung was missed (dense disease above all), or that right and left are
-    uncertain.
+    """Look for signs that lung was missed (mostly dense disease), or that sides are uncertain.
 
     Args:
         mask: sided lungs on the grid of the volume.
-        anatomy: that of the volume, or of its sample: only its midline is asked for.
+        anatomy: that of the volume or of its sample; only the midline is used.
 
     Returns:
         `SIDES-UNCERTAIN`, `LUNGS-UNEQUAL`, `LUNG-INTERRUPTED` (review).
@@ -40,9 +39,9 @@ def _sides(mask: LungMask, anatomy: Anatomy) -> tuple[Finding, ...]:
 
 def _centre_mm(lung: np.ndarray, mask: LungMask) -> float:
     """The L coordinate of the centre of a lung."""
+    plane = lung.sum(axis=0)
     centre = []
-    for axis in range(3):
-        counts = lung.sum(axis=tuple(k for k in range(3) if k != axis))
+    for counts in (lung.sum(axis=(1, 2)), plane.sum(axis=1), plane.sum(axis=0)):
         centre.append(float(np.average(np.arange(len(counts)), weights=counts)))
     return float(mask.grid.to_world(centre)[0])
 

@@ -1,6 +1,4 @@
-"""How far a mask can be trusted: evidence from the network's own result and from the CT, and the
-findings it gives.
-"""
+"""How far a mask can be trusted: evidence from the network and from the CT, and its findings."""
 
 from dataclasses import dataclass
 
@@ -9,16 +7,15 @@ from numpy.typing import NDArray
 
 from pleura.core.codes import finding
 from pleura.core.findings import Finding
+from pleura.geometry import hu as landmarks
+from pleura.geometry.morphology import components
 from pleura.geometry.volume import LEFT, RIGHT
 from pleura.segmenters.coarse_lungs import CoarseLungs, Floats, thick
 
 Bool = NDArray[np.bool_]
 
 UNSURE = 1.5
-"""Log odds nearer to zero than this: the network is unsure (18 to 82 %)."""
-AERATED_HU = (-950.0, -500.0)
-DENSE_HU = -400.0
-"""Mean HU of a coarse voxel above which it holds little air."""
+"""Log odds nearer to zero are uncertain (18 to 82 %)."""
 
 MOST_UNSURE = 0.13
 """Unsure ml as a share of the lungs' ml."""
@@ -26,6 +23,8 @@ MOST_OUTSIDE_ML = 100.0
 MOST_REMOVED_ML = 60.0
 MOST_DENSE = 0.04
 MOST_SWAPPED_ML = 40.0
+MOST_SOLID_ML = 10.0
+MOST_GAS_ML = 10.0
 """Limits above which a mask goes to review, set on five cases held out: masks that a person would
 call bad had 0.28 unsure or 416 ml of dense lung. They are cautious: of six held-out chests with
 Dice above 0.98, five go to review (docs/model.md)."""
@@ -38,7 +37,8 @@ class Evidence:
     `unsure`: where the network is between 18 and 82 %, against the lungs. `outside_ml`: aerated
     tissue within the body that is in no lung. `removed_ml`, `swapped_ml`: what cleaning took away
     or gave to the other lung. `dense_ml`: lung with little air, thicker than vessels, right and
-    left.
+    left. `solid_ml` and `gas_ml`: the largest connected part of each lung without any air, and of
+    nothing but air.
     """
 
     unsure: float
@@ -47,6 +47,8 @@ class Evidence:
     swapped_ml: float
     lung_ml: tuple[float, float]
     dense_ml: tuple[float, float]
+    solid_ml: tuple[float, float]
+    gas_ml: tuple[float, float]
 
 
 def gathered(
@@ -62,28 +64,42 @@ def gathered(
         spacing_mm: of the lattice.
     """
     ml = spacing_mm**3 / 1000
+    sides = [lungs.labels == side for side in (RIGHT, LEFT)]
     both = lungs.labels > 0
     count = max(1, int(np.count_nonzero(both)))
-    aerated = (coarse_hu > AERATED_HU[0]) & (coarse_hu < AERATED_HU[1]) & body
-    dense = thick(both & (coarse_hu > DENSE_HU))
+    low, high = landmarks.AERATED_LUNG
+    aerated = (coarse_hu > low) & (coarse_hu < high) & body
+    dense = thick(both & (coarse_hu > landmarks.BODY))
     return Evidence(
         unsure=float(np.count_nonzero(np.abs(margin) < UNSURE)) / count,
         outside_ml=float(np.count_nonzero(thick(aerated & ~both))) * ml,
         removed_ml=lungs.removed_ml,
         swapped_ml=lungs.swapped_ml,
-        lung_ml=(
-            ml * np.count_nonzero(lungs.labels == RIGHT),
-            ml * np.count_nonzero(lungs.labels == LEFT),
+        lung_ml=_of_each(sides, ml),
+        dense_ml=_of_each([dense & side for side in sides], ml),
+        solid_ml=_largest_of_each(
+            [side & (coarse_hu > landmarks.COARSE_SOLID) for side in sides], ml
         ),
-        dense_ml=(
-            ml * np.count_nonzero(dense & (lungs.labels == RIGHT)),
-            ml * np.count_nonzero(dense & (lungs.labels == LEFT)),
-        ),
+        gas_ml=_largest_of_each([side & (coarse_hu < landmarks.COARSE_GAS) for side in sides], ml),
     )
 
 
+def _of_each(regions: list[Bool], voxel_ml: float) -> tuple[float, float]:
+    right, left = (voxel_ml * float(np.count_nonzero(region)) for region in regions)
+    return right, left
+
+
+def _largest_of_each(regions: list[Bool], voxel_ml: float) -> tuple[float, float]:
+    """Volume of the largest connected part of each region that is thicker than vessels."""
+    found = []
+    for region in regions:
+        _, counts = components(thick(region), connectivity=6)
+        found.append(voxel_ml * float(max(counts[1:], default=0)))
+    return found[0], found[1]
+
+
 def evidence_findings(evidence: Evidence) -> tuple[Finding, ...]:
-    """The findings that the evidence gives; none where the mask can be trusted."""
+    """The findings from the evidence; empty where the mask can be trusted."""
     found: list[Finding] = []
     if not any(evidence.lung_ml):
         return (finding("NO-LUNGS-FOUND"),)
@@ -95,11 +111,21 @@ def evidence_findings(evidence: Evidence) -> tuple[Finding, ...]:
         found.append(finding("PARTS-REMOVED", ml=round(evidence.removed_ml)))
     if evidence.swapped_ml > MOST_SWAPPED_ML:
         found.append(finding("SIDES-UNSURE", ml=round(evidence.swapped_ml)))
-    for side, dense, ml in zip(("right", "left"), evidence.dense_ml, evidence.lung_ml, strict=True):
-        if ml and dense > MOST_DENSE * ml:
-            found.append(
-                finding(
-                    "DENSE-LUNG", side=side, ml=round(dense), percent=round(100 * dense / ml, 1)
-                )
-            )
+    for number, side in enumerate(("right", "left")):
+        found += _of_one_lung(evidence, number, side)
     return tuple(found)
+
+
+def _of_one_lung(evidence: Evidence, number: int, side: str) -> list[Finding]:
+    """What is in a lung that is not aerated lung."""
+    ml, dense = evidence.lung_ml[number], evidence.dense_ml[number]
+    solid, gas = evidence.solid_ml[number], evidence.gas_ml[number]
+    found = []
+    if ml and dense > MOST_DENSE * ml:
+        percent = round(100 * dense / ml, 1)
+        found.append(finding("DENSE-LUNG", side=side, ml=round(dense), percent=percent))
+    if solid > MOST_SOLID_ML:
+        found.append(finding("SOLID-PART", side=side, ml=round(solid)))
+    if gas > MOST_GAS_ML:
+        found.append(finding("GAS-PART", side=side, ml=round(gas)))
+    return found

@@ -1,6 +1,4 @@
-"""Run an ONNX network: weights checked, telemetry off, nothing loaded but the bytes that were
-hashed. The only onnxruntime.
-"""
+"""Run an ONNX network from verified bytes, without telemetry. The only use of onnxruntime."""
 
 import hashlib
 import os
@@ -18,11 +16,9 @@ Network = Callable[[Mapping[str, Floats]], list[Floats]]
 """Inputs by name to outputs in order."""
 
 STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
-"""Operator sets that the ONNX standard defines; any other needs a library that the hash does not
-cover.
-"""
+"""Operator sets of the ONNX standard; others need a library that the hash does not cover."""
 EXTERNAL = 1
-"""`TensorProto.DataLocation.EXTERNAL`: the weights lie in another file."""
+"""`TensorProto.DataLocation.EXTERNAL`: the weights are in another file."""
 
 GRAPH, FUNCTION, NODE, ATTRIBUTE, TENSOR, SPARSE = (
     "graph",
@@ -46,8 +42,7 @@ DEEPEST = 32
 
 
 def check_weights(data: bytes, sha256: str) -> None:
-    """Refuse weights that are not the ones a model card describes, or that reach outside their own
-    file.
+    """Refuse weights other than the model card's, and weights outside their own file.
 
     Args:
         data: the content of an ONNX file.
@@ -99,13 +94,19 @@ def open_network(
     options.log_severity_level = 3
     options.intra_op_num_threads = threads or available_threads()
     options.inter_op_num_threads = 1
+    # waiting threads sleep: spinning ones take the cores of whatever runs beside the network
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(data, options, providers=providers)
-    except Exception as error:  # onnxruntime's own exceptions share no base class but Exception
+    except Exception as error:  # exceptions of onnxruntime have no common base class
         raise refused("WEIGHTS-UNREADABLE") from error
 
+    how = onnxruntime.RunOptions()
+    # memory of intermediate tensors is returned after each run: 50 MB for a chest
+    how.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+
     def run(inputs: Mapping[str, Floats]) -> list[Floats]:
-        results: list[Floats] = session.run(outputs, dict(inputs))
+        results: list[Floats] = session.run(outputs, dict(inputs), how)
         return results
 
     return run
@@ -132,7 +133,7 @@ def _check_message(data: bytes | memoryview, message: str, depth: int) -> None:
 
 
 def _nested(value: int | memoryview) -> memoryview:
-    """The bytes of a field that must have some. Raises `ValueError` where it is a number."""
+    """The bytes of a field. Raises `ValueError` where it is a number."""
     if isinstance(value, int):
         raise ValueError("a number where a message belongs")
     return value
@@ -161,7 +162,7 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 
 def _varint(data: memoryview, place: int) -> tuple[int, int]:
-    """A base-128 integer at `place`, and the place after it."""
+    """A base-128 integer at `place`, and the position after it."""
     value = 0
     for shift in range(0, 70, 7):
         byte = data[place]

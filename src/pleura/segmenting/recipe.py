@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CLASSICAL = "classical"
 """`--model classical`: thresholds and components."""
+SIDES = ("right", "left", "both")
 INCOMPLETE = ("CHEST-CUT", "GAP-IN-SLICES", "GAP-FILLED", "LUNG-MISSING")
 """Findings that make volumes those of a part of the lungs."""
 
@@ -94,12 +95,7 @@ def record_of(
     mask: str | None = None,
 ) -> dict[str, Any]:
     """The record of a case in `run.json`; without a mask, one that was refused."""
-    sides = ("right", "left", "both")
-    ml = (
-        None
-        if measures is None
-        else {side: round(measures[side]["ml"], 3) if measures[side] else 0.0 for side in sides}
-    )
+    ml = None if measures is None else {side: _ml(measures[side]) for side in SIDES}
     header = {} if job.series is None else job.series.header
     return {
         "id": job.id,
@@ -117,6 +113,11 @@ def record_of(
             "contrast": _words(header.get("ContrastBolusAgent")),
         },
     }
+
+
+def _ml(side: Mapping[str, Any] | None) -> float:
+    """The volume of a lung that was measured; 0 where there is none."""
+    return round(side["ml"], 3) if side else 0.0
 
 
 def refused_record(
@@ -172,8 +173,8 @@ def _write(
     main = main_mask(recipe.format)
     names = [main, BOTH_LUNGS, RAW, PLANES]
     with atomic_folder(recipe.out / job.id) as folder:
-        write_mask(folder / BOTH_LUNGS, LungMask(mask.lungs.astype("uint8"), grid, sided=False))
-        write_mask(folder / RAW, LungMask(segmentation.raw.astype("uint8"), grid, sided=False))
+        write_mask(folder / BOTH_LUNGS, mask)
+        write_mask(folder / RAW, LungMask(segmentation.raw.view("uint8"), grid, sided=False))
         if main != BOTH_LUNGS:
             write_mask(folder / main, mask, job.series, recipe.algorithm)
         overlay_png(judged.volume, mask.labels, folder / PLANES)

@@ -46,4 +46,14 @@ SEGMENTATION: Mapping[str, Code] = {
         "a mass or effusion that should be left out",
         "Look at the outlines there.",
     ),
+    "SOLID-PART": review(
+        "a part of {ml} ml of the {side} lung in the mask is solid: consolidation, which is lung, "
+        "or a mass, effusion or chest wall, which is not",
+        "Look at the outlines there.",
+    ),
+    "GAS-PART": review(
+        "a part of {ml} ml of the {side} lung in the mask is nothing but air: a bulla, which is "
+        "lung, or pneumothorax or air outside the body, which is not",
+        "Look at the outlines there.",
+    ),
 }

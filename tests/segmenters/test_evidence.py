@@ -1,0 +1,56 @@
+"""What a mask holds that is not aerated lung sends it to review, and says how much."""
+
+import numpy as np
+import pytest
+
+from pleura.segmenters.coarse_lungs import CoarseLungs
+from pleura.segmenters.evidence import evidence_findings, gathered
+
+MM = 3.5
+ML = MM**3 / 1000
+SHAPE = (40, 40, 60)
+LUNG_HU = -850.0
+
+
+def scene():
+    """Two lungs of even density side by side, and how sure the network is of them."""
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[4:36, 5:35, 4:27] = 1
+    labels[4:36, 5:35, 33:56] = 2
+    hu = np.where(labels > 0, LUNG_HU, 40.0).astype(np.float32)
+    margin = np.where(labels > 0, 6.0, -6.0).astype(np.float32)
+    return labels, hu, margin
+
+
+def findings_of(labels, hu, margin):
+    lungs = CoarseLungs(labels, margin, np.where(labels == 2, 6.0, -6.0), 0.0, 0.0, 0.0)
+    evidence = gathered(margin, lungs, hu, np.ones(SHAPE, bool), MM)
+    return {one.code: one for one in evidence_findings(evidence)}
+
+
+def test_even_lungs_give_no_finding():
+    assert findings_of(*scene()) == {}
+
+
+@pytest.mark.parametrize(("value", "code"), [(45.0, "SOLID-PART"), (-1000.0, "GAS-PART")])
+def test_a_part_without_lung_tissue_is_told_with_its_side_and_volume(value, code):
+    labels, hu, margin = scene()
+    hu[10:18, 8:18, 40:46] = value
+    (found,) = (one for one in findings_of(labels, hu, margin).values() if one.code == code)
+    assert found.evidence["side"] == "left"
+    assert found.evidence["ml"] == pytest.approx(
+        8 * 10 * 6 * ML, rel=0.2
+    )  # its corners count as thin
+
+
+@pytest.mark.parametrize("value", [45.0, -1000.0])
+def test_as_much_in_vessels_or_specks_is_no_finding(value):
+    labels, hu, margin = scene()
+    hu[5:35:4, 6:34:4, 6:26] = value  # threads, one voxel thick
+    hu[:, :, 34:55:5] = np.where(labels[:, :, 34:55:5] == 2, value, hu[:, :, 34:55:5])  # sheets
+    assert not {"SOLID-PART", "GAS-PART"} & findings_of(labels, hu, margin).keys()
+
+
+def test_no_lungs_at_all():
+    labels, hu, margin = scene()
+    assert list(findings_of(labels * 0, hu, margin * 0 - 6)) == ["NO-LUNGS-FOUND"]
