@@ -41,7 +41,7 @@ def exact_mm2(ring):
 
 
 def ours():
-    from pleura.labels.contours import fill
+    from pleura.labels.rasterisation import fill
 
     return lambda ring: fill([ring[:, ::-1] / SPACING], (SIZE, SIZE))
 
@@ -85,7 +85,7 @@ def platipy():
 
 
 def traced_by_ours(mask):
-    from pleura.labels.contours import trace
+    from pleura.labels.rasterisation import trace
 
     return [points[:, ::-1] * SPACING for points in trace(mask)]
 

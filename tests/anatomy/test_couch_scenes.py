@@ -37,16 +37,14 @@ def altered(volume: Volume, lungs: np.ndarray) -> int:
     ids=str,
 )
 def test_no_lung_goes_with_any_bed(bed, build):
-    bare, lungs = chest(
-        SHAPE, (21.0, 5.5, 5.5), seed=7, couch=False, **build
-    )  # room for a bed beside wide bodies
+    # room for a bed beside wide bodies
+    bare, lungs = chest(SHAPE, (21.0, 5.5, 5.5), seed=7, couch=False, **build)
     volume, foreign = couch_scenes.laid(bare, BEDS[bed](bare))
     assert foreign.any()
     assert not (foreign & couch_scenes.patient_of(bare)).any()
     assert altered(volume, lungs.lungs) == 0
-    small = Volume(
-        volume.hu, Grid.axial(SHAPE, tuple(0.4 * mm for mm in volume.grid.spacing_mm))
-    )  # an infant's thin wall
+    # an infant's thin wall
+    small = Volume(volume.hu, Grid.axial(SHAPE, tuple(0.4 * mm for mm in volume.grid.spacing_mm)))
     assert altered(small, lungs.lungs) == 0
 
 

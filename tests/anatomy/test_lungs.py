@@ -74,9 +74,8 @@ def test_hallucinations_of_a_net_go(case):
     raw = truth | couch_mask(volume, body)
     low, high = np.flatnonzero(truth.any(axis=(1, 2)))[[0, -1]]
     raw |= ball(volume, (low // 2, 48, 48), 14)  # solid, in the belly
-    raw |= (
-        (volume.hu < -420) & body & (np.arange(SHAPE[0])[:, None, None] < low)
-    )  # gas in the bowel
+    # gas in the bowel
+    raw |= (volume.hu < -420) & body & (np.arange(SHAPE[0])[:, None, None] < low)
     raw |= airways(volume, body)
     raw |= ball(volume, (min(high + 3, SHAPE[0] - 1), 50, 48), 9)  # solid, in the neck
     rng = np.random.default_rng(0)
@@ -96,9 +95,8 @@ def test_solid_slices_at_the_ends_go_but_consolidation_stays(case):
     raw[low - 1] |= truth[low] | truth[low + 1]  # a slice too many
     assert hallucinated(clean_lungs(raw, volume), truth) == 0
     hu = volume.hu.copy()
-    whole = truth & (
-        np.arange(SHAPE[0])[:, None, None] < low + 8
-    )  # the lowest 7 cm are solid: pneumonia, not a mistake
+    # the lowest 7 cm are solid: pneumonia, not a mistake
+    whole = truth & (np.arange(SHAPE[0])[:, None, None] < low + 8)
     hu[whole] = 40
     sick = clean_lungs(truth, Volume(hu, volume.grid))
     assert np.count_nonzero(sick & whole) > 0.9 * np.count_nonzero(whole)

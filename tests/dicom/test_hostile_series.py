@@ -40,9 +40,8 @@ def test_every_outcome_is_documented_and_every_case_is_in_the_table():
         assert f"| {case.name} |" in table, case.name
         if re.fullmatch(r"[A-Z-]{3,}", case.outcome):
             assert f"`{case.outcome}`" in findings
-    assert (
-        "`python bench/gate.py DATA`" in table
-    )  # the part that the tables' own script leaves alone
+    # the part that the tables' own script leaves alone
+    assert "`python bench/gate.py DATA`" in table
     numbers = {
         match[1]
         for case in (*HOSTILE_SERIES, *LABEL_CASES)

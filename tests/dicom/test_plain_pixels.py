@@ -5,8 +5,8 @@ unused bits leave int16.
 import numpy as np
 import pytest
 
-from pleura.dicom.header import Cells, Plane
 from pleura.dicom.pixels import read_hu
+from pleura.dicom.plane import Cells, Plane
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 

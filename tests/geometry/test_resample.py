@@ -39,17 +39,15 @@ def test_upright_turns_and_turns_back(grid):
     assert np.array_equal(upright.back(turned), array)
     steps = np.array(np.unravel_index([turned[0, 0, 0], turned[-1, -1, -1]], grid.shape)).T
     low, high = grid.to_world(steps)
-    if (
-        grid.is_even and np.abs(grid.affine[:3, :3] / grid.spacing_mm).max(axis=0).min() > 0.9
-    ):  # not too oblique to say
+    # not too oblique to say
+    if grid.is_even and np.abs(grid.affine[:3, :3] / grid.spacing_mm).max(axis=0).min() > 0.9:
         assert (high > low).all()
 
 
 def test_upright_of_a_flipped_coronal_stack():
     affine = np.eye(4)
-    affine[:3, :3] = np.array(
-        [[0, 0, -1], [2, 0, 0], [0, -1, 0]], dtype=float
-    )  # slices to the back, rows to the feet
+    # slices to the back, rows to the feet
+    affine[:3, :3] = np.array([[0, 0, -1], [2, 0, 0], [0, -1, 0]], dtype=float)
     grid = Grid((4, 5, 6), affine)
     assert grid.orientation() == "PIR"
     upright = Upright.of(grid)

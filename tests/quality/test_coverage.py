@@ -87,9 +87,8 @@ def test_cut_by_a_round_field_of_view():
 
 def test_more_lung_than_anybody_has(case):
     volume, mask = case
-    grid = Grid.axial(
-        SHAPE, tuple(1.6 * mm for mm in volume.grid.spacing_mm)
-    )  # four times the volume
+    # four times the volume
+    grid = Grid.axial(SHAPE, tuple(1.6 * mm for mm in volume.grid.spacing_mm))
     found = codes(Volume(volume.hu, grid), LungMask(mask.labels, grid))
     assert {code: finding.verdict for code, finding in found.items()} == {
         "MUCH-LUNG": Verdict.REVIEW

@@ -90,9 +90,10 @@ def test_other_offsets_are_refused_with_where_air_lies(offset):
 
 def test_a_body_without_air_around_it_is_not_thought_shifted():
     rng = np.random.default_rng(6)
+    # as lungs vary
     parts = rng.choice([-850, -100, 50, 700], SHAPE, p=[0.55, 0.1, 0.33, 0.02]) + rng.normal(
         0, 60, SHAPE
-    )  # as lungs vary
+    )
     assert codes(Volume(np.rint(parts).astype(np.int16), Grid.axial(SHAPE, (3, 1, 1)))) == set()
 
 

@@ -1,12 +1,12 @@
-"""The patient on the table: which voxels are body, and which are the couch, its mattress,
-blankets and wires.
-"""
+"""Separate the patient from the couch, its mattress, blankets and wires."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.anatomy import thresholds as t
 from pleura.core.codes import finding
 from pleura.core.findings import Finding
+from pleura.geometry import hu as landmarks
 from pleura.geometry.morphology import (
     components,
     convex_hull,
@@ -21,41 +21,16 @@ from pleura.geometry.volume import AIR_HU, Volume
 
 Bool = NDArray[np.bool_]
 
-COARSE_MM = 3.0
-"""Spacing at which the body is looked for; its rim is then refined on the volume's own grid."""
-TISSUE_HU = -400
-"""Above: fat, muscle, bone, couch shells. Below: air, lung, foam."""
-THICK_MM = 6.0
-"""Half of the thickness that a body part has everywhere at its core and that shells, blankets
-and wires have not.
-"""
-SPECK_ML = 0.2
-"""Smaller pieces outside the body are noise."""
-NARROW_MM, MOSTLY = 200.0, 0.5
-"""A field of view of less area than a circle so wide, or with more body along its edge, may lie
-wholly within the patient.
-"""
-CHILD_MM = 200.0
-"""A body no wider and no deeper is a child's, whose chest wall may be too thin to be seen as
-body: nothing is called couch.
-"""
-OPEN_CM2 = 5.0
-"""More air than that within the hull of a patient whom the field of view cuts may be lung too
-thin to be told from air.
-"""
-GAS_HU = -960
-"""A region whose median lies below is gas; inflated lung lies above, even with emphysema."""
-
 
 def body_mask(volume: Volume) -> Bool:
-    """Where the patient is, lungs and other cavities included; couch, blankets and the air around
-    are not.
+    """The patient with lungs and other cavities, without couch, blankets and the air around.
 
-    Thick soft tissue is the seed (a couch's shell is thin, and what is thick of it is not soft
-    tissue in median HU); arms and a part cut off by the field of view count. Cavities are filled
-    slice by slice; a cavity that touches the edge of the field of view is filled too where its
-    median is lung's and not gas's, so a narrow field of view keeps its lungs. Looked for at 3 mm,
-    its outer rim refined to the half-way HU of skin on the volume's own grid.
+    Thick soft tissue is the seed: the shell of a couch is thin, and its thick parts do not have the
+    median HU of soft tissue. Arms, and parts cut by the field of view, belong to the body. Cavities
+    are filled slice by slice. A cavity that touches the edge of the field of view is filled where
+    its median is that of lung and not of gas, so a narrow field of view keeps its lungs. The body
+    is found at 3 mm; its outer rim is refined on the volume's own grid, at the HU half-way between
+    air and skin.
 
     Args:
         volume: CT in HU, any orientation; padding counts as outside.
@@ -65,7 +40,7 @@ def body_mask(volume: Volume) -> Bool:
     """
     upright = Upright.of(volume.grid)
     hu = upright.turn(volume.filled())
-    factors = factors_for(upright.spacing_mm, COARSE_MM)
+    factors = factors_for(upright.spacing_mm, t.COARSE_MM)
     spacing = (
         upright.spacing_mm[0] * factors[0],
         upright.spacing_mm[1] * factors[1],
@@ -73,65 +48,65 @@ def body_mask(volume: Volume) -> Bool:
     )
     coarse = shrink(hu, factors)
     fov = _coarse_fov(volume, upright, factors, coarse.shape)
-    tissue = (coarse > TISSUE_HU) & fov
+    tissue = (coarse > landmarks.BODY) & fov
     body = _body_parts(coarse, tissue, spacing)
-    body = dilated(body, spacing, THICK_MM + COARSE_MM) & tissue
+    body = dilated(body, spacing, t.THICK_MM + t.COARSE_MM) & tissue
     for k in range(body.shape[0]):
         body[k] |= _cavities(body[k], coarse[k], fov[k])
-    body = opened(body, spacing, COARSE_MM)
-    rim = dilated(body, spacing, 1.5 * COARSE_MM)
-    core = (
-        eroded(body | ~fov, spacing, 1.5 * COARSE_MM) & rim
-    )  # what the field of view cuts goes on beyond its edge
-    fine = enlarge(core, factors, hu.shape) | (enlarge(rim, factors, hu.shape) & (hu > -500))
+    body = opened(body, spacing, t.COARSE_MM)
+    rim = dilated(body, spacing, 1.5 * t.COARSE_MM)
+    # parts cut by the field of view continue beyond its edge
+    core = eroded(body | ~fov, spacing, 1.5 * t.COARSE_MM) & rim
+    fine = enlarge(core, factors, hu.shape) | (
+        enlarge(rim, factors, hu.shape) & (hu > landmarks.SKIN)
+    )
     if volume.padding is not None:
         fine &= ~upright.turn(volume.padding)
     return np.ascontiguousarray(upright.back(fine))
 
 
 def couch_mask(volume: Volume, body: Bool) -> Bool:
-    """Everything solid outside the patient, and what it encloses: couch, mattress, blankets, wires,
-    head rest.
+    """Solid matter outside the patient, with its hollows: couch, mattress, blankets and wires.
 
-    What may be patient is left alone, so that no lung is taken where the field of view cuts the
-    body mask short: voxels within 3 mm (or a pixel) of the body, voxels from which body is met in
-    three of the four directions along rows and columns (in two, where the field of view cuts the
-    torso), slices where it cuts the torso and air opens to its edge from within the body's convex
-    hull (lung with emphysema looks so), and slices whose field of view is narrower than a chest or
-    mostly body at its edge.
+    What may be patient is left out, so that no lung is lost where the field of view cuts the body
+    mask:
+
+    * voxels within 3 mm (or one pixel) of the body;
+    * voxels from which the body lies in three of the four directions along rows and columns, or in
+      two where the field of view cuts the torso;
+    * slices where the field of view cuts the torso and air opens to its edge from within the convex
+      hull of the body, because emphysematous lung looks like that;
+    * slices whose field of view is narrower than a chest, or has mostly body along its edge.
 
     Args:
         volume: CT in HU.
         body: bool of its shape, as `body_mask` gives it.
 
     Returns:
-        bool of the same shape: above -900 HU, not padding, in pieces of 0.2 ml and 8 voxels or more
-            (noise in air is not
-        couch), with the hollows of each slice. A slice without body has no couch, because nothing
-            distinguishes one from the
-        other. No voxel of the body is ever in it.
+        bool of the same shape: above -900 HU, not padding, never body, in pieces of at least 0.2 ml
+        and 8 voxels (smaller ones are noise in air), with the hollows of each slice. A slice
+        without body has no couch, because nothing separates the two.
     """
     upright = Upright.of(volume.grid)
     patient = upright.turn(body)
-    factors = factors_for(upright.spacing_mm, COARSE_MM)
+    factors = factors_for(upright.spacing_mm, t.COARSE_MM)
     spacing = (
         upright.spacing_mm[0] * factors[0],
         upright.spacing_mm[1] * factors[1],
         upright.spacing_mm[2] * factors[2],
     )
     coarse = shrink(patient, factors) > 0
-    kept = dilated(
-        coarse, spacing, max(COARSE_MM, 1.01 * spacing[1], 1.01 * spacing[2])
-    )  # skin's partial volume is one pixel
+    # partial volume at the skin is one pixel wide
+    kept = dilated(coarse, spacing, max(t.COARSE_MM, 1.01 * spacing[1], 1.01 * spacing[2]))
     kept |= _is_child(coarse, spacing)
     kept |= _may_be_patient(
         coarse, _coarse_fov(volume, upright, factors, coarse.shape), spacing[1] * spacing[2]
     )
     free = ~enlarge(kept, factors, patient.shape)
     free[~patient.any(axis=(1, 2))] = False
-    solid = (upright.turn(volume.filled()) > -900) & ~patient
+    solid = (upright.turn(volume.filled()) > landmarks.LUMEN) & ~patient
     labels, counts = components(solid, connectivity=6)
-    large = counts >= max(8.0, SPECK_ML / volume.grid.voxel_ml)
+    large = counts >= max(t.SPECK_VOXELS, t.SPECK_ML / volume.grid.voxel_ml)
     large[0] = False
     solid = large[labels]
     pixel = upright.spacing_mm[1] * upright.spacing_mm[2]
@@ -142,11 +117,9 @@ def couch_mask(volume: Volume, body: Bool) -> Bool:
 
 
 def hidden_slices(volume: Volume, body: Bool) -> int:
-    """In how many slices no couch is looked for, because the field of view may lie within the
-    patient, or it is a child.
-    """
+    """Number of slices in which no couch is searched for: narrow views, and children."""
     upright = Upright.of(volume.grid)
-    factors = factors_for(upright.spacing_mm, COARSE_MM)
+    factors = factors_for(upright.spacing_mm, t.COARSE_MM)
     coarse = shrink(upright.turn(body), factors) > 0
     fov = _coarse_fov(volume, upright, factors, coarse.shape)
     height, width = (upright.spacing_mm[axis] * factors[axis] for axis in (1, 2))
@@ -158,9 +131,7 @@ def hidden_slices(volume: Volume, body: Bool) -> int:
 
 
 def check_couch(volume: Volume, body: Bool, couch: Bool) -> tuple[Finding, ...]:
-    """`COUCH-REMOVED` (repaired), `COUCH-UNSEEN` (ok), or `NO-BODY` (review), for a couch that
-    `couch_mask` found.
-    """
+    """Findings about a couch mask: `COUCH-REMOVED`, `COUCH-UNSEEN` or `NO-BODY`."""
     if not body.any():
         return (finding("NO-BODY"),)
     found = []
@@ -180,7 +151,7 @@ def without_couch(volume: Volume, couch: Bool) -> Volume:
 
 
 def _may_be_patient(body: Bool, fov: Bool, pixel_mm2: float) -> Bool:
-    """Where something outside the body mask may be patient all the same, slice by slice."""
+    """Voxels outside the body mask that may be patient nevertheless."""
     kept = np.zeros_like(body)
     for k in range(body.shape[0]):
         if _hidden(body[k], fov[k], pixel_mm2):
@@ -190,21 +161,19 @@ def _may_be_patient(body: Bool, fov: Bool, pixel_mm2: float) -> Bool:
         torso = labels[0] == (int(np.argmax(counts[1:])) + 1 if len(counts) > 1 else -1)
         cut = bool((torso & fov[k] & ~within_fov(fov[k])).any())
         kept[k] = _directions_met(body[k]) >= (2 if cut else 3)
-        if cut and np.count_nonzero(_open_within(body[k], fov[k])) * pixel_mm2 > OPEN_CM2 * 100:
+        if cut and np.count_nonzero(_open_within(body[k], fov[k])) * pixel_mm2 > t.OPEN_CM2 * 100:
             kept[k] = True
     return kept
 
 
 def _is_child(body: Bool, spacing: tuple[float, float, float]) -> bool:
-    """Whether the body spans less than an adult's chest along rows and along columns."""
+    """Whether the body is narrower and flatter than an adult's chest."""
     spans = (np.count_nonzero(body.any(axis=(0, 3 - axis))) * spacing[axis] for axis in (1, 2))
-    return bool(max(spans) < CHILD_MM)
+    return bool(max(spans) < t.CHILD_MM)
 
 
 def _open_within(body: Bool, fov: Bool) -> Bool:
-    """What lies in the convex hull of a slice's body, is no body, and opens to the edge of the
-    field of view.
-    """
+    """Air in the convex hull of a slice's body that is connected to the image edge."""
     labels, _ = components((fov & ~body)[None], connectivity=6)
     at_edge = np.unique(labels[0][fov & ~within_fov(fov) & ~body])
     opening: Bool = convex_hull(body) & np.isin(labels[0], at_edge[at_edge > 0])
@@ -212,12 +181,10 @@ def _open_within(body: Bool, fov: Bool) -> Bool:
 
 
 def _hidden(body: Bool, fov: Bool, pixel_mm2: float) -> bool:
-    """Whether the field of view of a slice is too small for a whole chest, or mostly body along
-    its edge.
-    """
+    """Whether the field of view of a slice is too small for a chest, or mostly body at its edge."""
     edge = fov & ~within_fov(fov)
-    narrow = np.count_nonzero(fov) * pixel_mm2 < np.pi / 4 * NARROW_MM**2
-    return bool(narrow or np.count_nonzero(body & edge) > MOSTLY * np.count_nonzero(edge))
+    narrow = np.count_nonzero(fov) * pixel_mm2 < np.pi / 4 * t.NARROW_MM**2
+    return bool(narrow or np.count_nonzero(body & edge) > t.MOSTLY * np.count_nonzero(edge))
 
 
 def _coarse_fov(
@@ -232,30 +199,28 @@ def _coarse_fov(
 def _body_parts(
     coarse: NDArray[np.float32], tissue: Bool, spacing: tuple[float, float, float]
 ) -> Bool:
-    """The thick cores of the torso and of other parts of soft tissue (arms), without the
-    couch's.
-    """
-    cores = eroded(tissue, spacing, THICK_MM)
-    labels, counts = components(cores, connectivity=6)  # a corner's touch joins no limb to a couch
+    """The thick cores of the torso and of other parts of soft tissue (arms), without the couch."""
+    cores = eroded(tissue, spacing, t.THICK_MM)
+    labels, counts = components(cores, connectivity=6)  # parts that touch at a corner are separate
     if len(counts) < 2:
         return cores
     torso = int(np.argmax(counts[1:])) + 1
+    soft_low, soft_high = landmarks.SOFT
     keep = np.zeros(len(counts), dtype=np.bool_)
     for label in range(1, len(counts)):
         if label == torso:
             keep[label] = True
-        elif counts[label] >= 0.01 * counts[torso]:
-            keep[label] = -150 < float(np.median(coarse[labels == label])) < 150
+        elif counts[label] >= t.LEAST_PART * counts[torso]:
+            keep[label] = soft_low < float(np.median(coarse[labels == label])) < soft_high
     return keep[labels]
 
 
 def _cavities(body: Bool, coarse: NDArray[np.float32], fov: Bool) -> Bool:
-    """What one slice's body encloses; and what it encloses but for the edge of the field of view,
-    if that is lung.
+    """Cavities of the body in one slice, and lungs that are open to the edge of the field of view.
 
-    The space under a patient whose shoulders reach both edges is closed off too, and foam has
-    lung's density. But it lies on both sides of the middle, and body is met before the edge in one
-    direction along rows and columns, seldom in three.
+    The space under a patient whose shoulders reach both edges is enclosed too, and foam has the
+    density of lung. But that space lies on both sides of the middle, and from it the body is met in
+    one direction along rows and columns, seldom in three.
     """
     if not body.any():
         return body
@@ -269,15 +234,16 @@ def _cavities(body: Bool, coarse: NDArray[np.float32], fov: Bool) -> Bool:
     middle = (columns[0] + columns[-1]) / 2
     for label in np.unique(labels[edge & ~body]):
         region = labels == label
-        lung_like = GAS_HU < float(np.median(coarse[region])) < TISSUE_HU
+        lung_like = landmarks.GAS < float(np.median(coarse[region])) < landmarks.BODY
         to_the_left = float(region[:, int(middle) + 1 :].sum()) / float(region.sum())
-        one_sided = not 0.15 < to_the_left < 0.85
-        fill[label] = label > 0 and lung_like and (one_sided or float(met[region].mean()) > 2.0)
+        one_sided = not t.BOTH_SIDES[0] < to_the_left < t.BOTH_SIDES[1]
+        enclosed = float(met[region].mean()) > t.DIRECTIONS_MET
+        fill[label] = label > 0 and lung_like and (one_sided or enclosed)
     return fill[labels]
 
 
 def _directions_met(body: Bool) -> NDArray[np.uint8]:
-    """In how many of the four directions along rows and columns of a slice there is body."""
+    """In how many of the four directions along rows and columns there is body, for each pixel."""
     met = np.zeros(body.shape, dtype=np.uint8)
     for axis in (0, 1):
         met += np.logical_or.accumulate(body, axis=axis)

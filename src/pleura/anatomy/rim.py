@@ -1,11 +1,9 @@
-"""The rim of a mask, settled on the CT itself: a network that sees pixels of two millimetres
-cannot draw it finer.
-"""
+"""Settle the rim of a mask on the CT; a network with pixels of 2 mm cannot draw it finer."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.anatomy.lungs import HALFWAY_HU
+from pleura.geometry import hu as landmarks
 from pleura.geometry.morphology import box_of
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import Volume
@@ -16,14 +14,14 @@ Bool = NDArray[np.bool_]
 def settle_rim(mask: Bool, volume: Volume, reach_mm: float) -> Bool:
     """Redraw the rim of a mask where the CT crosses half-way between lung and soft tissue.
 
-    Only voxels within `reach_mm` of the rim, in the axial plane, are decided anew: lung where the
-    CT is below −420 HU. What lies deeper inside stays, whatever it is (vessels, nodules,
-    consolidation); what lies farther outside stays out.
+    Only voxels within `reach_mm` of the rim, in the axial plane, are decided anew: they are lung
+    where the CT is below −420 HU. Voxels deeper inside stay in the mask, whatever they are
+    (vessels, nodules, consolidation); voxels farther outside stay out.
 
     Args:
         mask: bool `[slice, row, column]` on the volume's grid.
         volume: the CT in HU; padding counts as outside.
-        reach_mm: how far the mask's author may err: a pixel of the network.
+        reach_mm: the largest error of the rim: one pixel of the network.
 
     Returns:
         bool of the same shape.
@@ -41,7 +39,7 @@ def settle_rim(mask: Bool, volume: Volume, reach_mm: float) -> Bool:
     for axis, reach in zip((1, 2), steps, strict=True):
         outer = maximum_filter1d(outer, 2 * reach + 1, axis=axis, mode="constant", cval=0)
         inner = minimum_filter1d(inner, 2 * reach + 1, axis=axis, mode="constant", cval=0)
-    airy = turn.turn(volume.hu)[box] < HALFWAY_HU
+    airy = turn.turn(volume.hu)[box] < landmarks.HALF_WAY
     if volume.padding is not None:
         airy &= ~turn.turn(volume.padding)[box]
     turn.turn(result)[box] = inner.view(np.bool_) | (outer.view(np.bool_) & airy)

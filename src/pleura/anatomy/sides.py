@@ -1,39 +1,29 @@
-"""The patient's right and left: two lungs separated, even where they touch, on any grid."""
+"""Split a mask into the patient's right and left lung, on any grid, even where the lungs touch."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.anatomy import thresholds as t
 from pleura.geometry.grid import Grid
 from pleura.geometry.morphology import box_of, components, depth_mm
 from pleura.geometry.volume import LEFT, RIGHT, LungMask
 
 Bool = NDArray[np.bool_]
 
-RADII_MM = (0.8, 1.5, 2.2, 3.0, 4.0, 5.0, 6.5, 8.0, 10.0, 12.0)
-"""Erosions tried, in turn, until two lungs come apart."""
-CLEAR_OF_MIDDLE = 0.2
-"""The mean of a lung is farther from the midline than this part of its width; that of both lungs
-in one part is not.
-"""
-SMALLER = 0.05
-"""A second lung is at least this part of the first; a shrunken lung may be small, a cut-off lobe
-or speck is smaller.
-"""
-
 
 def split_sides(lungs: Bool, grid: Grid, *, middle_mm: float | None = None) -> LungMask:
-    """Tell right from left, by where the parts lie in the patient (LPS), never by index.
+    """Label right and left lung by their position in the patient (LPS), never by index.
 
-    Where both lungs are one region (they touch at the anterior or posterior junction), the region
-    is eroded until two parts lie side by side, and these flood back in order of depth (watershed on
-    the distance to the rim), so that they meet at the thinnest place. Where there is one lung only,
-    it takes the side on which it lies.
+    Where the lungs touch, at the anterior or posterior junction, the mask is eroded until two parts
+    lie side by side. These grow back in order of depth (watershed on the distance to the rim), so
+    that they meet at the thinnest place. A single lung gets the side on which it lies.
 
     Args:
         lungs: bool `[slice, row, column]`, both lungs.
-        grid: where they lie.
-        middle_mm: the L coordinate of the patient's midline, where known; it decides only where one
-            lung stands alone or two never come apart. Else the middle of the grid.
+        grid: the grid of the mask.
+        middle_mm: the L coordinate of the patient's midline, where it is known; by default the
+            middle of the grid. It decides only for a single lung, and for two lungs that do not
+            separate.
 
     Returns:
         A sided mask with the same voxels.
@@ -45,11 +35,11 @@ def split_sides(lungs: Bool, grid: Grid, *, middle_mm: float | None = None) -> L
     region = np.ascontiguousarray(lungs[box])
     place = _lateral(grid, box)
     found = _two_seeds(region, place, middle_mm, 0.0)
-    if found is not None:  # they do not touch, as mostly: nothing has to grow back
+    if found is not None:  # the usual case: the lungs do not touch, and nothing has to grow back
         labels[box] = _assign_rest(region, found[1], place)
         return LungMask(labels, grid)
     depth = depth_mm(region, grid.spacing_mm)
-    for radius in RADII_MM:
+    for radius in t.RADII_MM:
         found = _two_seeds(depth > radius, place, middle_mm, radius)
         if found is not None:
             break
@@ -64,7 +54,7 @@ def split_sides(lungs: Bool, grid: Grid, *, middle_mm: float | None = None) -> L
 
 
 def _lateral(grid: Grid, box: tuple[slice, slice, slice]) -> tuple[NDArray[np.float64], ...]:
-    """How L (mm) of a voxel in `box` is the sum of a term by slice, one by row and one by
+    """The L coordinate (mm) of voxels in `box` as a sum: a term by slice, one by row, one by
     column.
     """
     start = np.array([part.start for part in box], dtype=np.float64)
@@ -78,34 +68,32 @@ def _lateral(grid: Grid, box: tuple[slice, slice, slice]) -> tuple[NDArray[np.fl
 
 
 def _mean_l(region: Bool, place: tuple[NDArray[np.float64], ...]) -> float:
-    """The mean L of a region's voxels."""
-    total = sum(
-        float(region.sum(axis=tuple(k for k in range(3) if k != axis)) @ place[axis])
-        for axis in range(3)
-    )
+    """The mean L coordinate of a region, in mm."""
+    total = 0.0
+    for axis, others in enumerate(((1, 2), (0, 2), (0, 1))):
+        total += float(region.sum(axis=others) @ place[axis])
     return total / float(np.count_nonzero(region))
 
 
 def _two_seeds(
     region: Bool, place: tuple[NDArray[np.float64], ...], middle: float | None, radius: float
 ) -> tuple[float, NDArray[np.uint8]] | None:
-    """The radius and the seeds (RIGHT, LEFT), where the two largest parts of an eroded region lie
-    side by side.
+    """The radius and the seeds (RIGHT, LEFT), where the two largest parts lie side by side.
 
-    Where the midline is known they lie on both sides of it: else both lungs in one part, and a lobe
-    or bowel beside it, would pass for right and left.
+    Where the midline is known, they must lie on different sides of it. Without this rule both lungs
+    in one part, and a lobe or bowel beside it, would pass for right and left.
     """
-    parts, counts = components(region, connectivity=6)  # lungs that touch by a corner are two
+    parts, counts = components(region, connectivity=6)  # lungs that touch at a corner are separate
     if len(counts) < 3:
         return None
     first, second = (int(k) + 1 for k in np.argsort(-counts[1:], kind="stable")[:2])
-    if counts[second] < SMALLER * counts[first]:
+    if counts[second] < t.SMALLER * counts[first]:
         return None
     one, other = parts == first, parts == second
     at_one, at_other = _mean_l(one, place), _mean_l(other, place)
     width_one, width_other = _width(one, place), _width(other, place)
-    if abs(at_one - at_other) < 0.5 * max(width_one, width_other):
-        return None  # above one another: two lobes, not two lungs
+    if abs(at_one - at_other) < t.APART * max(width_one, width_other):
+        return None  # one above the other: two lobes, not two lungs
     if middle is not None and not _are_on_both_sides(
         (at_one, width_one), (at_other, width_other), middle
     ):
@@ -117,17 +105,19 @@ def _two_seeds(
 
 
 def _are_on_both_sides(one: tuple[float, float], other: tuple[float, float], middle: float) -> bool:
-    """Whether two parts, each with its mean L and its width, lie on different sides of the
-    midline and clear of it.
+    """Whether two parts lie on different sides of the midline and clear of it.
+
+    Each part is given by its mean L coordinate and its width.
     """
     low, high = sorted((one, other))
     return (
-        middle - low[0] > CLEAR_OF_MIDDLE * low[1] and high[0] - middle > CLEAR_OF_MIDDLE * high[1]
+        middle - low[0] > t.CLEAR_OF_MIDDLE * low[1]
+        and high[0] - middle > t.CLEAR_OF_MIDDLE * high[1]
     )
 
 
 def _width(region: Bool, place: tuple[NDArray[np.float64], ...]) -> float:
-    """How far a region reaches from its 5th to its 95th percentile along L, in mm."""
+    """Width of a region in mm, from its 5th to its 95th percentile along L."""
     a, b, c = np.nonzero(region)
     low, high = np.percentile(place[0][a] + place[1][b] + place[2][c], [5, 95])
     return float(high - low)
@@ -136,12 +126,13 @@ def _width(region: Bool, place: tuple[NDArray[np.float64], ...]) -> float:
 def _by_middle(
     region: Bool, place: tuple[NDArray[np.float64], ...], middle: float
 ) -> NDArray[np.uint8]:
-    """One region that does not come apart: one lung, or, where it lies on both sides in earnest,
-    cut at the middle.
+    """Labels of a region that does not separate.
+
+    It is one lung, or is cut at the middle where a good part of it lies on each side.
     """
     left = (place[0][:, None, None] + place[1][None, :, None] + place[2][None, None, :]) > middle
     share = np.count_nonzero(region & left) / np.count_nonzero(region)
-    if not 0.25 < share < 0.75:
+    if not t.ONE_LUNG[0] < share < t.ONE_LUNG[1]:
         return np.where(region, LEFT if share >= 0.5 else RIGHT, 0).astype(np.uint8)
     return np.where(region, np.where(left, LEFT, RIGHT), 0).astype(np.uint8)
 
@@ -153,12 +144,13 @@ def _flooded(
     seeds: NDArray[np.uint8],
     place: tuple[NDArray[np.float64], ...],
 ) -> NDArray[np.uint8]:
-    """Seeds grown over the region, deepest voxels first; parts that no seed reaches take the
-    side they lie nearer to.
+    """Grow the seeds over the region, deepest voxels first.
+
+    Parts that no seed reaches get the side that they are nearer to.
     """
     labels = np.pad(seeds, 1)
     deep = np.pad(depth, 1)
-    step = 0.5
+    step = t.FLOOD_STEP_MM
     for level in [*np.arange(radius - step, 0.0, -step), 0.0]:
         _flood(labels, deep > level)
     return _assign_rest(region, labels[1:-1, 1:-1, 1:-1].copy(), place)
@@ -167,9 +159,7 @@ def _flooded(
 def _assign_rest(
     region: Bool, result: NDArray[np.uint8], place: tuple[NDArray[np.float64], ...]
 ) -> NDArray[np.uint8]:
-    """The labels with every part of the region that has none given to the side it lies nearer
-    to.
-    """
+    """Give unlabelled parts of the region the side that they are nearer to."""
     parts, counts = components(region & (result == 0), connectivity=26)
     if len(counts) > 1:
         border = 0.5 * (_mean_l(result == RIGHT, place) + _mean_l(result == LEFT, place))
@@ -180,8 +170,9 @@ def _assign_rest(
 
 
 def _flood(labels: NDArray[np.uint8], open_to: Bool) -> None:
-    """Grow both labels in step, by faces, over the free voxels of `open_to`; `labels` has an
-    empty rim.
+    """Grow both labels step by step over face neighbours in `open_to`.
+
+    The outermost voxels of `labels` are empty.
     """
     flat, free = labels.reshape(-1), open_to.reshape(-1)
     hops = [

@@ -1,1 +1,1 @@
-"""F1: frames of any transfer syntax to stored values. None of the decoders is GPL."""
+"""Decode frames of any transfer syntax to stored values. None of the decoders is GPL."""

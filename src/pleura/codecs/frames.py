@@ -1,4 +1,4 @@
-"""One encoded frame to its stored values, by transfer syntax (PS3.5 section 8 and annex A)."""
+"""Decode one encoded frame by its transfer syntax (PS3.5 section 8 and annex A)."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,7 +24,7 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 RLE = "1.2.840.10008.1.2.5"
 MOST_TILES = 4096
 MOST_TRAILING_ZEROS = 5
-"""Zeros that can end an RLE segment as data: an encoder writes longer runs as repeats."""
+"""Zeros that can end an RLE segment as data; an encoder writes longer runs as repeats."""
 
 LICENCES = {
     "dicomrle": "BSD-3-Clause",
@@ -38,7 +38,7 @@ LICENCES = {
 
 LOSSY = {"1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91"}
 MOST_LOSS = 8
-"""Stored values by which the lossy samples may differ."""
+"""Largest difference of lossy samples, in stored values."""
 
 ENCODED = {
     RLE: ("RLE Lossless", "dicomrle"),
@@ -63,8 +63,9 @@ def name_of(syntax: str) -> str:
 
 @lru_cache
 def can_decode(syntax: str) -> bool:
-    """Whether frames of this transfer syntax can be decoded: a small sample of each compressed
-    one is decoded to see.
+    """Whether frames of this transfer syntax can be decoded.
+
+    A small sample of each compressed syntax is decoded to find out.
     """
     if syntax not in ENCODED:
         return syntax in NATIVE
@@ -95,12 +96,11 @@ def decode_frame(
     Args:
         encoded: the frame's bytes.
         syntax: transfer syntax UID.
-        shape: `(rows, columns)` in the header, of colour images `(rows, columns, samples)`.
+        shape: `(rows, columns)` in the header, for colour images `(rows, columns, samples)`.
         bits_allocated: 8 or 16.
 
     Returns:
-        Stored values, uint of `bits_allocated`, of that shape; sign and unused bits are not
-        treated.
+        Stored values, uint of `bits_allocated`, in that shape; sign and unused bits are unchanged.
 
     Raises:
         UnreadableFile: no decoder, corrupt data, or another shape than declared.
@@ -125,7 +125,7 @@ def decode_frame(
             if ENCODED[syntax][1] == "jpegls":
                 encoded = _without_padding(encoded)
             pixels = np.asarray(decoder(encoded))
-    except Exception as error:  # decoders of C libraries raise any exception
+    except Exception as error:  # decoders of C libraries raise various exceptions
         raise unreadable_pixels("corrupt", name=name_of(syntax)) from error
     if pixels.shape != shape:
         raise unreadable_pixels("size", name=name_of(syntax), found=pixels.shape, declared=shape)
@@ -137,8 +137,9 @@ def decode_frame(
 
 
 def unreadable_pixels(problem: str, **words: Any) -> InputRefused:
-    """The exception for pixels that cannot be read; `problem` is a key of `PIXEL_PROBLEMS`,
-    `words` fill its sentence.
+    """The exception for pixels that cannot be read.
+
+    `problem` is a key of `PIXEL_PROBLEMS`; `words` fill its sentence.
     """
     return refused(
         "UNREADABLE-PIXELS",
@@ -149,9 +150,7 @@ def unreadable_pixels(problem: str, **words: Any) -> InputRefused:
 
 
 def _decode_rle(decode: Callable[[bytes], bytes], encoded: bytes) -> bytes:
-    """Decode RLE; without zeros behind its end, which would be decoded too, but for those that
-    belong to it.
-    """
+    """Decode RLE without zeros after its end, except those that belong to it."""
     try:
         return decode(encoded)
     except Exception:
@@ -163,8 +162,9 @@ def _decode_rle(decode: Callable[[bytes], bytes], encoded: bytes) -> bytes:
 
 
 def _without_padding(encoded: bytes) -> bytes:
-    """A JPEG-LS stream without zeros behind its end. Without an end marker it is refused: CharLS
-    would search for seconds.
+    """A JPEG-LS stream without zeros after its end.
+
+    A stream without an end marker is refused, because CharLS would search for seconds.
     """
     encoded = encoded.rstrip(b"\0")
     if not encoded.endswith(b"\xff\xd9"):
@@ -173,9 +173,7 @@ def _without_padding(encoded: bytes) -> bytes:
 
 
 def _check_segments(encoded: bytes, count: int) -> None:
-    """Check that RLE segments are inside the frame (PS3.5 G.5): the decoder does not, and would
-    crash.
-    """
+    """Check that RLE segments are inside the frame (PS3.5 G.5); the decoder would crash."""
     header = np.frombuffer(encoded[:64], "<u4")
     starts = header[1 : count + 1].astype(np.int64)
     if (
@@ -189,12 +187,12 @@ def _check_segments(encoded: bytes, count: int) -> None:
 
 
 def size_in_stream(encoded: bytes) -> tuple[int, int, int] | None:
-    """`(rows, columns, samples)` in the header of a JPEG, JPEG-LS or JPEG 2000 stream, read
-    before anything is decoded.
+    """`(rows, columns, samples)` in the header of a JPEG, JPEG-LS or JPEG 2000 stream.
+
+    It is read before anything is decoded.
     """
-    start = encoded.find(
-        b"\xff\x4f\xff\x51", 0, 512
-    )  # a codestream, or one in the boxes of a JP2 file
+    # a codestream, or one in the boxes of a JP2 file
+    start = encoded.find(b"\xff\x4f\xff\x51", 0, 512)
     if encoded[:2] != b"\xff\xd8" and 0 <= start <= len(encoded) - 42:
         right, bottom, left, top, width, height = (
             int(n) for n in np.frombuffer(encoded, ">u4", 6, start + 8)

@@ -1,7 +1,7 @@
-"""A small frame in each compressed transfer syntax, to see whether it can be decoded.
+"""A small frame in each compressed transfer syntax, to test whether it can be decoded.
 
-Made once with imagecodecs 2026.3.6 (RLE by hand) from `SAMPLE`; those of a lossy syntax decode to
-slightly other values.
+Made with imagecodecs 2026.3.6 (RLE by hand) from `SAMPLE`; lossy frames decode to slightly other
+values.
 """
 
 from base64 import b85decode
@@ -53,10 +53,8 @@ FRAMES = {
 }
 
 FRAMES["1.2.840.10008.1.2.4.57"] = FRAMES["1.2.840.10008.1.2.4.70"]  # the usual kind of it
-for other in (
-    "1.2.840.10008.1.2.4.202",
-    "1.2.840.10008.1.2.4.203",
-):  # the same stream, in another order or lossy
+# the same stream, in another order or lossy
+for other in ("1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203"):
     FRAMES[other] = FRAMES["1.2.840.10008.1.2.4.201"]
 
 

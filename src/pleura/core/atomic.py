@@ -100,9 +100,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         ) from error
     try:
         yield part
-        with ThreadPoolExecutor(
-            FLUSHES
-        ) as pool:  # waits for the disk together: many files in one commit of its journal
+        # waits for the disk together: many files in one commit of its journal
+        with ThreadPoolExecutor(FLUSHES) as pool:
             deque(pool.map(flush, [file for file in part.rglob("*") if file.is_file()]), maxlen=0)
         _put_in_place(part, path)
     finally:

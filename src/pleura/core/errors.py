@@ -68,9 +68,8 @@ class InputRefused(PleuraError, ValueError):
         self.code = code
         self.evidence: dict[str, Any] = dict(evidence or {})
 
-    def __reduce__(
-        self,
-    ) -> tuple[Any, ...]:  # keyword arguments do not pickle by themselves, and workers are spawned
+    # keyword arguments do not pickle by themselves, and workers are spawned
+    def __reduce__(self) -> tuple[Any, ...]:
         return (_refused_again, (type(self), str(self), self.code, self.evidence))
 
 

@@ -51,9 +51,8 @@ class Finding:
             "evidence": dict(self.evidence),
         }
 
-    def __reduce__(
-        self,
-    ) -> tuple[Any, ...]:  # a mapping proxy does not pickle, and workers are spawned
+    # a mapping proxy does not pickle, and workers are spawned
+    def __reduce__(self) -> tuple[Any, ...]:
         return (Finding, (self.code, self.verdict, self.message, dict(self.evidence)))
 
 

@@ -1,6 +1,4 @@
-"""From planes to candidate volumes: which slices belong together, on which grid, with which
-findings.
-"""
+"""From planes to candidate volumes: which slices belong together, their grid and findings."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,8 +8,8 @@ from pleura.core.codes import finding
 from pleura.core.findings import Finding, Verdict, worst
 from pleura.dicom.duplicates import drop_same_instances
 from pleura.dicom.gaps import Gaps, apply_gap_policy
-from pleura.dicom.header import Plane
 from pleura.dicom.header_checks import check_headers, check_stack_headers
+from pleura.dicom.plane import Plane
 from pleura.dicom.separation import separate_volumes
 from pleura.dicom.shapes import by_shape, image_kind
 from pleura.dicom.stack import depth, in_one_position, is_even
@@ -34,8 +32,9 @@ BOLUS_TRACKING = " (all slices share one position: bolus tracking?)"
 
 @dataclass
 class Candidate:
-    """Planes that make one volume, or are refused together. `missing` are slices of the grid to
-    be interpolated.
+    """Planes that make one volume, or are refused together.
+
+    `missing` are the slices of the grid that have to be interpolated.
     """
 
     planes: Sequence[Plane]
@@ -47,8 +46,8 @@ class Candidate:
 def candidates(planes: Sequence[Plane], gaps: Gaps) -> list[Candidate]:
     """All volumes and refused groups of the planes of an input, in a stable order.
 
-    A SeriesInstanceUID that two studies, scanners or frames of reference share is two series;
-    without one, a folder is a series.
+    A SeriesInstanceUID that is shared by two studies, scanners or frames of reference counts as two
+    series. Planes without a SeriesInstanceUID are grouped by folder.
     """
     groups: dict[tuple[str, ...], list[Plane]] = defaultdict(list)
     for plane in planes:
@@ -62,12 +61,12 @@ def candidates(planes: Sequence[Plane], gaps: Gaps) -> list[Candidate]:
 
 
 def _by_origin(planes: list[Plane]) -> list[tuple[list[Plane], list[Finding]]]:
-    """Separate planes by study, frame of reference, modality and scanner; a missing value is not
-    another one.
+    """Separate planes by study, frame of reference, modality and scanner.
+
+    A missing value does not count as a different one.
     """
-    if (
-        len({(p.study_uid, p.frame_uid, p.modality, id(p.technical)) for p in planes}) == 1
-    ):  # the usual case, quickly seen
+    # the usual case, quickly seen
+    if len({(p.study_uid, p.frame_uid, p.modality, id(p.technical)) for p in planes}) == 1:
         return [(planes, [])]
     origins = []
     for plane in planes:
@@ -79,9 +78,8 @@ def _by_origin(planes: list[Plane]) -> list[tuple[list[Plane], list[Finding]]]:
     parts: dict[tuple[str, ...], list[Plane]] = defaultdict(list)
     for plane, origin in zip(planes, origins, strict=True):
         parts[tuple(origin[k] for k in varying)].append(plane)
-    if (
-        len(parts) == 1 or max(map(len, parts.values())) == 1
-    ):  # a UID of its own for each file: an anonymiser's noise
+    # each file has its own UID: an anonymiser replaced them
+    if len(parts) == 1 or max(map(len, parts.values())) == 1:
         return [(planes, [])]
     if is_even(planes):
         note = ", but together they make one uniform stack. Check that it is complete"
@@ -150,9 +148,7 @@ def _not_ct(plane: Plane) -> Finding:
 
 
 def _other_parts(part: Sequence[Plane], parts: Sequence[Sequence[Plane]]) -> list[Finding]:
-    """Whether a series has other slices than this part: of another geometry, or of another kind
-    (projections).
-    """
+    """Whether a series has slices of another geometry, or of another kind (projections)."""
     kind = image_kind(part[0].image_type)
     same_kind = sum(len(other) for other in parts if image_kind(other[0].image_type) == kind) - len(
         part

@@ -1,6 +1,4 @@
-"""All attributes of slices or frames, read in full: for the rare series that the usual
-attributes do not separate.
-"""
+"""Read all attributes of slices or frames, for a series that the usual ones do not separate."""
 
 import warnings
 from collections import defaultdict
@@ -9,31 +7,31 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pleura.dicom.header import FRAME_GROUPS, Plane
+from pleura.dicom.header import FRAME_GROUPS
+from pleura.dicom.plane import Plane
 from pleura.files.archives import read_members
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 MOST_FILES = 5000
-"""Files above which not every header is read in full."""
+"""With more files, not every header is read as a whole."""
 
 LONGEST = 256
-"""Longest value, in characters, that is compared."""
+"""[characters] Longer values are not compared."""
 
 
 def all_attributes(planes: Sequence[Plane]) -> Mapping[str, Sequence[str]]:
-    """The values of every attribute that varies, by keyword (a private one by its tag), one for
-    each plane.
+    """The values of every attribute that varies, one for each plane.
 
-    An attribute that a plane lacks is empty there. Of a multi-frame object the functional groups of
-    each frame are read.
+    Keys are keywords, or tags of private attributes. An attribute that a plane lacks is empty. Of a
+    multi-frame object the functional groups of each frame are read.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they quote values
         try:
             return _varying(planes, _headers(planes))
-        except Exception:  # whatever an odd header provokes: the series stays as it is
+        except Exception:  # any error in an odd header: the series stays as it is
             return {}
 
 
@@ -51,7 +49,7 @@ def _varying(
 
 
 def _headers(planes: Sequence[Plane]) -> "dict[str, Dataset]":
-    """The header of each file; none of them where there are too many."""
+    """The header of each file; empty where there are too many files."""
     from pydicom import dcmread
 
     files = {plane.file: plane for plane in planes}
@@ -71,7 +69,7 @@ def _headers(planes: Sequence[Plane]) -> "dict[str, Dataset]":
 
 
 def _leaves(dataset: "Dataset", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Keyword and value of each element, of sequences those of their items."""
+    """Keyword and value of each element; for a sequence, those of its items."""
     for tag in dataset.keys():  # noqa: SIM118 (iterating a Dataset converts all values)
         try:
             element = dataset[tag]

@@ -1,6 +1,4 @@
-"""Deflated files (PS3.5 A.5) as plain ones, inflated in memory no further than their own header
-declares.
-"""
+"""Inflate deflated files (PS3.5 A.5) in memory, no further than their own header declares."""
 
 import zlib
 from collections.abc import Iterator
@@ -9,10 +7,11 @@ from pleura.codecs.frames import DEFLATED, unreadable_pixels
 
 INPUT_BYTES = 64 << 10
 OUTPUT_BYTES = 1 << 20
-"""How much is inflated at a time: a bomb is seen before it costs memory."""
+"""[bytes] Inflated at a time, so that a bomb is recognised before it takes memory."""
 
 SLACK_BYTES = 1 << 20
-"""How much more than its header and pixels a file may inflate to: trailing private elements."""
+"""[bytes] A file may inflate to this much more than header and pixels: trailing private elements.
+"""
 
 
 def split_meta(data: bytes) -> tuple[bytes, bytes]:
@@ -26,7 +25,7 @@ def split_meta(data: bytes) -> tuple[bytes, bytes]:
 
 
 def inflated_head(data: bytes, most: int) -> bytes:
-    """The first bytes of a deflated file as a plain one: `most` of the data set, or all of it.
+    """The beginning of a deflated file in plain form: `most` bytes of the data set, or all of it.
 
     Raises:
         UnreadableFile: it is not a deflate stream.
@@ -43,7 +42,7 @@ def inflated_head(data: bytes, most: int) -> bytes:
 
 
 def inflated_size(data: bytes, most: int) -> int:
-    """The size of a deflated file as a plain one, counted without keeping it.
+    """The size of a deflated file in plain form, counted without keeping it.
 
     Raises:
         UnreadableFile: it is not a deflate stream, or inflates to more than `most` bytes.
@@ -57,7 +56,7 @@ def inflated_size(data: bytes, most: int) -> int:
 
 
 def inflated(data: bytes, most: int) -> bytes:
-    """A deflated file as a plain one; shorter where the stream is truncated.
+    """A deflated file in plain form; shorter where the stream is truncated.
 
     Raises:
         UnreadableFile: as `inflated_size`.
@@ -78,7 +77,7 @@ def _check(size: int, most: int) -> None:
 
 
 def _inflate(data: bytes) -> Iterator[bytes]:
-    """The inflated stream in parts of bounded size."""
+    """Yield the inflated stream in parts of limited size."""
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         for start in range(0, len(data), INPUT_BYTES):

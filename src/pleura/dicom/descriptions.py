@@ -1,5 +1,6 @@
-"""What a user knows a series by: folder, description, date. Identifying, so only read and shown
-where it is asked for.
+"""What users know a series by: folder, description and date.
+
+These can identify, so they are read and shown on request only.
 """
 
 import warnings
@@ -8,16 +9,18 @@ from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
-from pleura.dicom.header import Plane
+from pleura.dicom.plane import Plane
 from pleura.files.archives import read_members
 
 DATES = ("AcquisitionDate", "SeriesDate", "ContentDate", "StudyDate")
-"""The first one that a series has is its date."""
+"""Attributes with the date of a series; the first one that it has counts."""
 
 
 class Description(NamedTuple):
-    """`folders` are relative to the input, `files` too; `date` is a DICOM date (YYYYMMDD). Empty
-    where the header has none.
+    """Folders, files, description and date of a series.
+
+    `folders` and `files` are relative to the input; `date` is a DICOM date (YYYYMMDD). Description
+    and date are empty where the header has none.
     """
 
     folders: tuple[str, ...]
@@ -63,6 +66,6 @@ def _header_of(plane: Plane) -> tuple[str, str]:
                 )
             description = str(header.get("SeriesDescription") or "")
             dates = [str(header.get(keyword) or "") for keyword in DATES]
-    except Exception:  # whatever an odd header provokes: the series is listed all the same
+    except Exception:  # any error in an odd header: the series is listed nevertheless
         return "", ""
     return description, next(filter(None, dates), "")

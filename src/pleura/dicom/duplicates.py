@@ -1,6 +1,4 @@
-"""Duplicate slices within a series: the same instance twice, or the same pixels twice at one
-position.
-"""
+"""Duplicate slices: the same instance twice, or the same pixels twice at one position."""
 
 from collections.abc import Hashable, Sequence
 
@@ -9,14 +7,15 @@ import numpy as np
 from pleura.core.codes import finding
 from pleura.core.errors import UnreadableFile
 from pleura.core.findings import Finding
-from pleura.dicom.header import Plane
+from pleura.dicom.plane import Plane
 from pleura.dicom.spacing import same_position_mm
 from pleura.dicom.stack import depth, depths_of
 
 
 def drop_same_instances(planes: Sequence[Plane]) -> tuple[list[Plane], list[Finding]]:
-    """Drop planes with the SOPInstanceUID, position and pixels of another; different ones with
-    one UID are refused.
+    """Drop planes with the SOPInstanceUID, position and pixels of another.
+
+    Different planes with one SOPInstanceUID are refused.
     """
     kept: dict[Hashable, Plane] = {}
     dropped = clashes = 0
@@ -39,7 +38,7 @@ def drop_same_instances(planes: Sequence[Plane]) -> tuple[list[Plane], list[Find
 
 
 def drop_same_pixels(ordered: Sequence[Plane]) -> tuple[list[Plane], list[Finding]]:
-    """Drop planes with the position and pixels of another; `ordered` by depth."""
+    """Drop planes with the position and pixels of another; `ordered` is sorted by depth."""
     kept: list[Plane] = []
     near = same_position_mm(depths_of(ordered))
     start = 0  # of the planes at the current position
@@ -56,7 +55,7 @@ def drop_same_pixels(ordered: Sequence[Plane]) -> tuple[list[Plane], list[Findin
 
 
 def _have_same_pixels(plane: Plane, other: Plane) -> bool:
-    """Whether stored values are equal; a truncated plane counts as a duplicate of the whole one."""
+    """Whether stored values are equal; a truncated plane is a duplicate of a complete one."""
     from pleura.dicom.pixels import stored_values
 
     if not (plane.complete and other.complete):

@@ -1,6 +1,4 @@
-"""Where the uncompressed pixels of a file are, and whether there are as many as its header
-declares.
-"""
+"""Locate the uncompressed pixels of a file, and compare their size with the header."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -10,9 +8,7 @@ from pleura.dicom.fast_header import Walked
 
 
 class Extent(NamedTuple):
-    """Offset of uncompressed pixels, whether they are complete, whether there are any, and how
-    many bytes too many.
-    """
+    """Offset of the pixels, whether they are complete, whether there are any, and surplus bytes."""
 
     offset: int | None
     complete: bool
@@ -24,8 +20,10 @@ NOWHERE = Extent(None, True, False, 0)
 
 
 def pixels_at(walked: Walked, syntax: str, length: int, size: int) -> Extent:
-    """The extent of the pixels in a file of `size` bytes whose header declares `length` bytes of
-    them (for compressed pixel data, only their presence)."""
+    """The extent of the pixels in a file of `size` bytes whose header declares `length` bytes.
+
+    Of compressed pixel data only the presence is checked.
+    """
     return _extent(walked.head[:12], walked.place, syntax, length, size)
 
 
@@ -38,13 +36,10 @@ def _extent(head: bytes, place: int, syntax: str, length: int, size: int) -> Ext
     begin = 12 if head[4:6] in (b"OW", b"OB", b"UN") else 8
     inside = int.from_bytes(head[begin - 4 : begin], "big" if big else "little")
     offset = place + begin
-    floats = head[:4] in (
-        b"\xe0\x7f\x08\x00",
-        b"\xe0\x7f\x09\x00",
-    )  # float pixels: refused elsewhere
-    complete = (
-        has and length <= inside <= size - offset
-    )  # an undefined length is larger than any file
+    # float pixels: refused elsewhere
+    floats = head[:4] in (b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00")
+    # an undefined length is larger than any file
+    complete = has and length <= inside <= size - offset
     return Extent(
         offset, floats or complete, True, inside - length if complete and not floats else 0
     )

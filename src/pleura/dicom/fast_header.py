@@ -1,15 +1,14 @@
-"""A walk over a file's first kilobytes that reads the few attributes pleura wants, far faster than
-a full parser.
+"""Read the few attributes that pleura needs from the beginning of a file, far faster than a parser.
 
-Only what is plain is walked: a preamble, little endian, tags in rising order. Anything else gives
-`None`, and pydicom reads that file instead; pydicom is also the oracle of the tests. Hand-written
-because header scans are what `scan` waits for; what that buys, and dicomsdl beside it, stands in
-docs/benchmarks.md.
+Only plain files are read: a preamble, little endian, tags in rising order. For all others `walk`
+returns `None`, and pydicom reads the file. pydicom is also the oracle of the tests. It is written
+by hand because `scan` waits for headers; docs/benchmarks.md has the gain, and dicomsdl for
+comparison.
 
-A slice's header is mostly its neighbour's. So stretches of elements are remembered with the values
-in them, and where the next file holds the very same bytes, they are passed over at once; and so is
-the way that a walk took over stretches and elements, which the next one tries first. What is
-remembered decides the time, never the answer.
+Headers of neighbouring slices are nearly equal, so runs of elements (`Stretch`) are remembered with
+their values. Where the next file has the same bytes, they are skipped at once. A whole header in
+which only some elements change is remembered as a `Way`, which is tried first. What is remembered
+changes the time, never the result.
 """
 
 from collections.abc import Sequence
@@ -20,61 +19,44 @@ from typing import Any, BinaryIO, NamedTuple
 from pleura.dicom.header_values import LONG, TAGS, Unusual, value_of
 
 NESTED = {0x00283000, 0x52009229, 0x52009230}
-"""Modality LUT and functional groups: a file that holds one is read by pydicom."""
+"""Modality LUT and functional groups: files with one of these are read by pydicom."""
 PIXELS = 0x7FE00010
 META_END = 0x00030000
 GROUP_LENGTH = 0x00020000
-"""Changes with the length of the UID that follows it: in no stretch."""
+"""Its value changes with the length of the next UID, so it is never part of a stretch."""
 META, EXPLICIT, IMPLICIT = range(3)
-"""How elements are encoded where the walk is: the meta group is explicit whatever follows it."""
+"""How elements are encoded; the meta group is always explicit."""
 STRETCH = b"known"
-"""In place of a VR."""
+"""Stands in place of a VR for a known stretch."""
 MANY = 32
-"""Steps that a walk takes where neighbours differ in fifteen elements or so; where it took more,
-it learns.
-"""
+"""[steps] A longer walk adds to what is known. Neighbours differ in about fifteen elements."""
 MOST_KNOWN = 8192
 IMPLICIT_SYNTAX = "1.2.840.10008.1.2"
 OTHER_WALKS = {"1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", "1.2.840.113619.5.2"}
-"""Big endian and deflated: pydicom's work."""
-SHORT = {
-    *(
-        b"AE",
-        b"AS",
-        b"AT",
-        b"CS",
-        b"DA",
-        b"DS",
-        b"DT",
-        b"FL",
-        b"FD",
-        b"IS",
-        b"LO",
-        b"LT",
-        b"PN",
-        b"SH",
-        b"SL",
-        b"SS",
-    ),
-    *(b"ST", b"TM", b"UI", b"UL", b"US"),
-}
+"""Big endian and deflated files, which pydicom reads."""
+_SHORT_NAMES = "AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US"
+SHORT = frozenset(vr.encode() for vr in _SHORT_NAMES.split())
+"""VRs whose length takes two bytes (PS3.5 section 7.1.2)."""
 UNDEFINED = 0xFFFFFFFF
 DEEPEST = 32
 MOST_ITEMS = 100_000
-"""Levels of a sequence, and items of one level, above which a file is not plain."""
+"""Most levels of nested sequences, and most items of one level, of a plain file."""
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 FIRST_READ, LAST_READ = 8 << 10, 16 << 20
 
-_explicit = Struct("<HH2sH").unpack_from
-_implicit = Struct("<HHI").unpack_from
+_tag = Struct("<HH").unpack_from
+_explicit = Struct("<2sH").unpack_from
 _long = Struct("<I").unpack_from
 
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """A header of which only some elements change: for each, the bytes from the one before to its
-    length, its name, VR and how many bytes its length takes; then the bytes to PixelData's tag.
-    `values` are those of one header that went it."""
+    """A header in which only some elements change.
+
+    `own` has for each of these the bytes from the previous one up to its length field, its keyword,
+    its VR, and the size of its length field. `tail` are the bytes from the last one to the tag of
+    PixelData. `values` are those of one such header.
+    """
 
     values: dict[str, Any]
     own: tuple[tuple[bytes, str | None, bytes, int], ...]
@@ -82,8 +64,11 @@ class Way:
 
 
 class Walked(NamedTuple):
-    """Values by keyword, TransferSyntaxUID among them, where PixelData's element begins, its first
-    bytes, and the way there, where it was known."""
+    """What a walk read.
+
+    `values` are by keyword, TransferSyntaxUID included. `place` is where the element PixelData
+    begins, `head` its first bytes. `way` is the way, where it was known.
+    """
 
     values: dict[str, Any]
     place: int
@@ -92,7 +77,7 @@ class Walked(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """Whole elements in a row: their bytes, the values in them, the first tag and the last."""
+    """A run of whole elements: their bytes, their values, the first tag and the last."""
 
     raw: bytes
     values: dict[str, Any]
@@ -102,9 +87,12 @@ class Stretch(NamedTuple):
 
 @dataclass
 class Known:
-    """What earlier files taught: elements seen, and stretches of such, by how they are encoded and
-    their first eight bytes; what the last walk met, stretch by stretch and element by element, and
-    a way that two walks took in succession."""
+    """What was learnt from earlier files.
+
+    `elements` are elements that were seen. `stretches` are by encoding and first eight bytes. `met`
+    is what the last walk met, stretch by stretch and element by element. `way` is one that two
+    successive walks took.
+    """
 
     elements: set[bytes] = field(default_factory=set)
     stretches: tuple[dict[bytes, Stretch], ...] = field(default_factory=lambda: ({}, {}, {}))
@@ -113,9 +101,11 @@ class Known:
 
 
 class Step(NamedTuple):
-    """What a walk passed at once: its first and last tag, where it begins and ends, and, of an
-    element that was no known stretch, its VR and how many bytes its length takes; 0 for one
-    without."""
+    """What a walk passed at once: an element, or a known stretch.
+
+    It has the first and last tag, start and end, the VR (`STRETCH` for a stretch), and the size of
+    the length field (0 for undefined length).
+    """
 
     first: int
     last: int
@@ -130,11 +120,10 @@ class _Short(Exception):
 
 
 def walk(file: BinaryIO, size: int, buffer: bytes, known: Known) -> Walked | None:
-    """Read what `TAGS` names, or `None` where the file is anything but plain. Reads no more than
-    the header needs.
+    """Read the attributes of `TAGS`; `None` for a file that is not plain.
 
-    `buffer` is what was read of the file already, from its beginning; `known` what files before it
-    taught, and is added to.
+    No more of the file is read than the header needs. `buffer` is its beginning, which was read
+    already. `known` is what was learnt from earlier files; it is added to.
     """
     want = FIRST_READ
     while True:
@@ -152,7 +141,7 @@ def walk(file: BinaryIO, size: int, buffer: bytes, known: Known) -> Walked | Non
 
 
 def _along(way: Way | None, buffer: bytes) -> Walked | None:
-    """What `_walked` gives, if the header goes that way."""
+    """The result of `_walked`, where the header follows a known way; else `None`."""
     if way is None:
         return None
     at, end, values = 132, len(buffer), way.values.copy()
@@ -172,9 +161,7 @@ def _along(way: Way | None, buffer: bytes) -> Walked | None:
 
 
 def _walked(buffer: bytes, known: Known, *, whole: bool) -> Walked:
-    """Values by keyword up to PixelData: of the meta group, then of the data set, encoded as the
-    meta group says.
-    """
+    """Walk the meta group and the data set up to PixelData; return the values by keyword."""
     values: dict[str, Any] = {}
     steps: list[Step] = []
     stretches, mode, stop = known.stretches[META], META, META_END
@@ -189,12 +176,7 @@ def _walked(buffer: bytes, known: Known, *, whole: bool) -> Walked:
             steps.append(Step(stretch.first, last, at, at + len(stretch.raw), STRETCH, 0))
             at += len(stretch.raw)
             continue
-        start = at
-        vr = b""
-        if mode == IMPLICIT:
-            group, element, length = _implicit(buffer, at)
-        else:
-            group, element, vr, length = _explicit(buffer, at)
+        group, element = _tag(buffer, at)
         tag = group << 16 | element
         if tag >= stop:
             if mode != META:
@@ -205,39 +187,58 @@ def _walked(buffer: bytes, known: Known, *, whole: bool) -> Walked:
         if tag <= last or tag in NESTED:
             raise Unusual
         last = tag
-        size = 4 if mode == IMPLICIT else 2
-        if vr in LONG:
-            length, at, size = _long(buffer, at + 8)[0], at + 4, 4
-        elif mode != IMPLICIT and vr not in SHORT:
-            raise Unusual
-        at += 8
-        if length == UNDEFINED:
-            size = 0
-            at = _past_items(
-                buffer, at, implicit=mode == IMPLICIT or vr == b"UN", until=SEQUENCE_END, depth=0
-            )
-        elif at + length > end:
-            raise _Short
-        else:
-            name = TAGS.get(tag)
-            if name is not None:
-                values[name] = value_of(name, vr, buffer[at : at + length])
-            at += length
-        steps.append(Step(tag, tag, start, at, vr, size))
+        step = _passed(buffer, at, tag, mode, values)
+        steps.append(step)
+        at = step.end
     if tag != PIXELS:
         raise Unusual
     if at + 16 > end and not whole:
         raise _Short
+    _remember(known, buffer, steps, values, mode)
+    return Walked(values, at, buffer[at : at + 16])
+
+
+def _passed(buffer: bytes, at: int, tag: int, mode: int, values: dict[str, Any]) -> Step:
+    """Pass over one element; its value is added to `values` where pleura wants it."""
+    vr, length, start, size = _value(buffer, at, mode)
+    if length == UNDEFINED:
+        implicit = mode == IMPLICIT or vr == b"UN"
+        end = _past_items(buffer, start, implicit=implicit, until=SEQUENCE_END, depth=0)
+        return Step(tag, tag, at, end, vr, 0)
+    end = start + length
+    if end > len(buffer):
+        raise _Short
+    name = TAGS.get(tag)
+    if name is not None:
+        values[name] = value_of(name, vr, buffer[start:end])
+    return Step(tag, tag, at, end, vr, size)
+
+
+def _value(buffer: bytes, at: int, mode: int) -> tuple[bytes, int, int, int]:
+    """VR, length, start of the value, and size of the length field of the element at `at`."""
+    if mode == IMPLICIT:
+        return b"", _long(buffer, at + 4)[0], at + 8, 4
+    vr, length = _explicit(buffer, at + 4)
+    if vr in LONG:
+        return vr, _long(buffer, at + 8)[0], at + 12, 4
+    if vr not in SHORT:
+        raise Unusual
+    return vr, length, at + 8, 2
+
+
+def _remember(
+    known: Known, buffer: bytes, steps: Sequence[Step], values: dict[str, Any], mode: int
+) -> None:
+    """Add what a walk met to `known`, for the next file."""
     if len(steps) > MANY or not any(step.vr == STRETCH for step in steps):
         _learn(known, buffer, steps, values, mode)
-    else:
-        met = [
-            buffer[step.start : step.end] if step.vr == STRETCH else step.first for step in steps
-        ]
-        if met == known.met:
-            known.way = _way(buffer, steps, values) or known.way
-        known.met = met
-    return Walked(values, at, buffer[at : at + 16])
+        return
+    met: list[bytes | int] = []
+    for step in steps:
+        met.append(buffer[step.start : step.end] if step.vr == STRETCH else step.first)
+    if met == known.met:
+        known.way = _way(buffer, steps, values) or known.way
+    known.met = met
 
 
 def _encoding(syntax: Any) -> int:
@@ -247,9 +248,7 @@ def _encoding(syntax: Any) -> int:
 
 
 def _way(buffer: bytes, steps: Sequence[Step], values: dict[str, Any]) -> Way | None:
-    """The way that a walk took, if those that go it may differ in all elements that were no
-    stretches.
-    """
+    """The way of a walk: every element may change that is not in a stretch."""
     own: list[tuple[bytes, str | None, bytes, int]] = []
     begin, end = 132, 132
     for step in steps:
@@ -257,20 +256,27 @@ def _way(buffer: bytes, steps: Sequence[Step], values: dict[str, Any]) -> Way | 
         if step.vr == STRETCH:
             continue
         name = TAGS.get(step.first)
-        if not step.size or name == "TransferSyntaxUID":  # which tells how to go on
+        if (
+            not step.size or name == "TransferSyntaxUID"
+        ):  # which decides the encoding of what follows
             return None
-        length = step.start + (4 if step.vr == b"" else 8 if step.vr in LONG else 6)
-        own.append((buffer[begin:length], name, step.vr, step.size))
+        length_at = step.start + _offset_of_length(step.vr)
+        own.append((buffer[begin:length_at], name, step.vr, step.size))
         begin = end
     return Way(values, tuple(own), buffer[begin : end + 4])
+
+
+def _offset_of_length(vr: bytes) -> int:
+    """Offset of the length field in an element; `vr` is empty where it is implicit."""
+    if vr == b"":
+        return 4
+    return 8 if vr in LONG else 6
 
 
 def _learn(
     known: Known, buffer: bytes, steps: Sequence[Step], values: dict[str, Any], mode: int
 ) -> None:
-    """Join steps that were seen before into stretches: they were the neighbour's, and will be
-    the next one's.
-    """
+    """Join elements that were seen before into stretches, which the next file probably has too."""
     if len(known.elements) > MOST_KNOWN:
         known.elements.clear()
         for stretches in known.stretches:
@@ -298,36 +304,27 @@ def _learn(
 
 
 def _past_items(buffer: bytes, at: int, *, implicit: bool, until: int, depth: int) -> int:
-    """Where a sequence, or an item, of undefined length ends."""
+    """Where a sequence, or an item, of undefined length ends.
+
+    `until` is the delimiter: of a sequence, which has items, or of an item, which has elements.
+    """
     if depth > DEEPEST:
         raise Unusual
     for _ in range(MOST_ITEMS):
         if at + 12 > len(buffer):
             raise _Short
-        group, element, length = _implicit(buffer, at)
+        group, element = _tag(buffer, at)
         tag = group << 16 | element
         if tag == until:
             return at + 8
-        if group == 0xFFFE:
-            if tag != ITEM or until != SEQUENCE_END:
-                raise Unusual
-            inner = ITEM_END
-        else:
-            if until != ITEM_END:
-                raise Unusual
-            inner = SEQUENCE_END
-            if not implicit:
-                vr = buffer[at + 4 : at + 6]
-                if vr in LONG:
-                    length, at = _long(buffer, at + 8)[0], at + 4
-                elif vr in SHORT:
-                    length &= 0xFFFFFFFF
-                    length >>= 16
-                else:
-                    raise Unusual
-        at += 8
+        is_item = tag == ITEM
+        if is_item != (until == SEQUENCE_END) or (group == ITEM >> 16 and not is_item):
+            raise Unusual
+        mode = IMPLICIT if implicit or is_item else EXPLICIT
+        _, length, start, _ = _value(buffer, at, mode)
         if length == UNDEFINED:
-            at = _past_items(buffer, at, implicit=implicit, until=inner, depth=depth + 1)
+            inner = ITEM_END if is_item else SEQUENCE_END
+            at = _past_items(buffer, start, implicit=implicit, until=inner, depth=depth + 1)
         else:
-            at += length
+            at = start + length
     raise Unusual  # pydicom counts the items, and refuses what has too many

@@ -1,12 +1,10 @@
 """Attributes of a frame in a multi-frame object, from its functional groups (PS3.3 C.7.6.16)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pleura.dicom.plane import Plane
 from pleura.dicom.separators import SEPARATORS
 from pleura.dicom.values import numbers, several, text
-
-if TYPE_CHECKING:
-    from pleura.dicom.header import Plane
 
 FRAME_SEPARATORS = {
     "AcquisitionNumber": ("FrameContentSequence", "FrameAcquisitionNumber"),
@@ -21,13 +19,11 @@ FRAME_SEPARATORS = {
     "SliceThickness": ("PixelMeasuresSequence", "SliceThickness"),
     "KVP": ("CTXRayDetailsSequence", "KVP"),
 }
-"""Functional group and attribute of a frame, for the attribute of a single-frame slice."""
+"""For an attribute of a single-frame slice, its functional group and attribute in a frame."""
 
 
-def attributes_of_frame(plane: "Plane", groups: list[Any]) -> dict[str, Any]:
-    """`separators` and `image_type` of a frame, where its functional groups have them; else
-    those of the object.
-    """
+def attributes_of_frame(plane: Plane, groups: list[Any]) -> dict[str, Any]:
+    """`separators` and `image_type` of a frame, from its functional groups or else the object."""
     attributes = dict(zip(SEPARATORS, plane.separators, strict=True))
     image_type = plane.image_type
     for name, (sequence, inner) in FRAME_SEPARATORS.items():
@@ -57,7 +53,7 @@ NESTED = (
     "PixelMeasuresSequence",
     "PixelValueTransformationSequence",
 )
-"""Functional groups of a multi-frame object, with what a single-frame slice has at top level."""
+"""Functional groups with attributes that a single-frame slice has at the top level."""
 
 
 def geometry_of(groups: list[Any]) -> dict[str, Any]:

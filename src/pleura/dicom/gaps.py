@@ -1,4 +1,4 @@
-"""Stacks with missing slices: refused, split at the gaps, or interpolated, as asked.
+"""Slice gaps: stacks with missing slices are refused, split at the gaps, or interpolated.
 
 Slices missing at an end cannot be detected.
 """
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pleura.core.codes import finding
 from pleura.core.findings import Finding
-from pleura.dicom.header import Plane
+from pleura.dicom.plane import Plane
 from pleura.dicom.stack import depths_of, grid_of
 from pleura.geometry.grid import Grid
 
@@ -21,9 +21,7 @@ GAP = "GAP-IN-SLICES"
 
 
 class Stack(NamedTuple):
-    """Planes with files, their grid, findings, and which slices of the grid are missing and to
-    be interpolated.
-    """
+    """Planes with files, their grid and findings; `missing` are slices to be interpolated."""
 
     planes: Sequence[Plane]
     grid: Grid | None
@@ -32,8 +30,9 @@ class Stack(NamedTuple):
 
 
 def apply_gap_policy(planes: Sequence[Plane], gaps: Gaps) -> list[Stack]:
-    """Apply the policy to an ascending stack of two or more planes: one stack, or with `split`
-    one for each run of slices.
+    """Apply the policy to an ascending stack of two or more planes.
+
+    Returns one stack, or with `split` one for each run of slices.
     """
     grid, findings = grid_of(planes)
     gap = next((found for found in findings if found.code == GAP), None)
@@ -47,7 +46,7 @@ def apply_gap_policy(planes: Sequence[Plane], gaps: Gaps) -> list[Stack]:
 
 
 def _split(planes: Sequence[Plane], spacing: float) -> list[Stack]:
-    """One stack for each run of slices without a gap; a slice alone is refused."""
+    """One stack for each run of slices without a gap; a run of one slice is refused."""
     wide = np.flatnonzero(np.diff(depths_of(planes)) > 1.5 * spacing)
     cuts = [0, *(int(k) + 1 for k in wide), len(planes)]
     note = finding("GAP-SPLIT", n=len(cuts) - 1)
@@ -65,7 +64,7 @@ def _split(planes: Sequence[Plane], spacing: float) -> list[Stack]:
 def _interpolated(
     planes: Sequence[Plane], grid: Grid, findings: list[Finding], spacing: float
 ) -> Stack:
-    """The stack on the full grid, with the missing slices noted."""
+    """The stack on the full grid, with the missing slices recorded."""
     steps = np.rint(np.diff(depths_of(planes)) / spacing).astype(int)
     numbers = np.concatenate([[0], np.cumsum(steps)])
     count = int(numbers[-1]) + 1
@@ -79,8 +78,9 @@ def _interpolated(
 def interpolate_missing(
     hu: NDArray[np.int16], padding: NDArray[np.bool_] | None, missing: Sequence[int]
 ) -> tuple[NDArray[np.int16], NDArray[np.bool_] | None]:
-    """Interpolate missing slices linearly in HU; next to padding, with padding and the nearer
-    slice's value.
+    """Interpolate missing slices linearly in HU.
+
+    Next to padding they get padding, and the value of the nearer slice.
 
     Args:
         hu: int16 `[slice, row, column]`, measured slices only.

@@ -1,4 +1,4 @@
-"""Headers: the attributes of one image plane, a file or a frame of a multi-frame object."""
+"""Headers: the attributes of an image plane, which is a file or a frame of a multi-frame object."""
 
 import os
 import warnings
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from pleura.codecs.frames import DEFLATED
 from pleura.core.codes import refused
@@ -24,6 +24,7 @@ from pleura.dicom.fast_header import (
 )
 from pleura.dicom.frame_groups import attributes_of_frame, geometry_of
 from pleura.dicom.header_values import TAGS
+from pleura.dicom.plane import Cells, Plane
 from pleura.dicom.separators import SEPARATORS, separators_of
 from pleura.dicom.values import contrast_of, digest, numbers, padding_of, several, text, whole
 from pleura.files.contents import is_dicom
@@ -43,14 +44,13 @@ TECHNICAL = (
     "LossyImageCompression",
     "BurnedInAnnotation",
 )
-"""Technical attributes, kept for users to read; none of them is identifying."""
+"""Technical attributes for users to read; none of them identifies."""
 
 SHARED_GROUPS, FRAME_GROUPS = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 LUT = "ModalityLUTSequence"
 WANTED = [*TAGS.values(), SHARED_GROUPS, FRAME_GROUPS, LUT]
 MOST_FRAMES, LEAST_FRAME = 1 << 16, 16
-"""Most frames of a file, and fewest bytes of a frame: each costs memory before it can be
-checked.
+"""Most frames of a file, and fewest bytes of a frame: frames take memory before they are checked.
 """
 OWN = {
     "SOPInstanceUID",
@@ -61,92 +61,22 @@ OWN = {
     SHARED_GROUPS,
     FRAME_GROUPS,
 }
-"""Attributes that differ from slice to slice; the slices of a series mostly agree in all others."""
+"""Attributes that differ from slice to slice; the slices of a series usually agree in all others.
+"""
 BOTH = {"ConvolutionKernel", "ImageType", "SliceThickness", "KVP", "SeriesNumber"}
 ALIKE = tuple(name for name in WANTED if name not in OWN or name in BOTH)
 
 
-class Cells(NamedTuple):
-    """How stored values are encoded (PS3.5 section 8)."""
-
-    allocated: int
-    stored: int
-    high_bit: int
-    signed: bool
-    samples: int
-    photometric: str
-    sign_declared: bool = True
-
-
-PLAIN = Cells(16, 16, 15, False, 1, "MONOCHROME2")
-
-
-class Plane(NamedTuple):
-    """One image plane, or one object without an image: its position, the encoding of its values,
-    and where its pixels are.
-
-    `offset` and `length` locate uncompressed pixels in the (inflated) file; `pixel_data` is where
-    the PixelData element of encapsulated ones begins, with `frames` frames; the other is `None`.
-    `surplus` is how many bytes more there are than declared. In an `archive` (zip, tar), `member`
-    is the number of the file, and `file` the archive's path with the member's name behind it.
-    Lengths in mm, LPS. `position`, `orientation` and `spacing` are `None` where the header has
-    none. `patient` is a digest that distinguishes patients; `part` is the number of this object and
-    of all in a concatenation.
-    """
-
-    file: str
-    frame: int
-    archive: Path | None
-    member: int
-    sop_uid: str
-    sop_class: str
-    position: tuple[float, ...] | None
-    instance_number: int | None
-    separators: tuple[str, ...]
-    offset: int | None
-    pixel_data: int | None
-    frames: int
-    complete: bool
-    has_pixels: bool
-    surplus: int
-    # fields from here on are mostly equal to those of the neighbours: `_alike`
-    patient: str
-    study_uid: str
-    series_uid: str
-    frame_uid: str
-    modality: str
-    syntax: str
-    rows: int = 0
-    columns: int = 0
-    orientation: tuple[float, ...] | None = None
-    spacing: tuple[float, ...] | None = None
-    slope: float | None = None
-    intercept: float | None = None
-    rescale_type: str = ""
-    modality_lut: bool = False
-    cells: Cells = PLAIN
-    padding: tuple[int, int] | None = None
-    image_type: tuple[str, ...] = ()
-    part: tuple[int, int] = (1, 1)
-    series_number: int = 0
-    technical: Mapping[str, str] = {}
-    length: int = 0
-
-    @property
-    def path(self) -> Path:
-        """`file` as a path."""
-        return Path(self.file)
-
-
 FIRST_ALIKE = Plane._fields.index("patient")
 DICOMDIR = "1.2.840.10008.1.3.10"
-"""A list of files, which has no SOPClassUID of its own."""
+"""SOP class of a DICOMDIR, which names it in its meta group only."""
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
 
 def read_planes(path: Path) -> list[Plane]:
-    """The planes of a DICOM file: one per frame; one without pixels for an object that is not an
-    image.
+    """The planes of a DICOM file: one for each frame.
+
+    An object that is not an image gives one plane without pixels.
 
     Raises:
         UnreadableFile: the file is broken, or is not DICOM.
@@ -167,10 +97,9 @@ def planes_of(
     member: int = -1,
     head: bytes = b"",
 ) -> list[Plane]:
-    """As `read_planes`, from an open file of `size` bytes; empty where it is not DICOM. `known` as
-    in `walk`.
+    """The planes of an open file of `size` bytes; empty where it is not DICOM.
 
-    `head` is what was read of the file already.
+    `known` is as in `walk`. `head` is the beginning of the file, where it was read already.
     """
     try:
         head = head or file.read(FIRST_READ)
@@ -194,8 +123,9 @@ def planes_of(
 def _deflated_planes(
     where: tuple[str, Path | None, int], file: BinaryIO, known: Known
 ) -> list[Plane]:
-    """The planes of a deflated file: its header is inflated, then its size counted up to what
-    the header declares.
+    """The planes of a deflated file.
+
+    Its header is inflated; its size is then counted, up to the size that the header declares.
     """
     file.seek(0)
     data = file.read()
@@ -208,7 +138,7 @@ def _deflated_planes(
 
 
 def _declared_bytes(values: Mapping[str, Any]) -> int:
-    """Bytes of uncompressed pixels that a header declares."""
+    """Bytes of uncompressed pixels according to the header."""
     size = 1
     for name in ("Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "BitsAllocated"):
         size *= whole(values.get(name)) or 1
@@ -216,7 +146,7 @@ def _declared_bytes(values: Mapping[str, Any]) -> int:
 
 
 def _parsed(file: BinaryIO) -> Walked:
-    """What `walk` returns, read with pydicom: for files that `walk` does not read."""
+    """The result of `walk`, read with pydicom, for files that `walk` does not read."""
     from pydicom import dcmread
 
     file.seek(0)
@@ -227,7 +157,7 @@ def _parsed(file: BinaryIO) -> Walked:
     place = file.tell()
     values = {name: _value_of(dataset, name) for name in WANTED if name in dataset}
     if LUT in values:
-        values[LUT] = bool(values[LUT])  # what it holds is not read
+        values[LUT] = bool(values[LUT])  # its content is not read
     meta = dataset.file_meta
     syntax = str(meta.get("TransferSyntaxUID", "") or _syntax_found(dataset))
     media = str(meta.get("MediaStorageSOPClassUID", ""))
@@ -239,8 +169,9 @@ def _parsed(file: BinaryIO) -> Walked:
 
 
 def _value_of(dataset: Any, name: str) -> Any:
-    """A value; several as a tuple, which is hashable; a sequence as it is; `None` where the text
-    is not a number.
+    """A value; several as a tuple, which is hashable; a sequence unchanged.
+
+    `None` where the text is not a number.
     """
     try:
         value = dataset.get(name)
@@ -291,7 +222,7 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
     if frames == 1 and not shared and not each:
         return [plane]
     if each and len(each) != frames:
-        plane = plane._replace(complete=False)  # it is unknown which frames are left out
+        plane = plane._replace(complete=False)  # which frames are missing is not known
     planes = []
     for number in range(frames):
         of_frame = each[number : number + 1] if each else ()
@@ -310,7 +241,7 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
 
 @lru_cache(maxsize=64)
 def _alike_along(way: Way) -> Plane | None:
-    """As `_alike`, of all headers that one template fits; `None` where they may differ."""
+    """The result of `_alike` for all headers of one way; `None` where they may differ."""
     attributes = way.values
     if any(name in ALIKE for _, name, _, _ in way.own):
         return None
@@ -321,8 +252,9 @@ def _alike_along(way: Way) -> Plane | None:
 
 @lru_cache(maxsize=1024)
 def _alike(image: bool, *values: Any) -> Plane:
-    """The attributes that slices of a series mostly agree in, computed once; `values` are those
-    of `ALIKE`.
+    """The attributes in which slices of a series usually agree, computed once.
+
+    `values` are those of `ALIKE`.
     """
     attributes = dict(zip(ALIKE, values, strict=True))
     technical = {name: text(attributes[name]) for name in TECHNICAL}
@@ -386,13 +318,13 @@ def _alike(image: bool, *values: Any) -> Plane:
 
 
 def _inferred_class(attributes: Mapping[str, Any]) -> str:
-    """CT Image, where an anonymiser removed the class of an image plane of that modality."""
+    """CT Image, for an image plane of modality CT whose SOP class was removed."""
     is_plane = {"Rows", "ImagePositionPatient"} <= attributes.keys()
     return CT_IMAGE if is_plane and attributes.get("Modality") == "CT" else ""
 
 
 def _syntax_found(dataset: Any) -> str:
-    """The transfer syntax of a file without meta group, as pydicom found it."""
+    """The transfer syntax of a file without meta group, as pydicom detected it."""
     if getattr(dataset, "original_encoding", (True, True))[0]:
         return "1.2.840.10008.1.2"
     return "1.2.840.10008.1.2.1" if dataset.original_encoding[1] else "1.2.840.10008.1.2.2"

@@ -1,4 +1,4 @@
-"""What the headers of slices say: what refuses a series, what needs review, what only informs."""
+"""Check the headers of slices: findings that refuse, that need review, and that only inform."""
 
 import re
 from collections import Counter
@@ -11,23 +11,21 @@ from pleura.codecs.frames import NATIVE, can_decode, name_of
 from pleura.core.codes import finding
 from pleura.core.codes.reading import NOT_GREYSCALE
 from pleura.core.findings import Finding, Verdict
-from pleura.dicom.header import Cells, Plane
+from pleura.dicom.plane import Cells, Plane
 from pleura.dicom.private_pixels import private_pixels
 from pleura.dicom.shapes import MAPS, PROJECTIONS
 from pleura.dicom.spacing import typical_spacing
 from pleura.dicom.stack import depths_of
 
 NAMES_OF_HU = re.compile(r"(HU|US|hound?sfield.*)?", re.IGNORECASE)
-"""RescaleType of a CT: HU, spelled as vendors do; US ("unspecified") in objects older than the
-attribute.
-"""
+"""RescaleType of a CT in HU: vendors' spellings, and US ("unspecified") in old objects."""
 
 MOST_PIXELS = 1 << 24
-"""Pixels of a slice above which it is not a CT: 4096 × 4096."""
+"""[pixels] A larger slice is not a CT: 4096 × 4096."""
 
 LEAST_SPACING_MM = 0.01
 MOST_MM = 1e5
-"""Positions and spacings of a CT are below a hundred metres."""
+"""[mm] Positions and spacings of a CT are smaller."""
 
 LOSSY = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81"}
 PERHAPS_LOSSY = {"1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.203"}
@@ -53,7 +51,7 @@ CODES = (
     "MAP",
     "MODALITY-LUT",
 )
-"""Codes that headers alone refuse, in the order of the report."""
+"""Codes for which headers alone refuse a series, in the order of the report."""
 
 
 def check_headers(planes: Sequence[Plane]) -> list[Finding]:
@@ -94,7 +92,7 @@ def _of_slices(code: str, count: int, total: int, private: str) -> Finding:
 
 
 def _own_faults(plane: Plane) -> Iterator[str]:
-    """Codes for what each slice has for itself: pixels and position."""
+    """Codes for faults in attributes that each slice has for itself: pixels and position."""
     if not plane.has_pixels:
         yield "NO-PIXELS"
     elif not plane.complete:
@@ -107,9 +105,7 @@ def _own_faults(plane: Plane) -> Iterator[str]:
 
 
 def _has_surplus(plane: Plane) -> bool:
-    """Whether there are more bytes than a pad byte; an eighth of a row or column or more are too
-    many.
-    """
+    """Whether there are many more bytes than declared: an eighth of a row or column, or more."""
     least = min(plane.rows, plane.columns) * plane.cells.allocated
     return plane.surplus > 1 and plane.surplus * 8 >= least
 
@@ -131,7 +127,7 @@ def _common_faults(
     _padding: tuple[int, int] | None,
     image_type: Sequence[str],
 ) -> list[str]:
-    """Codes for what a slice mostly has in common with its neighbours."""
+    """Codes for faults in attributes that a slice usually shares with its neighbours."""
     is_grey = cells.samples == 1 and cells.photometric.startswith("MONO")
     has_cosines = orientation is not None and any(orientation)
     faults = {
@@ -157,13 +153,11 @@ def _is_flat(cosines: Sequence[float]) -> bool:
 
 
 def _is_plausible(values: Sequence[float] | None) -> bool:
-    return values is not None and all(abs(value) < MOST_MM for value in values)  # which NaN is not
+    return values is not None and all(abs(value) < MOST_MM for value in values)  # false for NaN
 
 
 def check_stack_headers(planes: Sequence[Plane]) -> list[Finding]:
-    """Findings on an ascending stack: what contradicts its geometry, and what users of the
-    results should know.
-    """
+    """Findings on an ascending stack: contradictions to its geometry, and notes for users."""
     return [
         *_geometry_notes(planes),
         *_compression_notes(planes),

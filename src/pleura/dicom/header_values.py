@@ -1,4 +1,4 @@
-"""The attributes that a header scan reads, and their values from plain bytes."""
+"""The attributes that are read from headers, and their values from plain bytes."""
 
 from functools import lru_cache
 from typing import Any
@@ -55,7 +55,7 @@ TAGS = {
     0x00281054: "RescaleType",
     0x00282110: "LossyImageCompression",
 }
-"""Tag to keyword of what is read; sequences are pydicom's work."""
+"""Tag to keyword of the attributes that are read; sequences are left to pydicom."""
 
 DECIMAL = {
     "ImagePositionPatient",
@@ -79,27 +79,25 @@ BINARY = {
     "PixelPaddingRangeLimit",
 }
 LONG = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
-"""VRs with a length of four bytes."""
+"""VRs whose length takes four bytes."""
 SIGNED = {b"SS", b"SL"}
 
 
 class Unusual(Exception):
-    """Not for the walk."""
+    """The file is not plain; pydicom has to read it."""
 
 
 @lru_cache(maxsize=8192)
 def value_of(name: str, vr: bytes, raw: bytes) -> Any:
-    """One attribute's value: float, int or str; a tuple where there are several, `None` where it
-    is empty.
-    """
+    """The value of an attribute: float, int or str; several as a tuple; `None` if it is empty."""
     if name in BINARY:
         if len(raw) not in (2, 4) or vr not in (b"", b"US", b"SS", b"UL", b"SL"):
             raise Unusual
         return int.from_bytes(raw, "little", signed=vr in SIGNED)
     if vr in SIGNED or vr in (b"US", b"UL", b"FL", b"FD", b"AT") or vr in LONG:
-        raise Unusual  # text expected: pydicom knows what to do with the wrong VR
+        raise Unusual  # text is expected; pydicom handles a wrong VR
     if name == "SeriesDescription":
-        # in whatever character set: it is only compared
+        # in any character set, because it is only compared
         return raw.decode("latin-1").strip(" \0") or None
     text = _text(raw)
     if not text:

@@ -1,28 +1,26 @@
-"""Padding: values below all matter that a scanner or an export writes where it measured nothing."""
+"""Padding: values below those of matter, which stand where nothing was measured."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.dicom.header import Plane
+from pleura.dicom.plane import Plane
 from pleura.geometry.volume import NO_TISSUE_HU
 
 
 def find_padding(
     hu: NDArray[np.int16], planes: Sequence[Plane], least: int, out: NDArray[np.bool_]
 ) -> bool:
-    """Mark the padding of slices, `(planes, rows, columns)`, in `out`; `False`, and nothing marked,
-    where there is none.
+    """Mark the padding of slices in `out`, `(planes, rows, columns)`; return whether there is any.
 
-    No HU is below `least`.
+    No HU is below `least`. Where there is no padding, `out` is not changed.
     """
     if least >= NO_TISSUE_HU:
         return False
-    ranges = [
-        {one for one in _padding_ranges(*both) if one[1] >= least}
-        for both in zip(hu, planes, strict=True)
-    ]
+    ranges = []
+    for cells, plane in zip(hu, planes, strict=True):
+        ranges.append({one for one in _padding_ranges(cells, plane) if one[1] >= least})
     if not any(ranges):
         return False
     if all(one == ranges[0] for one in ranges):
@@ -34,8 +32,9 @@ def find_padding(
 
 
 def _padding_ranges(hu: NDArray[np.int16], plane: Plane) -> set[tuple[int, int]]:
-    """HU, first and last, that are padding: the range declared, if below all matter, and any
-    constant below it in a corner.
+    """Ranges of HU (first, last) that are padding.
+
+    They are the declared range, if it is below matter, and any constant below matter in a corner.
     """
     ranges = set()
     if plane.padding is not None:
@@ -48,7 +47,7 @@ def _padding_ranges(hu: NDArray[np.int16], plane: Plane) -> set[tuple[int, int]]
 
 
 def _mark(hu: NDArray[np.int16], ranges: set[tuple[int, int]], out: NDArray[np.bool_]) -> None:
-    if len(ranges) > 1:  # a range that is declared is often one that nothing lies in
+    if len(ranges) > 1:  # a declared range is often empty
         least = int(hu.min())
         ranges = {one for one in ranges if one[1] >= least}
     if len(ranges) != 1:
@@ -57,7 +56,7 @@ def _mark(hu: NDArray[np.int16], ranges: set[tuple[int, int]], out: NDArray[np.b
         if len(ranges) > 1:
             out |= (hu >= low) & (hu <= high)
         elif low == high:
-            # without an array in between, whose memory costs more than the comparison
+            # without a temporary array, which costs more than the comparison
             np.equal(hu, low, out=out)
         else:
             np.logical_and(hu >= low, hu <= high, out=out)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from io import BytesIO, FileIO
 from pathlib import Path
 from threading import Thread
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +18,17 @@ from numpy.typing import NDArray
 from pleura.codecs.frames import BIG_ENDIAN, DEFLATED, decode_frame, unreadable_pixels
 from pleura.core.progress import Progress, silent
 from pleura.dicom.deflated import inflated
-from pleura.dicom.header import Cells, Plane
 from pleura.dicom.padding import find_padding
+from pleura.dicom.plane import Cells, Plane
 from pleura.files.archives import read_members
 
 BATCH = 64
-"""Slices of an archive that are in memory at once."""
+"""Most slices of an archive that are in memory at once."""
 BLOCK = 3
-"""Slices processed together: few enough for a core's cache, and many enough that threads rarely
-wait for the GIL.
-"""
+"""Slices processed at once: they fit into a core's cache, and threads rarely wait for the GIL."""
+
+Part = Sequence[tuple[int, bytes | None]]
+"""Numbers of planes, each with its bytes where it is in an archive."""
 
 
 def read_hu(
@@ -39,89 +40,108 @@ def read_hu(
     rounded to the nearest whole HU, saturated at the ends of int16.
 
     Returns:
-        `hu` int16 `(planes, rows, columns)`, true values with padding included; `padding` bool of
-            the same shape or `None`;
-        how many voxels were saturated.
+        `hu` int16 `(planes, rows, columns)`, true values with padding included; `padding`, bool of
+        the same shape or `None`; and how many voxels were saturated.
 
     Raises:
         UnreadableFile: pixel data are truncated or cannot be decoded.
     """
-    first = planes[0]
-    shape = (len(planes), first.rows, first.columns)
-    hu = np.empty(shape, np.int16)
-    padding = np.zeros(shape, np.bool_)  # untouched pages cost no memory
-    usual: list[
-        NDArray[np.bool_]
-    ] = []  # the first mask: a scanner's padding is the same in every slice
+    reader = _Reader(planes, progress)
+    reader.read(workers or min(4, os.cpu_count() or 1))
+    return reader.hu, reader.padding(), sum(block.saturated for block in reader.blocks)
 
-    def run(
-        part: Sequence[tuple[int, bytes | None]], masks: NDArray[np.bool_]
-    ) -> list[tuple[slice, int, bool]]:
-        blocks_read = []
-        for block in _blocks(part):
-            where, mask = slice(block[0][0], block[-1][0] + 1), masks[: len(block)]
-            saturated, least = _read_block(planes[where], [data for _, data in block], hu[where])
-            same = False
-            if find_padding(hu[where], planes[where], least, mask):
-                if not usual:
-                    usual.append(mask[0].copy())
-                same = bool((_words(mask) == _words(usual[0][np.newaxis])).all())
-                if not same:
-                    padding[where] = mask
-            blocks_read.append((where, saturated, same))
-        return blocks_read
 
-    blocks_read: list[tuple[slice, int, bool]] = []
-    workers = workers or min(4, os.cpu_count() or 1)
-    runs = (
-        24 if first.offset is None else 4
-    )  # long runs avoid page contention, short ones idle threads
-    parts: deque[Sequence[tuple[int, bytes | None]]] = deque()
-    failed: list[Exception] = []
+class _ReadBlock(NamedTuple):
+    """What was read at once: its place in the stack, saturated voxels, and the kind of padding."""
 
-    def tell(progress: Progress) -> None:
-        progress(
-            "read pixels", sum(where.stop - where.start for where, _, _ in blocks_read), len(planes)
-        )
+    where: slice
+    saturated: int
+    has_usual_padding: bool
 
-    def work(progress: Progress = silent) -> None:
-        masks = np.empty((BLOCK, *shape[1:]), np.bool_)
+
+class _Reader:
+    """Reads planes in several threads into one array.
+
+    The padding of a scanner is the same in every slice. So the first mask that is found is kept as
+    the `usual` one, and only masks that differ are stored slice by slice.
+    """
+
+    def __init__(self, planes: Sequence[Plane], progress: Progress) -> None:
+        self.planes, self.progress = planes, progress
+        self.shape = (len(planes), planes[0].rows, planes[0].columns)
+        self.hu = np.empty(self.shape, np.int16)
+        self.masks = np.zeros(self.shape, np.bool_)  # untouched pages cost no memory
+        self.usual: list[NDArray[np.bool_]] = []
+        self.blocks: list[_ReadBlock] = []
+        self.parts: deque[Part] = deque()
+        self.failed: list[Exception] = []
+
+    def read(self, workers: int) -> None:
+        """Read all planes; raise the first error of any thread."""
+        # long parts avoid page contention, short ones idle threads
+        parts_per_thread = 24 if self.planes[0].offset is None else 4
+        for batch in _batches(self.planes):
+            length = -(-len(batch) // (parts_per_thread * workers)) or 1
+            starts = range(0, len(batch), length)
+            self.parts.extend(batch[start : start + length] for start in starts)
+            # threads start faster than a pool does
+            others = [Thread(target=self._work) for _ in range(workers - 1)]
+            for other in others:
+                other.start()
+            self._work(self.progress)  # the calling thread reads as well
+            for other in others:
+                other.join()
+            if self.failed:
+                raise self.failed[0]
+            self._report(self.progress)
+
+    def padding(self) -> NDArray[np.bool_] | None:
+        """The padding of all planes; one mask broadcast where all have the same."""
+        if not self.usual:
+            return None
+        if all(block.has_usual_padding for block in self.blocks):
+            return np.broadcast_to(self.usual[0], self.shape)
+        for block in self.blocks:
+            if block.has_usual_padding:
+                self.masks[block.where] = self.usual[0]
+        return self.masks
+
+    def _work(self, progress: Progress = silent) -> None:
+        """The work of each thread: take parts until none is left."""
+        room = np.empty((BLOCK, *self.shape[1:]), np.bool_)
         try:
-            for part in _taken(parts):
-                blocks_read.extend(run(part, masks))
-                tell(progress)
-        except Exception as error:  # raised below, in the calling thread
-            failed.append(error)
+            for part in _taken(self.parts):
+                self.blocks.extend([self._read(block, room) for block in _blocks(part)])
+                self._report(progress)
+        except Exception as error:  # raised in the calling thread
+            self.failed.append(error)
         finally:
-            parts.clear()  # where one fails, all stop
+            self.parts.clear()  # where one fails, all stop
 
-    for batch in _batches(planes):
-        length = -(-len(batch) // (runs * workers)) or 1
-        parts.extend(batch[start : start + length] for start in range(0, len(batch), length))
-        others = [Thread(target=work) for _ in range(workers - 1)]  # they start faster than a pool
-        for other in others:
-            other.start()
-        work(progress)  # the calling thread reads as well
-        for other in others:
-            other.join()
-        if failed:
-            raise failed[0]
-        tell(progress)
-    saturated = sum(count for _, count, _ in blocks_read)
-    if not usual:
-        return hu, None, saturated
-    if all(
-        same for _, _, same in blocks_read
-    ):  # one mask, broadcast: a third of the memory is saved
-        return hu, np.broadcast_to(usual[0], shape), saturated
-    for where, _, same in blocks_read:
-        if same:
-            padding[where] = usual[0]
-    return hu, padding, saturated
+    def _read(self, block: Part, room: NDArray[np.bool_]) -> _ReadBlock:
+        """Read one block; `room` is reused memory for its masks."""
+        where = slice(block[0][0], block[-1][0] + 1)
+        planes, hu, mask = self.planes[where], self.hu[where], room[: len(block)]
+        saturated, least = _read_block(planes, [data for _, data in block], hu)
+        if not find_padding(hu, planes, least, mask):
+            return _ReadBlock(where, saturated, False)
+        if not self.usual:
+            self.usual.append(mask[0].copy())
+        is_usual = bool((_words(mask) == _words(self.usual[0][np.newaxis])).all())
+        if not is_usual:
+            self.masks[where] = mask
+        return _ReadBlock(where, saturated, is_usual)
+
+    def _report(self, progress: Progress) -> None:
+        done = sum(block.where.stop - block.where.start for block in self.blocks)
+        progress("read pixels", done, len(self.planes))
 
 
 def _batches(planes: Sequence[Plane]) -> Iterator[list[tuple[int, bytes | None]]]:
-    """Plane numbers, and the bytes of those in archives: each archive is read once, never whole."""
+    """Plane numbers, with the bytes of planes in archives.
+
+    Each archive is read once, and never as a whole.
+    """
     yield [(number, None) for number, plane in enumerate(planes) if plane.archive is None]
     wanted: dict[Path, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for number, plane in enumerate(planes):
@@ -138,9 +158,9 @@ def _batches(planes: Sequence[Plane]) -> Iterator[list[tuple[int, bytes | None]]
 
 
 def _taken(
-    parts: deque[Sequence[tuple[int, bytes | None]]],
-) -> Iterator[Sequence[tuple[int, bytes | None]]]:
-    """Parts, each for the first free thread."""
+    parts: deque[Part],
+) -> Iterator[Part]:
+    """Yield parts, each for the first free thread."""
     while True:
         try:
             part = parts.popleft()
@@ -150,9 +170,9 @@ def _taken(
 
 
 def _blocks(
-    part: Sequence[tuple[int, bytes | None]],
-) -> Iterator[Sequence[tuple[int, bytes | None]]]:
-    """Neighbours together, `BLOCK` at the most; those of an archive come in any order."""
+    part: Part,
+) -> Iterator[Part]:
+    """Yield successive slices together, at most `BLOCK`; slices of an archive come in any order."""
     for start in range(0, len(part), BLOCK):
         block = part[start : start + BLOCK]
         if all(number == block[0][0] + k for k, (number, _) in enumerate(block)):
@@ -162,7 +182,7 @@ def _blocks(
 
 
 def _words(mask: NDArray[np.bool_]) -> NDArray[Any]:
-    """Masks, one a row, in cells that compare quickly."""
+    """Masks, one in each row, in words that compare quickly."""
     flat = mask.reshape(len(mask), -1)
     return flat.view(np.uint64) if flat.shape[1] % 8 == 0 else flat
 
@@ -185,8 +205,9 @@ def _open(plane: Plane, data: bytes | None) -> Iterator[IO[bytes]]:
 def _read_block(
     planes: Sequence[Plane], data: Sequence[bytes | None], out: NDArray[np.int16]
 ) -> tuple[int, int]:
-    """Read planes, whose files may have been read already, in HU into `out`: voxels saturated,
-    and a bound of HU below.
+    """Read planes into `out` in HU; return the number of saturated voxels and a lower bound of HU.
+
+    `data` has the bytes of files that were read already.
     """
     least = _straight(planes, out)
     if least is not None:
@@ -199,8 +220,9 @@ def _read_block(
 
 
 def _straight(planes: Sequence[Plane], out: NDArray[np.int16]) -> int | None:
-    """Read plain 16-bit pixels where they are to be, add the intercept: a bound of HU below, or
-    `None` where not exact.
+    """Read plain 16-bit pixels into `out` and add the intercept; return a lower bound of HU.
+
+    `None` where this is not exact; `out` is then to be read in another way.
     """
     alike = {(p.syntax, p.cells, p.slope, p.intercept, p.archive, p.offset is None) for p in planes}
     syntax, cells, slope, intercept, archive, encapsulated = next(iter(alike))
@@ -220,8 +242,8 @@ def _straight(planes: Sequence[Plane], out: NDArray[np.int16]) -> int | None:
         _fill(pixels, plane)
     shift, stored = int(intercept), out if is_signed else out.view(np.uint16)
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if is_signed else (0, (1 << bits) - 1)
-    # looked at only where they may be beyond int16, or beyond the stored bits: what lies in the
-    # others is not the value's
+    # computed only where values may exceed int16, or the stored bits: the other bits of a cell
+    # do not belong to the value
     least = int(stored.min()) if low + shift < -32768 or (is_signed and bits < 16) else low
     most = int(stored.max()) if high + shift > 32767 or bits < 16 else high
     if least < low or most > high or least + shift < -32768 or most + shift > 32767:
@@ -233,8 +255,8 @@ def _straight(planes: Sequence[Plane], out: NDArray[np.int16]) -> int | None:
 
 
 def _fill(out: NDArray[np.int16], plane: Plane) -> None:
-    """A plane's bytes into memory that is there already."""
-    if hasattr(os, "preadv"):  # fewer calls than a file object makes
+    """Read a plane's bytes into existing memory."""
+    if hasattr(os, "preadv"):  # takes fewer calls than a file object
         file = os.open(plane.file, os.O_RDONLY)
         try:
             count = os.preadv(file, [out.data], plane.offset or 0)
@@ -249,8 +271,9 @@ def _fill(out: NDArray[np.int16], plane: Plane) -> None:
 
 
 def stored_values(plane: Plane, data: bytes | None = None) -> NDArray[Any]:
-    """Stored values of a plane, `(rows, columns)`, sign and unused bits treated; `data` is its file
-    where it was read already.
+    """Stored values of a plane, `(rows, columns)`, with sign, and without unused bits.
+
+    `data` is the content of the file, where it was read already.
 
     Raises:
         UnreadableFile: pixel data are truncated or cannot be decoded.
@@ -274,7 +297,7 @@ def stored_values(plane: Plane, data: bytes | None = None) -> NDArray[Any]:
 
 
 def _encoded(plane: Plane, file: IO[bytes]) -> bytes:
-    """A frame as it is encoded."""
+    """The bytes of an encoded frame."""
     from pydicom.encaps import get_frame
 
     if plane.pixel_data is None:
@@ -289,7 +312,9 @@ def _encoded(plane: Plane, file: IO[bytes]) -> bytes:
         )
     else:
         fragments = _fragments(file)
-    if len(fragments) == plane.frames + 1:  # a frame each, whatever the offset table says
+    if (
+        len(fragments) == plane.frames + 1
+    ):  # one fragment for each frame, whatever the offset table says
         start, length = fragments[plane.frame + 1]
         file.seek(start)
         data = file.read(length)
@@ -307,14 +332,14 @@ def _encoded(plane: Plane, file: IO[bytes]) -> bytes:
 
 @lru_cache(maxsize=8)
 def _fragments_of(name: str, place: int, _size: int, _mtime_ns: int) -> list[tuple[int, int]]:
-    """As `_fragments`, gone through once for all frames of a file."""
+    """The result of `_fragments`, computed once for all frames of a file."""
     with FileIO(name) as file:
         file.seek(place)
         return _fragments(file)
 
 
 def _fragments(file: IO[bytes]) -> list[tuple[int, int]]:
-    """Begin and length of each item from here on, the offset table first."""
+    """Start and length of each item from here on; the offset table is the first."""
     found: list[tuple[int, int]] = []
     at = file.tell()
     while (head := file.read(8))[:4] == b"\xfe\xff\x00\xe0" and len(head) == 8:
@@ -326,7 +351,7 @@ def _fragments(file: IO[bytes]) -> list[tuple[int, int]]:
 
 
 def _one_frame(data: bytes) -> bytes:
-    """The fragments of an encapsulated frame, joined, without the offset table (PS3.5 A.4)."""
+    """The joined fragments of a single encapsulated frame, without offset table (PS3.5 A.4)."""
     fragments, at = [], 0
     while data[at : at + 4] == b"\xfe\xff\x00\xe0":
         length = int.from_bytes(data[at + 4 : at + 8], "little")
@@ -340,7 +365,7 @@ def _one_frame(data: bytes) -> bytes:
 
 
 def _signed(cells: NDArray[Any], declared: Cells) -> NDArray[Any]:
-    """Cut stored bits out of their cells and give them their sign (PS3.5 section 8.1.1)."""
+    """Extract stored values from their cells, with their sign (PS3.5 section 8.1.1)."""
     if not declared.stored <= declared.high_bit + 1 <= declared.allocated:
         raise unreadable_pixels("cells")
     if declared.stored == declared.allocated:
@@ -364,9 +389,8 @@ def _rescale(stored: NDArray[Any], plane: Plane, out: NDArray[np.int16]) -> int:
             and int(stored.min()) + shift >= -32768
             and int(stored.max()) + shift <= 32767
         ):
-            np.add(
-                stored.view(np.uint16), np.uint16(shift & 0xFFFF), out=out.view(np.uint16)
-            )  # wraps, and the sum fits
+            # wraps, and the sum fits
+            np.add(stored.view(np.uint16), np.uint16(shift & 0xFFFF), out=out.view(np.uint16))
             return 0
         wide: NDArray[Any] = stored.astype(np.int32) + shift
     else:

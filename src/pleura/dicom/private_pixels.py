@@ -1,6 +1,4 @@
-"""Pixels that a vendor stores in a private element instead of PixelData, such as Philips'
-PMSCT_RLE1 (07A1,xx0A).
-"""
+"""Pixels in a private element instead of PixelData, such as Philips' PMSCT_RLE1 (07A1,xx0A)."""
 
 import re
 import warnings
@@ -8,23 +6,25 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from pleura.dicom.header import Plane
+from pleura.dicom.plane import Plane
 from pleura.files.archives import read_members
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 LEAST_PART = 16
-"""A private element of more than a sixteenth of the image's bytes can hold compressed pixels."""
+"""A larger private element, as a share of the image's bytes, can hold compressed pixels."""
 
 LEAST_BYTES = 64
 SCHEME = re.compile(r"[A-Z0-9]{2,16}_(RLE|RGB|JPEG|LZ|ZIP|COMP)[A-Z0-9]{0,8}")
-"""How vendors name a private compression: PMSCT_RLE1, PMSCT_RGB1."""
+"""Names of vendors' private compression: PMSCT_RLE1, PMSCT_RGB1."""
 
 
 def private_pixels(planes: Sequence[Plane]) -> str:
-    """Where the first plane without whole PixelData has its pixels: private creator, tag and, where
-    given, the name of the compression. Empty where no private element can hold them.
+    """Describe the private element that can hold the pixels of a plane without PixelData.
+
+    The first such plane counts. The text has the private creator, the tag and, where given, the
+    name of the compression; it is empty where no private element can hold pixels.
     """
     plane = next(plane for plane in planes if not (plane.has_pixels and plane.complete))
     with warnings.catch_warnings():
@@ -32,14 +32,12 @@ def private_pixels(planes: Sequence[Plane]) -> str:
         try:
             header = _dataset(plane)
             return "" if header.get("PixelData") else _largest_private(header, plane.length)
-        except Exception:  # a header that cannot be parsed says nothing about its pixels
+        except Exception:  # a header that cannot be parsed describes no pixels
             return ""
 
 
 def _largest_private(header: "Dataset", length: int) -> str:
-    """The first private element that can hold an image of `length` bytes, in words; empty where
-    there is none.
-    """
+    """The first private element that can hold an image of `length` bytes, in words, or empty."""
     least = max(LEAST_BYTES, length // LEAST_PART)
     for element in header:
         value: Any = element.value
@@ -55,7 +53,7 @@ def _largest_private(header: "Dataset", length: int) -> str:
 
 
 def _scheme(header: "Dataset") -> str:
-    """The name of a private compression, as a private element of the header gives it."""
+    """The name of a private compression in a private element of the header."""
     for element in header:
         if not element.tag.is_private:
             continue

@@ -1,45 +1,39 @@
-"""What series of one input have in common: one stack under several UIDs, or one stack exported
-twice.
-"""
+"""Relations between series: one stack under several UIDs, or one stack exported twice."""
 
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from pleura.core.codes import finding
-from pleura.core.codes.reading import STACK_SHARED
+from pleura.core.codes.slices import STACK_SHARED
 from pleura.core.errors import UnreadableFile
 from pleura.core.findings import Finding, Verdict
+from pleura.dicom.image_series import Series
 from pleura.dicom.stack import depths_of, is_even
 
-if TYPE_CHECKING:
-    from pleura.dicom.series import Series
-
 COMPARED_AT = (0.5, 0.25, 0.75)
-"""Where along two series with the same positions pixels are compared: noise is never the same
-twice.
-"""
+"""Where pixels of two series are compared, as shares of the stack; noise is never the same."""
 
 POSITION_DECIMALS = 1
-"""Decimals of a millimetre to which positions of two series are compared."""
+"""Decimals of a millimetre with which positions of two series are compared."""
 
 
-def compare_series(found: Sequence["Series"]) -> list["Series"]:
-    """Add the findings between series to their own; the order is kept.
+def compare_series(found: Sequence[Series]) -> list[Series]:
+    """Add the findings about relations between series; the order is kept.
 
-    Single slices that together make one uniform stack are noted as such. Series that only together
-    make one (`STACK-SHARED`) are refused where their slices interleave, and need review where one
+    Single slices that together make one uniform stack get a note. Series that only together make
+    one (`STACK-SHARED`) are refused where their slices interleave, and need review where one
     continues the other. Duplicates (`SAME-AS-ANOTHER`) need review.
     """
     return _duplicates(_shared_stacks(_scattered_slices(found)))
 
 
-def _scattered_slices(found: Sequence["Series"]) -> list["Series"]:
-    """Single slices of one folder that make one uniform stack: an anonymiser gave each file a
-    UID of its own.
+def _scattered_slices(found: Sequence[Series]) -> list[Series]:
+    """Note single slices of one folder that make one uniform stack.
+
+    An anonymiser gave each file its own SeriesInstanceUID.
     """
     groups = _grouped(
         found,
@@ -64,12 +58,13 @@ def _scattered_slices(found: Sequence["Series"]) -> list["Series"]:
     return result
 
 
-def _shared_stacks(found: Sequence["Series"]) -> list["Series"]:
-    """One stack under two UIDs: each series has slices where the other has none, and together
-    their spacing is uniform.
+def _shared_stacks(found: Sequence[Series]) -> list[Series]:
+    """Find one stack under two UIDs.
+
+    Each series has slices where the other has none, and together their spacing is uniform.
     """
 
-    def similarity(series: "Series") -> Hashable:
+    def similarity(series: Series) -> Hashable:
         first = series.files[0]
         technical = tuple(sorted(first.technical.items()))
         geometry = (series.rows, series.columns, first.spacing, first.orientation)
@@ -77,22 +72,23 @@ def _shared_stacks(found: Sequence["Series"]) -> list["Series"]:
 
     notes: dict[str, Finding] = {}
     for group in _grouped(found, _is_stack, similarity):
-        positions = {
-            series.id: {round(depth, POSITION_DECIMALS) for depth in depths_of(series.files)}
-            for series in group
-        }
+        positions = {series.id: _positions(series) for series in group}
         for one, other in combinations(group, 2):
             if one.series_uid == other.series_uid and _is_split(one):
                 continue
-            if positions[one.id].isdisjoint(positions[other.id]) and is_even(
-                [*one.files, *other.files]
-            ):
+            is_apart = positions[one.id].isdisjoint(positions[other.id])
+            if is_apart and is_even([*one.files, *other.files]):
                 ends = (positions[one.id], positions[other.id])
                 interleave = max(map(min, ends)) < min(map(max, ends))
                 same_number = one.files[0].series_number == other.files[0].series_number
                 notes[one.id] = _shared_finding(other.id, interleave, same_number)
                 notes[other.id] = _shared_finding(one.id, interleave, same_number)
     return _with_notes(found, notes)
+
+
+def _positions(series: Series) -> set[float]:
+    """Depths of the slices of a series, rounded to compare them."""
+    return {round(depth, POSITION_DECIMALS) for depth in depths_of(series.files)}
 
 
 def _shared_finding(other: str, interleave: bool, same_number: bool) -> Finding:
@@ -105,12 +101,13 @@ def _shared_finding(other: str, interleave: bool, same_number: bool) -> Finding:
     return finding("STACK-SHARED", what=STACK_SHARED["renamed"].format(other=other))
 
 
-def _duplicates(found: Sequence["Series"]) -> list["Series"]:
-    """Series with the pixels of another, perhaps exported under another name; the later ones by
-    id are noted.
+def _duplicates(found: Sequence[Series]) -> list[Series]:
+    """Note series with the pixels of another, exported under another name.
+
+    The first by id is not noted.
     """
 
-    def geometry(series: "Series") -> Hashable:
+    def geometry(series: Series) -> Hashable:
         first = series.files[0]
         positions = tuple(plane.position for plane in series.files)
         return series.rows, series.columns, first.spacing, first.orientation, positions
@@ -127,8 +124,11 @@ def _duplicates(found: Sequence["Series"]) -> list["Series"]:
     return _with_notes(found, notes)
 
 
-def _digests(series: "Series", *where: float) -> Hashable:
-    """Digests of some slices; the id, which is unique, where one cannot be read or is constant."""
+def _digests(series: Series, *where: float) -> Hashable:
+    """Digests of some slices.
+
+    Where a slice cannot be read or is constant, the series id, which is unique.
+    """
     from pleura.dicom.pixels import stored_values
 
     digests = []
@@ -143,25 +143,25 @@ def _digests(series: "Series", *where: float) -> Hashable:
     return tuple(digests)
 
 
-def _is_one_slice(series: "Series") -> bool:
+def _is_one_slice(series: Series) -> bool:
     return any(found.code == "ONE-SLICE" for found in series.findings)
 
 
-def _is_split(series: "Series") -> bool:
-    """Whether it was separated from another stack of its SeriesInstanceUID by an attribute."""
+def _is_split(series: Series) -> bool:
+    """Whether an attribute separated the series from another with the same SeriesInstanceUID."""
     return any(found.code == "SPLIT-BY-ATTRIBUTE" for found in series.findings)
 
 
-def _is_stack(series: "Series") -> bool:
+def _is_stack(series: Series) -> bool:
     has_positions = all(plane.position and plane.orientation for plane in series.files)
     return series.is_ct and has_positions and series.slices > 1
 
 
 def _grouped(
-    found: Sequence["Series"],
-    wanted: Callable[["Series"], bool],
-    key: Callable[["Series"], Hashable],
-) -> list[list["Series"]]:
+    found: Sequence[Series],
+    wanted: Callable[[Series], bool],
+    key: Callable[[Series], Hashable],
+) -> list[list[Series]]:
     """Groups of two or more series with one key."""
     groups: dict[Hashable, list[Series]] = defaultdict(list)
     for series in found:
@@ -170,7 +170,7 @@ def _grouped(
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _with_notes(found: Sequence["Series"], notes: dict[str, Finding]) -> list["Series"]:
+def _with_notes(found: Sequence[Series], notes: dict[str, Finding]) -> list[Series]:
     result = []
     for series in found:
         if series.id in notes:

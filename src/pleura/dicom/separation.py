@@ -1,6 +1,4 @@
-"""Volumes that share one SeriesInstanceUID, separated by the attribute that gives complete,
-uniform stacks.
-"""
+"""Separate volumes that share one SeriesInstanceUID, by an attribute that gives uniform stacks."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,23 +11,26 @@ from pleura.core.codes import finding
 from pleura.core.findings import Finding, Verdict
 from pleura.dicom.attributes import all_attributes
 from pleura.dicom.duplicates import drop_same_pixels
-from pleura.dicom.header import Plane
+from pleura.dicom.plane import Plane
 from pleura.dicom.separators import SEPARATORS
 from pleura.dicom.spacing import check_spacing, same_position_mm
 from pleura.dicom.stack import depth, depths_of, in_order, is_even
 
 RECONSTRUCTION = ("ConvolutionKernel", "SliceThickness", "KVP", "SeriesNumber", "SeriesDescription")
-"""Attributes of a reconstruction: slices that differ in one of these are of different stacks, even
-where they interleave into a uniform one."""
+"""Attributes of a reconstruction.
+
+Slices that differ in one of these are of different stacks, even where they interleave into a
+uniform one.
+"""
 
 ONE_ABOVE_ANOTHER = ("ConvolutionKernel", "AcquisitionNumber")
-"""Attributes that separate an uneven series also where its stacks lie one above the other."""
+"""Attributes that also separate an uneven series whose stacks lie one above the other."""
 
 MOST_INTERLEAVED = 4
-"""Most stacks that are looked for between each other's slices."""
+"""Most interleaved stacks that are searched for."""
 
 THICKNESS_RATIO = 1.2
-"""Slice thicknesses of two reconstructions differ by more than this."""
+"""Slice thicknesses of two reconstructions differ by a larger factor."""
 
 Parts = list[list[Plane]]
 
@@ -44,13 +45,12 @@ class Separation(NamedTuple):
 def separate_volumes(planes: Sequence[Plane]) -> tuple[Parts, list[Finding]]:
     """Separate planes into stacks with one plane at each position.
 
-    A single attribute that gives complete, uniform stacks is preferred; then several attributes,
-    one after the other; then runs of InstanceNumber.
+    A single attribute that gives complete, uniform stacks is preferred; then several attributes in
+    turn; then runs of InstanceNumber.
 
     Returns:
-        The stacks, each in ascending order, and findings. Where nothing separates planes that share
-            a position: one stack
-        and a refusal.
+        The stacks, each in ascending order, and findings. Where no attribute separates planes that
+        share a position: one stack, and a refusal.
     """
     ordered = in_order(planes)
     if max(_planes_per_position(ordered)) == 1:
@@ -74,9 +74,8 @@ def _separate_coincident(ordered: list[Plane]) -> tuple[Parts, list[Finding]]:
     """Separate planes of which several share a position."""
     counts = _planes_per_position(ordered)
     findings: list[Finding] = []
-    if 2 * sum(count > 1 for count in counts) < len(
-        counts
-    ):  # a few slices twice: duplicates rather than a second volume
+    # a few slices twice: duplicates rather than a second volume
+    if 2 * sum(count > 1 for count in counts) < len(counts):
         ordered, findings = drop_same_pixels(ordered)
     separation = _by_attributes(ordered)
     if separation is None:
@@ -103,7 +102,7 @@ def _split_finding(count: int, names: Sequence[str], verdict: Verdict) -> Findin
 
 
 def _by_attributes(ordered: Sequence[Plane]) -> Separation | None:
-    """Separate by one attribute alone if one gives uniform stacks, else by several in turn."""
+    """Separate by a single attribute if one gives uniform stacks, else by several in turn."""
     most = max(_planes_per_position(ordered))
     if most == 1:
         return Separation([list(ordered)])
@@ -117,7 +116,10 @@ def _by_attributes(ordered: Sequence[Plane]) -> Separation | None:
 
 
 def _by_single(groups: Iterator[tuple[str, Parts]], most: int) -> Separation | None:
-    """The first attribute that gives uniform stacks, no more than share a position."""
+    """The first attribute that gives uniform stacks.
+
+    There may be no more stacks than planes at a position.
+    """
     for name, parts in groups:
         if 1 < len(parts) <= most and all(is_even(part) for part in parts):
             return Separation(parts, (name,))
@@ -131,9 +133,7 @@ def _usual_groups(ordered: Sequence[Plane]) -> Iterator[tuple[str, Parts]]:
 
 
 def _other_groups(ordered: Sequence[Plane]) -> Iterator[tuple[str, Parts]]:
-    """The planes grouped by every other attribute of their headers, those that give the fewest
-    groups first.
-    """
+    """The planes grouped by every other attribute of their headers, fewest groups first."""
     groups = {
         name: _grouped(ordered, values)
         for name, values in all_attributes(ordered).items()
@@ -157,8 +157,9 @@ def _grouped(planes: Sequence[Plane], values: Sequence[str]) -> Parts:
 
 
 def _by_several(ordered: Sequence[Plane]) -> Separation | None:
-    """By one attribute after another, into no more stacks than share a position; `None` where
-    that is not possible.
+    """Separate by one attribute after another; `None` where that is not possible.
+
+    There may be no more stacks than planes at a position.
     """
     most = max(_planes_per_position(ordered))
     if most == 1:
@@ -179,12 +180,12 @@ def _by_several(ordered: Sequence[Plane]) -> Separation | None:
 
 
 def _all_at_one_position(part: list[Plane]) -> Separation | None:
-    """Images of one position together, to be refused as such."""
+    """Images of one position, grouped to be refused."""
     return Separation([part]) if len(_planes_per_position(part)) == 1 else None
 
 
 def _are_complete(stacks: Parts) -> bool:
-    """Whether every stack is uniform and goes through all positions."""
+    """Whether every stack is uniform and has a plane at all positions."""
     lowest = min(depth(stack[0]) for stack in stacks)
     highest = max(depth(stack[-1]) for stack in stacks)
     for stack in stacks:
@@ -195,8 +196,9 @@ def _are_complete(stacks: Parts) -> bool:
 
 
 def _by_instance_number(ordered: Sequence[Plane]) -> Separation | None:
-    """By runs of InstanceNumber, where every position is held equally often and each run goes
-    through all positions once.
+    """Separate by runs of InstanceNumber.
+
+    Every position must have the same number of planes, and each run one at every position.
     """
     counts = _planes_per_position(ordered)
     numbers = {plane.instance_number for plane in ordered} - {None}
@@ -213,9 +215,7 @@ def _by_instance_number(ordered: Sequence[Plane]) -> Separation | None:
 
 
 def _separate_interleaved(ordered: list[Plane]) -> tuple[Parts, list[Finding]]:
-    """Separate planes that all have a position of their own: one stack, or several between each
-    other's slices.
-    """
+    """Separate planes at different positions: one stack, or several that interleave."""
     is_uneven = len(ordered) >= 4 and bool(check_spacing(np.array(depths_of(ordered))))
     names = SEPARATORS if is_uneven else RECONSTRUCTION
     groups: dict[str, Parts] = {name: _grouped(ordered, _values(ordered, name)) for name in names}
@@ -233,8 +233,9 @@ def _separate_interleaved(ordered: list[Plane]) -> tuple[Parts, list[Finding]]:
 
 
 def _goes_with(is_uneven: bool) -> Callable[[str, Parts], bool]:
-    """Whether stacks that an attribute gives are to be taken: where they interleave; some also
-    where they do not.
+    """Whether to accept the stacks that an attribute gives.
+
+    They must interleave; for some attributes they need not.
     """
 
     def taken(name: str, parts: Parts) -> bool:
@@ -272,14 +273,12 @@ def _thickness_differs(parts: Parts) -> bool:
 
 
 def _interleave(parts: Parts) -> bool:
-    """Whether stacks have slices between each other's, rather than one above the other."""
+    """Whether the slices of stacks alternate in space, rather than lie one above the other."""
     return max(depth(part[0]) for part in parts) < min(depth(part[-1]) for part in parts)
 
 
 def _alternation(ordered: Sequence[Plane]) -> list[Finding]:
-    """A finding where slices alternate in an attribute of the acquisition, although they make
-    one uniform stack.
-    """
+    """A finding where slices of one uniform stack alternate in an attribute of the acquisition."""
     if len(ordered) < 4:
         return []
     for name in SEPARATORS[: SEPARATORS.index("ConvolutionKernel")]:

@@ -20,15 +20,14 @@ SEPARATORS = (
     "AcquisitionTime",
     "ContentTime",
 )
-"""Attributes that can separate volumes with one SeriesInstanceUID, in the order in which they
-are tried.
-"""
+"""Attributes that can separate volumes with one SeriesInstanceUID, in the order of trial."""
 
 
 @lru_cache(maxsize=1024)
 def separators_of(*values: Any) -> tuple[str, ...]:
-    """The values of `SEPARATORS` in a form that compares; a description only as its digest, for
-    it can identify.
+    """The values of `SEPARATORS` in a comparable form.
+
+    A description is kept as a digest only, because it can identify.
     """
     texts = [text(value) for value in values]
     for name in ("SliceThickness", "KVP"):

@@ -1,30 +1,23 @@
-"""Series: files in slice order, a grid and a verdict, without pixels until `read()`; and
-`find_series`, which finds them.
-"""
+"""Find the series of an input: headers to stacks to `Series`, and an account of every file."""
 
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
-from pleura.core.errors import InputRefused, UnreadableFile
-from pleura.core.findings import Finding, Verdict, reason, worst
+from pleura.core.findings import Verdict
 from pleura.core.progress import Progress, silent
 from pleura.dicom.assembly import CT_CLASSES, LABEL_CLASSES, Candidate, candidates
 from pleura.dicom.descriptions import Description, describe
-from pleura.dicom.gaps import Gaps, interpolate_missing
-from pleura.dicom.header import Plane
+from pleura.dicom.gaps import Gaps
+from pleura.dicom.image_series import Series, refusal_code
 from pleura.dicom.related_series import compare_series
 from pleura.dicom.tree import read_tree
 from pleura.files.accounting import Accounting
 from pleura.files.walk import Walk
-from pleura.geometry.grid import Grid
-from pleura.geometry.volume import Volume
 
 __all__ = ["CT_CLASSES", "LABEL_CLASSES", "Series", "Survey", "find_series", "survey"]
 
@@ -32,126 +25,9 @@ UNREADABLE = "unreadable"
 """Id of the entry of the files that could not be read."""
 
 DUPLICATE = "duplicate slice"
-"""Kind of the files whose slices are those of other files."""
+"""Kind of files whose slices are duplicates of others."""
 
 CASE_FOLDER = re.compile(r"(?:Case|Deid)_\d+")
-
-
-@dataclass(frozen=True, eq=False)
-class Series:
-    """One CT volume, or one series of other objects. `files` ascend along cross(row cosine, column
-    cosine).
-
-    `header` has technical attributes only. `missing` are slices without files, which `read`
-    interpolates. `folder` is the case folder (`Case_<digits>`) of the files, or `None`; `image` is
-    the file of a volume that is not DICOM (`store.volume_files`).
-    """
-
-    id: str
-    series_uid: str
-    study_uid: str
-    frame_uid: str
-    modality: str
-    sop_class_uid: str
-    rows: int
-    columns: int
-    slices: int
-    grid: Grid | None
-    findings: tuple[Finding, ...]
-    files: tuple[Plane, ...]
-    folder: Path | None = None
-    header: Mapping[str, str] = field(default_factory=dict)
-    missing: tuple[int, ...] = ()
-    image: Path | None = None
-
-    @property
-    def spacing_mm(self) -> tuple[float, float, float] | None:
-        """`[slice, row, column]` in mm, or `None` without a grid."""
-        return None if self.grid is None else self.grid.spacing_mm
-
-    @property
-    def verdict(self) -> Verdict:
-        """The worst of the findings."""
-        return worst(self.findings)
-
-    @property
-    def reason(self) -> str:
-        """The message of the finding that decided the verdict."""
-        return reason(self.findings)
-
-    @property
-    def is_ct(self) -> bool:
-        """Whether its SOP class is a CT image."""
-        return self.sop_class_uid in CT_CLASSES
-
-    @property
-    def usable(self) -> bool:
-        """Whether `read` returns a volume."""
-        return self.is_ct and self.grid is not None and self.verdict is not Verdict.REFUSED
-
-    def read(self, progress: Progress = silent) -> Volume:
-        """Read the pixels: HU int16 `[slice, row, column]`, true values, padding marked beside
-        them.
-
-        Raises:
-            InputRefused: the series is refused; the message says why.
-            UnreadableFile: pixel data are truncated or cannot be decoded.
-        """
-        from pleura.dicom.pixels import read_hu
-
-        if not self.usable:
-            raise InputRefused(
-                f"{self.id}: {self.reason or 'not a CT volume'}", code=_refusal_code(self.findings)
-            )
-        assert self.grid is not None
-        try:
-            hu, padding, _ = read_hu(self.files, progress=progress)
-        except UnreadableFile as error:
-            raise UnreadableFile(
-                f"{self.id}: {error}", code="UNREADABLE-PIXELS", evidence=error.evidence
-            ) from error
-        if self.missing:
-            hu, padding = interpolate_missing(hu, padding, self.missing)
-        return Volume(hu, self.grid, padding)
-
-    def measured(self) -> "Series":
-        """The series of the slices that have files, at their true positions: itself, where none
-        is missing.
-        """
-        if not self.missing or self.grid is None:
-            return self
-        numbers = np.setdiff1d(np.arange(self.slices), self.missing)
-        affine = self.grid.affine.copy()
-        affine[:3, 0] *= (self.slices - 1) / (len(numbers) - 1)
-        positions = numbers * self.grid.spacing_mm[0]
-        grid = Grid((len(numbers), self.rows, self.columns), affine, positions)
-        return replace(self, slices=len(numbers), grid=grid, missing=())
-
-    def sample(self, most: int) -> Volume:
-        """Read every n-th slice, from the first, so that there are no more than `most`; on a grid
-        of its own.
-
-        Raises:
-            InputRefused: as `read`.
-        """
-        step = -(-self.slices // most)
-        if step == 1 or self.grid is None or self.missing:
-            return self.read()
-        files = self.files[::step]
-        positions = None if self.grid.positions_mm is None else self.grid.positions_mm[::step]
-        mean = (
-            step
-            if positions is None
-            else positions[-1] / (len(files) - 1) / self.grid.spacing_mm[0]
-        )
-        affine = self.grid.affine.copy()
-        affine[:3, 0] *= mean
-        grid = Grid((len(files), self.rows, self.columns), affine, positions)
-        return replace(self, files=files, slices=len(files), grid=grid).read()
-
-
-def _refusal_code(findings: Iterable[Finding]) -> str:
-    return next((found.code for found in findings if found.verdict is Verdict.REFUSED), "NOT-CT")
 
 
 def find_series(
@@ -177,7 +53,7 @@ def find_series(
 
 @dataclass(frozen=True)
 class Survey:
-    """The input as a whole: its series, and every file."""
+    """The whole input: its series, and every file."""
 
     series: tuple[Series, ...]
     walk: Walk
@@ -188,13 +64,12 @@ class Survey:
         chosen: Sequence[Series] | None = None,
         rest: str = "",
     ) -> Accounting:
-        """Account for every file: used, refused with the code of its series, a duplicate, or of
-        another kind.
+        """Account for every file: used, refused by code, duplicate, or of another kind.
 
         Args:
-            series: those of `self`, where later checks have added findings.
-            chosen: the ones that are used, where not all usable ones are.
-            rest: kind of the files of those that are not chosen.
+            series: the series of `self`, where later checks have added findings.
+            chosen: the series that are used, where not all usable ones are.
+            rest: kind of the files of series that are not chosen.
         """
         series = self.series if series is None else series
         used: set[str] = set()
@@ -203,17 +78,17 @@ class Survey:
         for one in series:
             files = self._names(one)
             if one.verdict is Verdict.REFUSED:
-                refused |= dict.fromkeys(files, _refusal_code(one.findings))
+                refused |= dict.fromkeys(files, refusal_code(one.findings))
             elif chosen is None or one in chosen:
                 used.update(files)
             else:
                 kinds |= dict.fromkeys(files, rest)
         for name in used:
-            refused.pop(name, None)  # a file whose frames are of several series
+            refused.pop(name, None)  # its frames belong to several series
         return self.walk.accounting(used, refused, kinds)
 
     def descriptions(self, series: Sequence[Series]) -> dict[str, Description]:
-        """What a user knows each series by; identifying."""
+        """What users know each series by; these descriptions can identify."""
         return {one.id: describe(one.files, self._names(one)) for one in series if one.files}
 
     def _names(self, series: Series) -> list[str]:
@@ -228,7 +103,7 @@ class Survey:
 def survey(
     root: Path, *, gaps: Gaps = "refuse", workers: int = 0, progress: Progress = silent
 ) -> Survey:
-    """As `find_series`, with an account of every file of the input."""
+    """Find the series as `find_series` does, and keep an account of every file of the input."""
     walk, planes = read_tree(root, workers=workers, progress=progress)
     series = [_series(candidate, walk.root) for candidate in candidates(planes, gaps)]
     found = compare_series(_with_ids(series))
@@ -264,7 +139,7 @@ def _series(candidate: Candidate, root: Path) -> Series:
 
 
 def _case_folder(path: Path, root: Path) -> Path | None:
-    """The nearest folder above a file, `root` included, where its name reads `Case_<digits>`."""
+    """The nearest folder above a file, `root` included, whose name is `Case_<digits>`."""
     top = root.resolve() if root.is_dir() else root.resolve().parent
     for folder in path.resolve().parents:
         if CASE_FOLDER.fullmatch(folder.name):
@@ -275,9 +150,7 @@ def _case_folder(path: Path, root: Path) -> Path | None:
 
 
 def _with_ids(found: Sequence[Series]) -> list[Series]:
-    """Unique ids: the case folder's name where there is one, else modality and a digest of the
-    SeriesInstanceUID.
-    """
+    """Give unique ids: the name of the case folder, or else modality and a digest of the UID."""
     groups: dict[str, list[Series]] = defaultdict(list)
     for series in found:
         groups[_base_id(series)].append(series)

@@ -1,17 +1,17 @@
-"""Grouping by matrix size, pixel spacing, orientation and kind of image."""
+"""Group planes by matrix size, pixel spacing, orientation and kind of image."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from pleura.dicom.header import Plane
+from pleura.dicom.plane import Plane
 from pleura.dicom.stack import is_even
 
 COSINE_TOLERANCE = 1e-3
 SPACING_TOLERANCE_MM = 1e-3
 PROJECTIONS = ("MIP", "MINIP", "MNIP", "AVERAGE", "AVG", "PROJECTION IMAGE", "RESAMPLED")
-"""Values of ImageType of images computed from slices, which can share their series."""
+"""Values of ImageType for images computed from slices, which can be in the same series."""
 
 MAPS = (
     *(
@@ -31,11 +31,11 @@ MAPS = (
     *("SUBTRACTION", "DIVISION", "MULTIPLICATION", "STD_DEVIATION", "QUANTITY", "VELOCITY"),
     *("MAT_SPECIFIC", "MAT_FRACTION", "MAT_VALUE_BASED", "EFF_ATOMIC_NUM", "ELECTRON_DENSITY"),
 )
-"""Values of ImageType of maps of something other than HU (PS3.3 C.8.15.2.1.1, C.8.15.3.10)."""
+"""Values of ImageType for maps of other quantities than HU (PS3.3 C.8.15.2.1.1, C.8.15.3.10)."""
 
 
 class Shape(NamedTuple):
-    """What all slices of a volume have in common; `kind` is what ImageType says they are."""
+    """What all slices of a volume have in common; `kind` comes from ImageType."""
 
     rows: int
     columns: int
@@ -44,7 +44,7 @@ class Shape(NamedTuple):
     kind: tuple[str, ...]
 
     def is_near(self, other: "Shape") -> bool:
-        """Whether two shapes are equal but for rounding."""
+        """Whether two shapes are equal except for rounding."""
         return (
             (self.rows, self.columns, self.kind) == (other.rows, other.columns, other.kind)
             and _are_near(self.spacing, other.spacing, SPACING_TOLERANCE_MM)
@@ -61,9 +61,9 @@ def _are_near(
 
 
 def by_shape(planes: Sequence[Plane]) -> list[list[Plane]]:
-    """Group planes by shape; those of a group get the spacing and cosines that most of them have.
+    """Group planes by shape; planes of a group get its most frequent spacing and cosines.
 
-    A stack that is uniform only as a whole, although ImageType changes along it, is kept together.
+    A stack that is uniform only as a whole is kept together, even where ImageType changes along it.
     """
     exact: dict[Shape, list[Plane]] = {}
     groups: dict[tuple[Any, ...], list[Plane]] = defaultdict(list)
@@ -91,9 +91,7 @@ def by_shape(planes: Sequence[Plane]) -> list[list[Plane]]:
 
 @lru_cache(maxsize=1024)
 def image_kind(image_type: Sequence[str]) -> tuple[str, ...]:
-    """What separates slices from images made of slices: localizer, projection, map, or else
-    derived or original.
-    """
+    """The kind of an image by ImageType: localizer, projection, map, derived or original."""
     if "LOCALIZER" in image_type:
         return ("LOCALIZER",)
     computed = tuple(value for value in image_type if value in PROJECTIONS or value in MAPS)
@@ -101,7 +99,7 @@ def image_kind(image_type: Sequence[str]) -> tuple[str, ...]:
 
 
 def _rejoined(groups: dict[Shape, list[Plane]]) -> list[list[Plane]]:
-    """Originals and derived slices together again, where they make one uniform stack."""
+    """Join originals and derived slices where they make one uniform stack."""
     alike: dict[Hashable, list[list[Plane]]] = defaultdict(list)
     for shape, group in groups.items():
         is_plain = not set(shape.kind) & {"LOCALIZER", *PROJECTIONS, *MAPS}

@@ -9,31 +9,31 @@ from pleura.core.codes import finding
 from pleura.core.findings import Finding
 
 ROUNDING_MM = 0.11
-"""Positions written to a tenth of a millimetre are up to 0.1 mm off the uniform stack that they
-belong to.
-"""
+"""[mm] Positions written with one decimal are up to this far from a uniform stack."""
 
 WOBBLE = 0.02
-"""Deviation from uniform spacing that is rounding noise, as a part of the spacing."""
+"""[share of the spacing] Smaller deviations are rounding noise."""
 
 SAME_POSITION = 0.05
-"""Slices nearer to each other than this part of the spacing share a position."""
+"""[share of the spacing] Slices that are nearer to each other share a position."""
 
 SAME_POSITION_MM = 1e-3
-"""Slices nearer to each other than this share a position, whatever the spacing."""
+"""[mm] Slices that are nearer to each other share a position, whatever the spacing."""
 
 
 def typical_spacing(gaps: NDArray[np.float64]) -> float:
-    """The spacing of most slices, mm: the mean of the gaps near the median, as rounded positions
-    leave few exact ones.
+    """The spacing of most slices in mm: the mean of the gaps near the median.
+
+    Rounded positions leave few gaps that are exactly equal.
     """
     middle = float(np.sort(gaps)[(len(gaps) - 1) // 2])
     return float(gaps[np.abs(gaps - middle) < 0.5 * middle].mean())
 
 
 def same_position_mm(depths: Sequence[float]) -> float:
-    """The distance below which slices share a position: small beside the wider gaps, as two
-    stacks can be slightly offset.
+    """The distance below which slices share a position.
+
+    It is small beside the wider gaps, because two stacks can be slightly offset.
     """
     if len(depths) < 2:
         return SAME_POSITION_MM
@@ -47,8 +47,8 @@ def _tolerance_mm(spacing: float) -> float:
 def check_spacing(depths: NDArray[np.float64], numbers: Sequence[int | None] = ()) -> list[Finding]:
     """Check the spacing of an ascending stack.
 
-    Slices are missing where gaps are whole multiples of the typical spacing, a few among many, or
-    where InstanceNumber skips as the positions do; any other deviation is uneven spacing.
+    Slices are missing where a few gaps among many are whole multiples of the typical spacing, or
+    where InstanceNumber skips as the positions do. Any other deviation is uneven spacing.
 
     Args:
         depths: positions along the stack normal, mm, ascending.
@@ -77,7 +77,7 @@ def check_spacing(depths: NDArray[np.float64], numbers: Sequence[int | None] = (
 
 
 def _gap_finding(multiples: NDArray[np.float64], spacing: float) -> Finding:
-    """Missing slices, where each gap is so many times the spacing."""
+    """The finding for missing slices, from the gaps as multiples of the spacing."""
     after = [int(k) + 1 for k in np.flatnonzero(multiples > 1)]
     return finding(
         "GAP-IN-SLICES",
@@ -91,9 +91,7 @@ def _gap_finding(multiples: NDArray[np.float64], spacing: float) -> Finding:
 def _multiples_by_length(
     gaps: NDArray[np.float64], spacing: float, tolerance: float
 ) -> NDArray[np.float64] | None:
-    """How many times the spacing each gap is, where all deviations are whole multiples and few;
-    else `None`.
-    """
+    """Each gap as a multiple of the spacing; `None` unless wide gaps are few and whole."""
     irregular = np.abs(gaps - spacing) > tolerance
     multiples = np.rint(gaps / spacing)
     missing = irregular & (multiples >= 2) & (np.abs(gaps - multiples * spacing) <= tolerance)
@@ -106,9 +104,7 @@ def _multiples_by_length(
 def _multiples_by_number(
     gaps: NDArray[np.float64], numbers: Sequence[int | None]
 ) -> NDArray[np.float64] | None:
-    """How many steps of InstanceNumber each gap is, where numbers skip just as positions do;
-    else `None`.
-    """
+    """Each gap in steps of InstanceNumber; `None` unless numbers skip where positions do."""
     known = [number for number in numbers if number is not None]
     if len(known) != len(gaps) + 1:
         return None
@@ -126,14 +122,12 @@ def _multiples_by_number(
 
 
 def _is_other_protocol(missing: NDArray[np.bool_]) -> bool:
-    """Whether three wide gaps follow one another: another protocol rather than missing slices."""
+    """Whether three wide gaps follow one another, as where the protocol changes."""
     return bool((missing[:-2] & missing[1:-1] & missing[2:]).any())
 
 
 def _is_periodic(missing: NDArray[np.bool_]) -> bool:
-    """Whether wide gaps return at equal intervals through the whole stack: two stacks rather
-    than missing slices.
-    """
+    """Whether wide gaps recur at equal intervals through the whole stack, as in two stacks."""
     where = np.flatnonzero(missing)
     if len(where) < 4:
         return False

@@ -1,8 +1,8 @@
 """The order of slices and the grid of a stack.
 
 Slices are ordered by the projection of ImagePositionPatient on cross(row cosine, column cosine),
-never by InstanceNumber, SliceLocation or file name; the spacing is that of the positions, never
-SliceThickness.
+never by InstanceNumber, SliceLocation or file name. The spacing comes from the positions, never
+from SliceThickness. Gantry tilt is in `dicom.tilt`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from pleura.core.codes import finding
 from pleura.core.errors import GridMismatch
 from pleura.core.findings import Finding
-from pleura.dicom.header import Plane
+from pleura.dicom.plane import Plane
 from pleura.dicom.spacing import ROUNDING_MM, SAME_POSITION_MM, check_spacing
+from pleura.dicom.tilt import check_tilt
 from pleura.geometry.grid import Grid
 
 COSINE_TOLERANCE = 1e-3
-TILT_DEGREES = 0.5
 OFFSET_PIXELS = 0.25
-"""In-plane offset of a slice, in pixels, above which no grid describes the stack."""
+"""[pixels] With a larger in-plane offset of a slice, no grid describes the stack."""
 
 
 def depth(plane: Plane) -> float:
-    """Position along cross(row cosine, column cosine), mm."""
+    """Position of a plane along cross(row cosine, column cosine), in mm."""
     return depths_of((plane,))[0]
 
 
@@ -46,7 +46,7 @@ def depths_of(planes: Iterable[Plane]) -> list[float]:
 
 
 def in_order(planes: Iterable[Plane]) -> list[Plane]:
-    """Planes by ascending depth."""
+    """Planes sorted by depth."""
     planes = list(planes)
     ordered = sorted(zip(depths_of(planes), range(len(planes)), planes, strict=True))
     return [plane for _, _, plane in ordered]
@@ -71,7 +71,7 @@ def in_one_position(planes: Sequence[Plane]) -> bool:
 
 
 def grid_of(planes: Sequence[Plane]) -> tuple[Grid | None, list[Finding]]:
-    """The grid of an ascending stack of two or more planes, and what is irregular about it.
+    """The grid of an ascending stack of two or more planes, and findings about its geometry.
 
     The affine maps `[slice, row, column]` to LPS mm. A tilted stack keeps its shear, an uneven one
     its true positions.
@@ -91,9 +91,7 @@ def grid_of(planes: Sequence[Plane]) -> tuple[Grid | None, list[Finding]]:
     offset = _in_plane_offset_mm(planes, depths)
     if offset > max(ROUNDING_MM, OFFSET_PIXELS * min(first.spacing)):
         findings.append(finding("SLICES-ASIDE", mm=offset))
-    tilt = _degrees_between(step, np.cross(row, column))
-    if tilt > TILT_DEGREES:
-        findings.append(finding("GANTRY-TILT", degrees=tilt))
+    findings += check_tilt(step, row, column)
     affine = np.eye(4)
     affine[:3, 0] = step
     affine[:3, 1] = column * first.spacing[0]
@@ -109,14 +107,10 @@ def grid_of(planes: Sequence[Plane]) -> tuple[Grid | None, list[Finding]]:
         return None, [finding("BAD-GEOMETRY")]
 
 
-def _degrees_between(step: NDArray[np.float64], normal: NDArray[np.float64]) -> float:
-    cosine = float(step @ normal / np.linalg.norm(step))
-    return float(np.degrees(np.arccos(min(1.0, cosine))))
-
-
 def _in_plane_offset_mm(planes: Sequence[Plane], depths: NDArray[np.float64]) -> float:
-    """The largest distance of a slice from the line between the first and the last, mm; a tilted
-    stack is on that line.
+    """The largest distance of a slice from the line between the first and the last slice, in mm.
+
+    The slices of a tilted stack lie on that line.
     """
     positions = np.array([plane.position for plane in planes], dtype=np.float64)
     line = positions[0] + np.outer(
@@ -126,7 +120,7 @@ def _in_plane_offset_mm(planes: Sequence[Plane], depths: NDArray[np.float64]) ->
 
 
 def _orthonormal(orientation: Sequence[float]) -> NDArray[np.float64] | None:
-    """Direction cosines as orthonormal rows; `None` where they are too far from it."""
+    """Direction cosines as orthonormal rows; `None` where they are too far from orthonormal."""
     raw = np.array(orientation, dtype=np.float64).reshape(2, 3)
     left, sizes, right = np.linalg.svd(raw, full_matrices=False)
     error = np.abs(sizes - 1).max()

@@ -1,4 +1,4 @@
-"""The image planes of every DICOM file of the input."""
+"""Read the image planes of every DICOM file of the input."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -9,23 +9,22 @@ from pathlib import Path
 from pleura.core.errors import UnreadableFile
 from pleura.core.progress import Progress, silent
 from pleura.dicom.fast_header import Known
-from pleura.dicom.header import Plane, planes_of
+from pleura.dicom.header import planes_of
+from pleura.dicom.plane import Plane
 from pleura.files.contents import DICOM, DICOMDIR, DICOMDIR_CLASS
 from pleura.files.listing import ON_DISK, InputFile, Listing, RefusedFile, list_files
 from pleura.files.walk import OpenFile, Walk, open_files
 
 CHUNK = 64
-"""Files per task of a thread: reading one header takes less time than handing it to a thread."""
+"""Files in a task of a thread: reading a header takes less time than passing it to a thread."""
 
 SLOW_SECONDS = 1e-3
-"""Seconds per file above which storage is the bottleneck, and threads help."""
+"""[seconds per file] Slower storage is the bottleneck, and threads help."""
 
 
 @dataclass
 class Tree:
-    """Planes of the input, and what became of each file: opened (DICOM or not) or refused with a
-    code.
-    """
+    """Planes of the input, and what became of each file: opened, or refused with a code."""
 
     planes: list[Plane] = field(default_factory=list)
     files: list[InputFile] = field(default_factory=list)
@@ -41,12 +40,11 @@ class Tree:
 def read_tree(
     root: Path, *, workers: int = 0, progress: Progress = silent
 ) -> tuple[Walk, list[Plane]]:
-    """Read the headers of all DICOM files at or below `root`, in archives too; each file is opened
-    once.
+    """Read the headers of all DICOM files at or below `root`, in archives too, each file once.
 
     Args:
         root: a folder, a file, an archive or a DICOMDIR.
-        workers: threads; 0 chooses.
+        workers: threads; 0 = automatic.
         progress: called with the number of files read.
 
     Returns:
@@ -68,8 +66,9 @@ def read_tree(
 
 
 def _read_chunks(listing: Listing, chunks: Sequence[Sequence[str]], workers: int) -> Iterator[Tree]:
-    """Read chunks in order; with threads only where storage is slow, for they share one
-    interpreter.
+    """Read chunks in order, with threads only where storage is slow.
+
+    Threads share one interpreter, so elsewhere they gain nothing.
     """
     known = Known()
     start = time.perf_counter()
@@ -113,7 +112,7 @@ def _read_header(opened: OpenFile, known: Known, tree: Tree) -> None:
     except UnreadableFile:
         tree.refused.append(RefusedFile(file.name, "UNREADABLE-FILES"))
         return
-    if planes[0].sop_class == DICOMDIR_CLASS.decode():  # one without meta group
+    if planes[0].sop_class == DICOMDIR_CLASS.decode():  # a DICOMDIR without meta group
         tree.files.append(file._replace(kind=DICOMDIR))
         return
     tree.files.append(file)

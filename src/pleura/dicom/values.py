@@ -1,4 +1,4 @@
-"""Attribute values as Python types, whether `fast_header` or pydicom read them."""
+"""Attribute values as Python types, for values read by `fast_header` and by pydicom."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,14 +6,14 @@ from math import isnan
 from typing import Any
 
 MILLION = 1e6
-"""No length in mm, no slope and no intercept is as large; NaN and infinity are not either."""
+"""Lengths in mm, slopes and intercepts are smaller, so NaN and infinity are refused too."""
 
 NO_CONTRAST = {"", "NO", "NONE", "NON CONTRAST", "WITHOUT"}
 """ContrastBolusAgent of scans that had none."""
 
 
 def several(value: Any) -> list[Any]:
-    """The values of an attribute, none where it is empty."""
+    """The values of an attribute as a tuple; empty where it has none."""
     if value is None or value == "":
         return []
     return (
@@ -24,7 +24,7 @@ def several(value: Any) -> list[Any]:
 
 
 def text(value: Any) -> str:
-    """As text, several values separated by backslashes."""
+    """A value as text; several values are separated by backslashes."""
     if value is None or isinstance(value, str):
         return (value or "").strip()
     return "\\".join(str(v) for v in several(value)).strip()
@@ -36,7 +36,7 @@ def contrast_of(agent: str) -> str:
 
 
 def whole(value: Any) -> int | None:
-    """The first value as an int, `None` where it is not one."""
+    """The first value as an int, or `None` where it is not one."""
     if type(value) is int:
         return value
     values = several(value)
@@ -69,12 +69,12 @@ def numbers(value: Any, count: int) -> tuple[float, ...] | None:
 
 
 def digest(name: str) -> str:
-    """A digest, to compare identifying values without keeping them; empty for an empty one."""
+    """A digest that compares identifying values without keeping them; empty for an empty value."""
     return hashlib.sha256(name.encode()).hexdigest()[:16] if name else ""
 
 
 def in_words(uid: str) -> str:
-    """The name of a UID of the standard; any other UID as it is."""
+    """The name of a UID of the Standard; any other UID unchanged."""
     from pydicom.config import IGNORE
     from pydicom.uid import UID
 
@@ -84,8 +84,9 @@ def in_words(uid: str) -> str:
 def padding_of(
     attributes: Mapping[str, Any], signed: bool, allocated: int
 ) -> tuple[int, int] | None:
-    """Declared padding in stored units, lowest and highest; a US value that means a negative SS
-    is read as such.
+    """Declared padding in stored units, lowest and highest.
+
+    A US value that stands for a negative SS is read as such.
     """
     value = whole(attributes.get("PixelPaddingValue"))
     if value is None:

@@ -7,11 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Accounting:
-    """How many files of the input were used, refused and neither: each file is in exactly one of
-    the three.
+    """Numbers of files that were used, refused, and neither; each file is in exactly one of these.
 
     `refused` counts by code, `other` by kind (pdf, DICOMDIR, litter, …). Files of archives count
-    one by one; an archive that could not be read counts as one file, and so does a folder that
+    one by one. An archive that could not be read counts as one file, and so does a folder that
     could not be listed.
     """
 

@@ -1,6 +1,6 @@
 """Zip, tar and gzip files, read in place.
 
-Nothing is ever extracted to disk, so no name in an archive can lead anywhere.
+Nothing is extracted to disk, so no name in an archive can escape its folder.
 """
 
 import bz2
@@ -27,7 +27,7 @@ from pleura.files.limits import (
 )
 
 PEEK_BYTES = 512
-"""First bytes of a compressed file, expanded to see what it holds: a tar header is as long."""
+"""First bytes of a compressed file that are expanded to recognise a tar header."""
 
 STREAMS: dict[str, Callable[..., Any]] = {
     "gzip": gzip.open,
@@ -35,7 +35,7 @@ STREAMS: dict[str, Callable[..., Any]] = {
     "xz": lzma.open,
 }
 LOCAL_HEADER_BYTES = 30
-"""A zip member begins with a header of at least so many bytes."""
+"""Shortest header of a zip member."""
 
 SYMLINK_MODE = 0o120000
 FILE_TYPE_MODE = 0o170000
@@ -44,10 +44,9 @@ FILE_TYPE_MODE = 0o170000
 class Member(NamedTuple):
     """One file of an archive.
 
-    `number` identifies it there (names can repeat). `file` is open until the next member is asked
-    for; it is `None` where
-    the member is not read, and `problem` says why: a key of `ARCHIVE_PROBLEMS`, `link` or
-        `special`.
+    `number` identifies it in the archive, where names can repeat. `file` is open until the next
+    member is requested; it is `None` where the member is not read, and `problem` says why: a key of
+    `ARCHIVE_PROBLEMS`, `link` or `special`.
     """
 
     number: int
@@ -58,8 +57,9 @@ class Member(NamedTuple):
 
 
 def not_read(problem: str) -> InputRefused:
-    """The exception for an archive, or a file in it, that is not read; `problem` is a key of
-    `ARCHIVE_PROBLEMS`.
+    """The exception for an archive, or a file in it, that is not read.
+
+    `problem` is a key of `ARCHIVE_PROBLEMS`.
     """
     return refused(
         "ARCHIVE-REFUSED", UnreadableFile, n=1, why=ARCHIVE_PROBLEMS[problem], problem=problem
@@ -67,11 +67,12 @@ def not_read(problem: str) -> InputRefused:
 
 
 def archive_type(path: Path, head: bytes) -> str:
-    """What archive a file is: zip, tar, gzip (one compressed DICOM file), `unsupported`, or empty
-    where it is none.
+    """The type of an archive: zip, tar, gzip, `unsupported`, or empty where it is not an archive.
+
+    A gzip file is one compressed DICOM file.
 
     Args:
-        path: the file; a compressed one is opened to see what it holds.
+        path: the file; a compressed one is opened to check its content.
         head: its first bytes.
     """
     kind = archive_format(path.name, head)
@@ -101,11 +102,11 @@ def members(path: Path, kind: str, only: Collection[int] | None = None) -> Itera
 
     Args:
         path: the archive.
-        kind: what `archive_type` says it is.
+        kind: its type, from `archive_type`.
         only: numbers of the members wanted; `None` for all.
 
     Raises:
-        UnreadableFile: `ARCHIVE-REFUSED`; members yielded before it are good.
+        UnreadableFile: `ARCHIVE-REFUSED`; members that were yielded before are good.
     """
     readers = {"zip": _zip_members, "tar": _tar_members, "gzip": _gzip_member}
     if kind not in readers:
@@ -114,7 +115,7 @@ def members(path: Path, kind: str, only: Collection[int] | None = None) -> Itera
         yield from readers[kind](path, only)
     except UnreadableFile:
         raise
-    except Exception as error:  # a broken archive fails in any of three libraries' ways
+    except Exception as error:  # three libraries raise various exceptions on a broken archive
         raise not_read("broken") from error
 
 
@@ -142,13 +143,11 @@ def read_members(path: Path, numbers: Collection[int]) -> Iterator[tuple[int, by
         raise
     except Exception as error:
         raise not_read("broken") from error
-    raise not_read("broken")  # it has changed since it was listed
+    raise not_read("broken")  # it was changed since it was listed
 
 
 class _Limited:
-    """A binary file of which no more than `left` bytes are read; `left` is `None` where there is
-    no limit.
-    """
+    """A binary file of which at most `left` bytes are read; `None` for no limit."""
 
     def __init__(self, file: Any) -> None:
         self.file = file
@@ -197,7 +196,7 @@ def _zip_member(archive: zipfile.ZipFile, number: int, info: zipfile.ZipInfo) ->
     if not problem:
         try:
             file = archive.open(info)
-        except Exception:  # a broken member: the others can be read all the same
+        except Exception:  # a broken member; the others can still be read
             problem = "broken"
         else:
             with file:
@@ -207,7 +206,7 @@ def _zip_member(archive: zipfile.ZipFile, number: int, info: zipfile.ZipInfo) ->
 
 
 def _check_overlap(infos: Collection[zipfile.ZipInfo]) -> None:
-    """Refuse an archive in which files share compressed bytes: how a small one expands to
+    """Refuse an archive in which files share compressed bytes; such archives can expand to
     petabytes.
     """
     end = 0
@@ -228,15 +227,14 @@ def _tar_members(path: Path, only: Collection[int] | None) -> Iterator[Member]:
             while (info := archive.next()) is not None:
                 number += 1
                 total += info.size
-                _check_total(
-                    number, total, size
-                )  # before its bytes are skipped, which expands them
+                # before its bytes are skipped, which expands them
+                _check_total(number, total, size)
                 limited.left = None
                 if not info.isdir() and (only is None or number in only):
                     yield _tar_member(archive, number, info)
                 archive.members = []  # type: ignore[attr-defined] # tarfile remembers all of them
                 limited.left = TAR_HEADER_BYTES
-        if limited.last.strip(b"\0"):  # it stopped at something that is not a header
+        if limited.last.strip(b"\0"):  # it stopped at bytes that are not a header
             raise not_read("broken")
 
 
@@ -264,8 +262,9 @@ def _expanded(path: Path) -> Iterator[Any]:
 
 
 def _gzip_member(path: Path, only: Collection[int] | None) -> Iterator[Member]:
-    """One compressed file. Its last four bytes say what it expands to (RFC 1952 2.3.1), which is
-    checked before it is read.
+    """One compressed file.
+
+    Its last four bytes declare the expanded size (RFC 1952 2.3.1), which is checked first.
     """
     compressed = path.stat().st_size
     with path.open("rb") as file:
@@ -287,7 +286,7 @@ def _check_total(count: int, expanded: int, size: int) -> None:
 
 
 def safe_name(name: str) -> str:
-    """A member's name as a relative path with `/` that stays below the archive's own."""
+    """A member's name as a relative path with `/` that stays below the archive's name."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
     kept = [part for part in parts if part not in ("/", "..", ".")]
     return "/".join(part.replace(":", "_").replace("\0", "_") for part in kept)

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: DICOM, an archive, or one of the kinds that lie beside CT."""
+"""The kind of a file by its first bytes: DICOM, an archive, or another kind found beside CT."""
 
 import os
 import re
@@ -15,7 +15,7 @@ DICOMDIR_CLASS = b"1.2.840.10008.1.3.10"
 """Media Storage Directory Storage: a list of files, which are found without it."""
 
 DATASET_STARTS = (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
-"""How a file without preamble begins: group 0002 or 0008, in either byte order."""
+"""First bytes of a file without preamble: group 0002 or 0008, in either byte order."""
 
 LAST_FIRST_ELEMENT = 0x0070
 """A data set begins with a low element of its group, such as (0008,0005) or (0008,0016)."""
@@ -37,7 +37,7 @@ MAGIC = {
     b"<?xml": "xml",
     b"{": "json",
 }
-"""First bytes of the kinds that lie beside CT."""
+"""First bytes of other kinds of files that occur beside CT."""
 
 SUFFIXES = frozenset(
     {
@@ -124,7 +124,7 @@ SUFFIXES = frozenset(
 """Suffixes that may be shown; any other could be part of a name."""
 
 LITTER = frozenset({"thumbs.db", "desktop.ini", ".ds_store", "autorun.inf", "ehthumbs.db"})
-"""What operating systems leave in folders."""
+"""Files that operating systems leave in folders."""
 
 ARCHIVE_MAGIC = {
     b"PK\x03\x04": "zip",
@@ -165,11 +165,10 @@ ZIP_DOCUMENTS = (
 
 
 def is_dicom(head: bytes) -> bool:
-    """Whether a file with these first bytes (132 or more) is DICOM: the one definition for every
-    verb.
+    """Whether a file with these first bytes (132 or more) is DICOM, for all verbs.
 
-    It has `DICM` after a preamble of 128 bytes (PS3.10 7.1), or begins as a data set does: group
-    0002 or 0008, a low element, then a VR or the high bytes of a short length.
+    It has `DICM` after a preamble of 128 bytes (PS3.10 7.1), or begins like a data set: group 0002
+    or 0008, a low element, then a VR or the high bytes of a short length.
     """
     if head[128:132] == b"DICM":
         return True
@@ -199,8 +198,9 @@ def is_dicomdir(head: bytes) -> bool:
 
 
 def kind_of(name: str, head: bytes) -> str:
-    """The kind of a file that is neither an archive nor refused, for counting; never a part of its
-    name that could identify.
+    """The kind of a file that is neither an archive nor refused, for counting.
+
+    It never contains a part of the name that could identify.
 
     Args:
         name: the file's name.
@@ -223,10 +223,9 @@ def kind_of(name: str, head: bytes) -> str:
 
 
 def archive_format(name: str, head: bytes) -> str:
-    """The archive format of a file: zip, tar, gzip, bzip2, xz, `unsupported`, or empty where it is
-    not an archive.
+    """The archive format of a file: zip, tar, gzip, bzip2, xz, `unsupported`, or empty.
 
-    By content; a broken one is what its suffix says.
+    It is recognised by content, for a broken archive by its suffix.
     """
     lowered = name.lower()
     if lowered.endswith(ZIP_DOCUMENTS):
@@ -246,9 +245,7 @@ def _is_text(head: bytes) -> bool:
 
 
 def internal_kind(path: str) -> str:
-    """What pleura's own files below a path are counted as: unfinished output, or a run's
-    records; empty for others.
-    """
+    """The kind of pleura's own files: unfinished output, or records of a run; empty for others."""
     if f"{os.sep}{PART}" in path:
         return UNFINISHED
     return RECORDS if f"{os.sep}{BOOKKEEPING}{os.sep}" in path else ""

@@ -1,9 +1,9 @@
-"""Limits on what the input may cost: bytes, members, growth, depth."""
+"""Limits of the input: bytes, members, growth and depth."""
 
 from typing import Final
 
 HEAD_BYTES: Final = 8 << 10
-"""First read of every file: enough for most DICOM headers, and to tell any other kind."""
+"""First read of every file: enough for most DICOM headers, and to recognise other kinds."""
 
 FILE_BYTES: Final = 5 << 30
 """Largest DICOM file: PixelData has at most 4 GiB (its length is 32 bits, PS3.5 7.1)."""
@@ -15,12 +15,10 @@ MEMBERS: Final = 100_000
 """Most files in an archive."""
 
 GROWTH: Final = 100
-"""How many times its size a compressed file may expand to: CT compresses two- to fourfold, a
-bomb a thousandfold.
-"""
+"""Most times its size that a compressed file may expand to; CT has 2 to 4, a bomb 1000."""
 
 GROWTH_FREE: Final = 256 << 20
-"""What any compressed file may expand to, whatever its size: masks compress several hundredfold."""
+"""Size that any compressed file may expand to; masks compress several hundredfold."""
 
 SPARSE_FREE: Final = 64 << 20
 """Files up to this size are not checked for holes."""

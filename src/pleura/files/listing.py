@@ -1,4 +1,4 @@
-"""The regular files at or below an input, listed without opening them, and what is not one."""
+"""List the regular files at or below an input without opening them, and what is not one."""
 
 import errno
 import os
@@ -16,11 +16,11 @@ ON_DISK = -1
 
 
 class InputFile(NamedTuple):
-    """One file of the input. It pickles, so a worker process can read it.
+    """One file of the input. It can be pickled, so a worker process can read it.
 
-    `path` is the file on disk, of a member its archive; `name` is stable and relative to the input,
-    with `/`, a member's behind its archive's (`export.zip/IM/0001`). `kind` is `DICOM`, `DICOMDIR`,
-    `link` or a kind that is only counted.
+    `path` is the file on disk; for a member, its archive. `name` is stable and relative to the
+    input, with `/`; a member's name follows its archive's (`export.zip/IM/0001`). `kind` is
+    `DICOM`, `DICOMDIR`, `link` or a kind that is only counted.
     """
 
     path: str
@@ -32,15 +32,15 @@ class InputFile(NamedTuple):
 
     @property
     def location(self) -> str:
-        """Where it lies: its path, of a member its archive's path with its own name behind it."""
+        """Its path; for a member, the archive's path followed by the member's name."""
         return f"{self.path}{os.sep}{self.member_name}" if self.member_name else self.path
 
 
 class RefusedFile(NamedTuple):
-    """One file (or folder) of the input that was not read: `name` as in `InputFile`, `code` from
-    the table of codes.
+    """One file or folder of the input that was not read.
 
-    `problem` is a key of `ARCHIVE_PROBLEMS` for `ARCHIVE-REFUSED`.
+    `name` is as in `InputFile`, `code` from the table of codes. `problem` is a key of
+    `ARCHIVE_PROBLEMS`, for `ARCHIVE-REFUSED`.
     """
 
     name: str
@@ -50,10 +50,10 @@ class RefusedFile(NamedTuple):
 
 @dataclass
 class Listing:
-    """Paths of the regular files at or below `root`, in order, and what is not one.
+    """Paths of the regular files at or below `root`, sorted, and what is not one.
 
-    `others` are not to be opened: links to files that are listed themselves, and what an unfinished
-        run left.
+    `others` must not be opened: links to files that are listed themselves, and unfinished output of
+    a run.
     """
 
     root: Path
@@ -70,15 +70,14 @@ class Listing:
         return (path[self._prefix :] if len(path) > self._prefix else path).replace(os.sep, "/")
 
     def add_other(self, path: str, kind: str) -> None:
-        """Note a file that is not to be opened."""
+        """Record a file that must not be opened."""
         self.others.append(InputFile(path, self.name(path), 0, kind))
 
 
 def list_files(source: Path) -> Listing:
-    """List the regular files at or below `source` without opening them, sorted; links to folders
-    outside are followed.
+    """List the regular files at or below `source`, sorted, without opening them.
 
-    A DICOMDIR stands for the folder it lies in.
+    Links to folders outside are followed. A DICOMDIR stands for its folder.
 
     Raises:
         UsageError: `source` does not exist.
@@ -122,7 +121,7 @@ class _Lister:
     def run(self) -> None:
         self._list(str(self.listing.root))
         file_links = []
-        while self.links:  # following one can find others
+        while self.links:  # following a link can find others
             links, self.links = sorted(self.links), []
             for path in links:
                 if self._is_file_link(path):
@@ -163,8 +162,9 @@ class _Lister:
             self.listing.paths.append(entry.path)
 
     def _is_file_link(self, path: str) -> bool:
-        """Whether a link leads to a regular file; one that leads to a folder is followed, any
-        other refused.
+        """Whether a link leads to a regular file.
+
+        A link to a folder is followed, any other link is refused.
         """
         try:
             target = os.stat(path)  # noqa: PTH116
@@ -188,7 +188,7 @@ class _Lister:
 
 
 def _leads_above(link: str) -> bool:
-    """Whether a link to a folder leads to one that the link itself lies in."""
+    """Whether a link to a folder leads to a folder that contains the link."""
     place = Path(link)
     return place.resolve() in (place.parent.resolve() / "_").parents
 

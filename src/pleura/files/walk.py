@@ -1,8 +1,6 @@
-"""The one walk: every file of a folder, an archive, a DICOMDIR or a single file, opened once and
-told what it is.
+"""The one walk: every file of a folder, archive, DICOMDIR or single file, opened once.
 
-Each file ends in exactly one of: a file that was opened, with its kind by content; a file that was
-refused, with a code.
+Each file ends up as opened, with its kind by content, or as refused, with a code.
 """
 
 import errno
@@ -41,12 +39,12 @@ OPEN_FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-"""A named pipe does not block, in case one takes a file's place after it was listed."""
+"""Opening does not block on a named pipe that replaced a file after it was listed."""
 
 
 class OpenFile(NamedTuple):
-    """A file of the input with its first bytes, open at `len(head)` until the next one is asked
-    for.
+    """A file of the input with its first bytes, open at `len(head)` until the next one is
+    requested.
     """
 
     file: InputFile
@@ -56,9 +54,7 @@ class OpenFile(NamedTuple):
 
 @dataclass(frozen=True)
 class Walk:
-    """Every file of the input: those that were opened, whatever they are, and those that were
-    refused.
-    """
+    """Every file of the input: those that were opened, and those that were refused."""
 
     root: Path
     files: tuple[InputFile, ...]
@@ -103,7 +99,7 @@ class Walk:
 
 
 def walk(source: Path, progress: Progress = silent) -> Walk:
-    """Find every file of the input, open each once and tell its kind by content.
+    """Find every file of the input, open each once, and recognise its kind by content.
 
     Raises:
         UsageError: `source` does not exist.
@@ -122,8 +118,9 @@ def walk(source: Path, progress: Progress = silent) -> Walk:
 
 
 def read_files(files: Iterable[InputFile]) -> Iterator[tuple[InputFile, bytes]]:
-    """Yield files with all their bytes: those on disk in the order given, then each archive's in
-    one pass.
+    """Yield files with all their bytes.
+
+    Files on disk come in the order given, then those of each archive in one pass.
 
     Raises:
         UnreadableFile: an archive, or a file in it, is broken.
@@ -151,7 +148,7 @@ def read_file(file: InputFile) -> bytes:
 
 
 def refusal_findings(refused: Iterable[RefusedFile]) -> tuple[Finding, ...]:
-    """One finding for each code (and each problem of archives), with the number of files as `n`."""
+    """One finding for each code (and each problem of archives), with the number of files `n`."""
     counts = Counter((file.code, file.problem) for file in refused)
     found = []
     for (code, problem), count in sorted(counts.items()):
@@ -163,12 +160,11 @@ def refusal_findings(refused: Iterable[RefusedFile]) -> tuple[Finding, ...]:
 
 
 def open_files(path: str, name: str) -> Iterator[OpenFile | RefusedFile]:
-    """Open a file once, or every member of an archive; yield each open with its first bytes, or
-    refused.
+    """Open a file, or every member of an archive; yield each one open, or refused.
 
     Args:
         path: a regular file on disk.
-        name: the name to give it, relative to the input; members have theirs behind it.
+        name: the name to give it, relative to the input; names of members follow it.
     """
     try:
         descriptor = os.open(path, OPEN_FLAGS)
@@ -205,9 +201,7 @@ def _open_dicom(
 
 
 def _bytes_written(stream: FileIO, size: int) -> int:
-    """Bytes of a file that are data rather than holes, as far as the file system can tell; the
-    position is kept.
-    """
+    """Bytes of a file that are not holes, as far as the file system knows; the position is kept."""
     if not hasattr(os, "SEEK_DATA"):
         return size
     position = stream.tell()
@@ -218,7 +212,7 @@ def _bytes_written(stream: FileIO, size: int) -> int:
             end = stream.seek(start, os.SEEK_HOLE)
             written += end - start
     except OSError as error:
-        if error.errno != errno.ENXIO:  # no data behind `end`
+        if error.errno != errno.ENXIO:  # there are no data after `end`
             written = size
     stream.seek(position)
     return written

@@ -1,3 +1,1 @@
-"""Geometry: grids, volumes, resampling and morphology. Index order `[slice, row, column]`, LPS,
-mm.
-"""
+"""Geometry: grids, volumes, resampling and morphology, in `[slice, row, column]`, LPS and mm."""

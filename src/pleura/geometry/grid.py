@@ -1,6 +1,4 @@
-"""Where voxels lie: index `[slice, row, column]` to DICOM patient space (LPS, mm). No pixels
-here.
-"""
+"""Grids: map index `[slice, row, column]` to DICOM patient space (LPS, mm), without pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +14,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """The lattice that a volume or a mask lies on.
+    """The lattice of a volume or a mask.
 
     `shape` is `(slices, rows, columns)`. `affine` `(4, 4)` float64 maps the index `(slice, row,
-    column, 1)` of a voxel's centre to `(L, P, S, 1)` in mm (PS3.3 C.7.6.2.1.1, with the slice step
-    taken from the positions, never from SliceThickness); its columns need not be orthogonal, so a
-    tilted gantry is a sheared affine. `positions_mm` `(slices,)` are the true positions of the
-    slices along the slice normal, relative to the first; `None` means even spacing, and then the
-    affine says all. Where it is given, `affine`'s first column is the mean step.
+    column, 1)` of a voxel's centre to `(L, P, S, 1)` in mm (PS3.3 C.7.6.2.1.1; the slice step comes
+    from the positions, never from SliceThickness). Its columns need not be orthogonal: gantry tilt
+    is a sheared affine. `positions_mm` `(slices,)` are the true positions of the slices along the
+    slice normal, relative to the first; `None` for uniform spacing, which the affine describes.
+    Where positions are given, the first column of `affine` is the mean step.
     """
 
     shape: tuple[int, int, int]
@@ -60,8 +58,9 @@ class Grid:
         spacing_mm: Sequence[float],
         origin_lps: Sequence[float] = (0.0, 0.0, 0.0),
     ) -> "Grid":
-        """A plain supine axial grid: columns to the left, rows to the back, slices upwards;
-        spacing `[slice, row, column]`.
+        """A plain supine axial grid of spacing `[slice, row, column]`.
+
+        Columns rise to the left, rows to the back, slices to the head.
         """
         affine = np.zeros((4, 4))
         affine[2, 0], affine[1, 1], affine[0, 2] = spacing_mm
@@ -71,9 +70,7 @@ class Grid:
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
-        """Distance between neighbours `[slice, row, column]` in mm; between slices, measured
-        along the slice normal.
-        """
+        """Distance between neighbours `[slice, row, column]` in mm; slices along their normal."""
         columns = self.affine[:3, :3]
         return (
             abs(float(columns[:, 0] @ self.normal)),
@@ -83,7 +80,7 @@ class Grid:
 
     @property
     def normal(self) -> Array:
-        """Unit vector along the slice normal, `(3,)` LPS, on the side that the slices rise to."""
+        """Unit vector along the slice normal, `(3,)` LPS, towards rising slice numbers."""
         cross = np.cross(self.affine[:3, 1], self.affine[:3, 2])
         cross = cross / np.linalg.norm(cross)
         rising: Array = cross if cross @ self.affine[:3, 0] > 0 else -cross
@@ -96,13 +93,14 @@ class Grid:
 
     @property
     def is_even(self) -> bool:
-        """Whether all slices are one step apart."""
+        """Whether the slice spacing is uniform."""
         return self.positions_mm is None
 
     @property
     def thickness_mm(self) -> Array:
-        """What of the stack each slice stands for, `(slices,)` in mm along the normal: half-way
-        to both neighbours.
+        """The part of the stack that each slice stands for, `(slices,)` in mm.
+
+        It reaches half-way to both neighbours, along the normal.
         """
         if self.positions_mm is None:
             return np.full(self.shape[0], self.spacing_mm[0])
@@ -110,10 +108,10 @@ class Grid:
         return (np.append(steps[0], steps) + np.append(steps, steps[-1])) / 2
 
     def even(self) -> "Grid":
-        """The grid itself, or one of even steps from its first slice to its last, no step longer
-        than its shortest.
+        """The grid itself, or one of uniform spacing from its first slice to its last.
 
-        What lies on it by nearest voxel comes back to the slices by nearest voxel as it was.
+        No step is longer than the grid's shortest. Values that go to it and back by nearest voxel
+        are unchanged.
         """
         if self.positions_mm is None:
             return self
@@ -124,9 +122,7 @@ class Grid:
         return Grid((count, *self.shape[1:]), affine)
 
     def to_world(self, index: Any) -> Array:
-        """Indices `(…, 3)` as `[slice, row, column]`, fractions allowed, to points `(…, 3)` LPS
-        mm.
-        """
+        """Points `(…, 3)` LPS mm of indices `(…, 3)` `[slice, row, column]`, fractions allowed."""
         index = np.array(index, dtype=np.float64)
         if self.positions_mm is not None:
             index[..., 0] = _through(
@@ -138,7 +134,7 @@ class Grid:
         return world
 
     def to_index(self, world: Any) -> Array:
-        """Points `(…, 3)` LPS mm to fractional indices `(…, 3)` `[slice, row, column]`."""
+        """Fractional indices `(…, 3)` `[slice, row, column]` of points `(…, 3)` LPS mm."""
         world = np.asarray(world, dtype=np.float64)
         index: Array = (world - self.affine[:3, 3]) @ np.linalg.inv(self.affine[:3, :3]).T
         if self.positions_mm is not None:
@@ -150,8 +146,8 @@ class Grid:
         return index
 
     def orientation(self) -> str:
-        """Three letters: where `[slice, row, column]` rise to, of L/R, P/A, S/I; `SPL` for a
-        plain axial stack.
+        """Three letters of L/R, P/A, S/I: where `[slice, row, column]` rise to; `SPL` for plain
+        axial.
         """
         letters = []
         free = [0, 1, 2]
@@ -196,7 +192,7 @@ class Grid:
 
 
 def _through(x: Array, knots: Array, values: Array) -> Array:
-    """Piecewise linear through `(knots, values)`, going on straight beyond both ends."""
+    """Piecewise linear through `(knots, values)`, extrapolated beyond both ends."""
     left = np.clip(np.searchsorted(knots, x, side="right") - 1, 0, len(knots) - 2)
     step = (values[left + 1] - values[left]) / (knots[left + 1] - knots[left])
     through: Array = values[left] + (x - knots[left]) * step

@@ -1,7 +1,6 @@
-"""Images of other libraries as our grids and arrays: SimpleITK and nibabel images, and plain NumPy
-arrays.
+"""Images of SimpleITK and nibabel, and NumPy arrays, as grids and arrays of ours.
 
-Neither library is imported here: an image is known by the methods that it has.
+Neither library is imported: an image is recognised by its methods.
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def as_array(image: Any, spacing_mm: Sequence[float] | None = None) -> tuple[NDArray[Any], Grid]:
-    """The voxels of an image `[slice, row, column]`, and where they lie.
+    """The voxels of an image `[slice, row, column]`, and their grid.
 
     Args:
         image: a SimpleITK image, a nibabel image, a `LungMask`, a `Volume`, or an array `[slice,
@@ -48,11 +47,12 @@ def as_array(image: Any, spacing_mm: Sequence[float] | None = None) -> tuple[NDA
 
 
 def as_mask(image: Any, spacing_mm: Sequence[float] | None = None) -> LungMask:
-    """A lung mask: labels 1 right and 2 left; or bool, or 1 alone, for both lungs as one. Arguments
-    as in `as_array`.
+    """A lung mask with labels 1 right and 2 left, or bool (or 1) for both lungs as one.
+
+    Arguments are as in `as_array`.
 
     Raises:
-        UsageError: it holds other values.
+        UsageError: it has other values.
     """
     if isinstance(image, LungMask):
         return image

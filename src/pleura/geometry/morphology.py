@@ -19,26 +19,26 @@ def components(
 
     Args:
         mask: bool, three axes.
-        connectivity: 6 (faces: what touches at a corner only is apart) or 26 (corners join).
+        connectivity: 6 (voxels join at faces) or 26 (at corners too).
 
     Returns:
         Labels of the same shape (0 background), and voxel counts by label, the background's first.
     """
     import cc3d
 
-    most = min(
-        mask.size, mask.size // 2 + 8
-    )  # cc3d's own estimate is too low for a few voxels, and then it raises
+    # cc3d raises on a few voxels, because its estimate of the number of labels is too low
+    padding = 1 if mask.size < 64 else 0
+    padded = np.pad(mask, padding)
     labels = cc3d.connected_components(
-        np.ascontiguousarray(mask), connectivity=connectivity, max_labels=most
+        np.ascontiguousarray(padded), connectivity=connectivity, max_labels=padded.size // 2 + 8
     )
+    if padding:
+        labels = np.ascontiguousarray(labels[1:-1, 1:-1, 1:-1])
     return labels, np.bincount(labels.ravel())
 
 
 def box_of(mask: Bool, margin: int = 0) -> tuple[slice, slice, slice] | None:
-    """The smallest box that holds the mask, widened by `margin` voxels within the array; `None`
-    where it is empty.
-    """
+    """The smallest box that holds the mask, widened by `margin` voxels; `None` if it is empty."""
     box = []
     for axis in range(3):
         others = tuple(k for k in range(3) if k != axis)
@@ -54,7 +54,7 @@ def box_of(mask: Bool, margin: int = 0) -> tuple[slice, slice, slice] | None:
 
 
 def boxes_of(labels: NDArray[Any]) -> Iterator[tuple[int, tuple[slice, slice, slice]]]:
-    """Each label of an array of components with the smallest box that holds it."""
+    """Each label of an array of components, with its bounding box."""
     import cc3d
 
     for label, box in enumerate(cc3d.statistics(labels)["bounding_boxes"]):
@@ -63,11 +63,10 @@ def boxes_of(labels: NDArray[Any]) -> Iterator[tuple[int, tuple[slice, slice, sl
 
 
 def depth_mm(mask: Bool, spacing_mm: Spacing) -> NDArray[np.float32]:
-    """Distance of each voxel of the mask to the nearest voxel outside it, centre to centre, in mm;
-    0 outside.
+    """Distance of each voxel in the mask to the nearest voxel outside, in mm; 0 outside.
 
-    Beyond the array's edge the mask is taken to go on: what the field of view cuts is not thereby
-    thin.
+    Distances are from centre to centre. The mask is taken to continue beyond the array, so a part
+    that the field of view cuts does not count as thin.
     """
     import edt
 
@@ -99,7 +98,7 @@ def dilated(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
 
 
 def opened(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
-    """Ball opening: what is thinner than twice `radius_mm` goes."""
+    """Ball opening: parts thinner than twice `radius_mm` are removed."""
     core = eroded(mask, spacing_mm, radius_mm)
     return dilated(core, spacing_mm, radius_mm) & mask
 
@@ -118,9 +117,7 @@ def closed(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
 
 
 def holes_filled(mask: Bool) -> Bool:
-    """The mask and every cavity that it encloses in three dimensions (background joined by
-    faces).
-    """
+    """The mask and every cavity that it encloses in three dimensions; background joins at faces."""
     box = box_of(mask)
     if box is None:
         return mask.copy()
@@ -132,7 +129,7 @@ def holes_filled(mask: Bool) -> Bool:
 
 
 def slice_holes_filled(mask: Bool, pixel_mm2: float, largest_mm2: float) -> Bool:
-    """The mask and the holes of each slice (first axis) that are no larger than `largest_mm2`."""
+    """The mask with the holes of each slice (axis 0) that are no larger than `largest_mm2`."""
     result = mask.copy()
     box = box_of(mask)
     if box is None:
@@ -147,9 +144,7 @@ def slice_holes_filled(mask: Bool, pixel_mm2: float, largest_mm2: float) -> Bool
 
 
 def within_fov(fov: Bool) -> Bool:
-    """The pixels of a slice `[row, column]` whose four neighbours all lie inside the field of
-    view.
-    """
+    """Pixels of a slice `[row, column]` whose four neighbours are inside the field of view."""
     inner = np.zeros_like(fov)
     inner[1:-1, 1:-1] = (
         fov[1:-1, 1:-1] & fov[:-2, 1:-1] & fov[2:, 1:-1] & fov[1:-1, :-2] & fov[1:-1, 2:]
@@ -158,7 +153,7 @@ def within_fov(fov: Bool) -> Bool:
 
 
 def convex_hull(mask: Bool) -> Bool:
-    """The convex hull of a slice's mask `[row, column]`, filled: every pixel centre within it."""
+    """The convex hull of a slice's mask `[row, column]`: every pixel centre within it."""
     from scipy.spatial import ConvexHull, QhullError
 
     rows = np.flatnonzero(mask.any(axis=1))

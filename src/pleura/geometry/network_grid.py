@@ -1,6 +1,4 @@
-"""How a slice is shown to a network, and how its answer comes back: one way, for training and
-for use.
-"""
+"""Resample slices to a network's input and its output back, for training and for use alike."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,13 +13,13 @@ Float = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class NetInput:
-    """A square of `size` × `size` pixels, as wide as high.
+    """A square of `size` × `size` pixels.
 
-    The longer side of the slice (in mm) fills the square and the other is centred; what lies
-    outside is air. Down-sampling is a linear filter as wide as the new pixel (so that noise does
-    not alias); a slice that is smaller than the square is interpolated linearly. With scaling
-    `window` HU are clipped and scaled to 0 … 1 first, so that metal and padding do not bleed; with
-    `none` the network sees HU as they are.
+    The longer side of the slice (in mm) fills the square and the other is centred; the rest is air.
+    Down-sampling is a linear filter as wide as the new pixel, so that noise does not alias; a slice
+    that is smaller than the square is interpolated linearly. With scaling `window`, HU are clipped
+    and scaled to 0 … 1 first, so that metal and padding do not spread; with `none` the network gets
+    HU.
     """
 
     size: int = 256
@@ -31,12 +29,12 @@ class NetInput:
 
     @property
     def air(self) -> float:
-        """The value that stands for air, and for what lies outside the slice."""
+        """The value for air, and for the area outside the slice."""
         return 0.0 if self.scaling == "window" else self.low_hu
 
     @property
     def span(self) -> float:
-        """How much the value changes from `low_hu` to `high_hu`."""
+        """The difference of the values of `high_hu` and `low_hu`."""
         return 1.0 if self.scaling == "window" else self.high_hu - self.low_hu
 
     def as_json(self) -> dict[str, Any]:
@@ -45,17 +43,17 @@ class NetInput:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "NetInput":
-        """What `as_json` wrote."""
+        """The input that `as_json` wrote."""
         scaling = value.get("scaling", "window")
         return cls(int(value["size"]), float(value["low_hu"]), float(value["high_hu"]), scaling)
 
     def show(self, hu: NDArray[np.int16], spacing_mm: Sequence[float]) -> Float:
-        """HU `(rows, columns)` with padding filled by air, and `[row, column]` spacing, to
-        float32 `(size, size)`.
+        """HU `(rows, columns)` as the network's input, float32 `(size, size)`.
+
+        Padding is filled with air; the spacing is `[row, column]`.
         """
-        if (
-            self.scaling == "none"
-        ):  # resampled above air, because what lies outside the slice comes out as 0
+        # resampled above air, because what lies outside the slice comes out as 0
+        if self.scaling == "none":
             return self._resampled(hu.astype(np.float32) - self.air, spacing_mm) + np.float32(
                 self.air
             )
@@ -76,8 +74,8 @@ class NetInput:
     def answer(
         self, probability: Float, shape: Sequence[int], spacing_mm: Sequence[float]
     ) -> Float:
-        """The network's `(size, size)` answer on the slice's own pixels, float32 `(rows,
-        columns)`, linear in between.
+        """The network's output `(size, size)` on the slice's pixels, float32 `(rows, columns)`,
+        linear.
         """
         pixel = self._pixel(shape, spacing_mm)
         down = _from_net(shape[0], float(spacing_mm[0]), self.size, pixel)
@@ -89,16 +87,17 @@ class NetInput:
 
 
 def _applied(down: Any, across: Any, picture: Float) -> Float:
-    """Both weights on both axes. Sparse: a pixel sees a few neighbours, so this is a hundredth
-    of the dense product.
+    """Apply the weights of both axes, as sparse matrices, at a hundredth of the dense product's
+    cost.
     """
     return np.ascontiguousarray((across @ (down @ picture).T).T, dtype=np.float32)
 
 
 @lru_cache(maxsize=32)
 def _to_net(number: int, step_mm: float, size: int, pixel_mm: float) -> Any:
-    """Weights `(size, number)`: triangle as wide as the wider of both pixels; rows sum to 1
-    inside, to 0 outside.
+    """Weights `(size, number)` of a triangle filter as wide as the wider of both pixels.
+
+    Rows sum to 1 inside the slice, and to 0 outside.
     """
     centres = (np.arange(size) - (size - 1) / 2) * pixel_mm / step_mm + (number - 1) / 2
     return _triangles(centres, number, max(1.0, pixel_mm / step_mm))

@@ -1,6 +1,4 @@
-"""A coarse isotropic copy of a volume in patient axes, and how values on it come back to the
-volume's own voxels.
-"""
+"""A coarse isotropic copy of a volume in patient axes, and the way back to the volume's voxels."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,11 +17,9 @@ Array = NDArray[np.float64]
 Box = tuple[slice, slice, slice]
 
 ALIGNED_MM = 1.0
-"""A stack whose voxels all lie this close to those of an axis-parallel stack is resampled axis
-by axis.
-"""
+"""[mm] A stack whose voxels deviate less from an axis-parallel one is resampled axis by axis."""
 WORLD_AXIS = (2, 1, 0)
-"""Which of L, P, S an upright array's axes `[slice, row, column]` rise along."""
+"""Index of L, P or S along which each axis `[slice, row, column]` of an upright array rises."""
 HIGHEST_HU = 3071
 
 
@@ -56,14 +52,12 @@ class PatientAxes:
 
     @cached_property
     def upright(self) -> Upright:
-        """How arrays on the source turn to patient axes."""
+        """How arrays of the source turn to patient axes."""
         return Upright.of(self.source)
 
     @cached_property
     def is_aligned(self) -> bool:
-        """Whether the source's axes are those of the patient, within `ALIGNED_MM` at every
-        corner.
-        """
+        """Whether the source's axes are the patient's, within `ALIGNED_MM` at every corner."""
         corners = _corners(self.source.shape)
         world = (self.source.to_world(corners) - self.origin_lps) / self.spacing_mm
         apart = [
@@ -78,8 +72,8 @@ class PatientAxes:
     def coarse_hu(self, volume: Volume) -> Floats:
         """The volume on the coarse lattice, float32 HU.
 
-        A value is a mean weighted by a triangle as wide as the coarser of both spacings. Padding,
-        what lies outside the source, and values below air count as air.
+        A value is a mean with triangle weights, as wide as the coarser of both spacings. Padding,
+        voxels outside the source, and values below air count as air.
         """
         if not self.is_aligned:
             return self._coarse_oblique(volume)
@@ -116,9 +110,7 @@ class PatientAxes:
             yield rows @ np.tensordot(weights[near], turned[near], axes=1) @ columns.T
 
     def source_box(self, coarse: NDArray[np.bool_]) -> Box | None:
-        """The smallest box of the source that holds all true voxels of a coarse array; `None`
-        where there is none.
-        """
+        """The smallest box of the source with all true voxels of a coarse array, or `None`."""
         box = box_of(coarse)
         if box is None:
             return None
@@ -134,9 +126,7 @@ class PatientAxes:
         return a, b, c
 
     def _positions(self, axis: int) -> Array:
-        """Coarse coordinates of the source's voxels along one upright axis, in the order in
-        which they are stored.
-        """
+        """Coarse coordinates of the source's voxels along one upright axis, in stored order."""
         stored = self.upright.axes[axis]
         index = np.tile((np.array(self.source.shape) - 1) / 2, (self.source.shape[stored], 1))
         index[:, stored] = np.arange(self.source.shape[stored])
@@ -184,17 +174,32 @@ def _corners(shape: tuple[int, int, int]) -> NDArray[np.intp]:
 
 
 def _air_filled(volume: Volume, k: int) -> Floats:
-    """One slice, float32, padding as air and nothing below air or above the usual range of CT."""
+    """One slice, float32, with air for padding, clipped to the usual range of CT."""
     plane = np.clip(volume.hu[k], AIR_HU, HIGHEST_HU).astype(np.float32)
     if volume.padding is not None:
         plane[volume.padding[k]] = AIR_HU
     return plane
 
 
-def _smoothing(positions: Array, count: int) -> Floats:
-    """Weights `(count, samples)` that take samples at `positions` to 0, 1, 2 …; each row sums to
-    1.
+def triangle_weights(
+    distance: Array, width: float | Array, nearest: NDArray[np.intp] | None = None
+) -> Floats:
+    """Weights of a triangle filter, float32; each row sums to 1.
+
+    Args:
+        distance: from each target (row) to each sample (column).
+        width: half the base of the triangle, in the units of `distance`; one for each row, or one.
+        nearest: the nearest sample of each row, which gets a little more, so that no row is empty.
     """
+    weights = np.maximum(0.0, 1.0 - distance / width)
+    if nearest is not None:
+        weights[np.arange(len(weights)), nearest] += 1e-6
+    scaled: Floats = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return scaled
+
+
+def _smoothing(positions: Array, count: int) -> Floats:
+    """Weights `(count, samples)` that take samples at `positions` to 0, 1, 2 …"""
     if len(positions) == 1:
         return np.ones((count, 1), dtype=np.float32)
     targets = np.arange(count)
@@ -202,10 +207,7 @@ def _smoothing(positions: Array, count: int) -> Floats:
     upper = np.clip(np.searchsorted(ordered, targets), 1, len(ordered) - 1)
     width = np.maximum(1.0, ordered[upper] - ordered[upper - 1])
     distance = np.abs(positions[None, :] - targets[:, None])
-    weights = np.maximum(0.0, 1.0 - distance / width[:, None])
-    weights[targets, distance.argmin(axis=1)] += 1e-6
-    scaled: Floats = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    return scaled
+    return triangle_weights(distance, width[:, None], distance.argmin(axis=1))
 
 
 def _linear(positions: Array, count: int) -> Floats:

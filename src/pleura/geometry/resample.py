@@ -1,6 +1,4 @@
-"""From one grid to another: views that stand upright, coarse copies for quick looks, and honest
-resampling.
-"""
+"""From one grid to another: upright views, coarse copies for quick looks, and resampling."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +15,10 @@ Bool = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Upright:
-    """How an array's axes turn so that axis 0 rises to the head, axis 1 to the back and axis 2 to
-    the patient's left.
+    """How an array turns so that its axes rise to the head, to the back and to the patient's left.
 
-    Turned arrays are views: anatomy can be reasoned about in one frame, whichever way the stack was
-    stored, and nothing is copied or interpolated. Oblique stacks turn to the nearest such frame.
+    Turned arrays are views: nothing is copied or interpolated, and anatomy can be handled in one
+    frame, however the stack is stored. Oblique stacks turn to the nearest such frame.
     """
 
     axes: tuple[int, int, int]
@@ -44,9 +41,7 @@ class Upright:
         )
 
     def turn(self, array: NDArray[Any]) -> NDArray[Any]:
-        """A view of `array` `[slice, row, column]` as `[towards head, towards back, towards
-        left]`.
-        """
+        """A view of `array` `[slice, row, column]` as `[to the head, to the back, to the left]`."""
         flips = tuple(slice(None, None, step) for step in self.steps)
         return array.transpose(self.axes)[flips]
 
@@ -57,9 +52,7 @@ class Upright:
 
 
 def factors_for(spacing_mm: tuple[float, float, float], wanted_mm: float) -> tuple[int, int, int]:
-    """By which whole factors a grid shrinks so that its spacing comes near `wanted_mm` without
-    passing it by far.
-    """
+    """Whole factors by which a grid shrinks to a spacing near `wanted_mm`."""
     a, b, c = (max(1, round(wanted_mm / s)) for s in spacing_mm)
     return a, b, c
 
@@ -68,7 +61,7 @@ def shrink(array: NDArray[Any], factors: tuple[int, int, int]) -> NDArray[np.flo
     """Means over blocks of `factors` voxels, float32; the last block of an axis may be smaller."""
     total = array
     count = np.ones(1, dtype=np.float32)
-    for axis in (1, 2, 0):  # whole rows are added first: they lie together
+    for axis in (1, 2, 0):  # whole rows are added first, because they are contiguous
         if factors[axis] > 1:
             total = _block_sums(total, axis, factors[axis])
             sizes = np.minimum(
@@ -81,8 +74,9 @@ def shrink(array: NDArray[Any], factors: tuple[int, int, int]) -> NDArray[np.flo
 
 
 def _block_sums(array: NDArray[Any], axis: int, factor: int) -> NDArray[Any]:
-    """Sums over runs of `factor` along an axis, int32 of whole numbers; strided slices are four
-    times as fast as reduceat.
+    """Sums over runs of `factor` along an axis, int32 for whole numbers.
+
+    Strided slices are four times as fast as reduceat.
     """
 
     def cut(start: int, stop: int | None, step: int) -> NDArray[Any]:
@@ -102,9 +96,7 @@ def _block_sums(array: NDArray[Any], axis: int, factor: int) -> NDArray[Any]:
 
 
 def coarse(volume: Volume, wanted_mm: float) -> tuple[Volume, Upright, tuple[int, int, int]]:
-    """An upright copy of about `wanted_mm`, padding as air, for quick looks; and how arrays turn
-    and shrink to it.
-    """
+    """An upright copy of about `wanted_mm` with air for padding, and how arrays shrink to it."""
     upright = Upright.of(volume.grid)
     factors = factors_for(upright.spacing_mm, wanted_mm)
     hu = np.rint(shrink(upright.turn(volume.filled()), factors)).astype(np.int16)
@@ -113,9 +105,7 @@ def coarse(volume: Volume, wanted_mm: float) -> tuple[Volume, Upright, tuple[int
 
 
 def every_nth(volume: Volume, most: int) -> Volume:
-    """Every n-th slice of a volume, from the first, so that there are at most `most`; on a grid
-    of its own.
-    """
+    """Every n-th slice of a volume, at most `most`, on a grid of its own."""
     grid = volume.grid
     step = -(-grid.shape[0] // most)
     if step == 1:
@@ -132,7 +122,7 @@ def every_nth(volume: Volume, most: int) -> Volume:
 
 
 def coarse_in_plane(volume: Volume, wanted_mm: float) -> Volume:
-    """Means over blocks of pixels of about `wanted_mm`; slices stay. Padding is averaged as air."""
+    """Means over blocks of pixels of about `wanted_mm`, slice by slice, with air for padding."""
     grid = volume.grid
     factors = (1, *factors_for(grid.spacing_mm, wanted_mm)[1:])
     hu = np.rint(shrink(volume.filled(), factors)).astype(np.int16)
@@ -159,8 +149,9 @@ def enlarge(
 
 
 def upright_grid(grid: Grid, spacing_mm: tuple[float, float, float]) -> Grid:
-    """The plain axial grid (slices to the head, rows to the back, columns to the left) that covers
-    all of `grid`.
+    """The plain axial grid that covers all of `grid`.
+
+    Slices rise to the head, rows to the back, columns to the left.
 
     Args:
         grid: any grid: tilted, oblique, unevenly spaced.
@@ -179,11 +170,11 @@ def upright_grid(grid: Grid, spacing_mm: tuple[float, float, float]) -> Grid:
 
 
 def resample_volume(volume: Volume, grid: Grid, *, progress: Progress = silent) -> Volume:
-    """A volume on another grid, by linear interpolation between true voxel positions (uneven
-    spacing and shear included).
+    """Resample a volume to another grid by linear interpolation between true voxel positions.
 
-    Padding is never interpolated: a voxel whose neighbourhood touches padding, or that lies outside
-    the source, becomes padding of `AIR_HU`. Values are rounded to the nearest HU.
+    Uneven spacing and shear are respected. Padding is never interpolated: a voxel whose
+    neighbourhood touches padding, or that lies outside the source, becomes padding of `AIR_HU`.
+    Values are rounded to the nearest HU.
 
     Args:
         volume: the source.
@@ -215,9 +206,7 @@ def resample_volume(volume: Volume, grid: Grid, *, progress: Progress = silent) 
 
 
 def resample_mask(mask: LungMask, grid: Grid) -> LungMask:
-    """A mask on another grid by `resample_labels`, sided as the source; the mask itself, where
-    that is its grid.
-    """
+    """Resample a mask by `resample_labels`, sided as the source; itself on its own grid."""
     return (
         mask
         if grid is mask.grid
@@ -226,8 +215,7 @@ def resample_mask(mask: LungMask, grid: Grid) -> LungMask:
 
 
 def resample_labels(labels: NDArray[np.uint8], source: Grid, grid: Grid) -> NDArray[np.uint8]:
-    """Labels on another grid: each voxel takes the label of the nearest source voxel (ties to the
-    higher index), else 0.
+    """Resample labels by nearest voxel (ties to the higher index); 0 outside the source.
 
     Args:
         labels: uint8 `[slice, row, column]`.
@@ -248,8 +236,9 @@ def resample_labels(labels: NDArray[np.uint8], source: Grid, grid: Grid) -> NDAr
 
 
 def _slices(source: Grid, target: Grid) -> Any:
-    """For each slice of `target`: its number, and `(3, rows, columns)` fractional indices into
-    `source`.
+    """Yield for each slice of `target` its number and fractional indices into `source`.
+
+    Indices have the shape `(3, rows, columns)`.
     """
     rows, columns = np.meshgrid(
         np.arange(target.shape[1]), np.arange(target.shape[2]), indexing="ij"

@@ -1,4 +1,4 @@
-"""The two nouns that carry voxels: `Volume` (HU) and `LungMask` (labels), each on its `Grid`."""
+"""The two nouns with voxels: `Volume` (HU) and `LungMask` (labels), each on its `Grid`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,34 +7,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.core.errors import GridMismatch
+from pleura.geometry import hu as landmarks
 from pleura.geometry.grid import Grid
 
-AIR_HU = -1024
-"""What stands in for padding where a network or a statistic needs a number: the lowest HU that
-scanners write for air.
-"""
-NO_TISSUE_HU = -1100
-"""No matter is lighter than air (−1000 HU); noise and filters reach a little below. A constant
-value under this is padding.
-"""
+AIR_HU = landmarks.AIR_FILL
+NO_TISSUE_HU = landmarks.NO_MATTER
 
 RIGHT, LEFT = 1, 2
-"""Labels of the patient's right and left lung, as lungmask R231 and our files have them."""
+"""Labels of the patient's right and left lung, as lungmask R231 has them too."""
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    view = array.view()  # the caller's own array stays writeable
+    view = array.view()  # the caller's array stays writeable
     view.setflags(write=False)
     return view
 
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """A CT volume: `hu` int16 `[slice, row, column]`, true values, padding included, and where the
-    padding is.
+    """A CT volume.
 
-    `padding` is bool of the same shape, or `None` where no voxel is padding. Air is substituted by
-    `filled()` only, for networks and statistics; `hu` itself is what the scanner wrote.
+    `hu` is int16 `[slice, row, column]` with the true values, padding included. `padding` is bool
+    of the same shape, or `None` where no voxel is padding. Only `filled()` replaces padding by air,
+    for networks and statistics; `hu` is what the scanner wrote.
     """
 
     hu: NDArray[np.int16]
@@ -66,11 +61,11 @@ class Volume:
 
 @dataclass(frozen=True, eq=False)
 class LungMask:
-    """Lungs on a grid: `labels` uint8 `[slice, row, column]`; 0 background, 1 right, 2 left (the
-    patient's).
+    """Lungs on a grid: `labels` uint8 `[slice, row, column]`; 0 background, 1 right, 2 left.
 
-    Unsided masks (`sided` False) hold 1 for either lung, as the report's NPZ files do.
-    SNOMED CT: 39607008 Lung structure, laterality 24028007 right / 7771000 left.
+    Right and left are the patient's. Unsided masks (`sided` False) have 1 for both lungs, as the
+    report's NPZ files do. SNOMED CT: 39607008 Lung structure, laterality 24028007 right / 7771000
+    left.
     """
 
     labels: NDArray[np.uint8]
@@ -115,9 +110,8 @@ class LungMask:
 
     def volume_ml(self) -> dict[str, float]:
         """Volume in ml of `right`, `left` (where sided) and `both`."""
-        weights = (
-            self.grid.thickness_mm / self.grid.spacing_mm[0]
-        )  # of even slices 1, so that whole numbers stay whole
+        # of even slices 1, so that whole numbers stay whole
+        weights = self.grid.thickness_mm / self.grid.spacing_mm[0]
         counts = np.array([np.bincount(labels.ravel(), minlength=3) for labels in self.labels])
         voxels = weights @ counts
         sides = {"right": voxels[RIGHT], "left": voxels[LEFT]} if self.sided else {}

@@ -76,9 +76,8 @@ def _load(path: Path) -> ImageFile:
         _first(header, ("ElementSpacing", "ElementSize"), "1 1 1").split(), dtype=np.float64
     )
     affine = np.eye(4)
-    affine[:3, :3] = (axes * spacing[:, None])[
-        ::-1
-    ].T  # a row of the matrix is an axis; ours run slice, row, column
+    # a row of the matrix is an axis; ours run slice, row, column
+    affine[:3, :3] = (axes * spacing[:, None])[::-1].T
     affine[:3, 3] = np.array(_first(header, ORIGIN, "0 0 0").split(), dtype=np.float64)
     return ImageFile(array, grid_of(array.shape, affine), {}, header.get("Name") == "sided")
 

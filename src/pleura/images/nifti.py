@@ -48,9 +48,8 @@ def load(path: Path, *, oriented: bool = False) -> ImageFile:
 
 
 def _load(path: Path, oriented: bool) -> ImageFile:
-    logging.getLogger("nibabel.global").setLevel(
-        logging.CRITICAL
-    )  # what is odd in a header is checked here
+    # what is odd in a header is checked here
+    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
     with open_regular(path) as file:
         compressed = path.stat().st_size
         magic = file.read(2)

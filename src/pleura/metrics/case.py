@@ -53,10 +53,8 @@ def score_case(
 
     Returns:
         `dice`, `accuracy` (of both lungs), `slices` (number of each class), `regions`, `right`,
-            `left`, `both` (metric to
-        value, `None` where undefined), `notes` (structure to metric to reason), `findings` (as
-            `Finding.as_json`),
-        `per_slice` (see `slice_table`).
+        `left`, `both` (metric to value, `None` where undefined), `notes` (structure to metric to
+        reason), `findings` (as `Finding.as_json`), `per_slice` (see `slice_table`).
 
     Raises:
         GridMismatch: the masks do not lie on one grid.

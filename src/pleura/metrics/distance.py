@@ -41,8 +41,7 @@ def distances(prediction: Bool, reference: Bool, grid: Grid) -> dict[str, float]
 
     Returns:
         Name (`DISTANCES`) to value: mm, or a ratio for surface Dice. Where one mask is empty: the
-            scan's diagonal
-        (`policy.worst_distance_mm`), and 0 for surface Dice; where both are: NaN.
+        scan's diagonal (`policy.worst_distance_mm`), and 0 for surface Dice; where both are: NaN.
     """
     box = _box(prediction, reference)
     if box is None:
@@ -86,9 +85,8 @@ def weighted_percentile(values: Floats, weights: Floats, percent: float) -> floa
 
 
 def _percentile(values: Floats, weights: Floats, percent: float) -> float:
-    return float(
-        np.percentile(values, percent)
-    )  # equal weights, interpolated between values as MONAI and MedPy do
+    # equal weights, interpolated between values as MONAI and MedPy do
+    return float(np.percentile(values, percent))
 
 
 def _measures(

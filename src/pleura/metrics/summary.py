@@ -57,16 +57,17 @@ def summaries(cases: Sequence[Case]) -> dict[str, Any]:
 
     Returns:
         split (`all`, `train` …) to structure to metric to `mean`, `low`, `high`, `sd` (of the
-            sample), `median`, `lowest`,
-        `highest`, `n` (patients with a value) and `undefined` (patients without one).
+        sample), `median`, `lowest`, `highest`, `n` (patients with a value) and `undefined`
+        (patients without one).
     """
-    parts = {"all": list(cases)} | {
-        name: _where(cases, "split", name) for name in _values(cases, "split")
-    }
-    return {
-        name: {structure: spread(part, structure) for structure in STRUCTURES}
-        for name, part in parts.items()
-    }
+    parts = {"all": list(cases)}
+    for name in _values(cases, "split"):
+        parts[name] = _where(cases, "split", name)
+    return {name: _spreads(part) for name, part in parts.items()}
+
+
+def _spreads(cases: Sequence[Case]) -> dict[str, Any]:
+    return {structure: spread(cases, structure) for structure in STRUCTURES}
 
 
 def site_summaries(cases: Sequence[Case]) -> dict[str, Any]:
@@ -110,16 +111,16 @@ def comparison(first: Sequence[Case], second: Sequence[Case]) -> list[dict[str, 
 
     Returns:
         One row for each structure and metric of `TESTED` that both have: `structure`, `metric`,
-            `first`, `second` (means), `n`,
-        `difference` (median of first less second), `effect`, `p`, `adjusted_p`.
+        `first`, `second` (means), `n`, `difference` (median of first less second), `effect`, `p`,
+        `adjusted_p`.
     """
     shared = sorted({case["case"] for case in first} & {case["case"] for case in second})
     if not shared:
         return []
-    sides = [
-        [next(case for case in cases if case["case"] == name) for name in shared]
-        for cases in (first, second)
-    ]
+    sides = []
+    for cases in (first, second):
+        by_name = {case["case"]: case for case in cases}
+        sides.append([by_name[name] for name in shared])
     rows, tests = [], []
     for structure in STRUCTURES:
         matrices = [_matrix(cases, structure, TESTED) for cases in sides]

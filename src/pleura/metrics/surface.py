@@ -86,9 +86,8 @@ def surface_elements(mask: Bool, grid: Grid, box: Box) -> Surface:
     pairs = voxels[:, :, :-1] * np.uint8(2) + voxels[:, :, 1:]
     squares = pairs[:, :-1] * np.uint8(4) + pairs[:, 1:]
     codes = squares[:-1] * np.uint8(16) + squares[1:]
-    keys = np.flatnonzero(
-        codes - np.uint8(1) < 254
-    )  # 0 wraps to 255: neither all outside nor all inside
+    # 0 wraps to 255: neither all outside nor all inside
+    keys = np.flatnonzero(codes - np.uint8(1) < 254)
     cell = np.unravel_index(keys, codes.shape)
     code = codes.ravel()[keys]
     steps = _cell_steps(grid, box[0])
@@ -133,9 +132,8 @@ def _directed(origin: Surface, goal: Surface) -> Floats:
     from scipy.spatial import cKDTree
 
     distances = np.zeros(len(origin))
-    apart = ~np.isin(
-        origin.keys, goal.keys, assume_unique=True, kind="table"
-    )  # points that coincide need no search
+    # points that coincide need no search
+    apart = ~np.isin(origin.keys, goal.keys, assume_unique=True, kind="table")
     if apart.any():
         tree = cKDTree(goal.points, balanced_tree=False, compact_nodes=False)
         distances[apart] = tree.query(origin.points[apart])[0]

@@ -1,4 +1,4 @@
-"""The ends of a volume's values: clipped by a display window, or wrapped around."""
+"""Ends of a volume's values that were clipped by a display window, or that wrapped around."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +11,17 @@ from pleura.quality import thresholds as t
 
 
 def check_ends(volume: Volume, counts: NDArray[np.int64]) -> tuple[Finding, ...]:
-    """`VALUES-CLIPPED`, `VALUES-WRAPPED` (review).
+    """Check both ends of a volume's values: `VALUES-CLIPPED`, `VALUES-WRAPPED` (review).
 
     Args:
-        volume: CT, HU.
-        counts: voxels of every int16 value but padding; index 0 is -32768.
+        volume: CT in HU.
+        counts: voxels of every int16 value without padding; index 0 is -32768.
     """
     return (*_clipped(counts), *_wrapped(volume, counts))
 
 
 def _clipped(counts: NDArray[np.int64]) -> tuple[Finding, ...]:
-    """Values that end below bone, many at the very end, where noise would let them taper off."""
+    """Whether values end below bone with many at the highest one, where noise would taper off."""
     top = int(np.flatnonzero(counts)[-1])
     highest = top - 32768
     below = counts[top - t.BELOW_SPIKE_HU : top]
@@ -33,8 +33,8 @@ def _clipped(counts: NDArray[np.int64]) -> tuple[Finding, ...]:
 
 
 def _wrapped(volume: Volume, counts: NDArray[np.int64]) -> tuple[Finding, ...]:
-    """Voxels far below air whose neighbours are bone or metal, where they belong once the range
-    of 12 bits is added.
+    """Voxels far below air whose neighbours are bone or metal; adding the range of 12 bits fits
+    them.
     """
     if counts[: landmarks.NO_MATTER + 32768].sum() < t.LEAST_WRAPPED:
         return ()
@@ -45,7 +45,7 @@ def _wrapped(volume: Volume, counts: NDArray[np.int64]) -> tuple[Finding, ...]:
     inner = np.argwhere(low[:, 1:-1, 1:-1])[: t.MOST_EXAMINED]
     k, i, j = inner[:, 0], inner[:, 1] + 1, inner[:, 2] + 1
     around = [(k, i - 1, j), (k, i + 1, j), (k, i, j - 1), (k, i, j + 1)]
-    nothing = np.int16(-32768)  # stands for neighbours that are low themselves
+    nothing = np.int16(-32768)  # for neighbours that are low themselves
     neighbours = np.array([np.where(low[at], nothing, hu[at]) for at in around])
     unwrapped = hu[k, i, j].astype(np.int32) + t.TWELVE_BITS
     fits = (neighbours > landmarks.CORTICAL_BONE) & (

@@ -1,6 +1,4 @@
-"""Are both lungs there, whole, and as dense as lungs are? What a mask shows of the volume that
-it was found in.
-"""
+"""Coverage: whether both lungs are there, complete, and as dense as lungs are."""
 
 from typing import Any
 
@@ -19,8 +17,7 @@ Bool = NDArray[np.bool_]
 
 
 def check_coverage(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
-    """Check that lungs are present, both of them, as dense as lungs are, and not truncated by the
-    volume's ends or edge.
+    """Check that both lungs are present, as dense as lungs are, and not truncated by the image.
 
     Args:
         mask: the lungs found, sided.
@@ -28,9 +25,8 @@ def check_coverage(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
 
     Returns:
         `NO-LUNGS` (refused), or any of `LITTLE-LUNG`, `MUCH-LUNG`, `LUNG-MISSING`, `LUNG-DENSITY`,
-            `CHEST-CUT` (review).
-        A truncated chest is incomplete, not wrong: the mask is right, and its volume is that of the
-            imaged part.
+        `CHEST-CUT` (review). A truncated chest is incomplete, not wrong: the mask is right, and its
+        volume is that of the imaged part.
     """
     ml = mask.volume_ml()
     tissue = float(np.count_nonzero(volume.hu > landmarks.SKIN)) * volume.grid.voxel_ml
@@ -57,8 +53,8 @@ def check_coverage(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
 
 
 def _truncated(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
-    """`CHEST-CUT`, where lung is on the first or last slice of the patient or at the edge of the
-    field of view.
+    """`CHEST-CUT`, where lung is on an end slice of the patient, or at the edge of the field of
+    view.
     """
     upright = Upright.of(mask.grid)
     lungs = upright.turn(mask.lungs)
@@ -85,7 +81,7 @@ def _truncated(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
 
 
 def _at_edge(lungs: Bool, padding: Bool | None) -> int:
-    """How many lung voxels are beside the lateral edge of the array or beside padding."""
+    """Number of lung voxels at the lateral edge of the array, or next to padding."""
     edge = sum(
         np.count_nonzero(lungs[:, :, side]) + np.count_nonzero(lungs[:, side, :])
         for side in (0, -1)

@@ -1,4 +1,4 @@
-"""The reconstruction circle: outside it the scanner measured nothing, whatever it writes there."""
+"""The reconstruction circle: outside it nothing was measured, whatever values stand there."""
 
 from typing import NamedTuple
 
@@ -13,18 +13,18 @@ from pleura.quality import thresholds as t
 
 
 class Circle(NamedTuple):
-    """A field of view: its centre on the middle slice, LPS, and its diameter, in mm."""
+    """A field of view: its centre on the middle slice (LPS), and its diameter, in mm."""
 
     centre_mm: tuple[float, float, float]
     diameter_mm: float
 
 
 def field_of_view(volume: Volume) -> Circle | None:
-    """Find the circle that slices were reconstructed in: outside it every slice is padding, or has
-    the value of a corner.
+    """Find the circle in which slices were reconstructed.
 
-    The circle is fitted by least squares (Kåsa I 1976, IEEE Trans Instrum Meas 25:8-14) through the
-    rim, in mm, where the rim is not the edge of the image.
+    Outside it every slice has padding, or the value of a corner. The circle is fitted to its rim in
+    mm by least squares (Kåsa I 1976, IEEE Trans Instrum Meas 25:8-14), where the rim is not the
+    edge of the image.
 
     Returns:
         The circle; `None` where nothing is outside, or what is inside is not round.
@@ -33,7 +33,7 @@ def field_of_view(volume: Volume) -> Circle | None:
     if np.mean(outside) < t.LEAST_OUTSIDE or outside.all():
         return None
     inside = ~outside
-    framed = np.pad(inside, 1, constant_values=True)  # beyond the edge nothing is known
+    framed = np.pad(inside, 1, constant_values=True)  # nothing is known beyond the edge
     closed = framed[:-2, 1:-1] & framed[2:, 1:-1] & framed[1:-1, :-2] & framed[1:-1, 2:]
     at = np.argwhere(inside & ~closed)
     if len(at) < t.LEAST_RIM:
@@ -54,11 +54,10 @@ def field_of_view(volume: Volume) -> Circle | None:
 
 
 def mark_filler(volume: Volume) -> Volume:
-    """Mark as padding what surrounds the circle, where it has one value that is not that of air (0
-    HU, mostly).
+    """Mark the surroundings of the circle as padding, where they have one value that is not air.
 
-    Air around the circle needs no mark, and values below air were marked as padding when they were
-    read.
+    That value is usually 0 HU. Air around the circle needs no mark, and values below air were
+    marked when the volume was read.
     """
     value = int(volume.hu[0, 0, 0])
     corners = volume.hu[:, [0, 0, -1, -1], [0, -1, 0, -1]]
@@ -73,7 +72,7 @@ def mark_filler(volume: Volume) -> Volume:
 
 
 def mark_inner_padding(volume: Volume) -> Volume:
-    """Mark a second padding value inside the first, as a volume has it that was padded twice."""
+    """Mark a second padding value inside the first one; some volumes were padded twice."""
     if volume.padding is None:
         return volume
     few = volume.hu[:, :: t.SPARSE_STEP, :: t.SPARSE_STEP]
@@ -107,8 +106,10 @@ def check_field_of_view(volume: Volume) -> tuple[Finding, ...]:
 
 
 def _outside(volume: Volume) -> NDArray[np.bool_]:
-    """`[row, column]`: padding, or the value of a corner, in every slice, connected to a corner
-    of the image.
+    """`[row, column]`: pixels outside the field of view.
+
+    They have padding, or the value of a corner, in every slice, and are connected to a corner of
+    the image.
     """
     from scipy.ndimage import label
 

@@ -1,10 +1,9 @@
-"""The one gate: may this volume be used? Every verb that opens CT asks here, and nowhere else.
+"""The one gate: whether a volume may be used. Every verb that opens CT asks here, and nowhere else.
 
-Values and slices are judged on every slice that the caller has read. Anatomy (lungs, coverage,
-orientation) is judged on
-a sample: every n-th slice, so that there are at most 48, at about 3 mm in plane. `scan` reads the
-same slices, so it and the verbs that read all of them judge the same anatomy; a verb that reads all
-slices can only find more about single slices (blank, repeated, misplaced), never less.
+Values and slices are checked on every slice that the caller has read. Anatomy (lungs, coverage,
+orientation) is checked on a sample: every n-th slice, at most 48, at about 3 mm in plane. `scan`
+reads the same slices, so it and the verbs that read all slices check the same anatomy. A verb that
+reads all slices can find more about single slices (blank, repeated, misplaced), never less.
 """
 
 from dataclasses import dataclass, replace
@@ -22,18 +21,15 @@ from pleura.quality.mask_checks import check_mask
 from pleura.quality.orientation import check_orientation
 from pleura.quality.thresholds import SAMPLE_MM, SAMPLE_SLICES
 
-VERSION = 1
-"""Of the checks; a cohort that another version prepared is judged again when it is used."""
-
 
 @dataclass(frozen=True, eq=False)
 class Judged:
     """A volume that went through the gate.
 
-    `volume` has corrected values where that was certain. `series` are findings about values, slices
-    and field of view; `coverage` about the lungs in it; `orientation` about left, back and head.
-    `anatomy` is that of the volume, computed when it is asked for; `sample` that of the slices and
-    pixels on which anatomy was judged, where it was.
+    `volume` has values that were corrected where this was certain. `series` are findings about
+    values, slices and field of view, `coverage` about the lungs, `orientation` about left, back and
+    head. `anatomy` is that of the volume, computed on request; `sample` is that of the sample,
+    where anatomy was checked.
     """
 
     volume: Volume
@@ -66,18 +62,20 @@ class Judged:
         )
 
     def require_usable(self) -> "Judged":
-        """The same object. Raises `InputRefused` with the code of the first refusal where the
-        volume may not be used.
+        """The object itself, where the volume may be used.
+
+        Raises:
+            InputRefused: the volume may not be used; `code` is that of the first refusal.
         """
         if not self.usable:
             raise InputRefused(reason(self.findings), code=self.refusal_code)
         return self
 
     def with_lungs(self, mask: LungMask) -> "Judged":
-        """The same findings, with those about these lungs (coverage, sides, missed lung) in place
-        of the sample's.
+        """The findings, with those about these lungs instead of the lungs of the sample.
 
-        Right and left are judged by the sample's midline, which needs no body at full resolution.
+        These are coverage, sides, and missed lung. Right and left are checked by the midline of the
+        sample, so no body mask at full resolution is needed.
 
         Args:
             mask: sided lungs on the volume's grid, from any segmenter.
@@ -96,15 +94,15 @@ def gate(
 
     Args:
         volume: CT as its header describes it: HU int16 `[slice, row, column]`.
-        lungs: its lungs on the same grid, where they are known; else they are found by threshold.
+        lungs: its lungs on the same grid, where they are known; by default they are found by
+            threshold.
         detail: `full` where the caller needs body and airways on every voxel anyway: they are
-            computed once, and the sample's are taken from them. `sample` computes them on the
-            sample alone.
+            computed once, and those of the sample are taken from them. `sample` computes them on
+            the sample only.
 
     Returns:
-        The volume, with values corrected where that is certain, and every finding. A refused volume
-            comes back too: ask
-        `usable`, or call `require_usable()`.
+        The volume, with values corrected where this is certain, and every finding. A refused volume
+        is returned too: check `usable`, or call `require_usable()`.
     """
     volume, findings = check_hounsfield(volume)
     findings = (*findings, *check_field_of_view(volume))
@@ -124,12 +122,12 @@ def gate(
 
 
 def sampled(volume: Volume) -> Volume:
-    """The slices and pixels on which anatomy is judged; a sample of a sample is that sample."""
+    """The slices and pixels on which anatomy is checked; a sample is its own sample."""
     return coarse_in_plane(every_nth(volume, SAMPLE_SLICES), SAMPLE_MM)
 
 
 def sample_of(whole: Anatomy) -> Anatomy:
-    """The anatomy of the sample of a volume, from that of the whole."""
+    """The anatomy of the sample of a volume, taken from that of the whole."""
     volume = sampled(whole.volume)
     step = -(-whole.volume.grid.shape[0] // SAMPLE_SLICES)
     factors = (1, *factors_for(whole.volume.grid.spacing_mm, SAMPLE_MM)[1:])

@@ -1,4 +1,4 @@
-"""Check that values are HU: air near −1000 and soft tissue near 40, or the rescale is wrong."""
+"""Check that values are HU: air near −1000 and soft tissue near 40; else the rescale is wrong."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,23 +18,21 @@ from pleura.quality.tissue_peaks import check_peaks
 
 
 def check_hounsfield(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
-    """Validate a volume's values, and correct an intercept that was certainly left out or applied
-    twice.
+    """Validate a volume's values, and correct an intercept that was left out or applied twice.
 
-    An offset is certain where the values as they are cannot be HU, exactly one of the usual errors
-    makes both air and soft tissue appear in bulk, and the most frequent value near air then lies
-    within 60 HU of -1000. Errors of scale are
-    never guessed, nor are smaller offsets or those of single slices corrected: they are refused.
+    An offset is corrected only where it is certain: the values cannot be HU, exactly one of the
+    usual errors makes both air and soft tissue appear in bulk, and the most frequent value near air
+    is then within 60 HU of -1000. Errors of scale, smaller offsets and offsets of single slices are
+    refused, never corrected.
 
     Args:
         volume: CT as its header describes it.
 
     Returns:
-        The volume (a corrected copy where it was repaired; filler around its circle marked as
-            padding) and findings:
-        `PADDING`, `SATURATED` (ok), `HU-OFFSET` (repaired), `VALUES-CLIPPED`, `VALUES-WRAPPED`
-            (review), `NOT-HU`
-        (refused), `SLICES-DISAGREE` and those of `check_slices` (refused, or review).
+        The volume (a corrected copy where it was repaired; filler around its circle is marked as
+        padding) and findings: `PADDING`, `SATURATED` (ok), `HU-OFFSET` (repaired),
+        `VALUES-CLIPPED`, `VALUES-WRAPPED` (review), `NOT-HU` (refused), `SLICES-DISAGREE` and those
+        of `check_slices` (refused, or review).
     """
     volume = mark_inner_padding(mark_filler(volume))
     jumps = _rescale_jumps(volume)
@@ -55,9 +53,8 @@ def check_hounsfield(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
 
 def _corrected(volume: Volume) -> tuple[Volume, Finding] | tuple[None, None]:
     """The volume with a certain offset corrected, and the finding; or nothing."""
-    everything = _histogram(
-        Volume(volume.hu, volume.grid)
-    )  # subtracted twice, air looks like padding
+    # subtracted twice, air looks like padding
+    everything = _histogram(Volume(volume.hu, volume.grid))
     offset = offsets.certain_offset(everything)
     if offset is None:
         return None, None
@@ -86,8 +83,9 @@ def _padding(volume: Volume) -> tuple[Finding, ...]:
 
 
 def _histogram(volume: Volume) -> Counts:
-    """Counts of every int16 value but padding; index 0 is -32768. By slices, because bincount
-    copies to 8 bytes a voxel.
+    """Counts of every int16 value without padding; index 0 is -32768.
+
+    Counted slice by slice, because bincount copies to 8 bytes a voxel.
     """
     counts = np.zeros(65536, np.int64)
     for k, hu in enumerate(volume.hu):
@@ -106,9 +104,7 @@ def _is_plausible(counts: Counts) -> bool:
 
 
 def _rescale_jumps(volume: Volume) -> tuple[Finding, ...]:
-    """`SLICES-DISAGREE`, where both ends of a slice's values jump by the same against the slice
-    below it.
-    """
+    """`SLICES-DISAGREE`, where both ends of a slice's values jump equally against its neighbour."""
     ends = _value_ends(volume)
     if len(ends) < 2:
         return ()
@@ -119,9 +115,8 @@ def _rescale_jumps(volume: Volume) -> tuple[Finding, ...]:
     if not len(wrong):
         return ()
     largest = int(wrong[np.abs(wrong).sum(axis=1).argmax()].mean())
-    is_axial = (
-        Upright.of(volume.grid).axes[0] == 0
-    )  # slices along a couch jump so where they meet it
+    # slices along a couch jump like this where they reach it
+    is_axial = Upright.of(volume.grid).axes[0] == 0
     return (
         finding(
             "SLICES-DISAGREE", Verdict.REFUSED if is_axial else Verdict.REVIEW, jump_hu=largest
@@ -130,9 +125,7 @@ def _rescale_jumps(volume: Volume) -> tuple[Finding, ...]:
 
 
 def _value_ends(volume: Volume) -> NDArray[np.float64]:
-    """Low and high end of the measured values of each slice that has enough of them, `(slices,
-    2)`.
-    """
+    """Low and high end of the measured values, `(slices, 2)`, of slices with enough of them."""
     step = max(1, min(volume.hu.shape[1:]) // t.SPARSE_PIXELS)
     sparse = volume.hu[:, ::step, ::step]
     ends = []

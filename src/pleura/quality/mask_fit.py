@@ -1,4 +1,4 @@
-"""Whether a lung mask is on the lungs of its volume, all of them, and on the right sides."""
+"""Whether a lung mask lies on the lungs of its volume, on all of them, and on the right sides."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,8 @@ from pleura.quality import thresholds as t
 
 Bool = NDArray[np.bool_]
 
-AXES = {0: "slices", 1: "rows", 2: "columns"}
+AXES = ("slices", "rows", "columns")
+"""Names of the upright axes, for messages."""
 
 
 def check_mask_fit(
@@ -66,9 +67,9 @@ def _airy_share(lungs: NDArray[np.float32], airy: Bool) -> float:
 
 
 def _refuse_flipped(lungs: NDArray[np.float32], airy: Bool, share: float, upright: Upright) -> None:
-    """Raise `MASK-FLIPPED` where the mask fits clearly better with an axis flipped."""
+    """Raise `MASK-FLIPPED` where the mask fits clearly better when an axis is flipped."""
     flipped = {}
-    for k, name in AXES.items():
+    for k, name in enumerate(AXES):
         flipped[name] = _airy_share(np.flip(lungs, upright.axes.index(k)), airy)
     best = max(flipped, key=lambda name: flipped[name])
     if flipped[best] > max(share + t.FLIP_GAIN, t.PARTLY_FITS):
@@ -78,15 +79,13 @@ def _refuse_flipped(lungs: NDArray[np.float32], airy: Bool, share: float, uprigh
 
 
 def _patient(small: Volume) -> Bool:
-    """The body; everything, where it is so small that its wall may be too thin to be recognised."""
+    """The body; everything, where the body is so small that its wall may not be recognised."""
     anatomy = Anatomy(small)
     return np.ones(small.hu.shape, np.bool_) if anatomy.is_child else anatomy.body
 
 
 def _is_exchanged(mask: LungMask) -> bool:
-    """Whether the centre of the right lung is further to the patient's left than that of the
-    left lung.
-    """
+    """Whether the right lung lies farther to the patient's left than the left lung."""
     right, left = (_centre_left_mm(mask, side) for side in (RIGHT, LEFT))
     return right is not None and left is not None and right > left
 

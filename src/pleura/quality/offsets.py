@@ -1,6 +1,4 @@
-"""Errors of a RescaleIntercept that are certain: left out, or applied twice, by 1000, 1024 or
-2048 HU.
-"""
+"""HU offsets that are certain: a RescaleIntercept left out or applied twice (1000, 1024, 2048)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +17,7 @@ def share(counts: Counts, low: int, high: int) -> float:
 
 
 def certain_offset(counts: Counts) -> int | None:
-    """The one offset that explains the values beyond doubt, to be added; or `None`.
+    """The one offset that certainly explains the values, to be added to them; or `None`.
 
     Between 1000 and 1024 the floor at which a scanner clipped air decides, where there is one; else
     the offset that brings air clearly nearer to -1000.
@@ -40,8 +38,9 @@ def certain_offset(counts: Counts) -> int | None:
 
 
 def air_centre(counts: Counts, offset: int) -> int:
-    """The median of air once `offset` is added, without its lowest value, at which scanners clip
-    what lies below.
+    """The median of air once `offset` is added.
+
+    The lowest value is left out, because scanners clip lower values to it.
     """
     reach = t.AIR_TOLERANCE_HU + t.AIR_MARGIN_HU
     start = max(0, landmarks.AIR - reach - offset + 32768)
@@ -57,7 +56,7 @@ def _air_error(counts: Counts, offset: int) -> int:
 
 
 def _is_certain(counts: Counts, offset: int) -> bool:
-    """Whether `offset`, added, makes these values HU beyond doubt."""
+    """Whether adding `offset` certainly makes these values HU."""
     air = share(counts, t.AIR_BAND_HU[0] - offset, t.AIR_BAND_HU[1] - offset)
     tissue = share(counts, t.TISSUE_BAND_HU[0] - offset, t.TISSUE_BAND_HU[1] - offset)
     dense = share(counts, landmarks.DENSE - offset, 32768 - offset)
@@ -73,17 +72,18 @@ def _is_certain(counts: Counts, offset: int) -> bool:
 
 
 def _stored_zero(offset: int) -> int:
-    """Where 0 as stored is: at 0 for an intercept left out, at twice the intercept for one
-    applied twice.
+    """The current value of voxels that are stored as 0.
+
+    It is 0 where the intercept was left out, and twice the intercept where it was applied twice.
     """
     return 0 if offset < 0 else -2 * offset
 
 
 def _clipping_floor(counts: Counts, candidates: list[int]) -> tuple[int | None, bool]:
-    """Air's lowest value as it is, where a scanner clipped what lies below 0 as stored, or `None`.
+    """The lowest value of air where a scanner clipped stored values at 0, or `None`.
 
-    And whether air grows more frequent above it, as above a floor at -1024 but not above one at
-    -1000.
+    The second value tells whether air becomes more frequent above it. It does above a floor at
+    -1024, not above one at -1000.
     """
     reach = t.AIR_TOLERANCE_HU + t.AIR_MARGIN_HU
     low = max(0, landmarks.AIR - reach - max(candidates) + 32768)

@@ -1,7 +1,6 @@
-"""Does the anatomy lie where the header says that head, back and left are?"""
+"""Whether the anatomy agrees with the header on head, back and left."""
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,91 +13,16 @@ from pleura.geometry.morphology import box_of, depth_mm
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import LungMask, Volume
 from pleura.quality import thresholds as t
+from pleura.quality.chest import Chest, Spacing
 from pleura.quality.sides import check_sides
 
 Bool = NDArray[np.bool_]
-Spacing = tuple[float, float, float]
-
-
-@dataclass(frozen=True, eq=False)
-class Chest:
-    """A coarse chest, upright: axis 0 to the head, 1 to the back, 2 to the left, if the header
-    is right.
-    """
-
-    hu: NDArray[np.int16]
-    spacing: Spacing
-    body: Bool
-    lungs: Bool
-    airways: Bool
-    padding: Bool
-
-    @classmethod
-    def of(cls, anatomy: Anatomy, mask: LungMask | None) -> "Chest":
-        """The chest of a volume; padding counts as air."""
-        volume = anatomy.volume
-        upright = Upright.of(volume.grid)
-        lungs = anatomy.lungs if mask is None else mask.lungs
-        padding = np.zeros(volume.hu.shape, np.bool_) if volume.padding is None else volume.padding
-        masks = [upright.turn(one) for one in (anatomy.body, lungs, anatomy.airways, padding)]
-        return cls(np.ascontiguousarray(upright.turn(volume.filled())), upright.spacing_mm, *masks)
-
-    @property
-    def voxel_ml(self) -> float:
-        return self.spacing[0] * self.spacing[1] * self.spacing[2] / 1000
-
-    @property
-    def pixel_cm2(self) -> float:
-        return self.spacing[1] * self.spacing[2] / 100
-
-    @cached_property
-    def levels(self) -> tuple[int, int]:
-        """The lowest and the highest slice with lung."""
-        slices = np.flatnonzero(self.lungs.any(axis=(1, 2)))
-        return (int(slices[0]), int(slices[-1])) if len(slices) else (0, 0)
-
-    @property
-    def height_mm(self) -> float:
-        """Height of the part of the lungs in the stack."""
-        return (self.levels[1] - self.levels[0]) * self.spacing[0]
-
-    def level(self, part: float) -> int:
-        """The slice at a part of the way from the lungs' lowest slice to their highest."""
-        low, high = self.levels
-        return int(low + part * (high - low))
-
-    def between(self, parts: tuple[float, float]) -> slice:
-        """The slices between two parts of that way, both included."""
-        return slice(self.level(parts[0]), self.level(parts[1]) + 1)
-
-    @property
-    def shows_foot(self) -> bool:
-        """Whether the lungs end within the stack towards the feet."""
-        return float(np.count_nonzero(self.lungs[0])) * self.pixel_cm2 < t.END_CM2
-
-    @property
-    def shows_head(self) -> bool:
-        """Whether the lungs end within the stack towards the head."""
-        return float(np.count_nonzero(self.lungs[-1])) * self.pixel_cm2 < t.END_CM2
-
-    @cached_property
-    def middle(self) -> tuple[int, int]:
-        """The row of the lungs' centre, and the column half-way across them."""
-        rows = self.lungs.sum(axis=(0, 2))
-        columns = np.flatnonzero(self.lungs.any(axis=(0, 1)))
-        return int(np.average(np.arange(len(rows)), weights=rows)), int(
-            (columns[0] + columns[-1]) / 2
-        )
-
-    def pixels(self, mm: float, axis: int) -> int:
-        """A length in pixels, rounded down."""
-        return int(mm / self.spacing[axis])
 
 
 def check_orientation(
     volume: Volume, mask: LungMask | None = None, *, anatomy: Anatomy | None = None
 ) -> tuple[Finding, ...]:
-    """Compare orientation with anatomy, so that a flipped stack is refused or sent to review.
+    """Compare orientation with anatomy; a flipped stack is refused or sent to review.
 
     The spine is bone behind the lungs in every slice. A chest is wider than deep. Lungs are round
     near the head and crescents around the diaphragm near the feet, and the trachea is in the upper
@@ -107,15 +31,14 @@ def check_orientation(
 
     Args:
         volume: CT in HU, any orientation.
-        mask: the lungs, where they are known; else they are found by threshold.
+        mask: the lungs, where they are known; by default they are found by threshold.
         anatomy: that of the volume, where it is known.
 
     Returns:
         `SPINE-IN-FRONT`, `UPSIDE-DOWN` and `SIDEWAYS` (refused, because no anatomy explains them;
-            review where no trachea
-        is seen, or less than 120 mm of lung), `MIRRORED` (review: situs inversus, one in 10,000,
-            looks the same); empty
-        where nothing contradicts the header, or where there is too little to see.
+        review where no trachea, or less than 120 mm of lung, is seen), `MIRRORED` (review: situs
+        inversus, one in 10,000, looks the same). Empty where nothing contradicts the header, or too
+        little is seen.
     """
     axes = volume.grid.affine[:3, :3] / np.linalg.norm(volume.grid.affine[:3, :3], axis=0)
     is_askew = np.abs(axes).max(axis=0).min() < t.UPRIGHT_COSINE
@@ -132,9 +55,11 @@ def check_orientation(
 
 
 def _spine_in_front(chest: Chest) -> list[Finding]:
-    """`SPINE-IN-FRONT`, by bone near the midline: area that four of five slices exceed, before and
-    behind both the centre of the lungs and that of the body (the bases of lungs alone are behind
-    the spine)."""
+    """`SPINE-IN-FRONT`, where there is more bone near the midline in front than behind.
+
+    Compared is the area that four of five slices exceed, before and behind both the centre of the
+    lungs and that of the body, because the bases of lungs alone are behind the spine.
+    """
     row, column = chest.middle
     levels = chest.between((0.0, 1.0))
     rows = np.flatnonzero(chest.body[levels].any(axis=(0, 2)))
@@ -159,8 +84,7 @@ def _spine_in_front(chest: Chest) -> list[Finding]:
 
 
 def _upside_down(chest: Chest) -> list[Finding]:
-    """`UPSIDE-DOWN`, where the lungs taper to the feet and no trachea in their upper part
-    contradicts it.
+    """`UPSIDE-DOWN`, where the lungs taper to the feet and no trachea contradicts that.
 
     The taper counts only where both ends of the lungs are in the stack.
     """
@@ -176,9 +100,7 @@ def _upside_down(chest: Chest) -> list[Finding]:
 
 
 def _sideways(chest: Chest) -> list[Finding]:
-    """`SIDEWAYS`, where the chest is deeper than wide and its sides are not cut off by the field
-    of view.
-    """
+    """`SIDEWAYS`, where the chest is deeper than wide and its sides are in the field of view."""
     levels = chest.between((0.0, 1.0))
     body, padding = chest.body[levels], chest.padding[levels]
     if not body.any():
@@ -193,26 +115,27 @@ def _sideways(chest: Chest) -> list[Finding]:
 
 
 def _width_over_depth(shape: Bool, spacing: Spacing) -> NDArray[np.float64]:
-    """Of each slice that is not empty, its width over its depth."""
+    """Width over depth of each slice that is not empty."""
     width = _spans(np.any(shape, axis=1)) * spacing[2]
     depth = _spans(np.any(shape, axis=2)) * spacing[1]
     return width / depth
 
 
 def _spans(lines: Bool) -> NDArray[np.intp]:
-    """From the first to the last true value of each line that has one."""
+    """Distance from the first to the last true value, for each line that has one."""
     filled = lines[lines.any(axis=1)]
     return filled.shape[1] - np.argmax(filled, axis=1) - np.argmax(filled[:, ::-1], axis=1)
 
 
 def _taper(chest: Chest) -> float:
-    """How much rounder the lungs are near their upper end than near their lower."""
+    """Roundness of the lungs near their upper end over that near their lower end."""
     return _roundness(chest, t.UPPER_LEVELS) / _roundness(chest, t.LOWER_LEVELS)
 
 
 def _roundness(chest: Chest, parts: tuple[float, float]) -> float:
-    """The area of the largest inscribed circle over half of the lungs' area, median over slices;
-    crescents have little.
+    """How round the lungs are: near 1 for discs, low for crescents; median over slices.
+
+    It is the area of the largest inscribed circle over half of the lungs' area.
     """
     values = []
     for lungs in chest.lungs[chest.between(parts)]:
@@ -225,9 +148,7 @@ def _roundness(chest: Chest, parts: tuple[float, float]) -> float:
 
 
 def _airway_height(chest: Chest) -> float | None:
-    """Where the mean of the airways is on the way from the lungs' lowest slice (0) to their
-    highest (1).
-    """
+    """Mean height of the airways between the lowest (0) and the highest (1) slice of the lungs."""
     per_slice = chest.airways.sum(axis=(1, 2))
     if per_slice.sum() * chest.voxel_ml < t.LEAST_AIRWAY_ML:
         return None

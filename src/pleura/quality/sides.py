@@ -1,8 +1,4 @@
-"""Are left and right where the header says? Belly, heart and aorta, each where the stack shows
-it.
-"""
-
-from typing import TYPE_CHECKING
+"""Whether left and right agree with the header, by belly, heart and aorta."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +8,17 @@ from pleura.core.findings import Finding
 from pleura.geometry import hu as landmarks
 from pleura.geometry.morphology import dilated, eroded
 from pleura.quality import thresholds as t
-
-if TYPE_CHECKING:
-    from pleura.quality.orientation import Chest
+from pleura.quality.chest import Chest
 
 
-def check_sides(chest: "Chest") -> tuple[Finding, ...]:
+def check_sides(chest: Chest) -> tuple[Finding, ...]:
     """`MIRRORED` (review), where liver, heart and descending aorta together are on the wrong sides.
 
     The liver is plain soft tissue under the right lung, where the left side has stomach, bowel, gas
-    and fat: compared where the bases of the lungs are in the stack. The heart is to the left of the
-    spine: compared where both ends of the lungs are, because its level is found from them. The
-    descending aorta is to the left of the spine at every level, but disease of a lung moves or
-    hides it, so by itself it must be far on the wrong side.
+    and fat; they are compared where the bases of the lungs are in the stack. The heart is to the
+    left of the spine; it is compared where both ends of the lungs are in the stack, because these
+    give its level. The descending aorta is to the left of the spine at every level, but disease of
+    a lung can move or hide it, so alone it counts only far on the wrong side.
     """
     spine = _spine_column(chest)
     if _is_one_sided(chest, spine):
@@ -53,7 +47,7 @@ def _seems_mirrored(belly: float | None, heart: float | None, aorta: float | Non
     return bool(from_belly + from_heart + from_aorta < t.MIRRORED_SCORE)
 
 
-def _spine_column(chest: "Chest") -> int:
+def _spine_column(chest: Chest) -> int:
     """The column of the bone behind the lungs."""
     row, column = chest.middle
     width = chest.pixels(t.SPINE_SEARCH_MM, 2)
@@ -64,9 +58,10 @@ def _spine_column(chest: "Chest") -> int:
     return strip.start + int(np.median(columns)) if len(columns) else column
 
 
-def _is_one_sided(chest: "Chest", spine: int) -> bool:
-    """Whether a side of the chest is missing: the image ends within the body, or nearly all lung
-    is on one side.
+def _is_one_sided(chest: Chest, spine: int) -> bool:
+    """Whether a side of the chest is missing.
+
+    The image ends within the body, or nearly all lung is on one side.
     """
     body = chest.body[chest.between((0.0, 1.0))]
     depth = np.maximum(1, body.sum(axis=1).max(axis=1))
@@ -77,8 +72,8 @@ def _is_one_sided(chest: "Chest", spine: int) -> bool:
     return not t.ONE_SIDED < left < 1 - t.ONE_SIDED
 
 
-def _lighter_left(chest: "Chest", spine: int) -> float | None:
-    """Share of gas and fat in the belly under the lungs: left of the spine less right of it."""
+def _lighter_left(chest: Chest, spine: int) -> float | None:
+    """Share of gas and fat in the belly under the lungs, left of the spine minus right of it."""
     levels = chest.between(t.BELLY_LEVELS)
     belly = eroded(chest.body[levels], chest.spacing, t.SKIN_AND_RIBS_MM)
     belly &= ~dilated(chest.lungs[levels], chest.spacing, t.LUNG_MARGIN_MM)
@@ -93,9 +88,10 @@ def _lighter_left(chest: "Chest", spine: int) -> float | None:
     return shares[0] - shares[1]
 
 
-def _heart_mm(chest: "Chest", spine: int) -> float | None:
-    """How far left of the spine the soft tissue between the lungs has its mean, above the dome
-    of the liver, in mm.
+def _heart_mm(chest: Chest, spine: int) -> float | None:
+    """Distance in mm of the heart to the left of the spine, above the dome of the liver.
+
+    It is the mean of the soft tissue between the lungs.
     """
     levels = chest.between(t.HEART_LEVELS)
     right, left = chest.lungs[levels].copy(), chest.lungs[levels].copy()
@@ -110,9 +106,10 @@ def _heart_mm(chest: "Chest", spine: int) -> float | None:
     return float((np.nonzero(between)[2].mean() - spine) * chest.spacing[2])
 
 
-def _aorta_mm2(chest: "Chest", spine: int) -> float | None:
-    """Soft tissue beside and in front of the vertebra, left less right, median over slices with
-    lung, in mm².
+def _aorta_mm2(chest: Chest, spine: int) -> float | None:
+    """Soft tissue beside and in front of the vertebra, left minus right, in mm².
+
+    Median over the slices with lung.
     """
     low, high = chest.levels
     differences = []
@@ -125,8 +122,8 @@ def _aorta_mm2(chest: "Chest", spine: int) -> float | None:
     return float(np.median(differences))
 
 
-def _front_of_vertebra(chest: "Chest", k: int, spine: int) -> int | None:
-    """The first row of a slice with as much bone near the spine as a vertebra has, or `None`."""
+def _front_of_vertebra(chest: Chest, k: int, spine: int) -> int | None:
+    """The first row with the bone of a vertebra near the spine, or `None`."""
     row = chest.middle[0]
     width = chest.pixels(t.VERTEBRA_WIDTH_MM, 2) + chest.pixels(t.CENTRE_GAP_MM, 2)
     strip = slice(max(0, spine - width), spine + width + 1)
@@ -139,10 +136,8 @@ def _front_of_vertebra(chest: "Chest", k: int, spine: int) -> int | None:
     return row + int(wide[0]) if len(wide) else None
 
 
-def _left_minus_right(chest: "Chest", k: int, front: int, spine: int) -> float:
-    """Soft tissue that is not lung in a box left of the vertebra less that in the box right of
-    it, in mm².
-    """
+def _left_minus_right(chest: Chest, k: int, front: int, spine: int) -> float:
+    """Soft tissue without lung left of the vertebra minus that right of it, in mm²."""
     rows = slice(
         max(0, front - chest.pixels(t.AORTA_DEPTH_MM[0], 1)),
         front + chest.pixels(t.AORTA_DEPTH_MM[1], 1),

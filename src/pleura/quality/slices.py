@@ -1,6 +1,4 @@
-"""Are all slices there, each with its own pixels, in order? Blank, repeated and misplaced
-slices.
-"""
+"""Slices that are blank, repeated, or misplaced."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +8,6 @@ from pleura.core.findings import Finding, Verdict
 from pleura.geometry.resample import Upright, factors_for, shrink
 from pleura.geometry.volume import Volume
 from pleura.quality import thresholds as t
-
-MOST_LISTED = 5
-"""Slice numbers in a message, at most."""
 
 
 def check_slices(volume: Volume) -> tuple[Finding, ...]:
@@ -28,11 +23,10 @@ def check_slices(volume: Volume) -> tuple[Finding, ...]:
 
 
 def check_blank(volume: Volume) -> tuple[Finding, ...]:
-    """`BLANK-SLICES`: one value throughout, as an interrupted copy into a pre-allocated file leaves
-    it.
+    """`BLANK-SLICES`: slices, or their last rows, with a single value.
 
-    Refused where slices, or their last rows, are blank while the slices beside them show the
-    patient there; review where the first or last slices are blank.
+    An interrupted copy into a pre-allocated file leaves such slices. Refused where the slices
+    beside them show the patient at that place; review where the first or last slices are blank.
     """
     rows = volume.hu.shape[1]
     blank_rows = np.array([_blank_rows(hu) for hu in volume.hu])
@@ -50,9 +44,7 @@ def check_blank(volume: Volume) -> tuple[Finding, ...]:
 
 
 def check_repeated(volume: Volume) -> tuple[Finding, ...]:
-    """`SLICES-REPEATED`: slices equal to the one before, voxel for voxel; refused, or review
-    where they are many.
-    """
+    """`SLICES-REPEATED`: slices equal to the one before; refused, or review if they are many."""
     hu = volume.hu
     row = hu.shape[1] // 2
     likely = (np.flatnonzero((hu[1:, row] == hu[:-1, row]).all(axis=1)) + 1).tolist()
@@ -69,11 +61,12 @@ def check_repeated(volume: Volume) -> tuple[Finding, ...]:
 
 
 def check_neighbours(volume: Volume) -> tuple[Finding, ...]:
-    """`SLICES-OUT-OF-PLACE`: slices that resemble neither neighbour although these resemble each
-    other, that fit better when exchanged, or after which the images jump.
+    """`SLICES-OUT-OF-PLACE`: slices that do not match their neighbours.
 
-    Review, because metal and motion look the same; refused where there are many. Only axial stacks
-    are checked: a coronal slice along the couch resembles no other.
+    They resemble neither neighbour although these resemble each other, or fit better when
+    exchanged, or the images jump after them. Review, because metal and motion look the same;
+    refused where there are many. Only axial stacks are checked: a coronal slice along the couch
+    resembles no other.
     """
     grid = volume.grid
     if (
@@ -111,18 +104,19 @@ def check_neighbours(volume: Volume) -> tuple[Finding, ...]:
 
 def _numbers(slices: list[int]) -> str:
     """The first few slice numbers, counted from 1."""
-    return ", ".join(str(k + 1) for k in slices[:MOST_LISTED])
+    return ", ".join(str(k + 1) for k in slices[: t.MOST_LISTED])
 
 
 def _blank_rows(hu: NDArray[np.int16]) -> int:
-    """How many of the last rows of a slice contain only its last value."""
+    """Number of last rows of a slice that contain only its last value."""
     written = np.flatnonzero((hu != hu[-1, -1]).any(axis=1))
     return len(hu) - (int(written[-1]) + 1 if len(written) else 0)
 
 
 def _is_lost(volume: Volume, k: int, blank_rows: NDArray[np.intp]) -> bool:
-    """Whether the nearest less blank slices below and above show the patient where slice `k`
-    begins to be blank.
+    """Whether slices below and above show the patient where slice `k` begins to be blank.
+
+    Compared are the nearest slices that are less blank.
     """
     rows, blank = volume.hu.shape[1], int(blank_rows[k])
     if blank < max(2, t.LEAST_BLANK_ROWS * rows):
@@ -142,9 +136,7 @@ def _jumps(near: NDArray[np.float32]) -> list[int]:
 
 
 def _coarse_slices(volume: Volume) -> NDArray[np.float32]:
-    """All slices at about 6 mm, of every other pixel where these are small; padding counts as
-    air.
-    """
+    """All slices at about 6 mm, from every other pixel where these are small; padding is air."""
     step = 2 if max(volume.grid.spacing_mm[1:]) < t.CONTINUITY_MM / 4 else 1
     hu = volume.hu[:, ::step, ::step]
     if volume.padding is not None:

@@ -1,18 +1,22 @@
-"""Every number that decides a check, on one page: value, [unit], meaning, source. HU landmarks are
-in `geometry.hu`.
+"""Every number that decides a check, on one page: value, [unit], meaning, source.
 
-Real series are those of `bench/gate.py`, which prints what these numbers catch and what they refuse
-wrongly.
+HU landmarks are in `geometry.hu`, numbers about anatomy in `anatomy.thresholds`. Real series are
+those of `bench/gate.py`, which prints what these numbers catch and what they refuse wrongly.
 """
+
+# Version (gate)
+
+VERSION = 1
+"""Raised when a check changes: a cohort prepared by another version is checked again when used."""
 
 # Sample (gate)
 
 SAMPLE_SLICES = 48
-"""[slices] Anatomy is judged on at most so many: 10 mm apart in a long scan, and lungs are 200
-mm high.
+"""[slices] Most slices on which anatomy is checked: 10 mm apart in a long scan; lungs are 200 mm
+high.
 """
 SAMPLE_MM = 3.0
-"""[mm] Pixels on which anatomy is judged: vertebrae and airways still show."""
+"""[mm] Pixels on which anatomy is checked: vertebrae and airways are still visible."""
 
 # Values (hounsfield)
 
@@ -31,48 +35,44 @@ MOST_BELOW_AIR = 0.02
 USUAL_OFFSETS_HU = (-1024, 1024, -1000, 1000, -2048, 2048)
 """[HU] Errors of an intercept: left out, or applied twice."""
 CLEAR_AIR = 0.05
-"""[share of voxels] Air that a corrected volume shows, at least, for the correction to be
-certain.
-"""
+"""[share of voxels] A correction is certain only if the result has at least this much air."""
 CLEAR_TISSUE = 0.08
-"""[share of voxels] Soft tissue that a corrected volume shows, at least."""
+"""[share of voxels] The same for soft tissue."""
 AIR_TOLERANCE_HU = 60
-"""[HU] The median of air lies so near -1000, at most, once the offset is corrected."""
+"""[HU] Once the offset is corrected, the median of air is this near to -1000."""
 AIR_MARGIN_HU = 15
 """[HU] Added to the tolerance where that median is measured."""
 CLEARLY_NEARER_HU = 8
-"""[HU] Of two offsets, the better one brings air nearer to -1000 by this; 1000 and 1024 differ
-by 24.
-"""
+"""[HU] The better of two offsets brings air nearer to -1000 by this; 1000 and 1024 differ by 24."""
 LEAST_FLOOR = 0.02
-"""[share of air] Voxels at the lowest value where a scanner clipped what lies below it; noise
-puts far fewer there.
-"""
+"""[share of air] Voxels at the lowest value where a scanner clipped; noise puts far fewer there."""
 FLOOR_RISE_HU = 10
-"""[HU] Air grows more frequent for so long above a floor at -1024; above one at -1000 it does
-not.
+"""[HU] Range above a floor at -1024 in which air becomes more frequent; not so above one at -1000.
 """
 RESCALE_JUMP_HU = 400
-"""[HU] Both ends of a slice's values jump by so much against the neighbour only where the
-rescale is wrong.
-"""
+"""[HU] Only a wrong rescale moves both ends of a slice's values by this against the neighbour."""
 RESCALE_AGREE_HU = 250
-"""[HU] Both ends then jump by the same, within this."""
+"""[HU] Both ends then move equally, within this tolerance."""
 VALUE_ENDS = (2, 95)
 """[percentile] The ends of a slice's values: air, and dense soft tissue or bone."""
 LEAST_PIXELS = 50
-"""[pixels] With fewer measured pixels a slice has no ends."""
+"""[pixels] A slice with fewer measured pixels is not compared."""
 SPARSE_PIXELS = 128
-"""[pixels] So many along the shorter side are enough for the ends."""
+"""[pixels] This many along the shorter side are enough for the ends."""
+
+# Messages (slices)
+
+MOST_LISTED = 5
+"""[slices] A message lists at most this many slice numbers."""
 
 # Clipping and overflow (clipping)
 
 LEAST_SPIKE = 0.002
-"""[share of voxels] At least so many have the highest value where a display window clipped them."""
+"""[share of voxels] A display window that clips leaves at least this many at the highest value."""
 SPIKE_RATIO = 10
-"""[times] So many times as many as the mean of the values just below."""
+"""[times] They are this many times the mean count of the values just below."""
 BELOW_SPIKE_HU = 20
-"""[HU] How many values just below are compared."""
+"""[HU] Range of the values just below that are compared."""
 MOST_OF = 0.5
 """[share] More than half of what is compared."""
 TWELVE_BITS = 4096
@@ -91,27 +91,25 @@ PEAK_SLICES = 48
 PEAK_MM = 3.0
 """[mm] Means over such pixels have little noise left."""
 AIR_SEEN_HU = (-1050, -940)
-"""[HU] Where air around the patient, or in the trachea alone, is seen."""
+"""[HU] Values of air around the patient, or in the trachea alone."""
 LEAST_AIR_SEEN = 0.002
-"""[share of voxels] At least so many are there."""
+"""[share of voxels] At least this many have such values."""
 AIR_PEAK_HU = (-1400, -940)
-"""[HU] Where the lowest peak is looked for."""
+"""[HU] Range in which the lowest peak is searched for."""
 AIR_PEAK_WIDTH_HU = 25
 """[HU] Half the width of a peak of air."""
 LEAST_AIR_PEAK = 0.03
-"""[share of voxels] A peak of air has so many, at least."""
+"""[share of voxels] A peak of air has at least this many."""
 LEAST_BODY_VOXELS = 20_000
-"""[voxels] At 3 mm half a litre; in fewer, peaks are chance."""
+"""[voxels] Half a litre at 3 mm; in fewer voxels peaks occur by chance."""
 LEAST_MUSCLE_HU = 35
-"""[HU] The peak of muscle lies above; a peak that is lower, and above fat, is fat that was
-shifted.
-"""
+"""[HU] The peak of muscle is higher; a lower one that is above fat is shifted fat."""
 PEAK_BIN_HU = 5
 """[HU] Width of a bin of the histogram."""
 PEAK_RANGE_HU = 350
 """[HU] Peaks of soft tissue lie between minus and plus this."""
 LEAST_PROMINENCE = 0.1
-"""[share of the highest peak] What a peak must stand out by."""
+"""[share of the highest peak] A peak has at least this prominence."""
 UNDER_FAT_HU = (-310, -150)
 """[HU] No body has a peak here."""
 OVER_MUSCLE_HU = (120, 330)
@@ -130,10 +128,9 @@ BLANK_PATIENT_HU = -500
 BLANK_PATIENT_SHARE = 0.1
 """[share of pixels] At least so many of them."""
 LEAST_BLANK_ROWS = 1 / 32
-"""[share of rows] From so many blank last rows on a slice is incomplete."""
+"""[share of rows] A slice with this many blank last rows is incomplete."""
 LEAST_VALUES = 64
-"""[values] A slice with a scanner's noise has more distinct values and is never the same twice;
-drawings have fewer.
+"""[values] A slice with noise has more distinct values and is never repeated; drawings have fewer.
 """
 MANY_REPEATED = 0.2
 """[share of slices] With more repeated slices the stack was resampled to thinner ones."""
@@ -177,7 +174,7 @@ LEAST_OUTSIDE = 0.005
 SPARSE_STEP = 4
 """[pixels] Every how many rows and columns are examined for a second padding value."""
 LEAST_FILLER_HU = -900
-"""[HU] What fills the surroundings of a circle and is lower stands for air."""
+"""[HU] A lower filler around the circle stands for air."""
 
 # Coverage
 
@@ -190,9 +187,7 @@ MOST_LUNG_ML = 10_000
 MISSING_LUNG = 0.05
 """[share of both lungs] A smaller lung is as good as missing."""
 CUT_CM2 = 5.0
-"""[cm²] Lung on the first or last slice, from which the chest counts as truncated; the tip of a
-recess is smaller.
-"""
+"""[cm²] With more lung on an end slice the chest is truncated; the tip of a recess is smaller."""
 EDGE_ML = 1.0
 """[ml] Lung at the lateral edge of the field of view, from which the chest counts as truncated."""
 
@@ -201,11 +196,11 @@ EDGE_ML = 1.0
 FIT_MM = 3.0
 """[mm] Voxels on which mask and volume are compared."""
 FITS = 0.9
-"""[share of the mask] Airy and within the body; 0.93 and more in the real references here, less
-in dense disease.
+"""[share of the mask] Airy and within the body; 0.93 and more in real references, less in dense
+lung.
 """
 PARTLY_FITS = 0.8
-"""[share of the mask] Less wants a look."""
+"""[share of the mask] Less needs review."""
 FITS_NOWHERE = 0.5
 """[share of the mask] Less is not on the lungs."""
 FLIP_GAIN = 0.1
@@ -213,24 +208,20 @@ FLIP_GAIN = 0.1
 LUNG_CM2 = 60.0
 """[cm²] Airy parts within the body in a slice that shows lung; bowel is smaller."""
 COVERED = 0.5
-"""[share of slices with lung] A reference covers at least so many."""
+"""[share of slices with lung] A reference covers at least this many."""
 
 # Orientation
 
 COARSEST_MM = 12.0
 """[mm] Wider pixels show no anatomy."""
 UPRIGHT_COSINE = 0.82
-"""[cosine of 35 degrees] Stacks further from head, back and left are not judged: turned to those
-they are askew.
-"""
+"""[cosine of 35 degrees] Stacks farther from head, back and left are not checked."""
 LEAST_LUNG_ML = 100.0
 """[ml] Less lung shows no anatomy."""
 LEAST_LEVELS = 4
 """[slices] Fewer slices with lung show no anatomy."""
 SHORT_MM = 120.0
-"""[mm] A shorter part of the lungs shows too little to refuse it, and is sent to review; lungs
-are 200 to 300 high.
-"""
+"""[mm] A shorter part of the lungs shows too little to be refused; lungs are 200 to 300 mm high."""
 END_CM2 = 15.0
 """[cm²] With more lung on the first or last slice, that end of the lungs is not in the stack.
 Source: 0 to 5 in whole real series, 31 and more where they are cut."""
@@ -239,31 +230,27 @@ MIDLINE_MM = 35.0
 CENTRE_GAP_MM = 10.0
 """[mm] Bone nearer to the centre of the lungs is neither before nor behind it."""
 BONE_PERCENTILE = 20
-"""[percentile over slices] The spine is in every slice; breastbone, cartilage and contrast in
-the heart are in some.
-"""
+"""[percentile over slices] The spine is in every slice; breastbone and contrast are in some."""
 FRONT_CM2 = 2.0
 """[cm²] Bone in front of the lungs, from which the spine may be there. Source: 3.0 at most in parts
 of real series, with 8 and more behind."""
 FRONT_RATIO = 1.5
-"""[times] So much more bone in front than behind refuses."""
+"""[times] This much more bone in front than behind is refused."""
 SPINE_CM2 = 4.0
 """[cm²] With more bone behind, the spine is there, whatever contrast in the heart adds in front.
 Source: 4.4 at least in all parts of the real series; 3.0 at most in front without contrast."""
 LITTLE_FRONT_CM2 = 0.5
 """[cm²] Less bone in front is none."""
 LITTLE_FRONT_RATIO = 4.0
-"""[times] So much more of little bone in front than behind wants a look."""
+"""[times] This much more of little bone in front than behind needs review."""
 UPPER_LEVELS = (0.8, 0.97)
 """[share of the lungs' height] Where lungs are round."""
 LOWER_LEVELS = (0.03, 0.2)
 """[share of the lungs' height] Where lungs are crescents around the diaphragm."""
 TAPER = 1 / 1.4
-"""[ratio] Roundness near the head over that near the foot; 1.2 to 4 the right way up in whole
-real series.
-"""
+"""[ratio] Roundness near the head over that near the foot; 1.2 to 4 in whole real series."""
 LOW_TRACHEA = 0.3
-"""[share of the lungs' height] The mean of the airways is above: 0.72 to 0.76 in whole real
+"""[share of the lungs' height] The mean of the airways is higher: 0.72 to 0.76 in whole real
 series.
 """
 HIGH_TRACHEA = 0.4
@@ -271,17 +258,11 @@ HIGH_TRACHEA = 0.4
 LEAST_AIRWAY_ML = 5.0
 """[ml] Less airway has no height."""
 SIDEWAYS_RATIO = 0.9
-"""[width over depth] A chest is 1.1 to 1.7 times as wide as deep in the real series; 0.6 to 0.8
-when turned by 90 degrees.
-"""
+"""[width over depth] Real chests have 1.1 to 1.7; turned by 90 degrees 0.6 to 0.8."""
 SIDE_CUT = 1 / 3
-"""[share of slices] With the body's sides cut by the field of view in more, its width is not
-known.
-"""
+"""[share of slices] If the field of view cuts the sides in more, the width is not known."""
 ONE_SIDED = 0.15
-"""[share of the lungs] With less on one side of the spine, half of the chest is missing and its
-sides are not compared.
-"""
+"""[share of the lungs] With less on one side of the spine, half of the chest is missing."""
 MISSING_SIDE = 0.7
 """[share of the body's depth] With more body along the left or right edge of the image, a side of
 the chest is missing; shoulders and flanks that leave a narrow field have less."""
@@ -290,8 +271,7 @@ BELLY_LEVELS = (0.0, 0.25)
 HEART_LEVELS = (0.35, 0.55)
 """[share of the lungs' height] The heart, above the dome of the liver."""
 GAS_AND_FAT = 0.06
-"""[share] One unit of the score: gas and fat left less right. Source: 0.03 to 0.46 where the
-bases are in the stack.
+"""[share] One unit of the score: gas and fat left minus right. Source: 0.03 to 0.46 with the bases.
 """
 MOST_GAS_AND_FAT = 4.0
 """[units] No more than this from gas and fat."""
@@ -310,9 +290,9 @@ side. Source: -293 at worst in parts of real series."""
 LEAST_AORTA_SLICES = 6
 """[slices] That show spine, for the aorta to be compared."""
 MIRRORED_SCORE = -1.0
-"""[units] A lower score wants a look. Source: 0.5 and more in all real series and their parts."""
+"""[units] A lower score needs review. Source: 0.5 and more in all real series and their parts."""
 SPINE_SEARCH_MM = 50.0
-"""[mm] The spine is looked for so far from the middle of the lungs."""
+"""[mm] The spine is searched for within this distance of the middle of the lungs."""
 VERTEBRA_MM2 = 150.0
 """[mm²] A slice with less bone shows no vertebra."""
 VERTEBRA_WIDTH_MM = 12.0
@@ -322,7 +302,7 @@ AORTA_REACH_MM = (6.0, 40.0)
 AORTA_DEPTH_MM = (25.0, 10.0)
 """[mm] And in front of, and behind, the front of the vertebra."""
 SKIN_AND_RIBS_MM = 25.0
-"""[mm] So far inside the body there are neither skin fat nor ribs."""
+"""[mm] This deep in the body there are neither skin fat nor ribs."""
 LUNG_MARGIN_MM = 6.0
 """[mm] Nearer to the lungs there is partial volume."""
 BELLY_BACK_MM = 40.0
@@ -344,9 +324,7 @@ than half is disease, surgery, or lung that was missed."""
 LEAST_SIDE_ML = 50.0
 """[ml] A smaller part of a lung is not compared."""
 SIDE_TOLERANCE_MM = 5.0
-"""[mm] The centre of a lung may be so far on the other side of the spine (scoliosis, a rotated
-patient).
-"""
+"""[mm] The centre of a lung may be this far beyond the spine (scoliosis, a rotated patient)."""
 DIP = 0.4
 """[share] A slice with less lung than this part of both slices beside it lacks lung."""
 LEAST_DIP_CM2 = 20.0

@@ -1,6 +1,4 @@
-"""Find the peaks of air, fat and muscle in a volume's values, and compare them with those of a
-body.
-"""
+"""Find the peaks of air, fat and muscle among a volume's values, and compare them with a body's."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +12,11 @@ from pleura.quality import thresholds as t
 
 
 def check_peaks(volume: Volume, counts: NDArray[np.int64]) -> Finding | None:
-    """`NOT-HU`, where a volume's values contradict HU; `None` where nothing does.
+    """`NOT-HU`, where a volume's values contradict HU, else `None`.
 
     Args:
-        volume: CT as it is taken to be, HU.
-        counts: voxels of every int16 value but padding; index 0 is -32768.
+        volume: CT whose values are taken for HU.
+        counts: voxels of every int16 value without padding; index 0 is -32768.
     """
     air = _air_peak(counts)
     if air is not None and air < landmarks.LOWEST_AIR:
@@ -43,9 +41,7 @@ def check_peaks(volume: Volume, counts: NDArray[np.int64]) -> Finding | None:
 
 
 def tissue_peaks(values: NDArray[np.float32]) -> dict[int, float]:
-    """Peaks of soft tissue that stand out in a histogram of coarse voxels: HU to height; empty
-    for too few voxels.
-    """
+    """Peaks of soft tissue in a histogram of coarse voxels, HU to height; empty for few voxels."""
     if values.size < t.LEAST_BODY_VOXELS:
         return {}
     margin = t.PEAK_RANGE_HU + 10 * t.PEAK_BIN_HU
@@ -66,7 +62,7 @@ def tissue_peaks(values: NDArray[np.float32]) -> dict[int, float]:
 def _prominence(heights: NDArray[np.float64], k: int) -> float:
     """How far one must descend from a peak to reach a higher one.
 
-    As scipy.signal.peak_prominences; importing scipy.signal costs three times as much as
+    The same as scipy.signal.peak_prominences. Importing scipy.signal costs three times as much as
     scipy.ndimage (1.2 s against 0.4 s of CPU on the machine of bench/gate.py), which is as long as
     scanning a series.
     """
@@ -79,8 +75,9 @@ def _prominence(heights: NDArray[np.float64], k: int) -> float:
 
 
 def _air_peak(counts: NDArray[np.int64]) -> int | None:
-    """The most frequent value near air or below, or `None`; single values that stick out
-    (clipping, padding) are ignored.
+    """The most frequent value near air or below, or `None`.
+
+    Single values that stick out (clipping, padding) are ignored.
     """
     low, high = t.AIR_PEAK_HU
     part = counts[low + 32768 : high + 32768].astype(np.float64)
@@ -105,7 +102,7 @@ def _coarse(volume: Volume) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
 
 
 def _is_inverted(hu: NDArray[np.float32], hidden: NDArray[np.bool_]) -> bool:
-    """Whether the rim of the field is tissue by its values while its core is air."""
+    """Whether the rim of the field has the values of tissue while its core has those of air."""
     rows, columns = (np.abs(np.arange(n) - (n - 1) / 2) / n for n in hu.shape[1:])
     distance = np.hypot(rows[:, None], columns[None, :])
     rim_air, rim_tissue = _air_and_tissue(hu, hidden, distance > t.RIM_RADIUS)
@@ -131,9 +128,8 @@ def _is_body(peaks: dict[int, float]) -> bool:
     has_fat = any(_within(peak, landmarks.FAT) for peak in peaks)
     under_fat = any(_within(peak, t.UNDER_FAT_HU) for peak in peaks)
     over_muscle = any(_within(peak, t.OVER_MUSCLE_HU) for peak in peaks)
-    stretched = (
-        over_muscle and not has_fat and min(peaks) < t.LEAST_MUSCLE_HU
-    )  # else contrast in a field without fat
+    # otherwise it is contrast in a field without fat
+    stretched = over_muscle and not has_fat and min(peaks) < t.LEAST_MUSCLE_HU
     return in_place and not under_fat and not stretched
 
 

@@ -1,3 +1,4 @@
-"""F2a: segmenters, `Volume -> Segmentation`, behind one protocol. They know arrays, and nothing
-of files or of the judge.
+"""Segmenters, `Volume -> Segmentation`, behind one protocol.
+
+They know arrays, and neither files nor metrics.
 """

@@ -1,6 +1,4 @@
-"""Which slices of a chest lie above the lungs: what can be left out where a face must not be
-published.
-"""
+"""Which slices lie above the lungs, to leave them out where a face must not be published."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,14 +7,13 @@ from pleura.anatomy.anatomy import Anatomy
 from pleura.segmenters.classical import Classical
 
 STEEP = 0.5
-"""Least upward part of a slice normal: slices of a sagittal or coronal series have no height."""
+"""Least upward component of a slice normal; sagittal and coronal slices have no height."""
 
 
 def above_apex(anatomy: Anatomy, margin_mm: float) -> NDArray[np.bool_] | None:
-    """For each slice whether it lies more than `margin_mm` above the apex of the higher lung,
-    `(slices,)` bool.
+    """For each slice, whether it lies more than `margin_mm` above the apex of the higher lung.
 
-    `None` where nothing tells: no lungs, or slices that are not axial.
+    `(slices,)` bool; `None` where that is not known: no lungs, or slices that are not axial.
     """
     volume = anatomy.volume
     grid = volume.grid

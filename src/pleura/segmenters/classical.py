@@ -1,6 +1,4 @@
-"""Lungs without a network: a threshold half-way between lung and chest wall, components, airways
-out, closing.
-"""
+"""Lungs by threshold and components, without a network."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,9 +8,11 @@ from numpy.typing import NDArray
 
 from pleura.anatomy.airways import with_wall
 from pleura.anatomy.anatomy import Anatomy
-from pleura.anatomy.lungs import HALFWAY_HU, HOLE_MM2, clean_lungs
+from pleura.anatomy.lungs import clean_lungs
 from pleura.anatomy.sides import split_sides
+from pleura.anatomy.thresholds import HOLE_MM2
 from pleura.core.progress import Progress, silent
+from pleura.geometry import hu as landmarks
 from pleura.geometry.morphology import closed, holes_filled, slice_holes_filled
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import LEFT, RIGHT, LungMask, Volume
@@ -25,13 +25,13 @@ Bool = NDArray[np.bool_]
 class Classical:
     """Threshold and components (after Hu S, Hoffman EA, Reinhardt JM 2001, IEEE TMI 20(6):490-498).
 
-    `threshold_hu` is half-way between inflated lung and chest wall. `airway_wall_mm` is taken away
+    `threshold_hu` is half-way between inflated lung and chest wall. `airway_wall_mm` is removed
     around the lumen of trachea and main bronchi. `closing_mm` is the ball that closes each lung
-    over vessels and small bronchi at the hilum. It finds
-    aerated lung: consolidation, effusion and large masses at the rim are left out.
+    over vessels and small bronchi at the hilum. It finds aerated lung: consolidation, effusion and
+    large masses at the rim are left out.
     """
 
-    threshold_hu: int = HALFWAY_HU
+    threshold_hu: int = landmarks.HALF_WAY
     airway_wall_mm: float = 2.6
     closing_mm: float = 6.0
 
@@ -47,9 +47,7 @@ class Classical:
     def __call__(
         self, volume: Volume, progress: Progress = silent, *, anatomy: Anatomy | None = None
     ) -> Segmentation:
-        """Segment one volume; see `Segmenter`. `raw` is what lies below the threshold within the
-        body.
-        """
+        """Segment one volume; see `Segmenter`. `raw` is the body below the threshold."""
         anatomy = anatomy or Anatomy(volume)
         steps = 5
         progress("segment", 0, steps)
@@ -70,8 +68,9 @@ class Classical:
 
 
 def _closed(mask: LungMask, radius_mm: float, body: Bool) -> LungMask:
-    """Each lung closed over its vessels and filled; what both closings claim, and was neither's,
-    is given to neither.
+    """Each lung closed over its vessels and filled.
+
+    Voxels that both closings add belong to neither.
     """
     upright = Upright.of(mask.grid)
     pixel = upright.spacing_mm[1] * upright.spacing_mm[2]

@@ -1,12 +1,11 @@
-"""Clean a network's result on its own coarse lattice: blobs out, holes filled, one side for each
-part.
-"""
+"""Clean a network's result on its coarse lattice: no blobs, no holes, one side for each part."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.geometry import hu as landmarks
 from pleura.geometry.morphology import boxes_of, components, holes_filled
 from pleura.geometry.volume import LEFT, RIGHT
 
@@ -14,39 +13,31 @@ Bool = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
 LEAST_ML = 8.0
-"""A separate part of a lung below this is left out, unless it is a tenth of that lung or more."""
+"""[ml] A smaller separate part is left out, unless it is a tenth of that lung."""
 LEAST_SHARE = 0.1
 NEAR = 4
-"""Voxels (10 to 15 mm) within which a separate part belongs to the lung beside it: across a
-fissure or an airless band.
-"""
+"""[voxels] A separate part this near to a lung (10 to 15 mm) belongs to it."""
 LARGE_SHARE = 0.3
-"""A part that is this share of the largest is lung wherever it lies."""
+"""[share of the largest part] A part this large is lung wherever it lies."""
 LEAST_LUNG_ML = 2.0
-"""Less than this in all is not a lung: specks in a head or an abdomen."""
+"""[ml] Less in all is not a lung but specks in a head or an abdomen."""
 STEEP = 6.0
-"""Log odds are cut at this: a probability of 0.9975."""
+"""Limit of log odds: a probability of 0.9975."""
 FILLED = 3.0
-"""Log odds given to holes that cleaning fills."""
+"""Log odds of holes that cleaning fills."""
 REACH = 2
-"""Voxels around the cleaned lungs in which the rim may lie."""
-TISSUE_HU = -300.0
-FAT_HU = (-180.0, -40.0)
+"""[voxels] The rim may lie this far around the cleaned lungs."""
 FAT_MARGIN = 3.0
-GAS_HU = -970.0
-"""Mean HU of a coarse voxel below which it is gas; lung with emphysema lies above, but for
-bullae, which lung encloses.
-"""
 
 
 @dataclass(frozen=True, eq=False)
 class CoarseLungs:
     """Cleaned lungs on the coarse lattice.
 
-    `labels` uint8 (1 right, 2 left). `margin` is the log odds of lung against background, `side`
-    those of left against right; both say what `labels` says, and the network's own values stand
-    wherever cleaning changed nothing. `removed_ml`, `added_ml` and `swapped_ml` are what cleaning
-    took away, filled, and gave to the other lung.
+    `labels` is uint8 (1 right, 2 left). `margin` has the log odds of lung against background,
+    `side` those of left against right. Both agree with `labels`, and are the network's own values
+    where cleaning changed nothing. `removed_ml`, `added_ml` and `swapped_ml` are what cleaning
+    removed, filled, and gave to the other lung.
     """
 
     labels: NDArray[np.uint8]
@@ -58,10 +49,10 @@ class CoarseLungs:
 
 
 def margins(logits: Floats) -> tuple[Floats, Floats]:
-    """Log odds of lung against background, and of left against right, from logits `(classes, slice,
-    row, column)`.
+    """Log odds of lung against background, and of left against right.
 
-    Classes are background, right, left and, where the network has them, dense right and dense left.
+    `logits` are `(classes, slice, row, column)`; classes are background, right, left and, where the
+    network has them, dense right and dense left.
     """
     right, left = logits[1], logits[2]
     if len(logits) == 5:
@@ -71,13 +62,12 @@ def margins(logits: Floats) -> tuple[Floats, Floats]:
 
 
 def enclosed(coarse_hu: Floats) -> Bool:
-    """Where lungs can be: voxels from which the patient is met in three of the four directions
-    along rows and columns.
+    """Where lungs can be: voxels with the patient in three of four directions in their slice.
 
-    The patient is the largest part of soft tissue and bone. A field of view that cuts the chest
-    wall leaves the lungs in; air beside the patient and the core of a couch stay out.
+    The patient is the largest part of soft tissue and bone. Lungs whose chest wall the field of
+    view cuts are included; air beside the patient and the core of a couch are not.
     """
-    tissue = coarse_hu > TISSUE_HU
+    tissue = coarse_hu > landmarks.SOLID_LUNG
     parts, counts = components(tissue, connectivity=6)
     if len(counts) < 2:
         return np.zeros(coarse_hu.shape, dtype=np.bool_)
@@ -90,10 +80,8 @@ def enclosed(coarse_hu: Floats) -> Bool:
 
 
 def _open_air(coarse_hu: Floats) -> Bool:
-    """Air around the patient: gas that reaches the front, back or sides of the volume, with the
-    rim that it blurs.
-    """
-    parts, counts = components(coarse_hu < GAS_HU, connectivity=6)
+    """Air around the patient: gas that reaches the front, back or sides, with its blurred rim."""
+    parts, counts = components(coarse_hu < landmarks.COARSE_GAS, connectivity=6)
     edges = (parts[:, 0], parts[:, -1], parts[:, :, 0], parts[:, :, -1])
     at_edge = np.zeros(len(counts), dtype=np.bool_)
     for edge in edges:
@@ -103,16 +91,16 @@ def _open_air(coarse_hu: Floats) -> Bool:
 
 
 def fat(coarse_hu: Floats, margin: Floats) -> Bool:
-    """Fat that the network half believes to be lung: neither aerated nor dense lung has its HU
-    over more than a rim.
+    """Fat that the network takes for lung with low confidence.
+
+    Neither aerated nor dense lung has its HU over more than a rim.
     """
-    return thick((coarse_hu > FAT_HU[0]) & (coarse_hu < FAT_HU[1]) & (margin < FAT_MARGIN))
+    low, high = landmarks.COARSE_FAT
+    return thick((coarse_hu > low) & (coarse_hu < high) & (margin < FAT_MARGIN))
 
 
 def thick(region: Bool) -> Bool:
-    """What of a region is thicker than two voxels: erosion by a voxel, then growth by one within
-    the region.
-    """
+    """The parts of a region that are thicker than two voxels."""
     core = _eroded(region)
     grown = ~_eroded(~core)
     return grown & region
@@ -155,7 +143,7 @@ def cleaned(margin: Floats, side: Floats, spacing_mm: float, body: Bool) -> Coar
 
 
 def _settled_sides(labels: NDArray[np.uint8], side: Floats) -> Floats:
-    """Log odds of left that agree with the labels, and around the lungs with the nearer lung."""
+    """Log odds of left that agree with the labels; around the lungs, with the nearer lung."""
     signs = (labels == LEFT).astype(np.float32) - (labels == RIGHT)
     around = signs
     for _ in range(REACH):
@@ -168,9 +156,7 @@ def _settled_sides(labels: NDArray[np.uint8], side: Floats) -> Floats:
 
 
 def _large_parts(lung: Bool, voxel_ml: float) -> Bool:
-    """The largest part of one lung (joined by faces), and what is large enough and lies near it
-    or is nearly as large.
-    """
+    """The largest part of one lung (joined by faces), and large parts that are near or similar."""
     parts, counts = components(lung, connectivity=6)
     if len(counts) < 2:
         return lung
@@ -238,9 +224,7 @@ def _shifted(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
 
 
 def _eroded(region: Bool) -> Bool:
-    """The voxels of a region whose six neighbours all lie in it; the array's edge does not count
-    as outside.
-    """
+    """Voxels of a region whose six neighbours are in it; the array's edge counts as inside."""
     inner = region.copy()
     for axis in range(3):
         upper, lower = [slice(None)] * 3, [slice(None)] * 3

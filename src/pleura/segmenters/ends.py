@@ -3,12 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.anatomy.lungs import HALFWAY_HU, TRIM_MM
+from pleura.anatomy.thresholds import TRIM_MM
+from pleura.geometry import hu as landmarks
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import LEFT, RIGHT, Volume
 
 AIRY_SHARE = 0.35
-"""Share of a slice's lung below `HALFWAY_HU` from which the slice shows lung."""
+"""Share of a slice's lung below `landmarks.HALF_WAY` from which the slice shows lung."""
 END_CM2 = 6.0
 """A larger slice without air is consolidated lung, not a tip that the network drew too far."""
 SPECK_CM2 = 0.25
@@ -50,7 +51,7 @@ def _solid_end(
     for k in order:
         values = hu[k][marks[k] == side]
         cm2 = values.size * pixel_cm2
-        if cm2 >= SPECK_CM2 and np.mean(values < HALFWAY_HU) >= AIRY_SHARE:
+        if cm2 >= SPECK_CM2 and np.mean(values < landmarks.HALF_WAY) >= AIRY_SHARE:
             return solid
         if len(solid) == most or cm2 > END_CM2:
             return []

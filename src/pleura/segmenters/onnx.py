@@ -1,6 +1,4 @@
-"""A 2-D network that `pleura train` wrote, behind the segmenters' protocol: `model.onnx` and its
-card `model.json`.
-"""
+"""A 2-D network that `pleura train` wrote: `model.onnx` and its card `model.json`."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +13,8 @@ from pleura.anatomy.lungs import clean_lungs
 from pleura.anatomy.rim import settle_rim
 from pleura.anatomy.sides import split_sides
 from pleura.core.atomic import read_json
-from pleura.core.codes import refused
+from pleura.core.codes import finding, refused
 from pleura.core.errors import UsageError
-from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
 from pleura.geometry.network_grid import NetInput
 from pleura.geometry.resample import Upright
@@ -28,19 +25,12 @@ from pleura.segmenters.runtime import check_weights, open_network
 FORMAT = "pleura-model/1"
 BATCH = 4
 WALL_MM = 2.0
-"""Of trachea and main bronchi, which are not lung: their walls, half-way grey, are what networks
-call lung above the apex.
-"""
-EMPTY = Finding(
-    "NO-LUNGS", Verdict.REVIEW, "the network found no lungs: look whether this is a chest"
-)
+"""[mm] Walls of trachea and main bronchi, which networks take for lung above the apex."""
 
 
 @dataclass(frozen=True)
 class OnnxSegmenter:
-    """A network from slice to probability of lung; `threshold` makes a mask of it, cleaning
-    makes lungs of that.
-    """
+    """A network from slices to probabilities of lung, with threshold and cleaning."""
 
     folder: Path
     card: dict[str, Any]
@@ -112,12 +102,13 @@ class OnnxSegmenter:
         return Segmentation(
             raw,
             split_sides(lungs, volume.grid, middle_mm=anatomy.midline_mm),
-            () if lungs.any() else (EMPTY,),
+            () if lungs.any() else (finding("NO-LUNGS-FOUND"),),
         )
 
     def raw(self, volume: Volume, progress: Progress = silent) -> NDArray[np.bool_]:
-        """What the network says, thresholded, bool on the volume's grid; axial slices, whichever
-        way the stack is stored.
+        """The network's result after the threshold, bool on the volume's grid.
+
+        The network gets axial slices, however the stack is stored.
         """
         network_input = NetInput.from_json(self.card["input"])
         turn = Upright.of(volume.grid)

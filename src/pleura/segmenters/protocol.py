@@ -1,4 +1,4 @@
-"""What every segmenter is: a callable from a `Volume` to a `Segmentation`."""
+"""The protocol of segmenters: a callable from a `Volume` to a `Segmentation`."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,13 +15,12 @@ from pleura.geometry.volume import LungMask, Volume
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """A segmenter's answer, before and after cleaning.
+    """A segmenter's result, before and after cleaning.
 
-    `raw` is bool `[slice, row, column]` on the volume's grid: what the network or the threshold
-    itself said. `mask` is the cleaned, sided `LungMask` on the same grid. `findings` judge the
-    answer; an empty mask always comes with one.
-    `overview` is a coarse copy of the volume in patient axes with its mask, where the segmenter
-    made one: checks of anatomy need no more.
+    `raw` is bool `[slice, row, column]` on the volume's grid, the output of the network or the
+    threshold. `mask` is the cleaned, sided `LungMask` on the same grid. `findings` rate the result;
+    an empty mask always has one. `overview` is a coarse copy of the volume in patient axes with its
+    mask, where the segmenter made one; it is enough for checks of anatomy.
     """
 
     raw: NDArray[np.bool_]
@@ -50,24 +49,20 @@ class Segmentation:
 
     @property
     def reason(self) -> str:
-        """Why the verdict is what it is; empty where all is well."""
+        """The reason of the verdict; empty where there is none."""
         return reason(self.findings)
 
 
 class Segmenter(Protocol):
-    """Finds the lungs. Called with one volume at a time; deterministic: the same volume gives
-    the same answer.
-    """
+    """Finds the lungs of one volume; the same volume always gives the same result."""
 
     @property
     def name(self) -> str:
-        """Short and stable, as written into `run.json`: `classical`, `onnx`."""
+        """Short, stable name for `run.json`: `classical`, `onnx`."""
         ...
 
     def describe(self) -> dict[str, Any]:
-        """What produced the answer, as plain JSON values: name, parameters, the weights' hash;
-        no path, no clock.
-        """
+        """What produced the result: name, parameters and the weights' hash, no path, no time."""
         ...
 
     def __call__(

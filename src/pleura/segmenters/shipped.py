@@ -1,6 +1,4 @@
-"""The shipped network: where lung is, and which side, decided on a coarse lattice; the rim
-settled on the CT itself.
-"""
+"""The shipped network: lungs and sides on a coarse lattice, and the rim settled on the CT."""
 
 import json
 from dataclasses import dataclass, field
@@ -15,10 +13,10 @@ from numpy.typing import NDArray
 
 from pleura.anatomy.airways import airways
 from pleura.anatomy.anatomy import Anatomy
-from pleura.anatomy.lungs import HALFWAY_HU
 from pleura.core.codes import refused
 from pleura.core.cores import threads as default_threads
 from pleura.core.progress import Progress, silent
+from pleura.geometry import hu as landmarks
 from pleura.geometry.patient_axes import Floats, PatientAxes
 from pleura.geometry.volume import AIR_HU, LEFT, RIGHT, LungMask, Volume
 from pleura.segmenters.coarse_lungs import (
@@ -31,18 +29,16 @@ from pleura.segmenters.coarse_lungs import (
     thick,
 )
 from pleura.segmenters.ends import trim_solid_ends
-from pleura.segmenters.evidence import DENSE_HU, evidence_findings, gathered
+from pleura.segmenters.evidence import evidence_findings, gathered
 from pleura.segmenters.protocol import Segmentation
 from pleura.segmenters.runtime import Network, check_weights, open_network
 
 FORMAT = "pleura-lungs/1"
 WEIGHTS, CARD = "lungs.onnx", "lungs.json"
 SURE = 4.0
-"""Log odds of lung from which a voxel is lung whatever its HU: vessels, nodules and
-consolidation.
-"""
+"""Log odds from which a voxel is lung whatever its HU: vessels, nodules and consolidation."""
 POSSIBLE = -2.0
-"""Log odds of lung down to which an aerated voxel is lung."""
+"""Log odds from which an aerated voxel is lung."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +54,7 @@ class ShippedNetwork:
 
     @classmethod
     def open(cls, folder: Path | None = None, *, threads: int = 0) -> "ShippedNetwork":
-        """Open the network of this package, or one in a folder that holds `lungs.onnx` and
-        `lungs.json`.
+        """Open the network of this package, or that of a folder with `lungs.onnx` and `lungs.json`.
 
         Raises:
             InputRefused: the weights are missing, changed, or reach outside their file.
@@ -91,9 +86,7 @@ class ShippedNetwork:
     def __call__(
         self, volume: Volume, progress: Progress = silent, *, anatomy: Anatomy | None = None
     ) -> Segmentation:
-        """Segment one volume; see `Segmenter`. `raw` is the network's result before cleaning, on
-        the volume's voxels.
-        """
+        """Segment one volume; see `Segmenter`. `raw` is the network's result before cleaning."""
         steps = 4
         progress("segment", 0, steps)
         axes = PatientAxes.of(volume.grid, float(self.card["spacing_mm"]))
@@ -105,7 +98,7 @@ class ShippedNetwork:
         body = enclosed(coarse_hu)
         tube = grown(airways(overview, body))
         coarse = cleaned(margin, side, axes.spacing_mm, body & ~tube & ~fat(coarse_hu, margin))
-        dense = thick((coarse.labels > 0) & (coarse_hu > DENSE_HU))
+        dense = thick((coarse.labels > 0) & (coarse_hu > landmarks.BODY))
         raw, labels = settle_rim(volume, axes, margin, coarse, dense)
         trim_solid_ends(labels, volume)
         progress("segment", 3, steps)
@@ -121,8 +114,8 @@ class ShippedNetwork:
         )
 
     def logits(self, coarse_hu: Floats) -> Floats:
-        """One forward pass: HU on the coarse lattice to logits `(classes, slice, row, column)`
-        of its shape.
+        """One forward pass, from HU on the coarse lattice to logits `(classes, slice, row,
+        column)`.
         """
         multiple = int(self.card["multiple_of"])
         short = [-n % multiple for n in coarse_hu.shape]
@@ -141,8 +134,8 @@ def settle_rim(
 ) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
     """Bring coarse lungs to the volume's voxels, and settle their rim on the CT.
 
-    A voxel is lung where the network is sure, or where it holds it possible and the CT is below
-    half-way between lung and soft tissue. In dense lung, which has no such edge, the network's own
+    A voxel is lung where the network is sure, or where lung is possible and the CT is below
+    half-way between lung and soft tissue. Dense lung has no such edge, so there the network's own
     boundary counts.
 
     Args:
@@ -172,7 +165,7 @@ def settle_rim(
     for k, sure, side, before in zip(
         range(box[0].start, box[0].stop), *fields, untouched, strict=False
     ):
-        aerated = volume.hu[k][box[1:]] < HALFWAY_HU
+        aerated = volume.hu[k][box[1:]] < landmarks.HALF_WAY
         if volume.padding is not None:
             aerated &= ~volume.padding[k][box[1:]]
         lung = (sure > SURE) | ((sure > POSSIBLE) & aerated)

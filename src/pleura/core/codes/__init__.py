@@ -21,12 +21,14 @@ from pleura.core.codes.reading import READING
 from pleura.core.codes.results import RESULTS
 from pleura.core.codes.scores import SCORES
 from pleura.core.codes.segmentation import SEGMENTATION
+from pleura.core.codes.slices import SLICES
 from pleura.core.errors import InputRefused
 from pleura.core.findings import Finding, Verdict
 
 TOPICS: Mapping[str, Mapping[str, Code]] = MappingProxyType(
     {
         "Reading CT": READING,
+        "Slices of a series": SLICES,
         "Quality of a volume": QUALITY,
         "Labels": LABELS,
         "Finding lungs": SEGMENTATION,

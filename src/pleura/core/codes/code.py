@@ -6,15 +6,17 @@ from typing import Any
 
 from pleura.core.findings import Verdict
 
+OK_OR_REVIEW = (Verdict.OK, Verdict.REVIEW)
+"""Verdicts of a code that informs, and sometimes asks for a look."""
+
 
 @dataclass(frozen=True)
 class Code:
     """What a finding means.
 
     `verdicts` are the verdicts it can have, the usual one first. `sentence` is a `str.format`
-    template over the finding's
-    evidence: what happened, what was found and what was expected. `remedy` says what the user can
-        do.
+    template over the finding's evidence: what happened, what was found and what was expected.
+    `remedy` says what the user can do.
     """
 
     verdicts: tuple[Verdict, ...]

@@ -30,6 +30,9 @@ RESULTS: Mapping[str, Code] = {
         "Leave the input as it is while a run reads it; the same command tries this case again.",
     ),
     "BROKEN-CASE": refusal("{problem}", "Run pleura prepare again."),
+    "NO-REFERENCE": refusal(
+        "the case has no reference mask", "Give prepare the masks with --masks."
+    ),
     "EVEN-GRID": ok(
         "the format has one slice spacing only, so the mask is written on an even grid of "
         "{step_mm:.4g} mm (nearest slice); lungs_seg.npz has the true slices"
