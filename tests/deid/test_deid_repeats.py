@@ -115,18 +115,16 @@ def test_slices_from_memory_are_slices_done_as_a_whole(tmp_path, syntax, choices
     for number, data in enumerate(found):
         (tmp_path / f"{number}.dcm").write_bytes(data)
     reader = HeaderReader(tmp_path, kept_tags(profile(choices)))
-    known = reader.read(
-        walk(tmp_path / "0.dcm").files[0]
-    ).identifiers  # the stranger of the fourth slice is not among them
+    # the stranger of the fourth slice is not among them
+    known = reader.read(walk(tmp_path / "0.dcm").files[0]).identifiers
     writer, other = (Writer(choices, Patient("Case_001", KEY, -400, known)) for _ in range(2))
     wholes = []
     writer._done.__self__._whole = lambda data: wholes.append(data) or other._whole(data)
     for data in found:
         one, two = both(writer, other, data)
         assert one == two
-    assert len(wholes) == (
-        1 if choices.profile == "report" else 2
-    )  # the first, and the one that tells of a stranger
+    # the first, and the one that tells of a stranger
+    assert len(wholes) == (1 if choices.profile == "report" else 2)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,4 @@
-"""The attributes that were written, beside the source's: what should be gone, what should have
-stayed, what is claimed.
-"""
+"""Compare attributes with the source's: what must be gone, what must be kept, what is claimed."""
 
 import re
 from collections import defaultdict
@@ -61,7 +59,7 @@ from pleura.audit.vocabulary import (
 )
 
 Seen = Iterator[tuple[str, Path_]]
-"""Pairs of a finding's code and where."""
+"""Pairs of a finding's code and the path of the attribute."""
 
 SC_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.1", "1.2.840.10008.5.1.4.1.1.7.2",
@@ -74,13 +72,14 @@ UNSAFE_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.104.1", "1.2.840.10008.5.1.4.1.1.104.2",
     "1.2.840.10008.5.1.4.1.1.104.3",
 )  # fmt: skip
-"""Secondary captures, DICOMDIR, dose reports, encapsulated documents: nobody can search their
-content.
+"""Secondary captures, DICOMDIR, dose reports and encapsulated documents.
+
+Their content cannot be searched for identifiers.
 """
 
 
 def gone(before: Layout, after: Layout, said: Declared) -> Seen:
-    """What should be gone and is not, under the Basic Profile and the options said."""
+    """Attributes that the profile and the declared options remove, and that are still there."""
     forbidden = NEVER.union(*(tags for option, tags in GONE_UNLESS.items() if not said.has(option)))
     for piece in after.pieces:
         tag = piece.path[-1]
@@ -93,20 +92,31 @@ def gone(before: Layout, after: Layout, said: Declared) -> Seen:
             if not said.has(SAFE_PRIVATE):
                 yield "PRIVATE-LEFT", piece.path
             continue
-        present = tags if piece.end > piece.start else tags[:-1]  # an empty one says nothing
+        present = tags if piece.end > piece.start else tags[:-1]  # an empty value identifies nobody
         if not forbidden.isdisjoint(present):
             yield "FORBIDDEN-LEFT", piece.path
-        elif tag & 0xFFFF == 0:
-            yield "GROUP-LENGTH-LEFT", piece.path
-        elif 0x5000 <= group <= 0x50FF:
-            yield "CURVE-LEFT", piece.path
-        elif 0x6000 <= group <= 0x60FF and not said.has(CLEAN_GRAPHICS):
-            yield "OVERLAY-LEFT", piece.path
-        elif not is_known(tag) or (vr_of(piece) == "UN" != vr_of_tag(tag)):
-            yield "UNKNOWN-LEFT", piece.path
+            continue
+        code = _unwanted(piece, said)
+        if code:
+            yield code, piece.path
         elif piece.end > piece.start:
             yield from _kept(piece, before, after, said)
     yield from _unsafe(after, said)
+
+
+def _unwanted(piece: Piece, said: Declared) -> str:
+    """The code of an element that no profile keeps, whatever its value; empty for others."""
+    tag = piece.path[-1]
+    group = tag >> 16
+    if tag & 0xFFFF == 0:
+        return "GROUP-LENGTH-LEFT"
+    if 0x5000 <= group <= 0x50FF:
+        return "CURVE-LEFT"
+    if 0x6000 <= group <= 0x60FF and not said.has(CLEAN_GRAPHICS):
+        return "OVERLAY-LEFT"
+    if not is_known(tag) or (vr_of(piece) == "UN" != vr_of_tag(tag)):
+        return "UNKNOWN-LEFT"
+    return ""
 
 
 def _meta(piece: Piece, after: Layout) -> Seen:
@@ -129,7 +139,7 @@ def _meta(piece: Piece, after: Layout) -> Seen:
 
 
 def _kept(piece: Piece, before: Layout, after: Layout, said: Declared) -> Seen:
-    """Values that are still the source's and identify."""
+    """Attributes that identify and still have the value of the source."""
     tag, vr = piece.path[-1], vr_of(piece)
     if len(piece.path) == 1 and tag in PIXEL_DATA:  # compared as pixels
         return
@@ -138,36 +148,47 @@ def _kept(piece: Piece, before: Layout, after: Layout, said: Declared) -> Seen:
     same = old is not None and _value(before, old) == value
     if tag == 0x00101010 and said.has(CHARACTERISTICS):
         years = re.match(rb"(\d+)Y", value)
-        if years and int(years[1]) > 90:  # 090Y says: 90 or more
+        if years and int(years[1]) > 90:  # 090Y stands for 90 or more
             yield "AGE-OVER-89", piece.path
         return
     if not value or not same or stands_for_nobody(value.decode("latin-1")):
         return
-    personal = vr == "PN" or tag in IDS or (tag in IDENTIFYING and not _may_stay(tag, said))
-    personal |= tag in ABOUT_PEOPLE and not said.has(CHARACTERISTICS)
-    personal |= tag in PLACES_AND_LENSES and not said.has(DEVICE)
-    if personal or (tag in DESCRIPTORS and not said.has(CLEAN_DESCRIPTORS)):
+    if _is_personal(tag, vr, said):
         yield "VALUE-LEFT", piece.path
     elif tag in DEVICE_DATES and said.has(DEVICE) and said.dates == "removed":
         return
     elif (vr == "TM" and said.dates == "removed") or (vr in ("DA", "DT") and said.dates != "kept"):
         if value.strip(b"0.:") and not (vr != "TM" and value[:4] in (b"1900", b"0001")):
             yield "DATE-LEFT", piece.path
-    elif tag == DEVICE_UID and said.has(DEVICE):
-        return
-    elif (
-        vr == "UI"
-        and tag not in TAGS_OF_CLASSES
-        and not said.has(UIDS)
-        and not value.startswith(STANDARD_ROOT)
-    ):
+    elif vr == "UI" and not _may_keep_uid(tag, value, said):
         yield "UID-LEFT", piece.path
 
 
-def _may_stay(tag: int, said: Declared) -> bool:
-    """Whether text of a kind that identifies may be left, cleaned, by an option that is
-    declared.
+def _is_personal(tag: int, vr: str, said: Declared) -> bool:
+    """Whether an attribute names or describes people, and no declared option keeps it."""
+    if vr == "PN" or tag in IDS:
+        return True
+    if tag in IDENTIFYING and not _may_stay(tag, said):
+        return True
+    if tag in ABOUT_PEOPLE and not said.has(CHARACTERISTICS):
+        return True
+    if tag in PLACES_AND_LENSES and not said.has(DEVICE):
+        return True
+    return tag in DESCRIPTORS and not said.has(CLEAN_DESCRIPTORS)
+
+
+def _may_keep_uid(tag: int, value: bytes, said: Declared) -> bool:
+    """Whether a UID of the source may be kept.
+
+    It may where it is defined by the Standard, names a class, or a declared option keeps it.
     """
+    if said.has(UIDS) or (tag == DEVICE_UID and said.has(DEVICE)):
+        return True
+    return tag in TAGS_OF_CLASSES or value.startswith(STANDARD_ROOT)
+
+
+def _may_stay(tag: int, said: Declared) -> bool:
+    """Whether identifying text may be kept, cleaned, under one of the declared options."""
     if tag == TIME_ZONE:
         return said.dates != "removed"
     options = {CLEAN_DESCRIPTORS: COMMENTS, CHARACTERISTICS: STATE, INSTITUTION: INSTITUTION_TEXT}
@@ -183,7 +204,10 @@ def _unsafe(after: Layout, said: Declared) -> Seen:
 
 
 def claims(after: Layout, said: Declared) -> Seen:
-    """What the file must say of itself, and says wrongly or not at all (PS3.15 E.2)."""
+    """What the file must declare about its de-identification, and declares wrongly or not at all.
+
+    See PS3.15 E.2.
+    """
     if after.text(REMOVED) != "YES":
         yield "NOT-DECLARED", (REMOVED,)
     if not after.text(METHOD) and not said.codes:
@@ -196,9 +220,7 @@ def claims(after: Layout, said: Declared) -> Seen:
 
 
 def form(after: Layout) -> Seen:
-    """The file itself: a blank preamble, elements from the first byte to the last, nothing
-    behind them.
-    """
+    """The form of the file: a blank preamble, complete elements, and no bytes behind them."""
     if after.preamble.strip(b"\0") or not after.preamble:
         yield "PREAMBLE-LEFT", ()
     if after.broken:
@@ -211,8 +233,9 @@ def form(after: Layout) -> Seen:
 
 
 def stayed(before: Layout, after: Layout) -> Seen:
-    """What the science needs and is lost or changed: numbers, coded terms, technical words; in
-    every item that was kept.
+    """Values that research needs and that are lost or changed, in every item that was kept.
+
+    These are numbers, coded terms and technical words.
     """
     items = {piece.path[:-1] for piece in after.pieces} | {
         path[:k] for path in (p.path for p in after.pieces) for k in range(2, len(path), 2)
@@ -243,9 +266,8 @@ def stayed(before: Layout, after: Layout) -> Seen:
         new = after.values.get(path)
         if new is None:
             yield "VALUE-LOST", path
-        elif piece.end > piece.start and _value(before, piece) != _value(
-            after, new
-        ):  # what was empty may be filled
+        # what was empty may be filled
+        elif piece.end > piece.start and _value(before, piece) != _value(after, new):
             yield "VALUE-CHANGED", path
 
 
@@ -270,8 +292,9 @@ def _is_number(tag: int, vr: str) -> bool:
 
 
 def complete(before: Layout, after: Layout) -> Seen:
-    """Attributes of Type 1 and 2 that the source had and the output lost or, of Type 1, holds
-    empty (PS3.5 7.4).
+    """Attributes of Type 1 and 2 that the source has and the output lost.
+
+    Attributes of Type 1 that the output has without a value count as lost (PS3.5 7.4).
     """
     kinds = required(before.text(0x00080016))
     if not kinds:
@@ -296,7 +319,7 @@ def complete(before: Layout, after: Layout) -> Seen:
 
 
 def shifts(before: Layout, after: Layout) -> dict[int, list[Path_]]:
-    """Whole days by which each date moved, and where."""
+    """Paths of dates by the number of whole days by which each moved."""
     moved: dict[int, list[Path_]] = defaultdict(list)
     for piece in after.pieces:
         if vr_of(piece) in ("DA", "DT") and piece.path in before.values:
@@ -307,8 +330,9 @@ def shifts(before: Layout, after: Layout) -> dict[int, list[Path_]]:
 
 
 def report_rules(after: Layout) -> Seen:
-    """The report's four rules: PatientID and PatientName are the case id, no birth date, no
-    birth time.
+    """Check the report's four rules.
+
+    PatientID and PatientName are the case id, the birth date is empty, and there is no birth time.
     """
     case = after.text(0x00100020)
     if not re.fullmatch(r"(?i)(?:case|deid)_\d+", case):
@@ -322,8 +346,9 @@ def report_rules(after: Layout) -> Seen:
 
 
 def declared_bytes(layout: Layout) -> int:
-    """Bytes of uncompressed PixelData by the size that the header tells (PS3.3 C.7.6.3); 0 where
-    it does not, or cannot.
+    """Size of uncompressed PixelData in bytes as the header declares it (PS3.3 C.7.6.3).
+
+    0 where the header does not declare it.
     """
     if layout.syntax not in NATIVE or PIXEL_DATA[-1:] not in layout.values:
         return 0

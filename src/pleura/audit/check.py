@@ -1,6 +1,4 @@
-"""One written file beside its source: every question that the audit asks of it, and the findings
-as values.
-"""
+"""Compare one de-identified file with its source, and return what is wrong as findings."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -60,21 +58,21 @@ def check_file(
     identifiers: Collection[Identifier] = (),
     uids: Collection[bytes] = (),
 ) -> tuple[Finding, ...]:
-    """Judge a written file against its source.
+    """Check a de-identified file against its source.
 
     Args:
-        source: the file as it was.
-        written: the file as it would be published.
-        profile: `basic` or `report`; by default what the file declares.
-        identifiers: more to look for than `source` itself holds: of the same patient's other files
-            (`harvest`).
-        uids: more original UIDs that must not be there; a set, where there are many.
+        source: the original file.
+        written: the de-identified file.
+        profile: `basic` or `report`; by default the profile that the file declares.
+        identifiers: identifiers to search for besides those of `source`, for example from other
+            files of the same patient (`harvest`).
+        uids: original UIDs to search for besides those of `source`; pass a set where there are
+            many.
 
     Returns:
-        Findings, each with the tag paths and a count and no value; none where the file may be
-            published. Under `report`
-        one finding of verdict `OK`, `REPORT-KEEPS`, lists what that profile leaves; it does not
-            stand against publishing.
+        Findings with tag paths and counts, never with values; empty where the file may be
+        published. Under `report`, one finding of verdict `OK` (`REPORT-KEEPS`) lists what that
+        profile leaves; it does not stand against publishing.
     """
     before = source if isinstance(source, Layout) else take_apart(source)
     after = written if isinstance(written, Layout) else take_apart(written)
@@ -113,8 +111,9 @@ def passes(findings: Iterable[Finding]) -> bool:
 def _stayed(
     before: Layout, after: Layout, declaration: Declared, identifiers: Collection[Identifier]
 ) -> attributes.Seen:
-    """What should have stayed and did not; a technical word that tells of somebody, and a long
-    number that is an id, may go.
+    """Attributes that should have been kept and were removed or changed.
+
+    A technical term that could describe a person, and a long number that could be an id, may go.
     """
     for code, path in attributes.stayed(before, after):
         piece = before.values[path]
@@ -150,15 +149,16 @@ def _same_pixels(before: Layout, after: Layout) -> bool:
     if before.syntax != after.syntax and before.syntax:
         return False
     (start, end), (first, last) = before.pixels, after.pixels
-    # compared where they lie: slices are copies, and views compare slowly
+    # compared in place: slices would be copied, and comparing views is slow
     same = before.data.startswith(memoryview(after.data)[first : first + end - start], start, end)
     more = after.data[first + end - start : last]
     return same and last - first >= end - start and (not more or more in _may_follow(end - start))
 
 
 def _may_follow(length: int) -> tuple[bytes, ...]:
-    """What a writer adds to pixels without changing one: a byte to even length, or the end of a
-    sequence of fragments.
+    """Bytes that a writer may append to pixel data without changing a pixel.
+
+    These are the byte that makes the length even, and the end of a sequence of fragments.
     """
     return (PAD, SEQUENCE_END) if length % 2 else (SEQUENCE_END,)
 
@@ -185,29 +185,23 @@ def _found(
     *,
     without: tuple[int, int],
 ) -> list[tuple[str, Path_]]:
-    """The sweep, with what may stay taken out."""
+    """Search the file for identifiers, leaving out finds that the declared options allow."""
     wanted = _wanted(harvest(before), frozenset(identifiers), declaration)
     own = original_uids(before)
     devices = original_uids(before, only=DEVICE_UID) if declaration.has(DEVICE) else frozenset()
     seek = declaration.sought("uid")
-    shifted = set()
-    if declaration.dates == "shifted":
-        moved = attributes.shifts(before, after)
-        shifted = {
-            path for days, paths in moved.items() if days and len(moved) == 1 for path in paths
-        }
+    shifted = _shifted_dates(before, after) if declaration.dates == "shifted" else set()
 
     def excused(needle: Needle, piece: Piece, at: int) -> bool:
+        is_date = vr_of(piece) in ("DA", "DT")
         if piece.path in shifted and needle.kind == "date":
             return True
-        if (
-            declaration.has(DEVICE)
-            and needle.kind in ("date", "birth")
-            and piece.path[-1] in DEVICE_DATES
-        ):
+        is_device_date = piece.path[-1] in DEVICE_DATES and declaration.has(DEVICE)
+        if is_device_date and needle.kind in ("date", "birth"):
             return True
-        if declaration.dates == "kept" and needle.kind == "id" and vr_of(piece) in ("DA", "DT"):
-            return piece.path[-1] != BIRTH_DATE  # another date, that reads as the id does
+        if declaration.dates == "kept" and needle.kind == "id" and is_date:
+            # another date may have the digits of the id
+            return piece.path[-1] != BIRTH_DATE
         return _excused(before, after, needle, piece, at)
 
     texts = [p for p in after.pieces if vr_of(p) in TEXT and not _same(before, after, p, KEPT_TEXT)]
@@ -221,16 +215,10 @@ def _found(
     )
     found = [(_KINDS[hit.kind], hit.path) for hit in hits]
     seen = {path for code, path in found if code == "NAME-LEFT"}
-    others = _spelled(
-        after,
-        [piece for piece in texts if piece.path not in seen],
-        harvest(before) | frozenset(identifiers),
-    )
-    found += [
-        ("NAME-LEFT", p.path)
-        for p, word in others
-        if not excused(Needle("name", word.encode(), ""), p, p.start)
-    ]
+    others = [piece for piece in texts if piece.path not in seen]
+    for piece, word in _spelled(after, others, harvest(before) | frozenset(identifiers)):
+        if not excused(Needle("name", word.encode(), ""), piece, piece.start):
+            found.append(("NAME-LEFT", piece.path))
     return [*found, *_birth_times(before, after)]
 
 
@@ -247,10 +235,19 @@ def _birth_times(before: Layout, after: Layout) -> Iterator[tuple[str, Path_]]:
             yield "BIRTH-LEFT", piece.path
 
 
+def _shifted_dates(before: Layout, after: Layout) -> set[Path_]:
+    """Paths of the shifted dates, where all moved by the same number of days; else none."""
+    moved = attributes.shifts(before, after)
+    if len(moved) != 1 or 0 in moved:
+        return set()
+    (paths,) = moved.values()
+    return set(paths)
+
+
 def _spelled(
     after: Layout, texts: Iterable[Piece], identifiers: frozenset[Identifier]
 ) -> Iterator[tuple[Piece, str]]:
-    """The pieces of text that spell a name of the source in another way, and the word that does."""
+    """Pieces of text that contain a name of the source in another spelling, each with that word."""
     wanted = names(identifiers)
     charset = after.text(0x00080005)
     if wanted.empty:
@@ -275,54 +272,59 @@ def _wanted(
 
 
 def _same(before: Layout, after: Layout, piece: Piece, tags: Collection[int]) -> bool:
-    """Whether a piece is of one of the `tags` and as it was in the source."""
+    """Whether a piece has one of the `tags` and the same value as in the source."""
     return piece.path[-1] in tags and before.raw(*piece.path) == after.data[piece.start : piece.end]
 
 
 def _excused(before: Layout, after: Layout, needle: Needle, piece: Piece, at: int) -> bool:
-    """Whether a find is no leak: a number or technical word that stayed as it was, a part of a
-    word, a standard meaning.
+    """Whether a find is not a leak.
+
+    Numbers and technical words that stayed as they were, parts of words, and standard meanings are
+    not leaks.
     """
     tag, vr = piece.path[-1], vr_of(piece)
     value = after.data[piece.start : piece.end]
     if vr == "UI":
         return value.startswith(STANDARD_ROOT) or tag == 0x00020012
     if tag in (0x00100010, 0x00100020) and CASE.fullmatch(value.strip(b" \0").decode("latin-1")):
-        return True  # a case id, whoever is called Case
+        return True  # a case id, even if a person is called Case
     if tag in SAYING and needle.kind == "name":
         return needle.raw in CLAIMS
-    if (
-        needle.bound == "w"
-    ):  # a short id or name: letters of everybody, unless it stands where people are told of
-        if tag in (CODE_VALUE, CODE_MEANING):
-            return (
-                after.raw(*piece.path[:-1], CODE_SCHEME) is not None
-                and _scheme(after, piece) in STANDARD_SCHEMES
-            )
-        telling = tag in IDS or tag in IDENTIFYING or tag in DESCRIPTORS
-        return needle.kind == "id" and not telling and before.raw(*piece.path) == value
+    unchanged = before.raw(*piece.path) == value
+    if needle.bound == "w":
+        return _is_excused_short(after, needle, piece, unchanged=unchanged)
     if vr in NUMERIC:
-        return before.raw(*piece.path) == value and (vr not in ("DS", "IS") or is_number(value))
-    if (
-        tag in LABELS
-        and before.raw(*piece.path) == value
-        and is_structure(value.strip(b" \0").decode("latin-1"))
-    ):
+        return unchanged and (vr not in ("DS", "IS") or is_number(value))
+    if tag in LABELS and unchanged and is_structure(value.strip(b" \0").decode("latin-1")):
         return True
     if _same(before, after, piece, KEPT_TEXT) or vr == "CS":
-        inside = at - piece.start
-        beside = value[max(0, inside - 1) : inside] + value[inside + len(needle.raw) :][:1]
-        known = needle.raw in COMMON or (tag in KEPT_TEXT and is_technical(value.decode("latin-1")))
-        return beside.isalnum() or known or (tag in KEPT_TEXT and needle.kind != "name")
+        return _is_excused_text(needle, piece, value, at)
     if tag in (CODE_MEANING, CODE_VALUE):
-        same = before.raw(*piece.path) == value
-        if same and (
-            needle.raw in COMMON
-            or (tag == CODE_VALUE and _scheme(after, piece) in STANDARD_SCHEMES)
-        ):
+        standard = tag == CODE_VALUE and _scheme(after, piece) in STANDARD_SCHEMES
+        if unchanged and (needle.raw in COMMON or standard):
             return True
         return _standard(after, piece)
     return False
+
+
+def _is_excused_short(after: Layout, needle: Needle, piece: Piece, *, unchanged: bool) -> bool:
+    """Whether a short id or name is excused: only where the attribute does not describe people."""
+    tag = piece.path[-1]
+    if tag in (CODE_VALUE, CODE_MEANING):
+        has_scheme = after.raw(*piece.path[:-1], CODE_SCHEME) is not None
+        return has_scheme and _scheme(after, piece) in STANDARD_SCHEMES
+    describes_people = tag in IDS or tag in IDENTIFYING or tag in DESCRIPTORS
+    return needle.kind == "id" and not describes_people and unchanged
+
+
+def _is_excused_text(needle: Needle, piece: Piece, value: bytes, at: int) -> bool:
+    """Whether a find in kept text is a part of a longer word, a common or a technical word."""
+    tag = piece.path[-1]
+    inside = at - piece.start
+    beside = value[max(0, inside - 1) : inside] + value[inside + len(needle.raw) :][:1]
+    if beside.isalnum() or needle.raw in COMMON:
+        return True
+    return tag in KEPT_TEXT and (needle.kind != "name" or is_technical(value.decode("latin-1")))
 
 
 LABELS = frozenset({0x30060026, 0x00620005, 0x30060085, 0x00620006})
@@ -334,9 +336,7 @@ def _scheme(layout: Layout, piece: Piece) -> bytes:
 
 
 def _standard(after: Layout, piece: Piece) -> bool:
-    """Whether a code's meaning is the Standard's own for its value, of the codes that pydicom
-    carries (PS3.16).
-    """
+    """Whether a code's meaning is the one that the Standard gives to its value (PS3.16)."""
     item = piece.path[:-1]
     value, scheme, meaning = (
         after.text(*item, tag) for tag in (CODE_VALUE, CODE_SCHEME, CODE_MEANING)

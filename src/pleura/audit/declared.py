@@ -1,6 +1,4 @@
-"""What a de-identified file says was done to it: its profile and the options of PS3.15 Annex E
-(PS3.16 CID 7050).
-"""
+"""What a de-identified file declares: its profile, and options of PS3.15 Annex E (CID 7050)."""
 
 from dataclasses import dataclass
 
@@ -19,8 +17,10 @@ BASIC_PROFILE = "113100"
 
 @dataclass(frozen=True)
 class Declared:
-    """`profile` is `report` or `basic`; `codes` are those of (0012,0064); `dates` is removed,
-    shifted or kept.
+    """The declaration of a file.
+
+    `profile` is `report` or `basic`; `codes` are those of (0012,0064); `dates` is `removed`,
+    `shifted` or `kept`.
     """
 
     profile: str
@@ -28,7 +28,7 @@ class Declared:
 
     @property
     def dates(self) -> str:
-        """What the codes say of dates."""
+        """How dates were treated, according to the codes."""
         if self.profile == REPORT or FULL_DATES in self.codes:
             return "kept"
         return "shifted" if MODIFIED_DATES in self.codes else "removed"
@@ -38,7 +38,7 @@ class Declared:
         return code in self.codes
 
     def sought(self, kind: str) -> bool:
-        """Whether identifiers of a kind must be gone under these options."""
+        """Whether identifiers of this kind must not be in the file, given the declared options."""
         if kind == "device":
             return DEVICE not in self.codes
         if kind == "place":
@@ -49,10 +49,10 @@ class Declared:
 
 
 def declared(layout: Layout, profile: str | None = None) -> Declared:
-    """Read the declaration of a written file; `profile` overrules what it says of the profile.
+    """Read the declaration of a written file; `profile`, where given, takes precedence.
 
-    A file declares `report` by a DeidentificationMethod (0012,0063) that speaks of the report's
-    profile and no code 113100; whatever else it says, it is judged as Basic.
+    A file declares `report` where its DeidentificationMethod (0012,0063) names the report's profile
+    and it has no code 113100. Every other file is checked as Basic, whatever else it declares.
     """
     codes = set()
     for piece in layout.pieces:

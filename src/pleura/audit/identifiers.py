@@ -1,6 +1,4 @@
-"""What must not be found: the identifiers that a source file holds, in the forms that people
-write them.
-"""
+"""Identifiers of a source file, in every form in which people write them."""
 
 import re
 from datetime import date, datetime
@@ -30,12 +28,10 @@ _MONTHS = (
 
 
 def harvest(source: bytes | Path | Layout) -> frozenset[Identifier]:
-    """The identifiers in a source file: of the patient, of staff, of places, of devices, and every
-    date.
+    """Collect the identifiers of a source file: patient, staff, places, devices, and every date.
 
-    Names by component, reordered, glued and as initials; ids with and without separators; dates in
-    a dozen written forms.
-    UIDs are not among them: `original_uids` has those.
+    Names come by component, reordered, joined and as initials; ids with and without separators;
+    dates in a dozen written forms. UIDs are not included; see `original_uids`.
     """
     layout = source if isinstance(source, Layout) else take_apart(source)
     held: set[tuple[str, bytes]] = set()
@@ -47,10 +43,9 @@ def harvest(source: bytes | Path | Layout) -> frozenset[Identifier]:
 
 
 def original_uids(layout: Layout, only: int | None = None) -> frozenset[bytes]:
-    """Every UID of the source that names an instance, a series, a study, a frame, a device …; not
-    those of the Standard.
+    """UIDs of the source that name an instance, series, study, frame, device or the like.
 
-    `only` takes those of one tag.
+    UIDs that the Standard defines are left out. `only` restricts the result to one tag.
     """
     found: set[bytes] = set()
     for piece in layout.pieces:
@@ -106,7 +101,7 @@ def _expanded(held: frozenset[tuple[str, bytes]], charset: str) -> frozenset[Ide
 
 
 def decoded(raw: bytes, charset: str, *, person: bool) -> str:
-    """A text value as text, by the character sets that its file declares."""
+    """A text value as `str`, decoded by the character sets that the file declares."""
     if raw.isascii() and b"\x1b" not in raw:
         return raw.decode("ascii")
     from pydicom.charset import convert_encodings, decode_bytes
@@ -121,8 +116,9 @@ def decoded(raw: bytes, charset: str, *, person: bool) -> str:
 
 
 def _name_forms(value: str) -> set[str]:
-    """A person's name by component, by word, glued and with initials; prefixes and suffixes (Dr,
-    MD) are nobody's name.
+    """Forms of a person's name: by component, by word, joined, and with initials.
+
+    Prefixes and suffixes (Dr, MD) identify nobody and are left out.
     """
     forms: set[str] = set()
     for group in value.split("="):
@@ -152,7 +148,10 @@ def _name_forms(value: str) -> set[str]:
 
 
 def date_forms(value: str) -> set[str]:
-    """A DICOM date as people write it; none for what is no date, or one that stands for no date."""
+    """A DICOM date in the forms in which people write it.
+
+    Empty for a value that is not a date, or that is a placeholder date.
+    """
     try:
         day = datetime.strptime(value, "%Y%m%d").date()
     except ValueError:
@@ -164,7 +163,7 @@ def date_forms(value: str) -> set[str]:
     for dd, mm in {(d, m), (str(day.day), str(day.month)), (str(day.day), m)}:
         forms |= {f"{dd}{s}{mm}{s}{y}" for s in "-./"} | {f"{mm}{s}{dd}{s}{y}" for s in "-./"}
     forms |= {f"{d}.{m}.{yy}", f"{m}/{d}/{yy}", f"{d}/{m}/{yy}", f"{yy}-{m}-{d}"}
-    forms |= {f"{yy}{m}{d}"} if yy > "24" else set()  # else it may be a time of day
+    forms |= {f"{yy}{m}{d}"} if yy > "24" else set()  # otherwise it could be a time of day
     for month in {name for full in _MONTHS[day.month - 1] for name in (full, full[:3])}:
         for dd in {d, str(day.day)}:
             forms |= {

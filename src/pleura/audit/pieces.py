@@ -1,9 +1,8 @@
-"""A DICOM file taken apart into pieces of bytes, so that a search knows where it found something
-(PS3.5 7, PS3.10 7.1).
+"""Parse a DICOM file into pieces of bytes, so that a search can name the element of a find.
 
-Written by hand and without pydicom on purpose: the proof must not inherit the mistakes of the
-library that wrote the file, and it must cost a small part of a write. It never raises on a broken
-file: what it cannot take apart is one loose piece.
+See PS3.5 section 7 and PS3.10 7.1. Written without pydicom on purpose: the check must not repeat
+the mistakes of the library that wrote the file, and it must take a small part of the time of a
+write. It never raises on a broken file; what it cannot parse is one loose piece.
 """
 
 import struct
@@ -18,7 +17,7 @@ from typing import NamedTuple
 IMPLICIT, BIG, DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
 EXPLICIT = "1.2.840.10008.1.2.1"
 NATIVE = (IMPLICIT, EXPLICIT, BIG, DEFLATED)
-"""Syntaxes whose pixels are not compressed one by one."""
+"""Transfer syntaxes with uncompressed pixels."""
 PIXEL_DATA = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _UNDEFINED = 0xFFFFFFFF
@@ -50,13 +49,11 @@ _SHORT = frozenset(
 _DEEPEST = 48
 
 Path_ = tuple[int, ...]
-"""Where an element stands: tag, or tag, item number, tag, … of nested ones."""
+"""Path of an element: its tag, or for nested ones tag, item number, tag and so on."""
 
 
 class Piece(NamedTuple):
-    """The value of one element, `data[start:end]`; `vr` is empty where the encoding does not
-    tell it.
-    """
+    """The value of one element, `data[start:end]`; `vr` is empty where it is not encoded."""
 
     path: Path_
     vr: str
@@ -66,11 +63,11 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """A file in pieces. `data` is what is searched: the file, or for a deflated one its meta group
-    and inflated rest.
+    """A file in pieces.
 
-    `loose` is where bytes begin that belong to no element (`len(data)` where there are none);
-    `groups` says that group 2 was there, `broken` that taking apart failed before the end.
+    `data` is what is searched: the file itself; of a deflated file, its meta group and its inflated
+    data set. `loose` is where bytes begin that belong to no element (`len(data)` where there are
+    none). `groups` says that group 2 was there, `broken` that parsing failed before the end.
     """
 
     data: bytes
@@ -96,7 +93,7 @@ class Layout:
         return 0, 0
 
     def raw(self, *path: int) -> bytes | None:
-        """The value at `path` as it stands, `None` where there is no such element."""
+        """The value at `path` as bytes, or `None` where there is no such element."""
         piece = self.values.get(path)
         return None if piece is None else self.data[piece.start : piece.end]
 
@@ -107,7 +104,9 @@ class Layout:
     def number(self, *path: int) -> int:
         """The value at `path`, of VR US, as a number; 0 where there is none."""
         raw = self.raw(*path) or b""
-        return int.from_bytes(raw, "big" if self.big else "little") if len(raw) == 2 else 0
+        if len(raw) != 2:
+            return 0
+        return int.from_bytes(raw, "big" if self.big else "little")
 
     def at(self, offset: int) -> Piece | None:
         """The piece that holds the byte at `offset`, `None` for headers and loose bytes."""
@@ -116,7 +115,7 @@ class Layout:
 
 
 def shown(path: Path_) -> str:
-    """A path as people read it: `(0008,1140)[0].(0008,1155)`."""
+    """A path in readable form: `(0008,1140)[0].(0008,1155)`."""
     words = []
     for k, part in enumerate(path):
         words.append(f"({part >> 16:04x},{part & 0xFFFF:04x})" if k % 2 == 0 else f"[{part}].")
@@ -124,7 +123,7 @@ def shown(path: Path_) -> str:
 
 
 def take_apart(source: bytes | Path) -> Layout:
-    """Take a DICOM file apart, given as bytes or as a path."""
+    """Parse a DICOM file, given as bytes or as a path, into pieces."""
     data = source if isinstance(source, bytes) else source.read_bytes()
     walker = _Walker(data)
     part10 = data[128:132] == b"DICM"
@@ -140,7 +139,7 @@ def take_apart(source: bytes | Path) -> Layout:
         if syntax == DEFLATED:
             inflated, left = _inflate(data[pos:])
             walker.data = data[:pos] + inflated + left
-        if syntax in (IMPLICIT, EXPLICIT):  # some writers declare one and write the other
+        if syntax in (IMPLICIT, EXPLICIT):  # some writers declare one and use the other
             explicit = data[pos + 4 : pos + 6] in _SHORT | _LONG
             syntax = EXPLICIT if explicit else IMPLICIT
         elif syntax:
@@ -164,17 +163,21 @@ def _inflate(data: bytes) -> tuple[bytes, bytes]:
 
 
 def _guess(data: bytes, pos: int) -> tuple[bool, bool]:
-    """Explicit and big endian, of a data set without file meta."""
+    """Whether a data set without file meta information is explicit, and whether big endian."""
     explicit = data[pos + 4 : pos + 6] in _SHORT | _LONG
     return explicit, explicit and data[pos : pos + 1] == b"\0"
 
 
 class _Broken(Exception):
-    """The bytes are no data set from here on."""
+    """The bytes from here on are not a data set."""
+
+
+_LONG_LITTLE, _LONG_BIG = struct.Struct("<I").unpack_from, struct.Struct(">I").unpack_from
+_SHORT_LITTLE, _SHORT_BIG = struct.Struct("<H").unpack_from, struct.Struct(">H").unpack_from
 
 
 class _Walker:
-    """Collects pieces; `good` is the end of the last whole element at top level."""
+    """Collects pieces; `good` is the end of the last complete top-level element."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -184,31 +187,20 @@ class _Walker:
     def dataset(
         self, pos: int, end: int, path: Path_, *, explicit: bool, big: bool, only_group: int = -1
     ) -> int:
-        """Walk elements from `pos` to `end`, or to an item's delimiter, or out of `only_group`;
-        returns where it stopped.
+        """Walk elements from `pos` and return where the walk stopped.
+
+        It stops at `end`, at the delimiter of an item, and at the first element out of
+        `only_group`.
         """
-        data, order = self.data, ">" if big else "<"
-        head = struct.Struct(order + "HH")
-        long = struct.Struct(order + "I")
-        short = struct.Struct(order + "H")
+        head = struct.Struct(">HH" if big else "<HH")
         while pos + 8 <= end:
-            group, element = head.unpack_from(data, pos)
+            group, element = head.unpack_from(self.data, pos)
             if only_group >= 0 and group != only_group:
                 return pos
             tag = group << 16 | element
             if tag in (_ITEM_END, _SEQUENCE_END):
                 return pos
-            vr = b""
-            if explicit:
-                vr = data[pos + 4 : pos + 6]
-                if vr in _SHORT:
-                    length, start = short.unpack_from(data, pos + 6)[0], pos + 8
-                elif vr in _LONG or (vr.isalpha() and vr.isupper()):
-                    length, start = long.unpack_from(data, pos + 8)[0], pos + 12
-                else:  # no VR at all: some writers slip implicit elements in
-                    vr, length, start = b"", long.unpack_from(data, pos + 4)[0], pos + 8
-            else:
-                length, start = long.unpack_from(data, pos + 4)[0], pos + 8
+            vr, length, start = self._value_at(pos, explicit=explicit, big=big)
             here = (*path, tag)
             if length == _UNDEFINED:
                 pos = self._undefined(start, end, here, vr, explicit=explicit, big=big)
@@ -222,11 +214,24 @@ class _Walker:
                 self.good = pos
         return pos
 
+    def _value_at(self, pos: int, *, explicit: bool, big: bool) -> tuple[bytes, int, int]:
+        """VR, length and start of the value of the element at `pos`; VR is empty if implicit."""
+        data = self.data
+        long, short = (_LONG_BIG, _SHORT_BIG) if big else (_LONG_LITTLE, _SHORT_LITTLE)
+        vr = data[pos + 4 : pos + 6] if explicit else b""
+        if vr in _SHORT:
+            return vr, short(data, pos + 6)[0], pos + 8
+        if vr in _LONG or (vr.isalpha() and vr.isupper()):
+            return vr, long(data, pos + 8)[0], pos + 12
+        # implicit; or, in an explicit data set, an element that its writer left without a VR
+        return b"", long(data, pos + 4)[0], pos + 8
+
     def _sequence(
         self, start: int, end: int, path: Path_, vr: bytes, *, explicit: bool, big: bool
     ) -> bool:
-        """Try a value of known length as a sequence of items; False where it is none, and then
-        nothing is collected.
+        """Try to parse a value of known length as a sequence of items.
+
+        Returns False, with nothing collected, where it is not a sequence.
         """
         if vr not in (b"SQ", b"UN", b"") or path[-1] in PIXEL_DATA:
             return False
@@ -247,8 +252,9 @@ class _Walker:
     def _undefined(
         self, start: int, end: int, path: Path_, vr: bytes, *, explicit: bool, big: bool
     ) -> int:
-        """A value of undefined length: encapsulated pixels are one piece, everything else is a
-        sequence of items.
+        """Parse a value of undefined length; return where it ends.
+
+        Encapsulated pixels are one piece; every other value is a sequence of items.
         """
         if path[-1] in PIXEL_DATA:
             stop = self._fragments(start, end)
@@ -272,7 +278,7 @@ class _Walker:
         raise _Broken
 
     def _items(self, pos: int, end: int, path: Path_, *, explicit: bool, big: bool) -> int:
-        """Items up to the sequence's delimiter or `end`."""
+        """Parse items up to the delimiter of the sequence or `end`; return where they end."""
         if len(path) > 2 * _DEEPEST:
             raise _Broken
         order = ">" if big else "<"

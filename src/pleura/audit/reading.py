@@ -1,5 +1,6 @@
-"""The files of an audit: read through the one walk, each member of an archive at most once while
-memory allows.
+"""Read the files of an audit through the one walk.
+
+Each member of an archive is read at most once, as far as memory allows.
 """
 
 import hashlib
@@ -19,11 +20,11 @@ from pleura.files.listing import ON_DISK, InputFile
 from pleura.files.walk import Walk, read_file, read_files, walk
 
 HELD_BYTES = 1 << 30
-"""Members of archives that are kept in memory, since each would cost a pass over its archive."""
+"""Bytes of archive members kept in memory; reading one again costs a pass over its archive."""
 
 
 class Files:
-    """Reads the files of input and output, and notes the digest of each."""
+    """Reads the files of input and output, and records the digest of each."""
 
     def __init__(self) -> None:
         self._digests: dict[Path, list[bytes]] = defaultdict(list)
@@ -31,12 +32,12 @@ class Files:
         self._room = HELD_BYTES
 
     def walk(self, root: Path) -> Walk:
-        """Every file below `root`; links to files that are listed themselves are left out."""
+        """Every file below `root`, without links to files that are listed themselves."""
         found = walk(root)
         return Walk(found.root, tuple(sorted(found.files)), found.refused)
 
     def layouts(self, found: Walk) -> Iterator[tuple[InputFile, Layout]]:
-        """Every file of a walk, taken apart; one that cannot be read any more is passed over."""
+        """Every file of a walk as a `Layout`; files that cannot be read any more are left out."""
         for file in found.files:
             if file.kind == LINK:
                 continue
@@ -48,11 +49,11 @@ class Files:
             yield file, take_apart(data)
 
     def layout(self, file: InputFile) -> Layout:
-        """One file, taken apart."""
+        """One file as a `Layout`."""
         return take_apart(self._held[file] if file in self._held else read_file(file))
 
     def digest(self, found: Walk) -> str:
-        """SHA-256 over the sorted SHA-256 of all files that `layouts` has read."""
+        """SHA-256 over the sorted SHA-256 digests of all files that `layouts` has read."""
         return hashlib.sha256(b"".join(sorted(self._digests[found.root]))).hexdigest()
 
     def _read(self, file: InputFile, found: Walk) -> bytes:
@@ -88,9 +89,7 @@ _OURS = re.compile(
 
 
 def foreign_part(data: bytes) -> bytes:
-    """The values in one of pleura's records that pleura did not write itself: only these can
-    identify somebody.
-    """
+    """The values in one of pleura's records that come from the input; only these can identify."""
     with suppress(ValueError):
         return "\n".join(_foreign(json.loads(data))).encode()
     return data

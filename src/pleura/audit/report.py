@@ -1,4 +1,4 @@
-"""The outcome of an audit of a whole output: counts, codes and tag paths, and no value."""
+"""The result of an audit of a whole output: counts, codes and tag paths, never values."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -11,8 +11,9 @@ from pleura.files.accounting import Accounting
 
 @dataclass(frozen=True)
 class Judged:
-    """One file of the output: its number in sorted order, its name (to be shown on request
-    only), its SOP class, findings.
+    """One checked file of the output.
+
+    `number` is its position in sorted order; `name` is shown on request only.
     """
 
     number: int
@@ -20,11 +21,18 @@ class Judged:
     sop_class: str
     findings: tuple[Finding, ...]
 
+    def as_json(self, *, paths: bool) -> dict[str, Any]:
+        """Plain values for JSON; the name only with `paths`."""
+        name = {"name": self.name} if paths else {}
+        findings = [finding.as_json() for finding in self.findings]
+        return {"file": self.number, **name, "sop_class": self.sop_class, "findings": findings}
+
 
 @dataclass(frozen=True)
 class Tree:
-    """One side of an audit: what became of its files, and a digest of their content (SHA-256
-    over the sorted SHA-256).
+    """One side of an audit: what became of its files, and a digest of their content.
+
+    The digest is SHA-256 over the sorted SHA-256 digests of the files.
     """
 
     accounting: Accounting
@@ -37,11 +45,11 @@ class Tree:
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of `verify_tree`: counts and tag paths, and no value.
+    """The result of `verify_tree`: counts and tag paths, never values.
 
-    `files` is how many of the output were judged, `sources` how many DICOM files the input has,
-    `published` how many of those have an output. `input` and `output` account for every file of
-    both; `declared` are the codes of options (PS3.16 CID 7050) that any file declares.
+    `files` counts the checked files of the output, `sources` the DICOM files of the input, and
+    `published` those of the sources that have an output. `input` and `output` account for every
+    file of both sides; `declared` holds the option codes (PS3.16 CID 7050) that any file declares.
     """
 
     files: int
@@ -59,7 +67,7 @@ class Report:
         return passes(self.between) and all(passes(one.findings) for one in self.judged)
 
     def counts(self) -> dict[str, int]:
-        """How many files each finding was made in."""
+        """Number of files in which each finding was made, by code."""
         total: dict[str, int] = defaultdict(int)
         for one in self.judged:
             for seen in one.findings:
@@ -69,8 +77,8 @@ class Report:
         return dict(sorted(total.items()))
 
     def as_json(self, *, paths: bool = False) -> dict[str, Any]:
-        """Plain values for JSON. With `paths`, the names of files that something was found in:
-        they can identify.
+        """Plain values for JSON; with `paths` also the names of files with findings, which can
+        identify.
         """
         return {
             "format": "pleura-verify/2",
@@ -82,14 +90,5 @@ class Report:
             "output": self.output.as_json(),
             "counts": self.counts(),
             "between": [seen.as_json() for seen in self.between],
-            "found": [
-                {
-                    "file": one.number,
-                    **({"name": one.name} if paths else {}),
-                    "sop_class": one.sop_class,
-                    "findings": [seen.as_json() for seen in one.findings],
-                }
-                for one in self.judged
-                if one.findings
-            ],
+            "found": [one.as_json(paths=paths) for one in self.judged if one.findings],
         }

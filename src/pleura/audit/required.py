@@ -1,8 +1,7 @@
-"""Attributes of Type 1 and 2 by SOP class, from PS3.3's module tables as highdicom carries them
-(`required.json`).
+"""Attributes of Type 1 and 2 by SOP class, from the module tables of PS3.3.
 
-The table is data: tests/audit/test_audit_required.py makes it anew from the installed highdicom and
-compares.
+`required.json` holds the tables as highdicom distributes them. A test rebuilds it from the
+installed highdicom and compares.
 """
 
 import json
@@ -23,19 +22,18 @@ def _table() -> Any:
 
 @cache
 def required(sop_class: str) -> Mapping[Path_, int]:
-    """Type (1 or 2) by path of tags, without item numbers, for the mandatory and conditional
-    modules of a SOP class.
+    """The Type (1 or 2) of attributes in the mandatory and conditional modules of a SOP class.
 
-    Empty for a class that the table does not have.
+    Keys are paths of tags without item numbers. Empty for a class that the table does not have.
     """
     table = _table()
-    return {
-        tuple(int(tag, 16) for tag in path.split(".")): kind
-        for module in table["classes"].get(sop_class, ())
-        for path, kind in table["modules"][module].items()
-    }
+    types: dict[Path_, int] = {}
+    for module in table["classes"].get(sop_class, ()):
+        for path, kind in table["modules"][module].items():
+            types[tuple(int(tag, 16) for tag in path.split("."))] = kind
+    return types
 
 
 def is_image(sop_class: str) -> bool:
-    """Whether objects of a class must hold pixels (their IOD has the Image Pixel module)."""
+    """Whether objects of a class must have pixels: their IOD includes the Image Pixel module."""
     return "image-pixel" in _table()["classes"].get(sop_class, ())

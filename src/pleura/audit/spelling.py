@@ -1,8 +1,8 @@
-"""Names in other spellings, by the Unicode names of their letters: O WITH STROKE is an O, HALFWIDTH
-KATAKANA KA is a KA.
+"""Find names in other spellings, using the Unicode names of their letters.
 
-Written without a look at the engine's tables: Unicode's own names say what a letter is, in whatever
-width, case or script.
+O WITH STROKE is an O, and HALFWIDTH KATAKANA KA is a KA. This module does not use the engine's
+tables, so it does not repeat their mistakes; the Unicode name says which letter a character is, in
+any width, case or script.
 """
 
 import re
@@ -48,7 +48,7 @@ _MARKED = {
     **{(base, "DIAERESIS"): base.lower() + "e" for base in "AOU"},
     **{(base, "CARON"): base.lower() + "h" for base in "CSZ"},
 }
-"""A second way to write a letter that has a mark; the first is the letter without it."""
+"""Alternative spellings of letters with a mark; the first is the letter without the mark."""
 
 _KANA = re.compile(r"(?:HALFWIDTH )?(?:HIRAGANA|KATAKANA) LETTER (?:SMALL )?(\w+)")
 _UNVOICED = {"G": "K", "Z": "S", "D": "T", "B": "H", "P": "H", "V": ""}
@@ -75,13 +75,12 @@ _UNSPACED = (
 _MOST = 16
 
 LONE, INSIDE, UNSPACED = 4, 6, 2
-"""Letters of a name that is found as a word, that is found inside a word, and of one in a script
-without spaces.
+"""Fewest letters of a name that is found as a word, inside a word, and in a script without spaces.
 """
 
 
 class Names(NamedTuple):
-    """Names in plain forms: whole words, and those of scripts without spaces between words."""
+    """Names in plain form: whole words, and names in scripts without spaces between words."""
 
     words: frozenset[str]
     unspaced: frozenset[str]
@@ -94,7 +93,7 @@ class Names(NamedTuple):
 
 @lru_cache(maxsize=64)
 def names(identifiers: frozenset[Identifier]) -> Names:
-    """The plain forms of all names among identifiers."""
+    """The plain forms of all names among the identifiers."""
     words: set[str] = set()
     unspaced: set[str] = set()
     for kind, text in identifiers:
@@ -102,9 +101,8 @@ def names(identifiers: frozenset[Identifier]) -> Names:
             continue
         cut = list(_cut(text))
         if 1 < len(cut) < 4 and not any(is_unspaced for _, is_unspaced in cut):
-            cut.append(
-                ("".join(word for word, _ in cut), False)
-            )  # O'Brien, Al-Ali written as one word
+            # O'Brien, Al-Ali written as one word
+            cut.append(("".join(word for word, _ in cut), False))
         for word, is_unspaced in cut:
             forms = _forms(word)
             if is_unspaced:
@@ -118,8 +116,9 @@ def names(identifiers: frozenset[Identifier]) -> Names:
 
 
 def spelled(text: str, wanted: Names) -> Iterator[str]:
-    """The words of a text that spell one of the names, in plain form; one in plain letters is
-    found by the sweep too.
+    """The words of a text that spell one of the names, in plain form.
+
+    Names in plain letters are also found by the sweep.
     """
     inside = [word for word in wanted.words if len(word) >= INSIDE]
     for word, is_unspaced in _cut(text):
@@ -130,7 +129,7 @@ def spelled(text: str, wanted: Names) -> Iterator[str]:
 
 
 def _cut(text: str) -> Iterator[tuple[str, bool]]:
-    """Words, and whether their script has no spaces between words."""
+    """The words of a text, each with whether its script has no spaces between words."""
     word, unspaced = "", False
     for character in unicodedata.normalize("NFC", text) + " ":
         kind = _script(character)
@@ -164,7 +163,7 @@ def _forms(word: str) -> frozenset[str]:
 
 @lru_cache(maxsize=8192)
 def _plain(character: str) -> tuple[str, ...]:
-    """What a character is, by its Unicode name: one or two ways to write it in plain letters."""
+    """The letters that a character stands for, by its Unicode name: one or two plain spellings."""
     if character.isascii():
         return (character.lower(),)
     name = unicodedata.name(character, "")

@@ -1,11 +1,9 @@
-"""The sweep: the bytes that were written, searched for identifiers and original UIDs in every
-encoding. No pydicom here.
-"""
+"""Search the written bytes for identifiers and original UIDs in every encoding; no pydicom."""
 
 import base64
 import binascii
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -19,21 +17,20 @@ ENCODINGS = (
     "utf-16-le", "utf-16-be",
 )  # fmt: skip
 _UTF16 = re.compile(rb"(?:[\x20-\x7e]\x00){4,}|(?:\x00[\x20-\x7e]){4,}")
-_WIDE = re.compile(
-    rb"\x00[\x20-\x7e]\x00[\x20-\x7e]\x00[\x20-\x7e]\x00"
-)  # in every find of _UTF16, and found faster
+# in every find of _UTF16, and found faster
+_WIDE = re.compile(rb"\x00[\x20-\x7e]\x00[\x20-\x7e]\x00[\x20-\x7e]\x00")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{10,}={0,2}")
 _HEX = re.compile(rb"(?:[0-9a-fA-F]{2}[ :-]?){8,}")
-_UID = re.compile(
-    rb"(?<!\d)\d++(?:\.\d++){2,}"
-)  # never from within a number: long ones would be tried at every digit
+# never from within a number: long ones would be tried at every digit
+_UID = re.compile(rb"(?<!\d)\d++(?:\.\d++){2,}")
 ENCODED: Path_ = ()
-"""The path of a find in something encoded, or outside every element."""
+"""Path of a find inside encoded content, or outside every element."""
 
 
 class Identifier(NamedTuple):
-    """One thing to look for. `kind`: name, id, birth, date, place, device; `text` as somebody
-    could have written it.
+    """One identifier to search for.
+
+    `kind` is name, id, birth, date, place or device; `text` is a form in which people write it.
     """
 
     kind: str
@@ -41,17 +38,16 @@ class Identifier(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """One find: what kind of identifier, and in which element."""
+    """One find: the kind of identifier, and the path of the element."""
 
     kind: str
     path: Path_
 
 
 class Needle(NamedTuple):
-    """What to look for: bytes in lower case and what must not stand beside them: `d`igits,
-    `l`etters, nothing (empty).
+    """Bytes to search for, in lower case, and which characters must not be next to them.
 
-    `w` is for what was found as a whole value.
+    `bound` is `d` (digits), `l` (letters) or empty (any may be). `w` marks a find as a whole value.
     """
 
     kind: str
@@ -60,8 +56,10 @@ class Needle(NamedTuple):
 
 
 class Needles(NamedTuple):
-    """Identifiers made ready for a search; `whole` are those too short to be looked for inside
-    text.
+    """Identifiers ready for a search.
+
+    `whole` are identifiers that are too short to search for inside text; they are compared with
+    whole values.
     """
 
     inside: tuple[Needle, ...]
@@ -70,7 +68,7 @@ class Needles(NamedTuple):
 
 @lru_cache(maxsize=64)
 def needles(identifiers: frozenset[Identifier]) -> Needles:
-    """Identifiers as bytes: every encoding that can write them, once each."""
+    """Encode identifiers in every way in which a file can hold them, once each."""
     inside: set[Needle] = set()
     whole: dict[bytes, str] = {}
     for kind, text in identifiers:
@@ -109,25 +107,27 @@ def sweep(
     """Search a file for identifiers and UIDs.
 
     Args:
-        layout: the file, taken apart.
-        wanted: what to look for.
-        is_original: whether a UID is one that must not be there.
-        without: start and end of pixel bytes that were proved equal to the source's and are left
-            out.
-        excused: whether a find in a piece, at a position in the file, is none: a kept technical
-            value, a standard meaning.
-        text_pieces: the pieces that short identifiers may not be the whole value of.
+        layout: the parsed file.
+        wanted: the identifiers.
+        is_original: whether a UID is one of the source's.
+        without: start and end of pixel bytes that are known to be equal to the source's; these are
+            not searched.
+        excused: whether a find, in a piece and at a position in the file, is allowed: a kept
+            technical value, or a standard meaning.
+        text_pieces: pieces whose whole value is compared with short identifiers.
 
     Returns:
-        Every find; nothing that was found is in it.
+        Every find, without the identifier itself.
     """
     data = layout.data
     start, end = without
-    searched = (data[:start] + b"\n" + data[end:]) if end > start else data
+    has_gap = end > start
+    searched = (data[:start] + b"\n" + data[end:]) if has_gap else data
     lower = searched.lower()
 
     def original(offset: int) -> int:
-        return offset if offset < start or end <= start else offset - start - 1 + end
+        is_behind_gap = has_gap and offset >= start
+        return offset - start - 1 + end if is_behind_gap else offset
 
     hits: list[Hit] = []
     for needle in wanted.inside:
@@ -152,19 +152,27 @@ def sweep(
             piece = layout.at(original(match.start()))
             hits.append(Hit("uid", piece.path if piece else ENCODED))
     if wanted.whole:
-        for piece in text_pieces:
-            for value in data[piece.start : piece.end].lower().split(b"\\"):
-                value = value.strip(b" \0^=\r\n")
-                kind = wanted.whole.get(value)
-                if kind and not excused(Needle(kind, value, "w"), piece, piece.start):
-                    hits.append(Hit(kind, piece.path))
+        hits += _whole_values(data, wanted.whole, text_pieces, excused)
     return hits
 
 
+def _whole_values(
+    data: bytes,
+    wanted: Mapping[bytes, str],
+    pieces: Iterable[Piece],
+    excused: Callable[[Needle, Piece, int], bool],
+) -> Iterator[Hit]:
+    """Identifiers that are too short to search for in text, as whole values of text elements."""
+    for piece in pieces:
+        for value in data[piece.start : piece.end].lower().split(b"\\"):
+            value = value.strip(b" \0^=\r\n")
+            kind = wanted.get(value)
+            if kind and not excused(Needle(kind, value, "w"), piece, piece.start):
+                yield Hit(kind, piece.path)
+
+
 def shares(wanted: Needles, value: bytes, common: Collection[bytes]) -> bool:
-    """Whether a value has a word, or digits, of something that is looked for, other than those
-    of everybody.
-    """
+    """Whether a value contains a word or number of an identifier, common words aside."""
     lower = value.lower()
     words = {
         *re.findall(rb"[a-z\x80-\xff]{4,}|\d{4,}", lower),
@@ -177,8 +185,9 @@ def shares(wanted: Needles, value: bytes, common: Collection[bytes]) -> bool:
 
 
 def _bounded(lower: bytes, offset: int, needle: Needle, piece: Piece | None, place: int) -> bool:
-    """Whether a find stands by itself; the edge of an element's value is an edge, whatever byte
-    lies beyond.
+    """Whether a find stands alone and is not part of a longer word or number.
+
+    The ends of an element's value are boundaries, whatever the next byte is.
     """
     if not needle.bound:
         return True
@@ -191,9 +200,7 @@ def _bounded(lower: bytes, offset: int, needle: Needle, piece: Piece | None, pla
 
 
 def _telling(needle: Needle) -> bool:
-    """Whether a find in decoded bytes means something: four or five digits turn up in them by
-    chance.
-    """
+    """Whether a find in decoded bytes is significant; four or five digits occur there by chance."""
     return needle.bound != "d" or len(needle.raw) > 5
 
 
@@ -207,8 +214,8 @@ def _alone(view: bytes, needle: Needle) -> bool:
 
 
 def _views(data: bytes) -> list[bytes]:
-    """What the bytes say to somebody who decodes them: UTF-16 of either order, swapped words,
-    base64, hexadecimal.
+    """The bytes as decoded in other ways: UTF-16 in both orders, swapped words, base64,
+    hexadecimal.
     """
     views = []
     if _WIDE.search(data):

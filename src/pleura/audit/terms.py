@@ -1,8 +1,8 @@
-"""Terms of everybody: structures, scanners and kernels, as the audit knows them. Not the engine's
-lists on purpose.
+"""Terms that identify nobody: structures, scanners and kernels, as the audit knows them.
 
-Words of anatomy come from the meanings of the Standard's own codes (SNOMED CT and DICOM terms, as
-pydicom carries them); words of planning and of scanners are listed here by hand.
+The lists are deliberately not the engine's. Words of anatomy come from the meanings of the
+Standard's codes (SNOMED CT and DICOM, as pydicom distributes them); words of planning and of
+scanners are listed here.
 """
 
 import re
@@ -46,9 +46,7 @@ SCANNERS = _words(
 
 @cache
 def meanings() -> Mapping[tuple[str, str], set[str]]:
-    """The Standard's own meanings of codes, by scheme and value, as pydicom carries them
-    (PS3.16).
-    """
+    """Meanings of the Standard's codes (PS3.16) by scheme and value, from pydicom."""
     from pydicom.sr import _concepts_dict
 
     concepts: Any = _concepts_dict.concepts
@@ -62,18 +60,16 @@ def meanings() -> Mapping[tuple[str, str], set[str]]:
 
 @cache
 def _anatomy() -> frozenset[str]:
-    return frozenset(
-        word
-        for (scheme, _), texts in meanings().items()
-        if scheme == "SCT"
-        for t in texts
-        for word in re.findall("[a-z]+", t.lower())
-    )
+    words: set[str] = set()
+    for (scheme, _), texts in meanings().items():
+        if scheme == "SCT":
+            words.update(re.findall("[a-z]+", " ".join(texts).lower()))
+    return frozenset(words)
 
 
 @lru_cache(maxsize=1024)
 def is_structure(label: str) -> bool:
-    """Whether a label is, as a whole, made of anatomy, terms of planning, and numbers of a plan."""
+    """Whether all words of a label are anatomy, terms of planning, or numbers of a plan."""
     words = re.findall(r"[^\W\d_]+|\d+", re.sub(r"([a-z])([A-Z])", r"\1 \2", label).lower())
     if not words or not any(word[0].isalpha() for word in words):
         return False
@@ -86,14 +82,14 @@ def _is_count(digits: str) -> bool:
 
 def _is_term(word: str) -> bool:
     if len(word) < 4 or re.fullmatch("[ij]?[gcpi]tv[a-z]{0,3}", word):
-        return True  # too short to be looked for inside text
+        return True  # too short to search for inside text
     forms = {word, word.removesuffix("s"), word + "s"}
     return bool(forms & PLANNING) or bool(forms & _anatomy()) or word.encode() in COMMON
 
 
 @lru_cache(maxsize=1024)
 def is_technical(value: str) -> bool:
-    """Whether a value is, as a whole, a manufacturer, model, kernel or defined term."""
+    """Whether a whole value is a manufacturer, a model, a kernel or a defined term."""
     words = re.findall(r"[^\W\d_]+", value.lower())
     return bool(words) and all(
         len(word) < 4 or word in SCANNERS or word.encode() in COMMON for word in words

@@ -1,5 +1,6 @@
-"""A whole output beside its input: each file judged, and what only shows between files:
-references, patients, dates, names.
+"""Check a whole output against its input: each file, and what only shows between files.
+
+Between files are references, patients, dates and file names.
 """
 
 import hashlib
@@ -40,7 +41,7 @@ _FINGERPRINT = (
 )
 _CONTENT = frozenset({0x30060050, 0x0040A30A, 0x00700022, 0x00720502, 0x00620004})
 _COUNTED = re.compile(rb"(?:(?:Case|Deid)_\d+/(?:\d{1,3}/)?0\d{5}\.dcm|run\.json|\.pleura/.*)")
-"""Names that are counted: some device has the serial number 000001."""
+"""Attributes whose values are only counted: some device has the serial number 000001."""
 NOBODY = -1
 _MAY_GO = frozenset({0x00081110, 0x00081111, 0x00081120, 0x0040A385, 0x00400275, 0x0008113A})
 
@@ -55,7 +56,7 @@ class _Source:
 
 @dataclass
 class _Input:
-    """What is remembered of the input: where files are, whose they are, what must not be found."""
+    """What is kept of the input: where its files are, their patients, and the identifiers."""
 
     sources: list[_Source] = field(default_factory=list)
     by_mark: dict[bytes, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -68,8 +69,9 @@ class _Input:
 
 @dataclass
 class _Between:
-    """What is gathered while the files of the output are judged one by one; `profile` where the
-    whole output declares one.
+    """What is collected while the files of the output are checked one by one.
+
+    `profile` is set where the whole output declares one.
     """
 
     profile: str | None = None
@@ -128,10 +130,8 @@ def verify_tree(
             waiting.append((number, file))
         else:
             judged.append(_judge(number, file.name, layout, known, between, files))
-    for (
-        number,
-        file,
-    ) in waiting:  # the UIDs seen in the others decide which file of the input each came from
+    # the UIDs seen in the others decide which file of the input each came from
+    for number, file in waiting:
         judged.append(_judge(number, file.name, files.layout(file), known, between, files))
     progress("verify", len(made.files), len(made.files))
     if not judged:
@@ -150,7 +150,7 @@ def verify_tree(
 
 
 def _read_key(key: Path | None) -> bytes:
-    """The key's text; a regular file of a bounded size, as the verb has made sure."""
+    """Read the key as text; the verb has checked that it is a regular file of a limited size."""
     return key.read_bytes().strip() if key else b""
 
 
@@ -159,9 +159,8 @@ def _read_input(found: Walk, files: Files, progress: Progress) -> _Input:
     gathered: dict[int, set[Identifier]] = defaultdict(set)
     for number, (file, layout) in enumerate(files.layouts(found)):
         progress("read", number, len(found.files))
-        instance = (
-            layout.text(0x00080018) or layout.text(0x00020003)
-        ).encode()  # emptied by some anonymisers
+        # emptied by some anonymisers
+        instance = (layout.text(0x00080018) or layout.text(0x00020003)).encode()
         known.uids |= original_uids(layout)
         if not _is_dicom(layout):
             continue
@@ -179,17 +178,19 @@ def _read_input(found: Walk, files: Files, progress: Progress) -> _Input:
 
 
 def _is_dicom(layout: Layout) -> bool:
-    """Whether a file is an object: it says so, or names its instance, which some anonymisers
-    take away.
+    """Whether a file is a DICOM object.
+
+    It is where it has a SOP class, or, because some tools remove that, a SOPInstanceUID.
     """
     return bool(layout.preamble or layout.text(0x00080018) or layout.text(0x00020003))
 
 
 def _patient(layout: Layout, patients: list[tuple[str, str, str]]) -> int:
-    """The number of a file's patient: the same id, and no birth date (or, without, no name) that
-    speaks against it.
+    """The number of a file's patient, or -1 where nothing identifies the patient.
 
-    -1 where nothing tells who it is: no id, no name with a birth date, no study.
+    Files are of one patient where they have the same id and no contradicting birth date (or,
+    without a birth date, no contradicting name). Nothing identifies a patient where there is no id,
+    no name with a birth date, and no study.
     """
     name = "".join(
         c
@@ -199,9 +200,8 @@ def _patient(layout: Layout, patients: list[tuple[str, str, str]]) -> int:
     own = (layout.text(0x00100020), layout.text(0x00100030), name)
     if is_placeholder(own[0]):
         own = ("", own[1], "" if is_placeholder(layout.text(0x00100010)) else name)
-    if not own[
-        0
-    ]:  # without an id, name and birth date together are one patient, and else a study is
+    # without an id, name and birth date together are one patient, and else a study is
+    if not own[0]:
         own = (
             "\0" + (f"{name}\0{own[1]}" if name and own[1] else layout.text(0x0020000D)),
             own[1],
@@ -221,8 +221,9 @@ def _patient(layout: Layout, patients: list[tuple[str, str, str]]) -> int:
 
 
 def _mark(layout: Layout, *, pixels: bool = True) -> bytes:
-    """What a file keeps through any honest de-identification: class, place, numbers, pixels,
-    contours, measurements.
+    """What every correct de-identification keeps of a file, as a digest.
+
+    These are class, position, numbers, pixels, contours and measurements.
     """
     digest = hashlib.blake2b(digest_size=16)
     for tag in _FINGERPRINT:
@@ -237,7 +238,7 @@ def _mark(layout: Layout, *, pixels: bool = True) -> bytes:
 
 
 def _pairs(before: Layout, after: Layout) -> Iterator[tuple[bytes, bytes]]:
-    """UIDs of source and output that stand at the same place."""
+    """UIDs of source and output that are at the same path."""
     for piece in before.pieces:
         if (
             vr_of(piece) == "UI"
@@ -282,13 +283,13 @@ def _judge(
 
 
 def _candidates(after: Layout, known: _Input, between: _Between) -> list[int]:
-    """Sources that a file can come from. Masks of two patients may be equal: where its study is
-    known, that study's only.
+    """Sources that an output file can come from.
+
+    Masks of two patients may be equal; where the study of the file is known, only its sources
+    count.
     """
-    marks = (
-        known.by_mark.get(_mark(after)),
-        known.by_place.get(_mark(after, pixels=False)),
-    )  # the second: pixels may be blanked
+    # the second: pixels may be blanked
+    marks = (known.by_mark.get(_mark(after)), known.by_place.get(_mark(after, pixels=False)))
     alike: list[int] = next(
         (free for ks in marks if (free := [k for k in ks or () if k not in between.written])), []
     )
@@ -297,7 +298,7 @@ def _candidates(after: Layout, known: _Input, between: _Between) -> list[int]:
 
 
 def _remember(k: int, before: Layout, after: Layout, known: _Input, between: _Between) -> None:
-    """Note what this pair says about UIDs, references, its patient and his dates."""
+    """Record what a pair of files shows about UIDs, references, the patient and the dates."""
     between.written[k] = after.text(0x00080018).encode()
     between.options |= declared(after, between.profile).codes
     for old, new in _pairs(before, after):
@@ -328,8 +329,9 @@ def _remember(k: int, before: Layout, after: Layout, known: _Input, between: _Be
 
 
 def _profile(out: Path) -> str | None:
-    """`report` where the output's own record says so: files under that profile declare nothing,
-    being changed so little.
+    """`report` where the record of the whole output says so.
+
+    Files under that profile declare nothing themselves.
     """
     with suppress(OSError, ValueError, KeyError, TypeError):
         record = read_json(out / "run.json")

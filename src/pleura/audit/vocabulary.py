@@ -1,8 +1,7 @@
-"""What the audit knows of attributes: its own short lists, by keyword, made by hand from PS3.6 and
-PS3.15 E.1.1.
+"""Attributes that identify, as the audit knows them: short lists made by hand.
 
-Not the engine's table on purpose. The lists say what identifies; whether and how it went is for the
-engine to decide.
+Sources are PS3.6 and PS3.15 E.1.1. The lists are deliberately not the engine's table. They say
+which attributes identify; how they are removed is up to the engine.
 """
 
 import re
@@ -66,7 +65,7 @@ PLACEHOLDERS = frozenset(
         "sir",
     }
 )
-"""Words that stand where an identity stood."""
+"""Words that replace an identity."""
 
 CASE = re.compile(r"case[_-]?\d+", re.IGNORECASE)
 
@@ -77,9 +76,7 @@ def stands_for_nobody(value: str) -> bool:
 
 
 def is_placeholder(value: str) -> bool:
-    """Whether an id or name names nobody: empty, a word of `PLACEHOLDERS`, or one character
-    repeated.
-    """
+    """Whether an id or name is empty, a word of `PLACEHOLDERS`, or one repeated character."""
     words = re.findall(r"[a-z]+", value.casefold())
     bare = "".join(c for c in value.casefold() if c.isalnum())
     repeated = len(bare) != 1 and len(set(bare)) < 2
@@ -98,7 +95,7 @@ TAGS_OF_CLASSES = _tags(
     "OriginalSpecializedSOPClassUID ContextGroupExtensionCreatorUID PrivateInformationCreatorUID "
     "AvailableTransferSyntaxUID"
 )
-"""Attributes whose UIDs name kinds of things, not things."""
+"""Attributes whose UIDs name classes, not instances."""
 
 IDS = _tags(
     "PatientID OtherPatientIDs IssuerOfPatientID MedicalRecordLocator AccessionNumber StudyID "
@@ -134,8 +131,9 @@ IDENTIFYING = _tags(
     "ClinicalTrialProtocolName ClinicalTrialCoordinatingCenterName TimezoneOffsetFromUTC "
     "PatientTransportArrangements DerivationDescription ContributionDescription"
 )
-"""Free text about a person that no profile but `report` leaves as it was (with IDS and every
-PN).
+"""Free text about a person, which only profile `report` leaves unchanged.
+
+Attributes of IDS and of VR PN are treated the same way.
 """
 
 COMMENTS = IDENTIFYING - _tags(
@@ -144,14 +142,14 @@ COMMENTS = IDENTIFYING - _tags(
     "ClinicalTrialProtocolID ClinicalTrialProtocolName ClinicalTrialCoordinatingCenterName "
     "TimezoneOffsetFromUTC PatientTransportArrangements"
 )
-"""What of it Clean Descriptors may clean and leave."""
+"""Attributes of `IDENTIFYING` that Clean Descriptors may clean and keep."""
 
 DEVICE_DATES = _tags(
     "DateOfLastCalibration TimeOfLastCalibration DateTimeOfLastCalibration CalibrationDateTime "
     "CalibrationDate CalibrationTime DateOfLastDetectorCalibration TimeOfLastDetectorCalibration "
     "DateOfManufacture DateOfInstallation BeamHoldTransitionDateTime"
 )
-"""Dates of a device, that Retain Device Identity leaves."""
+"""Dates of a device, which Retain Device Identity keeps."""
 
 DESCRIPTORS = _tags(
     "StudyDescription SeriesDescription ProtocolName RequestedProcedureDescription "
@@ -165,7 +163,7 @@ CHARACTERISTICS = _tags(
 INSTITUTION_TEXT = _tags("ClinicalTrialCoordinatingCenterName")
 TIME_ZONE, DEVICE_UID = 0x00080201, 0x00181002
 STATE = _tags("SpecialNeeds PatientState Allergies")
-"""Text that Retain Patient Characteristics may clean and leave."""
+"""Text that Retain Patient Characteristics may clean and keep."""
 
 NEVER = _tags(
     "OriginalAttributesSequence ModifiedAttributesSequence EncryptedAttributesSequence "
@@ -188,7 +186,7 @@ NEVER = _tags(
     "ReferencedSOPInstanceMACSequence ROICreatorSequence ROIInterpreterSequence "
     "InterpretationApproverSequence ResultsDistributionListSequence WaveformAnnotationSequence"
 )
-"""Elements of which nothing may be left, under any option."""
+"""Attributes that no option keeps."""
 
 GONE_UNLESS = {
     "113109": _tags(
@@ -204,7 +202,7 @@ GONE_UNLESS = {
     "113110": _tags("ReferencedStudySequence ReferencedPerformedProcedureStepSequence"),
     "113104": _tags("AcquisitionContextSequence SpecimenPreparationSequence"),
 }
-"""Sequences that may hold items under one option (by its code) only."""
+"""Sequences that may have items only under one option, by the option's code."""
 
 TECHNICAL = _tags(
     "SOPClassUID Modality ImageType PatientPosition PhotometricInterpretation RescaleType "
@@ -215,7 +213,7 @@ TECHNICAL = _tags(
     "GraphicType ValueType RelationshipType ContinuityOfContent CompletionFlag "
     "VolumeBasedCalculationTechnique"
 )
-"""Text that the science needs as it was."""
+"""Text that research needs unchanged."""
 
 KEPT_TEXT = TECHNICAL | _tags(
     "Manufacturer ManufacturerModelName SoftwareVersions SpecificCharacterSet"
@@ -233,7 +231,7 @@ SUSPECT = re.compile(
     rb"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
     re.IGNORECASE,
 )
-"""Text like an address, a path, a telephone number, a date: no technical term."""
+"""Text like an address, a path, a telephone number or a date, which is not a technical term."""
 
 SAYING = _tags("DeidentificationMethod ImplementationVersionName")
 """Text in which a tool names itself and what it did."""
@@ -244,7 +242,7 @@ PLACES_AND_LENSES = _tags(
     "GPSDifferential LensSpecification"
 )
 NUMBERS_OF_PEOPLE = CHARACTERISTICS | PLACES_AND_LENSES
-"""Numbers that tell of somebody, and need not be kept."""
+"""Numbers that describe a person and need not be kept."""
 
 NUMERIC = frozenset(
     {"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "UV", "SV", "OF", "OD", "OL", "AT"}
@@ -308,7 +306,7 @@ COMMON = frozenset(
     b"volume volumetric warm waveform wedge weighted white whole wholebody wide width window "
     b"working workstation wrist xyz yes".split()
 )
-"""Words of coded values (defined and enumerated terms of PS3.3) that are also surnames."""
+"""Defined and enumerated terms of PS3.3 that are also surnames."""
 
 CLAIMS = frozenset(
     b"pleura basic profile application confidentiality clean retain option modified full dates "
@@ -317,16 +315,12 @@ CLAIMS = frozenset(
     b"remove removed blank case files folders format input options key left series actions units "
     b"state done refused reason code".split()
 )
-"""Words that say what was done: of de-identification methods, codes and records. Somebody may be
-called Basic or Key.
-"""
+"""Words of de-identification methods, codes and records, which can also be surnames (Key)."""
 
 
 @lru_cache(maxsize=4096)
 def vr_of_tag(tag: int) -> str:
-    """The VR that the dictionary has for a public tag, empty where it knows none; of several the
-    first.
-    """
+    """The VR of a public tag in the dictionary, the first of several; empty for an unknown tag."""
     entry = DicomDictionary.get(tag)
     if entry is None:
         for mask, repeated in RepeatersDictionary.items():
@@ -337,7 +331,7 @@ def vr_of_tag(tag: int) -> str:
 
 
 def vr_of(piece: Piece) -> str:
-    """The VR of a piece: as encoded, or as the dictionary has it."""
+    """The VR of a piece: as encoded, else as in the dictionary."""
     return piece.vr or vr_of_tag(piece.path[-1])
 
 
@@ -352,7 +346,5 @@ def is_private(tag: int) -> bool:
 
 
 def is_number(value: bytes) -> bool:
-    """Whether the value of a DS or IS is what its VR says: numbers, not text that somebody put
-    there.
-    """
+    """Whether the value of a DS or IS is a number, and not text that somebody wrote there."""
     return not value.strip(b"0123456789+-.eE\\ \0")

@@ -49,9 +49,8 @@ def carry_out(
         )
         return int(Exit.INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # the reader of the pipe has ended
+        # the reader of the pipe has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.OK)
     except Exception as error:
         if debug:
@@ -62,9 +61,8 @@ def carry_out(
                 "Output written so far is intact; rerun the same command to resume"
             )
             return int(Exit.USAGE)
-        handle, log = tempfile.mkstemp(
-            prefix="pleura-bug-", suffix=".log"
-        )  # readable by its owner alone
+        # readable by its owner alone
+        handle, log = tempfile.mkstemp(prefix="pleura-bug-", suffix=".log")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             traceback.print_exc(file=file)
         _say(

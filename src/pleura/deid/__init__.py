@@ -1,3 +1,1 @@
-"""De-identification: the action for each attribute (data), the patients (identity), and the
-engine that applies the actions.
-"""
+"""De-identification: actions by attribute (data), patients, and the engine that applies actions."""

@@ -1,4 +1,4 @@
-"""The header pass over many objects, and the writing of one unit after another."""
+"""Read the headers of many objects, and write them unit by unit."""
 
 import pickle
 from collections import Counter
@@ -24,9 +24,9 @@ from pleura.files.listing import ON_DISK, InputFile
 from pleura.files.walk import Walk
 
 FEW = 200
-"""Files; below that, starting a process costs more than it brings."""
+"""[files] With fewer, starting a process costs more than it gains."""
 MOST = 8
-"""Processes that are started unless more are asked for."""
+"""Most processes that are started unless the user asks for more."""
 
 MACHINE = (
     "WORKER-LOST",
@@ -37,31 +37,30 @@ MACHINE = (
     "INTERNAL-ERROR",
 )
 PASSING = frozenset({"READ-FAILED", "WRITE-FAILED", *MACHINE})
-"""Refusals that can be gone the next time: a unit that has one is done again when the command is
-rerun.
-"""
+"""Refusals that may not occur again; a unit with one is done again by the next run."""
 
 Pair = tuple[InputFile, Path]
-"""A file of the input and where it goes."""
+"""A file of the input and the path to write it to."""
 
 
 class Hands(Protocol):
     """Does many small items, in this process or in others."""
 
     def each(self, work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-        """Yield `work(item)` for every item, in order; for an item that fails, the `Finding`
-        that refuses it.
+        """Yield `work(item)` for every item, in order.
+
+        An item that fails yields the `Finding` that refuses it.
         """
         ...
 
 
 def processes(workers: int, files: int) -> int:
-    """How many processes to use: as asked for, 0 = one for each core; one where files are few."""
+    """Number of processes: as asked for, 0 = one for each core; one where there are few files."""
     return 1 if files < FEW else workers or min(cores(), MOST)
 
 
 def read_headers(found: Walk, choices: Choices, hands: Hands, progress: Progress) -> list[Header]:
-    """The header pass over all DICOM files, in the order of their names."""
+    """Read the headers of all DICOM files, in the order of their names."""
     files = found.dicom()
     pieces = parcels(files, lambda file: file)
     headers: list[Header] = []
@@ -79,7 +78,7 @@ def read_headers(found: Walk, choices: Choices, hands: Hands, progress: Progress
 
 
 def _read_some(root: Path, choices: Choices, files: Sequence[InputFile]) -> list[Header]:
-    """The headers of some files; those in archives are read whole, in one pass."""
+    """Read the headers of some files; files in archives are read as a whole, in one pass."""
     reader = _reader(root, choices)
     headers = [reader.read(file) for file in files if file.member == ON_DISK]
     for file, data in each([file for file in files if file.member != ON_DISK]):
@@ -97,15 +96,13 @@ def _reader(root: Path, choices: Choices) -> HeaderReader:
 
 
 def unread(file: InputFile, root: Path, code: str) -> Header:
-    """The header of a file that could not be read."""
+    """The header of a file that could not be read, with the code of the refusal."""
     return Header(file, case_folder(file.name, root), "", ("",) * len(HEADER_TAGS), refusal=code)
 
 
 @dataclass
 class UnitRecord:
-    """The result for one unit: counts, and the names of refused files, which are for the user
-    only.
-    """
+    """The result for one unit: counts, and the names of refused files, for the user only."""
 
     case: str
     series: int = 0
@@ -124,8 +121,10 @@ class UnitRecord:
             self.actions.update(outcome.actions)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values without names: `case, series, files, refused [{code, evidence, files}],
-        actions`.
+        """Plain values without file names.
+
+        Keys are `case`, `series`, `files`, `refused` (a list of `code`, `evidence`, `files`) and
+        `actions`.
         """
         return {
             "case": self.case,
@@ -148,8 +147,9 @@ def write_unit(
     hands: Hands,
     advance: Callable[[int], None],
 ) -> UnitRecord:
-    """De-identify the objects of `unit` into `out/<unit.folder>`, which appears whole; none
-    where all were refused.
+    """De-identify the objects of `unit` into `out/<unit.folder>`.
+
+    The folder appears when it is complete, and not at all where every object was refused.
     """
     with atomic_folder(out / unit.folder) as part:
         pairs = [(header.file, part / name) for name, header in unit.files]
@@ -168,7 +168,7 @@ def write_unit(
 
 
 def show_unit(unit: Unit, choices: Choices, patient: Patient, hands: Hands) -> UnitRecord:
-    """What `write_unit` would do, by a record of the same form; nothing is written."""
+    """Make the record of what `write_unit` would do, without writing anything."""
     pairs = [(header.file, Path(name)) for name, header in unit.files]
     return _record(
         unit, pairs, partial(_show_some, _Job(choices, patient)), hands, lambda count: None
@@ -182,7 +182,7 @@ def _record(
     hands: Hands,
     advance: Callable[[int], None],
 ) -> UnitRecord:
-    """Do the files of a unit and count what became of them."""
+    """Process the files of a unit, and count the outcomes."""
     record = UnitRecord(unit.case)
     series_of = {header.file: header.get("SeriesInstanceUID") for _, header in unit.files}
     series = set()
@@ -195,7 +195,7 @@ def _record(
         for (file, goal), outcome in zip(piece, found, strict=True):
             record.add(file, outcome)
             if outcome.code:
-                goal.unlink(missing_ok=True)  # a lost worker may have left a part of it
+                goal.unlink(missing_ok=True)  # a lost worker may have left an incomplete file
             else:
                 series.add(series_of[file])
         advance(len(piece))
@@ -204,10 +204,9 @@ def _record(
 
 
 class _Job:
-    """What the files of a unit share: its writer, and all that it remembers. Nothing of it is there
-    for another unit.
+    """What the files of one unit share: the writer, with all that it remembers.
 
-    It is pickled once, since it has every UID of a patient.
+    It holds every UID of a patient, so it is pickled once.
     """
 
     def __init__(self, choices: Choices, patient: Patient, verify: Verify | None = None) -> None:

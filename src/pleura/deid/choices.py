@@ -1,4 +1,4 @@
-"""The options of de-identification, as the user gives them and as each worker gets them."""
+"""The options of de-identification, as the user gives them and as workers receive them."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -12,8 +12,9 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Choices:
-    """A profile and its options (PS3.15 E.3). `blank` holds rectangles `x0, y0, x1, y1` in
-    pixels, end-exclusive.
+    """A profile and its options (PS3.15 E.3).
+
+    `blank` holds rectangles `x0, y0, x1, y1` in pixels, end-exclusive.
     """
 
     profile: ProfileName = "basic"

@@ -1,6 +1,4 @@
-"""Coded entries: which schemes and class UIDs are everybody's, what a dirty meaning is replaced
-by, what we claim.
-"""
+"""Coded entries: schemes and class UIDs that identify nobody, cleaned meanings, and our claim."""
 
 import re
 from collections.abc import Sequence
@@ -14,8 +12,9 @@ SCHEME = 0x00080102
 VALUE = 0x00080100
 MEANING = 0x00080104
 FIXED = frozenset({VALUE, SCHEME, 0x00080103, 0x00080119, 0x00080120})
-"""Value, scheme, version, long value and URN value of a coded entry: in a scheme of everybody's
-they are never touched.
+"""Code value, scheme, version, long value and URN value of a coded entry.
+
+They are never changed in a scheme of `FORMS`.
 """
 
 FORMS = {
@@ -35,7 +34,7 @@ FORMS = {
     "BI": r"[A-Za-z0-9_.-]{1,16}",
     "99TG263": r"\w{1,16}",
 }
-"""Coding schemes that name no person, and what their code values look like."""
+"""Coding schemes that name no person, and the form of their code values."""
 
 MEANINGS = {
     "113100": "Basic Application Confidentiality Profile",
@@ -49,11 +48,11 @@ MEANINGS = {
     "113110": "Retain UIDs Option",
     "113112": "Retain Institution Identity Option",
 }
-"""PS3.16 CID 7050, what of it this room can do."""
+"""Codes of PS3.16 CID 7050 for what pleura can do."""
 
 
 def standard(item: Any) -> bool:
-    """Whether a coded entry is one of a scheme in `FORMS` and has a value of that scheme's form."""
+    """Whether a coded entry has a scheme of `FORMS` and a value of that scheme's form."""
     form = FORMS.get(str(item[SCHEME].value or ""))
     values = [str(item[tag].value or "") for tag in (VALUE, 0x00080119) if tag in item]
     return form is not None and all(re.fullmatch(form, value) for value in values)
@@ -61,7 +60,7 @@ def standard(item: Any) -> bool:
 
 @lru_cache(maxsize=1024)
 def meaning(scheme: str, value: str) -> str:
-    """The Standard's words for a code, by pydicom's tables; empty where they have none."""
+    """The Standard's meaning of a code, from pydicom's tables; empty where they have none."""
     from pydicom.sr import _concepts_dict
 
     concepts: Any = _concepts_dict.concepts
@@ -72,9 +71,7 @@ def meaning(scheme: str, value: str) -> str:
 
 
 def names_a_class(tag: int) -> bool:
-    """Whether a UI attribute names a class, a syntax or a scheme, so that it says nothing of an
-    instance.
-    """
+    """Whether a UI attribute names a class, a transfer syntax or a scheme, not an instance."""
     from pydicom.datadict import keyword_for_tag
 
     keyword = keyword_for_tag(tag)
@@ -88,7 +85,7 @@ def names_a_class(tag: int) -> bool:
 
 
 def number_of(item: "Dataset") -> Any:
-    """The number that a structure or segment has beside its label."""
+    """The number of a structure or segment, from the attribute beside its label."""
     for keyword in ("ROINumber", "SegmentNumber", "ReferencedROINumber", "ObservationNumber"):
         if keyword in item:
             return item.get(keyword)
@@ -96,8 +93,9 @@ def number_of(item: "Dataset") -> Any:
 
 
 def claim(dataset: "Dataset", codes: Sequence[str], version: str) -> None:
-    """Say in the data set what was done to it, and nothing that was not (PS3.15 E.1.1 and E.3;
-    PS3.3 C.12.1.1.9).
+    """Record in the data set what was done to it, and nothing else.
+
+    See PS3.15 E.1.1 and E.3, and PS3.3 C.12.1.1.9.
     """
     from pydicom import Dataset
 

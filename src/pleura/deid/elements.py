@@ -1,6 +1,4 @@
-"""Where the top-level elements of a file lie (PS3.5 7.1), so that files can be compared element
-by element without decoding.
-"""
+"""Locate the top-level elements of a file (PS3.5 7.1), to compare files without decoding values."""
 
 import struct
 from typing import NamedTuple
@@ -44,7 +42,7 @@ _long = struct.Struct("<I").unpack_from
 
 
 class Element(NamedTuple):
-    """`data[start:end]` is the whole element, its header included."""
+    """One element; `data[start:end]` includes its header."""
 
     tag: int
     start: int
@@ -52,7 +50,9 @@ class Element(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """A file's elements: `meta` of group 2, `elements` of the data set in order of their tags."""
+    """The elements of a file: `meta` of group 2, and `elements` of the data set in order of their
+    tags.
+    """
 
     syntax: str
     meta: list[Element]
@@ -60,13 +60,13 @@ class Parts(NamedTuple):
 
 
 def take_apart(data: bytes, *, until_pixels: bool = False) -> Parts | None:
-    """The elements of a file, or with `until_pixels` those before its pixels (`data` may then be
-    the begin of a file).
+    """Locate the elements of a file; with `until_pixels` those before the pixel data.
+
+    With `until_pixels`, `data` may be the beginning of a file.
 
     Returns:
-        `None` for whatever is not plain: without meta group, deflated, big-endian, unknown VRs,
-            elements out of order, bytes
-        that belong to none, sequences whose end is not found.
+        `None` for files that are not plain: no meta group, deflated, big-endian, unknown VRs,
+        elements out of order, bytes outside all elements, or sequences without an end.
     """
     if data[128:132] != b"DICM":
         return None
@@ -92,7 +92,7 @@ def take_apart(data: bytes, *, until_pixels: bool = False) -> Parts | None:
 
 
 def split(data: bytes, at: int, *, explicit: bool) -> list[Element] | None:
-    """The elements of a data set that begins at `at`; `None` as of `take_apart`."""
+    """Locate the elements of a data set that begins at `at`; `None` as for `take_apart`."""
     try:
         elements, at = _elements(data, at, explicit=explicit, stop=_UNDEFINED)
     except (struct.error, _NotPlain):
@@ -106,12 +106,12 @@ def is_vr(code: bytes) -> bool:
 
 
 def value(data: bytes, element: Element) -> bytes:
-    """The value of an element of a VR with a short header."""
+    """The value of an element whose VR has a short header."""
     return data[element.start + 8 : element.end]
 
 
 class _NotPlain(Exception):
-    """Not what `take_apart` takes apart."""
+    """The file is not one that `take_apart` handles."""
 
 
 def _elements(data: bytes, at: int, *, explicit: bool, stop: int) -> tuple[list[Element], int]:
@@ -131,8 +131,9 @@ def _elements(data: bytes, at: int, *, explicit: bool, stop: int) -> tuple[list[
 def _element(
     data: bytes, at: int, depth: int, *, explicit: bool, stop: int = _UNDEFINED
 ) -> tuple[int, int]:
-    """Tag and end of the element at `at`; an end of no meaning for a tag from `stop` on, and for
-    the end of an item.
+    """The tag and the end of the element at `at`.
+
+    The end has no meaning for a tag from `stop` on, and for the delimiter of an item.
     """
     if not explicit:
         group, element, length = _without_vr(data, at)
@@ -154,7 +155,7 @@ def _element(
 
 
 def _items(data: bytes, at: int, depth: int, *, explicit: bool) -> int:
-    """The end of a sequence, or of encapsulated pixels, that says its end by a delimiter."""
+    """The end of a sequence, or of encapsulated pixels, of undefined length."""
     if depth > _DEEPEST:
         raise _NotPlain
     while True:

@@ -1,4 +1,4 @@
-"""One recursive walk over a data set that does to every attribute what a profile says."""
+"""Walk over a data set recursively, and apply a profile's action to every attribute."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 KEPT: Rule = (Action.KEEP,)
-SHORT = 256  # bytes: values that come again in the next file of a series are remembered
+SHORT = 256  # bytes: shorter values are remembered, for they recur in the next file
 
 PIXELS = {0x7FE00010, 0x7FE00008, 0x7FE00009}
 TECHNICAL = {
@@ -33,14 +33,15 @@ TECHNICAL = {
     0x00080060,
     0x00181250,
 }
-"""Kernel, filter, manufacturer, model, image type, body part, positions, modality, coil: a
-patient may be called Sharp.
+"""Kernel, filter, manufacturer, model, image type, body part, positions, modality and coil.
+
+Their values can look like names: a patient may be called Sharp.
 """
 
 
 @dataclass(frozen=True)
 class Patient:
-    """What the engine must know of a patient. Secret: it holds what it is there to remove."""
+    """What the engine must know of a patient. Secret: it holds the identifiers that are removed."""
 
     case: str
     key: bytes = b""
@@ -49,8 +50,9 @@ class Patient:
 
 
 class Engine:
-    """A profile at work on the objects of one patient. It remembers decisions and short values
-    from file to file.
+    """Applies a profile to the objects of one patient.
+
+    It remembers decisions and short values from file to file.
     """
 
     def __init__(self, profile: Profile, patient: Patient) -> None:
@@ -74,8 +76,7 @@ class Engine:
     def apply(self, dataset: "Dataset") -> Counter[str]:
         """Change `dataset` (without its file meta) in place.
 
-        Elements that are kept stay as they were read, undecoded, so that they are written back byte
-        for byte.
+        Elements that are kept are not decoded, so they are written back byte for byte.
 
         Returns:
             How often which action changed an attribute: `"(0010,0010) case" -> 1`. No values.
@@ -91,11 +92,11 @@ class Engine:
         return self._counts
 
     def again(self, dataset: "Dataset", tags: Collection[int]) -> dict[int, tuple[str, ...]] | None:
-        """Do what `apply` does, to some elements only of an object like one that it was applied to.
+        """Apply the profile to some elements of an object that is like an earlier one.
 
         Returns:
-            What was done, by tag; `None` where the object tells of somebody whom `patient` does not
-            tell of.
+            What was done, by tag; `None` where the object has an identifier that `patient` does not
+            have.
         """
         if self.profile.vrs:
             if not harvest(dataset, self.kept) <= self.patient.identifiers:
@@ -111,9 +112,8 @@ class Engine:
 
     def _scrubber(self, identifiers: Identifiers) -> Scrubber:
         if identifiers not in self._scrubbers:
-            if (
-                len(self._scrubbers) > 8
-            ):  # memory stays flat where every object tells of somebody else
+            # memory stays constant where every object has other identifiers
+            if len(self._scrubbers) > 8:
                 self._scrubbers.clear()
             self._values.clear()
             self._clean.clear()
@@ -136,7 +136,7 @@ class Engine:
             self._do(dataset, tag, vr, action, place)
 
     def _vr(self, dataset: "Dataset", tag: Any) -> str:
-        """The VR as read; the dictionary's where the file does not tell one that fits."""
+        """The VR as read, or the dictionary's where the file's VR does not fit."""
         read = dataset.get_item(tag).VR
         if read and (read != "UN" or not self.profile.vrs):
             return str(read)
@@ -155,9 +155,8 @@ class Engine:
             and self.profile.vrs
             and not _same_family(vr, _dictionary_vr(number))
         ):
-            rule = (
-                (*GONE, Action.EMPTY, Action.DUMMY) if vr != "SQ" else GONE
-            )  # the value is not what the table speaks of
+            # the value is not of the kind that the table means
+            rule = (*GONE, Action.EMPTY, Action.DUMMY) if vr != "SQ" else GONE
         kind = self.types.of(place, number) if self.types else ""
         action = resolve(rule, kind)
         if vr == "SQ" and action not in (Action.REMOVE, Action.EMPTY, Action.KEEP):
@@ -245,11 +244,9 @@ class Engine:
         return self._lose(dataset, tag, vr, place)
 
     def _tells(self, vr: str, value: bytes) -> bool:
-        """Whether a value that has its VR's form is an identifier all the same."""
-        if vr in (
-            "DS",
-            "IS",
-        ):  # a number is its own affair, unless it is a long number that somebody is known by
+        """Whether a value of valid form is an identifier nevertheless."""
+        # a number identifies nobody, unless it is long enough to be an id
+        if vr in ("DS", "IS"):
             parts = value.decode("ascii", "replace").split("\\")
             return any(len(part.strip()) > 5 and part.strip() in self._numbers for part in parts)
         if vr in ("DA", "DT"):
@@ -268,7 +265,7 @@ class Engine:
         return False
 
     def _replace(self, dataset: "Dataset", tag: Any, vr: str, action: Action, place: int) -> None:
-        """Actions that make a new value of the old."""
+        """Apply an action that derives a new value from the old one."""
         technical = int(tag) in TECHNICAL
         raw = dataset.get_item(tag)
         key = (
@@ -296,37 +293,28 @@ class Engine:
         elif key is not None and action is not Action.LABEL:
             self._clean.add(key)
 
+    def _shifted(self, vr: str, part: str) -> str | None:
+        """A date moved by the patient's days; `None` where it is the date of birth."""
+        if part.strip()[:8] in self._births:
+            return None
+        return shifted(vr, part, self.patient.days) if part else part
+
     def _new(self, dataset: "Dataset", tag: int, part: str, vr: str, action: Action) -> str | None:
-        """One value's successor; `None` where nothing of it can stay."""
+        """The new value, or `None` where nothing of the old one can stay."""
         if action is Action.UID:
             return self.uid(part)
         if action is Action.SHIFT:
-            return (
-                None
-                if part.strip()[:8] in self._births
-                else shifted(vr, part, self.patient.days)
-                if part
-                else part
-            )
+            return self._shifted(vr, part)
         if action is Action.AGE:
-            years = part[:-1].isdigit() and part[-1:] == "Y"
-            return (
-                "090Y"
-                if years and int(part[:-1]) > 89
-                else part
-                if valid("AS", part.encode())
-                else None
-            )
+            return _capped_age(part)
         if action is Action.LABEL:
             return clean_label(part, f"ROI_{codes.number_of(dataset)}")
-        if (tag in TECHNICAL or vr == "CS") and is_technical(
-            part
-        ):  # spared as a whole, or not at all
+        # a technical value is kept as a whole, or cleaned
+        if (tag in TECHNICAL or vr == "CS") and is_technical(part):
             return part
         clean = self._scrub.clean(part)
-        if (
-            tag in TECHNICAL and clean != part
-        ):  # what is left of a known term would tell what is not
+        # the rest of a known term would reveal the part that was removed
+        if tag in TECHNICAL and clean != part:
             return None
         if tag == codes.MEANING and clean != part:
             return (
@@ -343,7 +331,7 @@ class Engine:
         return None if clean == MASK else clean[: LENGTHS.get(vr)]
 
     def uid(self, old: str) -> str:
-        """The UID in place of `old`; those of the Standard stay."""
+        """The UID that replaces `old`; UIDs of the Standard stay."""
         if not old or old.startswith(STANDARD_ROOT):
             return old
         if old not in self._uids:
@@ -351,7 +339,7 @@ class Engine:
         return self._uids[old]
 
     def _lose(self, dataset: "Dataset", tag: Any, vr: str, place: int) -> None:
-        """A value that must not stay and has no successor: as far gone as the attribute's Type
+        """Remove a value that must not stay and cannot be replaced, as far as the attribute's Type
         allows.
         """
         kind = self.types.of(place, int(tag)) if self.types else ""
@@ -392,5 +380,12 @@ FAMILIES = (
 
 
 def _same_family(one: str, other: str) -> bool:
-    """Whether two VRs hold the same kind of value, so that a file may have one for the other."""
+    """Whether two VRs hold the same kind of value, so that one may be encoded for the other."""
     return one == other or any(one in family and other in family for family in FAMILIES)
+
+
+def _capped_age(age: str) -> str | None:
+    """An age with those over 89 years as `090Y`; `None` where it is not a valid age."""
+    if age[:-1].isdigit() and age[-1:] == "Y" and int(age[:-1]) > 89:
+        return "090Y"
+    return age if valid("AS", age.encode()) else None

@@ -1,8 +1,7 @@
-"""Spellings: every way to write a letter is mapped to a few plain forms, so that all spellings of a
-name meet.
+"""Map every spelling of a letter to a few plain forms, so that all spellings of a name match.
 
 `tokens` cuts a text into words of one kind of script. `spellings` gives the plain forms of a name,
-`readings` those of a word in a text. A word spells a name where the two have a form in common.
+`readings` those of a word in a text. A word matches a name where both have a form in common.
 """
 
 import re
@@ -86,9 +85,7 @@ SPELLINGS = {
     },
     **{"ʼ": ("",), "ʻ": ("",), "ʹ": ("",), "ـ": ("",), "ー": ("", "う"), "ｰ": ("", "う")},
 }
-"""Letters with several transliterations, the usual one first; and letters that are often left
-out.
-"""
+"""Letters with several transliterations, the usual one first; an empty one is often left out."""
 
 SHORTENED = (
     *(
@@ -112,7 +109,7 @@ SHORTENED = (
         ("ch", "c"),
     ),
 )
-"""What a header in plain letters may have written for one letter of `SPELLINGS`."""
+"""Single plain letters that headers use for letters of `SPELLINGS`."""
 
 _SAME_LETTER = str.maketrans(
     {
@@ -150,8 +147,9 @@ _CONTINUOUS = (
     ),
     *((0xFF66, 0xFFDC), (0x20000, 0x3FFFF)),
 )
-"""Scripts without spaces between words, or with particles behind a name: Thai, Burmese, Khmer,
-Chinese, kana, Hangul.
+"""Scripts without spaces between words, or with particles attached to a name.
+
+These are Thai, Burmese, Khmer, Chinese, kana and Hangul.
 """
 
 _JAMO = re.compile("[ᄀ-ᇿ]")
@@ -170,15 +168,14 @@ class Token(NamedTuple):
 
 
 def composed(text: str) -> str:
-    """`text` with Hangul composed to syllables; the same object where there is nothing to
-    compose.
-    """
+    """`text` with Hangul composed to syllables; the same object where nothing changes."""
     return unicodedata.normalize("NFC", text) if not text.isascii() and _JAMO.search(text) else text
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The words of a text, each of one kind of script. Marks and invisible characters belong to
-    the word they are in.
+    """The words of a text, each of one kind of script.
+
+    Marks and invisible characters belong to the word that they are in.
     """
     if text.isascii():
         yield from (
@@ -213,8 +210,9 @@ def _kind(character: str) -> int:
 
 @lru_cache(maxsize=8192)
 def letters(character: str) -> tuple[str, ...]:
-    """The plain forms of one character, the usual one first; an empty one for marks and
-    invisible characters.
+    """The plain forms of one character, the usual one first.
+
+    Marks and invisible characters have one empty form.
     """
     lower = character.lower()
     listed = SPELLINGS.get(lower) or SPELLINGS.get(unicodedata.normalize("NFKC", lower))
@@ -231,8 +229,10 @@ def letters(character: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def spellings(word: str) -> frozenset[str]:
-    """The plain forms of a name: each letter in its transliterations, and digraphs as the one
-    letter they may stand for.
+    """The plain forms of a name.
+
+    Each letter comes in its transliterations; digraphs also as the single letter that they stand
+    for.
     """
     forms = _combined(word, _FORMS)
     for digraph, letter in SHORTENED:
@@ -261,9 +261,7 @@ def _combined(word: str, most: int) -> set[str]:
 
 
 def usual(text: str) -> tuple[str, list[int]]:
-    """The letters and digits of a text in their usual plain form, and where in the text each of
-    them stands.
-    """
+    """The letters and digits of a text in their usual plain form, and the position of each."""
     forms: list[str] = []
     places: list[int] = []
     for at, character in enumerate(text):
@@ -281,5 +279,5 @@ def _one(character: str) -> str:
 
 
 def plain(text: str) -> str:
-    """`text` in plain lower case, character by character: places in it are places in `text`."""
+    """`text` in plain lower case; every character keeps its position."""
     return text.lower() if text.isascii() else "".join(_one(character) for character in text)

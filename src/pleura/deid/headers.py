@@ -1,4 +1,4 @@
-"""The header pass: who every object is of, and what identifies them."""
+"""Read headers: the patient of every object, and its identifiers."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, reduce
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 BEGIN = 1 << 16
-"""Bytes of a file that hold its header, as a rule."""
+"""[bytes] The beginning of a file, which usually holds its whole header."""
 
 CHARSET = 0x00080005
 REMEMBERED = 4096  # elements
 TELLING = (b"PN", b"DA", b"DT", b"SQ", b"UN")
-"""VRs that can hold identifiers, whatever the attribute."""
+"""VRs that can hold identifiers in any attribute."""
 
 
 class HeaderReader:
-    """The header pass: what `HEADER_TAGS` names and, unless `kept` is `None`, all that identifies.
+    """Reads the attributes of `HEADER_TAGS` and, unless `kept` is `None`, all identifiers.
 
-    `kept` are attributes whose values stay, so that they identify nobody who is not to be known.
-    What an element said is remembered, for the next slice has most of them too.
+    `kept` are attributes whose values stay, so their values do not count as identifiers. The
+    content of elements is remembered, because the next slice has most of them too.
     """
 
     def __init__(self, source: Path, kept: frozenset[int] | None = None) -> None:
@@ -37,8 +37,9 @@ class HeaderReader:
         self._known: dict[tuple[bytes, bytes], tuple[str, Identifiers]] = {}
 
     def read(self, file: InputFile, data: bytes | None = None) -> Header:
-        """The header of one file, from its bytes where they are at hand; one with a code where
-        it cannot be read.
+        """Read the header of one file, from its bytes where they are given.
+
+        A file that cannot be read gives a header with a code.
         """
         place = (case_folder(file.name, self.source), file.name.rpartition("/")[0])
         try:
@@ -69,8 +70,9 @@ class HeaderReader:
         return values, found
 
     def _quick(self, data: bytes) -> tuple[tuple[str, ...], Identifiers] | None:
-        """The same from what is remembered; `None` where the begin of the file is not enough, or
-        not plain.
+        """The header from what is remembered.
+
+        `None` where the beginning of the file does not hold the header, or is not plain.
         """
         parts = take_apart(data, until_pixels=True)
         if parts is None or not parts.elements or parts.elements[-1].end == BEGIN:
@@ -124,7 +126,7 @@ class HeaderReader:
 
 @lru_cache(maxsize=256)
 def _union(all_: tuple[Identifiers, ...]) -> Identifiers:
-    """One object for all slices that tell the same, so that memory stays flat."""
+    """One shared object for all slices with equal content, so that memory stays constant."""
     return reduce(or_, all_, NOBODY)
 
 

@@ -14,21 +14,19 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 TITLES = words("titles")
-"""Words of a name field that name nobody."""
+"""Words of a name field that identify nobody."""
 
 COMMON = words("common")
-"""Words of institutions, addresses and stations that tell none from another, and words of
-anatomy.
-"""
+"""Words that institutions, addresses and stations have in common, and words of anatomy."""
 
 
 @dataclass(frozen=True)
 class Identifiers:
     """What identifies a patient.
 
-    `words` are words of names, `names` whole names with their components in order, `phrases` ids,
-    addresses, institutions and telephone numbers; `dates` are all dates, `births` the birth dates,
-    `YYYYMMDD`.
+    `words` are words of names, `names` whole names with their components in order. `phrases` are
+    ids, addresses, institutions and telephone numbers. `dates` are all dates and `births` the birth
+    dates, as `YYYYMMDD`.
     """
 
     words: frozenset[str] = frozenset()
@@ -61,8 +59,9 @@ NOBODY = Identifiers()
 
 @lru_cache(maxsize=8)
 def identifying(kept: frozenset[int]) -> frozenset[int]:
-    """Tags of text whose values identify: what Table E.1-1 takes out, but for descriptions and
-    what a profile keeps.
+    """Tags of text whose values identify.
+
+    These are what Table E.1-1 removes, without descriptions and without what a profile keeps.
     """
     from pydicom.datadict import dictionary_VR
 
@@ -79,9 +78,7 @@ def identifying(kept: frozenset[int]) -> frozenset[int]:
 
 
 def _generic(name: str) -> bool:
-    """Attributes of the table whose values are words of everybody: versions, types, labels and
-    reasons.
-    """
+    """Attributes of the table whose values identify nobody: versions, types, labels and reasons."""
     return (
         re.search(
             r"Version|Type|Label|Reason|Description|Comment|Instruction|State|Status|Residence|"
@@ -95,10 +92,9 @@ def _generic(name: str) -> bool:
 def harvest(
     dataset: "Dataset", kept: frozenset[int] = frozenset(), only: Collection[int] | None = None
 ) -> Identifiers:
-    """The identifiers of one object, at every depth: all person names, what `identifying` lists,
-    all dates.
+    """The identifiers of one object at every depth: person names, `identifying` texts, and dates.
 
-    With `only`, what these attributes of its top level tell.
+    With `only`, the identifiers in these top-level attributes.
     """
     listed = identifying(kept)
     found = _Found()
@@ -119,7 +115,7 @@ class _Found:
     births: set[str] = field(default_factory=set)
 
     def add(self, tag: int, vr: str, text: str) -> None:
-        """Note what one value tells."""
+        """Record the identifiers in one value."""
         if vr == "PN":
             self.words |= name_words(text)
             self.names |= name_orders(text)
@@ -135,15 +131,16 @@ class _Found:
 
 
 def _digits(text: str) -> set[str]:
-    """The digits of an id, by which it is told too, where they are many."""
+    """The digits of an id, which identify too where there are many."""
     digits = "".join(c for c in text if c.isdecimal())
     return {digits} if 5 < len(digits) < len(text) else set()
 
 
 BIRTH_DATE = 0x00100030
 PLACES = {0x00080081, 0x00101040, 0x00080080, 0x00081040}
-"""Institution address, patient's address, institution and department: their words identify
-beside their numbers.
+"""Address of the institution, address of the patient, institution and department.
+
+Their words identify as well as their numbers.
 """
 
 
@@ -171,7 +168,7 @@ def _values(
 def _decoded(dataset: "Dataset", tag: Any) -> Iterable[Any]:
     try:
         value = dataset[tag].value
-    except Exception:  # what cannot be decoded is not text; the engine takes it out
+    except Exception:  # what cannot be decoded is not text; the engine removes it
         return ()
     if value is None or isinstance(value, bytes):
         return ()
@@ -185,9 +182,9 @@ def _decoded(dataset: "Dataset", tag: Any) -> Iterable[Any]:
 
 
 def name_words(name: str) -> set[str]:
-    """The words of a person name in all its groups: what of it can turn up in a text.
+    """The words of a person name, in all its groups, that can occur in a text.
 
-    A name with digits is an id; of its words only those that are nobody else's count.
+    A name with digits is an id; only its distinctive words count.
     """
     is_id = any(c.isdigit() for c in name)
     found = set()
@@ -212,21 +209,23 @@ def _joined(group: str) -> set[str]:
 
 
 def _tells(word: str) -> bool:
-    """Whether a word of an id is nobody else's: long enough, and not of anatomy or technique."""
+    """Whether a word of an id is distinctive: long enough, and not of anatomy or technique."""
     lower = word.lower()
     return len(word) > 3 and lower not in words("labels") | words("technical") | COMMON
 
 
 def _given(word: str) -> set[str]:
-    """The given name in a Chinese, Japanese or Korean name that is written without a gap: all
-    but one character, or two.
+    """The given name in a Chinese, Japanese or Korean name written without a space.
+
+    It is all but one character, or all but two.
     """
     return {word[k:] for k in (1, 2)} if 3 <= len(word) <= 4 else set()
 
 
 def name_orders(name: str) -> set[str]:
-    """Each group of a person name with its family and given name in order, without titles; none
-    where it is an id.
+    """Each group of a person name with family and given name in order, without titles.
+
+    Empty where the name is an id.
     """
     if any(c.isdigit() for c in name):
         return set()
@@ -239,6 +238,6 @@ def name_orders(name: str) -> set[str]:
 
 
 def place_words(text: str) -> set[str]:
-    """The words of an institution or address that tell it from others."""
+    """The words of an institution or address that distinguish it from others."""
     found = [token for token in tokens(composed(text)) if plain(token.text) not in COMMON | TITLES]
     return {token.text for token in found if len(token.text) > (1 if token.continuous else 3)}

@@ -7,8 +7,9 @@ from hashlib import sha256
 from pleura.core.errors import UsageError
 
 STANDARD_ROOT = "1.2.840.10008."
-"""UIDs of the Standard itself (classes, syntaxes, schemes, well-known frames of reference):
-never anybody's identity.
+"""Root of the Standard's UIDs (classes, syntaxes, schemes, well-known frames of reference).
+
+They identify nobody.
 """
 
 YEAR = 365
@@ -28,15 +29,16 @@ def read_key(text: str) -> bytes:
 
 
 def key_fingerprint(key: bytes) -> str:
-    """A short name of a key, which tells nothing of it: what the map, `run.json` and the audit
-    hold.
+    """A short name of a key, for the map, `run.json` and the audit record; it does not reveal the
+    key.
     """
     return sha256(b"name of key" + key).hexdigest()[:16] if key else ""
 
 
 def new_uid(key: bytes, uid: str) -> str:
-    """A UID of the form 2.25.<UUID> (PS3.5 B.2) in place of `uid`: HMAC-SHA256 under `key` as a
-    version 8 UUID (RFC 9562).
+    """The UID that replaces `uid`, of the form 2.25.<UUID> (PS3.5 B.2).
+
+    It is HMAC-SHA256 under `key` as a version 8 UUID (RFC 9562).
     """
     number = int.from_bytes(_digest(key, "uid", uid)[:16], "big")
     number = number & ~(0xF << 76) | (8 << 76)
@@ -45,12 +47,12 @@ def new_uid(key: bytes, uid: str) -> str:
 
 
 def shift_days(key: bytes, patient: str) -> int:
-    """Whole days by which all dates of a patient move: between one and ten years back, never 0."""
+    """Whole days by which all dates of a patient move back: between one and ten years, never 0."""
     return -(YEAR + int.from_bytes(_digest(key, "days", patient)[:8], "big") % (9 * YEAR))
 
 
 def keyed(key: bytes, text: str) -> bytes:
-    """A place for `text` in an order that tells nothing of it."""
+    """A sort key for `text` that reveals nothing of it."""
     return _digest(key, "order", text)
 
 

@@ -1,7 +1,6 @@
-"""Vocabularies: names of structures, scanners and kernels. What is wholly made of them stays as a
-whole, whoever the patient.
+"""Names of structures, scanners and kernels. A value made of these words only is kept.
 
-A structure is named by TG-263 or by common organ and planning terms: its words, sides, levels,
+Structures are named by TG-263 or by common terms for organs and planning: words, sides, levels,
 doses and operators.
 """
 
@@ -13,7 +12,7 @@ from pleura.deid.tables import words
 STRUCTURES = words("labels")
 SCANNERS = words("scanners") | words("technical")
 MODELS = words("models")
-"""Numbers of scanner models: 750 of Discovery CT750 HD."""
+"""Numbers in names of scanner models, such as 750 of Discovery CT750 HD."""
 
 MAX_DOSE_CGY = 12_000
 _WORDS = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?")
@@ -25,9 +24,7 @@ _KERNEL = re.compile(r"(?:[bchijqsutalv][a-z]?\d{1,2}[a-z]?|fc\d\d|y[a-z]?|[a-l]
 
 @lru_cache(maxsize=4096)
 def is_structure(label: str) -> bool:
-    """Whether a label is wholly the name of a structure: every word of the vocabulary, every
-    number a number of a plan.
-    """
+    """Whether a whole label names a structure: known words, and numbers as plans have them."""
     if len(label) > 64 or not _SIGNS.fullmatch(label):
         return False
     found = _WORDS.findall(_CAMEL.sub(" ", label))
@@ -47,7 +44,7 @@ def _is_part(word: str) -> bool:
 
 
 def _is_number(digits: str) -> bool:
-    """A count, margin or level under 1000, a dose in Gy with decimals, or in cGy."""
+    """Whether a number is a count, margin or level under 1000, or a dose in Gy or cGy."""
     if "." in digits:
         return float(digits) < 1000 and len(digits) < 8
     return len(digits) < 4 or (
@@ -57,8 +54,9 @@ def _is_number(digits: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_technical(value: str) -> bool:
-    """Whether a value is wholly a manufacturer, scanner, kernel or defined term: every word
-    known, every number a model's.
+    """Whether a whole value is a manufacturer, scanner, kernel or defined term.
+
+    Every word must be known, and every number that of a model.
     """
     if len(value) > 64:
         return False
@@ -80,5 +78,5 @@ def _is_term(part: str) -> bool:
 
 
 def clean_label(label: str, fallback: str) -> str:
-    """The label where it is wholly the name of a structure, else `fallback`."""
+    """The label where all of it names a structure, else `fallback`."""
     return label if is_structure(label) else fallback

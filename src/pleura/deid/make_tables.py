@@ -1,11 +1,11 @@
-"""Makes the two data files of this room. Run by whoever maintains the tables, never by a user:
+"""Make the two data files of this room. Run by maintainers of the tables, never by users.
 
     python -m pleura.deid.make_tables TABLE_E1_1.json
 
 `table_e1_1.json` is PS3.15 Table E.1-1 with every option column, from innolitics/dicom-standard
-(MIT), to which the rows that later editions added are appended by hand (`LATER`). `types.json`
-holds the Type of every Type 1, 1C, 2 and 2C attribute of every IOD at every path, from the tables
-of PS3.3 that highdicom (MIT) carries: highdicom is read as files, not imported.
+(MIT). Rows that later editions added are appended from `LATER`. `types.json` holds the Type of
+every Type 1, 1C, 2 and 2C attribute of every IOD at every path, from the tables of PS3.3 that
+highdicom (MIT) distributes; highdicom is read as files, not imported.
 """
 
 import json
@@ -40,9 +40,7 @@ LATER = {
     "D": "00700006",
     "U": "300A0054",
 }
-"""Rows of edition 2026c that 2024e lacks: Basic Profile action to tags. Their option columns
-were not at hand.
-"""
+"""Rows of edition 2026c that 2024e lacks: Basic Profile action to tags, without option columns."""
 
 
 def table(source: Path) -> dict[str, Any]:
@@ -81,8 +79,9 @@ def _name(tag: str) -> str:
 
 
 def types() -> dict[str, Any]:
-    """IODs as trees of attributes, equal subtrees stored once: `nodes[i]` maps a tag to `[Type,
-    index of the child]`.
+    """IODs as trees of attributes, with equal subtrees stored once.
+
+    `nodes[i]` maps a tag to `[Type, index of the child]`.
     """
     spec = find_spec("highdicom")
     if spec is None or not spec.submodule_search_locations:
@@ -126,7 +125,7 @@ def _tree(attributes: list[dict[str, Any]]) -> dict[str, Any]:
         for keyword in attribute["path"]:
             level = level.setdefault(_hex(tag_for_keyword(keyword)), ["3", {}])[1]
         tag = tag_for_keyword(attribute["keyword"])
-        if tag is None:  # overlays: their groups repeat, and rules by group decide on them
+        if tag is None:  # overlays have repeating groups, for which there are rules by group
             continue
         kind = attribute["type"] if attribute["type"] in ("1", "1C", "2", "2C") else "3"
         entry = level.setdefault(_hex(tag), ["3", {}])

@@ -12,7 +12,7 @@ from pleura.deid.identifiers import NOBODY, Identifiers
 from pleura.files.listing import InputFile
 
 CASE_FOLDER = re.compile(r"(?:Case|Deid)_\d+")
-"""The only folder names that are taken for a case id; any other can be a patient's name."""
+"""Folder names that are taken for a case id; any other name can be a patient's."""
 
 DIRECTORY = (
     "1.2.840.10008.1.3.10"  # Media Storage Directory: an index of files under their old names
@@ -34,13 +34,14 @@ HEADER_TAGS = (
 
 @dataclass(frozen=True)
 class Header:
-    """What the header pass keeps of one DICOM object. It holds identity and never leaves the
-    process or its map.
+    """What the header pass keeps of one DICOM object.
+
+    It holds identifiers, and stays in this process and its map.
     """
 
     file: InputFile
     folder: str  # the nearest case folder above it, or ""
-    # the folder it lies in, relative to the source: tells objects without any identifier apart
+    # its folder, relative to the source: separates objects without any identifier
     place: str
     values: tuple[str, ...]  # by HEADER_TAGS
     identifiers: Identifiers = NOBODY
@@ -63,7 +64,8 @@ class Header:
 
 @contextmanager
 def quiet_pydicom() -> Iterator[list[warnings.WarningMessage]]:
-    """No warning and no log line of pydicom reaches anyone: they quote values and file names.
+    """Suppress warnings and log lines of pydicom, which quote values and file names.
+
     Yields the warnings.
     """
     logger = logging.getLogger("pydicom")
@@ -78,8 +80,9 @@ def quiet_pydicom() -> Iterator[list[warnings.WarningMessage]]:
 
 
 def case_folder(name: str, root: Path) -> str:
-    """The nearest `Case_<digits>` or `Deid_<digits>` above a file, by its name in the input; the
-    input's own folder counts too.
+    """The nearest `Case_<digits>` or `Deid_<digits>` above a file, by its name in the input.
+
+    The folder of the input itself counts too.
     """
     top = root if root.is_dir() else root.parent
     parts = (top.resolve().name, *name.split("/")[:-1])

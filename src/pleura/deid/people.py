@@ -1,5 +1,6 @@
-"""Group objects by patient and give patients their case ids. No patients are merged, and none is
-split.
+"""Group objects by patient, and give patients their case ids.
+
+No two patients are merged, and no patient is split.
 """
 
 import re
@@ -14,9 +15,7 @@ from pleura.deid.objects import Header
 
 @dataclass(frozen=True)
 class Person:
-    """What distinguishes patients. It holds values of the source: it goes into the map and
-    nowhere else.
-    """
+    """What distinguishes patients. It holds values of the source and is written to the map only."""
 
     patient_id: str
     issuer: str
@@ -50,14 +49,12 @@ _PLACEHOLDERS = (
     "unknown unnamed unspecified without x xx xxx"
 )
 PLACEHOLDERS = frozenset(_PLACEHOLDERS.split())
-"""Words that stand where an identity stood."""
+"""Words that replace an identity."""
 
 
 @lru_cache(maxsize=4096)
 def real_id(patient_id: str) -> str:
-    """Return a PatientID that identifies a patient; empty for a placeholder or one repeated
-    character (0000, XXXX, ----).
-    """
+    """A PatientID that identifies a patient; empty for a placeholder (0000, XXXX, ----)."""
     characters = {c.casefold() for c in patient_id if c.isalnum()}
     if (
         not characters
@@ -75,9 +72,7 @@ def real_id(patient_id: str) -> str:
 
 
 def real_name(name: str) -> tuple[str, ...]:
-    """The words of a name as of `plain_name`; none where all of them are placeholders or one
-    character repeated.
-    """
+    """The words of a name as in `plain_name`; empty where all of them are placeholders."""
     words = [plain(token.text) for token in tokens(composed(name.split("=")[0]))]
     has_number = any(c.isdecimal() and c != "0" for c in name)
     real = has_number or any(
@@ -88,9 +83,7 @@ def real_name(name: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def plain_name(name: str) -> tuple[str, ...]:
-    """A person name as its words in their shortest spelling, in alphabetical order; the first
-    group only.
-    """
+    """The words of a person name in their shortest spelling, sorted; of the first group only."""
     group = composed(name.split("=")[0])
     words = [
         min(spellings(token.text), key=lambda form: (len(form), form), default="")
@@ -100,11 +93,11 @@ def plain_name(name: str) -> tuple[str, ...]:
 
 
 def same_person(one: Person, other: Person) -> bool:
-    """Whether two objects' persons are one patient.
+    """Whether two persons are one patient.
 
-    One PatientID is not enough, for two hospitals may give it twice: issuers must not differ, and
-    the names agree, or the birth dates do, or one side tells neither. Without any PatientID, name
-    and birth date must both agree.
+    An equal PatientID is not enough, because two hospitals may give the same one: issuers must not
+    differ, and the names or the birth dates must agree, unless one side has neither. Without a
+    PatientID, name and birth date must both agree.
     """
     if real_id(one.patient_id) != real_id(other.patient_id) or (one.study, one.place) != (
         other.study,
@@ -122,10 +115,10 @@ def same_person(one: Person, other: Person) -> bool:
 
 
 def group_people(persons: Iterable[Person]) -> list[tuple[Person, ...]]:
-    """Persons grouped into patients, in an order that does not depend on the order given."""
+    """Group persons into patients, in an order that does not depend on the order given."""
     by_id: dict[tuple[str, str, str], list[list[Person]]] = defaultdict(list)
-    # the fullest descriptions first, so that an object that tells less joins the patient that it
-    # fits
+    # the fullest descriptions first, so that an object with fewer attributes joins the patient
+    # that it fits
     for person in sorted(
         set(persons),
         key=lambda p: (-sum(map(bool, (real_name(p.name), p.birth_date, p.issuer))), _order(p)),
@@ -151,16 +144,16 @@ ISSUED = "Deid_"
 def name_cases(
     count: int, folders: Mapping[int, set[str]], known: Mapping[int, str], taken: Iterable[str]
 ) -> dict[int, str]:
-    """A case id for each of `count` patients.
+    """Choose a case id for each of `count` patients.
 
     Args:
-        count: how many; new numbers are given in their order.
+        count: number of patients; new numbers are given in their order.
         folders: for a patient's index, the case folders that hold objects of this patient alone.
-        known: ids of patients whom the map knows already.
-        taken: names that no new number may get: every case folder of the source and of the map.
+        known: ids of patients who are in the map already.
+        taken: names that no new id may have: every case folder of the source and of the map.
 
     Returns:
-        Index to id; no two are the same. New ids are Deid_<digits>: a mask that somebody named
+        Index to id; all ids differ. New ids are Deid_<digits>, so that a mask that somebody named
         Case_<digits> is never taken for that of a renumbered patient.
     """
     ids = dict(known)

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 def blank(dataset: "Dataset", boxes: Sequence[Box]) -> bool:
-    """Overwrite the rectangles `x0, y0, x1, y1` (columns and rows, end-exclusive) in every frame
-    with its lowest value.
+    """Overwrite rectangles in every frame with the frame's lowest value.
 
-    Compressed pixels are decoded and written as Explicit VR Little Endian.
+    Rectangles are `x0, y0, x1, y1` (columns and rows, end-exclusive). Compressed pixels are decoded
+    and written as Explicit VR Little Endian.
 
     Returns:
         Whether anything was overwritten.
 
     Raises:
-        InputRefused: the pixels cannot be decoded here, or a box lies outside the image.
+        InputRefused: the pixels cannot be decoded, or a rectangle lies outside the image.
     """
     if not boxes or "PixelData" not in dataset:
         return False

@@ -1,6 +1,4 @@
-"""Where every object goes: one unit per case folder, files numbered in a fixed order, names free
-of identity.
-"""
+"""Decide where every object goes: a unit for each case folder, and file names without identity."""
 
 import hashlib
 from collections import defaultdict
@@ -18,8 +16,9 @@ from pleura.deid.people import Person, group_people, name_cases
 
 @dataclass(frozen=True)
 class Unit:
-    """One folder of OUT. `files` pairs the name inside it with the object; `case` is the
-    patient's id.
+    """One folder of OUT.
+
+    `files` are pairs of the name in the folder and the object; `case` is the patient's id.
     """
 
     folder: str
@@ -29,26 +28,22 @@ class Unit:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do. `patients` maps each case id to the persons of the source that it
-    stands for.
-    """
+    """What a run will do. `patients` maps each case id to the persons of the source."""
 
     patients: Mapping[str, tuple[Person, ...]]
     units: tuple[Unit, ...]
-    left: Mapping[
-        str, int
-    ]  # objects without an output: unreadable ones, and DICOMDIRs, whose names are gone
-    shared: Mapping[
-        str, tuple[str, ...]
-    ]  # case folders that hold several patients: they name none of these cases
+    # objects without an output: unreadable ones, and DICOMDIRs, whose names are gone
+    left: Mapping[str, int]
+    # case folders that hold several patients: they name none of these cases
+    shared: Mapping[str, tuple[str, ...]]
 
     @property
     def unnamed(self) -> int:
-        """How many cases are a study (or a folder) whose objects name no patient."""
+        """Number of cases that are a study or a folder whose objects name no patient."""
         return sum(bool(persons[0].study or persons[0].place) for persons in self.patients.values())
 
     def patient(self, case: str, key: bytes) -> Patient:
-        """What the engine must know of a patient: all that any object of theirs tells."""
+        """What the engine must know of a patient: the identifiers in all of their objects."""
         headers = [header for unit in self.units if unit.case == case for _, header in unit.files]
         found = [header.identifiers for header in headers]
         person = self.patients[case][0]
@@ -73,10 +68,10 @@ def make_plan(
     """Group objects by patient, name the patients, and lay out the output.
 
     Args:
-        headers: of the whole source.
-        known: case id to persons, as the map of earlier runs has them; they keep their ids.
-        key: decides the order in which patients are numbered, so that numbers do not tell the order
-            of their ids.
+        headers: the headers of the whole source.
+        known: case id to persons, from the map of earlier runs; these patients keep their ids.
+        key: decides the order in which patients are numbered, so that the numbers do not reveal the
+            order of their ids.
     """
     objects = [h for h in headers if not h.refusal and h.get("SOPClassUID") != DIRECTORY]
     unreadable = sum(bool(h.refusal) for h in headers)
@@ -113,8 +108,9 @@ def make_plan(
 
 
 def _believed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Case folders that hold one patient only, and whose: a folder with two patients in it names
-    neither.
+    """Case folders that hold one patient only, with that patient.
+
+    A folder with two patients names neither.
     """
     living: dict[str, set[int]] = defaultdict(set)
     for folder, patient in pairs:
@@ -125,8 +121,9 @@ def _believed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
 def _files(
     headers: Sequence[Header], believed: Mapping[str, int]
 ) -> tuple[tuple[str, Header], ...]:
-    """Names inside a case folder: flat for what came from a folder of that name, else one folder
-    a series.
+    """File names inside a case folder.
+
+    They are flat for objects from a folder of that name, else there is one folder for each series.
     """
     by_series: dict[tuple[bool, int, str], list[Header]] = defaultdict(list)
     for header in headers:
@@ -153,5 +150,5 @@ def _files(
 
 
 def _hash(uid: str) -> str:
-    """An order among UIDs that tells nothing of when they were made."""
+    """A sort key for UIDs that does not reveal when they were made."""
     return hashlib.sha256(uid.encode()).hexdigest()

@@ -1,6 +1,4 @@
-"""Profiles: what becomes of which attribute, as data. The Basic Profile and its options come
-from Table E.1-1.
-"""
+"""Profiles as data: the action for each attribute. The Basic Profile is PS3.15 Table E.1-1."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,11 +10,11 @@ from pleura.deid.tables import UNKNOWN, rows
 
 
 class Action(StrEnum):
-    """What becomes of one attribute (letters of PS3.15 Table E.1-1a where it has one)."""
+    """What is done to one attribute, by the letters of PS3.15 Table E.1-1a where it has one."""
 
     KEEP = "K"  # as it was read, byte for byte
-    CHECK = "V"  # kept where the value is what its VR says and names nobody; else cleaned
-    CLEAN = "C"  # text: what names somebody is taken out
+    CHECK = "V"  # kept where the value is valid for its VR and names nobody; else cleaned
+    CLEAN = "C"  # text: identifiers are removed
     REMOVE = "X"
     EMPTY = "Z"
     DUMMY = "D"
@@ -25,11 +23,11 @@ class Action(StrEnum):
     CASE = "case"  # replaced by the patient's case id
     LABEL = "label"  # kept where every word of it is anatomy or a number
     AGE = "age"  # kept up to 89 years, then "090Y"
-    WALK = "walk"  # a sequence: its items are what is looked at
+    WALK = "walk"  # a sequence: its items are processed
 
 
 Rule = tuple[Action, ...]
-"""One action, or several of which the attribute's Type decides (the `X/Z/D` of the table)."""
+"""One action, or several from which the attribute's Type chooses (`X/Z/D` in the table)."""
 
 ANY: Rule = (Action.REMOVE, Action.EMPTY, Action.DUMMY)
 GONE: Rule = (Action.REMOVE,)
@@ -37,11 +35,11 @@ GONE: Rule = (Action.REMOVE,)
 
 @dataclass(frozen=True)
 class Profile:
-    """Rules by tag, then by VR for every attribute not listed; `KEEP` where neither has one.
+    """Rules by tag, then by VR for attributes without one; `KEEP` where neither applies.
 
-    `groups` are rules for what no tag can list: private attributes, curves and overlays, group
-    lengths. `required` are attributes that the data set itself gets where it lacks them. `codes`
-    claim what ran (PS3.16 CID 7050).
+    `groups` are rules for what no tag can list: private attributes, curves, overlays and group
+    lengths. `required` are attributes that a data set gets where it lacks them. `codes` declare
+    what was done (PS3.16 CID 7050).
     """
 
     name: str
@@ -59,8 +57,9 @@ REPORT = Profile(
     {**IDENTITY, 0x00100030: (Action.EMPTY,), 0x00100032: (Action.REMOVE,)},
     required=(0x00100010, 0x00100020, 0x00100030),
 )
-"""The report's four rules (its section 1.2) and nothing else. It leaves dates, UIDs,
-institutions and staff as they are.
+"""The report's four rules (its section 1.2).
+
+Dates, UIDs, institutions and staff stay as they are.
 """
 
 UNLISTED: Mapping[str, Rule] = {
@@ -76,7 +75,7 @@ UNLISTED: Mapping[str, Rule] = {
     ),
     **dict.fromkeys(("OB", "OW", "OF", "OD", "OL", "OV"), (Action.CHECK,)),
 }
-"""What becomes of attributes that Table E.1-1 does not list, by VR."""
+"""Actions for attributes that Table E.1-1 does not list, by VR."""
 
 OURS: Mapping[int, Rule] = {
     **IDENTITY,
@@ -101,7 +100,7 @@ OURS: Mapping[int, Rule] = {
     0x04000520: GONE,
     0xFFFCFFFC: GONE,  # Data Set Trailing Padding
 }
-"""Where pleura says more than the table, and why."""
+"""Rules that go beyond the table, each with its reason."""
 
 CODES = {
     "descriptors": "113105",
@@ -115,18 +114,16 @@ CODES = {
 
 @lru_cache(maxsize=8)
 def profile(choices: Choices) -> Profile:
-    """The profile that a user's choices come to."""
+    """The profile for a user's choices."""
     if choices.profile == "report":
         return REPORT
-    columns = {*choices.retain} - {"private"} | (
-        {f"dates-{choices.dates}"} if choices.dates != "remove" else set()
-    )
-    tags = {
-        tag: _rule(
-            tag, row.action, [row.options[c] for c in sorted(columns) if c in row.options], columns
-        )
-        for tag, row in rows().items()
-    }
+    columns = {str(name) for name in choices.retain} - {"private"}
+    if choices.dates != "remove":
+        columns.add(f"dates-{choices.dates}")
+    tags = {}
+    for tag, row in rows().items():
+        letters = [row.options[column] for column in sorted(columns) if column in row.options]
+        tags[tag] = _rule(tag, row.action, letters, columns)
     vrs = dict(UNLISTED)
     if choices.dates == "keep":
         vrs |= dict.fromkeys(("DA", "DT", "TM"), (Action.CHECK,))
@@ -141,7 +138,7 @@ def profile(choices: Choices) -> Profile:
         ours |= {0x0040A160: (Action.CLEAN,)}
     if (
         "uids" in choices.retain
-    ):  # the table has no K for it, and a reference that moves alone leads nowhere
+    ):  # the table has no K for it, and a reference that changes alone is broken
         ours |= {0x0040A124: (Action.KEEP,)}
     if "patient" in choices.retain:
         ours |= {0x00101010: (Action.AGE,)}
@@ -168,7 +165,7 @@ def _rule(tag: int, action: str, options: list[str], columns: set[str]) -> Rule:
     vr = dictionary_VR(tag)
     if (
         vr in ("DA", "DT") and "dates-shift" in columns
-    ):  # a calibration of that morning would tell the shift
+    ):  # a calibration on the same day would reveal the shift
         return (Action.SHIFT,)
     if "K" in options:
         return (Action.CHECK,)
@@ -176,8 +173,9 @@ def _rule(tag: int, action: str, options: list[str], columns: set[str]) -> Rule:
 
 
 def kept_tags(profile: Profile) -> frozenset[int] | None:
-    """Attributes whose values stay by the user's choice, so that they are no identifiers; `None`
-    where no text is looked at.
+    """Attributes that the user's choices keep, so that their values are not identifiers.
+
+    `None` where no text is cleaned.
     """
     if not profile.vrs:
         return None
@@ -186,8 +184,9 @@ def kept_tags(profile: Profile) -> frozenset[int] | None:
 
 
 ORGANIZATIONS = frozenset({0x0040A027, 0x00102299})
-"""Verifying and responsible organization: they go, but where the institution stays they say
-nothing more.
+"""Verifying and responsible organisation.
+
+They are removed; where the institution is kept, they reveal nothing more.
 """
 
 
@@ -196,8 +195,9 @@ def _date_code(dates: Dates) -> tuple[str, ...]:
 
 
 def resolve(rule: Rule, kind: str) -> Action:
-    """The one action of a rule, so that no attribute of Type 1 or 2 is lost (PS3.15 E.3, note to
-    Table E.1-1a).
+    """Choose the one action of a rule, so that no attribute of Type 1 or 2 is lost.
+
+    See PS3.15 E.3, note to Table E.1-1a.
 
     Args:
         rule: one action, or the letters of a compound.

@@ -1,4 +1,4 @@
-"""Read files of the input through the one walk: each alone, those of an archive in one pass."""
+"""Read files of the input through the one walk: single files alone, archives in one pass."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ class Unread(str):
 
 
 def each(files: Sequence[InputFile]) -> Iterator[tuple[InputFile, bytes | Unread]]:
-    """Every file with its bytes, or with why it cannot be read; nothing is raised."""
+    """Yield every file with its bytes, or with the reason why it cannot be read."""
     archives: dict[str, dict[int, InputFile]] = defaultdict(dict)
     for file in files:
         if file.member != ON_DISK:
@@ -49,9 +49,7 @@ def _members(members: dict[int, InputFile]) -> Iterator[tuple[InputFile, bytes |
 
 
 def parcels(items: Sequence[Item], file_of: Callable[[Item], InputFile]) -> list[list[Item]]:
-    """Items in parcels that are done together: a file alone, but all of an archive, so that it
-    is read once.
-    """
+    """Group items that are done together: single files alone, all of an archive at once."""
     alone: list[list[Item]] = []
     archives: dict[str, list[Item]] = defaultdict(list)
     for item in items:

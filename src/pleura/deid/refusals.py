@@ -64,7 +64,7 @@ def _text(dataset: "Dataset", keyword: str) -> str:
 
 
 def check_whole(dataset: "Dataset") -> None:
-    """Refuse a truncated object, or one whose pixel data is not what it declares.
+    """Refuse a truncated object, or one whose pixel data does not match its header.
 
     Raises:
         UnreadableFile: with the code `FILE-TRUNCATED`, `PIXELS-MISSING` or `IMAGE-SIZE`.
@@ -93,8 +93,7 @@ def check_whole(dataset: "Dataset") -> None:
 
 
 def check_pixels(dataset: "Dataset") -> None:
-    """Refuse pixel data that exceeds its declared size or does not decode to it: the rest could be
-    anything.
+    """Refuse pixel data that is larger than declared or cannot be decoded; it could hold anything.
 
     Raises:
         UnreadableFile: with the code `PIXEL-SIZE` or `UNDECODABLE`.
@@ -111,8 +110,9 @@ def check_pixels(dataset: "Dataset") -> None:
 
 
 def _decode(dataset: "Dataset") -> None:
-    """Decode every compressed greyscale frame. Colour and video have no decoder here; only their
-    structure is checked.
+    """Decode every compressed greyscale frame.
+
+    There is no decoder for colour and video; only their structure is checked.
     """
     from pydicom.encaps import generate_frames
 
@@ -139,14 +139,11 @@ def _decode(dataset: "Dataset") -> None:
 
 
 def declared_bytes(dataset: "Dataset") -> int | None:
-    """Bytes of the native pixels by PS3.3 C.7.6.3; `None` where the object declares no
-    PixelData.
-    """
+    """Size of the native pixels by PS3.3 C.7.6.3; `None` where the object declares no PixelData."""
     if not all(keyword in dataset for keyword in ("Rows", "Columns", "BitsAllocated")):
         return None
-    if any(
-        tag in dataset for tag in (0x7FE00008, 0x7FE00009, 0x00287FE0)
-    ):  # float pixels, or pixels from elsewhere
+    # float pixels, or pixels from elsewhere
+    if any(tag in dataset for tag in (0x7FE00008, 0x7FE00009, 0x00287FE0)):
         return None
     try:
         samples = int(dataset.get("SamplesPerPixel") or 1)

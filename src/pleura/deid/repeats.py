@@ -1,9 +1,8 @@
-"""Slices of a series are nearly alike: what became of an element of one is done again in the next,
-byte for byte.
+"""Reuse what was done to an element in one slice for the same bytes in the next.
 
-What an element becomes depends on its own bytes and on a few other elements (`CONTEXT`) alone.
-Objects of one context are done by their elements once one of them, put together so, was the same to
-the byte as when it was done as a whole.
+What an element becomes depends only on its own bytes and on a few other elements (`CONTEXT`).
+Objects of one context are assembled from remembered elements, once such an assembly was byte for
+byte the same as the result for the whole object.
 """
 
 import struct
@@ -43,31 +42,33 @@ CONTEXT = frozenset(
     }
     | {0x00280100, 0x00280103, 0x00280301, 0x00287FE0}
 )
-"""Character set, class, what an object is refused by, and what its pixels' size and the reading
-of numbers depend on.
+"""Elements that decide how others are processed.
+
+They are the character set, the class, and what refusals, the size of the pixels and the reading of
+numbers depend on.
 """
 
 OF_ITEMS = frozenset({codes.SCHEME, codes.MEANING, 0x30060026, 0x00620005, 0x30060085})
-"""Attributes whose successors depend on their neighbours. At the top level they have no place."""
+"""Attributes whose new value depends on their neighbours. They do not occur at the top level."""
 
 CLAIMS = frozenset({0x00120062, 0x00120063, 0x00120064, 0x00280303})
 IDENTITY = frozenset({0x00100010, 0x00100020, 0x00100030})
-"""What an object gets where it lacks it."""
+"""Attributes that an object gets where it lacks them."""
 
 CONTEXTS = 8
 REMEMBERED = 8 << 20  # bytes
 
 Done = tuple[bytes, Counter[str]]
-"""An object as it is to be written, and what was done to it."""
+"""An object as it will be written, and what was done to it."""
 
 
 @dataclass
 class _Context:
     """What objects of one context have in common.
 
-    `meta` are the preamble and the meta group before and after the instance's UID; `added` are
-    attributes that all get, and `extra` what was done to all; `known` is what became of elements,
-    `size` bytes of them.
+    `meta` are the preamble and the meta group before and after the instance's UID. `added` are
+    attributes that all objects get, `extra` what was done to all. `known` is what elements became,
+    and `size` their bytes.
     """
 
     meta: tuple[bytes, bytes, bytes]
@@ -77,7 +78,7 @@ class _Context:
     size: int = 0
 
     def remember(self, old: bytes, new: bytes, names: tuple[str, ...]) -> None:
-        """Note that `old` becomes `new`; what was known is forgotten where it grows too large."""
+        """Record that `old` becomes `new`; everything is forgotten where it grows too large."""
         if self.size > REMEMBERED:
             self.known.clear()
             self.size = 0
@@ -86,9 +87,10 @@ class _Context:
 
 
 class Repeats:
-    """Does the objects of one patient: each by `whole`, or from what is remembered of its like.
+    """De-identifies the objects of one patient, from remembered elements where possible.
 
-    `check` is what has to be looked at in every object whose pixels are compressed.
+    `whole` processes an object as a whole. `check` examines what must be examined in every object
+    whose pixels are compressed.
     """
 
     def __init__(
@@ -100,7 +102,7 @@ class Repeats:
         self._contexts: dict[tuple[bytes, ...], _Context | None] = {}
 
     def done(self, data: bytes) -> Done:
-        """The object of these bytes as it is to be written, and what was done to it.
+        """The object as it will be written, and what was done to it.
 
         Raises:
             InputRefused: as `whole` and `check` do.
@@ -119,8 +121,9 @@ class Repeats:
         return done
 
     def _learnt(self, data: bytes, parts: Parts, done: Done) -> _Context | None:
-        """The context of an object that was done as a whole; `None` where its like cannot be
-        done by elements.
+        """The context of an object that was processed as a whole.
+
+        `None` where objects like it cannot be assembled from elements.
         """
         after = take_apart(done[0])
         if after is None or after.syntax != parts.syntax:
@@ -130,7 +133,7 @@ class Repeats:
             _raw(data, parts.elements),
             _raw(done[0], after.elements),
         )
-        if old.get(0x00080005) != new.get(0x00080005):  # every text is written anew
+        if old.get(0x00080005) != new.get(0x00080005):  # every text is encoded anew
             return None
         head = b"".join(raw for tag, raw in sorted(meta.items()) if 0x00020000 < tag < META_NAME)
         tail = b"".join(raw for tag, raw in sorted(meta.items()) if tag > META_NAME)
@@ -144,8 +147,9 @@ class Repeats:
         return context
 
     def _again(self, data: bytes, parts: Parts, context: _Context) -> Done | None:
-        """An object by its elements; `None` where it tells of somebody whom the patient's others
-        do not tell of.
+        """An object assembled from its elements.
+
+        `None` where it has an identifier that the patient's other objects do not have.
         """
         if parts.syntax not in NATIVE:
             looked_at = (one for one in parts.elements if one.tag in CONTEXT or one.tag in PIXELS)
@@ -186,7 +190,7 @@ class Repeats:
     def _fresh(
         self, data: bytes, parts: Parts, new: Sequence[Element]
     ) -> dict[int, tuple[bytes, tuple[str, ...]]] | None:
-        """What becomes of elements that were not seen yet, by tag."""
+        """What elements that were not seen before become, by tag."""
         from pydicom.filebase import DicomBytesIO
         from pydicom.filereader import read_dataset
         from pydicom.filewriter import write_dataset
@@ -202,7 +206,7 @@ class Repeats:
                 dataset.SOPInstanceUID = str(dataset.SOPInstanceUID)
             names = self._engine.again(dataset, tags)
             write_dataset(file, dataset)
-        except Exception:  # whatever a broken element provokes, the whole object will say
+        except Exception:  # a broken element is reported when the whole object is processed
             return None
         written = file.getvalue()
         elements = split(written, 0, explicit=not implicit)
@@ -213,7 +217,7 @@ class Repeats:
 
 
 def _key(data: bytes, parts: Parts) -> tuple[bytes, ...] | None:
-    """What must be equal for two objects to be done alike; `None` for what is done as a whole."""
+    """What must be equal in two objects of one context; `None` for objects processed as a whole."""
     key = [data[:128]]
     name = own = pixels = b""
     head = 8 if parts.syntax == IMPLICIT_LITTLE else 12  # of the pixels: their length

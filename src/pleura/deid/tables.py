@@ -1,6 +1,4 @@
-"""The Standard as data: Table E.1-1 of PS3.15, and the Type of attributes in the IODs of PS3.3
-at every path.
-"""
+"""Tables of the Standard: E.1-1 of PS3.15, and the Types of attributes in PS3.3 at every path."""
 
 import json
 from collections.abc import Mapping
@@ -12,13 +10,14 @@ from typing import Any
 CONTENT_SEQUENCE = 0x0040A730
 STRENGTH = ("1", "1C", "2", "2C", "3")
 UNKNOWN = ""
-"""The Type of an attribute where the IOD, or the place in it, is not in the tables."""
+"""The Type of an attribute whose IOD or path is not in the tables."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of Table E.1-1: the Basic Profile's action (`X/Z/D`…), and K or C for each option
-    that changes it.
+    """One row of Table E.1-1.
+
+    It has the Basic Profile's action (`X/Z/D`…), and K or C for each option that changes it.
     """
 
     name: str
@@ -28,14 +27,15 @@ class Row:
 
 @lru_cache(maxsize=1)
 def edition() -> str:
-    """Which edition the table is of."""
+    """The edition of the table."""
     return str(_load("table_e1_1.json")["edition"])
 
 
 @lru_cache(maxsize=1)
 def rows() -> Mapping[int, Row]:
-    """Table E.1-1 by tag; without private attributes, curves and overlays, which rules by group
-    decide.
+    """Table E.1-1 by tag, without private attributes, curves and overlays.
+
+    Those have rules by group.
     """
     listed = _load("table_e1_1.json")["rows"]
     return {
@@ -47,15 +47,14 @@ def rows() -> Mapping[int, Row]:
 
 @lru_cache(maxsize=8)
 def words(kind: str) -> frozenset[str]:
-    """A vocabulary of `words.json`: `titles`, `common`, `technical`, `labels`, all in lower
-    case.
-    """
+    """A vocabulary of `words.json` in lower case: `titles`, `common`, `technical` or `labels`."""
     return frozenset(" ".join(_load("words.json")[kind]).split())
 
 
 class Types:
-    """Types of attributes by place. A place is a number that stands for the trees of all modules
-    that meet there.
+    """Types of attributes by place.
+
+    A place is a number that stands for the trees of all modules that meet there.
     """
 
     def __init__(self) -> None:
@@ -72,17 +71,21 @@ class Types:
         return self._place(tuple(self._classes.get(sop_class, ())))
 
     def of(self, place: int, tag: int) -> str:
-        """The strictest Type among the modules that have `tag` here; `3` where none has,
-        `UNKNOWN` at an unknown place.
+        """The strictest Type of `tag` among the modules at a place.
+
+        `3` where no module has it, `UNKNOWN` at an unknown place.
         """
         kinds = [
             self._nodes[node][tag][0] for node in self._trees[place] if tag in self._nodes[node]
         ]
-        return min(kinds, key=STRENGTH.index) if kinds else ("3" if place else UNKNOWN)
+        if kinds:
+            return min(kinds, key=STRENGTH.index)
+        return "3" if place else UNKNOWN
 
     def below(self, place: int, tag: int) -> int:
-        """The place of the items of the sequence `tag`. Content items nest without end in the
-        Standard, so they stay.
+        """The place of the items of the sequence `tag`.
+
+        Content items can be nested without limit, so they stay at their place.
         """
         trees = {
             self._nodes[node][tag][1] for node in self._trees[place] if tag in self._nodes[node]

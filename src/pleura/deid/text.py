@@ -1,8 +1,8 @@
-"""Free text without the people in it: identifiers in any order, spelling and punctuation, and
-whatever looks like one.
+"""Remove identifiers from free text, in any order, spelling and punctuation.
 
-The time is linear in the text: names are looked up word by word, ids letter by letter, and every
-pattern has a bounded width and never tries one text in two ways.
+Anything that looks like an identifier is removed too. The time is linear in the length of the text:
+names are looked up word by word, ids letter by letter, and every pattern has a bounded width and
+cannot backtrack.
 """
 
 import re
@@ -49,9 +49,7 @@ OTHERS = (
     r"[^\W\d_][\w'-]{1,40}+(?:\s{1,3}[a-z][\w'-]{1,40}+)?",
 )
 EVERYBODY = (MAIL, ADDRESSES, *OTHERS)
-"""Mail and other addresses, paths, UIDs, telephone and social security numbers, whoever is
-addressed.
-"""
+"""Mail and other addresses, paths, UIDs, telephone and social security numbers of anybody."""
 
 DATES = (
     r"(?<!\d)(?:19|20)\d\d[-./ ]?(?:0[1-9]|1[0-2])[-./ ]?(?:0[1-9]|[12]\d|3[01])(?!\d)",
@@ -60,7 +58,7 @@ DATES = (
     rf"\.?,?{GAP}(?:de )?(?:(?:19|20)?\d\d)(?!\d)",
     rf"(?<![^\W_]){ANY_MONTH}\.?{GAP}\d{{1,2}}(?:st|nd|rd|th)?,?[ .-]{{1,3}}+(?:19|20)\d\d(?!\d)",
 )
-"""Days as people write them, whoever's they are."""
+"""Dates as people write them, of anybody."""
 
 INSIDE = 5  # letters: a longer name is found inside a word too, and the whole word goes
 WORD = (
@@ -79,15 +77,13 @@ ENDINGS = {
 }
 STEM = 3
 PREFIXES = ("ال", "و", "ب", "ل", "ف", "ك", "לה", "ל", "ב", "מ", "ו", "ה", "ש", "כ")
-"""Articles, prepositions and conjunctions that Arabic and Hebrew write before a name without a
-space.
-"""
+"""Articles, prepositions and conjunctions that Arabic and Hebrew attach to a name."""
 
 Span = tuple[int, int]
 
 
 class _Index:
-    """Forms by their first letters, so that each place of a text is looked up once."""
+    """Forms by their first letters, so that each position of a text is looked up once."""
 
     def __init__(self, forms: Iterable[str], width: int) -> None:
         self.width = width
@@ -106,7 +102,7 @@ class _Index:
 
 
 class Names:
-    """The names of one patient, of their staff and their places, in all spellings."""
+    """The names of one patient, their staff and their places, in all spellings."""
 
     def __init__(self, words: Iterable[str]) -> None:
         spaced: set[str] = set()
@@ -124,7 +120,10 @@ class Names:
         self._continuous = _Index((form for form in continuous if len(form) > 1), 2)
 
     def found(self, text: str) -> list[Span]:
-        """Where a text names somebody. A short name counts beside another part of the name."""
+        """Where a text names somebody.
+
+        A short name counts only next to another part of the name.
+        """
         cut = list(tokens(text))
         spans = [span for token in cut for span in self._in_token(token)]
         if spans and self._short:
@@ -176,9 +175,7 @@ class Names:
 
 
 class Scrubber:
-    """Take the identifiers of one patient out of texts. `any_date` takes out every date, not
-    only those of the patient.
-    """
+    """Removes the identifiers of one patient from texts; with `any_date`, every date too."""
 
     def __init__(self, identifiers: Identifiers, *, any_date: bool) -> None:
         self._names = Names(identifiers.words)
@@ -201,14 +198,13 @@ class Scrubber:
             *(DATES if any_date else ()),
             *(_date(day) for day in sorted(identifiers.dates)),
         ]
-        parts.sort(
-            key=lambda part: (-len(part), part)
-        )  # a telephone number is not to be taken for its last digits
+        # a telephone number must not be matched by its last digits
+        parts.sort(key=lambda part: (-len(part), part))
         self._others = re.compile("|".join(f"(?:{part})" for part in parts), re.IGNORECASE)
         self._mail, self._addresses = re.compile(MAIL), re.compile(ADDRESSES)
 
     def clean(self, text: str) -> str:
-        """`text` with a mask in place of every find; the same object where there is none."""
+        """`text` with a mask for every find; the same object where there is none."""
         if self.is_whole(text):
             return MASK
         read = composed(text)
@@ -218,14 +214,12 @@ class Scrubber:
         return read if spans else text
 
     def is_whole(self, text: str) -> bool:
-        """Whether a text is, as a whole, one of the identifiers: short ones count here only."""
+        """Whether a whole text is one of the identifiers; short identifiers count only here."""
         form = usual(composed(text))[0]
         return bool(form) and form in self._whole
 
     def names_somebody(self, value: bytes) -> bool:
-        """Whether bytes that are not text contain an identifier all the same, in a common
-        encoding.
-        """
+        """Whether bytes that are not text contain an identifier in a common encoding."""
         for encoding in ("latin-1", "utf-16-le", "utf-16-be"):
             text = value.decode(encoding, "replace")
             found = (text[start:end] for start, end in self._found(text))
@@ -252,7 +246,10 @@ class Scrubber:
 
 
 def _stands_alone(text: str, span: Span, *, digits: bool) -> bool:
-    """Whether no digit stands beside a number, and no letter or digit beside another id."""
+    """Whether a find is not part of a longer number or word.
+
+    No digit may be next to a number, and no letter or digit next to another id.
+    """
     before, after = text[span[0] - 1 : span[0]] if span[0] else "", text[span[1] : span[1] + 1]
     if digits:
         return not (before.isdecimal() or after.isdecimal())
@@ -260,14 +257,14 @@ def _stands_alone(text: str, span: Span, *, digits: bool) -> bool:
 
 
 def _whole(word: str) -> set[str]:
-    """What a value that is this word, or these words in any order, reads as."""
+    """The key of a value that consists of these words, in any order."""
     parts = [token.text for token in tokens(composed(word))]
     orders = (parts, parts[::-1]) if len(parts) < 5 else (parts,)
     return {form for order in orders for form in spellings("".join(order)) if form}
 
 
 def _glued(name: str) -> set[str]:
-    """A full name of a script without spaces between words, with its parts in either order."""
+    """A full name in a script without spaces, with its parts in either order."""
     parts = [token for token in tokens(composed(name)) if token.continuous]
     both = ("".join(part.text for part in parts), "".join(part.text for part in reversed(parts)))
     return (
@@ -278,9 +275,7 @@ def _glued(name: str) -> set[str]:
 
 
 def _stems(form: str) -> set[str]:
-    """A Cyrillic or Greek word without its case ending, and the word itself; none for other
-    scripts.
-    """
+    """A Cyrillic or Greek word with and without its case ending; empty for other scripts."""
     script = _script(form[:1]) if len(form) > STEM else ""
     if not script:
         return set()
@@ -310,7 +305,7 @@ def _of_address(character: str) -> bool:
 def _wide_spans(
     text: str, pattern: re.Pattern[str], belongs: Callable[[str], bool]
 ) -> Iterator[Span]:
-    """The finds of a pattern, each with all characters before and behind it that belong to it."""
+    """The finds of a pattern, each extended to all characters that belong to it."""
     done = 0
     while found := pattern.search(text, done):
         start, end = found.span()
@@ -323,7 +318,7 @@ def _wide_spans(
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
-    """Spans in order, those that overlap as one."""
+    """Spans in order, with overlapping ones joined."""
     merged: list[Span] = []
     for start, end in sorted(spans):
         if merged and start < merged[-1][1]:

@@ -1,6 +1,4 @@
-"""Values by VR (PS3.5 table 6.2-1): what is valid, what stands in for a value that must not
-stay, dates that move.
-"""
+"""Values by VR (PS3.5 table 6.2-1): valid forms, replacement values, and shifted dates."""
 
 import re
 from datetime import date, timedelta
@@ -18,7 +16,7 @@ VALID = {
     "TM": re.compile(r"[0-2]\d(:?[0-5]\d(:?[0-6]\d(\.\d{1,6})?)?)? *| *"),
     "DT": re.compile(r"(\d{4})(0\d|1[0-2])?([0-3]\d)?(\d{2}){0,3}(\.\d{1,6})?([+-]\d{4})? *| *"),
 }
-"""What a single value may look like; old forms of dates and times, and blanks, included."""
+"""The form of a single value, with old forms of dates and times, and padding."""
 
 WIDTHS = {
     "US": 2,
@@ -60,14 +58,12 @@ BINARY_DUMMY = {
 
 
 def dummy(vr: str) -> object:
-    """A value of this VR that says nothing (PS3.15 action D)."""
+    """A value of this VR that carries no information (PS3.15 action D)."""
     return DUMMIES.get(vr, BINARY_DUMMY.get(vr, 0))
 
 
 def valid(vr: str, value: bytes) -> bool:
-    """Whether the bytes, as read, can be a value of this VR; a VR without a form of its own
-    takes any.
-    """
+    """Whether bytes can be a value of this VR; a VR without a form of its own accepts any."""
     if vr in WIDTHS:
         return len(value) % WIDTHS[vr] == 0
     form = VALID.get(vr)
@@ -81,8 +77,9 @@ def valid(vr: str, value: bytes) -> bool:
 
 
 def shifted(vr: str, text: str, days: int) -> str | None:
-    """A DA or DT value moved by whole days, its time and zone kept; `None` where it is no full
-    date.
+    """A DA or DT value moved by whole days; `None` for an incomplete date.
+
+    The time of day and the time zone stay.
     """
     parts = []
     for part in text.rstrip(" \0").split("\\"):

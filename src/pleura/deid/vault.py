@@ -1,6 +1,4 @@
-"""The re-identification map and the key: secret files beside the output, readable by their owner
-only.
-"""
+"""The re-identification map and the key: files beside the output that only their owner can read."""
 
 import errno
 import json
@@ -34,22 +32,26 @@ def read_map(path: Path) -> dict[str, tuple[Person, ...]]:
     record = _read_record(path)
     if record is None:
         return {}
-    names = [field.name for field in fields(Person)]
     try:
         return {
-            case: tuple(Person(**{name: str(person[name]) for name in names}) for person in persons)
-            for case, persons in record["patients"].items()
+            case: tuple(_person(entry) for entry in entries)
+            for case, entries in record["patients"].items()
         }
     except (KeyError, TypeError, AttributeError):
         raise UsageError(NOT_A_MAP) from None
 
 
+def _person(entry: Mapping[str, Any]) -> Person:
+    return Person(**{field.name: str(entry[field.name]) for field in fields(Person)})
+
+
 def check_key(map_path: Path, key_path: Path, key: bytes) -> None:
-    """Refuse a key that is not the one of the map: UIDs and date shifts would no longer fit the
-    earlier runs.
+    """Refuse a key that does not belong to the map.
+
+    UIDs and date shifts would not fit those of earlier runs.
 
     Raises:
-        UsageError: the map was made with another key, or with one that is not there any more.
+        UsageError: the map was made with another key, or with a key that is missing.
     """
     record = _read_record(map_path)
     if record is None or not record["patients"]:
@@ -69,9 +71,7 @@ def check_key(map_path: Path, key_path: Path, key: bytes) -> None:
 
 
 def write_map(path: Path, patients: Mapping[str, Sequence[Person]], key: bytes = b"") -> None:
-    """Write the map, whole, readable by its owner only; with the fingerprint of the key that the
-    run used.
-    """
+    """Write the map atomically, readable by its owner only, with the fingerprint of the key."""
     record = _read_record(path) or {}
     made_by = key_fingerprint(key) or record.get("key", "")
     persons = {case: [asdict(person) for person in group] for case, group in patients.items()}
@@ -98,7 +98,7 @@ def _read_record(path: Path) -> dict[str, Any] | None:
 
 
 def _read_small(path: Path, limit: int) -> bytes:
-    """The bytes of a regular file of a bounded size.
+    """The bytes of a regular file of a limited size.
 
     Raises:
         OSError: it is not a regular file, or larger than `limit`.
@@ -112,7 +112,7 @@ def _read_small(path: Path, limit: int) -> bytes:
 
 
 def open_key(path: Path) -> bytes:
-    """The project key in a file, or a new one where there is no file; nothing is written.
+    """The project key in a file, or a new key where there is no file; nothing is written.
 
     Raises:
         UsageError: the file is not a key.
@@ -128,7 +128,7 @@ def open_key(path: Path) -> bytes:
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Write a file that only its owner can read: mode 0600, or an access list of one on Windows.
+    """Write a file that only its owner can read: mode 0600, or on Windows an access list.
 
     Raises:
         OutputFailed: it cannot be written, or not be made private.

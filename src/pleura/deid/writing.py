@@ -1,4 +1,4 @@
-"""Read one object, check that it is complete, change it, write it."""
+"""Read one object, check that it is complete, de-identify it, and write it."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -30,16 +30,13 @@ IMPLEMENTATION = "2.25.219411287253829187104623570948154923407"
 """pleura's own ImplementationClassUID."""
 
 Verify = Callable[[bytes, bytes], str]
-"""Takes the source and what would be written; returns the codes that forbid publishing, or an
-empty string.
+"""Takes the source and the new file; returns the codes that forbid publishing, or an empty string.
 """
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result for one file: what was done to it (no values), or the code of its refusal and
-    its evidence.
-    """
+    """The result for one file: what was done to it (no values), or why it was refused."""
 
     actions: Counter[str] = field(default_factory=Counter)
     code: str = ""
@@ -47,7 +44,7 @@ class Outcome:
 
 
 class Writer:
-    """Write the objects of one patient under one set of choices."""
+    """Writes the objects of one patient under one set of choices."""
 
     def __init__(self, choices: Choices, patient: Patient, verify: Verify | None = None) -> None:
         self.choices = choices
@@ -58,8 +55,9 @@ class Writer:
         )
 
     def write(self, source: Path | bytes | Unread, goal: Path) -> Outcome:
-        """De-identify `source` into the new file `goal`. A refused file leaves nothing behind,
-        and nothing is raised.
+        """De-identify `source` into the new file `goal`.
+
+        A refused file leaves nothing behind, and nothing is raised.
         """
         outcome = _outcome(lambda: self._publish(source, goal))
         if outcome.code:
@@ -112,7 +110,7 @@ class Writer:
         if not kind:
             raise refused("NO-CLASS")
         dataset.SOPClassUID = (
-            kind  # Type 1, and emptied by some anonymisers: the file meta group still tells them
+            kind  # Type 1, but emptied by some anonymisers; the file meta group still has them
         )
         dataset.SOPInstanceUID = str(name)
         check_kind(dataset, blanked=bool(self.choices.blank))
@@ -127,15 +125,14 @@ class Writer:
 
 
 def _outcome(work: Callable[[], Counter[str]]) -> Outcome:
-    """Run the work of one file; whatever it raises becomes that file's refusal."""
+    """Process one file; any exception becomes the refusal of that file."""
     try:
         with quiet_pydicom():
             return Outcome(work())
     except InputRefused as error:
         return Outcome(code=error.code, evidence=tuple(sorted(error.evidence.items())))
-    except (
-        Exception
-    ) as error:  # damaged files break libraries in many ways, and the messages may quote values
+    # damaged files break libraries in many ways, and the messages may quote values
+    except Exception as error:
         return Outcome(code="DEIDENTIFY-FAILED", evidence=(("reason", type(error).__name__),))
 
 
@@ -161,9 +158,8 @@ def read_whole(data: bytes) -> "Dataset":
     with quiet_pydicom() as warned:
         try:
             dataset = pydicom.dcmread(BytesIO(data), force=True)
-        except (
-            Exception
-        ) as error:  # a broken file breaks readers in many ways; its message may quote values
+        # a broken file breaks readers in many ways; its message may quote values
+        except Exception as error:
             raise refused("PARSE-FAILED", UnreadableFile, reason=type(error).__name__) from None
     if not len(dataset) or any("End of file" in str(warning.message) for warning in warned):
         raise refused("FILE-TRUNCATED", UnreadableFile, detail="it ends inside an element")
@@ -178,8 +174,9 @@ def read_whole(data: bytes) -> "Dataset":
 
 
 def _correct_syntax(dataset: "Dataset", data: bytes) -> None:
-    """Name the encoding that the data set really has, where a writer declared implicit and wrote
-    explicit, or vice versa.
+    """Set the transfer syntax that the data set really has.
+
+    Some writers declare implicit and write explicit, or vice versa.
     """
     from pydicom.uid import UID
 
@@ -201,8 +198,9 @@ def _native_syntax(dataset: "Dataset") -> Any:
 
 
 def _rebuild_meta(dataset: "Dataset", kind: str, name: str) -> None:
-    """A file meta group of our own (PS3.10 7.1) and an empty preamble: nothing of the source's
-    stays but the syntax.
+    """Write a new file meta group (PS3.10 7.1) and an empty preamble.
+
+    Of the source's, only the transfer syntax stays.
     """
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import UID

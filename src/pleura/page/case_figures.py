@@ -71,7 +71,9 @@ def _three(one: Chosen, slug: str) -> tuple[Image, ...]:
 
 
 def _image(view: View, kind: Kind, slug: str, case: str, before_cleaning: bool = False) -> Image:
-    label = view.title if kind == "sides" else f"{view.title}: {'CT' if kind == 'ct' else kind}"
+    label = view.title
+    if kind != "sides":
+        label += ": CT" if kind == "ct" else f": {kind}"
     return Image(slug, partial(_draw, view, kind, before_cleaning), f"{case}, {label}", label)
 
 

@@ -54,9 +54,8 @@ def distributions_png(cases: Sequence[Mapping[str, Any]], path: Path) -> None:
                 ticks.append(f"{NAMES[side]}\nn = {count}")
             axis.set_xticks(range(len(sides)), ticks)
             axis.set_xlim(-0.6, len(sides) - 0.4)
-            if (
-                metric != "dice" and axis.get_ylim()[1] > FAR_MM
-            ):  # a missed lung must not press all others to the floor
+            # a missed lung must not press all others to the floor
+            if metric != "dice" and axis.get_ylim()[1] > FAR_MM:
                 axis.set_yscale("symlog", linthresh=1.0)
                 axis.set_ylim(0, 1.6 * axis.get_ylim()[1])
                 axis.yaxis.set_major_formatter("{x:g}")

@@ -96,9 +96,8 @@ def _ground(view: View, size: tuple[int, int]) -> Pixels:
     if view.ct is None:
         return np.full((size[1], size[0], 3), FLAT, dtype=np.uint8)
     grey = np.array(Image.fromarray(view.ct).resize(size, Image.Resampling.BILINEAR))
-    return np.repeat(
-        (grey // 8 * 8)[..., None], 3, axis=2
-    )  # 32 greys: noise costs most of the bytes
+    # 32 greys: noise costs most of the bytes
+    return np.repeat((grey // 8 * 8)[..., None], 3, axis=2)
 
 
 def _scaled(labels: Pixels, size: tuple[int, int]) -> Pixels:

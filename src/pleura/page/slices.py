@@ -105,19 +105,13 @@ def positions_png(scores: Sequence[SliceScore], path: Path) -> None:
         for axis in panels[len(cases) :]:
             axis.remove()
         kinds = {score.kind for score in scores if score.case in cases and score.dice is not None}
-        handles = [
-            panels[0].scatter(
-                [],
-                [],
-                s=50,
-                color=colour,
-                marker=marker,
-                label=words,
-                linewidths=1.2 if marker == "_" else 0,
-            )
-            for colour, marker, words in (CLASSES[kind] for kind in CLASSES if kind in kinds)
-        ]
+        handles = [_legend_entry(panels[0], *CLASSES[kind]) for kind in CLASSES if kind in kinds]
         drawn.legend(handles=handles, loc="outside lower center", ncols=4)
+
+
+def _legend_entry(axis: Any, colour: str, marker: str, label: str) -> Any:
+    width = 1.2 if marker == "_" else 0
+    return axis.scatter([], [], s=50, color=colour, marker=marker, label=label, linewidths=width)
 
 
 def _worst_first(scores: Sequence[SliceScore]) -> list[str]:
@@ -182,9 +176,11 @@ def volumes_png(rows: Sequence[tuple[str, str, float, float]], path: Path) -> No
 
 def volume_rows(cases: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, float, float]]:
     """The rows that `volumes_png` draws, of cases as `scores.json` has them."""
-    return [
-        (case["case"], side, case[side]["volume_ml"], case[side]["reference_volume_ml"])
-        for case in cases
-        for side in sides_of(cases)
-        if case.get(side) and case[side].get("reference_volume_ml") is not None
-    ]
+    rows = []
+    for case in cases:
+        for side in sides_of(cases):
+            values = case.get(side) or {}
+            reference_ml = values.get("reference_volume_ml")
+            if reference_ml is not None:
+                rows.append((case["case"], side, values["volume_ml"], reference_ml))
+    return rows

@@ -52,9 +52,8 @@ def chest(
 
     Returns:
         The volume, on a plain axial grid (the patient's right at low columns, slices upwards), and
-            the sided mask: the
-        lungs with the vessels in them, without trachea and main bronchi (RTOG 1106, as experts draw
-            for LCTSC).
+        the sided mask: the lungs with the vessels in them, without trachea and main bronchi (RTOG
+        1106, as experts draw for LCTSC).
 
     Raises:
         UsageError: `variation` names something that a body does not have.

@@ -105,39 +105,18 @@ def series(volume: Volume, spec: SeriesSpec | None = None) -> list["Dataset"]:
 def _common(volume: Volume, spec: SeriesSpec) -> dict[str, Any]:
     """What all slices share, by keyword."""
     study = spec.seed if spec.study is None else spec.study
-    who = spec.identity or Identity.invented(study)
     affine = volume.grid.affine
     spacing = volume.grid.spacing_mm
     row_cosine, column_cosine = affine[:3, 2] / spacing[2], affine[:3, 1] / spacing[1]
-    return {
+    technical = {
         "SpecificCharacterSet": "ISO_IR 192",
         "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
         "SOPClassUID": CT_IMAGE,
-        "StudyDate": who.study_date,
-        "SeriesDate": who.study_date,
-        "AcquisitionDate": who.study_date,
-        "ContentDate": who.study_date,
-        "StudyTime": who.study_time,
-        "SeriesTime": who.study_time,
-        "AcquisitionTime": who.study_time,
-        "ContentTime": who.study_time,
-        "AccessionNumber": who.accession,
         "Modality": "CT",
         "Manufacturer": "Pleura Phantoms",
-        "InstitutionName": who.institution,
-        "InstitutionAddress": who.address,
-        "ReferringPhysicianName": who.referrer,
-        "StationName": who.station,
         "StudyDescription": "CT CHEST",
         "SeriesDescription": f"Synthetic chest {spec.number}",
-        "OperatorsName": who.operator,
         "ManufacturerModelName": "Synthetic",
-        "PatientName": who.name,
-        "PatientID": who.patient_id,
-        "PatientBirthDate": who.birth_date,
-        "PatientBirthTime": who.birth_time,
-        "PatientSex": who.sex,
-        "PatientAge": who.age,
         "BodyPartExamined": "CHEST",
         "SliceThickness": decimal(spacing[0]),
         "KVP": "120",
@@ -172,6 +151,30 @@ def _common(volume: Volume, spec: SeriesSpec) -> dict[str, Any]:
         "RescaleIntercept": decimal(spec.intercept),
         "RescaleSlope": decimal(spec.slope),
         "RescaleType": "HU",
+    }
+    return technical | _identifying(spec.identity or Identity.invented(study))
+
+
+def _identifying(who: Identity) -> dict[str, Any]:
+    """The attributes that identify the patient and the study, by keyword."""
+    parts = ("Study", "Series", "Acquisition", "Content")
+    dates = dict.fromkeys((f"{part}Date" for part in parts), who.study_date)
+    times = dict.fromkeys((f"{part}Time" for part in parts), who.study_time)
+    return {
+        **dates,
+        **times,
+        "AccessionNumber": who.accession,
+        "InstitutionName": who.institution,
+        "InstitutionAddress": who.address,
+        "ReferringPhysicianName": who.referrer,
+        "StationName": who.station,
+        "OperatorsName": who.operator,
+        "PatientName": who.name,
+        "PatientID": who.patient_id,
+        "PatientBirthDate": who.birth_date,
+        "PatientBirthTime": who.birth_time,
+        "PatientSex": who.sex,
+        "PatientAge": who.age,
     }
 
 
