@@ -95,9 +95,8 @@ def test_every_row_of_the_table(ct):
     otherwise must be among them.
     """
     rules = profile(Choices())
-    tags = [
-        tag for tag in rules.tags if tag >> 16 not in (0x0000, 0x0002, 0x0004)
-    ]  # commands, file meta, directories
+    # commands, file meta, directories
+    tags = [tag for tag in rules.tags if tag >> 16 not in (0x0000, 0x0002, 0x0004)]
     ds = deepcopy(ct)
     with config.disable_value_validation():
         for tag in tags:
@@ -245,9 +244,8 @@ def test_every_step_between_objects(tmp_path, step, monkeypatch):
             for n, ds in enumerate([*slices, objects.structure_set(slices, who)]):
                 ds.IssuerOfPatientID = who.identity.institution
                 dcmwrite(source / f"{k}{n}", ds, enforce_file_format=True)
-    monkeypatch.setattr(
-        "pleura.publishing.publish.audit_of", lambda *_: ""
-    )  # it would not let the damage out
+    # it would not let the damage out
+    monkeypatch.setattr("pleura.publishing.publish.audit_of", lambda *_: "")
     room, name, instead, code = BETWEEN[step]
     monkeypatch.setattr(room, name, instead)
     deidentify(source, out, dates="shift", workers=1)

@@ -47,9 +47,8 @@ def test_the_still_pose_is_the_volume():
     sample = posed(
         volume, volume.hu.shape, np.random.default_rng(0), STILL, spacing_mm=volume.spacing_mm
     )
-    assert (
-        np.abs(sample.hu[1:-1, 1:-1, 1:-1] - volume.hu[1:-1, 1:-1, 1:-1]).max() > 0
-    )  # shifted by half a voxel
+    # shifted by half a voxel
+    assert np.abs(sample.hu[1:-1, 1:-1, 1:-1] - volume.hu[1:-1, 1:-1, 1:-1]).max() > 0
     whole = upright(volume, spacing_mm=2.0, multiple=1)
     assert np.allclose(whole.hu, volume.hu, atol=0.1)
     assert np.array_equal(whole.label == 4, volume.flags & DENSE > 0)

@@ -49,9 +49,8 @@ def areas_of_cuboids(spacing):
     areas = np.full(256, np.nan)
     for code in range(256):
         corners = np.array([code >> (7 - bit) & 1 for bit in range(8)], bool).reshape(2, 2, 2)
-        whole = [
-            np.array_equal(corners, np.flip(corners, axis)) for axis in range(3)
-        ]  # the cuboid passes through
+        # the cuboid passes through
+        whole = [np.array_equal(corners, np.flip(corners, axis)) for axis in range(3)]
         steps = np.array([slice_mm, row_mm, column_mm])
         if corners.sum() == 4 and sum(whole) == 2:
             areas[code] = steps[whole].prod()
@@ -202,9 +201,8 @@ def test_ellipsoids_in_ellipsoids(spacing):
     directed = []
     for (points, areas), (others, _) in (surfaces, surfaces[::-1]):
         directed.append((cKDTree(others).query(points)[0], areas))
-    slack = 0.6 * max(
-        spacing
-    )  # a mean between staircases is about half a voxel short, whoever computes it
+    # a mean between staircases is about half a voxel short, whoever computes it
+    slack = 0.6 * max(spacing)
     assert told["msd_mm"] == pytest.approx(
         np.mean([np.average(d, weights=w) for d, w in directed]), abs=slack
     )
@@ -263,9 +261,8 @@ def test_area_weighing_does_not_depend_on_how_finely_a_plane_is_cut():
     two[4] = False  # the top face lies 5 mm lower
     told = distances(two, one, grid)
     top, side = 15.0 * 15.0, 4 * 15.0 * 20.0
-    expected = (top + 3 * 15.0 * 4) / (
-        2 * top + side
-    )  # of the reference: its top, and the walls more than 1 mm up
+    # of the reference: its top, and the walls more than 1 mm up
+    expected = (top + 3 * 15.0 * 4) / (2 * top + side)
     assert told["surface_dice_1mm"] < 1 - expected / 2
     assert told["surface_dice_1mm"] != pytest.approx(told["surface_dice_1mm_voxel"], abs=0.05)
 

@@ -64,9 +64,8 @@ def test_two_methods_on_shared_patients_adjusted_together():
     assert [row["structure"] for row in dice] == ["right", "left", "both"]
     assert all(row["n"] == 8 and row["effect"] == 1 for row in dice)
     assert dice[0]["p"] == pytest.approx(2 / 2**8)
-    assert dice[0]["adjusted_p"] == pytest.approx(
-        3 * 2 / 2**8
-    )  # three structures; the equal distances have no p value
+    # three structures; the equal distances have no p value
+    assert dice[0]["adjusted_p"] == pytest.approx(3 * 2 / 2**8)
     assert dice[0]["difference"] == pytest.approx(
         np.median([0.05 + 2 * k / 1000 for k in range(8)])
     )

@@ -139,9 +139,8 @@ def test_area_of_a_ball_equals_marching_cubes_of_another_hand():
     ours = surface_elements(ball, grid, bounding_box(ball)).weights.sum()
     points, faces, *_ = marching_cubes(ball.astype(float), 0.5, spacing=spacing, method="lorensen")
     assert ours == pytest.approx(mesh_surface_area(points, faces), rel=0.01)
-    assert ours == pytest.approx(
-        4 * np.pi * 14.0**2, rel=0.15
-    )  # a staircase is larger than the smooth ball
+    # a staircase is larger than the smooth ball
+    assert ours == pytest.approx(4 * np.pi * 14.0**2, rel=0.15)
 
 
 def test_a_slab_at_the_edge_of_the_array_has_all_its_sides():
@@ -193,6 +192,5 @@ def test_tilted_gantry_moves_points_and_areas_as_the_affine_says():
     )
     back = inner & np.isclose(elements.points[:, 1] - elements.points[:, 2] / 2, 2.5)
     assert back.sum() > 0
-    np.testing.assert_allclose(
-        elements.weights[back], np.sqrt(5.0)
-    )  # the leaning wall, not its shadow
+    # the leaning wall, not its shadow
+    np.testing.assert_allclose(elements.weights[back], np.sqrt(5.0))

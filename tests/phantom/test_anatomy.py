@@ -28,9 +28,8 @@ def test_the_right_lung_is_larger_and_both_are_of_human_size(seed):
     ml = mask.volume_ml()
     assert 1000 < ml["left"] < ml["right"] < 3000
     right, left = np.argwhere(mask.right), np.argwhere(mask.left)
-    assert (
-        volume.grid.to_world(right)[:, 0].mean() < -30
-    )  # L is positive: the patient's right is negative
+    # L is positive: the patient's right is negative
+    assert volume.grid.to_world(right)[:, 0].mean() < -30
     assert volume.grid.to_world(left)[:, 0].mean() > 30
 
 
@@ -63,9 +62,8 @@ def test_trachea_couch_and_bowel_gas_tempt_a_threshold():
     )
     enclosed = dark & ~np.isin(labels, border)
     centre = volume.grid.to_world(np.argwhere(enclosed))
-    assert (
-        (centre[:, 1] > 105) & (np.abs(centre[:, 0]) < 60)
-    ).sum() > 1000  # the couch's hollow, behind the back
+    # the couch's hollow, behind the back
+    assert ((centre[:, 1] > 105) & (np.abs(centre[:, 0]) < 60)).sum() > 1000
     assert ((centre[:, 2] < -80) & (centre[:, 1] < 60)).sum() > 50  # gas below the diaphragm
     assert ((centre[:, 2] > 60) & (np.abs(centre[:, 0]) < 10)).sum() > 50  # the trachea
     lungs, _ = ndimage.label(mask.lungs)

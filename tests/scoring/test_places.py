@@ -20,9 +20,9 @@ def test_places_are_the_whole_image_without_overlap_also_after_the_couch_was_rem
     folder.mkdir()
     write_case(folder, "Case_000", without_couch(volume, around), mask, verdict="ok")
     ct = CohortCt(folder)
-    without_record = places_of(ct, ct.read())
+    without_record = places_of(ct, ct.read()[0])
     assert np.count_nonzero(without_record["couch"]) < np.count_nonzero(true["couch"]) / 2
     np.save(folder / REMOVED_COUCH, np.packbits(around))
-    found = places_of(ct, ct.read())
+    found = places_of(ct, ct.read()[0])
     assert np.count_nonzero(found["couch"] & true["couch"]) > 0.95 * np.count_nonzero(true["couch"])
     assert sum(place.astype(int) for place in found.values()).max() == 1

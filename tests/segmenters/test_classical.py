@@ -42,9 +42,8 @@ def test_the_same_volume_gives_the_same_answer():
 def test_a_flipped_stack_of_a_true_grid_gives_the_same_lungs():
     volume, _ = chest((32, 64, 64), seed=1)
     affine = volume.grid.affine.copy()
-    affine[:3, 3] += (
-        affine[:3, 0] * 31 + affine[:3, 2] * 63
-    )  # slices downwards, columns to the right
+    # slices downwards, columns to the right
+    affine[:3, 3] += affine[:3, 0] * 31 + affine[:3, 2] * 63
     affine[:, [0, 2]] *= -1
     flipped = Volume(
         np.ascontiguousarray(volume.hu[::-1, :, ::-1]), Grid(volume.grid.shape, affine)
@@ -69,17 +68,15 @@ def test_real_chest(real_data):
     direction = np.array(image.GetDirection()).reshape(3, 3)
     affine[:3, :3] = (direction * image.GetSpacing())[:, ::-1]
     affine[:3, 3] = image.GetOrigin()
-    hu = sitk.GetArrayFromImage(image)[30:110:4, ::2, ::2].astype(
-        np.int16
-    )  # the lungs in the rough, for speed
+    # the lungs in the rough, for speed
+    hu = sitk.GetArrayFromImage(image)[30:110:4, ::2, ::2].astype(np.int16)
     affine[:3, 3] += affine[:3, 0] * 30
     affine[:3, :3] *= (4, 2, 2)
     volume = Volume(
         np.ascontiguousarray(hu), Grid(hu.shape, affine), np.ascontiguousarray(hu < -1100)
     )
-    reference = np.asarray(
-        nibabel.load(folder / "Labels" / "Case_001.nii.gz").dataobj
-    )  # stored x y z in RAS
+    # stored x y z in RAS
+    reference = np.asarray(nibabel.load(folder / "Labels" / "Case_001.nii.gz").dataobj)
     axes = nibabel.aff2axcodes(nibabel.load(folder / "Labels" / "Case_001.nii.gz").affine)
     reference = reference[
         tuple(slice(None, None, 1 if a in "LPS" else -1) for a in axes)

@@ -74,9 +74,8 @@ def test_no_cohort_is_said(tmp_path):
 
 def test_the_reports_split():
     split = make_split({f"Case_{k:03d}": 133 for k in range(12)})
-    assert split.train + split.validation == tuple(
-        f"Case_{k:03d}" for k in range(8)
-    )  # int(12 * 0.67)
+    # int(12 * 0.67)
+    assert split.train + split.validation == tuple(f"Case_{k:03d}" for k in range(8))
     assert split.test == ("Case_008", "Case_009", "Case_010", "Case_011")
     assert split.validation == ("Case_007",)
 

@@ -354,9 +354,8 @@ def test_a_file_system_without_locks_has_a_stand_in(tmp_path, monkeypatch):
         locked(tmp_path / "lock", what="OUT"),
     ):
         pass
-    (tmp_path / "lock-holder").write_text(
-        f"{locks.HOST} {2**22 + 1}"
-    )  # no such process: a killed run's
+    # no such process: a killed run's
+    (tmp_path / "lock-holder").write_text(f"{locks.HOST} {2**22 + 1}")
     with locked(tmp_path / "lock", what="OUT"):
         pass
     (tmp_path / "lock-holder").write_text("elsewhere 1")

@@ -26,7 +26,6 @@ from pleura.phantom.dataset import write_dataset
 from pleura.phantom.writer import SeriesSpec, write_series
 from pleura.segmenting.recipe import SegmentRecipe
 from pleura.store.jobs import Job
-from pleura.verbs import segment as segment_verb
 from pleura.verbs.couch import couch
 from pleura.verbs.evaluate import evaluate
 from pleura.verbs.prepare import prepare
@@ -172,7 +171,7 @@ def test_twenty_of_thirty_are_done_and_ten_are_refused_by_code(chests, tmp_path,
     for number, (spoil, _) in INPUT_FAULTS.items():
         spoil(source / f"Case_{number:03d}")
     with monkeypatch.context() as patched:
-        patched.setattr(segment_verb, "SegmentRecipe", Faulty)
+        patched.setattr("pleura.segmenting.batch.SegmentRecipe", Faulty)
         result = classical(source, tmp_path / "out", workers=2)
 
     assert result.exit_code is Exit.SOME_FAILED
@@ -192,9 +191,8 @@ def test_twenty_of_thirty_are_done_and_ten_are_refused_by_code(chests, tmp_path,
     assert cases_in(tmp_path / "out") == cases_in(tmp_path / "undisturbed")
 
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("Case_0[01]*/*")}
-    again = classical(
-        source, tmp_path / "out"
-    )  # the machine is well again: what passed is tried, what is done is kept
+    # the machine is well again: what passed is tried, what is done is kept
+    again = classical(source, tmp_path / "out")
     assert [int(case["id"][5:]) for case in again.cases if case["mask"] is None] == [20, 21, 22, 27]
     assert {path: path.stat().st_mtime_ns for path in before} == before
 

@@ -504,13 +504,10 @@ def came_out(case: Hostile, told: Sequence[Told]) -> bool:
     if case.outcome == "nothing":
         return not told
     coded = [one for one in told if case.outcome in one.codes]
-    if any(
-        one.same is not None for one in coded
-    ):  # to review, or repaired: the true volume all the same, but for flips
-        unknowable = case.outcome in (
-            "MIRRORED",
-            "SLICES-OUT-OF-PLACE",
-        )  # nothing but what is shown tells: a person must look
+    # to review, or repaired: the true volume all the same, but for flips
+    if any(one.same is not None for one in coded):
+        # nothing but what is shown tells: a person must look
+        unknowable = case.outcome in ("MIRRORED", "SLICES-OUT-OF-PLACE")
         return all(
             one.verdict in ("review", "repaired") and (one.same or unknowable) for one in coded
         )

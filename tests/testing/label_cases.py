@@ -108,9 +108,8 @@ def structure_set(
             )
         )
         drawn.append(_item(ReferencedROINumber=number, ContourSequence=contours))
-    rois.append(
-        _item(ROINumber=9, ROIName="Heart", ReferencedFrameOfReferenceUID=frame)
-    )  # of which nothing is drawn
+    # of which nothing is drawn
+    rois.append(_item(ROINumber=9, ROIName="Heart", ReferencedFrameOfReferenceUID=frame))
     one = _object(slices, RTSTRUCT, "RTSTRUCT")
     of_series = _item(SeriesInstanceUID=slices[0].SeriesInstanceUID)
     of_study = _item(RTReferencedSeriesSequence=[of_series])

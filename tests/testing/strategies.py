@@ -19,9 +19,8 @@ def grids(
     shape = tuple(draw(st.integers(2, largest)) for _ in range(3))
     spacing = [draw(st.floats(0.3, 6.0)) for _ in range(3)]
     turn = Rotation.random(random_state=draw(st.integers(0, 2**31 - 1))).as_matrix()
-    axes = turn[
-        :, ::-1
-    ].copy()  # columns of the affine: slice, row, column; right-handed as DICOM has it
+    # columns of the affine: slice, row, column; right-handed as DICOM has it
+    axes = turn[:, ::-1].copy()
     if draw(st.booleans()) if left_handed is None else left_handed:
         axes[:, 0] = -axes[:, 0]
     affine = np.eye(4)

@@ -19,10 +19,10 @@ from pleura.core.atomic import atomic_folder, write_json
 from pleura.core.errors import InputRefused, PleuraError
 from pleura.core.results import batch_exit
 from pleura.store.call import Call
+from pleura.store.fingerprints import fingerprint
 from pleura.store.items import Done, do_items
 from pleura.store.job_files import JobFormat
 from pleura.store.parts import Part
-from pleura.store.run_record import fingerprint
 from pleura.store.spread import How
 
 

@@ -27,9 +27,8 @@ def chests(tmp_path_factory):
 def some(chests, goal, *numbers):
     for number in numbers:
         name = f"Case_{number:03d}"
-        shutil.copytree(
-            chests / name, goal / f"exam{number}"
-        )  # no case folder, so that pleura gives the numbers
+        # no case folder, so that pleura gives the numbers
+        shutil.copytree(chests / name, goal / f"exam{number}")
     return goal
 
 
@@ -122,10 +121,9 @@ def test_a_kill_before_the_key_was_written_is_no_dead_end(chests, tmp_path, monk
         raise SystemExit(137)
 
     with monkeypatch.context() as patched:
-        patched.setattr("pleura.deid.vault.write_secret", dies)
-        patched.setattr(
-            "pleura.store.run_record._leave_nothing", lambda run: None
-        )  # a SIGKILL cleans nothing up
+        patched.setattr("pleura.publishing.batch.write_secret", dies)
+        # a SIGKILL cleans nothing up
+        patched.setattr("pleura.store.run_record._leave_nothing", lambda run: None)
         with pytest.raises(SystemExit):
             deidentify(source, tmp_path / "out")
     assert (tmp_path / "out" / "run.json").exists()
@@ -147,7 +145,7 @@ def test_a_killed_worker_refuses_the_file_that_kills_and_the_rest_is_written(
     source = some(chests, tmp_path / "in", 0, 1)
     deidentify(source, tmp_path / "whole", key=tmp_path / "key", map=tmp_path / "map")
     monkeypatch.setattr("pleura.deid.batch.FEW", 1)
-    monkeypatch.setattr("pleura.publishing.publish.audit_of", fatal)
+    monkeypatch.setattr("pleura.publishing.batch.audit_of", fatal)
     result = deidentify(
         source, tmp_path / "out", key=tmp_path / "key", map=tmp_path / "map", workers=2
     )

@@ -23,9 +23,8 @@ def test_writes_the_layout_and_ends_at_once_the_second_time(tmp_path):
     assert nibabel.aff2axcodes(labels.affine) == ("L", "P", "S")
     sided = np.asarray(labels.dataobj)
     assert set(np.unique(sided)) == {0, 1, 2}
-    assert np.array_equal(
-        sided.transpose(2, 1, 0) > 0, masks > 0
-    )  # columns first in NIfTI, slices first in the NPZ
+    # columns first in NIfTI, slices first in the NPZ
+    assert np.array_equal(sided.transpose(2, 1, 0) > 0, masks > 0)
     right, left = (
         nibabel.affines.apply_affine(labels.affine, np.argwhere(sided == k))[:, 0].mean()
         for k in (1, 2)

@@ -79,9 +79,8 @@ def test_masks_lie_on_the_source_with_the_patients_sides(done, chests):
             2 * np.count_nonzero(truth & (labels > 0)) / (truth.sum() + (labels > 0).sum()) > 0.97
         )
         _, _, columns = np.nonzero(labels == 1)
-        assert (
-            columns.mean() < SHAPE[2] / 2 < np.nonzero(labels == 2)[2].mean()
-        )  # supine axial: right at low columns
+        # supine axial: right at low columns
+        assert columns.mean() < SHAPE[2] / 2 < np.nonzero(labels == 2)[2].mean()
         with np.load(out / case / "lungs_seg.npz") as file:
             assert np.array_equal(file["masks"] > 0, labels > 0)
         with np.load(out / case / "raw.npz") as file:

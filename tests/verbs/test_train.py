@@ -9,6 +9,7 @@ from safetensors import safe_open
 
 from pleura.core import extras
 from pleura.core.atomic import sha256_file
+from pleura.core.codes import finding
 from pleura.core.errors import Exit, MissingExtra, NothingUsable, OutputConflict, UsageError
 from pleura.phantom.anatomy import chest
 from pleura.segmenters.onnx import OnnxSegmenter
@@ -18,6 +19,7 @@ from pleura.store.split import make_split
 from pleura.verbs.train import train
 
 TINY = {"epochs": 2, "size": 24, "batch": 8}
+TILTED = finding("GANTRY-TILT", degrees=3.0)
 NAMES = ("Case_000", "Case_001", "Case_002")
 
 
@@ -38,7 +40,8 @@ def cohort(tmp_path_factory):
     for seed, name in enumerate(NAMES):
         volume, mask = chest((32, 24, 24), seed=seed)
         (folder / "cases" / name).mkdir(parents=True)
-        write_case(folder / "cases" / name, name, volume, mask)
+        found = [TILTED.as_json()] if name == NAMES[0] else []
+        write_case(folder / "cases" / name, name, volume, mask, findings=found)
     (folder / "cases" / NAMES[2] / "volume.npy").write_bytes(b"not to be opened")
     (folder / "cases" / NAMES[2] / "mask.npy").write_bytes(b"not to be opened")
     write_cohort(folder, [{"id": name} for name in NAMES], make_split(dict.fromkeys(NAMES, 32)))
@@ -81,6 +84,11 @@ def test_the_card_tells_what_the_model_is(done, cohort):
     assert card["input"] == {"size": 24, "low_hu": -1000.0, "high_hu": 400.0, "scaling": "window"}
     assert (card["preset"], card["loss"], card["recipe"]["epochs"]) == ("default", "bce_dice", 2)
     assert str(cohort) not in (out / "run.json").read_text()
+
+
+def test_the_card_has_the_findings_of_the_training_cases(done):
+    card = json.loads((done[1] / "bce_dice" / "model.json").read_text())
+    assert card["findings"] == {NAMES[0]: [TILTED.as_json()]}
 
 
 def test_the_architecture_can_be_drawn(done):

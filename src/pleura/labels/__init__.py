@@ -1,1 +1,1 @@
-"""F2b: lung masks in files. One library a module; `registry` chooses by the file's name."""
+"""Lung masks in files, one library in each module; `registry` chooses by the file's name."""

@@ -1,4 +1,4 @@
-"""What made a mask: the words that a SEG or RTSTRUCT object carries about it."""
+"""What made a mask, in the words that a SEG or RTSTRUCT object carries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +13,7 @@ MORPHOLOGICAL = ("123104", "Morphological Operations")
 
 @dataclass(frozen=True)
 class Algorithm:
-    """What made a mask: `name`, `version`, `family` (code and meaning), hash of the model, and
-    its parameters in words.
-    """
+    """What made a mask: name, version, family (code and meaning), hash of the model, parameters."""
 
     name: str
     version: str
@@ -25,14 +23,12 @@ class Algorithm:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What tells one algorithm from another."""
+        """The values that distinguish one algorithm from another."""
         return (self.name, self.version, *self.family, self.model_sha256, self.parameters)
 
 
 def algorithm_of(segmenter: Mapping[str, Any]) -> Algorithm:
-    """The algorithm that a segmenter's `describe()` names: a model, where it has weights; else
-    thresholds.
-    """
+    """The algorithm in a segmenter's `describe()`: a model, if it has weights, else thresholds."""
     name = str(segmenter.get("name", "segmenter"))
     sha256 = str(segmenter.get("sha256", ""))
     plain = {

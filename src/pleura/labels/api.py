@@ -82,7 +82,7 @@ def _as_mask(array: NDArray[Any], grid: Grid | None) -> LungMask:
 
 
 def _like(like: Any) -> tuple["Series | None", Grid | None]:
-    """The series and the grid of what a caller gives as the volume of a mask."""
+    """The series and the grid of a caller's `like`."""
     if like is None:
         return None, None
     if isinstance(like, Grid):

@@ -1,8 +1,7 @@
-"""A minimal encoder of DICOM data sets (PS3.5 section 7, PS3.10): what SEG and RTSTRUCT objects
-need, and fast.
+"""A minimal, fast encoder of DICOM data sets (PS3.5 section 7, PS3.10) for SEG and RTSTRUCT.
 
 An item is a mapping of keywords to values: text, numbers, a sequence of items, or bytes that are
-written as they are.
+written unchanged.
 """
 
 import struct
@@ -15,9 +14,7 @@ EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 IMPLEMENTATION = "2.25.164276936711093061353871213716240206842"
 """Implementation Class UID of pleura's encoder (PS3.7 D.3.3.2)."""
 LONGEST_EXPLICIT = 0xFFFE
-"""Most bytes of a text element in Explicit VR: its length has 16 bits (PS3.3 C.8.8.6, note on
-Contour Data).
-"""
+"""Most bytes of a text element in Explicit VR, whose length has 16 bits (PS3.3 C.8.8.6)."""
 LONG_FORM = {"OB", "OW", "SQ", "UN", "UT"}
 
 ELEMENTS: dict[str, tuple[int, str]] = {
@@ -160,7 +157,7 @@ PACKED = {"US": "<H", "UL": "<I"}
 
 
 def decimal(value: float) -> str:
-    """A DS value: as many digits as its 16 characters hold (PS3.5 6.2)."""
+    """A DS value with as many digits as its 16 characters hold (PS3.5 6.2)."""
     value = float(value) + 0.0
     text = repr(value).removesuffix(".0")
     digits = 15
@@ -171,9 +168,7 @@ def decimal(value: float) -> str:
 
 
 def encode(item: Item, *, implicit: bool = False) -> bytes:
-    """The bytes of a data set or an item, elements by tag, little endian, sequences with
-    lengths.
-    """
+    """The bytes of a data set or an item: sorted by tag, little endian, sequences with lengths."""
     elements = sorted(
         (*ELEMENTS[keyword], value) for keyword, value in item.items() if value is not None
     )
@@ -194,8 +189,9 @@ def needs_implicit(item: Item) -> bool:
 
 
 def encode_file(item: Item) -> bytes:
-    """A DICOM file: preamble, file meta and data set; Implicit VR where a text needs it, else
-    Explicit VR.
+    """A DICOM file: preamble, file meta and data set.
+
+    Implicit VR where a text needs it, else Explicit VR.
     """
     implicit = needs_implicit(item)
     meta = encode(

@@ -1,6 +1,4 @@
-"""Label maps: what the values of an image file mean, by the mapping given, else by the names in
-the file.
-"""
+"""Label maps: the meaning of an image file's values, by a mapping or by names in the file."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +18,7 @@ from pleura.labels.structures import Structure, assemble
 from pleura.labels.values import labels_of, sided
 
 SEGMENT = re.compile(r"Segment(\d+)_(Name|LabelValue|Layer|Tags)")
-"""Fields of 3D Slicer's `.seg.nrrd`, one set a segment."""
+"""Fields of 3D Slicer's `.seg.nrrd`, one set for each segment."""
 CODE = re.compile(r"([^~^|]*)\^([^~^|]*)\^[^~|]*")
 """A code in a terminology entry: scheme, value, meaning."""
 
@@ -70,7 +68,7 @@ def _by_names(image: ImageFile, segments: list[_Segment]) -> tuple[LungMask, tup
 
 
 def _segments(header: Mapping[str, str]) -> list[_Segment]:
-    """The segments that a header names, in their order; empty for a plain label map."""
+    """The segments named in a header, in order; empty for a plain label map."""
     fields: dict[int, dict[str, str]] = {}
     for key, value in header.items():
         found = SEGMENT.fullmatch(key)

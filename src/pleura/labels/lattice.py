@@ -1,4 +1,4 @@
-"""Whether a label map lies on the voxels of a volume, cropped or not, and how to bring it there."""
+"""Whether a label map lies on the voxels of a volume, and how to bring it there."""
 
 from dataclasses import dataclass
 
@@ -12,30 +12,30 @@ from pleura.geometry.resample import resample_mask
 from pleura.geometry.volume import LungMask
 
 TOLERANCE_VOXELS = 0.25
-"""A voxel of the map may lie this far from a voxel of the volume, at any corner of the volume.
+"""[voxels] Largest distance of a voxel of the map from one of the volume, at any corner.
 
 Files store geometry as float32 (NIfTI: 3e-5 mm at 500 mm, times up to 1,000 steps) or as text: a
 step of 2/3 mm written with three decimals drifts by 0.16 mm (0.24 voxel) over 480 slices, cosines
-with four digits by up to 0.1 voxel. A shift of 0.3 voxel
-is never such rounding: at one corner at least it shows in full.
+with four digits by up to 0.1 voxel. A shift of 0.3 voxel is never such rounding: it shows in full
+at one corner at least.
 """
 DRIFT_VOXELS, ROUNDED_MM = 0.45, 5.1e-4
-"""Longer stacks drift further: up to this, where steps differ in the third decimal only and one
-end fits.
-"""
+"""Longer stacks may drift by this, if steps differ in the third decimal only and one end fits."""
 ANCHOR_VOXELS, EITHER_END_VOXELS = 0.02, 0.27
-"""That end fits so closely. It is the map's first voxel, or any corner where a shift of 0.3
-could not look like this drift.
+"""How closely that end fits.
+
+It is the first voxel of the map, or any corner where a shift of 0.3 could not look like drift.
 """
 FARTHEST = 1e6
-"""Voxels between the map and the volume from which on the header is nonsense."""
+"""[voxels] With a larger distance between map and volume the header is invalid."""
 UNIT = np.array([[0.0] * 2 + [1.0]] * 3)
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the voxels of a map lie in a volume: `order` and `flips` of its axes, then `offset`
-    of its first voxel.
+    """Where the voxels of a map lie in a volume.
+
+    `order` and `flips` are those of its axes, `offset` is that of its first voxel.
     """
 
     order: tuple[int, int, int]
@@ -44,10 +44,10 @@ class Placement:
 
 
 def place(mask: LungMask, grid: Grid) -> LungMask | None:
-    """Bring a mask onto `grid`, whatever the order and direction of its axes; outside of it there
-    is background.
+    """Bring a mask onto `grid`, whatever the order and direction of its axes.
 
-    Unevenly spaced slices: a file has one step only, either that of `grid.even()` or the mean.
+    Outside the map there is background. For unevenly spaced slices a file has one step only: that
+    of `grid.even()`, or the mean.
 
     Returns:
         The mask on `grid`; `None` where its voxels are not those of `grid`.
@@ -76,9 +76,7 @@ def _fills(mask: Grid, placement: Placement, grid: Grid) -> bool:
 
 
 def union(one: LungMask, other: LungMask) -> tuple[LungMask, LungMask]:
-    """Both masks on the smallest grid that holds both, where their voxels coincide; else as they
-    are.
-    """
+    """Both masks on the smallest grid that holds both, or unchanged if voxels do not coincide."""
     placement = find_placement(other.grid, one.grid)
     if placement is None:
         return one, other
@@ -102,10 +100,8 @@ def _whole(values: NDArray[np.int64]) -> tuple[int, int, int]:
 
 
 def find_placement(mask: Grid, grid: Grid) -> Placement | None:
-    """How the voxels of `mask` lie on those of `grid`; `None` where they do not coincide within
-    the tolerance.
-    """
-    there = np.linalg.inv(mask.affine) @ grid.affine  # index in the volume to index in the map
+    """How the voxels of `mask` lie on those of `grid`; `None` if they do not coincide."""
+    there = np.linalg.inv(mask.affine) @ grid.affine  # from index in the volume to index in the map
     if not np.isfinite(there).all() or np.abs(there).max() > FARTHEST:
         return None
     turn = np.rint(there[:3, :3])
@@ -133,9 +129,7 @@ def find_placement(mask: Grid, grid: Grid) -> Placement | None:
 def _first_in(
     shape: tuple[int, int, int], order: tuple[int, ...], flips: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """The index, in the map's own axes, of the voxel that comes first once its axes run as the
-    volume's.
-    """
+    """The index, in the map's own axes, of its first voxel in the order of the volume."""
     first = np.zeros(3)
     for axis in flips:
         first[order[axis]] = shape[order[axis]] - 1
@@ -150,9 +144,7 @@ def _drifts(
     start: NDArray[np.float64],
     apart: NDArray[np.float64],
 ) -> bool:
-    """Whether the voxels coincide at one end and drift apart by the rounding of the map's steps
-    alone.
-    """
+    """Whether voxels coincide at one end and drift apart only by rounding of the map's steps."""
     steps = np.linalg.norm(mask.affine[:3, :3], axis=0) @ np.abs(turn)
     same_steps = np.abs(steps - np.linalg.norm(grid.affine[:3, :3], axis=0)).max() <= ROUNDED_MM
     first = np.linalg.inv(turn) @ -start
@@ -163,8 +155,9 @@ def _drifts(
 
 
 def _fits(apart: NDArray[np.float64], at_first: float) -> bool:
-    """Whether the distances along one axis, at the corners of the volume and at the map's first
-    voxel, are rounding.
+    """Whether the distances along one axis are rounding.
+
+    They are taken at the corners of the volume and at the first voxel of the map.
     """
     if apart.max() <= TOLERANCE_VOXELS:
         return True
@@ -193,7 +186,7 @@ def _moved(
 
 
 def mismatch(mask: Grid, volume: Grid, *, other: str = "volume") -> GridMismatch:
-    """The refusal of a map that does not lie on a volume; both lattices stand in it."""
+    """The refusal of a map that does not lie on a volume, with both lattices."""
     error = refused(
         "GRID-MISMATCH", GridMismatch, mask=describe(mask), other=other, volume=describe(volume)
     )

@@ -1,6 +1,4 @@
-"""What the numbers of other tools' label maps mean for lungs: a named mapping each, so that
-nothing is guessed.
-"""
+"""Named mappings: what the values of other tools' label maps mean for lungs."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -15,11 +13,10 @@ from pleura.labels.names import Side, lung_parts
 
 @dataclass(frozen=True)
 class Naming:
-    """Which labels of a map are the right lung, the left, or either; `others` where it names other
-    things too.
+    """Which labels of a map are the right lung, the left lung, or either.
 
-    In a map of lungs alone a label that is not listed is an error; in one of everything (`others`)
-    it is background.
+    In a map of lungs only, a label that is not listed is an error. In a map of other structures too
+    (`others`), it is background.
     """
 
     name: str
@@ -30,9 +27,7 @@ class Naming:
 
     @property
     def sided(self) -> bool | None:
-        """Whether a map tells right from left; `None` where only the map itself can say, as one
-        of label 1 alone.
-        """
+        """Whether a map has sides; `None` if that depends on its values, as for label 1 alone."""
         return None if self == LUNGS else not self.either
 
     def as_json(self) -> dict[str, Any]:
@@ -46,7 +41,7 @@ class Naming:
 
 
 LUNGS = Naming("lungs", right=(1,), left=(2,))
-"""Our own: 1 right, 2 left; or both lungs as 1; or both as 255, alone."""
+"""Our own: 1 right, 2 left; or both lungs as 1, or as 255 alone."""
 
 MAPPINGS: Mapping[str, Naming] = {
     naming.name: naming
@@ -64,9 +59,7 @@ then right upper, middle and lower); `totalsegmentator` is the map of task `tota
 
 
 def fitting(values: Collection[float]) -> list[str]:
-    """Names of the mappings of other tools that would explain the values of a map: all of their
-    labels are there.
-    """
+    """Names of the mappings of other tools that explain the values of a map."""
     fits = []
     for naming in MAPPINGS.values():
         labels = {*naming.right, *naming.left}
@@ -79,19 +72,18 @@ CHOICES = (
     f"auto, {', '.join(MAPPINGS)}, nnunet, or labels by side such as right=1,left=2 or either=1+2"
 )
 DATASET = "dataset.json"
-"""Where an nnU-Net keeps the names of its labels: beside its predictions, and above labelsTr and
-labelsTs.
+"""Where nnU-Net keeps the names of its labels: beside predictions, and above labelsTr and labelsTs.
 """
 
 
 def naming_of(option: str, folder: Path) -> Naming:
-    """The mapping that a user names for the masks of a folder.
+    """The mapping for the masks of a folder.
 
     Args:
         option: a name of `MAPPINGS`; `nnunet`, which reads dataset.json in or above `folder`;
-            `auto`, which does so where that file names lungs and takes `lungs` else; or labels by
-            side, `right=3+4+5,left=1+2`.
-        folder: where the masks lie.
+            `auto`, which does the same where that file names lungs, and else takes `lungs`; or
+            labels by side, `right=3+4+5,left=1+2`.
+        folder: the folder of the masks.
 
     Raises:
         UsageError: no such mapping, or no names of lungs in dataset.json.
@@ -103,10 +95,10 @@ def naming_of(option: str, folder: Path) -> Naming:
     parts = re.fullmatch(r"(?:(?:right|left|either)=\d+(?:\+\d+)*(?:,(?!$)|$))+", option)
     if not parts:
         raise UsageError(f"There is no such mapping of labels. Use {CHOICES}.")
-    sides = {
-        side: tuple(map(int, labels.split("+")))
-        for side, labels in (part.split("=") for part in option.split(","))
-    }
+    sides = {}
+    for part in option.split(","):
+        side, labels = part.split("=")
+        sides[side] = tuple(map(int, labels.split("+")))
     every = [label for labels in sides.values() for label in labels]
     if len(set(every)) < len(every) or 0 in every or ("either" not in sides and len(sides) < 2):
         raise UsageError(
@@ -116,9 +108,7 @@ def naming_of(option: str, folder: Path) -> Naming:
 
 
 def _from_dataset(option: str, folder: Path) -> Naming:
-    """The mapping of dataset.json in or above a folder; `LUNGS` for `auto` where there is none
-    that has labels.
-    """
+    """The mapping of dataset.json in or above a folder; `LUNGS` for `auto` without one."""
     found = next(
         (place / DATASET for place in (folder, folder.parent) if (place / DATASET).is_file()), None
     )
@@ -144,14 +134,14 @@ def _from_dataset(option: str, folder: Path) -> Naming:
 
 
 def from_names(labels: Mapping[str, int | list[int]]) -> Naming:
-    """The mapping of an nnU-Net from the names in its dataset.json (`{"background": 0,
-    "lung_right": 1, ...}`).
+    """The mapping for the names of labels in an nnU-Net's dataset.json.
 
-    A label may be a region, a list of values. A side that is missing is both lungs without the
-    other, as in `{"lungs": [1, 2], "lung_right": 2}`.
+    `{"background": 0, "lung_right": 1, ...}` is an example. A label may be a region, a list of
+    values. A missing side is both lungs without the other, as in `{"lungs": [1, 2], "lung_right":
+    2}`.
 
     Raises:
-        UsageError: no name means a lung, or names of one side only do.
+        UsageError: no name means a lung, or only names of one side do.
     """
     values: dict[Side, set[int]] = {"right": set(), "left": set(), "both": set()}
     for name, part in lung_parts(labels).items():
@@ -174,7 +164,7 @@ def from_names(labels: Mapping[str, int | list[int]]) -> Naming:
 
 
 def _named(about: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Name to label; version 1 of nnU-Net has it the other way round."""
+    """Name to label; version 1 of nnU-Net has label to name."""
     labels: Mapping[str, Any] = about.get("labels", {})
     if labels and all(str(key).isdigit() for key in labels):
         return {str(value): int(key) for key, value in labels.items()}

@@ -1,4 +1,4 @@
-"""Which mask belongs to which case: by name or, for DICOM label objects, by what they reference."""
+"""Match masks with cases: by name or, for DICOM label objects, by what they reference."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ class Matched:
 def match(folder: Path, scans: Sequence[Scan], *, wanted: frozenset[str] = frozenset()) -> Matched:
     """The masks of a folder by case.
 
-    Masks under names of cases go first (`find_masks`; where none lies in the folder itself, in the
-    folders below). A DICOM label object under another name goes to the scan that it refers to.
-    Where cases of `wanted` are still without a mask, label objects anywhere below are looked at.
+    Masks with names of cases come first (`find_masks`; where the folder has none, in the folders
+    below). A DICOM label object with another name goes to the scan that it references. Where cases
+    of `wanted` still have no mask, label objects anywhere below are tried.
 
     Args:
-        folder: where the masks lie.
+        folder: the folder of the masks.
         scans: what is known of the scans; their ids are cases.
         wanted: cases that should have a mask.
 
@@ -70,8 +70,9 @@ def _named(folder: Path) -> list[tuple[str, MaskFiles]]:
 def _below(
     folder: Path, seen: set[Path], scans: Sequence[Scan]
 ) -> tuple[dict[str, list[Path]], list[str]]:
-    """Label objects anywhere in the tree by the case that they refer to; and a line for each
-    that belongs to no scan here.
+    """Label objects anywhere in the tree by the case that they reference.
+
+    The second value has a line for each that belongs to no scan here.
     """
     from pleura.dicom.series import LABEL_CLASSES, find_series
 
@@ -83,8 +84,9 @@ def _below(
 
 
 def scans_of(masks: Mapping[str, MaskFiles]) -> list[Scan]:
-    """The scans that the DICOM label objects among some masks reference; other label objects may
-    reference the same.
+    """The scans that DICOM label objects among the masks reference.
+
+    Other label objects may reference the same scans.
     """
     scans = [scan_of(files.path, case) for case, files in masks.items() if is_object(files.path)]
     return [scan for scan in scans if scan is not None]

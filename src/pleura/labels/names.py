@@ -1,6 +1,4 @@
-"""Which structure is a lung or a lobe, by its name: AAPM TG-263 (`Lung_R`, `Lungs`, `Lung_RUL`)
-and common variants.
-"""
+"""Lungs and lobes by structure name: AAPM TG-263 (`Lung_R`, `Lungs`, `Lung_RUL`) and variants."""
 
 import re
 from collections.abc import Iterable
@@ -34,12 +32,12 @@ JOINED = re.compile(
     r"(?P<before>l|lt|left|r|rt|right|both|total|whole)?(?P<lung>lungs?)"
     r"(?P<after>l|lt|left|r|rt|right|both|total|all|combined|r[uml]l|l[ul]l)?"
 )
-"""`RtLung`, `LUNGL`, `leftlungs` written as one word."""
+"""Names in one word, such as `RtLung`, `LUNGL` and `leftlungs`."""
 
 PARTIAL = "~"
 """Marks a partial structure in AAPM TG-263 (`Lung~_L`)."""
 NEAR = re.compile(r"lung|pulm|poumon|polmon", re.IGNORECASE)
-"""What a name close to a lung's contains."""
+"""Parts of names that resemble a lung's."""
 HARMLESS = {
     "gtv",
     "ctv",
@@ -71,18 +69,14 @@ HARMLESS |= {
     "minus",
     "z",
 }
-"""Words of structure names that cannot identify anybody; messages show other words as an
-ellipsis.
-"""
+"""Words of structure names that identify nobody; messages replace other words by an ellipsis."""
 MOST_NAMED = 6
 """A message lists this many names at most."""
 
 
 @dataclass(frozen=True)
 class LungPart:
-    """What a structure is: the whole lung of a `side` (or both lungs), or a `lobe` of it;
-    `partial` where marked so.
-    """
+    """What a structure is: the whole lung of a `side` (or both), or a `lobe`, maybe partial."""
 
     side: Side
     lobe: Lobe = ""
@@ -138,9 +132,7 @@ def side_of(name: str) -> Side | None:
 
 
 def near_names(names: Iterable[str]) -> list[str]:
-    """Names that look like a lung's and are not one, for messages: words that could identify
-    somebody are left out.
-    """
+    """Names that resemble a lung's, for messages, without words that could identify somebody."""
     found = [
         name for name in names if NEAR.search(name) and side_of(name) is None and not _is_lobe(name)
     ]
@@ -151,9 +143,7 @@ def near_names(names: Iterable[str]) -> list[str]:
 
 
 def shown_name(name: str) -> str:
-    """A structure's name for a message, with words outside the vocabulary of structures replaced
-    by an ellipsis.
-    """
+    """A structure's name for a message; words that could identify somebody become an ellipsis."""
     pieces = re.split(r"([\W_]+)", name)
     return "".join(
         piece if not piece.isalnum() or _is_harmless(piece) else "…" for piece in pieces
@@ -184,7 +174,7 @@ def _is_known(word: str) -> bool:
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name in lower case; `RightUpperLobe`, `LungL` and `PRV05` are taken apart."""
+    """The words of a name in lower case; `RightUpperLobe`, `LungL` and `PRV05` are split."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", "_", name)
     words: list[str] = []
     for word in re.split(r"[\W_]+", spaced.lower()):

@@ -1,8 +1,7 @@
-"""Combine the contours of one plane: overlapping contours unite, clearly nested ones are holes,
-repeated ones count once.
+"""Combine the contours of one plane: overlapping ones unite, nested ones are holes.
 
-Everything is in index coordinates `(row, column)` of one slice. The rule and its reasons are in
-docs/rtstruct.md.
+Repeated contours count once. Everything is in index coordinates `(row, column)` of one slice.
+docs/rtstruct.md has the rule and its reasons.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,34 +10,30 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.labels.contours import Points, fill, fill_by_winding, polygon_area
+from pleura.labels.rasterisation import Points, fill, fill_by_winding, polygon_area
 
 Mask = NDArray[np.bool_]
 
 HOLE_AREA = 0.9
-"""A hole has less of the surrounding contour's area than this; a larger contour within is the
-same outline traced again.
-"""
+"""A hole has less of the area of the contour around it; a larger one is the same outline again."""
 ALONG_EDGE = 0.1
-"""Two outlines run together where they are this near (pixels)."""
+"""[pixels] Outlines that are nearer to each other run along each other."""
 SHARED_OUTLINE = 0.2
-"""A hole shares less of its outline than this with the contour around it; a part of the
-structure drawn again shares more.
-"""
+"""A hole shares less of its outline with the contour around it; a part drawn again shares more."""
 RETRACED_AREA, RETRACED_PIXELS = 0.5, 0.75
-"""A contour within that has this much of the area and stays this near to the outer one is the
-same outline traced again.
+"""A contour inside another with this share of its area, and this near to it, is the same outline.
 """
 SAMPLE = 0.25
-"""Distance of the samples along an outline (pixels)."""
+"""[pixels] Distance of samples along an outline."""
 SMALLEST_AREA = 1e-9
-"""Loops that enclose less (pixels) enclose nothing."""
+"""[pixels] Loops that enclose less enclose nothing."""
 
 
 @dataclass(frozen=True)
 class PlaneFill:
-    """What the contours of one plane enclose: `mask` `[row, column]`, and how often a contour
-    `repeated` or `overlapped`.
+    """The result for one plane: `mask` `[row, column]`, and counts of contours.
+
+    `repeated` contours equal an earlier one, `overlapped` ones share pixels with one.
     """
 
     mask: Mask
@@ -48,7 +43,7 @@ class PlaneFill:
 
 @dataclass(frozen=True)
 class _Contour:
-    """One contour: its loops, the largest first, and the pixels that it encloses."""
+    """One contour: its loops, the largest first, and the enclosed pixels."""
 
     loops: Sequence[Points]
     filled: Mask
@@ -61,12 +56,12 @@ class _Contour:
 def combine(contours: Sequence[Points], shape: tuple[int, int]) -> PlaneFill:
     """Fill the closed contours of one plane (CLOSED_PLANAR).
 
-    A contour clearly within another is a hole of it, a contour within the hole an island, and so
-    on. All others unite. Each is filled by non-zero winding, so neither its direction nor a second
-    tracing matters.
+    A contour clearly inside another is a hole of it, a contour inside the hole an island, and so
+    on. All others unite. Each contour is filled by non-zero winding, so neither its direction nor a
+    second tracing matters.
 
     Args:
-        contours: each `(n, 2)`; a keyhole contour is taken apart at its bridge.
+        contours: each `(n, 2)`; a keyhole contour is split at its bridge.
         shape: rows and columns of the slice.
     """
     parts = [_filled(loops, shape) for loops in map(loops_of, contours) if loops]
@@ -94,9 +89,7 @@ def _filled(loops: Sequence[Points], shape: tuple[int, int]) -> _Contour:
 
 
 def _count_shared(parts: Sequence[_Contour], depth: Sequence[int]) -> tuple[int, int]:
-    """How many contours equal an earlier one of their depth, and how many only share pixels with
-    one.
-    """
+    """Number of contours that equal an earlier one of their depth, and of those that overlap."""
     repeated = overlapped = 0
     for k, part in enumerate(parts):
         earlier = [parts[j].filled for j in range(k) if depth[j] == depth[k]]
@@ -118,13 +111,12 @@ def combine_xor(contours: Sequence[Points], shape: tuple[int, int]) -> PlaneFill
 
 
 def loops_of(contour: Points) -> list[Points]:
-    """Take a contour apart into simple loops at its keyhole bridges, where an edge runs back along
-    another.
+    """Split a contour into simple loops at its keyhole bridges, where an edge runs back.
 
     A contour that runs round twice in opposite directions, and so would cancel, is its first round.
 
     Returns:
-        Loops `(n, 2)` that enclose something; a single one, where there is no bridge.
+        Loops `(n, 2)` that enclose something; a single one where there is no bridge.
     """
     points = _without_repeats(np.asarray(contour, dtype=np.float64))
     if len(points) < 3:
@@ -139,7 +131,7 @@ def loops_of(contour: Points) -> list[Points]:
 
 
 def _without_repeats(points: Points) -> Points:
-    """Without points that equal the next one, around the end too."""
+    """The points without those that equal the next one, across the end too."""
     kept: Points = points[(points != np.roll(points, -1, axis=0)).any(axis=1)]
     return kept
 
@@ -151,7 +143,7 @@ def _encloses(loop: Points) -> bool:
 
 
 def _is_figure_of_eight(loop: Points) -> bool:
-    """Whether a loop without net area encloses something all the same: it is not on one line."""
+    """Whether a loop without net area encloses something, because it is not on one line."""
     return bool(np.linalg.matrix_rank(loop[1:] - loop[0], tol=1e-9) == 2)
 
 
@@ -162,9 +154,7 @@ def _has_bridge(points: Points) -> bool:
 
 
 def _split_at_bridges(points: Points) -> list[Points]:
-    """Walk along the contour; where an edge runs back along an earlier one, what lies between is
-    a loop of its own.
-    """
+    """Walk along the contour; where an edge runs back along an earlier one, split off a loop."""
     corners = [tuple(point) for point in points.tolist()]
     walk: list[tuple[float, ...]] = []
     loops: list[Points] = []
@@ -186,7 +176,7 @@ def _split_at_bridges(points: Points) -> list[Points]:
 
 
 def _open_bridge(walk: Sequence[tuple[float, ...]], corner: tuple[float, ...]) -> int | None:
-    """Where the walk holds the edge `corner -> walk[-1]`, whose way back has just been reached."""
+    """The position of the edge `corner -> walk[-1]` in the walk, once its way back is reached."""
     for k in range(len(walk) - 3, -1, -1):
         if walk[k] == corner and walk[k + 1] == walk[-1]:
             return k
@@ -194,9 +184,7 @@ def _open_bridge(walk: Sequence[tuple[float, ...]], corner: tuple[float, ...]) -
 
 
 def _depths(inside: Mask) -> list[int]:
-    """How deep each contour lies: 0 outermost. `inside[a, b]` says that contour a lies clearly
-    within contour b.
-    """
+    """Depth of each contour: 0 for the outermost. `inside[a, b]`: a lies clearly inside b."""
     depth = [0] * len(inside)
     for k in np.argsort(inside.sum(axis=1), kind="stable"):
         around = np.flatnonzero(inside[k])
@@ -205,7 +193,7 @@ def _depths(inside: Mask) -> list[int]:
 
 
 def _nesting(parts: Sequence[_Contour]) -> Mask:
-    """`[a, b]`: whether contour a lies clearly within contour b."""
+    """`[a, b]`: whether contour a lies clearly inside contour b."""
     count = len(parts)
     inside = np.zeros((count, count), dtype=bool)
     low = np.array([part.loops[0].min(axis=0) for part in parts]).reshape(count, 2)
@@ -235,7 +223,7 @@ def _clearly_within(inner: _Contour, outer: _Contour) -> bool:
 
 
 def _along(loop: Points) -> Points:
-    """Points along an outline, `SAMPLE` apart or closer, its corners included."""
+    """Points along an outline, at most `SAMPLE` apart, corners included."""
     steps = np.roll(loop, -1, axis=0) - loop
     counts = np.maximum(np.ceil(np.linalg.norm(steps, axis=1) / SAMPLE).astype(int), 1)
     edge = np.repeat(np.arange(len(loop)), counts)
@@ -256,7 +244,7 @@ def distance_to_outline(points: Points, loop: Points) -> NDArray[np.float64]:
 
 
 def _winding(points: Points, loop: Points) -> NDArray[np.int64]:
-    """How often an outline runs round each point."""
+    """Winding number of an outline around each point."""
     winding = np.zeros(len(points), dtype=np.int64)
     for (r0, c0), (r1, c1) in _edges(loop):
         if r0 == r1:

@@ -1,5 +1,6 @@
-"""The header of a new label object: patient and study as in its series, made valid where they
-are not; nothing invented.
+"""The header of a new label object: patient and study of its series, made valid.
+
+Nothing is invented.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from pleura.labels.encoder import Item, encode
 from pleura.labels.objects import source_headers
 
 if TYPE_CHECKING:
-    from pleura.dicom.header import Plane
+    from pleura.dicom.plane import Plane
     from pleura.dicom.series import Series
 
 NAMES = ("PatientName", "ReferringPhysicianName")
@@ -30,22 +31,20 @@ CHOICES = {
     "LongitudinalTemporalInformationModified": ("UNMODIFIED", "MODIFIED", "REMOVED"),
 }
 REQUIRED = {"PatientSex"}
-"""Type 2: present, if empty. The other choices are left out where they are not valid."""
+"""Type 2 attributes, which must be present; the other choices are left out if not valid."""
 CHARACTER_SETS = re.compile(
     r"(ISO_IR (6|13|100|101|109|110|126|127|138|144|148|166|192|203))|"
     r"GB18030|GBK|(ISO 2022 IR \d+)|"
 )
 UTF8 = "ISO_IR 192"
 UNKNOWN_DATE = "19000101"
-"""Content Date of a segmentation is of type 1: this stands for one that the series does not
-have.
-"""
+"""Content Date of a segmentation (Type 1) whose series has no date."""
 SERIES_NUMBERS = {"SEG": 1, "RTSTRUCT": 2}
-"""The series number of a label object is a thousand times its source's, and this."""
+"""Series number of a label object: a thousand times that of its source, plus this."""
 
 
 def uid_of(*parts: str | bytes) -> str:
-    """A UID under 2.25 (PS3.5 B.2) that the parts decide, so the same content has the same UID."""
+    """A UID under 2.25 (PS3.5 B.2) derived from the parts; equal content has equal UIDs."""
     data = b"\0".join(part if isinstance(part, bytes) else part.encode() for part in parts)
     return f"2.25.{int.from_bytes(hashlib.sha256(data).digest()[:16], 'big')}"
 
@@ -64,9 +63,7 @@ def check_references(planes: Sequence["Plane"], series: "Series") -> None:
 def common_header(
     series: "Series", sop_class: str, modality: str, algorithm: Algorithm | None
 ) -> dict[str, Any]:
-    """The patient, study, series and equipment modules of a label object of `series`, without
-    SOPInstanceUID.
-    """
+    """Patient, study, series and equipment modules of a label object, without SOPInstanceUID."""
     check_references(series.files, series)
     (source,) = source_headers(series.files[:1])
     made: dict[str, Any] = _patient_and_study(source)
@@ -94,12 +91,12 @@ def common_header(
 
 
 def with_uid(made: dict[str, Any]) -> dict[str, Any]:
-    """The data set with a SOPInstanceUID that all of its content decides."""
+    """The data set with a SOPInstanceUID derived from all of its content."""
     return made | {"SOPInstanceUID": uid_of("object", encode(made, implicit=True))}
 
 
 def content_date(made: Mapping[str, Any]) -> tuple[str, str]:
-    """Date and time of the content: those of the series."""
+    """Date and time of the content, which are those of the series."""
     return made.get("SeriesDate") or UNKNOWN_DATE, made.get("SeriesTime") or "000000"
 
 
@@ -118,7 +115,7 @@ def reference(plane: "Plane") -> dict[str, Any]:
 
 
 def instances(planes: Sequence["Plane"]) -> list[Item]:
-    """A reference to each instance that slices lie in, once."""
+    """A reference to each instance of the slices, once each."""
     found = dict.fromkeys((plane.sop_class, plane.sop_uid) for plane in planes)
     return [{"ReferencedSOPClassUID": kind, "ReferencedSOPInstanceUID": uid} for kind, uid in found]
 
@@ -130,9 +127,9 @@ def _patient_and_study(source: Any) -> dict[str, Any]:
         made[keyword] = _clean(text(keyword))
     for keyword, longest in LONG.items():
         value = _clean(text(keyword))
-        made[keyword] = (
-            value if len(value) <= longest else value[:longest] if keyword == "PatientID" else b""
-        )
+        if len(value) > longest:
+            value = value[:longest] if keyword == "PatientID" else b""
+        made[keyword] = value
     for keyword in DATES:
         made[keyword] = _date(_ascii(source, keyword))
     made["StudyTime"] = _time(_ascii(source, "StudyTime"))
@@ -163,9 +160,9 @@ def _deidentification(source: Any, text: Any) -> dict[str, Any]:
 
 
 def _text_of(source: Any) -> tuple[str | None, Any]:
-    """The character set to declare, and a function that gives the bytes of an attribute in it.
+    """The character set to declare, and a function for the bytes of an attribute in it.
 
-    Text is copied byte for byte. Where the declared character set is not in the Standard, it is
+    Text is copied byte for byte. Where the declared character set is not in the Standard, text is
     decoded and written as UTF-8.
     """
     declared = source.get("SpecificCharacterSet")
@@ -177,7 +174,7 @@ def _text_of(source: Any) -> tuple[str | None, Any]:
 
 
 def _raw(source: Any, keyword: str) -> bytes:
-    """The bytes of an attribute as they stand in the file."""
+    """The bytes of an attribute as they are in the file."""
     if keyword not in source:
         return b""
     element = source.get_item(keyword)
@@ -198,7 +195,7 @@ def _ascii(source: Any, keyword: str) -> str:
 
 
 def _clean(value: bytes) -> bytes:
-    """Without control characters (but for the escapes of character sets) and trailing padding."""
+    """Text without control characters (except escapes of character sets) and trailing padding."""
     return bytes(byte for byte in value if byte >= 0x20 or byte == 0x1B).strip(b" ")
 
 
@@ -209,7 +206,7 @@ def _first(source: Any, keywords: Sequence[str], valid: Any) -> str:
 
 
 def _date(value: str) -> str:
-    """A valid DA value of `value` (also of ACR-NEMA's `2001.02.03`); empty where it is none."""
+    """A valid DA value of `value` (also from ACR-NEMA's `2001.02.03`), or empty."""
     found = re.fullmatch(r"(\d{4})([.\-/]?)(\d{2})\2(\d{2})", value)
     if not found:
         return ""
@@ -221,6 +218,6 @@ def _date(value: str) -> str:
 
 
 def _time(value: str) -> str:
-    """A valid TM value of `value` (also of ACR-NEMA's `10:20:30`); empty where it is none."""
+    """A valid TM value of `value` (also from ACR-NEMA's `10:20:30`), or empty."""
     found = re.fullmatch(r"([01]\d|2[0-3])(?::?([0-5]\d)(?::?([0-5]\d|60)(\.\d{1,6})?)?)?", value)
     return "".join(part or "" for part in found.groups()) if found else ""

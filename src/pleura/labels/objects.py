@@ -1,4 +1,4 @@
-"""What DICOM label objects (RTSTRUCT, SEG) share: reading them, and which scan they belong to."""
+"""What RTSTRUCT and SEG objects share: reading them, and the scan that they belong to."""
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +14,7 @@ from pleura.dicom.deflated import inflated
 from pleura.files.limits import most_expanded
 
 if TYPE_CHECKING:
-    from pleura.dicom.header import Plane
+    from pleura.dicom.plane import Plane
     from pleura.dicom.series import Series
 
 RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
@@ -23,12 +23,12 @@ SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 
 
 META_BYTES = 1024
-"""The file meta group lies within so many bytes."""
+"""The file meta group lies within this many bytes."""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What is known of a scan where its `Series` is not at hand, as in a cohort."""
+    """What is known of a scan without its `Series`, as in a cohort."""
 
     frame_uid: str
     series_uid: str = ""
@@ -39,25 +39,26 @@ class Scan:
 
 @dataclass(frozen=True)
 class LabelObject:
-    """A label object that was matched with a case; `by` says how: `series`, `instances` or
-    `frame`.
-    """
+    """A label object that was matched with a case, by `series`, `instances` or `frame`."""
 
     path: Path
     by: str
 
 
 def open_dataset(path: Path | IO[bytes], *, pixels: bool = True) -> Any:
-    """Read a label object. Raises `UnreadableFile` where it is corrupt."""
+    """Read a label object.
+
+    Raises:
+        UnreadableFile: it is corrupt.
+    """
     from pydicom import dcmread
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # callers check the values that they use
         try:
-            dataset = dcmread(
-                _source(path), stop_before_pixels=not pixels, force=True
-            )  # some have no preamble
-        except Exception as error:  # a broken file fails in any of pydicom's many ways
+            # some have no preamble
+            dataset = dcmread(_source(path), stop_before_pixels=not pixels, force=True)
+        except Exception as error:  # pydicom raises various exceptions on a broken file
             if isinstance(error, InputRefused):
                 raise
             raise refused("LABEL-OBJECT-BROKEN", UnreadableFile) from error
@@ -67,9 +68,7 @@ def open_dataset(path: Path | IO[bytes], *, pixels: bool = True) -> Any:
 
 
 def _source(path: Path | IO[bytes]) -> Path | IO[bytes]:
-    """What to read: the file, or its inflated bytes, within bounds, where its data set is
-    deflated.
-    """
+    """The file, or its inflated bytes (of limited size) where its data set is deflated."""
     if not isinstance(path, Path):
         return path
     with path.open("rb") as file:
@@ -80,8 +79,9 @@ def _source(path: Path | IO[bytes]) -> Path | IO[bytes]:
 
 
 def source_headers(planes: Sequence["Plane"]) -> list[Any]:
-    """`source_header` of the objects that slices lie in, each once, in the slices' order; those
-    in archives read in place.
+    """The headers of the objects that slices lie in, once each, in the order of the slices.
+
+    Files in archives are read in place.
     """
     from pleura.files.archives import read_members
 
@@ -109,7 +109,7 @@ def source_header(path: Path | IO[bytes]) -> Any:
 
 
 def frames_of(dataset: Any) -> set[str]:
-    """The frames of reference that a label object says it lies in."""
+    """The frames of reference that a label object declares."""
     items = [
         dataset,
         *dataset.get("ReferencedFrameOfReferenceSequence", ()),
@@ -124,7 +124,7 @@ def frames_of(dataset: Any) -> set[str]:
 
 
 def check_frame(dataset: Any, series: "Series | Scan | None") -> None:
-    """Raises `InputRefused` where a label object lies in another scan's frame of reference."""
+    """Refuse a label object in another scan's frame of reference (`InputRefused`)."""
     frames = frames_of(dataset)
     if series is not None and series.frame_uid and frames and series.frame_uid not in frames:
         raise refused("FRAME-OF-REFERENCE")
@@ -133,11 +133,11 @@ def check_frame(dataset: Any, series: "Series | Scan | None") -> None:
 def join(
     objects: Iterable["Series"], volumes: Sequence["Series | Scan"]
 ) -> tuple[dict[str, list[LabelObject]], list[str]]:
-    """Match label objects with cases: by series, by instances, or, where UIDs fail, by frame of
-    reference.
+    """Match label objects with cases: by series, by instances, or else by frame of reference.
 
-    Some collections have labels made before their UIDs were hashed: then the frame of reference
-    decides, where only one volume lies in it; the caller compares the mask with that volume.
+    Some collections have labels that were made before their UIDs were hashed. The frame of
+    reference then decides, where only one volume lies in it; the caller compares the mask with that
+    volume.
 
     Returns:
         Label objects by case id; and a line for each that belongs to no scan here.
@@ -159,10 +159,10 @@ def join(
 
 
 def case_of(path: Path, scans: Sequence[Scan]) -> str | None:
-    """The id of the scan that a label object belongs to; `None` where it belongs to none or is
-    ambiguous.
+    """The id of the scan that a label object belongs to; `None` for none or several.
 
-    Raises `UnreadableFile` where it is corrupt.
+    Raises:
+        UnreadableFile: it is corrupt.
     """
     dataset = open_dataset(path, pixels=False)
     try:
@@ -199,9 +199,8 @@ def _scan_of_labels(dataset: Any, volumes: Sequence["Series | Scan"]) -> tuple[s
         )
         return not own.isdisjoint(instances)
 
-    ways: dict[
-        str, Callable[[Series | Scan], bool]
-    ] = {  # asked in this order; the quick one nearly always answers
+    # in this order, because the quick one nearly always suffices
+    ways: dict[str, Callable[[Series | Scan], bool]] = {
         "series": lambda volume: volume.series_uid in series,
         "instances": shares,
         "frame": lambda volume: volume.frame_uid in frames,
@@ -218,7 +217,7 @@ def _scan_of_labels(dataset: Any, volumes: Sequence["Series | Scan"]) -> tuple[s
 
 
 def _named(dataset: Any) -> tuple[set[str], set[str]]:
-    """SeriesInstanceUIDs and SOPInstanceUIDs that a label object refers to."""
+    """SeriesInstanceUIDs and SOPInstanceUIDs that a label object references."""
     series = {
         str(one.get("SeriesInstanceUID", "")) for one in dataset.get("ReferencedSeriesSequence", ())
     }

@@ -1,6 +1,4 @@
-"""Read a mask and its reference onto one lattice where they share one; what has no grid of its
-own takes the other's.
-"""
+"""Read a mask and its reference onto one lattice; a mask without a grid takes the other's."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from pleura.labels.objects import Scan
 
 REFERENCE = "reference: "
-"""Precedes the message of what is wrong with a reference."""
+"""Begins messages about a reference."""
 
 Judged = tuple[LungMask, tuple[Finding, ...]]
 
@@ -34,7 +32,7 @@ def read_pair(
     """Read a mask and its reference, each with its findings.
 
     Where no grid is given, both come on the smallest grid that holds both, along the axes of the
-    reference; on two grids where their voxels do not coincide.
+    reference; or on two grids, where their voxels do not coincide.
 
     Args:
         answer: the mask to score.

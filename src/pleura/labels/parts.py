@@ -1,5 +1,6 @@
-"""A folder of one file a structure: TotalSegmentator's `lung_upper_lobe_left.nii.gz`, or
-`Lung_R.nii.gz`, `Lung_L.nii.gz`.
+"""A folder with one file for each structure, such as `Lung_R.nii.gz` and `Lung_L.nii.gz`.
+
+TotalSegmentator writes `lung_upper_lobe_left.nii.gz` and the like.
 """
 
 from collections.abc import Callable
@@ -17,9 +18,7 @@ from pleura.labels.structures import Structure, assemble
 
 
 def parts_of(folder: Path, suffixes: tuple[str, ...]) -> dict[Path, LungPart]:
-    """The files of a folder that hold a lung or a lobe, by their names; empty where there is no
-    side among them.
-    """
+    """The files of a folder with a lung or a lobe, by name; empty where no name has a side."""
     stems = _stems(folder, suffixes)
     parts = lung_parts(stems)
     found = {stems[stem]: part for stem, part in parts.items()}

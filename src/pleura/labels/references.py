@@ -24,13 +24,14 @@ from pleura.quality.mask_fit import check_mask_fit
 IMAGE_FOLDERS = {"images", "imagestr", "imagests", "ct", "dicom"}
 """Folders of a data set, in lower case, that are never the name of a case."""
 NEITHER = "(a name that is not a case id)"
-"""Stands for a file name, which may be a patient's."""
+"""Replaces a file name, which may be a patient's."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Where one series' reference comes from: files named by case, which go before DICOM label
-    objects joined to it.
+    """The sources of one series' reference.
+
+    Files named by case come before DICOM label objects that were matched with it.
     """
 
     files: MaskFiles | None = None
@@ -46,8 +47,9 @@ class Reference:
         )
 
     def read(self, volume: Volume, series: Series) -> tuple[LungMask | None, tuple[Finding, ...]]:
-        """The reference mask, compared with the other masks of this case and with the volume; and
-        findings about it.
+        """The reference mask and findings about it.
+
+        It is compared with the other masks of this case and with the volume.
 
         Raises:
             InputRefused: a mask cannot be read, does not fit the volume, or two masks disagree.
@@ -75,7 +77,7 @@ class Reference:
     def _objects(
         self, volume: Volume, series: Series
     ) -> Iterator[tuple[LungMask | None, tuple[Finding, ...]]]:
-        """Label objects, without a mask where they have no lung."""
+        """Read the label objects; the mask is `None` where one has no lung."""
         for entry in self.objects:
             try:
                 mask, findings = read_judged(entry.path, volume.grid, series)
@@ -91,12 +93,15 @@ class Reference:
 
 @dataclass(frozen=True)
 class References:
-    """The references of a tree by series id, and a line about each mask or label object that
-    belongs to none.
+    """The references of a tree.
+
+    `by_series` is by series id. `unmatched` has a line about each mask or label object without a
+    series; `unmatched_files` are the files of such masks, whose names can identify a patient.
     """
 
     by_series: Mapping[str, Reference]
     unmatched: Sequence[str]
+    unmatched_files: Sequence[Path] = ()
 
     def of(self, series: Series) -> Reference:
         """The reference of one series, which may be empty."""
@@ -134,27 +139,24 @@ def find_references(
     named = {
         case: files for case, files in found.items() if case in cases or not is_object(files.path)
     }
-    unmatched = _unknown([case for case in named if case not in cases and case not in mentioned])
+    unknown = [case for case in named if case not in cases and case not in mentioned]
+    unmatched = _unknown(unknown)
     joined, strange = join((s for s in seen if s.sop_class_uid in LABEL_CLASSES), usable)
-    if masks and (
-        not named or len(named) < len(found)
-    ):  # there may be label objects, matched by what they refer to
+    # there may be label objects, matched by what they refer to
+    if masks and (not named or len(named) < len(found)):
         given = find_series(masks, workers=workers, progress=progress)
         more, unlike = join((s for s in given if s.sop_class_uid in LABEL_CLASSES), usable)
-        strange += (
-            [] if joined else unlike
-        )  # `run` gives the tree before de-identification, with other UIDs
+        # `run` gives the tree before de-identification, with other UIDs
+        strange += [] if joined else unlike
         joined |= more
     of_series = {
         one.id: Reference(named.get(one.id), joined.get(one.id, ()), naming) for one in usable
     }
-    return References(of_series, [*unmatched, *strange])
+    return References(of_series, [*unmatched, *strange], [named[case].path for case in unknown])
 
 
 def _renamed(found: Mapping[str, MaskFiles], names: Mapping[str, str]) -> dict[str, MaskFiles]:
-    """Masks by case id instead of by the name of the source; one with an unknown name keeps that
-    name.
-    """
+    """Masks by case id instead of by name of the source; an unknown name is kept."""
     renamed: dict[str, MaskFiles] = {}
     for name, files in found.items():
         case = names.get(name, f"{NEITHER} {name}")
@@ -164,8 +166,9 @@ def _renamed(found: Mapping[str, MaskFiles], names: Mapping[str, str]) -> dict[s
 
 
 def cases_of(series: Sequence[Series]) -> tuple[list[Series], dict[str, Finding]]:
-    """Series that become cases, and refusals by case: of a series, or of two CT volumes in one
-    case folder.
+    """Series that become cases, and refusals by case.
+
+    Refused are series, and two CT volumes in one case folder.
     """
     together: dict[Path, list[Series]] = defaultdict(list)
     for one in series:
@@ -173,17 +176,15 @@ def cases_of(series: Sequence[Series]) -> tuple[list[Series], dict[str, Finding]
             for parent in {plane.path.parent for plane in one.files}:
                 together[parent].append(one)
     counts = {parent: len({_whole_id(one) for one in group}) for parent, group in together.items()}
-    crowded = {
-        one.id: counts[parent]
-        for parent, group in together.items()
-        if counts[parent] > 1
-        for one in group
-    }
+    crowded: dict[str, int] = {}
+    for parent, group in together.items():
+        if counts[parent] > 1:
+            crowded |= {one.id: counts[parent] for one in group}
     refusals: dict[str, Finding] = {}
     for one in series:
         if not one.usable:
             worst = next((f for f in one.findings if f.verdict is Verdict.REFUSED), None)
-            refusals[one.id] = worst or Finding("NOT-CT", Verdict.REFUSED, "not a CT volume")
+            refusals[one.id] = worst or finding("NOT-CT", kind=one.modality or "another object")
         elif one.id in crowded and one.folder is not None:
             error = refused("TWO-SERIES-IN-CASE", n=crowded[one.id])
             refusals[one.folder.name] = Finding(
@@ -193,7 +194,7 @@ def cases_of(series: Sequence[Series]) -> tuple[list[Series], dict[str, Finding]
 
 
 def _mask_folder(source: Path) -> Path:
-    """The folder of the masks, where a dataset.json may say what their labels mean."""
+    """The folder of the masks, where a dataset.json may give the meaning of their labels."""
     folder = source if source.is_dir() else source.parent
     return next((folder / name for name in LAYOUT if (folder / name).is_dir()), folder)
 
@@ -209,7 +210,7 @@ def _masks_beside(source: Path, seen: Sequence[Series]) -> dict[str, MaskFiles]:
 
 
 def _without(entry: MaskFiles, images: set[Path]) -> MaskFiles | None:
-    """The mask files of a case without its image, which may have the case's plain name."""
+    """The mask files of a case without its image, which may have the same name."""
     paths = [
         path
         for path in (entry.map, entry.npz, *entry.more)
@@ -248,7 +249,7 @@ def _by_case(
 
 
 def _whole_id(series: Series) -> str:
-    """The series' id; for the parts of one that was split at its gaps, what they share."""
+    """The series' id; for parts of a series that was split at its gaps, their common UID."""
     return (
         series.series_uid
         if any(finding.code == "GAP-SPLIT" for finding in series.findings)

@@ -1,4 +1,4 @@
-"""Which file holds which case's mask, and the one way to read and to write any of them."""
+"""Find the mask of each case, and read and write masks of every format."""
 
 import re
 import warnings
@@ -27,29 +27,30 @@ if TYPE_CHECKING:
     from pleura.labels.objects import Scan
 
 OBJECTS = (".seg.dcm", ".rtstruct.dcm")
-"""DICOM label objects as they are written; any `.dcm` is read by what it says it is."""
+"""Suffixes of written DICOM label objects; any `.dcm` is read by its content."""
 WRITTEN = (".nii.gz", ".nii", ".nrrd", ".mha")
 SUFFIXES = (*MAPS, ".npz", *OBJECTS, ".dcm")
 OWN = {"lungs": (*MAPS, *OBJECTS), "lungs_seg": (".npz",)}
 """Names of masks in a folder of their case, as `segment` writes them."""
 OTHERS = ("lung", "mask", "seg", "segmentation", "segmentations", "label", "labels", "prediction")
-"""Names of masks in a folder of their case, as other tools write them; or the case's own."""
+"""Names of masks in a case's folder, as other tools write them; the case's own name is another."""
 LAYOUT = ("Segmentations", "Labels", "labelsTr", "labelsTs")
 """Folders of a data set that hold its masks: the student report's, ours, and nnU-Net's."""
 PARTS_FOLDER = "segmentations"
-"""Where TotalSegmentator's data set keeps one file for each structure, below the folder of the
-case.
-"""
+"""Folder of TotalSegmentator's data set with one file for each structure, below the case."""
 IMAGE = re.compile(r"(?:^|[._-])(?:ct|image|img|volume|0000)$", re.IGNORECASE)
 """Ending of the names of images that are kept beside masks."""
 ENDING = re.compile(r"[._](seg|lungs?|lungmask|R231|mask|pred|prediction|labels?)$", re.IGNORECASE)
-"""What tools put behind a case's name."""
+"""Endings that tools add to a case's name."""
 
 
 @dataclass(frozen=True)
 class MaskFiles:
-    """The mask files of one case: a label map with geometry (or a DICOM label object, or a folder
-    of one file a structure), an NPZ, or both; `more` are other files under the same case's name."""
+    """The mask files of one case.
+
+    `map` is a label map with geometry, a DICOM label object, or a folder of one file for each
+    structure; `npz` has no geometry; `more` are other files with the same case name.
+    """
 
     case: str
     map: Path | None = None
@@ -58,16 +59,18 @@ class MaskFiles:
 
     @property
     def path(self) -> Path:
-        """The better of them: the label map, which has geometry and may have sides."""
+        """The label map if there is one, for it has geometry and may have sides; else the NPZ."""
         found = self.map or self.npz
         assert found is not None
         return found
 
 
 def find_masks(folder: Path) -> dict[str, MaskFiles]:
-    """Masks of a folder by case: `Segmentations/` and `Labels/` where it has them, else
-    `CASE.nii.gz`, `CASE_seg.npz`, `CASE/lungs.nii.gz`, or a folder `CASE/` of one file a structure
-    directly in it; never deeper, since other tools' label maps lie below.
+    """Masks of a folder by case.
+
+    They are in `Segmentations/` and `Labels/` where it has these, else directly in it:
+    `CASE.nii.gz`, `CASE_seg.npz`, `CASE/lungs.nii.gz`, or a folder `CASE/` of one file for each
+    structure. Folders further down are not searched, because they hold other tools' label maps.
 
     Raises:
         UsageError: no such folder.
@@ -96,9 +99,7 @@ def find_masks(folder: Path) -> dict[str, MaskFiles]:
 
 
 def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Cases and mask files of a folder, label maps before DICOM objects, formats that are not
-    read among them.
-    """
+    """Cases and mask files of a folder, label maps first; unread formats are included."""
     entries = sorted(
         folder.iterdir(), key=lambda path: (suffix_of(path).endswith(".dcm"), path.name)
     )
@@ -124,9 +125,7 @@ def printable(name: str) -> str:
 
 
 def _masks_of_case(folder: Path) -> Iterator[Path]:
-    """Masks in a folder of their case: the first name that is known, of each kind; else the
-    folder, where it holds parts.
-    """
+    """Masks in a case's folder: the first known name of each kind, else the folder of parts."""
     from pleura.labels.parts import parts_of
 
     names = list(OWN.items())
@@ -159,13 +158,14 @@ def _is_label(path: Path) -> bool:
 
 
 def suffix_of(path: Path) -> str:
-    """The suffix that a mask format is known by; empty where there is none."""
+    """The suffix of a mask's format; empty for an unknown one."""
     return next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), "")
 
 
 def is_object(path: Path) -> bool:
-    """Whether a mask's file is a DICOM label object: `.dcm`, or a file without the suffix of
-    another format.
+    """Whether a mask's file is a DICOM label object.
+
+    It is where it ends in `.dcm`, or has no suffix of another format.
     """
     suffix = suffix_of(path)
     return suffix.endswith(".dcm") or (not suffix and not unread_suffix(path) and path.is_file())
@@ -234,7 +234,7 @@ def _read_object(
             return _labels_in(open_dataset(path), grid, series)
     except PleuraError:
         raise
-    except Exception as error:  # broken objects fail in many of pydicom's and highdicom's ways
+    except Exception as error:  # pydicom raises various exceptions on broken objects
         raise refused("LABEL-OBJECT-BROKEN", UnreadableFile) from error
 
 
@@ -309,6 +309,6 @@ def write_mask(
 
 
 def onto(mask: LungMask, grid: Grid | None) -> LungMask:
-    """The mask on `grid` where its voxels are those of `grid`; else the mask as it is."""
+    """The mask on `grid` where its voxels are those of `grid`; else unchanged."""
     placed = None if grid is None else place(mask, grid)
     return mask if placed is None else placed

@@ -1,5 +1,6 @@
-"""Read RT Structure Sets (PS3.3 A.19): contours to lung masks. How contours combine is in
-`nesting` and docs/rtstruct.md.
+"""Read RT Structure Sets (PS3.3 A.19): contours to lung masks.
+
+`rasterisation` fills contours and `nesting` combines them; see docs/rtstruct.md.
 """
 
 from collections import Counter, defaultdict
@@ -15,21 +16,19 @@ from pleura.core.errors import GridMismatch
 from pleura.core.findings import Finding
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
-from pleura.labels.contours import Points
 from pleura.labels.names import LungPart, part_of
 from pleura.labels.nesting import combine, combine_xor
 from pleura.labels.objects import Scan, check_frame
+from pleura.labels.rasterisation import Points
 from pleura.labels.structures import WORDS, Structure, assemble
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
 
 UPWARDS = 1e-3
-"""A contour half-way between two slices goes to the higher one, whatever the rounding of its
-coordinates (in slices).
-"""
+"""[slices] A contour half-way between two slices goes to the higher one, within this rounding."""
 ONE_PLANE = 0.05
-"""Contours this near to each other along the normal belong to one plane (in slices)."""
+"""[slices] Contours that are nearer to each other along the normal belong to one plane."""
 CLOSED = {"CLOSED_PLANAR", "CLOSEDPLANAR"}
 XOR = {"CLOSEDPLANAR_XOR", "CLOSED_PLANAR_XOR"}
 OPEN = {"POINT", "OPEN_PLANAR", "OPEN_NONPLANAR", "OPENPLANAR", "OPENNONPLANAR"}
@@ -45,12 +44,12 @@ COUNTED = (
     ("overlapped", "CONTOURS-OVERLAP"),
     ("cancelled", "CONTOURS-CANCELLED"),
 )
-"""What is counted while a structure is rasterised, and its finding."""
+"""Counts made while a structure is rasterised, each with its finding."""
 
 
 @dataclass
 class _Tally:
-    """Counts of what was repaired or left out in one structure."""
+    """Counts of contours of one structure that were repaired or left out."""
 
     counts: Counter[str] = field(default_factory=Counter)
     types: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -68,8 +67,9 @@ class _Tally:
 
 @dataclass(frozen=True)
 class _Contour:
-    """A closed contour in index coordinates: the mean slice index, its outline, and whether it
-    combines by exclusive or.
+    """A closed contour in index coordinates.
+
+    It has its mean slice index, its outline, and whether it combines by exclusive or.
     """
 
     at: float
@@ -120,9 +120,7 @@ def _words(part: LungPart) -> str:
 
 
 def _structures(dataset: Any) -> tuple[list[str], list[tuple[str, LungPart, list[Any]]]]:
-    """The names of all structures that have contours, and those that are lungs or lobes with
-    their contours.
-    """
+    """The names of all structures with contours; and the lungs and lobes, with their contours."""
     by_number: dict[int, list[Any]] = defaultdict(list)
     for item in dataset.get("ROIContourSequence") or ():
         by_number[_number(item, "ReferencedROINumber")] += item.get("ContourSequence") or ()
@@ -184,9 +182,7 @@ def _fill_plane(
 
 
 def _closed(contour: Any, grid: Grid, tally: _Tally) -> _Contour | None:
-    """A contour in index coordinates; `None` where it is open or encloses nothing, which is
-    counted.
-    """
+    """A contour in index coordinates; `None` (and counted) where it is open or encloses nothing."""
     kind = str(contour.get("ContourGeometricType") or "").strip().upper().replace(" ", "_")
     if kind in OPEN and kind != "POINT" and _returns(contour):
         tally.counts["type"] += 1
@@ -202,9 +198,8 @@ def _closed(contour: Any, grid: Grid, tally: _Tally) -> _Contour | None:
         return None
     if kind not in CLOSED | XOR | OPEN:
         tally.counts["type"] += 1
-        tally.types["type"].add(
-            kind if kind in ("INTERPOLATED_PLANAR",) else "unknown" if kind else "absent"
-        )
+        named = kind if kind == "INTERPOLATED_PLANAR" else "unknown"
+        tally.types["type"].add(named if kind else "absent")
     return _Contour(float(index[:, 0].mean()), index[:, 1:], kind in XOR)
 
 
@@ -219,14 +214,11 @@ def _returns(contour: Any) -> bool:
 
 
 def points_of(contour: Any) -> NDArray[np.float64] | None:
-    """The points `(n, 3)` of a contour, LPS mm; `None` where there are fewer than three or they
-    are not numbers.
-    """
+    """The points `(n, 3)` of a contour, LPS mm; `None` for fewer than three, or no numbers."""
     try:
         raw = contour.get_item("ContourData")
-        if raw is not None and isinstance(
-            raw.value, bytes
-        ):  # not converted yet: much faster than through pydicom
+        # not converted yet: much faster than through pydicom
+        if raw is not None and isinstance(raw.value, bytes):
             data = np.array(raw.value.rstrip(b" \0").split(b"\\"), dtype=np.float64)
         else:
             data = np.asarray(contour.get("ContourData") or [], dtype=np.float64)
@@ -240,7 +232,7 @@ def points_of(contour: Any) -> NDArray[np.float64] | None:
 def _wrong_instances(
     contours: Iterable[Any], grid: Grid, series: "Series | Scan | None"
 ) -> list[Finding]:
-    """Contours that reference an instance other than the slice that they lie on."""
+    """Number of contours that reference another instance than their slice's."""
     if series is None or len({plane.sop_uid for plane in series.files}) != grid.shape[0]:
         return []
     place = {plane.sop_uid: k for k, plane in enumerate(series.files)}

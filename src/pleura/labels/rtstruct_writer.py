@@ -8,10 +8,10 @@ import numpy as np
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
 from pleura.labels.algorithm import Algorithm
-from pleura.labels.contours import Points, trace
 from pleura.labels.encoder import Item, encode_file
 from pleura.labels.object_header import common_header, instances, names_of, reference, with_uid
 from pleura.labels.objects import RTSTRUCT
+from pleura.labels.rasterisation import Points, trace
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
@@ -21,11 +21,11 @@ DETACHED_STUDY_MANAGEMENT = "1.2.840.10008.3.1.2.3.1"
 
 
 def write(path: Path, mask: LungMask, series: "Series", algorithm: Algorithm | None = None) -> None:
-    """Write `Lung_R` and `Lung_L` (or `Lungs`), one contour for each connected piece of a slice,
-    holes by keyhole.
+    """Write `Lung_R` and `Lung_L` (or `Lungs`), a contour for each connected piece of a slice.
 
-    UIDs come from the content and dates from the series, so the same mask by the same algorithm is
-    the same bytes. A contour of more than 64 kB of text makes the file Implicit VR.
+    Holes are joined by keyholes. UIDs come from the content and dates from the series, so the same
+    mask by the same algorithm gives the same bytes. A contour of more than 64 kB of text makes the
+    file Implicit VR.
 
     Raises:
         InputRefused: `NO-UIDS`: the series cannot be referenced.

@@ -1,6 +1,4 @@
-"""Read DICOM Segmentations (PS3.3 A.51): lungs by codes or labels, frames by their own
-positions.
-"""
+"""Read DICOM Segmentations (PS3.3 A.51): lungs by codes or labels, frames by their positions."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -27,17 +25,16 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.bool_]
 
 WHOLE_STEP = 0.02
-"""One pixel of a frame is one voxel of the grid: the steps to the next row and column agree this
-well (in voxels).
-"""
+"""[voxels] How well steps to the next row and column agree, so that a pixel is a voxel."""
 ONE_POSITION = 0.1
-"""Frames this near to each other along the normal lie on one slice (in steps)."""
+"""[steps] Frames that are nearer to each other along the normal lie on one slice."""
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """Where a frame lies: the centre of its first pixel and the steps to the next row and
-    column, LPS mm.
+    """Position of a frame: centre of its first pixel, and steps to the next row and column.
+
+    All are in LPS mm.
     """
 
     number: int
@@ -46,7 +43,7 @@ class _Frame:
 
 
 class _Segmentation:
-    """The frames of a segmentation: which segment each holds, where it lies, and its pixels."""
+    """The frames of a segmentation, each with its segment, position and pixels."""
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
@@ -66,22 +63,20 @@ class _Segmentation:
         return np.frombuffer(self.dataset.PixelData, dtype=np.uint8)
 
     def group(self, frame: int, keyword: str) -> Any:
-        """A functional group of a frame: its own or the one that all frames share."""
+        """A functional group of a frame, its own or the shared one."""
         own = self.groups[frame].get(keyword)
         if not own and self.shared is not None:
             own = self.shared.get(keyword)
         return own[0]
 
     def segment_of(self, frame: int) -> int | None:
-        """The number of the segment that a frame holds; `None` for a label map, whose pixels are
-        numbers.
-        """
+        """The number of a frame's segment; `None` for a label map, whose pixels are the numbers."""
         if self.kind == "LABELMAP":
             return None
         return int(self.group(frame, "SegmentIdentificationSequence").ReferencedSegmentNumber)
 
     def place(self, frame: int) -> _Frame:
-        """Where a frame lies."""
+        """The position of a frame."""
         corner = self.group(frame, "PlanePositionSequence").ImagePositionPatient
         cosines = self.group(frame, "PlaneOrientationSequence").ImageOrientationPatient
         row, column = np.array(cosines, dtype=np.float64).reshape(2, 3)
@@ -124,10 +119,10 @@ class _Segmentation:
 def read(
     dataset: Any, grid: Grid | None, series: "Series | Scan | None" = None
 ) -> tuple[LungMask, tuple[Finding, ...]]:
-    """Read the lungs of a segmentation: BINARY, FRACTIONAL (from one half on) or LABELMAP.
+    """Read the lungs of a segmentation: BINARY, FRACTIONAL (from one half) or LABELMAP.
 
-    Frames go where their positions say, in any order; slices without a frame are empty. Without
-    `grid` the mask comes on the lattice of the segmentation itself.
+    Positions decide where frames go, in any order; slices without a frame are empty. Without `grid`
+    the mask is on the lattice of the segmentation itself.
 
     Raises:
         GridMismatch: frames do not lie on the voxels of `grid`.
@@ -160,7 +155,7 @@ def read(
 
 
 def _put(region: Pixels, frame: _Frame, voxels: Pixels, grid: Grid, image: _Segmentation) -> None:
-    """Set the voxels that a frame's pixels are, whatever way it lies across the grid."""
+    """Set the voxels of a frame's pixels, whatever its orientation on the grid."""
     last = np.array([image.rows - 1, image.columns - 1])
     ends = np.array([[0, 0], [0, last[1]], [last[0], 0], last])
     corners = grid.to_index(frame.corner + ends @ frame.steps)
@@ -203,8 +198,7 @@ def _elsewhere(image: _Segmentation, frame: _Frame, grid: Grid) -> GridMismatch:
 
 
 def _own_grid(image: _Segmentation) -> Grid:
-    """The lattice of the frames themselves, slices ascending along cross(row cosine, column
-    cosine).
+    """The lattice of the frames, slices ascending along cross(row cosine, column cosine).
 
     Raises:
         GridMismatch: the frames are not parallel, or their distances are not multiples of one step.
@@ -231,9 +225,7 @@ def _own_grid(image: _Segmentation) -> Grid:
 
 
 def _step(image: _Segmentation, depth: NDArray[np.float64]) -> float:
-    """The distance of neighbouring slices: the smallest between frames, else what the frames'
-    header says.
-    """
+    """The slice spacing: the smallest between frames, or else that in the header."""
     measures = image.group(0, "PixelMeasuresSequence")
     stated = [measures.get(keyword) for keyword in ("SpacingBetweenSlices", "SliceThickness")]
     usual = next(

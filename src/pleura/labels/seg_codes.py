@@ -1,6 +1,4 @@
-"""Which segment is a lung, by its codes: SNOMED CT, the older SRT codes of the same concepts,
-and FMA.
-"""
+"""Lungs and lobes by codes: SNOMED CT, the older SRT codes, and FMA."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,9 +13,7 @@ TISSUE = {
     ("SCT", "91723000"),
     ("SCT", "91832008"),
 }
-"""Property types that do not say what a segment is: tissue, organ, anatomical structure; then
-the anatomic region counts.
-"""
+"""Property types that do not name a structure (tissue, organ); the region then counts."""
 PARTS: dict[tuple[str, str], LungPart] = {
     LUNG: LungPart("both"),
     ("SCT", "74101002"): LungPart("both"),
@@ -83,9 +79,7 @@ Code = tuple[str, str]
 
 
 def part_of_segment(segment: Any) -> LungPart | None:
-    """The lung or lobe that a segment is: by its property type, else by its anatomic region,
-    else by its label.
-    """
+    """The lung or lobe of a segment, by property type, else by anatomic region, else by label."""
     types = codes_of(segment.get("SegmentedPropertyTypeCodeSequence"))
     regions = codes_of(segment.get("AnatomicRegionSequence"))
     label = part_of(str(segment.get("SegmentLabel") or ""))
@@ -103,7 +97,7 @@ def part_of_segment(segment: Any) -> LungPart | None:
 
 
 def codes_of(sequence: Any) -> list[Code]:
-    """The codes of a code sequence, SRT codes as their SCT equals."""
+    """The codes of a code sequence, with SRT codes as their SCT equivalents."""
     return [
         as_sct(str(item.get("CodingSchemeDesignator") or ""), _value(item))
         for item in sequence or ()
@@ -111,7 +105,7 @@ def codes_of(sequence: Any) -> list[Code]:
 
 
 def as_sct(scheme: str, value: str) -> Code:
-    """A code with its scheme by one name; an SRT code as the SCT code of the same concept."""
+    """A code with a uniform name of its scheme; an SRT code as its SCT equivalent."""
     known = SCHEMES.get(scheme.strip().upper(), scheme.strip().upper())
     value = value.strip()
     if known in ("SRT", "SCT") and value.upper() in SRT:
@@ -120,9 +114,7 @@ def as_sct(scheme: str, value: str) -> Code:
 
 
 def part_of_codes(kind: Code, modifier: Code | None) -> LungPart | None:
-    """The lung or lobe of a property type and its modifier, as terminology entries of Slicer
-    give them.
-    """
+    """The lung or lobe of a property type and its modifier, as in Slicer's terminology entries."""
     return _part(kind, {SIDES[modifier]} if modifier in SIDES else set(), None)
 
 
@@ -137,13 +129,12 @@ def _part(code: Code, sides: set[Side], label: LungPart | None) -> LungPart | No
         return part
     if len(sides) == 1:
         return LungPart(next(iter(sides)))
-    return (
-        label or part
-    )  # a lung without laterality: its label may give the side, or say that it is a part
+    # a lung without laterality: its label may give the side, or mark it as partial
+    return label or part
 
 
 def _sides(segment: Any) -> set[Side]:
-    """The sides that modifiers of the type or of the region give."""
+    """The sides of the modifiers of type and region."""
     modifiers: list[Any] = list(segment.get("SegmentedPropertyTypeModifierCodeSequence") or ())
     for keyword in ("SegmentedPropertyTypeCodeSequence", "AnatomicRegionSequence"):
         for item in segment.get(keyword) or ():

@@ -1,5 +1,6 @@
-"""Write DICOM Segmentations (PS3.3 A.51): BINARY, frames by segment and then upwards, empty ones
-left out.
+"""Write DICOM Segmentations (PS3.3 A.51): BINARY, frames by segment, then by slice.
+
+Empty frames are left out.
 """
 
 from pathlib import Path
@@ -24,7 +25,7 @@ from pleura.labels.object_header import (
 from pleura.labels.objects import SEGMENTATIONS
 
 if TYPE_CHECKING:
-    from pleura.dicom.header import Plane
+    from pleura.dicom.plane import Plane
     from pleura.dicom.series import Series
 
 TYPES = {
@@ -48,8 +49,8 @@ DIMENSIONS = (
 def write(path: Path, mask: LungMask, series: "Series", algorithm: Algorithm | None = None) -> None:
     """Write a segmentation on the slices of `series`, with references to every instance.
 
-    UIDs come from the content and dates from the series, so the same mask by the same algorithm is
-    the same bytes.
+    UIDs come from the content and dates from the series, so the same mask by the same algorithm
+    gives the same bytes.
 
     Raises:
         InputRefused: `NO-UIDS`: the series cannot be referenced.
@@ -113,8 +114,9 @@ def segmentation(mask: LungMask, series: "Series", algorithm: Algorithm | None) 
 def _frames(
     mask: LungMask, segments: list[NDArray[np.bool_]]
 ) -> list[tuple[int, int, NDArray[np.bool_]]]:
-    """Segment number, slice and pixels of each frame; all slices of the first segment where the
-    mask is empty.
+    """Segment number, slice and pixels of each frame.
+
+    All slices of the first segment where the mask is empty.
     """
     found = []
     for number, voxels in enumerate(segments, 1):
@@ -165,9 +167,7 @@ def _segment(number: int, name: str, algorithm: Algorithm | None) -> Item:
 
 
 def _shared(grid: Grid) -> Item:
-    """What all frames share: orthonormal cosines, pixel spacing, and the slice step where it is
-    one.
-    """
+    """Attributes of all frames: orthonormal cosines, pixel spacing, and a uniform slice spacing."""
     row = grid.affine[:3, 2] / np.linalg.norm(grid.affine[:3, 2])
     column = grid.affine[:3, 1] - row * (row @ grid.affine[:3, 1])
     column = column / np.linalg.norm(column)

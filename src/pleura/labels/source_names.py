@@ -1,6 +1,4 @@
-"""Names of the source (folders, files) and the case ids that de-identification gave, so that
-masks find their case.
-"""
+"""Folder names of the source by case id of de-identification, so that masks find their case."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,9 +9,9 @@ from pleura.labels.objects import open_dataset
 
 
 def names_of_cases(source: Path, patients: Mapping[str, Sequence[Person]]) -> dict[str, str]:
-    """Folder name in the source to case id, of each folder whose CT is of one case only.
+    """Folder name in the source to case id, for folders with CT of one case only.
 
-    The private map tells whose case an image is; no name of the source is written anywhere.
+    The private map gives the case of an image; no name of the source is written anywhere.
 
     Args:
         source: the tree before de-identification.
@@ -34,9 +32,7 @@ def names_of_cases(source: Path, patients: Mapping[str, Sequence[Person]]) -> di
 
 
 def _case_of(series: Series, patients: Mapping[str, Sequence[Person]]) -> str:
-    """The case of a series by the person that its first image names; empty where the map does
-    not know it.
-    """
+    """The case of the person in a series' first image; empty where the map does not have them."""
     plane = series.files[0]
     if plane.archive is not None:
         return ""

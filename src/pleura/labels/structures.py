@@ -1,8 +1,7 @@
-"""The one way from named structures to a lung mask: whatever the format, the same names and the
-same rules.
+"""From named structures to a lung mask, with the same names and rules for every format.
 
-Whole lungs go before lobes. A side that is missing is both lungs without the other. Structures of
-one side must be identical.
+Whole lungs come before lobes. A missing side is both lungs without the other. Structures of one
+side must be identical.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,10 +26,10 @@ OTHER: dict[Side, Side] = {"right": "left", "left": "right"}
 
 @dataclass(frozen=True)
 class Structure:
-    """A structure that is a lung or part of one, and its voxels.
+    """A structure that is a lung or part of one, with its voxels.
 
-    `count` says how many `items` (contours, voxels) it has in its file, so that one that ends empty
-    is noticed.
+    `count` is the number of its `items` (contours, voxels) in the file, so that a structure that
+    ends up empty is noticed.
     """
 
     name: str
@@ -43,7 +42,7 @@ class Structure:
 def assemble(
     structures: Sequence[Structure], names: Iterable[str], grid: Grid
 ) -> tuple[LungMask, tuple[Finding, ...]]:
-    """Make a lung mask of structures.
+    """Make a lung mask from structures.
 
     Args:
         structures: those with a `part`, in the order of their file.
@@ -98,9 +97,7 @@ def _sided(right: Mask | None, left: Mask | None, grid: Grid, found: list[Findin
 
 
 def _side(structures: Sequence[Structure], side: Side, found: list[Finding]) -> Mask | None:
-    """The lung of a side: as a whole structure, else of its lobes; `None` where there is
-    neither.
-    """
+    """The lung of a side, as a whole structure, else from its lobes, else `None`."""
     whole = [structure for structure in structures if structure.part == LungPart(side)]
     if whole:
         return _one_of(whole, WORDS[side], found)
@@ -132,9 +129,7 @@ def _lobes(names: Sequence[str]) -> str:
 
 
 def _one_of(same: Sequence[Structure], lung: str, found: list[Finding]) -> Mask:
-    """The voxels of structures that must be identical, as two readers' copies of one structure
-    may be.
-    """
+    """The voxels of structures that must be identical, such as two copies of one structure."""
     first = same[0].voxels
     differ = max(int(np.count_nonzero(first != other.voxels)) for other in same)
     if differ:
@@ -145,7 +140,7 @@ def _one_of(same: Sequence[Structure], lung: str, found: list[Finding]) -> Mask:
 
 
 def _derive(sides: dict[Side, Mask | None], found: list[Finding]) -> None:
-    """Fill in a side that is missing where both lungs are one structure as well."""
+    """Fill in a missing side where there is also a structure of both lungs."""
     both = sides["both"]
     for side, other in OTHER.items():
         opposite = sides[other]
@@ -158,7 +153,7 @@ def _derive(sides: dict[Side, Mask | None], found: list[Finding]) -> None:
 
 
 def _check_partial(structures: Sequence[Structure], sides: dict[Side, Mask | None]) -> None:
-    """Refuse a side that the file has as a partial structure only."""
+    """Refuse a side that occurs only as a partial structure."""
     partial: dict[Side, list[str]] = {}
     for structure in structures:
         if structure.part.partial:

@@ -1,4 +1,4 @@
-"""Which values a label map may have, and what they become: 1 right, 2 left."""
+"""Valid values of a label map, and what they become: 1 right, 2 left."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,19 +14,19 @@ from pleura.labels.mappings import LUNGS, Naming, fitting
 WIDEST = 1 << 16
 """Largest label value."""
 ROUNDING = 1e-3
-"""A value this near to a whole number is that number: scaled values are not exact."""
+"""A value this near to a whole number is that number, because scaled values are not exact."""
 MENTIONED = 6
-"""A message lists this many odd values at most."""
+"""A message lists at most this many odd values."""
 WHITE = 255
-"""What tools that write masks as pictures have for 1."""
+"""Value for 1 in tools that write masks as pictures."""
 
 
 def labels_of(array: NDArray[Any], naming: Naming = LUNGS) -> NDArray[np.uint8]:
     """Labels as uint8: 0 background, 1 right (or either), 2 left.
 
     Raises:
-        InputRefused: code `MASK-LABELS`: a value that `naming` does not know, in a map of lungs
-            alone, or no whole number; `MASK-VALUES`: NaN, infinity, or no numbers at all.
+        InputRefused: `MASK-LABELS`: a value that `naming` does not have, in a map of lungs only, or
+            not a whole number; `MASK-VALUES`: NaN, infinity, or not numbers.
     """
     if array.dtype.kind not in "biuf":
         raise refused("MASK-VALUES", found="no numbers")
@@ -58,9 +58,7 @@ def labels_of(array: NDArray[Any], naming: Naming = LUNGS) -> NDArray[np.uint8]:
 
 
 def _whole(part: NDArray[Any]) -> NDArray[np.int64]:
-    """Values as whole numbers; those that a scale in float32 moved a little off (1.9999999) are
-    rounded.
-    """
+    """Values as whole numbers; those that float32 scaling changed (1.9999999) are rounded."""
     if part.dtype.kind != "f":
         return part.astype(np.int64)
     rounded = np.rint(part)
@@ -71,9 +69,7 @@ def _whole(part: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def sided(labels: NDArray[np.uint8], naming: Naming, said: bool) -> bool:
-    """Whether a map has sides: as its naming says, else as its file says, or where it has a left
-    lung.
-    """
+    """Whether a map has sides: by its naming, else by its file, else where it has a left lung."""
     return bool(said or (labels == LEFT).any()) if naming.sided is None else naming.sided
 
 

@@ -1,1 +1,1 @@
-"""F3: the U-Net and its training. The only room that knows torch (extra `train`)."""
+"""The U-Net and its training. Only this room imports torch (extra `train`)."""

@@ -1,6 +1,4 @@
-"""What differs from one patient, scanner and kernel to the next: pose, size, brightness, noise,
-sharpness.
-"""
+"""Augmentation: pose, size, brightness, noise and sharpness, as they differ between scans."""
 
 import math
 from collections.abc import Collection
@@ -12,20 +10,20 @@ from torch.nn.functional import affine_grid, conv2d, grid_sample, pad
 from pleura.geometry.network_grid import NetInput
 
 MOVES = {"rotate", "scale", "stretch", "translate", "flip"}
-"""Augmentations that move slice and target alike."""
+"""Augmentations that move slice and target together."""
 ROTATION_DEGREES = 15.0
 SCALE = 0.25
-"""Sizes change by a factor of up to exp(±0.25): bodies and fields of view."""
+"""Sizes change by a factor of up to exp(±0.25), as bodies and fields of view do."""
 STRETCH = 0.08
 SHIFT = 0.12
-"""Of half the side of the slice."""
+"""[share of half the side of the slice]"""
 CONTRAST = 0.12
 BRIGHTNESS = 0.06
-"""Of the window of 1,400 HU: about ±80 HU."""
+"""[share of the window of 1,400 HU] About ±80 HU."""
 NOISE = 0.05
-"""Standard deviation at most, as a share of the window: 70 HU."""
+"""[share of the window] Largest standard deviation: 70 HU."""
 BLUR_PIXELS = (0.4, 1.0)
-"""Standard deviation of the Gaussian blur."""
+"""[pixels] Standard deviation of the Gaussian blur."""
 BLUR_RADIUS = 3
 BLURRED = 0.3
 """Share of slices that are blurred."""
@@ -38,20 +36,19 @@ def augmented(
     chosen: Collection[str],
     network_input: NetInput,
 ) -> tuple[Tensor, Tensor]:
-    """Slices and targets `(batch, 1, size, size)` moved alike, and the slices' values altered.
+    """Move slices and targets `(batch, 1, size, size)` together, and alter the slices' values.
 
     Args:
         slices: as `shown` gives them.
         targets: share of lung, 0 to 1.
-        generator: decides everything; every number is drawn whatever is chosen, so that one
-            augmentation more or less leaves the others as they were.
+        generator: decides everything. Every number is drawn whatever is chosen, so adding or
+            removing an augmentation leaves the others unchanged.
         chosen: names of `recipe.AUGMENTATIONS`.
-        shown: the network's input, which says what air is and how wide the window.
+        shown: the network's input, which has the value of air and the width of the window.
     """
     batch = slices.shape[0]
-    values = (
-        slices - network_input.air
-    ) / network_input.span  # air is 0, which is what lies outside after a move
+    # air is 0, the value outside the slice after a move
+    values = (slices - network_input.air) / network_input.span
     theta = _moves(batch, generator, chosen).to(slices.device)
     if MOVES & set(chosen):
         where = affine_grid(theta, list(values.shape), align_corners=False)
@@ -66,7 +63,7 @@ def augmented(
 
 
 def _moves(batch: int, generator: torch.Generator, chosen: Collection[str]) -> Tensor:
-    """One affine matrix a sample, `(batch, 2, 3)`, as `affine_grid` takes it."""
+    """One affine matrix for each sample, `(batch, 2, 3)`, for `affine_grid`."""
     drawn = torch.rand(batch, 6, generator=generator)
     signed = 2 * drawn - 1
     kept = {name: float(name in chosen) for name in ("rotate", "scale", "stretch", "translate")}
@@ -105,8 +102,9 @@ def _column(per_sample: Tensor) -> Tensor:
 
 
 def blurred(values: Tensor, sigma: Tensor) -> Tensor:
-    """Each sample `(batch, 1, rows, columns)` convolved with a Gaussian of its own `sigma` in
-    pixels; the rim is repeated.
+    """Convolve each sample `(batch, 1, rows, columns)` with a Gaussian of its own `sigma`.
+
+    `sigma` is in pixels; the rim is repeated.
     """
     offsets = torch.arange(-BLUR_RADIUS, BLUR_RADIUS + 1, device=values.device)
     weights = torch.exp(-0.5 * (offsets[None, :] / sigma[:, None]) ** 2)

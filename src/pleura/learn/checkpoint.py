@@ -1,5 +1,6 @@
-"""Checkpoints: weights and optimiser in safetensors, the rest in JSON beside them; both whole,
-the tensors last.
+"""Checkpoints: weights and optimiser in safetensors, the rest in JSON beside them.
+
+Both are written atomically, the tensors last.
 """
 
 from pathlib import Path
@@ -17,8 +18,9 @@ from pleura.core.errors import InputRefused
 def save(
     stem: Path, net: nn.Module, optimiser: torch.optim.Optimizer, about: dict[str, Any]
 ) -> None:
-    """Write `<stem>.json`, then `<stem>.safetensors`, whose epoch counts: killed between them,
-    it is done again.
+    """Write `<stem>.json`, then `<stem>.safetensors`, whose epoch counts.
+
+    After a kill between the two the epoch is done again.
     """
     tensors = {
         f"net.{name}": value.detach().cpu().contiguous() for name, value in net.state_dict().items()
@@ -34,7 +36,7 @@ def save(
 
 
 def epoch_of(stem: Path) -> int:
-    """The epoch of a checkpoint, 0 where there is none."""
+    """The epoch of a checkpoint; 0 where there is none."""
     path = stem.with_suffix(".safetensors")
     if not path.exists():
         return 0
@@ -43,7 +45,7 @@ def epoch_of(stem: Path) -> int:
 
 
 def restore(stem: Path, net: nn.Module, optimiser: torch.optim.Optimizer | None = None) -> None:
-    """Put weights, and the optimiser's moments, back.
+    """Load weights, and the optimiser's moments.
 
     Raises:
         InputRefused: the checkpoint is of another network.

@@ -1,4 +1,4 @@
-"""Slices for the network. Every sample knows its case and slice."""
+"""Slices for the network; every sample knows its case and slice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,18 +17,14 @@ from pleura.store.split import Split
 
 Part = Literal["train", "validation", "test"]
 THICKER = 0.3
-"""Share of augmented samples that are the mean of two neighbours, as a scanner with thicker
-slices would show them.
-"""
+"""Share of augmented samples that are the mean of two neighbours, like a thicker slice."""
 CACHE_BYTES = 400_000_000
-"""Slices ready for the network are kept up to this, about 1,500 of 256²."""
+"""[bytes] Slices ready for the network that are kept, about 1,500 of 256²."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """One slice of one case: its number in the case's own order, and in the upright order that
-    the network sees.
-    """
+    """One slice of one case: its number in the case's order, and in the upright order."""
 
     case: int
     slice: int
@@ -36,13 +32,13 @@ class Place:
 
 
 class SliceDataset(Dataset[tuple[Tensor, Tensor, int, int]]):
-    """Axial slices of the cases of one part, in case and slice order, upright, as `NetInput` shows
-    them.
+    """Axial slices of the cases of one part, upright, in the form that `NetInput` gives.
 
-    A sample is `(slice (1, size, size), target (1, size, size), number of the case, slice of the
-    case)`, float32, from 0 to 1 where `shown` scales; the target is the share of lung in each
-    pixel. With `thicken_seed` set, some samples are the mean of two neighbours; `epoch` decides
-    which, and a resumed run sees what an undisturbed one would have seen.
+    They are in the order of cases and slices. A sample is `(slice (1, size, size), target (1, size,
+    size), number of the case, slice of the case)`, float32, from 0 to 1 where `shown` scales; the
+    target is the share of lung in each pixel. With `thicken_seed`, some samples are the mean of two
+    neighbours. `epoch` decides which ones, so a resumed run gets the same samples as an undisturbed
+    one.
     """
 
     def __init__(
@@ -89,8 +85,10 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor, int, int]]):
         )
 
     def _slice(self, place: Place) -> tuple[Any, Any]:
-        """Picture and target, float32; kept as half floats (a thousandth of the window is 1.4
-        HU), also where not kept.
+        """Slice and target, float32.
+
+        Kept ones are half floats (a thousandth of the window is 1.4 HU); others are rounded the
+        same way.
         """
         ready = self._ready.get(place)
         if ready is None:
@@ -123,8 +121,9 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor, int, int]]):
 
 
 def _places(number: int, case: Case, held_out: Any, part: Part) -> list[Place]:
-    """The slices of a case that belong to a part: held-back blocks validate, and the rest of
-    such a case trains.
+    """The slices of a case that belong to a part.
+
+    Held-out blocks validate, and the rest of such a case trains.
     """
     turn = Upright.of(case.grid)
     count = case.grid.shape[turn.axes[0]]

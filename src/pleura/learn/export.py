@@ -1,8 +1,7 @@
-"""The trained network as ONNX, written node by node with batch norm folded into the convolutions.
+"""Write the trained network as ONNX, node by node, with batch norm folded into convolutions.
 
-By hand: the network has five kinds of node, and torch's own exporter needs another library, embeds
-stack traces with paths of this machine and is not byte-stable. A test keeps the answers of both
-networks equal.
+torch's exporter needs another library, embeds stack traces with paths of this machine, and is not
+byte-stable; the network has five kinds of node only. A test compares the outputs of both networks.
 """
 
 from pathlib import Path
@@ -21,8 +20,9 @@ OPSET = 17
 
 
 def write_onnx(net: LightUNet, size: int, path: Path) -> None:
-    """Write `net` (in eval mode) as ONNX: input `picture`, output `probability`, float32
-    `(batch, 1, size, size)`.
+    """Write `net` (in eval mode) as ONNX.
+
+    The input is `picture` and the output `probability`, float32 `(batch, 1, size, size)`.
     """
     graph = _Graph()
     x = "picture"
@@ -59,7 +59,7 @@ def write_onnx(net: LightUNet, size: int, path: Path) -> None:
 
 
 class _Graph:
-    """Nodes and weights as they are added; every method returns the name of its output."""
+    """Collects nodes and weights; every method returns the name of its output."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -90,7 +90,7 @@ class _Graph:
         return self.convolution(name, "ConvTranspose", up.weight, up.bias, x, **attributes)
 
     def double(self, name: str, double: Double, x: str) -> str:
-        """Two convolutions, each with the batch norm after it folded in, and ReLU."""
+        """Two convolutions with batch norm folded in, each followed by ReLU."""
         for number, at in enumerate((0, 3), 1):
             weight, bias = _folded(double[at], double[at + 1])  # type: ignore[arg-type]
             x = self.convolution(
@@ -101,7 +101,7 @@ class _Graph:
 
 
 def _folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Weight and bias of convolution and batch norm in one: both are affine in evaluation."""
+    """Weight and bias of a convolution with batch norm folded in."""
     assert norm.running_var is not None
     assert norm.running_mean is not None
     assert convolution.bias is not None

@@ -1,6 +1,4 @@
-"""The training loop: epochs over the training slices, validation after each, checkpoints that
-resume to the same bits.
-"""
+"""The training loop: epochs, validation after each, and checkpoints that resume exactly."""
 
 import json
 import math
@@ -26,14 +24,14 @@ from pleura.learn.unet import LightUNet
 from pleura.store.layout import HISTORY
 
 WARM_UP = 0.3
-"""Share of the steps in which one-cycle rises (Smith LN 2018, arXiv:1803.09820)."""
+"""Share of the steps in which the one-cycle rate rises (Smith LN 2018, arXiv:1803.09820)."""
 EPOCH_SEEDS = 100_003
 STEP_SEEDS = 1_000_003
-"""Primes that give every epoch and every step a seed of its own."""
+"""Primes that give every epoch and every step its own seed."""
 
 
 def device_of(name: str) -> torch.device:
-    """`cpu`, `cuda`, or `auto`: CUDA where there is one.
+    """The device for `cpu`, `cuda`, or `auto` (CUDA where there is one).
 
     Raises:
         UsageError: CUDA was asked for and this machine has none.
@@ -57,8 +55,9 @@ def rate(recipe: Recipe, done: float) -> float:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long a training lasts: `per_epoch` steps an epoch, `total` steps in all; the last
-    epoch may be shorter.
+    """The length of a training: `per_epoch` steps in each epoch, `total` steps in all.
+
+    The last epoch may be shorter.
     """
 
     per_epoch: int
@@ -66,19 +65,19 @@ class Budget:
 
     @classmethod
     def of(cls, recipe: Recipe, slices: int) -> "Budget":
-        """The budget of a recipe on so many training slices."""
+        """The budget of a recipe for a number of training slices."""
         per_epoch = math.ceil(slices / recipe.batch)
         return cls(per_epoch, recipe.steps or recipe.epochs * per_epoch)
 
     @property
     def epochs(self) -> int:
-        """Epochs begun."""
+        """Number of epochs, the last one possibly incomplete."""
         return math.ceil(self.total / self.per_epoch)
 
 
 @dataclass
 class _Trainer:
-    """A network, its optimiser and the slices it learns from."""
+    """A network, its optimiser and its training slices."""
 
     recipe: Recipe
     net: LightUNet
@@ -91,9 +90,7 @@ class _Trainer:
         return next(self.net.parameters()).device
 
     def epoch(self, number: int, report_step: Callable[[int], None]) -> dict[str, float]:
-        """Train one epoch, from 0; loss and accuracy are means over the augmented slices as they
-        were seen.
-        """
+        """Train one epoch, counted from 0; return loss and accuracy over the augmented slices."""
         seed = self.recipe.seed * EPOCH_SEEDS + number
         torch.manual_seed(seed)  # dropout
         self.data.epoch = number
@@ -148,8 +145,9 @@ class _RunningScore:
         self.slices += len(targets)
 
     def mean(self) -> dict[str, float]:
-        """`loss`, `accuracy`, and `dice`: 2·|A∩B| / (|A| + |B|) over all pixels of all slices, 1
-        where both are empty.
+        """`loss`, `accuracy` and `dice`.
+
+        Dice is 2·|A∩B| / (|A| + |B|) over all pixels of all slices, 1 where both are empty.
         """
         dice = 2 * self.overlap / self.areas if self.areas else 1.0
         return {
@@ -171,14 +169,14 @@ def fit(
 ) -> LightUNet:
     """Train a U-Net in `out`, or resume its training.
 
-    After each epoch `out` holds `last` and `best` checkpoints and `history.jsonl`. Every random
-    number is drawn from the seed, the epoch and the step, so a run that was killed ends with the
-    same weights as one that was not.
+    After each epoch `out` has `last` and `best` checkpoints and `history.jsonl`. Every random
+    number comes from the seed, the epoch and the step, so a run that was killed and resumed ends
+    with the same weights.
 
     Args:
         recipe: every number that decides.
         train: slices to learn from.
-        validation: slices held back from the training cases; may be empty.
+        validation: slices held out from the training cases; may be empty.
         out: the run's folder.
         device: where to train.
         test: slices of the test part, scored each epoch for the report's curves only.
@@ -208,9 +206,7 @@ def fit(
 
 
 def _resume(out: Path, net: LightUNet, optimiser: torch.optim.Optimizer) -> list[dict[str, Any]]:
-    """The lines of the epochs that are complete; the network and its optimiser stand where the
-    last of them ended.
-    """
+    """Restore network and optimiser; return the history of the complete epochs."""
     last = out / "last"
     history = _read_history(out)[: checkpoint.epoch_of(last)]
     if history:
@@ -225,7 +221,7 @@ def _epoch(
     test: SliceDataset | None,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Train and score one epoch; its line of the history."""
+    """Train and score one epoch; return its line of the history."""
     recipe, budget = trainer.recipe, trainer.budget
     ended = min(budget.total, (number + 1) * budget.per_epoch)
     line: dict[str, Any] = {"epoch": number + 1, "lr": rate(recipe, ended / budget.total)}
@@ -253,8 +249,9 @@ def _save(out: Path, trainer: _Trainer, history: list[dict[str, Any]]) -> None:
 
 
 def kept_epoch(recipe: Recipe, history: list[dict[str, Any]]) -> int:
-    """The epoch, from 1, whose weights the recipe keeps: the first with the highest validation
-    Dice, or the last.
+    """The epoch, from 1, whose weights the recipe keeps: the best on validation, or the last.
+
+    Of several with the highest validation Dice, the first.
     """
     if recipe.keep == "last" or history[-1]["validation"] is None:
         return len(history)

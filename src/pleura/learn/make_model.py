@@ -1,8 +1,8 @@
 """Make the shipped lung network: `python -m pleura.learn.make_model DATA OUT`.
 
-Prepares the volumes, trains all runs of the plan, scores every patient with the network that never
-saw it, and writes `lungs.onnx` and `lungs.json`. Every step resumes: run the same command again.
-Hours are in docs/model.md.
+Prepares the volumes, trains all runs of the plan, scores every patient with the network that was
+trained without them, and writes `lungs.onnx` and `lungs.json`. Every step resumes: run the same
+command again. docs/model.md has the durations.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def train(data: Path, out: Path) -> None:
-    """Train every run of the plan, from where it stopped."""
+    """Train every run of the plan, resuming where it stopped."""
     real = [smoothed(volume) for volume in prepare_all(data, out / "volumes")]
     phantoms, negatives = plan.synthetic_volumes(out / "volumes")
     pools = plan.pools(
@@ -83,15 +83,16 @@ def train(data: Path, out: Path) -> None:
 
 
 def checkpoint(out: Path, name: str) -> Path:
-    """Where a run keeps its state."""
+    """The path of a run's state."""
     path = out / "checkpoints" / f"{name}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def cross_validate(data: Path, out: Path) -> list[CoarseScore]:
-    """Score every case with the network of its fold; keep the network, and the logits on the
-    coarse grid.
+    """Score every case with the network of its fold.
+
+    The network is kept, and so are the logits on the coarse grid.
     """
     scores = []
     for case in REAL_CASES:
@@ -110,7 +111,7 @@ def cross_validate(data: Path, out: Path) -> list[CoarseScore]:
 
 
 def coarse_volume(case: RealCase, data: Path, out: Path) -> TrainingVolume:
-    """A case on the network's grid, made once."""
+    """A case on the network's grid, computed once."""
     path = out / "coarse" / f"{case.name}.npz"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +127,7 @@ def ship(out: Path, scores: list[CoarseScore]) -> None:
 
 
 def write_card(network: Path, path: Path, scores: list[CoarseScore]) -> None:
-    """Write what a reader and `segment` must know about the weights."""
+    """Write what readers and `segment` must know about the weights."""
     card = {
         "format": FORMAT,
         "sha256": hashlib.sha256(network.read_bytes()).hexdigest(),
@@ -160,7 +161,7 @@ def _described(run: plan.Run) -> dict[str, Any]:
 
 
 def _keep_logits(path: Path, volume: TrainingVolume, logits: Any) -> None:
-    """Logits as float16, with the affine from the index `[slice, row, column]` to LPS mm."""
+    """Write logits as float16, with the affine from index `[slice, row, column]` to LPS mm."""
     affine = np.zeros((4, 4))
     affine[2, 0] = affine[1, 1] = affine[0, 2] = volume.spacing_mm
     affine[:, 3] = [*volume.origin_lps, 1.0]
@@ -170,7 +171,7 @@ def _keep_logits(path: Path, volume: TrainingVolume, logits: Any) -> None:
 
 
 class _Report:
-    """Print the mean loss of every ten steps as one JSON line."""
+    """Prints the mean loss of every ten steps as one JSON line."""
 
     def __init__(self, name: str, steps: int) -> None:
         self.name, self.steps = name, steps

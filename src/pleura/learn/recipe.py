@@ -1,6 +1,4 @@
-"""The recipe of a training: a preset and what the user changed. This module does not import
-torch.
-"""
+"""The recipe of a training: a preset and the user's changes. This module does not import torch."""
 
 import math
 from dataclasses import asdict, dataclass, replace
@@ -25,22 +23,22 @@ AUGMENTATIONS = (
     "blur",
     "thicken",
 )
-"""Every augmentation by name, in the order in which they are applied; docs/training.md gives
-their ranges.
-"""
+"""Every augmentation by name, in the order of application; docs/training.md has their ranges."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every number that decides a run; the same recipe on the same cases gives the same weights on
-    one machine.
+    """Every number that decides a training.
 
-    network: the U-Net's variant (`learn.unet`). dropout: the rate in its max-pool block. scaling:
-    what it sees, `window` (HU from −1000 to 400 as 0 to 1) or `none` (HU as they are). steps: where
-    given, the training ends after so many optimiser steps. validation: whether what the split holds
-    out is left out of the training. keep: which epoch's weights are exported.
-    watch_test: loss and accuracy on the test part are recorded each epoch, as the report does; they
-        decide nothing.
+    On one machine, the same recipe on the same cases gives the same weights.
+
+    * `network`: variant of the U-Net (`learn.unet`); `dropout`: rate in its max-pool block.
+    * `scaling`: input of the network, `window` (HU from −1000 to 400 as 0 to 1) or `none` (HU).
+    * `steps`: where given, the training ends after this many optimiser steps.
+    * `validation`: whether the held-out part of the split is left out of the training.
+    * `keep`: the epoch whose weights are exported.
+    * `watch_test`: record loss and accuracy on the test part each epoch, as the report does; they
+      decide nothing.
     """
 
     loss: Loss = "bce_dice"
@@ -67,7 +65,7 @@ class Recipe:
         return asdict(self) | {"augment": list(self.augment)}
 
     def check(self) -> None:
-        """Raise `UsageError` naming the first option that is out of range."""
+        """Raise `UsageError` that names the first option out of range."""
         rules = {
             "--size must be at least 16": self.size >= 16,
             "--epochs must be at least 1": self.epochs >= 1,
@@ -97,18 +95,20 @@ REPORT = Recipe(
     validation="none",
     watch_test=True,
 )
-"""The student report's experiment: Adam, learning rate 0.1, batch 3, 10 epochs, α 0.5, 512², HU as
-they are, dropout 0.5 in the max-pool block, no augmentation, no validation part, the last epoch
-kept, curves on the test part."""
+"""The student report's experiment.
+
+Adam, learning rate 0.1, batch 3, 10 epochs, α 0.5, 512², HU as they are, dropout 0.5 in the
+max-pool block, no augmentation, no validation part, the last epoch kept, curves on the test part.
+"""
 DEFAULT = Recipe()
-"""What works on a laptop and generalises from few cases: docs/training.md says how it was found."""
+"""Works on a laptop and generalises from few cases; docs/training.md says how it was found."""
 PRESETS = {"default": DEFAULT, "report": REPORT}
 STEPS = 720
-"""Optimiser steps of preset `default`, whatever the cohort: epochs are counted from it, 2 to 60."""
+"""Optimiser steps of preset `default` for any cohort; they give 2 to 60 epochs."""
 
 
 def make_recipe(preset: str, **changes: Any) -> Recipe:
-    """A preset with what the user changed; `None` means unchanged.
+    """A preset with the user's changes; `None` means unchanged.
 
     Raises:
         UsageError: a number is out of range.
@@ -121,13 +121,14 @@ def make_recipe(preset: str, **changes: Any) -> Recipe:
 
 
 def epochs_for(slices: int, batch: int) -> int:
-    """Epochs that make about `STEPS` steps of `batch` from so many slices."""
+    """Number of epochs that make about `STEPS` steps of `batch` from a number of slices."""
     return min(60, max(2, round(STEPS * batch / max(slices, 1))))
 
 
 def augmentations(text: str) -> tuple[str, ...]:
-    """The augmentations of `--augment`: `all`, `none`, or names with commas between them, in the
-    order of application.
+    """The augmentations of `--augment`, in the order of application.
+
+    `text` is `all`, `none`, or names separated by commas.
 
     Raises:
         UsageError: a name is unknown.

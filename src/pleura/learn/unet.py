@@ -1,5 +1,6 @@
-"""The report's light U-Net (§2.1, Fig 2.1), after Ronneberger O, Fischer P, Brox T (2015),
-MICCAI, LNCS 9351:234-241.
+"""The report's light U-Net (§2.1, Fig 2.1).
+
+After Ronneberger O, Fischer P, Brox T (2015), MICCAI, LNCS 9351:234-241.
 """
 
 from collections.abc import Sequence
@@ -32,18 +33,17 @@ UPSAMPLING: dict[str, dict[str, int]] = {
     "light": {"kernel_size": 2, "stride": 2},
     "report": {"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1},
 }
-"""Transposed convolutions by variant: both double the side."""
+"""Transposed convolutions by variant; both double the side."""
 DROPOUT: dict[str, type[nn.Module]] = {"light": nn.Dropout, "report": nn.Dropout2d}
-"""Dropout in the max-pool block by variant: single values, or whole channels."""
+"""Dropout in the max-pool block by variant: of single values, or of whole channels."""
 
 
 class LightUNet(nn.Module):
-    """A U-Net of 3 levels of 16-32-64 and a bottleneck of 128.
+    """A U-Net with 3 levels of 16, 32 and 64 channels and a bottleneck of 128.
 
     Max-pooling with dropout on the way down, transposed convolutions and skip concatenation on the
     way up, 1 × 1 to one logit. Variant `report` has 3 × 3 transposed convolutions and `Dropout2d`:
-    536,913 parameters. Variant `light` has 2 × 2 ones and
-    `Dropout`: 483,153 parameters.
+    536,913 parameters. Variant `light` has 2 × 2 ones and `Dropout`: 483,153 parameters.
 
     Input float32 `(batch, 1, rows, columns)`, sides divisible by 8; output logits of the same
     shape.
@@ -85,7 +85,7 @@ class LightUNet(nn.Module):
 
 
 def architecture(net: LightUNet, size: int) -> dict[str, Any]:
-    """The layers for a drawing: name, kind, channels, side of the slice in pixels, parameters."""
+    """The layers for a drawing: name, kind, channels, side in pixels, and parameters."""
     widths = [double[0].out_channels for double in net.down]  # type: ignore[index]
     stages = []
 

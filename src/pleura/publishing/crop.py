@@ -29,9 +29,8 @@ def cropped(
     from pleura.dicom.series import CT_CLASSES, find_series
 
     files: dict[str, bool | str] = {}
-    uids: dict[
-        str, bool | str
-    ] = {}  # a copy of a slice, that no volume counts, is as high as the slice
+    # a copy of a slice, that no volume counts, is as high as the slice
+    uids: dict[str, bool | str] = {}
     series = [one for one in find_series(source) if one.is_ct]
     for number, one in enumerate(series):
         progress("find apex", number, len(series))

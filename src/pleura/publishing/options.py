@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,7 @@ def check_crop(profile: str, margin_mm: float | None) -> None:
 
 
 def recorded(choices: Choices, secret: bytes) -> dict[str, Any]:
-    """What decides the result, as `run.json` and the audit record it: of the key its fingerprint
-    only.
-    """
+    """What decides the result, for `run.json` and the audit record; the key as a fingerprint."""
     return {
         "profile": choices.profile,
         "dates": choices.dates,
@@ -58,14 +57,46 @@ def recorded(choices: Choices, secret: bytes) -> dict[str, Any]:
     }
 
 
-def option_notes(choices: Choices, places: Sequence[Path], out: Path) -> tuple[str, ...]:
-    lines = [f"written to {out}; re-identification map: {places[1]} (secret); audit: {places[2]}"]
+@dataclass(frozen=True)
+class Places:
+    """The files beside OUT."""
+
+    key: Path
+    map: Path
+    audit: Path
+    certificate: Path
+
+    def as_dict(self) -> dict[str, Path]:
+        """The files by what they are."""
+        return {
+            "key": self.key,
+            "map": self.map,
+            "audit": self.audit,
+            "certificate": self.certificate,
+        }
+
+
+def places_of(out: Path, *, key: Path | None, map: Path | None, audit: Path | None) -> Places:
+    """The files beside OUT, where no option names others."""
+    return Places(
+        key or beside(out, ".key"),
+        map or beside(out, ".map.json"),
+        audit or beside(out, ".audit.json"),
+        beside(out, ".certificate"),
+    )
+
+
+def option_notes(choices: Choices, places: Places, out: Path) -> tuple[str, ...]:
+    """Where the output is, and what the chosen profile leaves."""
+    lines = [
+        f"written to {out}; re-identification map: {places.map} (secret); audit: {places.audit}"
+    ]
     if choices.profile == "report":
         stays = "dates, UIDs, institutions, staff, free text and the preamble stay as they are"
         lines.append(f"profile report changes four attributes: {stays}")
     else:
         lines.append(
-            f"key of UIDs and date shifts: {places[0]} (secret); faces are not removed from the "
+            f"key of UIDs and date shifts: {places.key} (secret); faces are not removed from the "
             "pixels (113102 is not applied)"
         )
     if "private" in choices.retain:

@@ -43,10 +43,8 @@ def measure_lungs(volume: Volume, mask: LungMask) -> dict[str, Any]:
 
     Returns:
         `right`, `left` (where the mask has sides) and `both`, each the measures of `MEASURES` and,
-            for each of `REGIONS`,
-        a dictionary of `REGION_MEASURES`; `None` where there is no such lung. `asymmetry`: (right −
-            left) / (right + left)
-        of the volumes, or `None`.
+        for each of `REGIONS`, a dictionary of `REGION_MEASURES`; `None` where there is no such
+        lung. `asymmetry`: (right − left) / (right + left) of the volumes, or `None`.
 
     Raises:
         GridMismatch: volume and mask do not lie on one grid.

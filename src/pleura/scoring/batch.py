@@ -10,16 +10,19 @@ from typing import Any
 from pleura.core.atomic import atomic_file, read_json, write_json
 from pleura.core.errors import UsageError
 from pleura.core.progress import Progress, silent
-from pleura.labels.contours import RULE
 from pleura.labels.mappings import Naming
 from pleura.labels.pair import REFERENCE
+from pleura.labels.rasterisation import RULE
 from pleura.metrics.policy import Policy
 from pleura.metrics.summary import comparison, over_cases
 from pleura.metrics.tables import SCORE_COLUMNS, SLICE_COLUMNS, as_csv, score_rows, slice_rows
 from pleura.scoring.case import Job, Scoring, record_path, refused_record
-from pleura.scoring.layouts import Pairing, References
+from pleura.scoring.methods import AGAINST as AGAINST_NAME
+from pleura.scoring.methods import MASKS, method_name
+from pleura.scoring.pairing import Pairing, References
+from pleura.scoring.result import EvaluateResult
 from pleura.store.items import do_items
-from pleura.store.layout import SCORES, SCORES_CSV, SLICES_CSV
+from pleura.store.layout import AGAINST, CASES, SCORES, SCORES_CSV, SLICES_CSV
 from pleura.store.run_record import RunRecord
 from pleura.store.spread import How
 
@@ -104,6 +107,62 @@ def score_method(
     ]
     listed = [{"case": case, "reason": refused[case]} for case in sorted(refused)]
     return Scored(method, records, listed, batch.gone, batch.complete)
+
+
+def methods_of(
+    masks: Mapping[str, tuple[Path, str]],
+    out: Path,
+    pairings: Mapping[str, Pairing],
+    namings: Mapping[str, Naming],
+) -> list[Method]:
+    """The method that is scored, and the one that it is compared with, if any.
+
+    Args:
+        masks: `mask` and `against` to the folder of masks and the name that the user gave.
+        out: the output folder.
+        pairings: masks and references, by the same keys.
+        namings: meaning of labels, by the same keys.
+    """
+    settings = {
+        "mask": (MASKS, CASES, "--mapping"),
+        "against": (AGAINST_NAME, AGAINST, "--against-mapping"),
+    }
+    methods = []
+    for side, pairing in pairings.items():
+        folder, name = masks[side]
+        default, subfolder, option = settings[side]
+        label = method_name(name, folder, default)
+        methods.append(Method(label, out / subfolder, pairing, namings[side], option))
+    return methods
+
+
+def score_methods(
+    run: RunRecord,
+    evaluation: Evaluation,
+    methods: Sequence[Method],
+    people: Mapping[str, Mapping[str, str]],
+    how: How,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Score one or two methods, write the tables, and close the record of OUT.
+
+    Returns:
+        The content of `scores.json`.
+    """
+    scored = [score_method(run, evaluation, method, how, progress) for method in methods]
+    second = scored[1] if len(scored) > 1 else None
+    scores = gather(run.folder, evaluation, scored[0], second, people)
+    gone: list[str] = []
+    for one in scored:
+        gone += one.gone
+    run.finish(
+        EvaluateResult(run.folder, scores).exit_code,
+        complete=all(one.complete for one in scored),
+        files=(SCORES, SCORES_CSV, SLICES_CSV),
+        cases=len(scores["cases"]),
+        gone=gone,
+    )
+    return scores
 
 
 def gather(

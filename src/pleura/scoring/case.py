@@ -24,11 +24,11 @@ from pleura.labels.registry import read_judged, read_mask
 from pleura.metrics.case import is_one_lung_alone, score_case, score_raw
 from pleura.metrics.policy import Policy
 from pleura.scoring.ct import places_of
-from pleura.scoring.layouts import Reference
+from pleura.scoring.pairing import Reference
 from pleura.store.case import Case
+from pleura.store.fingerprints import fingerprint
 from pleura.store.items import Done
 from pleura.store.layout import MASK, RAW
-from pleura.store.run_record import fingerprint
 from pleura.store.views import picture_case
 
 OWN_MASKS = ("lungs.", "lungs_seg.")
@@ -112,7 +112,7 @@ def _record(how: Scoring, job: Job) -> tuple[dict[str, Any], Any]:
     ]
     mask, more = _comparable(mask, reference, resample=how.resample)
     findings += more
-    volume = _volume(job, reference)
+    volume, ct_findings = _read_ct(job, reference)
     about = job.reference.about
     where = (
         {} if volume is None or about is None or about.ct is None else places_of(about.ct, volume)
@@ -128,6 +128,7 @@ def _record(how: Scoring, job: Job) -> tuple[dict[str, Any], Any]:
         "grid": _grid(reference),
         "findings": [one.as_json() for one in findings] + scores.pop("findings"),
         "has_ct": volume is not None,
+        "ct_findings": [one.as_json() for one in ct_findings],
         "inputs": {"mask": digest(job.mask), "reference": digest(job.reference.path)},
         "raw": raw,
     }
@@ -163,15 +164,15 @@ def _comparable(
     return mask, findings
 
 
-def _volume(job: Job, reference: LungMask) -> Volume | None:
-    """The CT of a case, where it is at hand and the reference lies on it."""
+def _read_ct(job: Job, reference: LungMask) -> tuple[Volume | None, tuple[Finding, ...]]:
+    """The CT of a case and its findings; `None` where it is not at hand or on another grid."""
     about = job.reference.about
     if (
         about is None
         or about.ct is None
         or not about.grid.same_as(reference.grid, tolerance_mm=0.01)
     ):
-        return None
+        return None, ()
     return about.ct.read()
 
 

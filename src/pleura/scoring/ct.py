@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pleura.anatomy.airways import airways
 from pleura.anatomy.couch import body_mask, couch_mask
+from pleura.core.findings import Finding
 from pleura.geometry.volume import Volume
 from pleura.store.case import Case
 from pleura.store.layout import REMOVED_COUCH
@@ -29,8 +30,8 @@ class Ct(Protocol):
         """The files or folders that are read."""
         ...
 
-    def read(self) -> Volume:
-        """The volume. Raises `InputRefused` where it cannot be read."""
+    def read(self) -> tuple[Volume, tuple[Finding, ...]]:
+        """The volume and what the gate found. Raises `InputRefused` where it cannot be used."""
         ...
 
 
@@ -44,8 +45,9 @@ class CohortCt:
     def files(self) -> list[Path]:
         return [self.folder]
 
-    def read(self) -> Volume:
-        return Case.open(self.folder).volume()
+    def read(self) -> tuple[Volume, tuple[Finding, ...]]:
+        case = Case.open(self.folder)
+        return case.volume(), case.findings
 
     def removed_couch(self, volume: Volume) -> Bool | None:
         """What `prepare --couch remove` replaced by air, bool of the volume's shape; `None`
@@ -68,10 +70,11 @@ class SeriesCt:
     def files(self) -> list[Path]:
         return sorted({plane.archive or Path(plane.file) for plane in self.series.files})
 
-    def read(self) -> Volume:
+    def read(self) -> tuple[Volume, tuple[Finding, ...]]:
         from pleura.quality.gate import gate
 
-        return gate(self.series.read()).require_usable().volume
+        judged = gate(self.series.read()).require_usable()
+        return judged.volume, (*self.series.findings, *judged.findings)
 
 
 def places_of(ct: Ct, volume: Volume) -> dict[str, Bool]:

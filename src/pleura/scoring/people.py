@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pleura.scoring.batch import check_people
-from pleura.scoring.layouts import Pairing, References
 from pleura.scoring.names import neutral_names
+from pleura.scoring.pairing import Pairing, References
 from pleura.store.people import read_people
 
 

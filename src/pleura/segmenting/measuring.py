@@ -1,19 +1,19 @@
 """One case of `pleura measure`: its CT and any tool's mask of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pleura.core.atomic import atomic_folder
 from pleura.core.codes import finding
-from pleura.core.errors import InputRefused
+from pleura.core.errors import InputRefused, UsageError
 from pleura.core.faults import is_passing, refusal_of
 from pleura.core.findings import Finding, Verdict, refusing_code, worst
 from pleura.segmenting.recipe import measured, record_of, refused_record
+from pleura.store.fingerprints import fingerprint
 from pleura.store.items import Done
 from pleura.store.layout import PLANES
-from pleura.store.run_record import fingerprint
 
 if TYPE_CHECKING:
     from pleura.store.jobs import Job
@@ -89,3 +89,24 @@ def _draw(volume: Any, mask: Any, folder: Path) -> None:
 
     with atomic_folder(folder) as part:
         overlay_png(volume, mask.labels, part / PLANES)
+
+
+def pair_cases(cases: Sequence["Job"], masks: Path) -> list[MaskedJob]:
+    """Each case with its mask."""
+    from pleura.labels.matching import match
+    from pleura.labels.objects import Scan
+
+    if masks.is_file():
+        if len(cases) != 1:
+            raise UsageError(
+                f"measure: one mask for {len(cases)} CT series; give a folder with a mask for "
+                "each case"
+            )
+        return [MaskedJob(cases[0], masks)]
+    scans = [
+        Scan(case.series.frame_uid, case.series_uid, case.id, case.series.files)
+        for case in cases
+        if case.series is not None
+    ]
+    found = match(masks, scans, wanted=frozenset(case.id for case in cases)).masks
+    return [MaskedJob(case, found[case.id].path if case.id in found else None) for case in cases]

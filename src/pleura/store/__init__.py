@@ -1,3 +1,1 @@
-"""Cases, cohorts and splits on disk, and how a run writes its output folder. Formats in
-docs/formats.md.
-"""
+"""Cases, cohorts and splits on disk, and how a run writes OUT. docs/formats.md has the formats."""

@@ -1,4 +1,4 @@
-"""NumPy files of a case, opened only where they are whole."""
+"""NumPy files of a case, opened only where they are complete."""
 
 import os
 import stat

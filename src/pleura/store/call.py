@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-NOT_REPEATED = frozenset({"plan", "tasks", "task", "retry", "overwrite", "progress", "names"})
+NOT_REPEATED = frozenset(
+    {"plan", "tasks", "task", "retry", "overwrite", "paths", "progress", "names"}
+)
 """Parameters that are not repeated in the command of a task."""
 
 

@@ -1,4 +1,4 @@
-"""A case on disk: HU, padding, mask, and what they are. Arrays are memory-mapped `.npy`."""
+"""A case on disk: HU, padding, mask and their description. Arrays are memory-mapped."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ FORMAT = "pleura-case/1"
 
 @dataclass(frozen=True)
 class Case:
-    """A case of a cohort. `about` is `case.json`; arrays are opened when they are asked for."""
+    """A case of a cohort. `about` is `case.json`; arrays are opened on request."""
 
     folder: Path
     about: Mapping[str, Any]
@@ -49,7 +49,7 @@ class Case:
         return case
 
     def check(self) -> None:
-        """Raise an error of Python where `case.json` does not have what the properties promise."""
+        """Raise a Python error where `case.json` lacks what the properties need."""
         if not is_case_id(self.id) or self.id != self.folder.name:
             raise ValueError(self.about["id"])
         if not all(isinstance(finding, Finding) for finding in self.findings):
@@ -58,7 +58,7 @@ class Case:
 
     @property
     def id(self) -> str:
-        """The case id, which is the folder's name too."""
+        """The case id, which is also the folder's name."""
         return str(self.about["id"])
 
     @property
@@ -76,7 +76,7 @@ class Case:
 
     @cached_property
     def grid(self) -> Grid:
-        """Where the voxels lie."""
+        """The grid of the volume and the mask."""
         return Grid.from_json(self.about["grid"])
 
     @property
@@ -103,7 +103,7 @@ class Case:
             InputRefused: there is none, or it is broken.
         """
         if not self.has_mask:
-            raise InputRefused(f"{self.id}: the case has no reference mask", code="NO-REFERENCE")
+            raise refused("NO-REFERENCE")
         labels: Any = open_array(self.folder / MASK, self.grid.shape, np.uint8)
         return LungMask(labels, self.grid, bool(self.about["mask"]["sided"]))
 
@@ -111,11 +111,10 @@ class Case:
 def write_case(
     folder: Path, case: str, volume: Volume, mask: LungMask | None, **facts: Any
 ) -> None:
-    """Fill a case's folder (the caller makes it whole): `volume.npy`, `padding.npy`, `mask.npy`,
-    `case.json`.
+    """Fill a case's folder: `volume.npy`, `padding.npy`, `mask.npy` and `case.json`.
 
-    `facts` go into `case.json` beside id, grid and mask: series_uid, verdict, findings …, nothing
-    that identifies a patient.
+    The caller makes the folder appear when it is complete. `facts` go into `case.json` with id,
+    grid and mask: series_uid, verdict, findings and the like, nothing that identifies a patient.
     """
     np.save(folder / VOLUME, volume.hu, allow_pickle=False)
     if volume.padding is not None:

@@ -5,10 +5,10 @@ decides on its server without a lock daemon. Its holder touches it every `BEAT_S
 renamed or removed to take a claim over: who finds attempt n dead makes attempt n + 1, and only one
 can. So the number of an attempt counts the attempts too.
 
-A claim is dead when its process is gone (on the same machine), or when an observer has seen no
-beat for `LEASE_S` of its own clock; the clocks of two hosts are never compared. A claim only saves
-work: the truth is the record of the case, which is renamed in. Two processes that do one case
-after all write the same bytes.
+A claim is dead when its process is gone (on the same machine), or when an observer has seen no beat
+for `LEASE_S` of its own clock; the clocks of two hosts are never compared. A claim only saves work:
+the truth is the record of the case, which is renamed in. Two processes that do one case after all
+write the same bytes.
 """
 
 import os

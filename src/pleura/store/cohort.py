@@ -48,7 +48,7 @@ class Cohort:
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
-        """All cases, in order of their ids. Raises `InputRefused` where one is broken."""
+        """All cases, sorted by id. Raises `InputRefused` where one is broken."""
         return tuple(self.case(entry["id"]) for entry in self.about["cases"])
 
     def case(self, name: str) -> Case:
@@ -57,8 +57,10 @@ class Cohort:
 
     @cached_property
     def split(self) -> Split:
-        """Which cases train, validate and test. Raises `UsageError` where `split.json` is
-        missing or broken.
+        """Which cases train, validate and test.
+
+        Raises:
+            UsageError: `split.json` is missing or broken.
         """
         return Split.read(self.folder)
 
@@ -74,7 +76,7 @@ def _is_valid(cases: Any) -> bool:
 def write_cohort(
     folder: Path, cases: Sequence[Mapping[str, Any]], split: Split, **facts: Any
 ) -> None:
-    """Write `split.json` and `cohort.json`, in this order: a cohort that can be opened is whole."""
+    """Write `split.json`, then `cohort.json`: a cohort that can be opened is complete."""
     split.write(folder)
     write_json_if_changed(
         folder / COHORT, {"format": FORMAT, "cases": [dict(case) for case in cases]} | facts

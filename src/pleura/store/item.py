@@ -1,6 +1,4 @@
-"""What is recorded of one finished item: its input, the verb's record of it, and its files with
-size and SHA-256.
-"""
+"""The record of one finished item: its input, the verb's record, and its files with SHA-256."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,8 +16,9 @@ Check = Literal["size", "hash"]
 
 @dataclass
 class Item:
-    """What was recorded of one item: its input, the verb's record of it, and its files with size
-    and SHA-256.
+    """The record of one finished item.
+
+    `input` is a digest, `record` what the verb recorded, and `files` have size and SHA-256.
     """
 
     id: str
@@ -53,7 +52,7 @@ class Item:
         write_json(item_file(out, self.id), about | {"sha256": digest_of(about)})
 
     def stands(self, out: Path, check: Check) -> bool:
-        """Whether all its files are in OUT as they were written."""
+        """Whether all its files are in OUT, unchanged."""
         for name, (size, digest) in self.files.items():
             path = out / name
             try:
@@ -65,14 +64,15 @@ class Item:
 
 
 def stem_of(id: str) -> str:
-    """The name of an item's record; an id may be a name of the input, which must not become a
-    file name.
+    """The file name of an item's record, without suffix.
+
+    An id may be a name from the input, which must not become a file name.
     """
     return hashlib.sha256(id.encode("utf-8", "surrogateescape")).hexdigest()[:24]
 
 
 def item_file(out: Path, id: str) -> Path:
-    """Where the record of an item is."""
+    """The path of an item's record."""
     return out / BOOKKEEPING / ITEMS / f"{stem_of(id)}.json"
 
 
@@ -97,8 +97,9 @@ def read_items(out: Path) -> dict[str, Item]:
 
 
 def remove_files(out: Path, item: Item) -> None:
-    """Remove an item's files and the folders that are empty then; nothing outside OUT, not
-    through a link either.
+    """Remove an item's files, and folders that are empty then.
+
+    Nothing outside OUT is removed, not through a link either.
     """
     here = out.resolve()
     for name in item.files:

@@ -1,6 +1,4 @@
-"""A batch: items that are done are kept, the others are spread over processes, and each is
-recorded as it completes.
-"""
+"""A batch: finished items are kept, the others spread over processes and recorded one by one."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +25,7 @@ LOOK_S = 1.0
 
 
 class Job(Protocol):
-    """One item. `input` changes when what the item is made from does."""
+    """One item. `input` changes when the item's input does."""
 
     @property
     def id(self) -> str: ...
@@ -38,8 +36,9 @@ class Job(Protocol):
 
 @dataclass(frozen=True)
 class Done:
-    """What the work on an item gives: the record, plain JSON values, and the names of its files
-    below OUT. `refused` is the code of the finding that refused it.
+    """The result of an item: its record (plain JSON values), and names of its files below OUT.
+
+    `refused` is the code of the finding that refused it.
     """
 
     record: Any
@@ -49,10 +48,11 @@ class Done:
 
 @dataclass
 class Batch:
-    """What became of all items. `records` in the order of the jobs; `complete` is false where
-    the next run must try again.
+    """The results of all items.
 
-    `elsewhere` are ids that other processes are doing: they have no record yet.
+    `records` are in the order of the jobs; `gone` are ids whose input is gone; `complete` is false
+    where the next run has to try again. `elsewhere` are ids that other processes are doing, which
+    have no record yet.
     """
 
     records: list[Any] = field(default_factory=list)
@@ -125,7 +125,7 @@ def do_items(
 
 @dataclass(frozen=True)
 class _Value:
-    """A `Done` whose files were measured where they were written."""
+    """A `Done` with the size and hash of its files, measured where they were written."""
 
     record: Any
     files: Mapping[str, tuple[int, str]]

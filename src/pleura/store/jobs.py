@@ -1,6 +1,4 @@
-"""What a verb that reads volumes has to do: the CT series of a tree, or the cases of a cohort,
-one job each.
-"""
+"""Jobs for verbs that read volumes: the CT series of a tree, or the cases of a cohort."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +13,11 @@ from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
 from pleura.dicom.gaps import Gaps
 from pleura.geometry.volume import Volume
-from pleura.quality.gate import VERSION, Judged, gate
+from pleura.quality.gate import Judged, gate
+from pleura.quality.thresholds import VERSION
 from pleura.store.cohort import Cohort
+from pleura.store.fingerprints import fingerprint
 from pleura.store.layout import CASES, COHORT
-from pleura.store.run_record import fingerprint
 from pleura.store.volume_files import series_in
 
 if TYPE_CHECKING:
@@ -27,12 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """One case to do. `load` is picklable, for workers are spawned; `series` is `None` for a
-    cohort's case.
+    """One case to process.
 
-    `gate_version` is that of the gate whose findings are among `findings` already; `None` where
-    none has judged it. `input` changes when the files do that the case is made from, or what was
-    found in their headers.
+    `load` can be pickled, because workers are spawned. `series` is `None` for a case of a cohort.
+    `gate_version` is the version of the gate whose findings are in `findings` already, or `None`.
+    `input` changes when the files of the case do, or the findings about their headers.
     """
 
     id: str
@@ -44,7 +42,7 @@ class Job:
     input: str = ""
 
     def judged(self, detail: Literal["sample", "full"] = "sample") -> Judged:
-        """The case's volume, through the gate; a cohort's case went through when it was prepared.
+        """The case's volume, checked by the gate; a case of a cohort was checked by `prepare`.
 
         Raises:
             InputRefused: it cannot be read.
@@ -63,9 +61,8 @@ def is_cohort(source: Path) -> bool:
 def jobs_of(source: Path, progress: Progress = silent, gaps: Gaps = "refuse") -> list[Job]:
     """The cases of a cohort, the CT series of a tree, or its image files where it has no series.
 
-    What is refused already is a job that says so.
-
-    `gaps` is what becomes of series with missing slices; `prepare` has dealt with a cohort's.
+    What is refused already is a job too. `gaps` is the policy for series with missing slices; in a
+    cohort `prepare` has applied it.
 
     Raises:
         UsageError: `source` does not exist, or its cohort is broken.
@@ -89,9 +86,7 @@ def jobs_of(source: Path, progress: Progress = silent, gaps: Gaps = "refuse") ->
 
 
 def series_input(series: "Series", source: Path) -> str:
-    """A digest of what a series is made from: its files with sizes and times, and the findings
-    about their headers.
-    """
+    """A digest of a series' input: files with sizes and times, and findings about headers."""
     found = [(finding.code, finding.verdict, finding.message) for finding in series.findings]
     planes = sorted((_below(plane.file, source), plane.frame) for plane in series.files)
     files = sorted({plane.archive or Path(plane.file) for plane in series.files})
@@ -116,6 +111,5 @@ def _case_job(cohort: Cohort, name: str) -> Job:
 
 
 def unreadable() -> Volume:
-    raise refused(
-        "BROKEN-CASE", problem="the case cannot be read"
-    )  # never called: a refused job is not read
+    # never called: a refused job is not read
+    raise refused("BROKEN-CASE", problem="the case cannot be read")

@@ -7,7 +7,7 @@ from pleura.core.atomic import BOOKKEEPING as BOOKKEEPING
 
 # every OUT
 RUN = "run.json"
-"""What was asked, and what became of each case."""
+"""What was asked for, and the result of each case."""
 LOCK = "lock"
 ITEMS = "items"
 INPUT = "input.json"
@@ -38,7 +38,7 @@ MASK_SUFFIX = {
     "seg": ".seg.dcm",
     "rtstruct": ".rtstruct.dcm",
 }
-"""`segment --format` to the end of the mask's name."""
+"""Suffix of the mask for each value of `segment --format`."""
 
 # couch
 COUCH_VOLUME = "volume.nii.gz"
@@ -54,7 +54,7 @@ VOLUME = "volume.npy"
 PADDING = "padding.npy"
 MASK = "mask.npy"
 REMOVED_COUCH = "removed_couch.npy"
-"""What `prepare --couch remove` replaced by air, one bit a voxel."""
+"""Voxels that `prepare --couch remove` replaced by air, one bit for each."""
 PLANES = "planes.png"
 
 # train: a folder for each loss
@@ -83,10 +83,10 @@ MASKS_STAGE = "masks"
 RESULTS_STAGE = "results"
 
 BESIDE = {"map": "map.json", "audit": "audit.json", "key": "key"}
-"""What de-identification writes beside OUT: `OUT.map.json`."""
+"""Files that de-identification writes beside OUT, such as `OUT.map.json`."""
 
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-"""Every id that pleura gives: `Case_000`, `Case_000_2`, `CT-1a2b3c4d`."""
+"""Form of every id that pleura gives: `Case_000`, `Case_000_2`, `CT-1a2b3c4d`."""
 
 
 def main_mask(format: str) -> str:
@@ -95,20 +95,18 @@ def main_mask(format: str) -> str:
 
 
 def beside(out: Path, name: str) -> Path:
-    """A file next to OUT, under OUT's name: `map`, `audit` or `key`."""
+    """A file next to OUT that starts with OUT's name: `map`, `audit` or `key`."""
     resolved = out.resolve()
     return resolved.with_name(f"{resolved.name}.{BESIDE[name]}")
 
 
 def is_case_id(value: object) -> bool:
-    """Whether a value read from a file is an id that pleura gives; nothing else may become part
-    of a path.
-    """
+    """Whether a value from a file has the form of an id; nothing else may become part of a path."""
     return isinstance(value, str) and CASE_ID.fullmatch(value) is not None
 
 
 def is_inside(name: object) -> bool:
-    """Whether a relative name read from a file stays below its folder on every system."""
+    """Whether a relative name from a file stays below its folder on every system."""
     if not isinstance(name, str) or not name or "\\" in name or ":" in name or "\0" in name:
         return False
     return not name.startswith("/") and ".." not in name.split("/")

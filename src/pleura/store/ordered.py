@@ -1,5 +1,6 @@
-"""Many small items over the one pool, in order: sent in chunks, since a single one costs less
-than sending it.
+"""Many small items over the one pool, in order, sent in chunks.
+
+Sending a single item costs more than processing it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,8 +29,9 @@ class Ordered:
     pool: Pool
 
     def each(self, work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-        """Yield `work(item)` for every item, in order; for an item that fails, the `Finding` that
-        refuses it.
+        """Yield `work(item)` for every item, in order.
+
+        An item that fails yields the `Finding` that refuses it.
 
         Args:
             work: a function that can be pickled.

@@ -1,4 +1,4 @@
-"""The patient and the site of each case: a CSV table that a person keeps."""
+"""The patient and the site of each case, from a CSV table of the user."""
 
 import csv
 from collections.abc import Mapping
@@ -10,8 +10,9 @@ COLUMNS = ("patient", "site")
 
 
 def read_people(table: Path) -> Mapping[str, Mapping[str, str]]:
-    """Read case to `patient` and `site` from a CSV file with a heading, separated by commas or
-    semicolons.
+    """Read case to `patient` and `site` from a CSV file with a heading.
+
+    Commas or semicolons separate the columns.
 
     Raises:
         UsageError: not a CSV file, a column or a value is missing, or a case has two rows that

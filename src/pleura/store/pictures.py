@@ -1,6 +1,4 @@
-"""The slices of a scored case that a page pictures: small 8-bit copies, so that the page needs
-neither CT nor masks again.
-"""
+"""Slices of a scored case for its page: small 8-bit copies that replace CT and masks there."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,19 +15,19 @@ Bytes = NDArray[np.uint8]
 
 FORMAT = "pleura-pictures/1"
 WINDOW_HU = (-1350, 150)
-"""The usual lung window: level −600, width 1500. It spans the 256 grey values of `View.ct`."""
+"""The usual lung window (level −600, width 1500) for the 256 grey values of `View.ct`."""
 LAYERS = ("ct", "prediction", "reference", "raw")
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One plane through a case as it is seen: head or front up, the patient's right on the left.
+    """One plane through a case as displayed: head or front up, the patient's right on the left.
 
-    `kinds` say why it is pictured (`overview`, `worst`, `hallucinated` …). `ends` are the patient's
-    directions at the left and right edge; `aspect` is mm per row over mm per column, `column_mm`
-    the size of a column. `ct` is uint8 over `WINDOW_HU`, `None` where no CT was at hand;
-    `prediction` and `reference` are labels (1 right, 2 left), `raw` is the mask before cleaning (1
-    lung) or `None`. `scores` are those of the slice, empty for planes across slices.
+    `kinds` say why it is shown (`overview`, `worst`, `hallucinated` …). `ends` are the patient's
+    directions at the left and right edge. `aspect` is mm per row over mm per column, `column_mm`
+    the size of a column. `ct` is uint8 over `WINDOW_HU`, or `None` without CT. `prediction` and
+    `reference` are labels (1 right, 2 left); `raw` is the mask before cleaning (1 lung) or `None`.
+    `scores` are those of the slice, empty for planes across slices.
     """
 
     plane: str
@@ -47,11 +45,11 @@ class View:
 
     @property
     def title(self) -> str:
-        """Plane and place, as `axial, slice 54 of 140`; counted from 1."""
+        """Plane and position, such as `axial, slice 54 of 140`; counted from 1."""
         return f"{self.plane}, {self.index + 1} of {self.count}"
 
     def about(self) -> dict[str, Any]:
-        """Everything but the arrays, as plain values."""
+        """Everything except the arrays, as plain values."""
         names = ("plane", "kinds", "index", "count", "ends", "aspect", "column_mm", "scores")
         return {name: getattr(self, name) for name in names}
 
@@ -63,7 +61,7 @@ class Pictures:
     views: Sequence[View]
 
     def write(self, path: Path) -> None:
-        """Write them as one compressed NPZ, whole or not at all."""
+        """Write the views as one compressed NPZ, atomically."""
         arrays: dict[str, Any] = {}
         for k, view in enumerate(self.views):
             layers = {name: getattr(view, name) for name in LAYERS}
@@ -75,7 +73,7 @@ class Pictures:
 
     @classmethod
     def read(cls, path: Path) -> "Pictures":
-        """Read them; none where the file is missing or broken."""
+        """Read the views; none where the file is missing or broken."""
         try:
             with np.load(path, allow_pickle=False) as held:
                 about = json.loads(held["about"].tobytes())
@@ -84,7 +82,7 @@ class Pictures:
             return cls([])
 
     def of_kind(self, kind: str) -> View | None:
-        """The view that is pictured for a reason; `None` where there is none."""
+        """The view of a kind, or `None` where there is none."""
         return next((view for view in self.views if kind in view.kinds), None)
 
 

@@ -1,4 +1,4 @@
-"""Where output may be: never on input, never on another output."""
+"""Checks that output is never written over input or other output."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,10 @@ from pleura.core.errors import UsageError
 
 
 def check_apart(out: Path, sources: Sequence[Path]) -> None:
-    """Refuse an OUT that is one of the inputs, or in one, or around one.
+    """Refuse an OUT that is an input, lies inside one, or contains one.
 
     Raises:
-        UsageError: so it is, or an input does not exist.
+        UsageError: it is, or an input does not exist.
     """
     goal = out.resolve()
     for source in sources:
@@ -26,11 +26,12 @@ def check_apart(out: Path, sources: Sequence[Path]) -> None:
 
 
 def check_beside(files: Mapping[str, Path], source: Path, out: Path) -> None:
-    """Refuse files of a run that are in OUT or in the input, or the same file as another; `files`
-    are by option.
+    """Refuse files of a run that are in OUT or in the input, or that are the same file.
+
+    Keys of `files` are options.
 
     Raises:
-        UsageError: so they are.
+        UsageError: they are.
     """
     names = ", ".join(files)
     resolved = [path.resolve() for path in files.values()]

@@ -1,15 +1,13 @@
-"""The one writer of OUT: a lock, a record for each item that is done, and `run.json` assembled from
-them.
+"""The one writer of OUT: a lock, a record for each finished item, and `run.json` made from them.
 
     with open_run(out, verb="segment", sources=[source], options=options) as run:
         ...
         run.finish(exit_code, cases=[...])
 
-`run.json` says what was asked and what became of it; equal runs write equal bytes. What must not be
-in it (times of files, seconds) is in `OUT/.pleura`, with one record an item. An item is done if its
-record names the same input and its results are
-still there: so the same command finishes what was interrupted, does what is new, and makes again
-what was damaged.
+`run.json` has what was asked for and the results; equal runs write equal bytes. What would break
+that (times of files, seconds) is in `OUT/.pleura`, with one record for each item. An item is done
+if its record has the same input and its results are still there. So the same command finishes an
+interrupted run, does what is new, and repeats what was damaged.
 """
 
 import os
@@ -41,13 +39,14 @@ from pleura.store.planned import remove_plan
 
 FORMAT = "pleura-run/2"
 OUTPUTS = "OUT"
-"""The item that stands for files of OUT as a whole."""
+"""The item for files that belong to OUT as a whole."""
 
 
 @dataclass
 class RunRecord:
-    """One verb at work on one output folder, which it has locked. `record` is the content of
-    `run.json`; `is_task` says that it is one of many that do a share each.
+    """One verb and the output folder that it has locked.
+
+    `record` is the content of `run.json`. `is_task` marks one of many tasks that do a share each.
     """
 
     folder: Path
@@ -65,9 +64,7 @@ class RunRecord:
 
     @property
     def done(self) -> bool:
-        """Whether the same command ended on the same input and all its results stand: there is
-        nothing to do.
-        """
+        """Whether the same command has finished on the same input, with all results still there."""
         if self.record["state"] != "done" or not self.same_input:
             return False
         return all(item.stands(self.folder, self.check) for item in self.items.values())
@@ -78,8 +75,8 @@ class RunRecord:
         return Exit(self.record.get("exit_code", Exit.OK))
 
     def kept(self, id: str, input: str) -> Any:
-        """The record of an item whose input is the same and whose results stand; `None` where it
-        must be done.
+        """The record of an item with the same input and all its results, or `None` where it must be
+        done.
         """
         item = self.items.get(id)
         if item is None or item.input != input or not item.stands(self.folder, self.check):
@@ -89,7 +86,7 @@ class RunRecord:
     def keep(
         self, id: str, input: str, record: Any, files: Mapping[str, tuple[int, str]] | None = None
     ) -> None:
-        """Record an item as done; its files are on disk by now."""
+        """Record an item as done; its files must be on disk."""
         item = Item(id, input, record, dict(files or {}))
         item.write(self.folder)
         self.items[id] = item
@@ -102,15 +99,12 @@ class RunRecord:
             remove_files(self.folder, item)
 
     def gone(self, ids: Iterable[str], group: str = "") -> list[str]:
-        """Items of a group with results whose input is not there any more: all recorded but
-        these ids, without the prefix.
-        """
+        """Recorded items of a group whose input is gone: all but these ids, without the prefix."""
         gone = sorted(id for id in self.items.keys() - set(ids) - {OUTPUTS} if self.items[id].files)
         return [id.removeprefix(group) for id in gone if id.startswith(group)]
 
     def check_other_input(self, inputs: Mapping[str, str], group: str = "") -> None:
-        """Refuse to replace all results of other input by this one's; `inputs` are ids with their
-        input.
+        """Refuse to replace results of other input; `inputs` are ids with their input.
 
         Raises:
             OutputConflict: OUT has results, and none of them is of this input.
@@ -124,16 +118,14 @@ class RunRecord:
             raise OutputConflict(_conflict(self.record["verb"], "results of other input"))
 
     def note_seconds(self, name: str, seconds: float) -> None:
-        """Add seconds to a stage's or case's, over interruptions; they are kept out of
-        `run.json`.
-        """
+        """Add seconds to those of a stage or case; they are not written to `run.json`."""
         path = self.folder / BOOKKEEPING / SECONDS
         known = self.seconds
         write_json(path, known | {name: round(known.get(name, 0.0) + seconds, 2)})
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Stage or case to seconds."""
+        """Seconds by stage or case."""
         with suppress(OSError, ValueError, TypeError, AttributeError):
             return {
                 str(name): float(value)
@@ -144,12 +136,12 @@ class RunRecord:
     def finish(
         self, exit_code: Exit, *, complete: bool = True, files: Sequence[str] = (), **fields: Any
     ) -> None:
-        """Write `run.json`. Called last: everything that it names is on disk by then.
+        """Write `run.json`. Called last, when everything that it names is on disk.
 
         Args:
             exit_code: of the verb.
             complete: false where a passing fault (disk, memory, a lost worker) left something for
-                the next run to try.
+                the next run.
             files: names below OUT that belong to no item.
             fields: what the verb adds.
         """
@@ -179,27 +171,27 @@ def open_run(
     overwrite: bool = False,
     check: Check = "size",
 ) -> Iterator[RunRecord]:
-    """Lock `out` for a verb: fresh where it is empty, resumed where the same command wrote it.
+    """Lock `out` for a verb; it starts anew where it is empty, and resumes its own earlier run.
 
     Args:
         out: the output folder.
         verb: the verb's name.
         sources: input files and folders.
-        options: the options that decide the result (not workers, nor how it is shown), as plain
-            JSON values.
+        options: the options that decide the result (not workers, nor display), as plain JSON
+            values.
         also: files that are read or written beside OUT and must not be in it, such as a model.
-        grows: whether the verb does items that are new and keeps the others; without, other input
-            is a conflict.
+        grows: whether the verb does new items and keeps the others; without, other input is a
+            conflict.
         overwrite: empty OUT first.
         check: how results are compared with their records before they count as done.
 
     Yields:
-        The record; `run.done` says that nothing is left to do.
+        The record; `run.done` says whether nothing is left to do.
 
     Raises:
-        UsageError: a source does not exist, or is in `out`, or `out` is in it (input is never
-            written to).
-        OutputConflict: `out` has something else and `overwrite` is not set.
+        UsageError: a source does not exist, lies in `out`, or contains it (input is never written
+            to).
+        OutputConflict: `out` has other content and `overwrite` is not set.
         OutputBusy: another process writes `out`.
         OutputFailed: `out` cannot be written.
     """
@@ -208,9 +200,8 @@ def open_run(
         _check_may_empty(out)
     head = head_of(verb, options)
     if not overwrite:
-        _check_content(
-            out, head
-        )  # before anything is written, so that a usage error leaves nothing
+        # before anything is written, so that a usage error leaves nothing
+        _check_content(out, head)
     made = _missing_folders(out)
     try:
         with locked(out / BOOKKEEPING / LOCK, what="OUT"):
@@ -235,7 +226,7 @@ def open_run(
     finally:
         for folder in made:
             with suppress(OSError):
-                folder.rmdir()  # only where it is empty again
+                folder.rmdir()  # succeeds only if it is empty again
 
 
 def head_of(verb: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -244,20 +235,20 @@ def head_of(verb: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether the run that wrote a folder has nothing left to try again."""
+    """Whether the run that wrote a folder has nothing left to do again."""
     record = record_in(folder)
     return record is not None and record.get("state") == "done"
 
 
 def results_stand(folder: Path, check: Check) -> bool:
-    """Whether a run ended in a folder and all its results are there as they were written."""
+    """Whether a run finished in a folder and all its results are there, unchanged."""
     return is_complete(folder) and all(
         item.stands(folder, check) for item in read_items(folder).values()
     )
 
 
 def _known(input: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
-    """What `input.json` says: the input that a `run.json` of these very bytes was made from."""
+    """The input in `input.json`, if it belongs to a `run.json` of exactly these bytes."""
     return {**input, "run": digest_of(record)}
 
 
@@ -269,16 +260,18 @@ def _known_input(folder: Path) -> Any:
 
 
 def _is_of_other_input(run: RunRecord) -> bool:
-    """Whether the folder's run is known to be of other input. Its digest of `run.json` does not
-    matter: a kill between the writing of the two leaves an older one.
+    """Whether the folder's run is known to be of other input.
+
+    The digest of `run.json` is not compared: a kill between the two writes leaves an older one.
     """
     known = _known_input(run.folder)
     return not isinstance(known, dict) or any(known.get(key) != run.input[key] for key in run.input)
 
 
 def _check_content(out: Path, head: Mapping[str, Any]) -> None:
-    """Refuse what this command did not write. A run that has no result yet is no obstacle to
-    other options.
+    """Refuse content that this command did not write.
+
+    A run without any result does not conflict with other options.
     """
     verb = head["verb"]
     names = _content(out, verb)
@@ -327,7 +320,7 @@ def record_in(out: Path) -> dict[str, Any] | None:
 
 
 def _opened(out: Path, head: dict[str, Any], input: dict[str, Any], check: Check) -> RunRecord:
-    """The run as it stands in a folder that is locked by now."""
+    """The run in a folder that is locked already."""
     _check_content(out, head)
     if not (out / JOBS).exists():  # tasks on hosts without locks may be at work
         clear_parts(out)
@@ -348,7 +341,7 @@ def _opened(out: Path, head: dict[str, Any], input: dict[str, Any], check: Check
 
 
 def _leave_nothing(run: RunRecord) -> None:
-    """Remove the traces of a run that ended before it had any result."""
+    """Remove the traces of a run that ended before it had a result."""
     with suppress(OSError):
         clear_parts(run.folder)
         if not run.items and {entry.name for entry in run.folder.iterdir()} <= {RUN, BOOKKEEPING}:
@@ -357,7 +350,7 @@ def _leave_nothing(run: RunRecord) -> None:
 
 
 def _missing_folders(out: Path) -> list[Path]:
-    """OUT and the folders above it that do not exist yet, deepest first."""
+    """OUT and the folders above it that do not exist, deepest first."""
     missing = []
     for folder in (out, *out.parents):
         if folder.exists():
@@ -377,7 +370,7 @@ def _check_may_empty(out: Path) -> None:
 
 
 def _empty(out: Path) -> None:
-    """Empty a folder on the user's word; the lock stays."""
+    """Empty a folder at the user's request; the lock stays."""
     bookkeeping = out / BOOKKEEPING
     entries = [entry for entry in out.iterdir() if entry != bookkeeping]
     entries += [entry for entry in bookkeeping.iterdir() if not entry.name.startswith(LOCK)]

@@ -1,4 +1,4 @@
-"""Which cases train, validate and test, written down before anything is trained."""
+"""Which cases train, validate and test; written before anything is trained."""
 
 import random
 import re
@@ -14,20 +14,16 @@ from pleura.store.layout import SPLIT, is_case_id
 FORMAT = "pleura-split/1"
 RATIO = 0.67
 FEW = 5
-"""Under so many training cases none can be spared for validation: blocks of their slices are
-held back instead.
-"""
+"""With fewer training cases none is held out; blocks of their slices are instead."""
 
 
 BLOCKS = 4
-"""Blocks in each such case, spread over it: a single one would judge by one kind of slice."""
+"""Blocks in each such case, spread over it; a single one would be of one kind of slice only."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Case ids by part. `validation_slices` holds back blocks `[first, last + 1]` of slices of
-    training cases.
-    """
+    """Case ids by part. `validation_slices` are blocks `[first, last + 1]` of training cases."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
@@ -45,7 +41,7 @@ class Split:
         return None
 
     def without_validation(self) -> "Split":
-        """The same split with the validation part back in the training part."""
+        """The same split with the validation part in the training part."""
         return replace(
             self, train=(*self.train, *self.validation), validation=(), validation_slices={}
         )
@@ -73,8 +69,10 @@ class Split:
 
     @classmethod
     def read(cls, folder: Path) -> "Split":
-        """Read `split.json`. Raises `UsageError` where it is missing, broken or of another
-        version.
+        """Read `split.json`.
+
+        Raises:
+            UsageError: it is missing, broken, or of another version.
         """
         try:
             value: dict[str, Any] = read_json(folder / SPLIT)
@@ -119,16 +117,16 @@ def make_split(
 
     Args:
         slices: case id to its number of slices, labelled cases only.
-        rule: `order`: the first `int(n × 0.67)` patients in order of their ids train, as in the
-            report; `seeded`: as many drawn by `seed`; `kfold:K/I`: every Kth patient from the Ith
-            (1 to K) on tests, the others train.
+        rule: `order`: the first `int(n × 0.67)` patients by id train, as in the report; `seeded`:
+            the same number drawn by `seed`; `kfold:K/I`: every Kth patient, starting with the Ith
+            (1 to K), tests, and the others train.
         seed: for `seeded`.
         unlabelled: cases without masks; in no part.
 
     Returns:
-        The split; the validation part is taken from the training cases: one case in five, or, under
-            five, four blocks of
-        slices of each (an eighth of its slices), or nothing where a case has under 32.
+        The split. The validation part is taken from the training cases: one case in five, or, with
+        fewer than five, four blocks of slices of each (an eighth of its slices), or nothing where a
+        case has fewer than 32.
 
     Raises:
         UsageError: no such rule.
@@ -158,15 +156,18 @@ def make_split(
 
 
 def patient_of(case: str) -> str:
-    """The patient of a case: `Case_012_2` is the second series of `Case_012`; a patient is never
-    in two parts.
+    """The patient of a case, for a patient must not be in two parts.
+
+    `Case_012_2` is the second series of patient `Case_012`.
     """
     return re.sub(r"^((?:Case|Deid)_\d+)_\d+$", r"\1", case)
 
 
 def check_rule(rule: str) -> tuple[int, int] | None:
-    """K and I of `kfold:K/I`, `None` for the other rules. Raises `UsageError` where there is no
-    such rule.
+    """K and I of `kfold:K/I`, `None` for the other rules.
+
+    Raises:
+        UsageError: there is no such rule.
     """
     if rule in ("order", "seeded"):
         return None

@@ -3,9 +3,9 @@
     for outcome in spread(recipe, jobs, How(workers=4)):
         ...  # as they complete; `outcome.index` restores the order
 
-A worker process opens the recipe once (a model, a key, a table) and then calls it for one job after
-another. Whatever happens to an item, an exception of ours or of a library, or the end of its
-process, is that item's refusal, and the rest goes on.
+A worker process opens the recipe (a model, a key, a table) once, and then calls it for one job
+after another. Whatever goes wrong with an item, an exception of ours or of a library or the end of
+its process, becomes the refusal of that item; the others continue.
 """
 
 import os
@@ -39,25 +39,28 @@ THREAD_VARIABLES = (
 )
 STARTED = "started"
 PATIENCE_S = 5.0
-"""Seconds that a worker is given to end after its last job."""
+"""[seconds] Time for a worker to end after its last job."""
 
 
 class Recipe(Protocol):
     """What to do with each job. It is pickled once for each worker process."""
 
     def open(self) -> Callable[[Any], Any]:
-        """Do what is needed once in a process; return the function that does one job. Jobs and
-        values are pickled.
+        """Do what is needed once in a process; return the function for one job.
+
+        Jobs and values are pickled.
         """
         ...
 
 
 @dataclass(frozen=True)
 class How:
-    """`workers`: processes, 0 = one for each core; with one, the work is done in this process.
-    `threads`: threads of numerical libraries in each worker, 0 = cores divided by workers.
-    `apart`: use a process even for one worker, so that a job that ends it does not end this one.
-    `scheduler`: address of a Dask cluster that does the jobs instead, `tcp://HOST:PORT`.
+    """Processes and threads.
+
+    `workers` are processes, 0 = one for each core; with one, the work is done in this process.
+    `threads` are those of numerical libraries in each worker, 0 = cores divided by workers. With
+    `apart` even one worker is a process, so that a job that ends it does not end this one.
+    `scheduler` is the address of a Dask cluster that does the jobs instead, `tcp://HOST:PORT`.
     """
 
     workers: int = 1
@@ -66,14 +69,15 @@ class How:
     scheduler: str = ""
 
     def count(self, jobs: int) -> int:
-        """Processes for so many jobs."""
+        """Number of processes for so many jobs."""
         return max(1, min(self.workers or cores(), jobs))
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of job `index`: a `value`, or a `refusal`, after so many `seconds`. A `passing`
-    refusal must not be recorded as a result.
+    """The result of job `index`: a `value` or a `refusal`, after a number of `seconds`.
+
+    A `passing` refusal must not be recorded as a result.
     """
 
     index: int
@@ -134,9 +138,7 @@ class _Open:
 
 @dataclass
 class _Worker:
-    """One process at the other end of `pipe`; `index` is the job that it has, `opened` the
-    recipe.
-    """
+    """One process and the `pipe` to it; `index` is its current job, `opened` its recipe."""
 
     process: Any
     pipe: Connection
@@ -158,8 +160,7 @@ class _Worker:
 
 
 class Pool:
-    """Processes that serve one `spread` after another; with `count` 1 the work is done in this
-    process, unless it must be done `apart`.
+    """Processes for one `spread` after another; with `count` 1 there is no other, unless `apart`.
 
     with Pool(count) as pool:
         for outcome in pool.spread(recipe, jobs):
@@ -193,9 +194,8 @@ class Pool:
         self._suspects = []
         yield from self._all(packed, jobs, range(len(jobs)), min(self.count, len(jobs)))
         suspects, self._suspects = sorted(self._suspects), []
-        for (
-            index
-        ) in suspects:  # alone and in a fresh process: only what ends that one too is to blame
+        # alone in a fresh process: a job that ends this one too is the cause
+        for index in suspects:
             self._end()
             yield from self._all(packed, jobs, [index], 1)
         for index in self._suspects:
@@ -204,9 +204,7 @@ class Pool:
     def _all(
         self, recipe: bytes, jobs: Sequence[Any], indices: Sequence[int], count: int
     ) -> Iterator[Outcome]:
-        """Do the jobs of these indices in `count` processes; those that end a process become
-        suspects.
-        """
+        """Do these jobs in `count` processes; a job whose process ends becomes a suspect."""
         waiting = deque(indices)
         while len(self._workers) < count:
             self._workers.append(self._start())
@@ -228,7 +226,7 @@ class Pool:
                     _give(worker, recipe, jobs, waiting)
 
     def _end(self) -> None:
-        """End all processes, whatever they do."""
+        """End all processes at once."""
         while self._workers:
             self._workers.pop().end()
 
@@ -238,12 +236,13 @@ class Pool:
         process = context.Process(target=_serve, args=(theirs,), daemon=True)
         with _limited_threads(self.threads):
             process.start()
-        theirs.close()  # so that the end of the process ends the pipe
+        theirs.close()  # so that the pipe ends with the process
         return _Worker(process, ours)
 
     def _answer(self, worker: _Worker) -> Any:
-        """An `Outcome`, `STARTED`, or `None` where the process has ended. Raises what the worker
-        says ends the batch.
+        """An `Outcome`, `STARTED`, or `None` where the process has ended.
+
+        Raises the exception that ends the batch, where the worker reports one.
         """
         try:
             answer = worker.pipe.recv()
@@ -268,11 +267,11 @@ class Pool:
 
 
 def _give(worker: _Worker, recipe: bytes, jobs: Sequence[Any], waiting: deque[int]) -> None:
-    """Send a worker its next job, after the recipe where it has another one."""
+    """Send a worker its next job, and before it the recipe where it has another one."""
     if not waiting:
         return
     worker.index = waiting.popleft()
-    with suppress(OSError):  # a process that ended meanwhile is seen when its answer is read
+    with suppress(OSError):  # a process that has ended is noticed when its answer is read
         if worker.opened != recipe:
             worker.pipe.send(_Open(recipe))
             worker.opened = recipe
@@ -281,8 +280,9 @@ def _give(worker: _Worker, recipe: bytes, jobs: Sequence[Any], waiting: deque[in
 
 @contextmanager
 def _limited_threads(threads: int) -> Iterator[None]:
-    """Limit numerical libraries in processes started meanwhile: they read the environment when
-    they are imported.
+    """Limit numerical libraries in processes that start meanwhile.
+
+    These libraries read the environment when they are imported.
     """
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
@@ -297,12 +297,11 @@ def _limited_threads(threads: int) -> Iterator[None]:
 
 
 def _serve(pipe: Connection) -> None:
-    """The life of a worker process."""
+    """The main function of a worker process."""
     silence_libraries()
     _end_with_parent()
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole group; the parent ends its workers
+    # Ctrl-C reaches the whole group; the parent ends its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe.send(STARTED)
     work: Callable[[Any], Any] | None = None
     while True:
@@ -324,7 +323,7 @@ def _serve(pipe: Connection) -> None:
 
 
 def _answer(pipe: Connection, work: Callable[[Any], Any], index: int, job: Any) -> bool:
-    """Do one job and send its outcome; return whether the process goes on."""
+    """Do one job and send its outcome; return whether the process continues."""
     try:
         pipe.send(attempt(work, index, job))
     except (EOFError, ConnectionError):
@@ -333,9 +332,8 @@ def _answer(pipe: Connection, work: Callable[[Any], Any], index: int, job: Any) 
         if stops_the_batch(error):
             _send_error(pipe, error)
             return False
-        pipe.send(
-            Outcome(index, refusal=refusal_of(error), passing=True)
-        )  # a value that cannot be pickled
+        # a value that cannot be pickled
+        pipe.send(Outcome(index, refusal=refusal_of(error), passing=True))
     return True
 
 
@@ -347,8 +345,9 @@ def _send_error(pipe: Connection, error: Exception) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent ends, however that ends (SIGKILL too): by the kernel on
-    Linux, by a thread anywhere.
+    """End this process when its parent ends, even by SIGKILL.
+
+    On Linux the kernel does it, elsewhere a thread.
     """
     parent = parent_process()
     if parent is None:

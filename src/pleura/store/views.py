@@ -1,4 +1,4 @@
-"""Which slices of a case are pictured, cut from its CT and masks as they are seen."""
+"""Choose the slices of a case for its page, and cut them from CT and masks as displayed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,11 @@ from pleura.geometry.volume import AIR_HU, LungMask, Volume
 from pleura.store.pictures import WINDOW_HU, Pictures, View
 
 LARGEST = 512
-"""Pixels of a picture's side, at most; beyond, every second pixel is left out."""
+"""[pixels] Longest side of a picture; of larger ones every second pixel is used."""
 GREYS = 4
-"""Grey values are rounded to multiples of this: noise costs most of the bytes, and no eye sees
-it.
-"""
+"""Grey values are multiples of this: noise takes most of the bytes and is invisible."""
 PLANES = {"axial": ("PA", "LR"), "coronal": ("IS", "LR"), "sagittal": ("IS", "PA")}
-"""Directions of a picture's rows and columns, from either end."""
+"""Directions of the rows and columns of a picture, at both ends."""
 DOWNWARD = {"P", "I"}
 RIGHTWARD = {"L", "P"}
 OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
@@ -31,8 +29,9 @@ def picture_case(
     raw: NDArray[np.bool_] | None,
     tables: Sequence[Mapping[str, Any]],
 ) -> Pictures:
-    """Cut the views of a case: three planes through its largest error, and its best, median, worst
-    and wrong slices.
+    """Cut the views of a case: three planes through its largest error, and chosen slices.
+
+    These are its best, median, worst and wrong slices.
 
     Args:
         volume: the CT on the masks' grid, or `None`.
@@ -49,15 +48,13 @@ def picture_case(
 
 
 def plane_views(volume: Volume, mask: LungMask) -> list[View]:
-    """Axial, coronal and sagittal plane through the middle of a mask, for cases without a
-    reference.
-    """
+    """Axial, coronal and sagittal plane through the middle of a mask without reference."""
     layers = _Layers(volume, mask, mask, None)
     return [layers.plane(name, layers.centre) for name in PLANES]
 
 
 def film_views(volume: Volume, mask: LungMask, reference: LungMask, most: int) -> Iterator[View]:
-    """At most `most` slices, evenly from the first to the last."""
+    """At most `most` slices, evenly spaced from the first to the last."""
     layers = _Layers(volume, mask, reference, None)
     step = max(1, -(-layers.grid.shape[0] // most))
     for index in range(0, layers.grid.shape[0], step):
@@ -65,8 +62,9 @@ def film_views(volume: Volume, mask: LungMask, reference: LungMask, most: int) -
 
 
 def chosen_slices(tables: Sequence[Mapping[str, Any]]) -> dict[int, tuple[str, ...]]:
-    """Slice number to the reasons for its picture; reasons of the mask before cleaning begin
-    with `raw `.
+    """Slice number to the reasons for its picture.
+
+    Reasons of the mask before cleaning begin with `raw `.
     """
     chosen: dict[int, tuple[str, ...]] = {}
     for table in tables:
@@ -79,8 +77,9 @@ def chosen_slices(tables: Sequence[Mapping[str, Any]]) -> dict[int, tuple[str, .
 
 
 def _extremes(table: Mapping[str, Any]) -> dict[str, int]:
-    """The best, median and worst slice with lung by Dice; the missed and the hallucinated one
-    with most wrong voxels.
+    """The best, median and worst slice by Dice, and the worst missed and hallucinated ones.
+
+    Slices with lung count; of the last two, the one with most wrong voxels.
     """
     rows = list(zip(table["slice"], table["class"], table["dice"], table["accuracy"], strict=True))
     lung = sorted(
@@ -99,9 +98,7 @@ def _extremes(table: Mapping[str, Any]) -> dict[str, int]:
 
 
 def slice_scores(tables: Sequence[Mapping[str, Any]], index: int) -> dict[str, Any]:
-    """Class, Dice and accuracy of one slice, both lungs; under `raw_…` those of the mask before
-    cleaning.
-    """
+    """Class, Dice and accuracy of a slice, both lungs; `raw_…` before cleaning."""
     scores: dict[str, Any] = {}
     for table in tables:
         if table["structure"] == "both":
@@ -115,7 +112,7 @@ def slice_scores(tables: Sequence[Mapping[str, Any]], index: int) -> dict[str, A
 
 @dataclass(frozen=True)
 class _Layers:
-    """The arrays of a case on one grid, cut together."""
+    """The arrays of a case on one grid, which are cut together."""
 
     volume: Volume | None
     mask: LungMask
@@ -128,9 +125,7 @@ class _Layers:
 
     @property
     def centre(self) -> tuple[int, int, int]:
-        """Where most voxels are wrong along each axis; the middle of the reference where none
-        is.
-        """
+        """Where most voxels are wrong along each axis, else the middle of the reference."""
         wrong = self.mask.labels != self.reference.labels
         if not (self.mask.sided and self.reference.sided):
             wrong = self.mask.lungs != self.reference.lungs
@@ -153,7 +148,7 @@ class _Layers:
     def cut(
         self, through: int, index: int, kinds: tuple[str, ...], scores: Mapping[str, Any]
     ) -> View:
-        """The plane at `index` of one axis, turned as it is seen."""
+        """The plane at `index` of one axis, turned for display."""
         letters = self.grid.orientation()
         name = {"S": "axial", "I": "axial", "A": "coronal", "P": "coronal"}.get(
             letters[through], "sagittal"

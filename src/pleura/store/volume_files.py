@@ -1,6 +1,4 @@
-"""CT volumes in image files (NIfTI, NRRD, MetaImage) as series: what verbs that read DICOM
-series need to know of them.
-"""
+"""CT volumes in image files (NIfTI, NRRD, MetaImage), presented as series."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +21,7 @@ class VolumeFile(Series):
 
     @property
     def usable(self) -> bool:
-        """Always: what is wrong with a file shows when it is read."""
+        """Always true; faults of a file are found when it is read."""
         return True
 
     def read(self, progress: Progress = silent) -> Volume:
@@ -47,7 +45,7 @@ def volume_files(source: Path) -> list[Series]:
 
 
 def series_in(source: Path, *, gaps: Gaps = "refuse", progress: Progress = silent) -> list[Series]:
-    """The series of a tree; where it has no CT series, its image files too.
+    """The series of a tree, and its image files where it has no CT series.
 
     Raises:
         UsageError: `source` does not exist.

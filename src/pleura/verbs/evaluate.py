@@ -1,55 +1,13 @@
 """`pleura evaluate`: score masks of any tool against references, under one written policy."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pleura.core.atomic import read_json
-from pleura.core.errors import Exit
 from pleura.core.progress import Progress, silent
-from pleura.core.results import Table, batch_exit
-from pleura.labels.mappings import naming_of
-from pleura.metrics.policy import Policy
-from pleura.metrics.tables import case_table, score_notes
-from pleura.scoring.batch import Evaluation, Method, gather, score_method
-from pleura.scoring.layouts import find_references, pair_masks
-from pleura.scoring.methods import AGAINST as AGAINST_NAME
-from pleura.scoring.methods import MASKS, method_name
-from pleura.scoring.people import people_of, show_names
-from pleura.store.layout import AGAINST, CASES, SCORES, SCORES_CSV, SLICES_CSV
+from pleura.scoring.result import EvaluateResult
+from pleura.store.layout import SCORES
 from pleura.store.run_record import open_run
-from pleura.store.spread import How
-
-
-@dataclass(frozen=True)
-class EvaluateResult:
-    """Scores of all cases. `scores` is the content of `OUT/scores.json`."""
-
-    out: Path
-    scores: Mapping[str, Any]
-
-    @property
-    def exit_code(self) -> Exit:
-        """Some failed where a case was refused, or a reference has no mask."""
-        failed = [*self.scores["refused"], *self.scores["unanswered"]]
-        if self.scores["against"]:
-            failed += [*self.scores["against"]["refused"], *self.scores["against"]["unanswered"]]
-        return batch_exit(len(self.scores["cases"]), len(failed))
-
-    def as_json(self) -> Any:
-        """The content of `scores.json`."""
-        return self.scores
-
-    def table(self) -> Table | None:
-        """One row a case, the worst first."""
-        return case_table(self.scores["cases"]) if self.scores["cases"] else None
-
-    def notes(self) -> Sequence[str]:
-        """Refusals, what has no partner, findings, the comparison, and where the tables are."""
-        count = len(self.scores["cases"])
-        last = f"{count} cases scored: {self.out / SCORES_CSV}; page: pleura report {self.out}"
-        return [*score_notes(self.scores), last]
 
 
 def evaluate(
@@ -125,9 +83,16 @@ def evaluate(
         OutputConflict: OUT holds something else.
         UsageError: an option is wrong, or the table of patients lacks cases.
     """
-    folders = {"mask": (pred, mapping), "reference": (ref, ref_mapping)}
-    folders |= {"against": (against, against_mapping)} if against is not None else {}
-    namings = {side: naming_of(option, folder) for side, (folder, option) in folders.items()}
+    from pleura.scoring.inputs import Inputs, score_inputs
+    from pleura.store.spread import How
+
+    inputs = Inputs.of(
+        pred=(pred, mapping, name),
+        ref=(ref, ref_mapping, ""),
+        against=None if against is None else (against, against_mapping, against_name),
+        patients=patients,
+        grid=grid,
+    )
     options: dict[str, Any] = {
         "empty": empty,
         "split": split,
@@ -135,54 +100,16 @@ def evaluate(
         "paths": paths,
         "name": name,
         "against_name": against_name,
+        "labels": [naming.as_json() for naming in inputs.namings.values()],
     }
-    options |= {"labels": [naming.as_json() for naming in namings.values()]}
-    sources = [pred, ref, *(path for path in (against, patients, grid) if path is not None)]
     with open_run(
         out,
         verb="evaluate",
-        sources=sources,
+        sources=inputs.paths,
         options=options,
         overwrite=overwrite,
         check=verify_done,
     ) as run:
         if run.done:
             return EvaluateResult(out, read_json(out / SCORES))
-        references = find_references(ref, pred, grid, split)
-        pairings = {"mask": pair_masks(pred, references)}
-        if against is not None:
-            pairings["against"] = pair_masks(against, references)
-        displayed = show_names(references, list(pairings.values()), out, keep=paths)
-        people = people_of(patients, list(pairings["mask"].masks), displayed, out, keep=paths)
-        evaluation = Evaluation(
-            references, namings["reference"], Policy(empty), resample, displayed
-        )
-        methods = [
-            Method(
-                method_name(name, pred, MASKS),
-                out / CASES,
-                pairings["mask"],
-                namings["mask"],
-                "--mapping",
-            )
-        ]
-        if against is not None:
-            other = method_name(against_name, against, AGAINST_NAME)
-            naming = namings["against"]
-            methods.append(
-                Method(other, out / AGAINST, pairings["against"], naming, "--against-mapping")
-            )
-        first, *others = [
-            score_method(run, evaluation, method, How(workers), progress) for method in methods
-        ]
-        result = EvaluateResult(
-            out, gather(out, evaluation, first, others[0] if others else None, people)
-        )
-        run.finish(
-            result.exit_code,
-            complete=all(scored.complete for scored in (first, *others)),
-            files=(SCORES, SCORES_CSV, SLICES_CSV),
-            cases=len(result.scores["cases"]),
-            gone=[id for scored in (first, *others) for id in scored.gone],
-        )
-        return result
+        return EvaluateResult(out, score_inputs(run, inputs, options, How(workers), progress))

@@ -50,8 +50,7 @@ def load(folder: Path | str) -> Volumes:
 
     Returns:
         A read-only mapping; `volumes["Case_000"].hu` is int16 HU `[slice, row, column]`. Series
-            that cannot be used are not in
-        it; its `refused` maps their ids to the reasons.
+        that cannot be used are not in it; its `refused` maps their ids to the reasons.
 
     Raises:
         UsageError: the folder does not exist, or its cohort is broken.

@@ -9,12 +9,7 @@ from pleura.core.atomic import atomic_file, is_internal
 from pleura.core.errors import Exit, OutputConflict, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
-from pleura.page.drawing import FIGURES, draw_all
-from pleura.page.evaluation import Evaluation
-from pleura.page.html import page_html
-from pleura.page.run_page import run_context, run_drawings
-from pleura.page.story import Story
-from pleura.store.layout import PAGE
+from pleura.store.layout import FIGURES, PAGE
 
 
 @dataclass(frozen=True)
@@ -57,6 +52,12 @@ def report(run: Path, *, out: Path | None = None, progress: Progress = silent) -
             a page's.
         OutputFailed: the output cannot be written.
     """
+    from pleura.page.drawing import draw_all
+    from pleura.page.evaluation import Evaluation
+    from pleura.page.html import page_html
+    from pleura.page.run_page import run_context, run_drawings
+    from pleura.page.story import Story
+
     if not run.is_dir():
         raise UsageError(
             "report: no such folder; give the folder that pleura run or evaluate wrote"

@@ -1,3 +1,1 @@
-"""The shipped lung network: its corpus, augmentation, training, folds and export. See
-docs/model.md.
-"""
+"""The shipped lung network: corpus, augmentation, training, folds and export (docs/model.md)."""

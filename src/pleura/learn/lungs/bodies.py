@@ -1,5 +1,6 @@
-"""Synthetic training volumes: chests of `pleura.phantom`, and bodies without lungs (head,
-pelvis, legs, empty couch).
+"""Synthetic training volumes: chests of `pleura.phantom`, and bodies without lungs.
+
+Bodies without lungs are a head, a pelvis, legs and an empty couch.
 """
 
 from collections.abc import Callable
@@ -17,9 +18,7 @@ AIR, FAT, MUSCLE, ORGAN, BONE, MARROW = -1000.0, -95.0, 55.0, 45.0, 500.0, 190.0
 
 
 def synthetic_chest(seed: int) -> TrainingVolume:
-    """A phantom chest with its exact lungs, from a wide range of bodies (children to obese
-    adults).
-    """
+    """A phantom chest with its exact lungs, from children to obese adults."""
     from pleura.phantom.anatomy import chest
 
     rng = np.random.default_rng([seed, 101])
@@ -51,7 +50,7 @@ def synthetic_chest(seed: int) -> TrainingVolume:
 
 
 def without_lungs(seed: int) -> TrainingVolume:
-    """A body part that has no lung, drawn by `seed`: head, pelvis, legs or an empty couch."""
+    """A body part without lung, drawn by `seed`: head, pelvis, legs or an empty couch."""
     rng = np.random.default_rng([seed, 102])
     draw: Callable[[Axes, Floats, np.random.Generator], None]
     draw = (_head, _pelvis, _legs, _empty)[seed % 4]
@@ -77,8 +76,9 @@ def without_lungs(seed: int) -> TrainingVolume:
 def _fill(
     hu: Floats, axes: Axes, value: float | Floats, centre: Any, radii: Any, power: float = 2.0
 ) -> None:
-    """Fill an ellipsoid `[z, y, x]` in mm; an infinite radius makes a cylinder; a higher power
-    makes a box.
+    """Fill an ellipsoid `[z, y, x]` in mm.
+
+    An infinite radius makes a cylinder, a higher power a box.
     """
     terms = [
         np.abs((axis - c) / r) ** power for axis, c, r in zip(axes, centre, radii, strict=True)
@@ -87,7 +87,7 @@ def _fill(
 
 
 def _head(axes: Axes, hu: Floats, rng: np.random.Generator) -> None:
-    """Skull with brain, sinuses, mastoid cells, pharynx and a neck below."""
+    """Skull with brain, sinuses, mastoid cells and pharynx, and a neck below."""
     endless = np.inf
     top = float(rng.uniform(-20, 90))
     scale = float(rng.uniform(0.75, 1.05))
@@ -121,9 +121,7 @@ def _head(axes: Axes, hu: Floats, rng: np.random.Generator) -> None:
 
 
 def _pelvis(axes: Axes, hu: Floats, rng: np.random.Generator) -> None:
-    """Trunk below the lungs: organs, spine, iliac bones, and bowel full of gas and mottled
-    stool.
-    """
+    """Trunk below the lungs: organs, spine, iliac bones, bowel with gas and mottled stool."""
     width, depth = float(rng.uniform(130, 185)), float(rng.uniform(90, 128))
     fat = float(rng.uniform(6, 40))
     endless = np.inf

@@ -1,5 +1,6 @@
-"""Training volumes on one frame: patient axes, isotropic, `[slice feet->head, row front->back,
-column right->left]`.
+"""Training volumes in one frame: patient axes, isotropic.
+
+Arrays are `[slice feet to head, row front to back, column right to left]`.
 """
 
 from collections.abc import Iterator
@@ -12,19 +13,20 @@ from numpy.typing import NDArray
 
 from pleura.core.errors import GridMismatch
 from pleura.dicom.series import find_series
-from pleura.geometry.volume import Volume
+from pleura.geometry.patient_axes import triangle_weights
+from pleura.geometry.volume import AIR_HU, Volume
 from pleura.images import nifti
 from pleura.labels.registry import read_mask
 
-AIR_HU = -1024
 SPACING_MM = 2.0
-"""Spacing of the cached volumes; augmentation resamples them to the spacing of the network."""
+"""[mm] Spacing of the cached volumes; augmentation resamples them to that of the network."""
 DENSE, DOUBTFUL, DENSITY_UNKNOWN = 1, 2, 4
 """Bits of `TrainingVolume.flags`."""
 DENSE_HU = -250.0
 DENSE_MIN_ML = 20.0
-"""Airless lung at least this large counts as dense; smaller pieces are vessels and nodules,
-taught as neither.
+"""[ml] Airless lung of this size counts as dense.
+
+Smaller pieces are vessels and nodules, which are taught neither as dense nor as aerated.
 """
 
 Floats = NDArray[np.float32]
@@ -33,9 +35,10 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class RealCase:
-    """One real series. `labels` is `None` for what has no lung; `patient` decides the fold.
+    """One real series.
 
-    `lowest_mm` keeps only that much of the volume, from the feet.
+    `labels` is `None` for a series without lung; `patient` decides the fold. `lowest_mm` keeps only
+    this much of the volume, from the feet.
     """
 
     name: str
@@ -99,9 +102,9 @@ NEGATIVE_CASES = (
 class TrainingVolume:
     """A volume in the common frame.
 
-    `hu` int16 and `right`, `left` uint8 (255 = all of the voxel is that lung, dense lung included),
-    `flags` uint8 (bits `DENSE`, `DOUBTFUL`, `DENSITY_UNKNOWN`), all of one shape. `origin_lps` is
-    the centre of the first voxel in mm.
+    `hu` is int16; `right` and `left` are uint8 (255: the whole voxel is that lung, dense lung
+    included); `flags` is uint8 with the bits `DENSE`, `DOUBTFUL` and `DENSITY_UNKNOWN`. All have
+    one shape. `origin_lps` is the centre of the first voxel in mm.
     """
 
     name: str
@@ -146,18 +149,16 @@ class TrainingVolume:
 
 
 def axis_weights(count: int, spacing: float, target_count: int, target_spacing: float) -> Floats:
-    """Weights `(target_count, count)` of a triangle filter along one axis; both axes start at the
-    same point.
+    """Weights `(target_count, count)` of a triangle filter along one axis.
 
-    The filter is as wide as the coarser of the two spacings: linear interpolation to a finer axis,
-    a smooth mean to a coarser one. Beyond the ends the last sample is repeated.
+    Both axes start at the same point. The filter is as wide as the coarser of the two spacings:
+    linear interpolation to a finer axis, a smooth mean to a coarser one. Beyond the ends the last
+    sample is repeated.
     """
-    target = np.arange(target_count) * target_spacing / spacing
-    target = np.clip(target, 0, count - 1)
+    targets = np.clip(np.arange(target_count) * target_spacing / spacing, 0, count - 1)
     width = max(1.0, target_spacing / spacing)
-    distance = np.abs(np.arange(count)[None, :] - target[:, None])
-    weights = np.maximum(0.0, 1.0 - distance / width)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    distance = np.abs(np.arange(count)[None, :] - targets[:, None])
+    return triangle_weights(distance, width)
 
 
 def resample_axes(array: NDArray[Any], weights: tuple[Floats, Floats, Floats]) -> Floats:
@@ -171,10 +172,10 @@ def resample_axes(array: NDArray[Any], weights: tuple[Floats, Floats, Floats]) -
 def to_patient_axes(
     array: NDArray[Any], affine: NDArray[np.float64]
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Transpose and flip `array` so that its axes rise to S, P, L; return it with its affine (index
-    to LPS mm).
+    """Transpose and flip `array` so that its axes rise to S, P and L.
 
-    Shear is ignored: each axis goes to the world axis it is closest to.
+    Returns the array and its affine (index to LPS mm). Shear is ignored: each axis goes to the
+    world axis that is closest.
     """
     axes, free = [], [0, 1, 2]
     for world in (2, 1, 0):
@@ -192,7 +193,7 @@ def to_patient_axes(
 
 
 def dense_lung(hu: Floats, lung: Bools, spacing_mm: float) -> tuple[Bools, Bools]:
-    """Find airless lung: where a lung is dense over more than a vessel's width.
+    """Find airless lung: lung that is dense over more than the width of a vessel.
 
     Returns:
         Pieces of at least `DENSE_MIN_ML`, and smaller ones (nodules, thick vessels), both bool.
@@ -256,7 +257,7 @@ def prepare(case: RealCase, data: Path, spacing_mm: float = SPACING_MM) -> Train
 
 
 def prepare_all(data: Path, cache: Path) -> Iterator[TrainingVolume]:
-    """Yield all real volumes, prepared once and kept in `cache`."""
+    """Yield all real volumes; each is prepared once and kept in `cache`."""
     cache.mkdir(parents=True, exist_ok=True)
     for case in (*REAL_CASES, *NEGATIVE_CASES):
         path = cache / f"{case.name}.npz"
@@ -266,7 +267,7 @@ def prepare_all(data: Path, cache: Path) -> Iterator[TrainingVolume]:
 
 
 def read_ct(path: Path) -> Volume:
-    """The CT of a folder of DICOM files, or of a NIfTI file."""
+    """Read the CT of a folder of DICOM files, or of a NIfTI file."""
     return find_series(path)[0].read() if path.is_dir() else nifti.read_volume(path)
 
 

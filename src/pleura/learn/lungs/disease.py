@@ -1,4 +1,4 @@
-"""Disease painted into healthy lungs, each with its right label.
+"""Paint disease into healthy lungs, with the correct label.
 
 Convention (RTOG 1106): consolidated, collapsed and fibrotic lung stays lung (consolidated and
 collapsed lung as dense lung); effusion, pleural air and masses over 3 cm become background.
@@ -37,12 +37,12 @@ def one_lung(sample: Sample, rng: np.random.Generator) -> Bools | None:
 
 
 def as_dense(label: Labels, where: Bools) -> Labels:
-    """Labels with aerated lung in `where` turned into dense lung of its side."""
+    """Labels with aerated lung in `where` changed to dense lung of the same side."""
     return np.where(where & ((label == RIGHT) | (label == LEFT)), label + 2, label).astype(np.uint8)
 
 
 def blend(hu: Floats, where: Bools, values: Floats | float) -> Floats:
-    """HU with `values` in `where`, its edge softened over about a voxel as the scanner does."""
+    """HU with `values` in `where`, with the edge softened over about a voxel, as a scanner does."""
     share = ndimage.uniform_filter(where.astype(np.float32), 2)
     share = np.where(where, np.maximum(share, 0.75), 0).astype(np.float32)
     return np.asarray(hu + share * (values - hu), dtype=np.float32)
@@ -55,9 +55,7 @@ def lowest_part(score: Floats, lung: Bools, share: float) -> Bools:
 
 
 def _plane(shape: tuple[int, ...], rng: np.random.Generator, rough: float = 12.0) -> Floats:
-    """Height over a random plane in voxels, with a rough surface: lobes and segments are cut by
-    it.
-    """
+    """Height over a random plane in voxels, with a rough surface, to cut lobes and segments."""
     direction = rng.standard_normal(3)
     direction /= np.linalg.norm(direction)
     axes = np.ogrid[tuple(slice(n) for n in shape)]
@@ -68,7 +66,7 @@ def _plane(shape: tuple[int, ...], rng: np.random.Generator, rough: float = 12.0
 
 
 def consolidation(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
-    """Airless lung of 20-60 HU (more with contrast) with air bronchograms; dense lung."""
+    """Airless lung of 20-60 HU (more with contrast) with air bronchograms: dense lung."""
     where = lowest_part(_plane(lung.shape, rng), lung, float(rng.uniform(0.08, 1.0)))
     base = rng.uniform(10, 65) + (rng.uniform(20, 80) if rng.random() < 0.3 else 0)
     values = base + 15 * smooth_noise(lung.shape, (12, 12, 12), rng)
@@ -80,8 +78,9 @@ def consolidation(sample: Sample, lung: Bools, rng: np.random.Generator) -> Samp
 
 
 def patchy(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
-    """Patches from ground glass to consolidation in both lungs, as in viral pneumonia; dense
-    where airless.
+    """Patches from ground glass to consolidation in both lungs, as in viral pneumonia.
+
+    They are dense lung where airless.
     """
     lungs = (sample.label == RIGHT) | (sample.label == LEFT)
     cells = tuple(max(3, int(n * NETWORK_MM / rng.uniform(25, 60))) for n in lung.shape)
@@ -100,8 +99,8 @@ def patchy(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
 
 
 def ground_glass(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
-    """Ground glass or fibrosis: aerated lung that is denser, with coarse texture, at the edges
-    or all over; lung.
+    """Ground glass or fibrosis: denser aerated lung with coarse texture, at the edges or
+    everywhere.
     """
     lungs = (sample.label == RIGHT) | (sample.label == LEFT)
     where = lowest_part(_plane(lung.shape, rng, 30.0), lungs, float(rng.uniform(0.2, 1.0)))
@@ -112,7 +111,7 @@ def ground_glass(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sampl
 
 
 def emphysema(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
-    """Holes near the density of air, and bullae; lung."""
+    """Holes near the density of air, and bullae: lung."""
     lungs = (sample.label == RIGHT) | (sample.label == LEFT)
     cells = tuple(n // 3 + 2 for n in lung.shape)
     holes = lungs & (smooth_noise(lung.shape, cells, rng) > rng.uniform(0.0, 1.2))
@@ -121,8 +120,9 @@ def emphysema(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
 
 
 def effusion(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
-    """Fluid of 0-25 HU behind (or anywhere below a rough plane), with a strip of dense lung
-    along it; background.
+    """Fluid of 0-25 HU behind, or below a rough plane: background.
+
+    A strip of lung along it is dense.
     """
     if rng.random() < 0.75:
         axes = np.ogrid[tuple(slice(n) for n in lung.shape)]
@@ -172,7 +172,7 @@ def collapse(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
 
 
 def _ball(lung: Bools, radius_mm: float, rng: np.random.Generator) -> Bools:
-    """An uneven ball around a random voxel of the lung."""
+    """An irregular ball around a random voxel of the lung."""
     flat = np.flatnonzero(lung)
     centre = np.unravel_index(flat[int(rng.integers(flat.size))], lung.shape)
     axes = np.ogrid[tuple(slice(n) for n in lung.shape)]
@@ -182,7 +182,7 @@ def _ball(lung: Bools, radius_mm: float, rng: np.random.Generator) -> Bools:
 
 
 def mass(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
-    """A solid mass over 3 cm: background; its own extent alone, and its rim for nobody."""
+    """A solid mass over 3 cm: background. Its rim is ignored."""
     ball = _ball(lung, float(rng.uniform(17, 45)), rng)
     lungs = sample.label > 0
     inside = ball & lungs
@@ -193,14 +193,14 @@ def mass(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
 
 
 def nodule(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
-    """A solid nodule under 3 cm: lung, and neither dense nor aerated."""
+    """A solid nodule under 3 cm: lung, with density unknown."""
     inside = _ball(lung, float(rng.uniform(4, 13)), rng) & (sample.label > 0)
     hu = blend(sample.hu, inside, float(rng.uniform(0, 80)))
     return replace(sample, hu=hu, density_unknown=sample.density_unknown | inside)
 
 
 def pneumothorax(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
-    """Air in the front of the pleural space: background; the lung behind it loses air."""
+    """Air in the front of the pleural space: background. The lung behind it loses air."""
     axes = np.ogrid[tuple(slice(n) for n in lung.shape)]
     height = axes[1].astype(np.float32) - np.float32(0.2) * axes[0]
     score = np.asarray(height + 2 * smooth_noise(lung.shape, (5, 5, 5), rng), dtype=np.float32)
@@ -227,11 +227,11 @@ PAINTERS: dict[str, tuple[Painter, float]] = {
     "nodule": (nodule, 0.05),
     "pneumothorax": (pneumothorax, 0.03),
 }
-"""Painters and their shares among diseased samples."""
+"""Painters and their shares among samples with disease."""
 
 
 def diseased(sample: Sample, rng: np.random.Generator, *, chance: float = 0.5) -> Sample:
-    """Paint no, one or two diseases into a sample."""
+    """Paint none, one or two diseases into a sample."""
     names = list(PAINTERS)
     shares = np.array([PAINTERS[name][1] for name in names])
     for again in (chance, chance * 0.4):

@@ -1,8 +1,7 @@
-"""The network as ONNX, written node by node with standardised weights and activation gains folded
-in.
+"""Write the network as ONNX, node by node, with standardised weights and gains folded in.
 
-Space to depth and the stem become one strided convolution, the head and depth to space one
-transposed convolution: the graph holds Clip, Add, Mul, Conv, ConvTranspose, Relu and Add only.
+Space to depth and the stem become one strided convolution; the head and depth to space become one
+transposed convolution. The graph has Clip, Add, Mul, Conv, ConvTranspose, Relu and Add only.
 """
 
 from pathlib import Path
@@ -31,8 +30,9 @@ Floats = NDArray[np.float32]
 
 
 def write_onnx(net: LungNet, path: Path) -> None:
-    """Write `net`: input `ct` (1, 1, D, H, W) HU, output `logits` (1, classes, D, H, W),
-    float32.
+    """Write `net` as ONNX.
+
+    The input `ct` is (1, 1, D, H, W) HU, the output `logits` (1, classes, D, H, W), float32.
     """
     graph = _Graph()
     x = graph.scaled("ct")
@@ -66,8 +66,9 @@ def stem_weight(weight: Floats) -> Floats:
 
 
 def head_weight(weight: Floats) -> Floats:
-    """Weights `(8 · classes, in, 1, 1, 1)` as `(in, classes, 2, 2, 2)`, those of a transposed
-    convolution.
+    """Weights `(8 · classes, in, 1, 1, 1)` as those of a transposed convolution.
+
+    These are `(in, classes, 2, 2, 2)`.
     """
     inputs = weight.shape[1]
     spread = weight.reshape(2, 2, 2, CLASSES, inputs).transpose(4, 3, 0, 1, 2)
@@ -75,8 +76,10 @@ def head_weight(weight: Floats) -> Floats:
 
 
 def _weights(layer: Any, *, activated: bool = False) -> tuple[Floats, Floats]:
-    """Standardised weights and bias; `activated` layers take a plain ReLU's output, whose gain
-    they contain.
+    """Standardised weights and bias.
+
+    Those of `activated` layers include the gain of the activation before, which is then a plain
+    ReLU.
     """
     assert isinstance(layer, StandardConv)
     weight: Tensor = layer.standardised().detach().double()
@@ -86,7 +89,7 @@ def _weights(layer: Any, *, activated: bool = False) -> tuple[Floats, Floats]:
 
 
 class _Graph:
-    """Nodes and constants as they are added; every method returns the name of its output."""
+    """Collects nodes and constants; every method returns the name of its output."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []

@@ -1,11 +1,10 @@
-"""The coarse 3-D network: a residual U-Net whose finest level lies at twice the voxel size of its
-input.
+"""The coarse 3-D network: a residual U-Net whose finest level has twice the input's voxel size.
 
-Eight neighbouring voxels become eight channels first (space to depth) and eight voxels are read
-from the channels of each cell last, so that no convolution runs at the full grid, where most of the
-time of a 3-D U-Net goes. Weights are standardised (Brock A, De S, Smith SL 2021, arXiv:2101.08692)
-instead of activations: a chest, a head and an empty field are then judged by the same function,
-whatever was in the batch, and the export is plain convolutions.
+First, eight neighbouring voxels become eight channels (space to depth); last, eight voxels are read
+from the channels of each cell. So no convolution runs at the full grid, which takes most of the
+time of a 3-D U-Net. Weights are standardised (Brock A, De S, Smith SL 2021, arXiv:2101.08692)
+instead of activations: a chest, a head and an empty field are processed by the same function,
+whatever else is in the batch, and the export is plain convolutions.
 """
 
 from collections.abc import Sequence
@@ -16,12 +15,13 @@ from torch import Tensor, nn
 from torch.nn.functional import conv3d, interpolate, linear
 
 LOW_HU, HIGH_HU, SCALE_HU = -1024.0, 400.0, 500.0
-"""HU are clipped to these and scaled so that air is 0: zero padding at the edges is air."""
+"""HU are clipped to this range and scaled so that air is 0; zero padding at the edges is then air.
+"""
 CLASSES = 5
 """Background, aerated right, aerated left, dense right, dense left."""
 WIDTHS = (24, 48, 80, 80)
 MULTIPLE = 2 ** len(WIDTHS)
-"""Every side of the input is a multiple of this."""
+"""Every side of the input must be a multiple of this."""
 RELU_GAIN = 1.7139588594436646
 """Keeps the variance of a unit normal through ReLU: sqrt(2 / (1 - 1/pi))."""
 BRANCH = 0.5
@@ -29,10 +29,10 @@ BRANCH = 0.5
 
 
 class StandardConv(nn.Module):
-    """A 3-D convolution whose weights have zero mean and unit variance over their inputs, times a
-    learnt gain.
+    """A 3-D convolution with standardised weights and a learnt gain.
 
-    `tied` groups of outputs share their biases.
+    Weights have zero mean and unit variance over their inputs. `tied` groups of outputs share
+    biases.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class StandardConv(nn.Module):
 
 
 class Head(StandardConv):
-    """A convolution with free weights: confident logits need weights that can grow."""
+    """A convolution with free weights, because confident logits need weights that can grow."""
 
     def standardised(self) -> Tensor:
         """The weights as they are."""
@@ -86,7 +86,7 @@ def activate(x: Tensor) -> Tensor:
 
 
 class Residual(nn.Module):
-    """Two convolutions beside the identity, activations first."""
+    """Two convolutions beside the identity, with the activations first."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -99,10 +99,10 @@ class Residual(nn.Module):
 
 
 class LungNet(nn.Module):
-    """HU `(batch, 1, depth, height, width)` float32 to logits `(batch, CLASSES, depth, height,
-    width)`.
+    """Maps HU `(batch, 1, depth, height, width)` float32 to logits.
 
-    Axes rise to S, P and L; every side is a multiple of `MULTIPLE`.
+    Logits are `(batch, CLASSES, depth, height, width)`. Axes rise to S, P and L; every side is a
+    multiple of `MULTIPLE`.
     """
 
     def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
@@ -142,8 +142,9 @@ def space_to_depth(x: Tensor) -> Tensor:
 
 
 def depth_to_space(x: Tensor) -> Tensor:
-    """Inverse of `space_to_depth` for `(batch, 8 · classes, d, h, w)`, position before class in
-    the channels.
+    """Inverse of `space_to_depth` for `(batch, 8 · classes, d, h, w)`.
+
+    In the channels, the position comes before the class.
     """
     batch, channels, d, h, w = x.shape
     blocks = x.reshape(batch, 2, 2, 2, channels // 8, d, h, w)
@@ -151,7 +152,7 @@ def depth_to_space(x: Tensor) -> Tensor:
 
 
 def multiply_adds(widths: Sequence[int] = WIDTHS) -> float:
-    """Multiply-adds of the convolutions per input voxel."""
+    """Number of multiply-adds of the convolutions for each input voxel."""
     first, *rest = widths
     total = 27 * (8 * first + 2 * first * first) + first * CLASSES * 8
     above = first

@@ -1,9 +1,9 @@
-"""Which runs make the shipped network: shared phases, cross-validation by patient, the final model.
+"""The runs that make the shipped network: shared phases, cross-validation, the final model.
 
-Every patient is held out once. To afford that, runs share their beginnings: all start from a
-network that has seen phantoms only, and three patients share a base that has seen none of the
-three. Each of them then goes on from its base with the other two patients back in, so the network
-that is scored has never seen its patient.
+Every patient is held out once. To make that affordable, runs share their first phases: all start
+from a network that was trained on phantoms only, and three patients share a base that was trained
+without them. Each run then continues from its base with the other two patients included, so the
+network that scores a patient was trained without that patient.
 """
 
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ FOLD_GROUPS = (
     ("LIDC-IDRI-0003", "A0001", "LIDC-IDRI-0314"),
     ("113_HM10395", "R01-001", "LIDC-IDRI-0002"),
 )
-"""Patients that share a base; all patients with references, each once."""
+"""Patients that share a base; every patient with a reference occurs once."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One phase of training: where it starts, what it must not see, and in which pool it draws."""
+    """One phase of training: its start, the patients that are held out, and its pool of samples."""
 
     name: str
     phase: Phase
@@ -45,7 +45,7 @@ class Run:
 
 
 def runs() -> list[Run]:
-    """All runs in an order in which every start exists."""
+    """All runs, in an order in which every start exists."""
     first = Run("phantoms", PHANTOM_PHASE, None, "phantoms")
     final = Run("final-1", FINAL_PHASES[0], first.name, "chests")
     plan = [first, final]
@@ -59,12 +59,12 @@ def runs() -> list[Run]:
 
 
 def fold_name(patient: str) -> str:
-    """Name of the run that never saw a patient."""
+    """Name of the run that was trained without a patient."""
     return f"fold-{patient}"
 
 
 def synthetic_volumes(cache: Path) -> tuple[list[TrainingVolume], list[TrainingVolume]]:
-    """Phantom chests and bodies without lungs, made once and kept in `cache`."""
+    """Phantom chests and bodies without lungs, computed once and kept in `cache`."""
     chests = [
         _cached(cache / f"phantom_{seed:03d}.npz", seed, lungs=True) for seed in range(PHANTOMS)
     ]
@@ -88,10 +88,10 @@ def pools(
     negatives: Sequence[TrainingVolume],
     folder: Path,
 ) -> dict[str, Pool]:
-    """The two sequences of samples: phantoms alone, and everything.
+    """The two sequences of samples: phantoms only, and everything.
 
-    The first has no volume of a patient with a reference: all folds start from it. A negative
-    volume of such a patient (a neck) is in the second only.
+    The first has no volume of a patient with a reference, because all folds start from it. A
+    negative volume of such a patient (a neck) is in the second only.
     """
     with_reference = {case.patient for case in REAL_CASES}
     chests = [volume for volume in real if volume.name in {case.name for case in REAL_CASES}]

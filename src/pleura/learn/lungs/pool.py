@@ -1,7 +1,7 @@
 """The endless, numbered sequence of samples that all runs share.
 
-A sample is decided by its number alone, so that the runs of a cross-validation can share the work
-of drawing: a run that holds a patient out skips the samples of that patient.
+The number of a sample decides its content, so the runs of a cross-validation can share the work of
+drawing; a run that holds a patient out skips the samples of that patient.
 """
 
 import os
@@ -17,13 +17,13 @@ from pleura.learn.lungs.samples import SHAPES, Pose, Sample, posed
 from pleura.learn.lungs.scanner import scanned
 
 BLOCK = 16
-"""Neighbouring samples that have one shape and can be batched."""
+"""Successive samples that have one shape and can be batched."""
 IGNORE_BIT, UNKNOWN_BIT = 8, 16
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Samples of `groups` of volumes, drawn with chances `shares`; kept in `folder` once drawn."""
+    """Samples of `groups` of volumes, drawn with probabilities `shares`, and kept in `folder`."""
 
     groups: tuple[Sequence[TrainingVolume], ...]
     shares: tuple[float, ...]
@@ -31,7 +31,7 @@ class Pool:
     seed: int = 0
 
     def volume_of(self, index: int) -> TrainingVolume:
-        """The volume that sample `index` shows."""
+        """The volume of sample `index`."""
         rng = np.random.default_rng([self.seed, 1, index])
         chances = np.array(self.shares) / sum(self.shares)
         group = self.groups[int(rng.choice(len(chances), p=chances))]
@@ -52,9 +52,7 @@ class Pool:
         return sample
 
     def batches(self, size: int, held_out: Collection[str] = ()) -> Iterator[list[int]]:
-        """Numbers of samples of one shape, `size` a batch, without the samples of patients held
-        out.
-        """
+        """Yield batches of `size` sample numbers of one shape, without held-out patients."""
         block = 0
         while True:
             numbers = range(block * BLOCK, (block + 1) * BLOCK)

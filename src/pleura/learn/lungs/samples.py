@@ -1,4 +1,4 @@
-"""Samples for the network: a training volume under a random pose, with the labels moved alike."""
+"""Samples for the network: a training volume in a random pose, with its labels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +11,10 @@ from torch.nn.functional import grid_sample, interpolate
 from pleura.learn.lungs.corpus import AIR_HU, DENSE, DENSITY_UNKNOWN, DOUBTFUL, TrainingVolume
 
 NETWORK_MM = 3.5
-"""Spacing of the network's grid."""
+"""[mm] Spacing of the network's grid."""
 BACKGROUND, RIGHT, LEFT, DENSE_RIGHT, DENSE_LEFT = range(5)
 SHAPES = ((64, 64, 96), (48, 80, 96), (80, 48, 96), (64, 80, 80))
-"""Shapes of samples, of about the same number of voxels; one is drawn for each batch."""
+"""Shapes of samples with about the same number of voxels; one is drawn for each batch."""
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.uint8]
@@ -25,9 +25,8 @@ Bools = NDArray[np.bool_]
 class Sample:
     """One sample `[slice, row, column]`.
 
-    `hu` float32; `label` uint8 (0 background, 1 right, 2 left, 3 dense right, 4 dense left); voxels
-    of `ignore` count for nothing; in voxels of `density_unknown` the lung counts and whether it is
-    dense does not.
+    `hu` is float32. `label` is uint8 (0 background, 1 right, 2 left, 3 dense right, 4 dense left).
+    Voxels of `ignore` do not count; in voxels of `density_unknown` only lung and side count.
     """
 
     hu: Floats
@@ -38,7 +37,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Pose:
-    """How far a volume may be turned, scaled, bent and mirrored."""
+    """How far a volume may be rotated, scaled, bent and mirrored."""
 
     turn_degrees: float = 14.0
     tilt_degrees: float = 8.0
@@ -48,13 +47,14 @@ class Pose:
     shift_mm: tuple[float, float, float] = (60.0, 25.0, 30.0)
     mirror: float = 0.5
     upside: float = 0.08
-    """Chance of a flip front to back (a header that says supine of a prone patient, and a couch
-    in front).
+    """Probability of a flip front to back.
+
+    It stands for a wrong header of a prone patient, with the couch in front.
     """
 
 
 def smoothed(volume: TrainingVolume) -> TrainingVolume:
-    """The volume filtered for the spacing of the network, so that its noise does not alias."""
+    """The volume, filtered for the spacing of the network so that its noise does not alias."""
     hu = volume.hu.astype(np.float32)
     for axis in range(3):
         low = np.concatenate(
@@ -77,7 +77,7 @@ def smoothed(volume: TrainingVolume) -> TrainingVolume:
 
 
 def rotation(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotation matrix in (z, y, x) of turns about the three axes."""
+    """Rotation matrix in (z, y, x) for turns about the three axes."""
     result = np.eye(3)
     for axis, angle in enumerate(np.radians(degrees)):
         one, two = [k for k in range(3) if k != axis]
@@ -91,7 +91,7 @@ def rotation(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
 def smooth_noise(
     shape: tuple[int, ...], cells: tuple[int, int, int], rng: np.random.Generator
 ) -> Floats:
-    """Smooth random field of unit normals on `cells` knots, linear between, float32."""
+    """A smooth random field, float32: unit normals on `cells` knots, linear in between."""
     knots = torch.from_numpy(rng.standard_normal((1, 1, *cells), dtype=np.float32))
     field: Floats = interpolate(knots, size=list(shape), mode="trilinear", align_corners=True)[
         0, 0
@@ -106,7 +106,7 @@ def posed(
     pose: Pose,
     spacing_mm: float = NETWORK_MM,
 ) -> Sample:
-    """Draw a sample of `shape` from a volume; what lies outside the volume is air."""
+    """Draw a sample of `shape` from a volume; outside the volume there is air."""
     scale = np.exp(rng.uniform(-1, 1) * pose.log_scale + rng.uniform(-1, 1, 3) * pose.log_stretch)
     limits = np.array([pose.turn_degrees, pose.tilt_degrees, pose.tilt_degrees])
     matrix = rotation(rng.uniform(-1, 1, 3) * limits) * (scale * spacing_mm)
@@ -130,9 +130,7 @@ def posed(
 
 
 def upright(volume: TrainingVolume, spacing_mm: float = NETWORK_MM, multiple: int = 16) -> Sample:
-    """The whole volume as it lies, on the network's grid from its first voxel, padded with air
-    to a multiple.
-    """
+    """The whole volume on the network's grid, without rotation, padded with air to a multiple."""
     sizes = [int((n - 1) * volume.spacing_mm / spacing_mm) + 1 for n in volume.hu.shape]
     shape = tuple(-(-n // multiple) * multiple for n in sizes)
     centre = (np.array(shape) - 1) / 2 * spacing_mm
@@ -143,7 +141,7 @@ def upright(volume: TrainingVolume, spacing_mm: float = NETWORK_MM, multiple: in
 def _sampling_grid(
     volume: TrainingVolume, shape: tuple[int, int, int], matrix: Any, centre: Any
 ) -> torch.Tensor:
-    """Coordinates (x, y, z) in -1..1 of the volume, for each voxel of the sample."""
+    """Coordinates (x, y, z) in the volume from -1 to 1, for each voxel of the sample."""
     last = np.maximum(np.array(volume.hu.shape) - 1, 1) * volume.spacing_mm
     to_unit = 2.0 / last
     terms = []

@@ -1,6 +1,4 @@
-"""What scanners and their surroundings do to an image: field of view, slices, noise, kernel,
-couch, bowel gas, metal.
-"""
+"""Effects of scanner and surroundings: field of view, slices, noise, couch, gas and metal."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,9 +11,7 @@ from pleura.learn.lungs.samples import BACKGROUND, NETWORK_MM, Bools, Sample, sm
 
 
 def density(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Denser or lighter lungs (expiration, age), more contrast in soft tissue, a calibration
-    error.
-    """
+    """Change the density of lungs (expiration, age), contrast in soft tissue, and calibration."""
     hu = sample.hu
     if rng.random() < 0.4:
         aerated = (sample.label > BACKGROUND) & (hu < -300)
@@ -27,7 +23,7 @@ def density(sample: Sample, rng: np.random.Generator) -> Sample:
 
 
 def bowel_gas(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Gas, or mottled stool, in soft tissue: stomach and bowel under the lungs; background."""
+    """Gas or mottled stool in soft tissue, as in stomach and bowel: background."""
     if rng.random() > 0.3:
         return sample
     hu = sample.hu.copy()
@@ -55,7 +51,7 @@ def bowel_gas(sample: Sample, rng: np.random.Generator) -> Sample:
 
 
 def couch(sample: Sample, rng: np.random.Generator) -> Sample:
-    """A hollow couch or foam behind the body (seldom in front of it); background."""
+    """A hollow couch or foam behind the body, seldom in front of it: background."""
     if rng.random() > 0.35:
         return sample
     hu = sample.hu
@@ -80,7 +76,7 @@ def couch(sample: Sample, rng: np.random.Generator) -> Sample:
 
 
 def slices(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Thick slices (up to about 10 mm), read by linear interpolation; or softness in plane."""
+    """Thick slices (up to about 10 mm), interpolated linearly; or blur in plane."""
     hu = sample.hu
     if rng.random() < 0.3:
         thick = int(rng.integers(2, 4))
@@ -101,9 +97,7 @@ def slices(sample: Sample, rng: np.random.Generator) -> Sample:
 
 
 def motion(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Bands of slices that were scanned at another phase of breathing: image and labels shifted
-    by some millimetres.
-    """
+    """Shift image and labels of bands of slices by some millimetres, as breathing does."""
     if rng.random() > 0.07:
         return sample
     parts = {
@@ -153,9 +147,7 @@ def noise(sample: Sample, rng: np.random.Generator) -> Sample:
 
 
 def field_of_view(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Cut the ends, and the sides by a circle or a square, as narrow fields do; what is cut is
-    air, without label.
-    """
+    """Cut the ends, and the sides by a circle or a square; the rest is air without label."""
     keep: Bools = np.ones(sample.hu.shape, dtype=np.bool_)
     z, y, x = np.ogrid[tuple(slice(n) for n in keep.shape)]
     depth, rows, columns = keep.shape
@@ -179,7 +171,7 @@ STEPS = (density, bowel_gas, couch, motion, metal, slices, noise, field_of_view)
 
 
 def scanned(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Apply all steps in the order in which they happen."""
+    """Apply all effects, in the order in which they occur."""
     for step in STEPS:
         sample = step(sample, rng)
     return sample

@@ -28,8 +28,9 @@ def predictor(data: bytes, threads: int = 1) -> Predict:
 
 
 def logits_of(predict: Predict, hu: NDArray[Any]) -> Floats:
-    """Logits `(5, D, H, W)` of a volume `(D, H, W)` on the network's grid; the padding it needs
-    is air, cut off after.
+    """Logits `(5, D, H, W)` of a volume `(D, H, W)` on the network's grid.
+
+    The volume is padded with air to a multiple, which is cut off from the logits.
     """
     widths = [(0, -n % MULTIPLE) for n in hu.shape]
     padded = np.pad(hu.astype(np.float32), widths, constant_values=AIR_HU)
@@ -38,16 +39,14 @@ def logits_of(predict: Predict, hu: NDArray[Any]) -> Floats:
 
 
 def sides_of(logits: Floats) -> NDArray[np.uint8]:
-    """0 background, 1 right, 2 left, dense lung with its side, by the largest summed
-    probability.
-    """
+    """0 background, 1 right, 2 left, by the largest summed probability; dense lung has its side."""
     powers = np.exp(logits - logits.max(axis=0))
     sums = np.stack([powers[0], powers[1] + powers[3], powers[2] + powers[4]])
     return sums.argmax(axis=0).astype(np.uint8)
 
 
 def dense_of(logits: Floats) -> NDArray[np.bool_]:
-    """Where lung is more likely dense than aerated."""
+    """Where lung is more probably dense than aerated."""
     return (sides_of(logits) > 0) & (
         np.maximum(logits[3], logits[4]) > np.maximum(logits[1], logits[2])
     )
@@ -55,10 +54,10 @@ def dense_of(logits: Floats) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class CoarseScore:
-    """Scores of one case on the network's grid, doubtful voxels left out.
+    """Scores of one case on the network's grid, without doubtful voxels.
 
-    `stray_ml` is predicted lung more than 10 mm outside the reference; `stray_slices` counts slices
-    with predicted lung where the reference has none; surface distances are in mm.
+    `stray_ml` is predicted lung more than 10 mm outside the reference. `stray_slices` counts slices
+    with predicted lung where the reference has none. Surface distances are in mm.
     """
 
     name: str
@@ -123,8 +122,9 @@ def dice(one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
 def surface_distances(
     one: NDArray[np.bool_], two: NDArray[np.bool_], spacing_mm: float
 ) -> NDArray[np.float64]:
-    """Distances in mm from the border voxels of each mask to those of the other, both ways;
-    empty where a mask is.
+    """Distances in mm from the border voxels of each mask to those of the other.
+
+    Empty where a mask is empty.
     """
     from scipy import ndimage
 

@@ -20,20 +20,21 @@ from pleura.learn.lungs.pool import Pool
 from pleura.learn.lungs.samples import Sample
 
 DICE_SMOOTHING = 500.0
-"""Voxels added above and below, so that a sample without lung pulls gently."""
+"""[voxels] Added to numerator and denominator, so that samples without lung have small gradients.
+"""
 DENSE_WEIGHT = 2.0
 AVERAGING = 0.99
 SCALAR_FACTOR = 3.0
-"""Gains and biases learn this much faster than weights."""
+"""Gains and biases learn this many times faster than weights."""
 SAVE_EVERY = 50
 BATCH = 2
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training: its steps, and the learning rate at both ends.
+    """A phase of training: its steps, and the learning rate at both ends.
 
-    `skip` batches of the pool are left out, because an earlier phase has seen them.
+    `skip` batches of the pool are left out, because an earlier phase has used them.
     """
 
     steps: int
@@ -43,7 +44,7 @@ class Phase:
     skip: int = 0
 
     def rate(self, step: int) -> float:
-        """Learning rate of a step: linear warm-up, then half a cosine."""
+        """Learning rate of a step: a linear warm-up, then half a cosine."""
         if step < self.warm_up:
             return self.first_rate * (step + 1) / self.warm_up
         share = (step - self.warm_up) / max(1, self.steps - self.warm_up)
@@ -54,10 +55,9 @@ class Phase:
 
 
 def loss_of(logits: Tensor, samples: Sequence[Sample]) -> Tensor:
-    """Cross entropy plus soft Dice of the two lungs (dense lung counts to its side).
+    """Cross entropy plus soft Dice of the two lungs (dense lung counts with its side).
 
-    Ignored voxels count for nothing. Where it is unknown whether lung is dense, only its side
-    counts.
+    Ignored voxels do not count. Where density is unknown, only the side counts.
     """
     label = torch.from_numpy(np.stack([sample.label for sample in samples])).long()
     counts = torch.from_numpy(np.stack([~sample.ignore for sample in samples])).float()
@@ -83,7 +83,7 @@ def loss_of(logits: Tensor, samples: Sequence[Sample]) -> Tensor:
 
 @dataclass
 class Learner:
-    """A network, its optimiser, its averaged weights and the steps of the phase it has taken."""
+    """A network, its optimiser, its averaged weights, and the steps done in the phase."""
 
     net: LungNet
     optimiser: torch.optim.Optimizer
@@ -145,7 +145,7 @@ class Learner:
         return learner
 
     def update(self, samples: Sequence[Sample], rate: float) -> float:
-        """Take one step at a learning rate; return the loss."""
+        """Do one step with a learning rate; return the loss."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["factor"]
         pictures = torch.from_numpy(np.stack([sample.hu for sample in samples])[:, None])
@@ -175,10 +175,9 @@ def run_phase(
     report: Report,
     seed: int = 0,
 ) -> None:
-    """Train one phase into `path`, from the weights of `start`; resume where `path` is already
-    there.
+    """Train one phase into `path`, from the weights of `start`; resume where `path` exists.
 
-    `report` gets step, loss and CPU seconds after each step.
+    `report` is called with step, loss and CPU seconds after each step.
     """
     if path.exists():
         learner = Learner.load(path)

@@ -1,10 +1,9 @@
-"""Fill polygons and trace masks, in index coordinates `(row, column)` of one slice; pixel centres
-are at whole numbers.
+"""Rasterise contours: fill polygons and trace masks, in index coordinates of one slice.
 
-A pixel is inside where its centre is. A centre on an edge belongs to the polygon below it or right
-of it, never to both neighbours. Written by hand: OpenCV's fillPoly and scikit-image's `polygon`
-round vertices or grow the border (docs/rtstruct.md has the figures). How several contours of one
-plane combine is in `nesting`.
+Coordinates are `(row, column)`; pixel centres are at whole numbers. A pixel is inside where its
+centre is. A centre on an edge belongs to the polygon below or right of it, never to both
+neighbours. Written by hand, because OpenCV's fillPoly and scikit-image's `polygon` round vertices
+or grow the border (docs/rtstruct.md has the figures). `nesting` combines the contours of a plane.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,14 +22,16 @@ Points = NDArray[np.float64]
 """`(n, 2)`: row, column; closed without repeating the first point."""
 
 STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
-"""Right, down, left, up from one pixel corner to the next: clockwise on the displayed slice
-around what is inside.
+"""Right, down, left and up from one pixel corner to the next.
+
+They run clockwise around the inside, on the displayed slice.
 """
 
 
 def polygon_area(points: Points) -> float:
-    """Signed area in pixels (shoelace formula); positive where the points run clockwise on the
-    displayed slice.
+    """Signed area in pixels (shoelace formula).
+
+    It is positive where the points run clockwise on the displayed slice.
     """
     row, column = points[:, 0], points[:, 1]
     return float((column @ np.roll(row, -1) - row @ np.roll(column, -1)) / 2)
@@ -51,8 +52,9 @@ def fill(polygons: Iterable[Points], shape: tuple[int, int]) -> NDArray[np.bool_
 
 
 def fill_by_winding(polygons: Iterable[Points], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Fill polygons where the winding number, summed over all of them, is not zero. Arguments as
-    for `fill`.
+    """Fill polygons where the winding number, summed over all of them, is not zero.
+
+    Arguments are as for `fill`.
     """
     inside: NDArray[np.bool_] = _crossings(polygons, shape, signed=True) != 0
     return inside
@@ -61,10 +63,10 @@ def fill_by_winding(polygons: Iterable[Points], shape: tuple[int, int]) -> NDArr
 def _crossings(
     polygons: Iterable[Points], shape: tuple[int, int], *, signed: bool
 ) -> NDArray[np.int32]:
-    """For each pixel centre, the edges that a ray from the left border meets before it; `signed` by
-    their direction.
+    """For each pixel centre, the number of edges that a ray from the left border crosses before it.
 
-    An edge is always evaluated from its top end, so a bridge there and back cancels exactly.
+    With `signed`, by their direction. An edge is always evaluated from its top end, so a bridge and
+    its way back cancel exactly.
     """
     rows, columns = shape
     changes = np.zeros((rows, columns + 1), dtype=np.int32)
@@ -112,14 +114,14 @@ def trace(mask: NDArray[np.bool_]) -> list[Points]:
 
 
 def _loops(mask: NDArray[np.bool_], pieces: NDArray[np.int32]) -> Iterable[tuple[Points, int]]:
-    """Closed outlines along pixel edges, inside to the right, corners only; with the piece that
-    each encloses.
+    """Closed outlines along pixel edges, corners only, each with the piece that it encloses.
+
+    The inside is on the right.
     """
     padded = np.pad(mask, 1)
     rows, columns = mask.shape
-    edges = np.zeros(
-        (4, rows + 1, columns + 1), dtype=bool
-    )  # an edge in this direction starts at this pixel corner
+    # an edge in this direction starts at this pixel corner
+    edges = np.zeros((4, rows + 1, columns + 1), dtype=bool)
     edges[0, :-1, :-1] = mask & ~padded[:-2, 1:-1]
     edges[1, :-1, 1:] = mask & ~padded[1:-1, 2:]
     edges[2, 1:, 1:] = mask & ~padded[2:, 1:-1]
@@ -135,7 +137,7 @@ def _loops(mask: NDArray[np.bool_], pieces: NDArray[np.int32]) -> Iterable[tuple
             if way != came:
                 corners.append(here)
             here, came = (here[0] + STEPS[way][0], here[1] + STEPS[way][1]), way
-            # right first: stays on this piece where two touch at a corner
+            # right first, to stay on this piece where two touch at a corner
             way = next(
                 (turn % 4 for turn in (way + 1, way, way - 1) if (*here, turn % 4) in open_edges),
                 way,
@@ -146,7 +148,7 @@ def _loops(mask: NDArray[np.bool_], pieces: NDArray[np.int32]) -> Iterable[tuple
 
 
 def _keyholed(outer: Points, holes: Sequence[Points]) -> Points:
-    """Join holes to their outer loop, each where it is nearest."""
+    """Join holes to their outer loop at the nearest point."""
     for hole in holes:
         apart = ((outer[:, None] - hole[None]) ** 2).sum(axis=2)
         at, of = divmod(int(apart.argmin()), len(hole))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.measure import label
 
-from pleura.labels.contours import fill, polygon_area, trace
+from pleura.labels.rasterisation import fill, polygon_area, trace
 
 
 def inside(polygons, row, column):
@@ -89,9 +89,8 @@ def test_a_hole_is_a_hole_by_two_contours_or_by_a_keyhole():
 
 
 def test_neighbours_share_no_pixel_and_leave_none():
-    left = np.array(
-        [[-0.5, -0.5], [9.5, -0.5], [9.5, 4.0], [-0.5, 4.0]]
-    )  # the border runs through centres
+    # the border runs through centres
+    left = np.array([[-0.5, -0.5], [9.5, -0.5], [9.5, 4.0], [-0.5, 4.0]])
     right = np.array([[-0.5, 4.0], [9.5, 4.0], [9.5, 9.5], [-0.5, 9.5]])
     one, two = fill([left], (10, 10)), fill([right], (10, 10))
     assert not (one & two).any()

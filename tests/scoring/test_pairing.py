@@ -14,8 +14,8 @@ from pleura.core.errors import NothingUsable, UsageError
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
 from pleura.labels.registry import write_mask
-from pleura.scoring.layouts import find_references, pair_masks
 from pleura.scoring.names import is_neutral, neutral_names, sidecar
+from pleura.scoring.pairing import find_references, pair_masks
 from pleura.verbs.evaluate import evaluate
 
 GRID = Grid.axial((8, 12, 14), (4.0, 2.0, 1.5), (-30.0, -20.0, 100.0))

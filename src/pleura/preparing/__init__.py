@@ -1,0 +1,1 @@
+"""What `prepare` does for a case and a batch."""

@@ -1,0 +1,176 @@
+"""One case of a cohort: its series and reference, read, checked and written."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pleura.core.atomic import atomic_file, atomic_folder
+from pleura.core.findings import Finding, worst
+from pleura.core.progress import Progress
+from pleura.store.case import write_case
+from pleura.store.fingerprints import fingerprint
+from pleura.store.items import Done
+from pleura.store.job_files import JobFormat
+from pleura.store.jobs import series_input
+from pleura.store.layout import CASES, EXPORT, PLANES, REMOVED_COUCH
+from pleura.store.volume_files import series_in
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pleura.anatomy.anatomy import Anatomy
+    from pleura.dicom.series import Series
+    from pleura.geometry.volume import LungMask, Volume
+    from pleura.labels.references import Reference
+
+
+@dataclass(frozen=True)
+class CaseJob:
+    """A series, and where its reference mask comes from."""
+
+    id: str
+    input: str
+    series: "Series"
+    reference: "Reference"
+
+
+def job_format() -> JobFormat:
+    """How the jobs are written to a plan."""
+    from pleura.labels.mappings import Naming
+    from pleura.labels.objects import LabelObject
+    from pleura.labels.references import Reference
+    from pleura.labels.registry import MaskFiles
+
+    return JobFormat((CaseJob, Reference, MaskFiles, LabelObject, Naming))
+
+
+@dataclass(frozen=True)
+class CasePlan:
+    """The cases to make, a line about each series and mask that cannot be used, and the files of
+    masks without a case.
+    """
+
+    jobs: list[CaseJob]
+    refused: list[str]
+    unmatched_masks: Sequence[Path]
+
+
+def plan_cases(
+    source: Path, masks: Path | None, gaps: Any, names: Mapping[str, str] | None, progress: Progress
+) -> CasePlan:
+    """Read the headers of the input and match masks with series."""
+    from pleura.labels.references import cases_of, find_references
+
+    seen = series_in(source, gaps=gaps, progress=progress)
+    usable, refusals = cases_of([one for one in seen if one.is_ct or one.id == "unreadable"])
+    references = find_references(
+        seen, usable, source, masks, mentioned=frozenset(refusals), names=names, progress=progress
+    )
+    jobs = []
+    for one in usable:
+        reference = references.of(one)
+        digest = fingerprint(reference.paths, series_input(one, source))["sha256"]
+        jobs.append(CaseJob(one.id, digest, one, reference))
+    lines = [_line(case, refusal) for case, refusal in refusals.items()]
+    return CasePlan(jobs, [*lines, *references.unmatched], references.unmatched_files)
+
+
+@dataclass(frozen=True)
+class CaseRecipe:
+    out: Path
+    export: str
+    couch: bool
+
+    def open(self) -> Callable[[CaseJob], Done]:
+        return partial(_case, self)
+
+
+def _case(recipe: CaseRecipe, job: CaseJob) -> Done:
+    """Write one case; return its entry of `cohort.json`."""
+    from pleura.page.planes import planes_png
+    from pleura.quality.gate import gate
+    from pleura.quality.thresholds import VERSION
+
+    series = job.series
+    judged = gate(series.read(), detail="full" if recipe.couch else "sample").require_usable()
+    volume, values = judged.volume, judged.findings
+    mask, odd = job.reference.read(volume, series)
+    removed = None
+    if recipe.couch:
+        volume, found, removed = _without_couch(judged.anatomy)
+        values = (*values, *found)
+    findings = [*series.findings, *values, *odd]
+    facts = {
+        "series_uid": series.series_uid,
+        "frame_uid": series.frame_uid,
+        "verdict": worst(findings).word,
+    }
+    listed = [finding.as_json() for finding in findings]
+    folder = recipe.out / CASES / job.id
+    exported = _export(recipe.out, job.id, volume, recipe.export)
+    with atomic_folder(folder) as part:
+        write_case(
+            part,
+            job.id,
+            volume,
+            mask,
+            findings=listed,
+            header=dict(series.header),
+            gate=VERSION,
+            **facts,
+        )
+        if removed is not None:
+            np.save(part / REMOVED_COUCH, np.packbits(removed), allow_pickle=False)
+        planes_png(volume, None if mask is None else mask.labels, part / PLANES)
+    files = [f"{CASES}/{job.id}/{path.name}" for path in sorted(folder.iterdir())]
+    entry = {
+        "id": job.id,
+        "slices": volume.grid.shape[0],
+        "mask": _kind_of(mask),
+        "verdict": facts["verdict"],
+        "findings": listed,
+    }
+    return Done(entry, (*files, *exported))
+
+
+def _kind_of(mask: "LungMask | None") -> str | None:
+    if mask is None:
+        return None
+    return "right and left" if mask.sided else "both as one"
+
+
+def refused_line(job: CaseJob, refusal: Finding) -> dict[str, str]:
+    return {"refused": _line(job.id, refusal)}
+
+
+def _line(case: str, refusal: Finding) -> str:
+    message = refusal.message.removeprefix(f"{case}: ").removeprefix(f"{refusal.code}: ")
+    return f"{case}: {refusal.code}: {message}"
+
+
+def _without_couch(anatomy: "Anatomy") -> tuple["Volume", tuple[Finding, ...], "NDArray[np.bool_]"]:
+    """The volume without its couch, the findings, and the removed voxels as a bool array."""
+    from pleura.anatomy.couch import check_couch, couch_mask, without_couch
+
+    volume, body = anatomy.volume, anatomy.body
+    around = couch_mask(volume, body)
+    return without_couch(volume, around), check_couch(volume, body, around), around
+
+
+def _export(out: Path, case: str, volume: "Volume", kind: str) -> tuple[str, ...]:
+    """Write the volume to OUT/export as `kind` says; return the names of files below OUT."""
+    from pleura.images.nifti import write_volume
+
+    if kind == "none":
+        return ()
+    name = f"{EXPORT}/{case}{'.nii.gz' if kind == 'nifti' else '.npy'}"
+    with atomic_file(out / name) as part:
+        if kind == "nifti":
+            write_volume(part, volume)
+        else:
+            np.save(part, volume.hu, allow_pickle=False)
+    return (name,)

@@ -1,0 +1,286 @@
+"""What `deidentify` does for a whole input: read headers, plan, write, and record."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pleura.core.atomic import clear_parts_beside, write_json
+from pleura.core.codes import finding
+from pleura.core.errors import NothingUsable, UsageError
+from pleura.core.locks import locked_beside
+from pleura.core.progress import Progress
+from pleura.core.results import gone_notes
+from pleura.deid.batch import PASSING, Hands, processes, read_headers, show_unit, write_unit
+from pleura.deid.choices import Choices
+from pleura.deid.objects import Header
+from pleura.deid.plan import Plan, Unit, make_plan
+from pleura.deid.vault import check_key, open_key, read_map, write_map, write_secret
+from pleura.files.walk import Walk, walk
+from pleura.publishing.certified import certificate_of
+from pleura.publishing.crop import cropped
+from pleura.publishing.options import Places, option_notes
+from pleura.publishing.publish import audit_of, sought
+from pleura.publishing.result import OTHER, REFUSED, DeidentifyResult
+from pleura.store.item import files_below
+from pleura.store.ordered import Ordered
+from pleura.store.run_record import RunRecord, fingerprint
+from pleura.store.spread import Pool
+
+AUDIT = "pleura-deid-audit/2"
+
+Units = dict[str, Mapping[str, Any]]
+"""The record of each folder of OUT."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One input to de-identify.
+
+    `secret` is the key, empty under the report's profile, which needs none. `crop_mm` is the margin
+    above the lung apex, or `None` to keep all slices.
+    """
+
+    source: Path
+    out: Path
+    choices: Choices
+    places: Places
+    crop_mm: float | None
+    found: Walk
+    secret: bytes
+    processes: int
+    progress: Progress
+
+    @classmethod
+    def open(
+        cls,
+        source: Path,
+        out: Path,
+        choices: Choices,
+        places: Places,
+        crop_mm: float | None,
+        *,
+        workers: int,
+        progress: Progress,
+    ) -> "Publication":
+        """List the input, and check the key and the map.
+
+        Raises:
+            NothingUsable: the input has no DICOM objects.
+            UsageError: the key or the map is invalid, or they do not belong together.
+        """
+        found = walk(source, progress)
+        if not found.dicom():
+            raise NothingUsable(
+                f"deidentify: no DICOM objects in IN ({found.accounting(()).sentence()})"
+            )
+        secret = b"" if choices.profile == "report" else open_key(places.key)
+        read_map(places.map)
+        if secret:
+            check_key(places.map, places.key, secret)
+        count = processes(workers, len(found.dicom()))
+        return cls(source, out, choices, places, crop_mm, found, secret, count, progress)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the options mean for the user."""
+        return option_notes(self.choices, self.places, self.out)
+
+    def show(self) -> DeidentifyResult:
+        """What would be done; nothing is written."""
+        with Pool(self.processes) as pool:
+            hands = Ordered(pool)
+            headers, cut = self._headers(hands)
+            planned = make_plan(headers, read_map(self.places.map), self.secret)
+            units: Units = {}
+            for unit in planned.units:
+                patient = planned.patient(unit.case, self.secret)
+                units[unit.folder] = show_unit(unit, self.choices, patient, hands).as_json()
+        left = count_left(planned, cut, self.found)
+        notes = ("nothing was written",)
+        return DeidentifyResult(self.out, self.choices.profile, units, left, notes, planned=True)
+
+    def recorded(self, run: RunRecord) -> DeidentifyResult:
+        """The result of a finished run, from its record."""
+        units, left = run.record["units"], run.record["left"]
+        return DeidentifyResult(self.out, self.choices.profile, units, left, self.notes)
+
+    def write(
+        self, run: RunRecord, options: Mapping[str, Any], *, with_names: bool
+    ) -> DeidentifyResult:
+        """Write every unit that is not done yet, then the audit record and the certificate.
+
+        Args:
+            run: the open record of OUT.
+            options: what decides the result, for the audit record and the certificate.
+            with_names: whether the result has the names of refused files.
+        """
+        secret = self._settled_key()
+        with Pool(self.processes) as pool:
+            hands = Ordered(pool)
+            headers, cut = self._headers(hands)
+            planned = self._planned(headers, secret)
+            inputs = {unit.folder: _input_digest(planned, unit) for unit in planned.units}
+            run.check_other_input(inputs)
+            units, names = self._write_units(run, planned, inputs, secret, hands)
+        gone = run.gone(inputs)
+        result = DeidentifyResult(
+            self.out,
+            self.choices.profile,
+            units,
+            count_left(planned, cut, self.found),
+            (*_people_notes(planned), *gone_notes(gone), *self.notes),
+            names=names_by_code(self.found, names) if with_names else {},
+        )
+        record = {"format": AUDIT, "options": options, **result.as_json()}
+        write_json(self.places.audit, record)
+        certificate_of(result, self.choices, options, run).write(self.places.certificate)
+        complete = not any(_can_be_retried(unit) for unit in units.values())
+        left = dict(result.left)
+        run.finish(result.exit_code, complete=complete, units=units, left=left, gone=gone)
+        return result
+
+    def _headers(self, hands: Hands) -> tuple[list[Header], dict[str, int]]:
+        """The headers of what may be published, and counts of slices above the apex."""
+        headers = read_headers(self.found, self.choices, hands, self.progress)
+        return cropped(headers, self.source, self.crop_mm, self.progress)
+
+    def _settled_key(self) -> bytes:
+        """The key as it stands in its file, which is written where it does not exist."""
+        with locked_beside(self.places.map, what="the map"):
+            clear_parts_beside(self.places.map)
+            clear_parts_beside(self.places.key)
+            return _kept_key(self.places.key, self.secret) if self.secret else b""
+
+    def _planned(self, headers: list[Header], secret: bytes) -> Plan:
+        """The plan, with its patients in the map before any object is written.
+
+        The map is read again under its lock, because another run may have added patients.
+        """
+        with locked_beside(self.places.map, what="the map"):
+            if secret:
+                check_key(self.places.map, self.places.key, secret)
+            planned = make_plan(headers, read_map(self.places.map), secret)
+            write_map(self.places.map, planned.patients, secret)
+        return planned
+
+    def _write_units(
+        self,
+        run: RunRecord,
+        planned: Plan,
+        inputs: Mapping[str, str],
+        secret: bytes,
+        hands: Hands,
+    ) -> tuple[Units, Counter[tuple[str, str]]]:
+        """Write the units that are not done yet; return all records, and refused file names."""
+        advance = _counter(self.progress, sum(len(unit.files) for unit in planned.units))
+        units: Units = {}
+        names = Counter[tuple[str, str]]()
+        for unit in planned.units:
+            digest = inputs[unit.folder]
+            kept = run.kept(unit.folder, digest)
+            if kept is not None:
+                units[unit.folder] = kept
+                advance(len(unit.files))
+                continue
+            run.forget(unit.folder)
+            searched = sought(planned, unit.case)
+            check = partial(audit_of, self.choices.profile, planned.uids(unit.case), searched)
+            patient = planned.patient(unit.case, secret)
+            record = write_unit(unit, self.out, self.choices, patient, check, hands, advance)
+            names.update(record.names)
+            units[unit.folder] = record.as_json()
+            if not _can_be_retried(units[unit.folder]):
+                files = files_below(self.out, unit.folder)
+                run.keep(unit.folder, digest, units[unit.folder], files)
+        return units, names
+
+
+def count_left(planned: Plan, cut: Mapping[str, int], found: Walk) -> dict[str, int]:
+    """Count what has no output: objects by reason, refused files by code, others by kind."""
+    accounting = found.accounting({file.name for file in found.dicom()})
+    left = {
+        **planned.left,
+        **cut,
+        "others": sum(count for kind, count in accounting.other.items() if kind != "DICOMDIR"),
+    }
+    for code, count in accounting.refused.items():
+        left[f"{REFUSED}{code}"] = count
+    for kind, count in accounting.other.items():
+        left[f"{OTHER}{kind}"] = left.get(f"{OTHER}{kind}", 0) + count
+    return left
+
+
+def names_by_code(found: Walk, refused: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Names of refused files by code.
+
+    Args:
+        found: the input, with the files that could not be read.
+        refused: code and name of each file that was refused later.
+    """
+    by_code: dict[str, list[str]] = {}
+    for code, name in (*refused, *((file.code, file.name) for file in found.refused)):
+        by_code.setdefault(code, []).append(name)
+    return {code: tuple(sorted(listed)) for code, listed in sorted(by_code.items())}
+
+
+def _counter(progress: Progress, total: int) -> Callable[[int], None]:
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        progress("de-identify", done, total)
+
+    return advance
+
+
+def _people_notes(planned: Plan) -> list[str]:
+    """Notes on patients that could not be separated by their attributes."""
+    lines = [
+        finding("SHARED-FOLDER", folder=folder, cases=", ".join(cases)).message
+        for folder, cases in planned.shared.items()
+    ]
+    if planned.unnamed > 1:
+        lines.append(
+            "PLACEHOLDER-IDENTITY: "
+            f"{finding('PLACEHOLDER-IDENTITY', studies=planned.unnamed).message}"
+        )
+    return lines
+
+
+def _kept_key(path: Path, secret: bytes) -> bytes:
+    """The key in the file; where there is no file, write `secret` to it.
+
+    Raises:
+        UsageError: another run has written another key meanwhile.
+    """
+    if path.exists():
+        found = open_key(path)
+        if found != secret:
+            raise UsageError(
+                "deidentify: another run has just made this key; run the same command again"
+            )
+        return found
+    write_secret(path, secret.hex() + "\n")
+    return secret
+
+
+def _input_digest(planned: Plan, unit: Unit) -> str:
+    """A digest of all files of the unit's patient.
+
+    All of them count, because the identifiers of a patient are gathered from all of them.
+    """
+    paths: set[Path] = set()
+    for other in planned.units:
+        if other.case == unit.case:
+            paths.update(Path(header.file.path) for _, header in other.files)
+    files = sorted(paths)
+    return str(fingerprint(files, unit.case, [name for name, _ in unit.files])["sha256"])
+
+
+def _can_be_retried(unit: Mapping[str, Any]) -> bool:
+    """Whether a unit has a refusal that a rerun may avoid, such as a disk error."""
+    return any(refusal["code"] in PASSING for refusal in unit["refused"])

@@ -1,0 +1,44 @@
+"""The result of `pleura evaluate`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pleura.core.errors import Exit
+from pleura.core.results import Table, batch_exit
+from pleura.store.layout import SCORES_CSV
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """Scores of all cases. `scores` is the content of `OUT/scores.json`."""
+
+    out: Path
+    scores: Mapping[str, Any]
+
+    @property
+    def exit_code(self) -> Exit:
+        """Some failed where a case was refused, or a reference has no mask."""
+        failed = [*self.scores["refused"], *self.scores["unanswered"]]
+        if self.scores["against"]:
+            failed += [*self.scores["against"]["refused"], *self.scores["against"]["unanswered"]]
+        return batch_exit(len(self.scores["cases"]), len(failed))
+
+    def as_json(self) -> Any:
+        """The content of `scores.json`."""
+        return self.scores
+
+    def table(self) -> Table | None:
+        """One row a case, the worst first."""
+        from pleura.metrics.tables import case_table
+
+        return case_table(self.scores["cases"]) if self.scores["cases"] else None
+
+    def notes(self) -> Sequence[str]:
+        """Refusals, what has no partner, findings, the comparison, and where the tables are."""
+        from pleura.metrics.tables import score_notes
+
+        count = len(self.scores["cases"])
+        last = f"{count} cases scored: {self.out / SCORES_CSV}; page: pleura report {self.out}"
+        return [*score_notes(self.scores), last]

@@ -1,0 +1,59 @@
+"""The result of `pleura measure`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pleura.core.errors import Exit
+from pleura.core.results import Table, batch_exit, gone_notes
+from pleura.store.layout import INDEX
+
+
+@dataclass(frozen=True)
+class MeasureResult:
+    """The measures of each case: `id`, `verdict`, `reason`, `measures` (or `None`)."""
+
+    out: Path
+    cases: tuple[Mapping[str, Any], ...]
+    gone: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> Exit:
+        """1 where a case was refused, 3 where all were."""
+        refused = sum(case["measures"] is None for case in self.cases)
+        return batch_exit(len(self.cases) - refused, refused)
+
+    def as_json(self) -> Any:
+        """`cases`, as in `run.json`."""
+        return {"cases": [dict(case) for case in self.cases]}
+
+    def table(self) -> Table | None:
+        """One row a case, of both lungs."""
+        rows = []
+        for case in self.cases:
+            both = (case["measures"] or {}).get("both")
+            names = ("ml", "mass_g", "mean_hu", "perc15_hu")
+            rows.append(
+                (
+                    case["id"],
+                    case["verdict"],
+                    *(f"{both[name]:.0f}" if both else "-" for name in names),
+                )
+            )
+        columns = ("case", "verdict", "volume [ml]", "mass [g]", "mean [HU]", "Perc15 [HU]")
+        return Table("Lungs", columns, tuple(rows))
+
+    def notes(self) -> Sequence[str]:
+        """Why each case is not plainly ok, then where the tables are."""
+        lines = [
+            f"{case['id']}: {case['verdict']}: {case['reason']}"
+            for case in self.cases
+            if case["reason"]
+        ]
+        done = sum(case["measures"] is not None for case in self.cases)
+        return [
+            *lines,
+            *gone_notes(self.gone),
+            f"{done} of {len(self.cases)} measured; see {self.out / INDEX}",
+        ]
