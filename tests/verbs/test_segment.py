@@ -17,6 +17,7 @@ from pleura.phantom.anatomy import chest
 from pleura.phantom.dataset import write_dataset
 from pleura.phantom.writer import SeriesSpec, write_series
 from pleura.segmenters.classical import Classical
+from pleura.segmenting.recipe import _scanner
 from pleura.store.case import write_case
 from pleura.store.cohort import write_cohort
 from pleura.store.split import make_split
@@ -286,3 +287,12 @@ def test_of_a_contrast_agent_only_its_presence_is_told(tmp_path, agent, said):
     (case,) = json.loads((tmp_path / "out" / "lungs.json").read_text(encoding="utf-8"))["cases"]
     assert case["scan"]["contrast"] == said
     assert not any(b"Quillfeather" in data for data in content(tmp_path / "out").values())
+
+
+def test_records_and_the_table_name_the_scanner(done):
+    record = json.loads((done[1] / "run.json").read_text())["cases"][0]
+    header = (done[1] / "lungs.csv").read_text().splitlines()[0].split(",")
+    row = (done[1] / "lungs.csv").read_text().splitlines()[1].split(",")
+    assert record["scan"]["scanner"] == (row[header.index("scanner")] or None)
+    assert _scanner({"Manufacturer": "ACME", "ManufacturerModelName": "One"}) == "ACME One"
+    assert _scanner({}) is None

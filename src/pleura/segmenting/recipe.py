@@ -111,6 +111,7 @@ def record_of(
             "slice_thickness_mm": _number(header.get("SliceThickness")),
             "kernel": _words(header.get("ConvolutionKernel")),
             "contrast": _words(header.get("ContrastBolusAgent")),
+            "scanner": _scanner(header),
         },
     }
 
@@ -132,6 +133,12 @@ def measured(volume: "Volume", mask: "LungMask") -> dict[str, Any]:
     from pleura.quantify.lungs import measure_lungs, rounded
 
     return rounded(measure_lungs(volume, mask))
+
+
+def _scanner(header: Mapping[str, Any]) -> str | None:
+    """Manufacturer and model; `None` where the header has neither."""
+    parts = (_words(header.get(name)) for name in ("Manufacturer", "ManufacturerModelName"))
+    return " ".join(part for part in parts if part) or None
 
 
 def _number(value: Any) -> float | None:

@@ -12,7 +12,7 @@ from pleura.store.layout import INDEX, LUNGS_CSV, LUNGS_JSON
 
 FORMAT = "pleura-lungs-table/1"
 SIDES = ("right", "left", "both")
-SCAN = ("slice_thickness_mm", "kernel", "contrast")
+SCAN = ("slice_thickness_mm", "kernel", "contrast", "scanner")
 COLUMNS = (
     *("case", "lung", "verdict", "incomplete", *SCAN),
     *MEASURES,
@@ -31,13 +31,15 @@ def write_tables(out: Path, cases: Sequence[Mapping[str, Any]], *, title: str) -
         cases: records as `segmenting.recipe` makes them.
         title: heading of the page.
     """
-    from pleura.page.lungs_page import lungs_page
+    from pleura.page.cohort_page import cohort_page
+    from pleura.page.lungs_page import EMBEDDED, lungs_page
 
     write_json(out / LUNGS_JSON, {"format": FORMAT, "cases": [_entry(case) for case in cases]})
     with atomic_file(out / LUNGS_CSV) as part:
         part.write_text(_csv(cases), encoding="utf-8", newline="")
+    page = cohort_page(cases, title) if len(cases) > EMBEDDED else lungs_page(out, cases, title)
     with atomic_file(out / INDEX) as part:
-        part.write_text(lungs_page(out, cases, title), encoding="utf-8", newline="\n")
+        part.write_text(page, encoding="utf-8", newline="\n")
     return LUNGS_JSON, LUNGS_CSV, INDEX
 
 
