@@ -16,6 +16,7 @@ import pytest
 from testing.networks import write_run
 
 import pleura
+from pleura.cli.app import VERBS
 from pleura.labels.registry import write_mask
 from pleura.phantom.dataset import write_dataset
 
@@ -30,9 +31,16 @@ def forbidden(*arguments, **options):
     raise SystemExit("a socket was opened")
 
 socket.socket.connect = socket.getaddrinfo = socket.gethostbyname = forbidden
+words = sys.argv[1:]
+if words[0] == "load":
+    import pleura
+    assert [volume.hu.mean() for volume in pleura.load(words[1]).values()]
+    sys.exit()
 from pleura.cli.app import main
-main(sys.argv[1:])
+main(words)
 """
+NAMED_CACHES = ("config/matplotlib/", "cache/matplotlib/", "cache/fontconfig/")
+"""What the libraries that draw keep of the machine's fonts; docs/security.md names them."""
 STRACE = shutil.which("strace")
 
 
@@ -50,13 +58,23 @@ def traced_works():
 @pytest.fixture(scope="module")
 def chests(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made") / "chests"
-    write_dataset(folder, cases=1, shape=(24, 48, 48), seed=3, label=write_mask)
+    write_dataset(folder, cases=2, shape=(24, 48, 48), seed=3, label=write_mask)
     return folder
 
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
     return write_run(tmp_path_factory.mktemp("run") / "model", size=48)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, chests):
+    """De-identified chests, a cohort and scores."""
+    folder = tmp_path_factory.mktemp("made")
+    pleura.deidentify(chests / "Images", folder / "clean", workers=1)
+    pleura.prepare(chests, folder / "cohort")
+    pleura.evaluate(chests / "Labels", chests / "Labels", folder / "scores", workers=1)
+    return folder
 
 
 def run_watched(words, tmp_path):
@@ -88,9 +106,12 @@ def run_watched(words, tmp_path):
     made = [
         found[1] for line in lines if (found := CREATED.search(line)) and is_new(line, found[2])
     ]
-    allowed = (str(tmp_path / "out"), str(temporary), "/dev/", "/proc/")
+    allowed = (str(tmp_path / "written"), str(temporary), "/dev/", "/proc/")
     elsewhere = [path for path in made if Path(path).is_absolute() and not path.startswith(allowed)]
-    elsewhere += [str(path) for path in home.rglob("*")]
+    elsewhere = [path for path in elsewhere if not Path(path).is_dir()]  # empty ones say nothing
+    elsewhere += [str(path) for path in home.rglob("*") if path.is_file()]
+    caches = tuple(str(home / name) for name in NAMED_CACHES)
+    elsewhere = [path for path in elsewhere if not f"{path}/".startswith(caches)]
     return ended, network, elsewhere
 
 
@@ -99,28 +120,40 @@ def is_new(line, rest):
     return succeeded and ("O_CREAT" in line or "mkdir" in line or "creat(" in line)
 
 
-@pytest.mark.parametrize(
-    "verb",
-    ["scan", "segment", "segment by thresholds", "segment with a model", "measure", "evaluate"],
-)
-def test_no_socket_and_no_file_elsewhere(verb, chests, network, tmp_path):
-    out = str(tmp_path / "out")
-    words = {
+def commands(chests, network, made, out):
+    """Each verb's command; `made` has what other verbs wrote."""
+    images, labels = str(chests / "Images"), str(chests / "Labels")
+    cohort, one = str(made / "cohort"), ["--workers", "1"]
+    quick = ["--epochs", "1", "--size", "32", "--loss", "bce"]
+    return {
         "scan": ["scan", str(chests)],
-        "segment": ["segment", str(chests), out],
-        "segment by thresholds": ["segment", str(chests), out, "--model", "classical"],
-        "measure": ["measure", str(chests / "Images"), str(chests / "Labels"), out],
-        "segment with a model": ["segment", str(chests), out, "--model", str(network)],
-        "evaluate": [
-            "evaluate",
-            str(chests / "Labels"),
-            str(chests / "Labels"),
-            out,
-            "--workers",
-            "1",
-        ],
+        "doctor": ["doctor"],
+        "phantom": ["phantom", out, "--cases", "1", "--size", "32", "--slices", "8"],
+        "deidentify": ["deidentify", images, out, *one],
+        "verify": ["verify", images, str(made / "clean"), "--certificate", out],
+        "prepare": ["prepare", str(chests), out],
+        "couch": ["couch", images, out],
+        "train": ["train", cohort, out, *quick],
+        "segment": ["segment", images, out],
+        "segment by thresholds": ["segment", images, out, "--model", "classical"],
+        "segment with a model": ["segment", images, out, "--model", str(network)],
+        "measure": ["measure", images, labels, out],
+        "evaluate": ["evaluate", labels, labels, out, *one],
+        "report": ["report", str(made / "scores"), "--out", out],
+        "run": ["run", str(chests), out, *one, *quick],
+        "load": ["load", images],
     }
-    ended, sockets, elsewhere = run_watched(words[verb], tmp_path)
+
+
+def test_every_verb_is_watched(chests, network, made):
+    assert {words[0] for words in commands(chests, network, made, "").values()} == {*VERBS, "load"}
+
+
+@pytest.mark.parametrize("verb", list(commands(Path(), Path(), Path(), "")))
+def test_no_socket_and_no_file_elsewhere(verb, chests, network, made, tmp_path):
+    (tmp_path / "written").mkdir()  # OUT, and the files beside it
+    words = commands(chests, network, made, str(tmp_path / "written" / "out"))[verb]
+    ended, sockets, elsewhere = run_watched(words, tmp_path)
     assert ended.returncode in (0, 1), ended.stderr
     assert sockets == []
     assert elsewhere == []

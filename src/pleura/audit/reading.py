@@ -14,7 +14,7 @@ from typing import Any
 
 from pleura.audit.pieces import Layout, take_apart
 from pleura.core.codes import CODES
-from pleura.core.errors import UnreadableFile
+from pleura.core.faults import is_passing
 from pleura.files.contents import LINK
 from pleura.files.listing import ON_DISK, InputFile
 from pleura.files.walk import Walk, read_file, read_files, walk
@@ -43,7 +43,9 @@ class Files:
                 continue
             try:
                 data = self._read(file, found)
-            except (OSError, UnreadableFile):
+            except OSError as error:
+                if is_passing(error):  # a file that was not searched must not count as clean
+                    raise
                 data = b""
             self._digests[found.root].append(hashlib.sha256(data).digest())
             yield file, take_apart(data)
@@ -90,7 +92,7 @@ _OURS = re.compile(
 
 def foreign_part(data: bytes) -> bytes:
     """The values in one of pleura's records that come from the input; only these can identify."""
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):  # then all of it is searched
         return "\n".join(_foreign(json.loads(data))).encode()
     return data
 

@@ -20,7 +20,7 @@ from pleura.audit.reading import Files, foreign_part
 from pleura.audit.report import Judged, Report, Tree
 from pleura.audit.sweep import Identifier, needles, sweep
 from pleura.audit.vocabulary import NEVER, TAGS_OF_CLASSES, is_placeholder, vr_of
-from pleura.core.atomic import read_json
+from pleura.core.atomic import read_json_if_any
 from pleura.core.codes import finding
 from pleura.core.errors import NothingUsable
 from pleura.core.findings import Finding
@@ -333,8 +333,8 @@ def _profile(out: Path) -> str | None:
 
     Files under that profile declare nothing themselves.
     """
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        record = read_json(out / "run.json")
+    with suppress(KeyError, TypeError):
+        record = read_json_if_any(out / "run.json")
         if record["verb"] == "deidentify" and record["options"]["profile"] == REPORT:
             return REPORT
     return None

@@ -29,6 +29,8 @@ HOST = re.sub(r"[^A-Za-z0-9]", "", platform.node())[:20] or "host"
 FLUSHES = 8
 TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 """Errors of a rename to a folder that another process has just made."""
+JSON_BYTES = 1 << 30
+"""Largest JSON file that is read."""
 LONGEST_NAME = 100
 """Characters of the final name that a temporary name keeps: file systems allow 255 bytes."""
 
@@ -178,8 +180,33 @@ def write_json_if_changed(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises:
+        ValueError: it is not JSON, nested too deep, or larger than `JSON_BYTES`.
+        OSError: it cannot be read.
+    """
+    if path.stat().st_size > JSON_BYTES:
+        raise ValueError(f"larger than {JSON_BYTES} bytes")
+    return parse_json(path.read_text(encoding="utf-8"))
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text. Raises `ValueError` where it is none, or nested too deep."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def read_json_if_any(path: Path) -> Any:
+    """Read a JSON file; `None` where it is missing or is not JSON. Raises `OSError` where the disk
+    fails: that must not pass for a missing file.
+    """
+    try:
+        return read_json(path)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError):
+        return None
 
 
 def clear_parts(folder: Path) -> None:

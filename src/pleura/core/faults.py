@@ -31,10 +31,32 @@ PASSING = FULL | {
 }
 """Errors of the machine, not of the file."""
 
+DENIED = frozenset({errno.EACCES, errno.EPERM})
+"""Errors of permissions, which can be granted without a change of the file or its time."""
+
 LISTING = frozenset({errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR})
 """Errors of a file that was there, and readable, when the input was listed."""
 
+PASSING_CODES = frozenset(
+    {
+        "CLOSED-FILES",
+        "CLOSED-FOLDERS",
+        "DISK-ERROR",
+        "DISK-FULL",
+        "FILE-CHANGED",
+        "INTERNAL-ERROR",
+        "OUT-OF-MEMORY",
+        "READ-ERROR",
+        "READ-FAILED",
+        "WORKER-LOST",
+        "WRITE-FAILED",
+    }
+)
+"""Codes of refusals that another try may lift."""
+
 ROOT = Path(__file__).parents[1]
+
+_noted: list[type[BaseException]] = []
 
 
 def stops_the_batch(error: BaseException) -> bool:
@@ -51,6 +73,26 @@ def is_passing(error: BaseException) -> bool:
     return True
 
 
+def note(error: BaseException) -> None:
+    """Remember a passing fault that is answered with a finding, or with less than the whole input.
+
+    What is made meanwhile must not be recorded as done: `RunRecord.finish` and the pool compare
+    `noted()` before and after. Lasting errors are not remembered.
+    """
+    if any(_is_machine(cause) for cause in _chain(error)):
+        _noted.append(type(error))
+
+
+def note_passing() -> None:
+    """Remember a passing fault that another process has noted."""
+    _noted.append(Exception)
+
+
+def noted() -> int:
+    """How many passing faults this process has noted so far."""
+    return len(_noted)
+
+
 def refusal_of(error: BaseException) -> Finding:
     """The refusal of the item that raised `error`.
 
@@ -58,6 +100,7 @@ def refusal_of(error: BaseException) -> Finding:
     in pleura are named, because its message may quote the input.
     """
     causes = list(_chain(error))
+    note(error)
     if any(isinstance(cause, MemoryError) for cause in causes):
         return finding("OUT-OF-MEMORY")
     numbers = [
@@ -68,15 +111,18 @@ def refusal_of(error: BaseException) -> Finding:
             return finding(
                 "DISK-FULL" if number in FULL else "DISK-ERROR", error=errno.errorcode[number]
             )
-    if isinstance(error, InputRefused):
+    if isinstance(error, InputRefused) and DENIED.isdisjoint(numbers):
         return Finding(error.code, Verdict.REFUSED, str(error), error.evidence)
-    if numbers and numbers[0] in LISTING:
-        return finding("FILE-CHANGED", error=errno.errorcode[numbers[0]])
+    for number in numbers:
+        if number in LISTING:
+            return finding("FILE-CHANGED", error=errno.errorcode[number])
     return finding("INTERNAL-ERROR", error=type(error).__name__, where=_where(error))
 
 
 def _is_machine(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in PASSING)
+    if isinstance(error, OSError):
+        return error.errno in PASSING | DENIED
+    return isinstance(error, MemoryError)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -28,17 +28,6 @@ FEW = 200
 MOST = 8
 """Most processes that are started unless the user asks for more."""
 
-MACHINE = (
-    "WORKER-LOST",
-    "OUT-OF-MEMORY",
-    "DISK-FULL",
-    "DISK-ERROR",
-    "FILE-CHANGED",
-    "INTERNAL-ERROR",
-)
-PASSING = frozenset({"READ-FAILED", "WRITE-FAILED", *MACHINE})
-"""Refusals that may not occur again; a unit with one is done again by the next run."""
-
 Pair = tuple[InputFile, Path]
 """A file of the input and the path to write it to."""
 

@@ -7,6 +7,7 @@ from operator import or_
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from pleura.core.faults import note
 from pleura.deid.elements import IMPLICIT_LITTLE, Element, take_apart
 from pleura.deid.identifiers import NOBODY, Identifiers, harvest, identifying
 from pleura.deid.objects import HEADER_TAGS, Header, case_folder, quiet_pydicom
@@ -48,7 +49,8 @@ class HeaderReader:
                 BytesIO(data) if data is not None else Path(file.path).open("rb") as stream,
             ):
                 values, found = self._quick(stream.read(BEGIN)) or self._whole(stream)
-        except OSError:
+        except OSError as error:
+            note(error)
             return Header(file, *place, ("",) * len(HEADER_TAGS), refusal="READ-FAILED")
         except Exception:
             # damaged files break libraries in many ways: they are refused when their turn comes

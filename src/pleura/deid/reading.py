@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pleura.core.errors import UnreadableFile
+from pleura.core.faults import note
 from pleura.files.listing import ON_DISK, InputFile
 from pleura.files.walk import read_files
 
@@ -26,6 +27,7 @@ def each(files: Sequence[InputFile]) -> Iterator[tuple[InputFile, bytes | Unread
         try:
             yield file, Path(file.path).read_bytes()
         except OSError as error:
+            note(error)
             yield file, Unread(error.strerror or type(error).__name__)
     for members in archives.values():
         yield from _members(members)
@@ -41,6 +43,7 @@ def _members(members: dict[int, InputFile]) -> Iterator[tuple[InputFile, bytes |
         except StopIteration:
             break
         except (OSError, UnreadableFile) as error:
+            note(error)
             why = Unread(f"the archive is damaged ({type(error).__name__})")
             break
         del left[file.member]

@@ -1,7 +1,6 @@
 """The re-identification map and the key: files beside the output that only their owner can read."""
 
 import errno
-import json
 import os
 import secrets
 import stat
@@ -11,7 +10,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from pleura.core.atomic import atomic_file, dump_json
+from pleura.core.atomic import atomic_file, dump_json, parse_json
 from pleura.core.errors import OutputFailed, UsageError
 from pleura.deid.identity import key_fingerprint, read_key
 from pleura.deid.people import Person
@@ -81,7 +80,7 @@ def write_map(path: Path, patients: Mapping[str, Sequence[Person]], key: bytes =
 def _read_record(path: Path) -> dict[str, Any] | None:
     """The content of the map; `None` where there is no file."""
     try:
-        record = json.loads(_read_small(path, MAP_BYTES).decode("utf-8"))
+        record = parse_json(_read_small(path, MAP_BYTES).decode("utf-8"))
         if record["format"] not in (FORMAT, WITHOUT_KEY) or not isinstance(
             record["patients"], dict
         ):

@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pleura.core.faults import note
 from pleura.dicom.header import FRAME_GROUPS
 from pleura.dicom.plane import Plane
 from pleura.files.archives import read_members
@@ -31,7 +32,8 @@ def all_attributes(planes: Sequence[Plane]) -> Mapping[str, Sequence[str]]:
         warnings.simplefilter("ignore")  # they quote values
         try:
             return _varying(planes, _headers(planes))
-        except Exception:  # any error in an odd header: the series stays as it is
+        except Exception as error:  # an odd header: the series stays as it is
+            note(error)
             return {}
 
 

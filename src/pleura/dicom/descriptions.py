@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
+from pleura.core.faults import note
 from pleura.dicom.plane import Plane
 from pleura.files.archives import read_members
 
@@ -66,6 +67,7 @@ def _header_of(plane: Plane) -> tuple[str, str]:
                 )
             description = str(header.get("SeriesDescription") or "")
             dates = [str(header.get(keyword) or "") for keyword in DATES]
-    except Exception:  # any error in an odd header: the series is listed nevertheless
+    except Exception as error:  # an odd header: the series is listed nevertheless
+        note(error)
         return "", ""
     return description, next(filter(None, dates), "")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from pleura.core.faults import note
 from pleura.dicom.plane import Plane
 from pleura.files.archives import read_members
 
@@ -32,7 +33,8 @@ def private_pixels(planes: Sequence[Plane]) -> str:
         try:
             header = _dataset(plane)
             return "" if header.get("PixelData") else _largest_private(header, plane.length)
-        except Exception:  # a header that cannot be parsed describes no pixels
+        except Exception as error:  # a header that cannot be parsed describes no pixels
+            note(error)
             return ""
 
 

@@ -9,6 +9,7 @@ from itertools import combinations
 from pleura.core.codes import finding
 from pleura.core.codes.slices import STACK_SHARED
 from pleura.core.errors import UnreadableFile
+from pleura.core.faults import note
 from pleura.core.findings import Finding, Verdict
 from pleura.dicom.image_series import Series
 from pleura.dicom.stack import depths_of, is_even
@@ -135,7 +136,8 @@ def _digests(series: Series, *where: float) -> Hashable:
     for part in where:
         try:
             stored = stored_values(series.files[int(part * len(series.files))])
-        except (UnreadableFile, OSError):
+        except (UnreadableFile, OSError) as error:
+            note(error)
             return series.id
         if stored.min() == stored.max():
             return series.id

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pleura.core.errors import UnreadableFile
+from pleura.core.faults import note
 from pleura.core.progress import Progress, silent
 from pleura.dicom.fast_header import Known
 from pleura.dicom.header import planes_of
@@ -109,7 +110,8 @@ def _read_header(opened: OpenFile, known: Known, tree: Tree) -> None:
             file.member,
             head,
         )
-    except UnreadableFile:
+    except UnreadableFile as error:
+        note(error)
         tree.refused.append(RefusedFile(file.name, "UNREADABLE-FILES"))
         return
     if planes[0].sop_class == DICOMDIR_CLASS.decode():  # a DICOMDIR without meta group

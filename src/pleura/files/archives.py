@@ -17,6 +17,7 @@ from typing import IO, Any, NamedTuple
 from pleura.core.codes import refused
 from pleura.core.codes.reading import ARCHIVE_PROBLEMS
 from pleura.core.errors import InputRefused, UnreadableFile
+from pleura.core.faults import note
 from pleura.files.contents import GZIP_SUFFIXES, TAR_SUFFIXES, archive_format, is_dicom
 from pleura.files.limits import (
     MEMBER_BYTES,
@@ -81,7 +82,8 @@ def archive_type(path: Path, head: bytes) -> str:
     try:
         with STREAMS[kind](path) as stream:
             inner = stream.read(PEEK_BYTES)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError):
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        note(error)
         return _type_by_name(path.name)
     if inner[257:262] == b"ustar":
         return "tar"
@@ -196,7 +198,8 @@ def _zip_member(archive: zipfile.ZipFile, number: int, info: zipfile.ZipInfo) ->
     if not problem:
         try:
             file = archive.open(info)
-        except Exception:  # a broken member; the others can still be read
+        except Exception as error:  # a broken member; the others can still be read
+            note(error)
             problem = "broken"
         else:
             with file:

@@ -180,12 +180,9 @@ def is_dicom(head: bytes) -> bool:
 
 
 def is_dicom_file(path: Path) -> bool:
-    """Whether a file on disk is DICOM; `False` where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return is_dicom(file.read(132))
-    except OSError:
-        return False
+    """Whether a file on disk is DICOM. Raises `OSError` where it cannot be read."""
+    with path.open("rb") as file:
+        return is_dicom(file.read(132))
 
 
 def is_dicomdir(head: bytes) -> bool:

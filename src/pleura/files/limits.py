@@ -29,6 +29,12 @@ ZIP_DIRECTORY_BYTES: Final = 16 << 20
 TAR_HEADER_BYTES: Final = 1 << 20
 """Largest header of a file in a tar archive, extended (pax) attributes and long names included."""
 
+CONTOURS_IN_PLANE: Final = 500
+"""Most contours of one structure on one slice: each pair of them is compared."""
+
+CONTOUR_POINTS: Final = 50_000
+"""Most points of one contour: a lung traced pixel by pixel has a few thousand."""
+
 
 def most_expanded(size: int) -> int:
     """Most bytes that a compressed file of `size` bytes may expand to."""

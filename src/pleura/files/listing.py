@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pleura.core.errors import UsageError
+from pleura.core.faults import note
 from pleura.files.contents import LINK, internal_kind, is_dicom, is_dicomdir
 from pleura.files.limits import HEAD_BYTES
 
@@ -105,7 +106,8 @@ def _lists_files(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-    except OSError:
+    except OSError as error:
+        note(error)
         return False
     return is_dicom(head) and is_dicomdir(head)
 
@@ -146,6 +148,7 @@ class _Lister:
                     for entry in entries:
                         self._add(entry, folders)
             except OSError as error:
+                note(error)
                 code = "CLOSED-FOLDERS" if isinstance(error, PermissionError) else "READ-ERROR"
                 self._refuse(folder, code)
 
@@ -169,6 +172,7 @@ class _Lister:
         try:
             target = os.stat(path)  # noqa: PTH116
         except OSError as error:
+            note(error)
             self._refuse(path, _code_of_link(error))
             return False
         if stat.S_ISREG(target.st_mode):

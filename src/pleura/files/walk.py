@@ -3,7 +3,6 @@
 Each file ends up as opened, with its kind by content, or as refused, with a code.
 """
 
-import errno
 import os
 import stat
 from collections import Counter
@@ -17,6 +16,7 @@ from typing import IO, NamedTuple
 from pleura.core.codes import finding
 from pleura.core.codes.reading import ARCHIVE_PROBLEMS
 from pleura.core.errors import InputRefused
+from pleura.core.faults import note
 from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
 from pleura.files.accounting import Accounting
@@ -30,8 +30,9 @@ from pleura.files.contents import (
     is_dicomdir,
     kind_of,
 )
-from pleura.files.limits import FILE_BYTES, GROWTH, HEAD_BYTES, SPARSE_FREE
+from pleura.files.limits import FILE_BYTES, HEAD_BYTES
 from pleura.files.listing import ON_DISK, InputFile, RefusedFile, list_files
+from pleura.files.sparse import is_sparse
 
 OPEN_FLAGS = (
     os.O_RDONLY
@@ -183,10 +184,10 @@ def open_files(path: str, name: str) -> Iterator[OpenFile | RefusedFile]:
                 yield OpenFile(file, head, stream)
                 return
         yield from _open_members(path, name, archive)
-    except PermissionError:
-        yield RefusedFile(name, "CLOSED-FILES")
-    except OSError:
-        yield RefusedFile(name, "READ-ERROR")
+    except OSError as error:
+        note(error)
+        denied = isinstance(error, PermissionError)
+        yield RefusedFile(name, "CLOSED-FILES" if denied else "READ-ERROR")
 
 
 def _open_dicom(
@@ -194,28 +195,10 @@ def _open_dicom(
 ) -> OpenFile | RefusedFile:
     if size > FILE_BYTES:
         return RefusedFile(name, "FILE-TOO-LARGE")
-    if size > SPARSE_FREE and _bytes_written(stream, size) * GROWTH < size:
+    if is_sparse(stream, size):
         return RefusedFile(name, "SPARSE-FILE")
     kind = DICOMDIR if is_dicomdir(head) else DICOM
     return OpenFile(InputFile(path, name, size, kind), head, stream)
-
-
-def _bytes_written(stream: FileIO, size: int) -> int:
-    """Bytes of a file that are not holes, as far as the file system knows; the position is kept."""
-    if not hasattr(os, "SEEK_DATA"):
-        return size
-    position = stream.tell()
-    written = end = 0
-    try:
-        while end < size and written * GROWTH < size:
-            start = stream.seek(end, os.SEEK_DATA)
-            end = stream.seek(start, os.SEEK_HOLE)
-            written += end - start
-    except OSError as error:
-        if error.errno != errno.ENXIO:  # there are no data after `end`
-            written = size
-    stream.seek(position)
-    return written
 
 
 def _open_members(path: str, name: str, kind: str) -> Iterator[OpenFile | RefusedFile]:
@@ -223,6 +206,7 @@ def _open_members(path: str, name: str, kind: str) -> Iterator[OpenFile | Refuse
         for member in members(Path(path), kind):
             yield _open_member(path, name, member)
     except InputRefused as error:
+        note(error)
         yield RefusedFile(name, error.code, error.evidence["problem"])
 
 
@@ -237,7 +221,8 @@ def _open_member(path: str, archive: str, member: Member) -> OpenFile | RefusedF
         return RefusedFile(name, "ARCHIVE-REFUSED", member.problem)
     try:
         head = member.file.read(HEAD_BYTES)
-    except Exception:  # a member whose compressed bytes are broken
+    except Exception as error:  # a member whose compressed bytes are broken
+        note(error)
         return RefusedFile(name, "ARCHIVE-REFUSED", "broken")
     if not is_dicom(head) and archive_format(name, head):
         return RefusedFile(name, "ARCHIVE-REFUSED", "nested")

@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 
 from pleura.core.codes import refused
 from pleura.core.errors import UnreadableFile
+from pleura.files.sparse import is_sparse
 
 IMAGE_BYTES: Final = 4 << 30
 """Largest image: 512 x 512 x 4,000 voxels of 32 bits."""
@@ -24,11 +25,16 @@ TRAILING: Final = 1 << 16
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file; raise `UnreadableFile` for pipes, devices and folders."""
+    """Open a regular file; raise `UnreadableFile` for pipes, devices, folders and mere holes."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
             raise refused("MASK-NOT-A-FILE", UnreadableFile)
-        return path.open("rb")
+        file = path.open("rb")
+        if is_sparse(file, about.st_size):
+            file.close()
+            raise refused("SPARSE-FILE", UnreadableFile, n=1)
+        return file
     except OSError as error:
         if isinstance(error, UnreadableFile):
             raise

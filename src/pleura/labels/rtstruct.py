@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pleura.core.codes import finding, refused
 from pleura.core.errors import GridMismatch
 from pleura.core.findings import Finding
+from pleura.files.limits import CONTOUR_POINTS, CONTOURS_IN_PLANE
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
 from pleura.labels.names import LungPart, part_of
@@ -104,7 +105,7 @@ def read(
     structures = []
     inside = False
     for name, part, contours in drawn:
-        voxels, tally = _rasterise(contours, grid)
+        voxels, tally = _rasterise(contours, grid, _words(part))
         found += tally.findings(_words(part))
         inside |= bool(voxels.any()) or tally.counts["outside"] < len(contours)
         structures.append(Structure(name, part, voxels, len(contours), "contours"))
@@ -142,9 +143,13 @@ def _number(item: Any, keyword: str) -> int:
     return -1 if value in (None, "") else int(value)
 
 
-def _rasterise(contours: Sequence[Any], grid: Grid) -> tuple[NDArray[np.bool_], _Tally]:
+def _rasterise(contours: Sequence[Any], grid: Grid, lung: str) -> tuple[NDArray[np.bool_], _Tally]:
     """The voxels of one structure, and what was repaired or left out."""
     tally = _Tally()
+    most = CONTOURS_IN_PLANE * grid.shape[0]
+    if len(contours) > most:
+        words = {"n": len(contours), "what": "contours", "limit": most}
+        raise refused("CONTOURS-TOO-MANY", lung=lung, **words)
     planes: dict[int, list[_Contour]] = defaultdict(list)
     for contour in contours:
         closed = _closed(contour, grid, tally)
@@ -156,6 +161,7 @@ def _rasterise(contours: Sequence[Any], grid: Grid) -> tuple[NDArray[np.bool_], 
             continue
         tally.counts["between"] += abs(closed.at - nearest) > ONE_PLANE
         planes[nearest].append(closed)
+    _check_counts(planes.values(), lung)
     voxels = np.zeros(grid.shape, dtype=bool)
     for k, listed in planes.items():
         best = min((one.at for one in listed), key=lambda at: abs(at - k))
@@ -165,6 +171,22 @@ def _rasterise(contours: Sequence[Any], grid: Grid) -> tuple[NDArray[np.bool_], 
     if planes:
         tally.counts["gaps"] = max(planes) - min(planes) + 1 - len(planes)
     return voxels, tally
+
+
+def _check_counts(planes: Iterable[Sequence[_Contour]], lung: str) -> None:
+    """Refuse what would take minutes to combine: time grows with the square of the number.
+
+    Raises:
+        InputRefused: `CONTOURS-TOO-MANY`.
+    """
+    for listed in planes:
+        points = max(len(one.outline) for one in listed)
+        if len(listed) > CONTOURS_IN_PLANE:
+            words = {"n": len(listed), "what": "contours on one slice", "limit": CONTOURS_IN_PLANE}
+            raise refused("CONTOURS-TOO-MANY", lung=lung, **words)
+        if points > CONTOUR_POINTS:
+            words = {"n": points, "what": "points in one contour", "limit": CONTOUR_POINTS}
+            raise refused("CONTOURS-TOO-MANY", lung=lung, **words)
 
 
 def _fill_plane(

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torchmetrics.classification import BinaryAccuracy
 
-from pleura.core.atomic import atomic_file
+from pleura.core.atomic import atomic_file, parse_json
 from pleura.core.errors import UsageError
 from pleura.core.progress import Progress, silent
 from pleura.learn import checkpoint
@@ -277,7 +277,7 @@ def _read_history(out: Path) -> list[dict[str, Any]]:
     path = out / HISTORY
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [parse_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def _write_history(out: Path, history: list[dict[str, Any]]) -> None:

@@ -3,14 +3,13 @@ the page.
 """
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pleura.core.atomic import read_json
+from pleura.core.atomic import parse_json, read_json
 from pleura.core.errors import UsageError
 from pleura.metrics.tables import RAW
 from pleura.store.layout import (
@@ -79,7 +78,7 @@ class Story:
             path = self.folder / MODELS_STAGE / loss / HISTORY
             if path.exists():
                 found[loss] = [
-                    json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()
+                    parse_json(line) for line in path.read_text(encoding="utf-8").splitlines()
                 ]
         return found
 

@@ -10,10 +10,11 @@ from typing import Any
 from pleura.core.atomic import clear_parts_beside, write_json
 from pleura.core.codes import finding
 from pleura.core.errors import NothingUsable, UsageError
+from pleura.core.faults import PASSING_CODES, noted
 from pleura.core.locks import locked_beside
 from pleura.core.progress import Progress
 from pleura.core.results import gone_notes
-from pleura.deid.batch import PASSING, Hands, processes, read_headers, show_unit, write_unit
+from pleura.deid.batch import Hands, processes, read_headers, show_unit, write_unit
 from pleura.deid.choices import Choices
 from pleura.deid.objects import Header
 from pleura.deid.plan import Plan, Unit, make_plan
@@ -40,7 +41,8 @@ class Publication:
     """One input to de-identify.
 
     `secret` is the key, empty under the report's profile, which needs none. `crop_mm` is the margin
-    above the lung apex, or `None` to keep all slices.
+    above the lung apex, or `None` to keep all slices. `faults_before` counts the faults of the
+    machine that were noted before the input was listed.
     """
 
     source: Path
@@ -52,6 +54,7 @@ class Publication:
     secret: bytes
     processes: int
     progress: Progress
+    faults_before: int
 
     @classmethod
     def open(
@@ -71,6 +74,7 @@ class Publication:
             NothingUsable: the input has no DICOM objects.
             UsageError: the key or the map is invalid, or they do not belong together.
         """
+        faults_before = noted()
         found = walk(source, progress)
         if not found.dicom():
             raise NothingUsable(
@@ -81,7 +85,8 @@ class Publication:
         if secret:
             check_key(places.map, places.key, secret)
         count = processes(workers, len(found.dicom()))
-        return cls(source, out, choices, places, crop_mm, found, secret, count, progress)
+        facts = found, secret, count, progress, faults_before
+        return cls(source, out, choices, places, crop_mm, *facts)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -137,7 +142,8 @@ class Publication:
         record = {"format": AUDIT, "options": options, **result.as_json()}
         write_json(self.places.audit, record)
         certificate_of(result, self.choices, options, run).write(self.places.certificate)
-        complete = not any(_can_be_retried(unit) for unit in units.values())
+        no_faults = noted() == self.faults_before
+        complete = no_faults and not any(_can_be_retried(unit) for unit in units.values())
         left = dict(result.left)
         run.finish(result.exit_code, complete=complete, units=units, left=left, gone=gone)
         return result
@@ -150,8 +156,8 @@ class Publication:
     def _settled_key(self) -> bytes:
         """The key as it stands in its file, which is written where it does not exist."""
         with locked_beside(self.places.map, what="the map"):
-            clear_parts_beside(self.places.map)
-            clear_parts_beside(self.places.key)
+            for path in self.places.files():
+                clear_parts_beside(path)
             return _kept_key(self.places.key, self.secret) if self.secret else b""
 
     def _planned(self, headers: list[Header], secret: bytes) -> Plan:
@@ -283,4 +289,4 @@ def _input_digest(planned: Plan, unit: Unit) -> str:
 
 def _can_be_retried(unit: Mapping[str, Any]) -> bool:
     """Whether a unit has a refusal that a rerun may avoid, such as a disk error."""
-    return any(refusal["code"] in PASSING for refusal in unit["refused"])
+    return any(refusal["code"] in PASSING_CODES for refusal in unit["refused"])

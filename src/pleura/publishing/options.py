@@ -75,6 +75,12 @@ class Places:
             "certificate": self.certificate,
         }
 
+    def files(self) -> tuple[Path, ...]:
+        """Every file by its full name."""
+        name = self.certificate.name
+        pages = (self.certificate.with_name(f"{name}.{suffix}") for suffix in ("json", "html"))
+        return (self.key, self.map, self.audit, *pages)
+
 
 def places_of(out: Path, *, key: Path | None, map: Path | None, audit: Path | None) -> Places:
     """The files beside OUT, where no option names others."""

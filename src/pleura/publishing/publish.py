@@ -5,7 +5,7 @@ engine.
 from pleura.audit.check import check_file
 from pleura.audit.identifiers import harvest
 from pleura.audit.sweep import Identifier
-from pleura.core.errors import UnreadableFile
+from pleura.core.faults import is_passing
 from pleura.core.findings import Verdict
 from pleura.deid.plan import Plan
 from pleura.files.walk import read_file
@@ -21,8 +21,9 @@ def sought(planned: Plan, case: str) -> frozenset[Identifier]:
     for file in one_each.values():
         try:
             found |= harvest(read_file(file))
-        except (OSError, UnreadableFile):  # refused when its turn comes
-            continue
+        except OSError as error:
+            if is_passing(error):  # what is not sought would not be found
+                raise
     return found
 
 

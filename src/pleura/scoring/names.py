@@ -2,12 +2,11 @@
 do unless asked for.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pleura.core.atomic import dump_json
+from pleura.core.atomic import dump_json, read_json
 from pleura.core.errors import UsageError
 from pleura.deid.vault import write_secret
 
@@ -89,7 +88,7 @@ def neutral_names(names: Iterable[str], out: Path, *, kind: str = "hidden") -> d
 
 def _read(path: Path) -> dict[str, str]:
     try:
-        record: Mapping[str, Mapping[str, str]] = json.loads(path.read_text(encoding="utf-8"))
+        record: Mapping[str, Mapping[str, str]] = read_json(path)
         if record["format"] != FORMAT:
             raise ValueError
         return {str(alias): str(name) for alias, name in record["names"].items()}

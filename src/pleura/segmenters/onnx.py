@@ -28,6 +28,11 @@ WALL_MM = 2.0
 """[mm] Walls of trachea and main bronchi, which networks take for lung above the apex."""
 
 
+CARD = "model.json"
+LARGEST_INPUT = 4096
+"""Rows and columns of the network's input; slices of CT have at most 2,048."""
+
+
 @dataclass(frozen=True)
 class OnnxSegmenter:
     """A network from slices to probabilities of lung, with threshold and cleaning."""
@@ -60,9 +65,7 @@ class OnnxSegmenter:
                 several = f"several models there: name one of {names}"
                 raise UsageError(f"--model: {several if inner else 'no model.json there'}")
             folder = inner[0]
-        card = read_json(folder / "model.json")
-        if card.get("format") != FORMAT:
-            raise UsageError("--model: model.json is of a format that this version does not know")
+        card = _read_card(folder / CARD)
         try:
             weights = (folder / "model.onnx").read_bytes()
         except OSError as error:
@@ -132,3 +135,31 @@ class OnnxSegmenter:
                 np.greater_equal(answer, self.threshold, out=target[first + offset])
             progress("network", min(first + BATCH, len(hu)), len(hu))
         return raw
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    """A model card, checked: it may have come from somebody else.
+
+    Raises:
+        UsageError: it is broken, of another format, or its numbers make no sense.
+    """
+    try:
+        card = read_json(path)
+        if card["format"] != FORMAT:
+            raise UsageError("--model: model.json is of a format that this version does not know")
+        shown = NetInput.from_json(card["input"])
+        is_valid = (
+            isinstance(card["sha256"], str)
+            and 0 < float(card["threshold"]) < 1
+            and 16 <= shown.size <= LARGEST_INPUT
+            and np.isfinite((shown.low_hu, shown.high_hu)).all()
+            and shown.scaling in ("window", "none")
+            and {"loss", "preset"} <= card.keys()
+        )
+    except UsageError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise UsageError("--model: model.json is broken; train writes it again") from error
+    if not is_valid:
+        raise UsageError("--model: model.json has values that no training writes")
+    return dict(card)

@@ -9,7 +9,7 @@ from typing import Any
 from pleura.core.atomic import read_json, write_json_if_changed
 from pleura.core.errors import NothingUsable, UsageError
 from pleura.store.case import Case
-from pleura.store.layout import CASES, COHORT, is_case_id
+from pleura.store.layout import CASES, COHORT, SPLIT, is_case_id
 from pleura.store.split import Split
 
 FORMAT = "pleura-cohort/1"
@@ -60,9 +60,16 @@ class Cohort:
         """Which cases train, validate and test.
 
         Raises:
-            UsageError: `split.json` is missing or broken.
+            UsageError: `split.json` is missing or broken, or names other cases: `prepare` was
+                stopped between the two files.
         """
-        return Split.read(self.folder)
+        split = Split.read(self.folder)
+        if split.cases() != {entry["id"] for entry in self.about["cases"]}:
+            raise UsageError(
+                f"{SPLIT} and {COHORT} name different cases: prepare was interrupted; run the same "
+                "pleura prepare again"
+            )
+        return split
 
 
 def _is_valid(cases: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pleura.core.codes import finding
 from pleura.core.errors import OutputBusy, OutputFailed
-from pleura.core.faults import refusal_of
+from pleura.core.faults import PASSING_CODES, note_passing, refusal_of
 from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
 from pleura.store.claims import Claims, Watch
@@ -104,8 +104,8 @@ def do_items(
             batch.elsewhere.append(work.ids[number])
             continue
         records[number] = outcome.value.record
+        batch.complete &= not outcome.passing
         if outcome.refusal is not None:
-            batch.complete &= not outcome.passing
             full += outcome.refusal.code == "DISK-FULL"
         done += 1
         progress(stage, done, len(jobs))
@@ -288,6 +288,9 @@ class _Recorded:
             return self._done(work, sent)
 
     def _done(self, work: Callable[[Any], Done], sent: _Sent) -> _Value:
-        made = work(opened(sent.job))
+        job = opened(sent.job)
+        made = work(job)
+        if any(found.code in PASSING_CODES for found in getattr(job, "findings", ())):
+            note_passing()  # it was refused before its turn came
         files = {name: measured(self.out / name) for name in made.files}
         return _Value(made.record, files, made.refused)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pleura.core.faults import note_passing
 from pleura.store.spread import Pool
 
 CHUNK = 16
@@ -41,6 +42,8 @@ class Ordered:
         done: dict[int, list[Any]] = {}
         following = 0
         for outcome in self.pool.spread(_Each(work), chunks):
+            if outcome.passing:
+                note_passing()
             done[outcome.index] = [] if outcome.refusal is not None else outcome.value
             while done.get(following):
                 yield from done.pop(following)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.core.atomic import atomic_file
+from pleura.core.atomic import atomic_file, parse_json
 
 Bytes = NDArray[np.uint8]
 
@@ -76,7 +76,7 @@ class Pictures:
         """Read the views; none where the file is missing or broken."""
         try:
             with np.load(path, allow_pickle=False) as held:
-                about = json.loads(held["about"].tobytes())
+                about = parse_json(held["about"].tobytes())
                 return cls([_view(held, k, entry) for k, entry in enumerate(about["views"])])
         except (OSError, ValueError, KeyError, TypeError, EOFError):
             return cls([])

@@ -13,7 +13,7 @@ interrupted run, does what is new, and repeats what was damaged.
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,13 @@ from pleura.core.atomic import (
     clear_parts,
     is_internal,
     read_json,
+    read_json_if_any,
     remove,
     write_json,
     write_json_if_changed,
 )
 from pleura.core.errors import Exit, OutputBusy, OutputConflict, OutputFailed, UsageError
+from pleura.core.faults import noted
 from pleura.core.locks import locked
 from pleura.store.fingerprints import LITTER
 from pleura.store.fingerprints import fingerprint as fingerprint
@@ -56,6 +58,7 @@ class RunRecord:
     items: dict[str, Item]
     same_input: bool
     is_task: bool = False
+    faults_before: int = field(default_factory=noted)
 
     @property
     def planned(self) -> bool:
@@ -141,10 +144,11 @@ class RunRecord:
         Args:
             exit_code: of the verb.
             complete: false where a passing fault (disk, memory, a lost worker) left something for
-                the next run.
+                the next run; one that was noted since the run was opened counts too.
             files: names below OUT that belong to no item.
             fields: what the verb adds.
         """
+        complete = complete and noted() == self.faults_before
         if files:
             self.keep(OUTPUTS, "", None, {name: measured(self.folder / name) for name in files})
         clear_parts(self.folder)
@@ -254,9 +258,7 @@ def _known(input: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any
 
 def _known_input(folder: Path) -> Any:
     """The content of `input.json`; `None` where it cannot be read."""
-    with suppress(OSError, ValueError):
-        return read_json(folder / BOOKKEEPING / INPUT)
-    return None
+    return read_json_if_any(folder / BOOKKEEPING / INPUT)
 
 
 def _is_of_other_input(run: RunRecord) -> bool:
@@ -312,10 +314,9 @@ def _same(record: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
 
 def record_in(out: Path) -> dict[str, Any] | None:
     """The content of `run.json`; `None` where there is none, or it is not ours."""
-    with suppress(OSError, ValueError):
-        record = read_json(out / RUN)
-        if isinstance(record, dict) and str(record.get("format", "")).startswith("pleura-run/"):
-            return record
+    record = read_json_if_any(out / RUN)
+    if isinstance(record, dict) and str(record.get("format", "")).startswith("pleura-run/"):
+        return record
     return None
 
 

@@ -40,6 +40,10 @@ class Split:
                 return part
         return None
 
+    def cases(self) -> set[str]:
+        """Every case that it names."""
+        return {*self.train, *self.validation, *self.test, *self.unlabelled}
+
     def without_validation(self) -> "Split":
         """The same split with the validation part in the training part."""
         return replace(

@@ -26,7 +26,7 @@ from pleura.core.codes import finding
 from pleura.core.cores import cores
 from pleura.core.errors import UsageError
 from pleura.core.extras import need
-from pleura.core.faults import is_passing, refusal_of, stops_the_batch
+from pleura.core.faults import is_passing, noted, refusal_of, stops_the_batch
 from pleura.core.findings import Finding
 from pleura.core.quiet import silence_libraries
 
@@ -77,7 +77,7 @@ class How:
 class Outcome:
     """The result of job `index`: a `value` or a `refusal`, after a number of `seconds`.
 
-    A `passing` refusal must not be recorded as a result.
+    A `passing` one must not be recorded as a result: a fault of the machine had a part in it.
     """
 
     index: int
@@ -118,10 +118,11 @@ def attempt(work: Callable[[Any], Any], index: int, job: Any) -> Outcome:
     """Do one job in this process. Raises only what is about the call: `UsageError`,
     `MissingExtra`.
     """
-    begun = time.monotonic()
+    begun, before = time.monotonic(), noted()
     try:
         value = work(job)
-        return Outcome(index, value, seconds=time.monotonic() - begun)
+        seconds = time.monotonic() - begun
+        return Outcome(index, value, passing=noted() > before, seconds=seconds)
     except Exception as error:
         if stops_the_batch(error):
             raise

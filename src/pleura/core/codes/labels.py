@@ -40,6 +40,9 @@ CONTOURS: Mapping[str, Code] = {
         "are empty",
         "Check the mask against the contours.",
     ),
+    "CONTOURS-TOO-MANY": refusal(
+        "{lung}: {n} {what} (limit {limit})", "Export the structure set again, smoothed."
+    ),
     "CONTOURS-WRONG-INSTANCE": repaired(
         "{n} contour(s) reference another slice than the one they lie on; their coordinates were "
         "used"

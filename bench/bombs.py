@@ -1,0 +1,33 @@
+"""Run a verb on each bomb of `tests/testing/bombs.py`: seconds, memory and what it says.
+
+    python bench/bombs.py [PART OF A NAME]
+
+Exit 1 where one takes over 2 s of processor time or 500 MB, or ends otherwise than it should.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from testing.bombs import BOMBS, costs
+
+
+def main() -> int:
+    """Print a row for each bomb; return how many broke the rule."""
+    wrong = 0
+    part = sys.argv[1] if len(sys.argv) > 1 else ""
+    bombs = [bomb for bomb in BOMBS if part in bomb.name]
+    print("| bomb | verb | exit | CPU [s] | peak [MB] | |\n|---|---|---|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        for bomb, cost in costs(Path(name), bombs):
+            problems = "; ".join(cost.problems(bomb))
+            wrong += bool(problems)
+            numbers = f"{cost.exit_code} | {cost.seconds:.2f} | {cost.megabytes:.0f}"
+            print(f"| {bomb.name} | {bomb.words[0]} | {numbers} | {problems} |", flush=True)
+    return wrong
+
+
+if __name__ == "__main__":
+    sys.exit(main() > 0)

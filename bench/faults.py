@@ -1,0 +1,110 @@
+"""Let system calls of every verb fail, run the verb again, compare: `python bench/faults.py`.
+
+    python bench/faults.py [COUNT] [VERB…] [--seed N] [--log FILE]
+
+COUNT faults (2,000 by default; 0: every n-th call of every kind with every error) are spread over
+the verbs: the n-th open, read, write, fsync or rename below the test's folder fails with EIO,
+ENOSPC, EACCES or EINTR. What is checked stands in `tests/testing/injected_faults.py`. FILE gets a
+line of JSON for each fault. Linux with a C compiler.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from testing.injected_faults import ASKED, VERBS, can_run, environment
+
+SHARES = {
+    "scan": 9,
+    "deidentify": 17,
+    "verify": 12,
+    "prepare": 6,
+    "segment": 3,
+    "segment classical": 5,
+    "evaluate": 13,
+    "measure": 8,
+    "couch": 6,
+    "load": 9,
+    "report": 6,
+    "train": 1,
+    "run": 1,
+    "phantom": 8,
+}
+"""Share of each verb in the faults: more for those that are quick, or have more to lose."""
+
+COMBINATIONS = 20
+"""Five kinds of calls, four errors."""
+
+
+def trials(folder: Path, most: dict[str, int], seed: str) -> Iterator[dict]:
+    """The outcomes of the verbs in turn, as they come."""
+    spec = {"verbs": most, "seed": seed, "calls": ASKED}
+    command = [sys.executable, "-m", "testing.injected_faults", str(folder), json.dumps(spec)]
+    with subprocess.Popen(command, env=environment(folder), stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            yield json.loads(line)
+    assert process.returncode == 0
+
+
+def row(verb: str, done: list[dict]) -> str:
+    """A row of the table: faults by call, exits of the faulted run, and what broke the rule."""
+    calls = Counter(one["fault"]["call"] for one in done)
+    exits = Counter(one["first_exit"] for one in done)
+    silent = sum(any("silent" in line for line in one["problems"]) for one in done)
+    wrong = sum(bool(one["problems"]) for one in done)
+    counts = " | ".join(str(calls[call]) for call in ASKED)
+    ends = ", ".join(f"{code}: {count}" for code, count in sorted(exits.items()))
+    return f"| {verb} | {counts} | {len(done)} | {ends} | {silent} | {wrong - silent} |"
+
+
+def main() -> int:
+    """Print a row for each verb; return how many faults broke the rule."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("count", type=int, nargs="?", default=2000)
+    parser.add_argument("verbs", nargs="*")
+    parser.add_argument("--seed", default="0")
+    parser.add_argument("--log", type=Path)
+    given = parser.parse_args()
+    if not can_run():
+        sys.exit("this machine has no C compiler, or is not Linux")
+    verbs = given.verbs or VERBS
+    shares = sum(SHARES[verb] for verb in verbs)
+    most = dict.fromkeys(verbs, 0)
+    if given.count:
+        each = {verb: given.count * SHARES[verb] / shares / COMBINATIONS for verb in verbs}
+        most = {verb: max(1, round(number)) for verb, number in each.items()}
+    head = " | ".join(ASKED)
+    print(f"| verb | {head} | faults | exits of the faulted run | silent loss | other |")
+    print("|---|" + "---|" * (len(ASKED) + 4), flush=True)
+    done: dict[str, list[dict]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        for outcome in trials(Path(name), most, given.seed):
+            if "counts" in outcome:
+                for verb in list(done)[-1:]:
+                    print(row(verb, done[verb]), flush=True)
+                done[outcome["verb"]] = []
+                continue
+            done[outcome["verb"]].append(outcome)
+            if given.log:
+                with given.log.open("a", encoding="utf-8") as log:
+                    log.write(json.dumps(outcome) + "\n")
+            if outcome["problems"]:
+                fault = outcome["fault"]
+                print(f"    {outcome['verb']}: {fault}: {outcome['problems']}", file=sys.stderr)
+    print(row(outcome["verb"], done[outcome["verb"]]), flush=True)
+    outcomes = [one for some in done.values() for one in some]
+    wrong = sum(bool(one["problems"]) for one in outcomes)
+    print(f"\n{len(outcomes)} faults, {wrong} broke the rule")
+    return wrong
+
+
+if __name__ == "__main__":
+    sys.exit(main() > 0)
