@@ -304,15 +304,8 @@ BOMBS = (
         COUCH,
         ("broken",),
     ),
-    Bomb(
-        "model.json 200,000 deep", deep_json("model/model.json"), MODEL, ("model.json is broken",)
-    ),
-    Bomb(
-        "scores.json 200,000 deep",
-        deep_json("s/scores.json"),
-        ("report", "{}/s"),
-        ("broken", "no run"),
-    ),
+    Bomb("model.json 200,000 deep", deep_json("model/model.json"), MODEL, ("is broken",)),
+    Bomb("scores.json 200,000 deep", deep_json("s/scores.json"), ("report", "{}/s"), ("no run",)),
     Bomb(
         "dataset.json 200,000 deep",
         deep_json("ct/dataset.json"),

@@ -247,7 +247,8 @@ class _Work:
 
     def _note(self, id: str, outcome: Outcome) -> None:
         """Note that an item failed, or that it did not; a full disk does not end the batch."""
-        out, code = self.run.folder, outcome.value.refused
+        out = self.run.folder
+        code = outcome.value.refused or ("DISK-ERROR" if outcome.passing else "")
         before = Failure.read(out, id)
         with suppress(OSError):
             if code:
