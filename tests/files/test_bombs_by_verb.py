@@ -13,7 +13,9 @@ BENCH = Path(__file__).parents[2] / "bench" / "bombs.py"
 
 @pytest.mark.skipif(not can_run(), reason="reads the kernel's account of a process")
 def test_every_bomb_is_refused_in_little_time_and_memory():
-    ended = subprocess.run([sys.executable, str(BENCH)], capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, str(BENCH)], capture_output=True, text=True, check=False
+    )
     rows = [line.split(" | ") for line in ended.stdout.splitlines()[2:]]
     assert len(rows) >= 20
     assert json.dumps([row for row in rows if row[-1] != " |"]) == "[]", ended.stderr

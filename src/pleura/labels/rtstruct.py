@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.core.codes import finding, refused
-from pleura.core.errors import GridMismatch
+from pleura.core.errors import GridMismatch, InputRefused
 from pleura.core.findings import Finding
 from pleura.files.limits import CONTOUR_POINTS, CONTOURS_IN_PLANE
 from pleura.geometry.grid import Grid
@@ -148,8 +148,7 @@ def _rasterise(contours: Sequence[Any], grid: Grid, lung: str) -> tuple[NDArray[
     tally = _Tally()
     most = CONTOURS_IN_PLANE * grid.shape[0]
     if len(contours) > most:
-        words = {"n": len(contours), "what": "contours", "limit": most}
-        raise refused("CONTOURS-TOO-MANY", lung=lung, **words)
+        raise _too_many(lung, len(contours), "contours", most)
     planes: dict[int, list[_Contour]] = defaultdict(list)
     for contour in contours:
         closed = _closed(contour, grid, tally)
@@ -182,11 +181,13 @@ def _check_counts(planes: Iterable[Sequence[_Contour]], lung: str) -> None:
     for listed in planes:
         points = max(len(one.outline) for one in listed)
         if len(listed) > CONTOURS_IN_PLANE:
-            words = {"n": len(listed), "what": "contours on one slice", "limit": CONTOURS_IN_PLANE}
-            raise refused("CONTOURS-TOO-MANY", lung=lung, **words)
+            raise _too_many(lung, len(listed), "contours on one slice", CONTOURS_IN_PLANE)
         if points > CONTOUR_POINTS:
-            words = {"n": points, "what": "points in one contour", "limit": CONTOUR_POINTS}
-            raise refused("CONTOURS-TOO-MANY", lung=lung, **words)
+            raise _too_many(lung, points, "points in one contour", CONTOUR_POINTS)
+
+
+def _too_many(lung: str, n: int, what: str, limit: int) -> InputRefused:
+    return refused("CONTOURS-TOO-MANY", lung=lung, n=n, what=what, limit=limit)
 
 
 def _fill_plane(
