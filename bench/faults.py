@@ -1,11 +1,12 @@
 """Let system calls of every verb fail, run the verb again, compare: `python bench/faults.py`.
 
-    python bench/faults.py [COUNT] [VERB…] [--seed N] [--log FILE]
+    python bench/faults.py [COUNT] [VERB…] [--kill] [--seed N] [--log FILE]
 
 COUNT faults (2,000 by default; 0: every n-th call of every kind with every error) are spread over
 the verbs: the n-th open, read, write, fsync or rename below the test's folder fails with EIO,
-ENOSPC, EACCES or EINTR. What is checked stands in `tests/testing/injected_faults.py`. FILE gets a
-line of JSON for each fault. Linux with a C compiler.
+ENOSPC, EACCES or EINTR. With --kill the process is killed (SIGKILL) before the n-th write, fsync or
+rename instead: COUNT 0 kills it before each. What is checked stands in
+`tests/testing/injected_faults.py`. FILE gets a line of JSON for each. Linux with a C compiler.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from testing.injected_faults import ASKED, VERBS, can_run, environment
+from testing.injected_faults import ASKED, ERRORS, KILL, VERBS, can_run, environment
 
 SHARES = {
     "scan": 9,
@@ -39,13 +40,11 @@ SHARES = {
 }
 """Share of each verb in the faults: more for those that are quick, or have more to lose."""
 
-COMBINATIONS = 20
-"""Five kinds of calls, four errors."""
+KILLED_AT = ("write", "fsync", "rename")
 
 
-def trials(folder: Path, most: dict[str, int], seed: str) -> Iterator[dict]:
+def trials(folder: Path, spec: dict) -> Iterator[dict]:
     """The outcomes of the verbs in turn, as they come."""
-    spec = {"verbs": most, "seed": seed, "calls": ASKED}
     command = [sys.executable, "-m", "testing.injected_faults", str(folder), json.dumps(spec)]
     with subprocess.Popen(command, env=environment(folder), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -70,6 +69,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("count", type=int, nargs="?", default=2000)
     parser.add_argument("verbs", nargs="*")
+    parser.add_argument("--kill", action="store_true")
     parser.add_argument("--seed", default="0")
     parser.add_argument("--log", type=Path)
     given = parser.parse_args()
@@ -77,16 +77,19 @@ def main() -> int:
         sys.exit("this machine has no C compiler, or is not Linux")
     verbs = given.verbs or VERBS
     shares = sum(SHARES[verb] for verb in verbs)
+    calls, errors = (KILLED_AT, (KILL,)) if given.kill else (ASKED, ERRORS)
     most = dict.fromkeys(verbs, 0)
     if given.count:
-        each = {verb: given.count * SHARES[verb] / shares / COMBINATIONS for verb in verbs}
+        part = given.count / shares / len(calls) / len(errors)
+        each = {verb: part * SHARES[verb] for verb in verbs}
         most = {verb: max(1, round(number)) for verb, number in each.items()}
     head = " | ".join(ASKED)
     print(f"| verb | {head} | faults | exits of the faulted run | silent loss | other |")
     print("|---|" + "---|" * (len(ASKED) + 4), flush=True)
     done: dict[str, list[dict]] = {}
     with tempfile.TemporaryDirectory() as name:
-        for outcome in trials(Path(name), most, given.seed):
+        spec = {"verbs": most, "seed": given.seed, "calls": calls, "errors": errors}
+        for outcome in trials(Path(name), spec):
             if "counts" in outcome:
                 for verb in list(done)[-1:]:
                     print(row(verb, done[verb]), flush=True)

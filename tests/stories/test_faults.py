@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from testing.injected_faults import Fault, can_run, chosen, environment
+from testing.injected_faults import KILL, Fault, can_run, chosen, environment
 
 FOUND = [
     ("segment classical", "read", "EIO", 20),
@@ -39,6 +39,14 @@ def test_a_sample_of_faults_leaves_no_trace(tmp_path):
     assert {line["fault"]["call"] for line in done} == set(calls)
     assert len(done) >= 60
     assert sum(line["fired"] for line in done) >= 0.9 * len(done)
+    assert [line for line in done if line["problems"]] == []
+
+
+def test_killed_before_a_rename_and_the_same_bytes(tmp_path):
+    spec = {"calls": ["rename"], "errors": [KILL], "seed": "ci"}
+    verbs = {"deidentify": 3, "evaluate": 3, "prepare": 2}
+    done = outcomes_of(run_trials(tmp_path, {"verbs": verbs, **spec}))
+    assert [line["first_exit"] for line in done] == [-9] * 8
     assert [line for line in done if line["problems"]] == []
 
 

@@ -92,11 +92,11 @@ def zeros(count: int) -> bytes:
 def nested_zip(folder: Path) -> None:
     data = bytes(ZEROS)
     for level in range(6):
-        held = io.BytesIO()
-        with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
             for number in range(1 if level == 0 else 10):
                 archive.writestr(f"{number}.zip" if level else "0.dcm", data)
-        data = held.getvalue()
+        data = buffer.getvalue()
     (folder / "ct").mkdir()
     (folder / "ct" / "a.zip").write_bytes(data)
 
@@ -327,16 +327,16 @@ class Cost:
     exit_code: int
     seconds: float
     megabytes: float
-    said: str
+    printed: str
 
     def problems(self, bomb: Bomb) -> list[str]:
         """What breaks the rule."""
         found = [] if self.exit_code in (0, 1, 2, 3) else [f"exit {self.exit_code}"]
-        found += ["traceback"] if "Traceback" in self.said else []
+        found += ["traceback"] if "Traceback" in self.printed else []
         found += [] if self.seconds < SECONDS else [f"{self.seconds:.1f} s"]
         found += [] if self.megabytes < MEGABYTES else [f"{self.megabytes:.0f} MB"]
-        if bomb.says and not any(words in self.said for words in bomb.says):
-            found.append(f"says {self.said[-200:]!r}")
+        if bomb.says and not any(words in self.printed for words in bomb.says):
+            found.append(f"says {self.printed[-200:]!r}")
         return found
 
 
@@ -359,10 +359,10 @@ def costs(folder: Path, bombs: Sequence[Bomb] = BOMBS) -> Iterator[tuple[Bomb, C
         code = in_child(partial(_measured, words, usage), folder / "o", folder / "e", 30.0)
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         seconds = ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime
-        said = "".join((folder / name).read_text("utf-8", "replace") for name in "oe")
+        printed = "".join((folder / name).read_text("utf-8", "replace") for name in "oe")
         peak = float(usage.read_text()) if usage.exists() else 0.0
         usage.unlink(missing_ok=True)
-        yield bomb, Cost(bomb.name, code, seconds, peak, said)
+        yield bomb, Cost(bomb.name, code, seconds, peak, printed)
         shutil.rmtree(place)
 
 

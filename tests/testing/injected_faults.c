@@ -1,5 +1,7 @@
 /* Makes the n-th call of one kind, on paths below a folder, fail once with a chosen error.
  *
+ * Error 0 ends the process with SIGKILL before the call instead.
+ *
  * Loaded with LD_PRELOAD; `injected_faults.py` compiles it and arms it through ctypes. Calls are
  * counted from `arm` on, also when none is to fail.
  */
@@ -9,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,6 +45,7 @@ static int fails(int call) {
     long number = __sync_add_and_fetch(&counts[call], 1);
     if (call != armed_call || number != armed_number) return 0;
     fired = 1;
+    if (!armed_error) kill(getpid(), SIGKILL);
     errno = armed_error;
     return 1;
 }

@@ -31,6 +31,8 @@ CALLS = ("open", "read", "write", "fsync", "rename", "mkdir", "unlink", "list")
 
 ASKED = CALLS[:5]
 ERRORS = ("EIO", "ENOSPC", "EACCES", "EINTR")
+KILL = "KILL"
+"""Stands for an error: the process is killed before the call."""
 SECONDS = 120.0
 """A trial that takes longer hangs."""
 
@@ -86,7 +88,7 @@ class Library:
         self.library.faults_count.restype = ctypes.c_long
 
     def arm(self, below: Path, fault: Fault) -> None:
-        code = getattr(errno, fault.error)
+        code = 0 if fault.error == KILL else getattr(errno, fault.error)
         number = ctypes.c_long(fault.number or -1)
         self.library.faults_arm(str(below).encode(), CALLS.index(fault.call), number, code)
 
@@ -300,7 +302,9 @@ class Trials:
         code, shown, said, counts = self.run(verb, out, fault)
         outcome = Outcome(verb, fault, code, bool(counts.get("fired")), says=said[-600:])
         problems = outcome.problems
-        if code not in (0, 1, 2, 3):
+        killed = fault.error == KILL and code == -signal.SIGKILL
+        outcome.fired |= killed
+        if code not in (0, 1, 2, 3) and not killed:
             problems.append(f"exit {code}")
         if "Traceback" in said:
             problems.append("traceback")
@@ -332,11 +336,15 @@ def differences(good: dict[str, bytes], found: dict[str, bytes]) -> list[str]:
 
 
 def chosen(
-    counts: dict[str, int], most: int, seed: str, calls: Sequence[str] = CALLS
+    counts: dict[str, int],
+    most: int,
+    seed: str,
+    calls: Sequence[str] = CALLS,
+    errors: Sequence[str] = ERRORS,
 ) -> Iterator[Fault]:
     """Faults for a verb: all n, or a sample of at most `most` numbers for each call and error."""
     for call in calls:
-        for error in ERRORS:
+        for error in errors:
             numbers = range(1, counts[call] + 1)
             if most and most < len(numbers):
                 numbers = random.Random(f"{seed} {call} {error}").sample(numbers, most)
@@ -346,8 +354,8 @@ def chosen(
 def main(folder: Path, spec: dict) -> None:
     """Print one line of JSON for each trial.
 
-    `spec`: `verbs`, each with the most numbers n for a call and an error (0: all); `calls`, `seed`;
-    or `faults` instead, a list of fields of `Fault`.
+    `spec`: `verbs`, each with the most numbers n for a call and an error (0: all); `calls`,
+    `errors`, `seed`; or `faults` instead, a list of fields of `Fault`.
     """
     from pleura.core.quiet import silence_libraries
 
@@ -362,7 +370,8 @@ def main(folder: Path, spec: dict) -> None:
             faults = [Fault(**fault) for fault in spec["faults"]]
         else:
             most = spec["verbs"][verb]
-            faults = list(chosen(trials.counted[verb], most, spec["seed"], spec["calls"]))
+            kinds = spec["calls"], spec.get("errors", ERRORS)
+            faults = list(chosen(trials.counted[verb], most, spec["seed"], *kinds))
         print(json.dumps({"counts": trials.counted[verb], "verb": verb}), flush=True)
         for fault in faults:
             begun = sum(os.times()[:4])

@@ -147,13 +147,13 @@ def _read_card(path: Path) -> dict[str, Any]:
         card = read_json(path)
         if card["format"] != FORMAT:
             raise UsageError("--model: model.json is of a format that this version does not know")
-        shown = NetInput.from_json(card["input"])
+        network_input = NetInput.from_json(card["input"])
         is_valid = (
             isinstance(card["sha256"], str)
             and 0 < float(card["threshold"]) < 1
-            and 16 <= shown.size <= LARGEST_INPUT
-            and np.isfinite((shown.low_hu, shown.high_hu)).all()
-            and shown.scaling in ("window", "none")
+            and 16 <= network_input.size <= LARGEST_INPUT
+            and np.isfinite((network_input.low_hu, network_input.high_hu)).all()
+            and network_input.scaling in ("window", "none")
             and {"loss", "preset"} <= card.keys()
         )
     except UsageError:
