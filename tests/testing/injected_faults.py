@@ -84,22 +84,22 @@ class Library:
     """The loaded library, by ctypes."""
 
     def __init__(self) -> None:
-        self.library = ctypes.CDLL(os.environ["LD_PRELOAD"])
-        self.library.faults_count.restype = ctypes.c_long
+        self.loaded = ctypes.CDLL(os.environ["LD_PRELOAD"])
+        self.loaded.faults_count.restype = ctypes.c_long
 
     def arm(self, below: Path, fault: Fault) -> None:
         code = 0 if fault.error == KILL else getattr(errno, fault.error)
         number = ctypes.c_long(fault.number or -1)
-        self.library.faults_arm(str(below).encode(), CALLS.index(fault.call), number, code)
+        self.loaded.faults_arm(str(below).encode(), CALLS.index(fault.call), number, code)
 
     def disarm(self) -> None:
-        self.library.faults_disarm()
+        self.loaded.faults_disarm()
 
     def counts(self) -> dict[str, int]:
-        return {call: self.library.faults_count(at) for at, call in enumerate(CALLS)}
+        return {call: self.loaded.faults_count(at) for at, call in enumerate(CALLS)}
 
     def fired(self) -> bool:
-        return bool(self.library.faults_fired())
+        return bool(self.loaded.faults_fired())
 
 
 def load_all(source: Path) -> int:
@@ -253,7 +253,7 @@ class Trials:
 
     def __init__(self, stories: Stories) -> None:
         self.stories = stories
-        self.library = Library()
+        self.loaded = Library()
         self.logs = stories.folder / "logs"
         self.logs.mkdir(exist_ok=True)
         self.known: dict[str, tuple[int, dict[str, bytes], bytes]] = {}
@@ -269,12 +269,12 @@ class Trials:
         words = self.stories.words(verb, out)
 
         def work() -> int:
-            self.library.arm(self.stories.folder, fault)
+            self.loaded.arm(self.stories.folder, fault)
             try:
                 return run_words(words)
             finally:
-                found = self.library.counts() | {"fired": self.library.fired()}
-                self.library.disarm()
+                found = self.loaded.counts() | {"fired": self.loaded.fired()}
+                self.loaded.disarm()
                 told.write_text(json.dumps(found))
 
         code = in_child(work, stdout, stderr)
