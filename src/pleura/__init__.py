@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pleura.verbs.scan import scan as scan
     from pleura.verbs.segment import segment as segment
     from pleura.verbs.status import status as status
+    from pleura.verbs.study import study as study
     from pleura.verbs.train import train as train
     from pleura.verbs.verify import verify as verify
 
@@ -50,6 +51,7 @@ VERBS = (
     "scan",
     "segment",
     "status",
+    "study",
     "train",
     "verify",
 )

@@ -60,13 +60,21 @@ def test_a_heavy_library_has_one_home(library):
 
 def test_torch_lives_in_one_room():
     for library in ("torch", "torchmetrics", "safetensors"):
-        asked = {"verbs/train.py"}  # by `need`, for the sentence that says what to install
+        asked = {
+            "verbs/train.py",
+            "verbs/study.py",
+        }  # by `need`, for the sentence that says what to install
         assert all(home.startswith("learn/") for home in homes()[library] - asked)
 
 
 def test_verbs_are_independent_but_for_run():
     for path in MODULES:
-        if path.parent.name == "verbs" and path.stem not in ("run", "run_stages", "__init__"):
+        if path.parent.name == "verbs" and path.stem not in (
+            "run",
+            "run_stages",
+            "study",
+            "__init__",
+        ):
             calls = {name for name in imported(path) if name.startswith("pleura.verbs.")}
             assert not calls, f"{named(path)} imports {calls}"
 

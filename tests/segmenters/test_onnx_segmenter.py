@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from testing.networks import LEVEL, write_run
 
+from pleura.anatomy.couch import body_mask, couch_mask
 from pleura.core.errors import InputRefused, UsageError
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LEFT, RIGHT, Volume
@@ -180,3 +181,20 @@ def test_cuda_that_is_not_there_is_refused(run_folder, phantom):
         pytest.skip("this onnxruntime has CUDA")
     with pytest.raises(UsageError, match="CUDA"):
         OnnxSegmenter.open(run_folder, device="cuda").raw(phantom[0])
+
+
+def test_a_network_trained_without_couch_is_shown_none(tmp_path):
+    """The threshold network calls the couch's foam lung, unless its card says that the couch was
+    removed in training.
+    """
+    volume, _ = chest((12, 64, 64), seed=2, couch=True)
+    couch = couch_mask(volume, body_mask(volume))
+    found = {}
+    for what in ("keep", "remove"):
+        segmenter = OnnxSegmenter.open(write_run(tmp_path / what, size=64, couch=what))
+        assert segmenter.describe()["couch"] == what
+        found[what] = segmenter(volume).raw
+    assert found["keep"][couch].any()
+    assert not found["remove"][couch].any()
+    away = ~couch
+    assert (found["keep"][away] != found["remove"][away]).mean() < 0.01

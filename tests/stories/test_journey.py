@@ -93,7 +93,7 @@ def test_again_ends_at_once(chests, journey):
     before = {path: path.stat().st_mtime_ns for path in journey.rglob("*")}
     assert pleura("run", chests, journey, *QUICK, "--loss", "both").exit_code == 0
     assert {path: path.stat().st_mtime_ns for path in journey.rglob("*")} == before
-    other = pleura("run", chests, journey, *QUICK, "--loss", "bce")
+    other = pleura("run", chests, journey, *QUICK, "--batch", "2")
     assert other.exit_code == 2
     assert "--overwrite" in other.stderr
 

@@ -1,6 +1,7 @@
 """`pleura train` from a cohort on disk to a run folder that another runtime can use."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from pleura.phantom.anatomy import chest
 from pleura.segmenters.onnx import OnnxSegmenter
 from pleura.store.case import Case, write_case
 from pleura.store.cohort import write_cohort
-from pleura.store.split import make_split
+from pleura.store.split import Split, make_split
 from pleura.verbs.train import train
 
 TINY = {"epochs": 2, "size": 24, "batch": 8}
@@ -172,12 +173,53 @@ def test_interrupted_between_two_losses_it_goes_on(cohort, tmp_path):
     assert len(result.notes()) == 2
 
 
-def test_other_options_are_a_conflict_until_overwritten(cohort, tmp_path):
+def test_another_size_is_a_conflict_until_overwritten(cohort, tmp_path):
     train(cohort, tmp_path / "out", **TINY)
     with pytest.raises(OutputConflict, match="--overwrite"):
-        train(cohort, tmp_path / "out", **TINY, seed=1)
-    result = train(cohort, tmp_path / "out", **TINY, seed=1, overwrite=True)
-    assert result.models["bce_dice"]["recipe"]["seed"] == 1
+        train(cohort, tmp_path / "out", **(TINY | {"size": 16}))
+    result = train(cohort, tmp_path / "out", **(TINY | {"size": 16}), overwrite=True)
+    assert result.models["bce_dice"]["input"]["size"] == 16
+
+
+def test_several_recipes_live_in_one_out(done, cohort, tmp_path):
+    out = tmp_path / "out"
+    train(cohort, out, **TINY, alpha=0.25, seed=3, augment="blur,flip", schedule="constant")
+    train(cohort, out, **TINY)
+    first = content(out / "bce_dice")
+    assert first == content(done[1] / "bce_dice")
+    other = "bce_dice-alpha-0.25-schedule-constant-augment-flip-blur-seed-3"
+    assert json.loads((out / "run.json").read_text())["models"] == ["bce_dice", other]
+    card = json.loads((out / other / "model.json").read_text())
+    assert (card["recipe"]["alpha"], card["recipe"]["seed"]) == (0.25, 3)
+    calls = []
+    train(cohort, out, **TINY, progress=lambda *call: calls.append(call))
+    assert calls == []
+
+
+def test_the_card_says_what_became_of_the_couch(done, cohort, tmp_path):
+    assert done[0].models["bce_dice"]["couch"] == "keep"
+    about = json.loads((cohort / "cohort.json").read_text())
+    copy = tmp_path / "cohort"
+    shutil.copytree(cohort, copy)
+    (copy / "cohort.json").write_text(json.dumps(about | {"couch": "remove"}))
+    assert train(copy, tmp_path / "out", **TINY).models["bce_dice"]["couch"] == "remove"
+
+
+def test_models_do_not_depend_on_what_cases_are_called(done, cohort, tmp_path):
+    """The same volumes under names in the opposite order, without blocks held back."""
+    ends = []
+    for number, names in enumerate((NAMES[:2], NAMES[1::-1])):
+        folder = tmp_path / f"cohort-{number}"
+        for seed, name in enumerate(names):
+            volume, mask = chest((32, 24, 24), seed=seed)
+            (folder / "cases" / name).mkdir(parents=True)
+            write_case(folder / "cases" / name, name, volume, mask)
+        split = Split(tuple(sorted(names)), (), ())
+        write_cohort(folder, [{"id": name} for name in sorted(names)], split)
+        out = tmp_path / f"out-{number}"
+        train(folder, out, **TINY, validation="none")
+        ends.append(next(out.glob("*/model.onnx")).read_bytes())
+    assert ends[0] == ends[1]
 
 
 def test_preset_report_trains_both_losses_as_the_report_did(cohort, tmp_path):

@@ -32,6 +32,7 @@ VERBS = {
     "status": "Show how far a run is: done, failed, running and left.",
     "report": "Draw the figures and the page of a run, or of an evaluation.",
     "run": "Run the full pipeline, from a folder of CT to a report.",
+    "study": "Compare recipes of training by a design that is declared before.",
     "phantom": "Write synthetic chest CTs in the report's folder layout.",
 }
 """Name and first sentence of each verb; a test keeps them equal to the functions' docstrings."""

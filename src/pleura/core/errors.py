@@ -8,6 +8,7 @@
     ├── InputRefused (ValueError)          one input cannot be used, a batch does the others: exit 1
     │   ├── UnreadableFile (OSError)       broken, truncated, or of a kind that cannot be decoded
     │   └── GridMismatch                   two things do not lie on one grid
+    ├── TimeUp                             an item was not begun in the time given: exit 1
     ├── OutputFailed (OSError)             OUT cannot be written: exit 2
     └── MissingExtra (ImportError)         an optional library is not installed: exit 2
 
@@ -94,6 +95,10 @@ class GridMismatch(InputRefused):
         evidence: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message, code=code, evidence=evidence)
+
+
+class TimeUp(PleuraError):
+    """The time that the user gave ended before an item was begun; the next run does it."""
 
 
 class OutputFailed(PleuraError, OSError):

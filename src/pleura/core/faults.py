@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pleura.core.codes import finding
-from pleura.core.errors import InputRefused, MissingExtra, UsageError
+from pleura.core.errors import InputRefused, MissingExtra, TimeUp, UsageError
 from pleura.core.findings import Finding, Verdict
 
 FULL = frozenset({errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)})
@@ -111,6 +111,8 @@ def refusal_of(error: BaseException) -> Finding:
             return finding(
                 "DISK-FULL" if number in FULL else "DISK-ERROR", error=errno.errorcode[number]
             )
+    if isinstance(error, TimeUp):
+        return finding("TIME-UP")
     if isinstance(error, InputRefused) and DENIED.isdisjoint(numbers):
         return Finding(error.code, Verdict.REFUSED, str(error), error.evidence)
     for number in numbers:

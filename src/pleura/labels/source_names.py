@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pleura.deid.people import Person, same_person
+from pleura.core.errors import InputRefused
+from pleura.deid.people import Person, real_id, same_person
 from pleura.dicom.series import Series, find_series
 from pleura.labels.objects import open_dataset
 
@@ -44,6 +45,35 @@ def _case_of(series: Series, patients: Mapping[str, Sequence[Person]]) -> str:
         case for case, known in patients.items() if any(same_person(person, one) for one in known)
     ]
     return fitting[0] if len(fitting) == 1 else ""
+
+
+def patient_id_of(series: Series) -> str:
+    """The PatientID of a series' first file; empty where it cannot be read or is a placeholder,
+    and where a folder Case_<digits> gives the order.
+
+    It identifies: it may decide an order, and goes nowhere else.
+    """
+    if series.folder is not None or not series.files or series.files[0].archive is not None:
+        return ""
+    try:
+        header = open_dataset(Path(series.files[0].file), pixels=False)
+    except (OSError, InputRefused):
+        return ""
+    return real_id(str(header.get("PatientID") or "").strip())
+
+
+def patient_ids(
+    patients: Mapping[str, Sequence[Person]], names: Mapping[str, str]
+) -> dict[str, str]:
+    """Case id to PatientID, as the private map knows it; empty for a placeholder, and where the
+    case has the name of its folder in the source, whose number gives the order.
+
+    Args:
+        patients: the map.
+        names: folder to case, as `names_of_cases` gives it.
+    """
+    ids = {case: min(real_id(one.patient_id) for one in own) for case, own in patients.items()}
+    return {case: "" if names.get(case) == case else one for case, one in ids.items()}
 
 
 def folder_names(series: Series, source: Path) -> Iterator[str]:

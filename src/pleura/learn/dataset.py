@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -31,15 +32,81 @@ class Place:
     upright: int
 
 
-class SliceDataset(Dataset[tuple[Tensor, Tensor, int, int]]):
-    """Axial slices of the cases of one part, upright, in the form that `NetInput` gives.
+class Slices(Dataset[tuple[Tensor, Tensor, int, int]]):
+    """Slices in case and slice order, as `NetInput` shows them; what the training loop takes.
 
-    They are in the order of cases and slices. A sample is `(slice (1, size, size), target (1, size,
-    size), number of the case, slice of the case)`, float32, from 0 to 1 where `shown` scales; the
-    target is the share of lung in each pixel. With `thicken_seed`, some samples are the mean of two
-    neighbours. `epoch` decides which ones, so a resumed run gets the same samples as an undisturbed
-    one.
+    A sample is `(slice (1, size, size), target (1, size, size), number of the case, slice of the
+    case)`, float32, from 0 to 1 where the input scales; the target is the share of lung in each
+    pixel. With `thicken_seed` set, some samples are the mean of two neighbours; `epoch` decides
+    which, and a resumed run sees what an undisturbed one would have seen.
     """
+
+    def __init__(
+        self,
+        places: Sequence[Place],
+        network_input: NetInput,
+        thicken_seed: int | None = None,
+    ) -> None:
+        self.places = list(places)
+        self.network_input = network_input
+        self.thicken_seed = thicken_seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int, int]:
+        place = self.places[index]
+        picture, target = self.pair(place)
+        if self.thicken_seed is not None and index + 1 < len(self.places):
+            after = self.places[index + 1]
+            drawn = np.random.default_rng([self.thicken_seed, self.epoch, index]).random()
+            if drawn < THICKER and after.case == place.case and after.slice == place.slice + 1:
+                other = self.pair(after)
+                picture, target = (picture + other[0]) / 2, (target + other[1]) / 2
+        return (
+            torch.from_numpy(picture)[None],
+            torch.from_numpy(target)[None],
+            place.case,
+            place.slice,
+        )
+
+    def pair(self, place: Place) -> tuple[Any, Any]:
+        """Slice and target of a place, float32 `(size, size)` each."""
+        raise NotImplementedError
+
+
+class ArraySlices(Slices):
+    """Slices that were made ready before: for each case an array of slices and one of targets,
+    `(slices, size, size)` each.
+    """
+
+    def __init__(
+        self,
+        arrays: Sequence[tuple[NDArray[Any], NDArray[Any]]],
+        network_input: NetInput,
+        *,
+        thicken_seed: int | None = None,
+    ) -> None:
+        places = [
+            Place(number, k, k)
+            for number, (pictures, _) in enumerate(arrays)
+            for k in range(len(pictures))
+        ]
+        super().__init__(places, network_input, thicken_seed)
+        self.arrays = arrays
+
+    def pair(self, place: Place) -> tuple[Any, Any]:
+        """Slice and target of a place, float32."""
+        pictures, targets = self.arrays[place.case]
+        return (
+            np.array(pictures[place.upright], np.float32),
+            np.array(targets[place.upright], np.float32),
+        )
+
+
+class SliceDataset(Slices):
+    """Axial slices of the cases of one part of a cohort, upright."""
 
     def __init__(
         self,
@@ -53,42 +120,19 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor, int, int]]):
         held_out = split.validation_slices if part in ("train", "validation") else {}
         names = set(getattr(split, part)) | (set(held_out) if part == "validation" else set())
         self.cases = tuple(case for case in cases if case.id in names)
-        self.network_input = network_input
-        self.thicken_seed = thicken_seed
-        self.epoch = 0
-        self._open: dict[int, tuple[Any, Any, Any, tuple[float, float]]] = {}
-        self._ready: dict[Place, tuple[Any, Any]] = {}
-        self.places = [
+        places = [
             place
             for number, case in enumerate(self.cases)
             for place in _places(number, case, held_out, part)
         ]
+        super().__init__(places, network_input, thicken_seed)
+        self._open: dict[int, tuple[Any, Any, Any, tuple[float, float]]] = {}
+        self._ready: dict[Place, tuple[Any, Any]] = {}
         self._keep = len(self.places) * network_input.size**2 * 4 <= CACHE_BYTES
 
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int, int]:
-        place = self.places[index]
-        picture, target = self._slice(place)
-        if self.thicken_seed is not None and index + 1 < len(self.places):
-            after = self.places[index + 1]
-            drawn = np.random.default_rng([self.thicken_seed, self.epoch, index]).random()
-            if drawn < THICKER and after.case == place.case and after.slice == place.slice + 1:
-                other = self._slice(after)
-                picture, target = (picture + other[0]) / 2, (target + other[1]) / 2
-        return (
-            torch.from_numpy(picture)[None],
-            torch.from_numpy(target)[None],
-            place.case,
-            place.slice,
-        )
-
-    def _slice(self, place: Place) -> tuple[Any, Any]:
-        """Slice and target, float32.
-
-        Kept ones are half floats (a thousandth of the window is 1.4 HU); others are rounded the
-        same way.
+    def pair(self, place: Place) -> tuple[Any, Any]:
+        """Slice and target, float32; kept as half floats (a thousandth of the window is 1.4
+        HU), also where not kept.
         """
         ready = self._ready.get(place)
         if ready is None:

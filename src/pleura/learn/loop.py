@@ -17,7 +17,7 @@ from pleura.core.errors import UsageError
 from pleura.core.progress import Progress, silent
 from pleura.learn import checkpoint
 from pleura.learn.augment import augmented
-from pleura.learn.dataset import SliceDataset
+from pleura.learn.dataset import Slices
 from pleura.learn.losses import loss_of
 from pleura.learn.recipe import Recipe
 from pleura.learn.unet import LightUNet
@@ -28,6 +28,10 @@ WARM_UP = 0.3
 EPOCH_SEEDS = 100_003
 STEP_SEEDS = 1_000_003
 """Primes that give every epoch and every step its own seed."""
+
+
+class Diverged(UsageError):
+    """The loss, or the network's answer, is not a finite number."""
 
 
 def device_of(name: str) -> torch.device:
@@ -82,7 +86,7 @@ class _Trainer:
     recipe: Recipe
     net: LightUNet
     optimiser: torch.optim.Optimizer
-    data: SliceDataset
+    data: Slices
     budget: Budget
 
     @property
@@ -96,7 +100,7 @@ class _Trainer:
         self.data.epoch = number
         order = torch.Generator().manual_seed(seed)
         loader = DataLoader(self.data, batch_size=self.recipe.batch, shuffle=True, generator=order)
-        score = _RunningScore(self.device)
+        score = RunningScore(self.device)
         self.net.train()
         for step, (slices, targets, _, _) in enumerate(loader):
             done = number * self.budget.per_epoch + step
@@ -125,7 +129,7 @@ class _Trainer:
         return logits.detach(), targets, loss.item()
 
 
-class _RunningScore:
+class RunningScore:
     """Mean loss, binary accuracy and Dice (both at probability 0.5) over batches."""
 
     def __init__(self, device: torch.device) -> None:
@@ -159,12 +163,12 @@ class _RunningScore:
 
 def fit(
     recipe: Recipe,
-    train: SliceDataset,
-    validation: SliceDataset,
+    train: Slices,
+    validation: Slices,
     out: Path,
     *,
     device: torch.device,
-    test: SliceDataset | None = None,
+    test: Slices | None = None,
     progress: Progress = silent,
 ) -> LightUNet:
     """Train a U-Net in `out`, or resume its training.
@@ -187,7 +191,7 @@ def fit(
         validation slices, or the last.
 
     Raises:
-        UsageError: the loss diverged; the epochs before it are kept.
+        Diverged: the loss is not finite; the epochs before it are kept.
         InputRefused: the checkpoint in `out` belongs to another network.
     """
     torch.manual_seed(recipe.seed)
@@ -217,8 +221,8 @@ def _resume(out: Path, net: LightUNet, optimiser: torch.optim.Optimizer) -> list
 def _epoch(
     trainer: _Trainer,
     number: int,
-    validation: SliceDataset,
-    test: SliceDataset | None,
+    validation: Slices,
+    test: Slices | None,
     progress: Progress,
 ) -> dict[str, Any]:
     """Train and score one epoch; return its line of the history."""
@@ -233,9 +237,7 @@ def _epoch(
         line["test"] = score_slices(recipe, trainer.net, test)
     losses = [line[part]["loss"] for part in ("train", "validation", "test") if line.get(part)]
     if not all(math.isfinite(loss) for loss in losses):
-        raise UsageError(
-            f"train {recipe.loss}: the loss diverged in epoch {number + 1}; lower --lr"
-        )
+        raise Diverged(f"train {recipe.loss}: the loss diverged in epoch {number + 1}; lower --lr")
     return line
 
 
@@ -260,11 +262,11 @@ def kept_epoch(recipe: Recipe, history: list[dict[str, Any]]) -> int:
 
 
 @torch.no_grad()
-def score_slices(recipe: Recipe, net: LightUNet, data: SliceDataset) -> dict[str, float]:
+def score_slices(recipe: Recipe, net: LightUNet, data: Slices) -> dict[str, float]:
     """Mean loss, binary accuracy and Dice over slices in order, without augmentation or dropout."""
     device = next(net.parameters()).device
     compute = loss_of(recipe)
-    score = _RunningScore(device)
+    score = RunningScore(device)
     net.eval()
     for slices, targets, _, _ in DataLoader(data, batch_size=recipe.batch):
         slices, targets = slices.to(device, memory_format=torch.channels_last), targets.to(device)

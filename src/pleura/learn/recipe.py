@@ -120,6 +120,47 @@ def make_recipe(preset: str, **changes: Any) -> Recipe:
     return recipe
 
 
+FACTORS = (
+    "alpha",
+    "dice",
+    "lr",
+    "schedule",
+    "augment",
+    "dropout",
+    "scaling",
+    "keep",
+    "validation",
+    "weight_decay",
+    "seed",
+)
+"""What may differ between models of one OUT. Size, batch, length and preset are the same in all."""
+UNUSED: dict[str, tuple[str, ...]] = {"bce": ("alpha", "dice"), "dice": ("alpha",)}
+"""Factors without a meaning for a loss."""
+
+
+def losses_of(loss: str | None, preset: str) -> tuple[Loss, ...]:
+    """The losses to train: those of `--loss`, or the preset's."""
+    chosen = loss or ("both" if preset == "report" else "bce_dice")
+    return ("bce", "bce_dice") if chosen == "both" else (chosen,)  # type: ignore[return-value]
+
+
+def recipe_key(recipe: Recipe, preset: str) -> str:
+    """The name of a model's folder: its loss, then each factor that differs from the preset, as
+    `bce_dice-alpha-0.25`.
+    """
+    usual = PRESETS[preset]
+    parts: list[str] = [recipe.loss]
+    for name in FACTORS:
+        value = getattr(recipe, name)
+        if name in UNUSED.get(recipe.loss, ()) or value == getattr(usual, name):
+            continue
+        if name == "augment":
+            value = "-".join(value) or "none"
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+        parts.append(f"{name.replace('_', '-')}-{text.replace('_', '-')}")
+    return "-".join(parts)
+
+
 def epochs_for(slices: int, batch: int) -> int:
     """Number of epochs that make about `STEPS` steps of `batch` from a number of slices."""
     return min(60, max(2, round(STEPS * batch / max(slices, 1))))

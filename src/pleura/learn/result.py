@@ -12,7 +12,7 @@ from pleura.store.layout import MODEL
 
 @dataclass(frozen=True)
 class TrainResult:
-    """The models: loss name to the content of its `model.json`."""
+    """The models: name (loss, and what differs from the preset) to the content of `model.json`."""
 
     out: Path
     models: Mapping[str, Mapping[str, Any]]
@@ -22,7 +22,7 @@ class TrainResult:
         return Exit.OK
 
     def as_json(self) -> dict[str, Any]:
-        """`models`: loss name to model card."""
+        """`models`: name to model card."""
         return {"models": {name: dict(card) for name, card in self.models.items()}}
 
     def table(self) -> Table | None:

@@ -1,4 +1,4 @@
-"""One training: a loss, from the recipe to the exported model and its card."""
+"""One training: a recipe, from the recipe to the exported model and its card."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from pleura.learn.recipe import Recipe, epochs_for, make_recipe
 from pleura.learn.unet import architecture
 from pleura.store.case import Case
 from pleura.store.cohort import Cohort
-from pleura.store.layout import ARCHITECTURE, BEST, CARD, MODEL
+from pleura.store.layout import ARCHITECTURE, BEST, CARD, MODEL, VOLUME
 from pleura.store.run_record import RunRecord, measured
 from pleura.store.split import Split
 
@@ -51,32 +51,40 @@ def cohort_recipe(preset: str, cohort: Cohort, changes: Mapping[str, Any]) -> Re
     return recipe
 
 
-def train_losses(
+def train_recipes(
     run: RunRecord,
-    losses: Sequence[Any],
+    keyed: Mapping[str, Recipe],
+    preset: str,
+    cohort: Cohort,
+    device: str,
+    progress: Progress,
+) -> None:
+    """Train each recipe that is not trained yet, and close the record of OUT; `keyed` are recipes
+    by the name of their folder.
+    """
+    for key, recipe in keyed.items():
+        train_recipe(run, key, recipe, preset, cohort, device, progress)
+    run.finish(Exit.OK, models=sorted(run.items))
+
+
+def train_recipe(
+    run: RunRecord,
+    key: str,
     recipe: Recipe,
     preset: str,
     cohort: Cohort,
     device: str,
     progress: Progress,
 ) -> None:
-    """Train each loss that is not trained yet, and close the record of OUT."""
-    for loss in losses:
-        train_loss(run, replace(recipe, loss=loss), preset, cohort, device, progress)
-    run.finish(Exit.OK, losses=list(losses))
-
-
-def train_loss(
-    run: RunRecord, recipe: Recipe, preset: str, cohort: Cohort, device: str, progress: Progress
-) -> None:
-    """Train one loss and export it, unless that is done."""
-    if run.kept(recipe.loss, "") is not None:
+    """Train one recipe and export it, unless that is done."""
+    if run.kept(key, "") is not None:
         return
-    out = run.folder / recipe.loss
+    out = run.folder / key
     out.mkdir(parents=True, exist_ok=True)
     net_input = NetInput(recipe.size, scaling=recipe.scaling)
     split = cohort.split if recipe.validation == "held_out" else cohort.split.without_validation()
     cases = [cohort.case(name) for name in (*split.train, *split.validation)]
+    cases.sort(key=_content)
     thicken_seed = recipe.seed if "thicken" in recipe.augment else None
     learnt = SliceDataset(cases, split, "train", net_input, thicken_seed=thicken_seed)
     validated = SliceDataset(cases, split, "validation", net_input)
@@ -97,14 +105,20 @@ def train_loss(
         "loss": recipe.loss,
         "preset": preset,
         "recipe": recipe.as_json(),
+        "couch": cohort.about.get("couch", "keep"),
         "kept": {key: best[key] for key in ("epoch", "train", "validation")},
         "watched_test": watched is not None,
         **_cases_of(split),
         "findings": _findings_of(cases),
     }
     write_json(out / CARD, card)
-    files = {f"{recipe.loss}/{name}": measured(out / name) for name in (MODEL, CARD, ARCHITECTURE)}
-    run.keep(recipe.loss, "", {"loss": recipe.loss}, files)
+    files = {f"{key}/{name}": measured(out / name) for name in (MODEL, CARD, ARCHITECTURE)}
+    run.keep(key, "", {"loss": recipe.loss}, files)
+
+
+def _content(case: Case) -> str:
+    """A digest of a case's volume: it orders cases by content, not by name."""
+    return sha256_file(case.folder / VOLUME)
 
 
 def _cases_of(split: Split) -> dict[str, Any]:

@@ -5,16 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from pleura.page.canvas import figure
-from pleura.page.palette import BLACK, GREY
-from pleura.page.story import TITLES
+from pleura.page.palette import BLACK, GREY, RED
+from pleura.page.story import title_of
 
-STYLES = {"train": (BLACK, "-", "o"), "validation": (GREY, "--", "s")}
+STYLES = {"train": (BLACK, "-", "o"), "validation": (GREY, "--", "s"), "test": (RED, ":", "^")}
+
+LABELS = {"test": "test (watched, decides nothing)"}
 
 
 def curves_png(
     histories: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, path: Path
 ) -> None:
-    """Draw `loss` or `accuracy` of the training and validation slices, one panel a loss
+    """Draw `loss` or `accuracy` of the training, validation and test slices, one panel a loss
     function.
     """
     with figure(path, (6.2 * len(histories), 4.4)) as drawn:
@@ -22,7 +24,7 @@ def curves_png(
         for axis, (loss, history) in zip(panels, histories.items(), strict=True):
             epochs = [line["epoch"] for line in history]
             for part, (colour, line, marker) in STYLES.items():
-                values = [entry[part][metric] if entry[part] else None for entry in history]
+                values = [entry[part][metric] if entry.get(part) else None for entry in history]
                 if any(value is not None for value in values):
                     axis.plot(
                         epochs,
@@ -32,9 +34,9 @@ def curves_png(
                         marker=marker,
                         markersize=5,
                         linewidth=2,
-                        label=part,
+                        label=LABELS.get(part, part),
                     )
-            axis.set_title(f"trained with {TITLES[loss]}")
+            axis.set_title(f"trained with {title_of(loss)}")
             axis.set_xlabel("epoch")
             axis.set_ylabel("mean loss" if metric == "loss" else "binary accuracy of pixels")
             axis.xaxis.get_major_locator().set_params(integer=True)

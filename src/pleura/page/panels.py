@@ -56,6 +56,17 @@ def panel(view: View, kind: Kind, *, before_cleaning: bool = False, words: str =
     return _lettered(pixels, view, words)
 
 
+def beside(images: Sequence[Any]) -> Any:
+    """Pictures of one size side by side."""
+    from PIL import Image
+
+    width, height = images[0].size
+    joined = Image.new("RGB", (width * len(images), height))
+    for number, image in enumerate(images):
+        joined.paste(image, (number * width, 0))
+    return joined
+
+
 def save_panel(image: Any, path: Path) -> None:
     """Write a picture as PNG, whole, the same bytes each time."""
     with atomic_file(path) as part:

@@ -18,14 +18,17 @@ from pleura.page.case_figures import (
 )
 from pleura.page.dates import date_of
 from pleura.page.drawing import Drawing, single
-from pleura.page.panels import panel, save_film
-from pleura.page.story import TITLES, Story, mask_file, of_cases
+from pleura.page.panels import beside, panel, save_film
+from pleura.page.report_numbers import FIGURES as REPORT_FIGURES
+from pleura.page.report_numbers import NOTE, published_rows
+from pleura.page.story import Story, mask_file, of_cases, title_of
 from pleura.store.case import Case
-from pleura.store.layout import COHORT, COHORT_STAGE
+from pleura.store.layout import COHORT, COHORT_STAGE, RAW
+from pleura.store.pictures import View
 from pleura.store.views import film_views, plane_views
 
 FAR = "Where distances exceed 60 mm, as for a missed lung, the axis is logarithmic above 1 mm."
-FILM_SLICES = 60
+FILM_SLICES = 48
 REPORTED = {
     "patients": "12",
     "lr": "0.1",
@@ -113,7 +116,7 @@ def _network_drawings(story: Story) -> Iterator[Drawing]:
 def _slice_drawings(story: Story) -> Iterator[Drawing]:
     from pleura.page.slices import slices_png
 
-    for part in ("train", "test"):
+    for part in ("train", "validation", "test"):
         for loss, scores in story.slices.items():
             clean = of_cases(scores, story.split[part], "clean")
             raw = of_cases(scores, story.split[part], "raw") or clean
@@ -125,7 +128,7 @@ def _slice_drawings(story: Story) -> Iterator[Drawing]:
             ):
                 if not scored:
                     continue
-                title = f"{part} cases, {TITLES[loss]}, {kind}"
+                title = f"{part} cases, {title_of(loss)}, {kind}"
                 slug = f"{part}-{loss}-{metric}-{'cleaned' if kind == 'cleaned' else 'network'}.png"
                 alt = (
                     f"{metric} of every slice of the {part} cases, classes separated by colour "
@@ -147,7 +150,9 @@ def _examples(story: Story, loss: str) -> Iterator[Drawing]:
     pictures = pictures_of(story.folder / "results" / loss / "cases", held_out or cases)
     for drawing in slice_drawings("4", pictures):
         images = tuple(_renamed(image, loss) for image in drawing.images)
-        yield Drawing("4", images, f"{TITLES[loss]}, {whose}, {drawing.caption}")
+        number = REPORT_FIGURES.get(images[0].slug.removeprefix(f"{loss}-").split("-")[0])
+        also = f" (Fig. {number} of the report)" if number else ""
+        yield Drawing("4", images, f"{title_of(loss)}, {whose}{also}, {drawing.caption}")
 
 
 def _renamed(image: Any, loss: str) -> Any:
@@ -164,7 +169,7 @@ def _spread_drawings(story: Story, primary: str) -> Iterator[Drawing]:
     clean = of_cases(story.slices[primary], [case["case"] for case in cases], "clean")
     alt = "Dice of each slice against its position in mm, one panel for each case, worst case first"
     caption = (
-        f"Where in the chest it fails: Dice against position, {TITLES[primary]}, cleaned mask; "
+        f"Where in the chest it fails: Dice against position, {title_of(primary)}, cleaned mask; "
         f"worst case first by mean Dice of its slices, at most {PANELS} cases."
     )
     yield single("5", "positions.png", partial(positions_png, clean), alt, caption)
@@ -186,7 +191,7 @@ def _spread_drawings(story: Story, primary: str) -> Iterator[Drawing]:
         "point for each case"
     )
     caption = (
-        f"Spread of scores over cases, {TITLES[primary]}, cleaned mask. Training cases are "
+        f"Spread of scores over cases, {title_of(primary)}, cleaned mask. Training cases are "
         f"hollow. {FAR}"
     )
     yield single("5", "distributions.png", partial(distributions_png, cases), alt, caption)
@@ -204,22 +209,33 @@ def _film_drawing(story: Story, primary: str) -> Iterator[Drawing]:
     path = mask_file(story.folder / "masks" / primary, case)
     if path is None:
         return
-    caption = f"Through {case}, {part}. {KEY}"
-    alt = f"A film through the slices of {case} with the outlines of reference and mask"
+    caption = f"Through {case}, {part}: before cleaning on the left, cleaned on the right. {KEY}"
+    alt = (
+        f"A film through the slices of {case} with the outlines of reference and mask, before and "
+        "after cleaning"
+    )
     draw = partial(film_gif, Case.open(story.folder / COHORT_STAGE / "cases" / case), path)
     yield single("5", "film.gif", draw, alt, caption)
 
 
 def film_gif(case: Case, mask: Path, path: Path) -> None:
-    """Write a GIF through a case, 512 pixels a side, with the outlines of reference and mask."""
-    reference = case.mask()
-    views = film_views(case.volume(), read_mask(mask, case.grid), reference, FILM_SLICES)
-    save_film(
-        [
-            panel(view, "outlines", words=f"{case.id}  {view.index + 1}/{view.count}")
-            for view in views
-        ],
-        path,
+    """Write a GIF through a case with the outlines of reference and mask: the network's own
+    answer and the cleaned mask side by side, 512 pixels each; the mask alone where that is all.
+    """
+    raw_file = mask.with_name(RAW)
+    raw = read_mask(raw_file, case.grid).lungs if raw_file.is_file() else None
+    cleaned = read_mask(mask, case.grid)
+    views = film_views(case.volume(), cleaned, case.mask(), FILM_SLICES, raw=raw)
+    save_film([_frame(case.id, view) for view in views], path)
+
+
+def _frame(case: str, view: View) -> Any:
+    words = f"{case}  {view.index + 1}/{view.count}"
+    cleaned = panel(view, "outlines", words=f"{words}  cleaned")
+    if view.raw is None:
+        return cleaned
+    return beside(
+        [panel(view, "outlines", before_cleaning=True, words=f"{words}  before cleaning"), cleaned]
     )
 
 
@@ -251,7 +267,9 @@ def run_context(story: Story) -> dict[str, Any]:
         "refused": story.refused,
         "validation": story.split["validation_is"],
         "settings": _settings(story),
-        "losses": [TITLES[loss] for loss in story.cards],
+        "published": published_rows(story),
+        "published_note": NOTE,
+        "losses": [title_of(loss) for loss in story.cards],
     }
 
 
@@ -264,7 +282,7 @@ def _glance(story: Story) -> Iterator[tuple[str, str]]:
         if order:
             yield (
                 "Worst case",
-                f"{order[0]['case']}: {order[0]['because']} ({TITLES[story.primary]})",
+                f"{order[0]['case']}: {order[0]['because']} ({title_of(story.primary)})",
             )
     look = [
         case
@@ -294,7 +312,7 @@ def _score_rows(story: Story, loss: str) -> Iterator[list[str]]:
         scores["cases"],
         key=lambda c: (c["split"] != "test", c["split"] or "", order.get(c["case"], 0)),
     ):
-        yield _score_row(case, TITLES[loss])
+        yield _score_row(case, title_of(loss))
 
 
 def _score_row(case: Mapping[str, Any], title: str) -> list[str]:

@@ -39,6 +39,14 @@ TITLES = {
     "lungs": "the network that comes with pleura",
     "classical": "thresholds and components, no network",
 }
+
+
+def title_of(model: str) -> str:
+    """A model's name in words: its loss, and what differs from the preset."""
+    loss, _, rest = model.partition("-")
+    return TITLES[loss] + (f" ({rest.replace('-', ' ')})" if rest else "")
+
+
 PARTS = ("train", "validation", "test")
 
 
@@ -74,7 +82,7 @@ class Story:
     def histories(self) -> dict[str, list[dict[str, Any]]]:
         """Loss to its lines of `history.jsonl`."""
         found = {}
-        for loss in ORDER:
+        for loss in self._models(MODELS_STAGE):
             path = self.folder / MODELS_STAGE / loss / HISTORY
             if path.exists():
                 found[loss] = [
@@ -108,14 +116,8 @@ class Story:
     @property
     def primary(self) -> str | None:
         """The loss that stands for the run: the report's own proposal where it was trained."""
-        return next(
-            (
-                loss
-                for loss in ("bce_dice", "dice", "bce", "lungs", "classical")
-                if loss in self.scores
-            ),
-            None,
-        )
+        order = ("bce_dice", "dice", "bce", "lungs", "classical")
+        return min(self.scores, key=lambda name: (order.index(_loss(name)), name), default=None)
 
     def drawable(self, loss: str) -> list[str]:
         """Scored cases whose masks still lie in the folder."""
@@ -180,9 +182,20 @@ class Story:
             (part for part in (*PARTS, "unlabelled") if case in self.split[part]), "unlabelled"
         )
 
+    def _models(self, room: str) -> list[str]:
+        """The models of a stage, by loss in the order of `ORDER`, then by name."""
+        folder = self.folder / room
+        found = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        known = [name for name in found if _loss(name) in ORDER]
+        return sorted(known, key=lambda name: (ORDER.index(_loss(name)), name))
+
     def _each(self, room: str, name: str) -> dict[str, Mapping[str, Any]]:
-        paths = {loss: self.folder / room / loss / name for loss in ORDER}
+        paths = {loss: self.folder / room / loss / name for loss in self._models(room)}
         return {loss: read_json(path) for loss, path in paths.items() if path.exists()}
+
+
+def _loss(model: str) -> str:
+    return model.split("-", 1)[0]
 
 
 @dataclass(frozen=True)

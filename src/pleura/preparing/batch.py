@@ -1,11 +1,13 @@
 """What `prepare` does for a whole input: the batch, and the cohort with its split."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pleura.core.errors import NothingUsable
 from pleura.core.progress import Progress
 from pleura.core.results import batch_exit
+from pleura.labels.source_names import patient_id_of
 from pleura.preparing.recipe import CaseJob, CasePlan, CaseRecipe, job_format, refused_line
 from pleura.store.cohort import write_cohort
 from pleura.store.items import Batch, do_items
@@ -17,13 +19,24 @@ from pleura.store.split import make_split
 from pleura.store.spread import How
 
 
+@dataclass(frozen=True)
+class SplitOptions:
+    """How cases are split: rule, seed, and case id to PatientID of the source, where the caller
+    knows it.
+    """
+
+    rule: str
+    seed: int = 0
+    sources: Mapping[str, str] | None = None
+
+
 def prepare_cases(
     run: RunRecord,
     part: Part,
     recipe: CaseRecipe,
     load: Callable[[], CasePlan],
     how: How,
-    rule: tuple[str, int],
+    split: SplitOptions,
     progress: Progress,
 ) -> PlanResult | ShareResult | None:
     """Prepare the cases of a batch, or plan it, or do one task's share of a plan.
@@ -34,7 +47,7 @@ def prepare_cases(
         recipe: how to prepare a case.
         load: reads the headers of the input.
         how: processes and threads.
-        rule: the rule of the split and its seed.
+        split: how the cases are split.
         progress: called as cases complete.
 
     Returns:
@@ -54,11 +67,17 @@ def prepare_cases(
     batch = do_items(run, recipe, jobs, how, refused_line, progress=progress)
     if part.is_task:
         return part.share_done(run, jobs, batch)
-    finish(run, batch, lines or (), *rule)
+    finish(run, batch, lines or (), split, jobs)
     return None
 
 
-def finish(run: RunRecord, batch: Batch, failures: Sequence[str], split: str, seed: int) -> None:
+def finish(
+    run: RunRecord,
+    batch: Batch,
+    failures: Sequence[str],
+    split: SplitOptions,
+    jobs: Sequence[CaseJob],
+) -> None:
     """Write the cohort with its split, and close the record."""
     entries = [record for record in batch.records if "refused" not in record]
     refused = [record["refused"] for record in batch.records if "refused" in record]
@@ -69,9 +88,13 @@ def finish(run: RunRecord, batch: Batch, failures: Sequence[str], split: str, se
         )
     labelled = {entry["id"]: entry["slices"] for entry in entries if entry["mask"]}
     unlabelled = [entry["id"] for entry in entries if not entry["mask"]]
-    parts = make_split(labelled, rule=split, seed=seed, unlabelled=unlabelled)
+    known = split.sources or {job.id: patient_id_of(job.series) for job in jobs}
+    parts = make_split(
+        labelled, rule=split.rule, seed=split.seed, unlabelled=unlabelled, sources=known
+    )
     verdicts = dict(Counter(entry["verdict"] for entry in entries))
-    write_cohort(run.folder, entries, parts, verdicts=verdicts, refused=len(refused))
+    couch = run.record["options"]["couch"]
+    write_cohort(run.folder, entries, parts, verdicts=verdicts, refused=len(refused), couch=couch)
     run.finish(
         batch_exit(len(entries), len(refused)),
         complete=batch.complete,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pleura.anatomy.airways import with_wall
 from pleura.anatomy.anatomy import Anatomy
+from pleura.anatomy.couch import couch_mask, without_couch
 from pleura.anatomy.lungs import clean_lungs
 from pleura.anatomy.rim import settle_rim
 from pleura.anatomy.sides import split_sides
@@ -82,8 +83,9 @@ class OnnxSegmenter:
         return "onnx"
 
     def describe(self) -> dict[str, Any]:
-        """Name, weights' hash, input, threshold, loss and preset."""
+        """Name, weights' hash, input, threshold, loss, preset and couch."""
         about = {key: self.card[key] for key in ("sha256", "input", "loss", "preset")}
+        about["couch"] = self.card.get("couch", "keep")
         return {"name": self.name, "threshold": self.threshold} | about
 
     def __call__(
@@ -91,8 +93,8 @@ class OnnxSegmenter:
     ) -> Segmentation:
         """Segment one volume; see the protocol."""
         anatomy = anatomy or Anatomy(volume)
-        raw = self.raw(volume, progress)
         body = anatomy.body
+        raw = self.raw(self._shown(volume, body), progress)
         tube = with_wall(anatomy.airways, volume, WALL_MM)
         turn = Upright.of(volume.grid)
         pixel = (
@@ -107,6 +109,12 @@ class OnnxSegmenter:
             split_sides(lungs, volume.grid, middle_mm=anatomy.midline_mm),
             () if lungs.any() else (finding("NO-LUNGS-FOUND"),),
         )
+
+    def _shown(self, volume: Volume, body: NDArray[np.bool_]) -> Volume:
+        """The volume that the network sees: without its couch, where it was trained so."""
+        if self.card.get("couch", "keep") == "keep":
+            return volume
+        return without_couch(volume, couch_mask(volume, body))
 
     def raw(self, volume: Volume, progress: Progress = silent) -> NDArray[np.bool_]:
         """The network's result after the threshold, bool on the volume's grid.

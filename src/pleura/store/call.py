@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 NOT_REPEATED = frozenset(
-    {"plan", "tasks", "task", "retry", "overwrite", "paths", "progress", "names"}
+    {"plan", "tasks", "task", "retry", "overwrite", "paths", "progress", "names", "sources"}
 )
 """Parameters that are not repeated in the command of a task."""
 

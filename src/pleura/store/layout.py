@@ -82,6 +82,13 @@ MODELS_STAGE = "runs"
 MASKS_STAGE = "masks"
 RESULTS_STAGE = "results"
 
+# study
+READY_SLICES = "slices"
+STUDY_RUNS = "runs"
+STUDY = "study.json"
+STUDY_CSV = "study.csv"
+STUDY_PAGE = "study.html"
+
 BESIDE = {"map": "map.json", "audit": "audit.json", "key": "key"}
 """Files that de-identification writes beside OUT, such as `OUT.map.json`."""
 

@@ -1,7 +1,5 @@
 """Which cases train, validate and test; written before anything is trained."""
 
-import random
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,9 +8,10 @@ from typing import Any
 from pleura.core.atomic import read_json, write_json_if_changed
 from pleura.core.errors import UsageError
 from pleura.store.layout import SPLIT, is_case_id
+from pleura.store.split_rules import parts_by_rule, patients_in_order, read_rule
+from pleura.store.split_rules import patient_of as patient_of
 
 FORMAT = "pleura-split/1"
-RATIO = 0.67
 FEW = 5
 """With fewer training cases none is held out; blocks of their slices are instead."""
 
@@ -107,6 +106,8 @@ class Split:
 
 
 def _validation_in_words(split: Split) -> str:
+    if split.validation and split.rule.startswith("file:"):
+        return "the cases that the --split file says"
     if split.validation:
         return "whole cases, taken from the training part"
     if split.validation_slices:
@@ -115,83 +116,63 @@ def _validation_in_words(split: Split) -> str:
 
 
 def make_split(
-    slices: Mapping[str, int], *, rule: str = "order", seed: int = 0, unlabelled: Sequence[str] = ()
+    slices: Mapping[str, int],
+    *,
+    rule: str = "order",
+    seed: int = 0,
+    unlabelled: Sequence[str] = (),
+    sources: Mapping[str, str] | None = None,
 ) -> Split:
     """Split cases that have masks.
 
     Args:
         slices: case id to its number of slices, labelled cases only.
-        rule: `order`: the first `int(n × 0.67)` patients by id train, as in the report; `seeded`:
-            the same number drawn by `seed`; `kfold:K/I`: every Kth patient, starting with the Ith
-            (1 to K), tests, and the others train.
+        rule: `order`: the first `int(n × 0.67)` patients in order of their source ids train, as in
+            the report; `seeded`: as many drawn by `seed`; `kfold:K/I`: every Kth patient from the
+            Ith (1 to K) on tests, the others train; `leave-one-out:I`: the Ith patient tests;
+            `lctsc`: as the names of the LCTSC collection say; or the path of a CSV file.
         seed: for `seeded`.
         unlabelled: cases without masks; in no part.
+        sources: case or patient to PatientID of the source. It decides order, and which cases are
+            of one patient; it is written nowhere.
 
     Returns:
-        The split. The validation part is taken from the training cases: one case in five, or, with
-        fewer than five, four blocks of slices of each (an eighth of its slices), or nothing where a
-        case has fewer than 32.
+        The split. Unless a file names it, the validation part is taken from the training cases: one
+        patient in five, or, under five, four blocks of slices of each (an eighth of its slices), or
+        nothing where a case has under 32. Cases are listed by id in each part, so that the lists do
+        not tell the order of the sources.
 
     Raises:
-        UsageError: no such rule.
+        UsageError: no such rule, or it does not fit the patients.
     """
-    patients: dict[str, list[str]] = {}
-    for case in sorted(slices):
-        patients.setdefault(patient_of(case), []).append(case)
-    training, testing = _parts(list(patients), rule, seed)
-    train, test = (
-        [case for patient in part for case in patients[patient]] for part in (training, testing)
-    )
-    blocks: dict[str, tuple[tuple[int, int], ...]] = {}
-    validation: list[str] = []
-    if len(training) >= FEW:
-        spared = training[-max(1, len(training) // 5) :]
-        validation = [case for case in train if patient_of(case) in spared]
-        train = [case for case in train if case not in validation]
-    else:
-        for case in train:
-            length = slices[case] // (8 * BLOCKS)
-            if length >= 1:
-                middles = [slices[case] * (2 * k + 1) // (2 * BLOCKS) for k in range(BLOCKS)]
-                blocks[case] = tuple((middle, middle + length) for middle in middles)
-    return Split(
-        tuple(train), tuple(validation), tuple(test), blocks, tuple(unlabelled), rule, seed
-    )
+    chosen, known = read_rule(rule), sources or {}
+    patients = patients_in_order(list(slices), known)
+    part = parts_by_rule(chosen, patients, known, seed)
+    training = [patient for patient in patients if part[patient] == "train"]
+    validating = [patient for patient in patients if part[patient] == "validation"]
+    if not validating and len(training) >= FEW:
+        validating = training[-max(1, len(training) // 5) :]
+        training = training[: -len(validating)]
+
+    def cases_of(names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(sorted(case for name in names for case in patients[name]))
+
+    train = cases_of(training)
+    blocks = {} if validating else _blocks(train, slices)
+    test = cases_of([patient for patient in patients if part[patient] == "test"])
+    unused = cases_of([patient for patient in patients if part[patient] == "unused"])
+    without = tuple(sorted((*unlabelled, *unused)))
+    return Split(train, cases_of(validating), test, blocks, without, chosen.text, seed)
 
 
-def patient_of(case: str) -> str:
-    """The patient of a case, for a patient must not be in two parts.
-
-    `Case_012_2` is the second series of patient `Case_012`.
-    """
-    return re.sub(r"^((?:Case|Deid)_\d+)_\d+$", r"\1", case)
-
-
-def check_rule(rule: str) -> tuple[int, int] | None:
-    """K and I of `kfold:K/I`, `None` for the other rules.
-
-    Raises:
-        UsageError: there is no such rule.
-    """
-    if rule in ("order", "seeded"):
-        return None
-    fold = re.fullmatch(r"kfold:(\d+)/(\d+)", rule)
-    if not fold or not 1 <= int(fold[2]) <= int(fold[1]) or int(fold[1]) < 2:
-        raise UsageError(
-            "--split is order, seeded, or kfold:K/I with I from 1 to K, as in kfold:5/1"
-        )
-    return int(fold[1]), int(fold[2])
-
-
-def _parts(patients: list[str], rule: str, seed: int) -> tuple[list[str], list[str]]:
-    fold = check_rule(rule)
-    if fold:
-        if patients and fold[0] > len(patients):
-            raise UsageError(
-                f"--split {rule} needs {fold[0]} patients with masks; there are {len(patients)}"
-            )
-        test = patients[fold[1] - 1 :: fold[0]]
-        return [patient for patient in patients if patient not in test], test
-    number = int(len(patients) * RATIO) or min(1, len(patients))
-    drawn = patients if rule == "order" else random.Random(seed).sample(patients, len(patients))
-    return sorted(drawn[:number]), sorted(drawn[number:])
+def _blocks(
+    cases: Sequence[str], slices: Mapping[str, int]
+) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Blocks of slices that are held back of each training case, where it is long enough."""
+    blocks = {}
+    for case in cases:
+        length = slices[case] // (8 * BLOCKS)
+        if length >= 1:
+            middles = [slices[case] * (2 * k + 1) // (2 * BLOCKS) for k in range(BLOCKS)]
+            blocks[case] = tuple((middle, middle + length) for middle in middles)
+    return blocks

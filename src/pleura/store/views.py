@@ -53,9 +53,16 @@ def plane_views(volume: Volume, mask: LungMask) -> list[View]:
     return [layers.plane(name, layers.centre) for name in PLANES]
 
 
-def film_views(volume: Volume, mask: LungMask, reference: LungMask, most: int) -> Iterator[View]:
-    """At most `most` slices, evenly spaced from the first to the last."""
-    layers = _Layers(volume, mask, reference, None)
+def film_views(
+    volume: Volume,
+    mask: LungMask,
+    reference: LungMask,
+    most: int,
+    *,
+    raw: NDArray[np.bool_] | None = None,
+) -> Iterator[View]:
+    """At most `most` slices, evenly spaced; `raw` is the mask before cleaning."""
+    layers = _Layers(volume, mask, reference, raw)
     step = max(1, -(-layers.grid.shape[0] // most))
     for index in range(0, layers.grid.shape[0], step):
         yield layers.cut(0, index, ("film",), {})

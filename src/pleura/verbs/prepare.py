@@ -34,6 +34,7 @@ def prepare(
     overwrite: bool = False,
     paths: bool = False,
     names: Mapping[str, str] | None = None,
+    sources: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> PrepareResult | PlanResult | ShareResult:
     """Make a cohort of cases: HU volumes, lung masks and a split.
@@ -50,7 +51,9 @@ def prepare(
         out: Folder for the cohort.
         masks: Folder with masks by case, or with DICOM label objects; without it Segmentations/ and
             Labels/ of IN are looked through, and IN itself for label objects.
-        split: Which cases test: order (the last third by case id), seeded, or kfold:K/I.
+        split: Which cases test: order (the last third, by Case_ folder or PatientID of the
+            source), seeded, kfold:K/I, leave-one-out:I, lctsc (as that collection's names say),
+            or a CSV file with columns patient or case, and part (train, validation, test, unused).
         seed: Draws the cases of a seeded split.
         export: Also write each volume to OUT/export as NIfTI or NPY.
         gaps: What becomes of a series with missing slices: refuse, interpolate (fill them from
@@ -73,6 +76,8 @@ def prepare(
             of refused files. They can identify a patient, and are not written to OUT.
         names: In Python only: names of masks to case ids, where IN was renamed since the masks were
             named.
+        sources: In Python only: case id to the PatientID that decides the order of the split;
+            by default that of the headers.
 
     Returns:
         The cohort and what was refused; of a plan or a task, counts.
@@ -83,21 +88,21 @@ def prepare(
         OutputFailed: OUT cannot be written.
     """
     call = locals()
-    from pleura.preparing.batch import prepare_cases
+    from pleura.preparing.batch import SplitOptions, prepare_cases
     from pleura.preparing.recipe import CaseRecipe, plan_cases
     from pleura.store.call import Call
     from pleura.store.input_names import input_names
     from pleura.store.parts import Part
-    from pleura.store.split import check_rule
+    from pleura.store.split_rules import read_rule
     from pleura.store.spread import How
 
     part = Part.of(Call.of(prepare, call))
     source, out = part.shared(source, out)
     masks = None if masks is None else part.shared(masks)[0]
-    check_rule(split)
     if seed < 0:
         raise UsageError("prepare: --seed must not be negative")
-    options = {"split": split, "seed": seed, "export": export, "gaps": gaps, "couch": couch}
+    rule = read_rule(split).text
+    options = {"split": rule, "seed": seed, "export": export, "gaps": gaps, "couch": couch}
     load = partial(plan_cases, source, masks, gaps, names, progress)
     with part.open_run(
         out,
@@ -110,7 +115,8 @@ def prepare(
         if not run.done:
             recipe = CaseRecipe(out, export, couch == "remove")
             how = How(workers, scheduler=scheduler)
-            share = prepare_cases(run, part, recipe, load, how, (split, seed), progress)
+            parts = SplitOptions(split, seed, sources)
+            share = prepare_cases(run, part, recipe, load, how, parts, progress)
             if share is not None:
                 return share
         result = _result(out, run.record)

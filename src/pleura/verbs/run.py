@@ -1,6 +1,7 @@
 """`pleura run`: scan, de-identify, prepare, train, segment, evaluate and report, in one command."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,10 +9,10 @@ from pleura.core.atomic import read_json
 from pleura.core.errors import Exit, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.scoring.run_result import RunResult
-from pleura.store.layout import PAGE, SCORES, SCORES_CSV
+from pleura.store.layout import MASKS_STAGE, PAGE, SCORES, SCORES_CSV
 from pleura.store.run_record import Check, RunRecord, is_complete, open_run, results_stand
-from pleura.store.split import check_rule
-from pleura.verbs.run_stages import Stages
+from pleura.store.split_rules import read_rule
+from pleura.verbs.run_stages import UNTRAINED, Stages
 
 
 def run(
@@ -22,11 +23,15 @@ def run(
     masks: Path | None = None,
     split: str = "order",
     gaps: Literal["refuse", "interpolate", "split"] = "refuse",
+    couch: Literal["keep", "remove"] = "keep",
     preset: Literal["default", "report"] = "default",
     loss: Literal["bce", "dice", "bce_dice", "both"] | None = None,
     alpha: float | None = None,
     epochs: int | None = None,
+    steps: int | None = None,
     lr: float | None = None,
+    schedule: Literal["constant", "one-cycle"] | None = None,
+    augment: str | None = None,
     batch: int | None = None,
     size: int | None = None,
     threshold: float | None = None,
@@ -49,14 +54,22 @@ def run(
         out: Folder for everything; the re-identification map is written beside it, as OUT.map.json.
         profile: How identity is removed: basic, or report (the report's four rules).
         masks: Folder with masks by case, where they are not in IN.
-        split: Which cases test: order (the last third by case id), seeded, or kfold:K/I.
+        split: Which cases test: order (the last third, by Case_ folder or PatientID of the
+            source), seeded, kfold:K/I, leave-one-out:I, lctsc (as that collection's names say),
+            or a CSV file with columns patient or case, and part (train, validation, test, unused).
         gaps: What becomes of a series with missing slices: refuse, interpolate (fill them from
             their neighbours, and report it), or split (a case for each run of slices).
+        couch: keep, or remove what lies around the patient before training; the model card says so,
+            and segment does the same. False lung in its place still counts.
         preset: How to train: default, or report (the report's own settings).
         loss: bce, dice, bce_dice, or both; by default the preset's.
         alpha: Share of BCE in bce_dice.
         epochs: Number of epochs; by default the preset's.
+        steps: Number of optimiser steps, instead of epochs.
         lr: Learning rate.
+        schedule: Learning rate over the steps: constant or one-cycle.
+        augment: all, none, or names with commas: rotate, scale, stretch, translate, flip, contrast,
+            noise, blur, thicken.
         batch: Batch size, in slices.
         size: Rows and columns of the network's input.
         threshold: Probability from which a voxel is lung; by default 0.5.
@@ -81,49 +94,79 @@ def run(
         "loss": loss,
         "alpha": alpha,
         "epochs": epochs,
+        "steps": steps,
         "lr": lr,
+        "schedule": schedule,
+        "augment": augment,
         "batch": batch,
         "size": size,
     }
-    asked = {"profile": profile, "split": split, "gaps": gaps, "threshold": threshold, "seed": seed}
-    options = asked | recipe
-    _check_options(options)
+    if threshold is not None and not 0 < threshold < 1:
+        raise UsageError("run: --threshold must be between 0 and 1")
+    models = _models(recipe, seed)
+    drawn = seed if split == "seeded" else 0
+    parts = {"split": split, "seed": drawn, "couch": couch}
+    asked = {"profile": profile, "gaps": gaps, "threshold": threshold, "preset": preset}
+    same = {name: recipe[name] for name in ("epochs", "steps", "batch", "size")}
+    options: dict[str, Any] = {**asked, **parts, **same, "split": read_rule(split).text}
     sources = [source, *([masks] if masks else [])]
     with open_run(
         out, verb="run", sources=sources, options=options, overwrite=overwrite, check=verify_done
     ) as whole:
-        if _is_done(whole, verify_done):
+        if _is_done(whole, verify_done, models):
             return _result(out, whole.exit_code, whole.record["notes"])
         stages = Stages(whole, source, verify_done, workers, progress)
-        stages.to_cohort(masks or source, profile, gaps, {"split": split, "seed": seed})
+        stages.to_cohort(masks or source, profile, gaps, parts)
         names = stages.to_models(recipe, device, seed)
         stages.to_scores(names, threshold, device)
         stages.to_report(names)
-        _finish(whole, stages)
+        _finish(whole, stages, names)
     return _result(out, stages.worst, stages.notes)
 
 
-def _check_options(options: Mapping[str, Any]) -> None:
-    """Refuse a wrong number or rule before anything is done."""
-    from pleura.learn.recipe import make_recipe
+def _models(options: Mapping[str, Any], seed: int) -> set[str]:
+    """The names of the models that `train` makes of these options.
 
-    check_rule(options["split"])
-    make_recipe(
-        options["preset"],
-        **{name: options[name] for name in ("alpha", "epochs", "lr", "batch", "size", "seed")},
-    )
-    if options["threshold"] is not None and not 0 < options["threshold"] < 1:
-        raise UsageError("run: --threshold must be between 0 and 1")
+    Raises:
+        UsageError: a number or a name is wrong; before anything is done.
+    """
+    from pleura.learn.recipe import augmentations, losses_of, make_recipe, recipe_key
+
+    changes = {name: value for name, value in options.items() if name not in ("preset", "loss")}
+    if changes["augment"] is not None:
+        changes["augment"] = augmentations(changes["augment"])
+    if changes["schedule"] is not None:
+        changes["schedule"] = changes["schedule"].replace("-", "_")
+    preset = options["preset"]
+    recipe = make_recipe(preset, seed=seed, **changes)
+    losses = losses_of(options["loss"], preset)
+    return {recipe_key(replace(recipe, loss=loss), preset) for loss in losses}
 
 
-def _is_done(whole: RunRecord, check: Check) -> bool:
-    """Whether nothing is left to do: the record is complete, and so is the output of each stage."""
+def _is_done(whole: RunRecord, check: Check, models: set[str]) -> bool:
+    """Whether nothing is left to do: the record is complete, and so is the output of each stage.
+
+    A run that made other models is done with those only; where nothing could be trained, there are
+    none to make.
+    """
     if not whole.done:
         return False
-    return all(results_stand(whole.folder / stage, check) for stage in whole.record["stages"])
+    made = set(whole.record["models"])
+    stand = all(results_stand(whole.folder / stage, check) for stage in whole.record["stages"])
+    return stand and (models <= made or made == {UNTRAINED})
 
 
-def _finish(whole: RunRecord, stages: Stages) -> None:
+def _with_earlier(
+    whole: RunRecord, stages: Sequence[str], models: Sequence[str]
+) -> dict[str, list[str]]:
+    """Stages and models of this call, and those of earlier ones with other recipes."""
+    folder, before = whole.folder, whole.record
+    earlier = [one for one in before.get("stages", ()) if is_complete(folder / one)]
+    made = [one for one in before.get("models", ()) if (folder / MASKS_STAGE / one).is_dir()]
+    return {"stages": sorted({*stages, *earlier}), "models": sorted({*models, *made})}
+
+
+def _finish(whole: RunRecord, stages: Stages, models: Sequence[str]) -> None:
     """Close the record of the whole run."""
     out = whole.folder
     whole.finish(
@@ -131,7 +174,7 @@ def _finish(whole: RunRecord, stages: Stages) -> None:
         complete=all(is_complete(out / stage) for stage in stages.done),
         files=[name for name in (PAGE, SCORES, SCORES_CSV) if (out / name).exists()],
         notes=stages.notes,
-        stages=stages.done,
+        **_with_earlier(whole, stages.done, models),
     )
 
 

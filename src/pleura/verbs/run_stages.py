@@ -68,7 +68,7 @@ class Stages:
     def to_cohort(self, masks: Path, profile: Any, gaps: Any, parts: Mapping[str, Any]) -> None:
         """Scan, de-identify, prepare."""
         from pleura.deid.vault import read_map
-        from pleura.labels.source_names import names_of_cases
+        from pleura.labels.source_names import names_of_cases, patient_ids
         from pleura.verbs.deidentify import deidentify
         from pleura.verbs.prepare import prepare
         from pleura.verbs.scan import scan
@@ -84,9 +84,20 @@ class Stages:
             common: Any = {"workers": self.workers, "progress": self.progress}
             self.take(deidentify(self.source, clean, profile=profile, **places, **common))
         with self.stage("prepare", COHORT_STAGE) as cohort:
-            known = names_of_cases(self.source, read_map(places["map"]))
+            persons = read_map(places["map"])
+            known = names_of_cases(self.source, persons)
+            patients = patient_ids(persons, known)
             common = {"verify_done": self.check, "progress": self.progress}
-            made = prepare(clean, cohort, masks=masks, gaps=gaps, **parts, names=known, **common)
+            made = prepare(
+                clean,
+                cohort,
+                masks=masks,
+                gaps=gaps,
+                **parts,
+                names=known,
+                sources=patients,
+                **common,
+            )
             self.take(made)
         self._drop_outdated_stages(cohort)
 
@@ -142,7 +153,8 @@ class Stages:
 
         with self.stage("report"):
             self.take(report(self.out, progress=self.progress))
-        primary = next((name for name in PRIMARY if name in names), None)
+        losses = {name.split("-", 1)[0]: name for name in reversed(names)}
+        primary = next((losses[loss] for loss in PRIMARY if loss in losses), None)
         if primary is None:
             return
         for file in (SCORES, SCORES_CSV):

@@ -1,8 +1,9 @@
 """`pleura train`: a U-Net for each loss asked for, from the training cases of a cohort."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pleura.core.atomic import read_json
 from pleura.core.extras import need
@@ -10,10 +11,6 @@ from pleura.core.progress import Progress, silent
 from pleura.learn.result import TrainResult
 from pleura.store.layout import CARD
 from pleura.store.run_record import open_run
-
-BOTH: tuple[Any, ...] = ("bce", "bce_dice")
-"""`--loss both`."""
-DEFAULT_LOSS = {"default": "bce_dice", "report": "both"}
 
 
 def train(
@@ -27,7 +24,7 @@ def train(
     epochs: int | None = None,
     steps: int | None = None,
     lr: float | None = None,
-    schedule: Literal["constant", "one_cycle"] | None = None,
+    schedule: Literal["constant", "one-cycle"] | None = None,
     batch: int | None = None,
     size: int | None = None,
     augment: str | None = None,
@@ -44,11 +41,12 @@ def train(
     """Train the U-Net on the training cases of a cohort.
 
     Needs the extra `train`. Test cases are opened by --watch-test alone, and never decide anything.
-    The same command resumes from the last epoch.
+    The same command resumes from the last epoch. Recipes that differ in loss, alpha, learning rate,
+    augmentation or seed may share OUT: each has a folder of its own, as bce_dice-alpha-0.25.
 
     Args:
         cohort: Cohort that prepare wrote.
-        out: Folder to write to; each loss gets a folder in it.
+        out: Folder to write to; each recipe gets a folder in it.
         preset: default works on a laptop; report is the student report's experiment
             (docs/report.md).
         loss: bce, dice, bce_dice, or both (bce and bce_dice, one after the other); by default
@@ -60,7 +58,7 @@ def train(
             steps).
         steps: Number of optimiser steps, instead of epochs.
         lr: Learning rate.
-        schedule: Learning rate over the steps: constant or one_cycle.
+        schedule: Learning rate over the steps: constant or one-cycle.
         batch: Batch size (slices per step).
         size: Rows and columns of the network's input; never more than the slices have.
         augment: all, none, or names with commas: rotate, scale, stretch, translate, flip, contrast,
@@ -85,18 +83,18 @@ def train(
         UsageError: an option is out of range, no cohort there, or OUT holds something else.
         NothingUsable: no training case has a mask.
     """
-    from pleura.learn.recipe import augmentations
+    from pleura.learn.recipe import FACTORS, augmentations, losses_of, recipe_key
     from pleura.store.cohort import Cohort
 
     _check_machine(device)
-    from pleura.learn.train_loss import cohort_recipe, train_losses
+    from pleura.learn.train_loss import cohort_recipe, train_recipes
 
     changes = {
         "alpha": alpha,
         "epochs": epochs,
         "steps": steps,
         "lr": lr,
-        "schedule": schedule,
+        "schedule": None if schedule is None else schedule.replace("-", "_"),
         "batch": batch,
         "size": size,
         "augment": None if augment is None else augmentations(augment),
@@ -110,15 +108,16 @@ def train(
     }
     prepared = Cohort.open(cohort)
     recipe = cohort_recipe(preset, prepared, changes)
-    chosen = loss or DEFAULT_LOSS[preset]
-    losses = BOTH if chosen == "both" else (chosen,)
-    options = recipe.as_json() | {"preset": preset, "loss": chosen}
+    recipes = [replace(recipe, loss=one) for one in losses_of(loss, preset)]
+    keyed = {recipe_key(one, preset): one for one in recipes}
+    same = {k: v for k, v in recipe.as_json().items() if k not in (*FACTORS, "loss")}
+    options = same | {"preset": preset}
     with open_run(
         out, verb="train", sources=[cohort], options=options, grows=False, overwrite=overwrite
     ) as run:
-        if not run.done:
-            train_losses(run, losses, recipe, preset, prepared, device, progress)
-    return TrainResult(out, {name: read_json(out / name / CARD) for name in losses})
+        if not run.done or any(run.kept(key, "") is None for key in keyed):
+            train_recipes(run, keyed, preset, prepared, device, progress)
+    return TrainResult(out, {key: read_json(out / key / CARD) for key in keyed})
 
 
 def _check_machine(device: str) -> None:

@@ -29,6 +29,9 @@ RESULTS: Mapping[str, Code] = {
         "a file of this case was removed or closed after it was listed ({error})",
         "Leave the input as it is while a run reads it; the same command tries this case again.",
     ),
+    "TIME-UP": refusal(
+        "the time of --minutes ended before this run began", "The same command does it."
+    ),
     "BROKEN-CASE": refusal("{problem}", "Run pleura prepare again."),
     "NO-REFERENCE": refusal(
         "the case has no reference mask", "Give prepare the masks with --masks."

@@ -1,0 +1,1 @@
+"""What `pleura study` does: a declared design, its runs, and their analysis."""

@@ -1,0 +1,218 @@
+"""`pleura study`: the runs of a declared design, and an analysis by patient."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pleura.core.atomic import atomic_file, read_json, write_json_if_changed
+from pleura.core.errors import Exit, NothingUsable, UsageError
+from pleura.core.extras import need
+from pleura.core.progress import Progress, silent
+from pleura.core.results import Table, batch_exit
+from pleura.store.fingerprints import fingerprint
+from pleura.store.items import do_items
+from pleura.store.jobs import is_cohort
+from pleura.store.layout import COHORT_STAGE, STUDY, STUDY_CSV, STUDY_PAGE
+from pleura.store.run_record import RunRecord, open_run
+from pleura.store.spread import How
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """A study. `about` is `study.json`; `minutes` are CPU minutes of each arm so far; `failed`
+    counts runs that could not be done and `left` those that were not begun.
+    """
+
+    out: Path
+    about: Mapping[str, Any]
+    minutes: Mapping[str, float]
+    failed: int = 0
+
+    @property
+    def left(self) -> int:
+        """Runs that were not done."""
+        return sum(self.about["missing"].values())
+
+    @property
+    def exit_code(self) -> Exit:
+        """1 where a run was not done."""
+        return batch_exit(sum(self.about["runs"].values()), self.left)
+
+    def as_json(self) -> dict[str, Any]:
+        """`study.json`, and `cpu_minutes` by arm."""
+        return {**self.about, "cpu_minutes": {k: round(v, 2) for k, v in self.minutes.items()}}
+
+    def table(self) -> Table | None:
+        """A row an arm: mean of the primary endpoint, difference, and CPU minutes."""
+        primary = self.about["design"]["endpoints"][0]
+        compared = {
+            one["arm"]: one for one in self.about["comparisons"] if one["endpoint"] == primary
+        }
+        rows = []
+        for arm, values in self.about["values"][primary].items():
+            one = compared.get(arm)
+            mean = sum(values.values()) / len(values) if values else 0.0
+            difference = "-" if one is None else f"{one['mean']:+.4f}"
+            counts = "-" if one is None else f"{one['rises']} of {len(one['differences'])}"
+            minutes = f"{self.minutes.get(arm, 0.0):.1f}"
+            rows.append((arm, f"{mean:.4f}", difference, counts, minutes))
+        columns = ("arm", primary, "difference", "higher in", "CPU [min]")
+        return (
+            Table(f"Study {self.about['design']['name']}", columns, tuple(rows)) if rows else None
+        )
+
+    def notes(self) -> Sequence[str]:
+        """The conclusions, then where the page is."""
+        lines = [line for one in self.about["conclusions"] for line in one["lines"]]
+        if self.left:
+            lines.append(f"study: {self.left} run(s) are not done; the same command does them")
+        return [*lines, f"study: {self.out / STUDY_PAGE}"]
+
+
+def study(
+    design: Path,
+    out: Path,
+    *,
+    data: Path | None = None,
+    minutes: float | None = None,
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> StudyResult:
+    """Compare recipes of training by a design that is declared before.
+
+    Needs the extra `train`. The design is a TOML file (docs/study.md): a baseline, factors with
+    levels, folds, seeds, steps, size, endpoints. Every arm has the same steps, initialisation and
+    order of slices, and its last weights are scored. The same command resumes: killed or stopped by
+    --minutes, it ends with the same bytes. OUT/study.html has tables, figures and conclusions;
+    OUT/study.json and OUT/study.csv have the numbers.
+
+    Args:
+        design: The design, a TOML file.
+        out: Folder to write to.
+        data: Cohort that prepare wrote, or a folder that prepare can read (a cohort is then made in
+            OUT/cohort); by default the design's own.
+        minutes: Begin no run after so many minutes; the page says what is missing.
+        workers: Processes, each with a run of its own on one thread; 0 = one for each core. It
+            changes no result.
+        overwrite: Empty OUT first.
+
+    Returns:
+        The analysis.
+
+    Raises:
+        MissingExtra: torch is not installed.
+        UsageError: the design is wrong, or OUT has other content.
+        NothingUsable: fewer patients with masks than folds.
+    """
+    from pleura.studying.design import read_design
+
+    declared = read_design(design)
+    source = data or declared.data
+    if source is None:
+        raise UsageError("study: neither --data nor the design says where the cases are")
+    if minutes is not None and minutes <= 0:
+        raise UsageError("study: --minutes must be above 0")
+    for library in ("torch", "torchmetrics", "safetensors"):
+        need(library, extra="train", purpose="a study")
+    until = None if minutes is None else time.time() + 60 * minutes
+    with open_run(
+        out,
+        verb="study",
+        sources=[source],
+        options=declared.as_json(),
+        also=[design],
+        grows=False,
+        overwrite=overwrite,
+    ) as run:
+        if not run.done:
+            cohort = _cohort(source, out, workers, progress)
+            _carry_out(run, declared, cohort, until, How(workers, threads=1), progress)
+        return _result(out, run.record)
+
+
+def _result(out: Path, record: Mapping[str, Any]) -> StudyResult:
+    from pleura.studying.runs import cpu_minutes
+
+    about = read_json(out / STUDY)
+    arms = [*about["runs"], *about["missing"]]
+    return StudyResult(out, about, cpu_minutes(out, arms), record["failed"])
+
+
+def _cohort(data: Path, out: Path, workers: int, progress: Progress) -> Path:
+    """The cohort of the study, made of the data where they are not one."""
+    from pleura.verbs.prepare import prepare
+
+    if is_cohort(data):
+        return data
+    prepare(data, out / COHORT_STAGE, workers=workers, progress=progress)
+    return out / COHORT_STAGE
+
+
+def _carry_out(
+    run: RunRecord, design: Any, folder: Path, until: float | None, how: How, progress: Progress
+) -> None:
+    """Make the slices ready, do the runs, analyse them, and write the page."""
+    from pleura.store.cohort import Cohort
+    from pleura.studying.ready_slices import ReadyRecipe, case_jobs, ready_path
+    from pleura.studying.runs import RunRecipe, refused_run, run_jobs
+
+    cohort = Cohort.open(folder)
+    versions = sorted({(arm.couch, arm.recipe.scaling) for arm in design.arms()})
+    recipe = ReadyRecipe(run.folder, design.baseline.size, tuple(versions))
+    names = [one["id"] for one in cohort.about["cases"] if cohort.case(one["id"]).has_mask]
+    ready = do_items(
+        run,
+        recipe,
+        case_jobs(folder, names),
+        how,
+        lambda job, refusal: {"case": job.id, "refused": refusal.message},
+        group="slices/",
+        stage="slices",
+        progress=progress,
+    )
+    slices = {one["case"]: one["slices"] for one in ready.records if "refused" not in one}
+    if len(slices) < design.folds:
+        raise NothingUsable(
+            f"study: {len(slices)} case(s) with masks, {design.folds} folds; give fewer folds"
+        )
+    digest = fingerprint([], [run.items[f"slices/{name}"].files for name in sorted(slices)])
+    assert all(ready_path(run.folder, name).exists() for name in slices)
+    batch = do_items(
+        run,
+        RunRecipe(run.folder, until),
+        run_jobs(design, slices, str(digest["sha256"])),
+        how,
+        refused_run,
+        group="runs/",
+        stage="runs",
+        progress=progress,
+    )
+    refused = [one for one in ready.records if "refused" in one]
+    files = _write(run.folder, design, batch.records, refused)
+    failed = sum("refused" in one for one in [*batch.records, *ready.records])
+    run.finish(
+        batch_exit(len(batch.records), failed),
+        complete=batch.complete and ready.complete,
+        files=files,
+        failed=failed,
+    )
+
+
+def _write(
+    out: Path, design: Any, records: Sequence[Any], refused: Sequence[Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """Write analysis, table and page; return their names below OUT."""
+    from pleura.page.study_page import study_page
+    from pleura.studying.analysis import analyse
+    from pleura.studying.tables import runs_csv, study_content, study_json
+
+    analysis = analyse(design, records)
+    write_json_if_changed(out / STUDY, study_json(design, analysis))
+    page, figures = study_page(study_content(design, analysis, [*records, *refused]), out)
+    for name, text in ((STUDY_CSV, runs_csv(design, records)), (STUDY_PAGE, page)):
+        with atomic_file(out / name) as part:
+            part.write_text(text, encoding="utf-8", newline="\n")
+    return (STUDY, STUDY_CSV, STUDY_PAGE, *figures)
