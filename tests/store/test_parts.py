@@ -159,8 +159,8 @@ def test_killed_at_random_moments_nothing_is_lost_and_nothing_differs(tmp_path, 
         time.sleep(chance.uniform(0.3, 1.2) * took)
         os.killpg(tasks[kill % 2].pid, signal.SIGKILL)
         codes = [task.wait() for task in tasks]
-        assert codes[(kill + 1) % 2] == 0
-    assert start(source, out).wait() == 0
+        assert codes[(kill + 1) % 2] < 2  # 1 where one case was hit three times
+    assert start(source, out, "--retry", "WORKER-LOST").wait() == 0
     assert results(out) == results(tmp_path / "plain")
     assert not list(out.rglob(".part-*"))
 

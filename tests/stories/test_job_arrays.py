@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pleura.core.errors import Exit
+from pleura.verbs.evaluate import evaluate
 from pleura.verbs.measure import measure
 from pleura.verbs.phantom import phantom
 from pleura.verbs.prepare import prepare
@@ -27,6 +28,9 @@ def results(out):
 
 
 VERBS = {
+    "evaluate": lambda chests, out, **how: evaluate(
+        chests / "Labels", chests / "Labels", out, against=chests / "Segmentations", **how
+    ),
     "prepare": lambda chests, out, **how: prepare(chests, out, **how),
     "measure": lambda chests, out, **how: measure(chests / "Images", chests / "Labels", out, **how),
     "segment": lambda chests, out, **how: segment(
@@ -41,7 +45,7 @@ def test_a_job_array_writes_the_bytes_of_a_plain_run(verb, chests, tmp_path):
     call = VERBS[verb]
     code = call(chests, plain).exit_code
     plan = call(chests, out, plan=True, tasks=2)
-    assert (plan.left, plan.tasks) == (3, 2)
+    assert (plan.left, plan.tasks) == (7 if verb == "evaluate" else 3, 2)
     for number in range(2):
         assert call(chests, out, task=f"{number}/2").exit_code is Exit.OK
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.npy")}

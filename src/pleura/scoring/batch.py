@@ -21,8 +21,10 @@ from pleura.scoring.methods import AGAINST as AGAINST_NAME
 from pleura.scoring.methods import MASKS, method_name
 from pleura.scoring.pairing import Pairing, References
 from pleura.scoring.result import EvaluateResult
-from pleura.store.items import do_items
+from pleura.store.items import Batch, do_items
 from pleura.store.layout import AGAINST, CASES, SCORES, SCORES_CSV, SLICES_CSV
+from pleura.store.part_results import ShareResult
+from pleura.store.parts import Part
 from pleura.store.run_record import RunRecord
 from pleura.store.spread import How
 
@@ -41,6 +43,11 @@ class Method:
     naming: Naming
     option: str
     """The option that says what its labels mean."""
+
+    @property
+    def group(self) -> str:
+        """Prefix of its cases in the records of OUT."""
+        return f"{self.folder.name}/"
 
 
 @dataclass(frozen=True)
@@ -88,18 +95,26 @@ class Evaluation:
         return {self.shown[case]: reason for case, reason in reasons.items()}
 
 
+def score_share(
+    run: RunRecord,
+    part: Part,
+    evaluation: Evaluation,
+    method: Method,
+    how: How,
+    progress: Progress = silent,
+) -> ShareResult:
+    """Score one task's share of a method's cases."""
+    jobs = part.share(run, evaluation.jobs(method.pairing))
+    batch = _do(run, evaluation, method, jobs, how, progress)
+    return part.share_done(run, jobs, batch, method.group)
+
+
 def score_method(
     run: RunRecord, evaluation: Evaluation, method: Method, how: How, progress: Progress = silent
 ) -> Scored:
     """Score the cases of a method that are not scored yet; each fails alone."""
     jobs = evaluation.jobs(method.pairing)
-    namings = (method.naming, evaluation.naming)
-    options = (method.option, "--ref-mapping")
-    recipe = Scoring(method.folder, evaluation.policy, evaluation.resample, namings, options)
-    group = f"{method.folder.name}/"
-    batch = do_items(
-        run, recipe, jobs, how, refused_record, group=group, stage="evaluate", progress=progress
-    )
+    batch = _do(run, evaluation, method, jobs, how, progress)
     refused = evaluation.unclear(method.pairing)
     refused |= {record["case"]: record["refused"] for record in batch.records if record["refused"]}
     records = [
@@ -163,6 +178,21 @@ def score_methods(
         gone=gone,
     )
     return scores
+
+
+def _do(
+    run: RunRecord,
+    evaluation: Evaluation,
+    method: Method,
+    jobs: Sequence[Job],
+    how: How,
+    progress: Progress,
+) -> Batch:
+    namings = (method.naming, evaluation.naming)
+    options = (method.option, "--ref-mapping")
+    recipe = Scoring(method.folder, evaluation.policy, evaluation.resample, namings, options)
+    more: dict[str, Any] = {"group": method.group, "stage": "evaluate", "progress": progress}
+    return do_items(run, recipe, jobs, how, refused_record, **more)
 
 
 def gather(

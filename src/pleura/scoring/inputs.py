@@ -2,15 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
 from pleura.core.progress import Progress
 from pleura.labels.mappings import Naming, naming_of
 from pleura.metrics.policy import Policy
-from pleura.scoring.batch import Evaluation, methods_of, score_methods
+from pleura.scoring.batch import Evaluation, methods_of, score_methods, score_share
 from pleura.scoring.pairing import find_references, pair_masks
 from pleura.scoring.people import people_of, show_names
+from pleura.scoring.result import EvaluateResult
+from pleura.store.part_results import PlanResult, ShareResult
+from pleura.store.parts import Part
 from pleura.store.run_record import RunRecord
 from pleura.store.spread import How
 
@@ -59,11 +64,18 @@ class Inputs:
 
 
 def score_inputs(
-    run: RunRecord, inputs: Inputs, options: Mapping[str, Any], how: How, progress: Progress
-) -> dict[str, Any]:
-    """Match masks with references, score them, and close the record of OUT.
+    part: Part,
+    run: RunRecord,
+    inputs: Inputs,
+    options: Mapping[str, Any],
+    how: How,
+    progress: Progress,
+) -> EvaluateResult | PlanResult | ShareResult:
+    """Match masks with references, score them, and close the record of OUT; or plan that, or score
+    one task's share.
 
     Args:
+        part: how much of the work is done now.
         run: the open record of OUT.
         inputs: masks, references, and what is known of the cases.
         options: `empty`, `split`, `resample` and `paths`, as `evaluate` has them.
@@ -71,7 +83,7 @@ def score_inputs(
         progress: called as cases are scored.
 
     Returns:
-        The content of `scores.json`.
+        The scores; of a plan or a task, counts.
     """
     out, folders = run.folder, inputs.folders
     references = find_references(
@@ -88,4 +100,11 @@ def score_inputs(
     evaluation = Evaluation(references, naming, policy, options["resample"], displayed)
     masks = {side: (folders[side], inputs.names[side]) for side in sides}
     methods = methods_of(masks, out, pairings, inputs.namings)
-    return score_methods(run, evaluation, methods, people, how, progress)
+    if part.plan:
+        part.write_plan(run, {one.group: evaluation.jobs(one.pairing) for one in methods})
+        return part.planned(run)
+    if part.is_task:
+        shares = [score_share(run, part, evaluation, one, how, progress) for one in methods]
+        return reduce(add, shares)
+    scores = score_methods(run, evaluation, methods, people, how, progress)
+    return EvaluateResult(out, scores)

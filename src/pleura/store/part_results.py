@@ -113,6 +113,12 @@ class ShareResult:
     failed: Mapping[str, str]
     elsewhere: tuple[str, ...] = ()
 
+    def __add__(self, other: "ShareResult") -> "ShareResult":
+        """The shares of two batches of one task."""
+        failed = {**self.failed, **other.failed}
+        elsewhere = self.elsewhere + other.elsewhere
+        return ShareResult(self.out, self.share + other.share, failed, elsewhere)
+
     @property
     def exit_code(self) -> Exit:
         """1 where a case failed."""

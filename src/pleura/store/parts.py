@@ -11,7 +11,7 @@ with part.open_run(out, verb=…, sources=[source], options=options) as run:
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,14 +146,33 @@ class Part:
             return plan.jobs(format, group), plan.facts
         jobs, facts = make()
         if self.plan and jobs:
-            ids = {f"{group}{job.id}": job.input for job in jobs}
-            run.check_other_input(ids, group)
-            redo = [id for id, input in ids.items() if run.kept(id, input) is None]
-            for id in redo:
-                run.forget(id)
-            empty = Plan(run.folder, self.call.verb, self.tasks, run.input, (), facts)
-            write_plan(empty, {group: jobs}, format, redo=redo)
+            self.write_plan(run, {group: jobs}, format, facts)
         return jobs, facts
+
+    def write_plan(
+        self,
+        run: RunRecord,
+        jobs: Mapping[str, Sequence[Any]],
+        format: JobFormat | None = None,
+        facts: Any = None,
+    ) -> None:
+        """Write the plan of all groups of jobs, by prefix; without a format every task makes the
+        jobs itself.
+        """
+        redo = []
+        for group, listed in jobs.items():
+            inputs = {f"{group}{job.id}": job.input for job in listed}
+            run.check_other_input(inputs, group)
+            redo += [id for id, input in inputs.items() if run.kept(id, input) is None]
+        for id in redo:
+            run.forget(id)
+        empty = Plan(run.folder, self.call.verb, self.tasks, run.input, (), facts)
+        write_plan(empty, jobs, format, redo=redo)
+
+    def share(self, run: RunRecord, jobs: Sequence[Any]) -> Sequence[Any]:
+        """A task's share of jobs that it has made itself. Raises `UsageError` as `jobs`."""
+        plan = Plan.read(run.folder)
+        return [] if plan is None else self._share(plan, jobs)[0]
 
     def _share(self, plan: Plan, jobs: Sequence[Any]) -> tuple[Sequence[Any], Any]:
         """Every n-th job, and the plan's facts."""

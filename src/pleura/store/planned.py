@@ -84,14 +84,18 @@ def body_file(out: Path, id: str) -> Path:
 
 
 def write_plan(
-    plan: Plan, jobs: Mapping[str, Sequence[Any]], format: "JobFormat", *, redo: Sequence[str]
+    plan: Plan,
+    jobs: Mapping[str, Sequence[Any]],
+    format: "JobFormat | None",
+    *,
+    redo: Sequence[str],
 ) -> Plan:
     """Write the jobs and, last, `jobs.json`. The caller holds OUT.
 
     Args:
         plan: what is known before: `cases` are made here.
         jobs: the jobs of each group.
-        format: of the jobs' files.
+        format: of the jobs' files; `None` where every task makes the jobs itself.
         redo: ids whose earlier failures are forgotten.
     """
     from pleura.store.failures import forget_failure
@@ -103,9 +107,9 @@ def write_plan(
     part.mkdir(parents=True)
     for group, listed in jobs.items():
         for job in listed:
-            body = format.encode(job)
-            name = f"{stem_of(group + job.id)}.json"
-            (part / name).write_text(json.dumps(body, separators=(",", ":")), encoding="ascii")
+            if format is not None:
+                body = json.dumps(format.encode(job), separators=(",", ":"))
+                (part / f"{stem_of(group + job.id)}.json").write_text(body, encoding="ascii")
             cases.append([group + job.id, count_files(job), job.input])
     part.rename(folder)
     for id in redo:

@@ -6,8 +6,9 @@ from typing import Any, Literal
 from pleura.core.atomic import read_json
 from pleura.core.progress import Progress, silent
 from pleura.scoring.result import EvaluateResult
+from pleura.store.call import Call
 from pleura.store.layout import SCORES
-from pleura.store.run_record import open_run
+from pleura.store.part_results import PlanResult, ShareResult
 
 
 def evaluate(
@@ -28,10 +29,15 @@ def evaluate(
     paths: bool = False,
     resample: bool = False,
     workers: int = 0,
+    scheduler: str = "",
+    plan: bool = False,
+    tasks: int = 0,
+    task: str = "",
+    retry: str = "",
     verify_done: Literal["size", "hash"] = "size",
     overwrite: bool = False,
     progress: Progress = silent,
-) -> EvaluateResult:
+) -> EvaluateResult | PlanResult | ShareResult:
     """Score lung masks against references.
 
     For every slice and volume: Dice, IoU, precision, recall, accuracy; volumes in ml; surface
@@ -71,21 +77,33 @@ def evaluate(
         resample: Resample a mask on another grid to the reference's (nearest neighbour); without it
             such a case is refused.
         workers: Processes, each with a case of its own; 0 = one for each core.
+        scheduler: Address of a Dask cluster whose workers do the cases, tcp://HOST:PORT or
+            tls://HOST:PORT; they must see IN and OUT at the same paths.
+        plan: Only plan the work for many tasks (a job array) in OUT/jobs.json, and print the lines
+            that start them; the same command without --plan collects their results.
+        tasks: With --plan, how many tasks; 0 = one for every 20 cases, 1000 at most.
+        task: Do the share of one task of a plan: N, N/M (N from 0 to M - 1), or auto, which reads N
+            from Slurm, PBS, Kubernetes or AWS Batch.
+        retry: Do the cases again that failed with this code, which pleura status OUT lists.
         verify_done: How finished scores are checked before they are kept: size, or hash (reads
             every file).
         overwrite: Empty OUT first.
 
     Returns:
-        The scores, as `scores.json` holds them.
+        The scores, as `scores.json` holds them; of a plan or a task, counts.
 
     Raises:
         NothingUsable: no case has both a mask and a reference.
         OutputConflict: OUT holds something else.
         UsageError: an option is wrong, or the table of patients lacks cases.
     """
+    call = Call.of(evaluate, locals())
     from pleura.scoring.inputs import Inputs, score_inputs
+    from pleura.store.parts import Part
     from pleura.store.spread import How
 
+    part = Part.of(call)
+    pred, ref, out = part.shared(pred, ref, out)
     inputs = Inputs.of(
         pred=(pred, mapping, name),
         ref=(ref, ref_mapping, ""),
@@ -102,7 +120,7 @@ def evaluate(
         "against_name": against_name,
         "labels": [naming.as_json() for naming in inputs.namings.values()],
     }
-    with open_run(
+    with part.open_run(
         out,
         verb="evaluate",
         sources=inputs.paths,
@@ -112,4 +130,5 @@ def evaluate(
     ) as run:
         if run.done:
             return EvaluateResult(out, read_json(out / SCORES))
-        return EvaluateResult(out, score_inputs(run, inputs, options, How(workers), progress))
+        how = How(workers, scheduler=scheduler)
+        return score_inputs(part, run, inputs, options, how, progress)
