@@ -12,7 +12,7 @@ AIRY_SHARE = 0.35
 """Share of a slice's lung below `landmarks.HALF_WAY` from which the slice shows lung."""
 END_CM2 = 6.0
 """A larger slice without air is consolidated lung, not a tip that the network drew too far."""
-SPECK_CM2 = 0.25
+SPECK_CM2 = 0.2
 """A smaller first or last slice, aerated or not, is the blur of the slice beside it."""
 
 

@@ -24,8 +24,10 @@ def synthetic_chest(seed: int) -> TrainingVolume:
     rng = np.random.default_rng([seed, 101])
     size = float(rng.choice([0.6, 0.8, 1.0, 1.0, 1.0, 1.1]))
     width, depth = rng.uniform(112, 142) * size, rng.uniform(72, 100) * size
+    slices = int(rng.integers(150, 190))
+    columns = int(rng.choice([210, 210, 290]))  # the widest shows the arms beside the chest
     volume, mask = chest(
-        (int(rng.integers(150, 190)), 170, 210),
+        (slices, 170, columns),
         (SPACING_MM, SPACING_MM, SPACING_MM),
         seed=seed,
         lung_height=float(rng.uniform(170, 270) * size),

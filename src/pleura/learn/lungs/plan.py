@@ -15,15 +15,15 @@ from pleura.learn.lungs.corpus import REAL_CASES, TrainingVolume
 from pleura.learn.lungs.pool import Pool
 from pleura.learn.lungs.training import Phase
 
-PHANTOMS, NEGATIVES = 24, 20
+PHANTOMS, NEGATIVES = 32, 20
 """Synthetic chests, and synthetic bodies without lungs."""
 
-PHANTOM_PHASE = Phase(steps=160, first_rate=2e-3, last_rate=1.5e-3, warm_up=30)
-BASE_PHASE = Phase(steps=200, first_rate=2e-3, last_rate=1.5e-3)
-FOLD_PHASE = Phase(steps=90, first_rate=1.5e-3, last_rate=2e-5, skip=200)
+PHANTOM_PHASE = Phase(steps=250, first_rate=2e-3, last_rate=1.5e-3, warm_up=30)
+BASE_PHASE = Phase(steps=500, first_rate=2e-3, last_rate=1.5e-3)
+FOLD_PHASE = Phase(steps=200, first_rate=1.5e-3, last_rate=2e-5, skip=500)
 FINAL_PHASES = (
-    Phase(steps=250, first_rate=2e-3, last_rate=1.5e-3),
-    Phase(steps=450, first_rate=1.5e-3, last_rate=2e-5, skip=250),
+    Phase(steps=500, first_rate=2e-3, last_rate=1.5e-3),
+    Phase(steps=3000, first_rate=1.5e-3, last_rate=2e-5, skip=500),
 )
 FOLD_GROUPS = (
     ("LIDC-IDRI-1011", "LIDC-IDRI-0001", "C3N-00247"),
