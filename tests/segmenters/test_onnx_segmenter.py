@@ -117,7 +117,7 @@ def test_nothing_found_is_said(tmp_path, phantom):
     volume, _ = phantom
     answer = OnnxSegmenter.open(write_run(tmp_path, size=64, below=-1100.0))(volume)
     assert not answer.mask.labels.any()
-    assert [finding.code for finding in answer.findings] == ["NO-LUNGS"]
+    assert [finding.code for finding in answer.findings] == ["NO-LUNGS-FOUND"]
 
 
 def test_a_threshold_nearer_one_takes_less(run_folder, phantom):
