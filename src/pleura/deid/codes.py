@@ -46,6 +46,7 @@ MEANINGS = {
     "113108": "Retain Patient Characteristics Option",
     "113109": "Retain Device Identity Option",
     "113110": "Retain UIDs Option",
+    "113111": "Retain Safe Private Option",
     "113112": "Retain Institution Identity Option",
 }
 """Codes of PS3.16 CID 7050 for what pleura can do."""

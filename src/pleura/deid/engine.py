@@ -11,6 +11,7 @@ from pleura.deid.identifiers import NOBODY, Identifiers, harvest
 from pleura.deid.identity import STANDARD_ROOT, new_uid
 from pleura.deid.labels import clean_label, is_technical
 from pleura.deid.profile import GONE, Action, Profile, Rule, kept_tags, resolve
+from pleura.deid.safe_private import safe_vr
 from pleura.deid.tables import types
 from pleura.deid.text import MASK, Scrubber
 from pleura.deid.values import LENGTHS, TEXT, WIDTHS, dummy, shifted, stored_bytes, valid
@@ -129,11 +130,14 @@ class Engine:
 
     def _element(self, dataset: "Dataset", tag: Any, place: int) -> None:
         number, vr = int(tag), self._vr(dataset, tag)
+        if self.profile.private and (safe := safe_vr(dataset, tag)):
+            return self._check(dataset, tag, safe, place) if safe in ("DS", "IS") else None
         action = self._actions.get((number, vr, place))
         if action is None:
             action = self._actions[number, vr, place] = self._decide(number, vr, place)
         if action is not Action.KEEP:
             self._do(dataset, tag, vr, action, place)
+        return None
 
     def _vr(self, dataset: "Dataset", tag: Any) -> str:
         """The VR as read, or the dictionary's where the file's VR does not fit."""

@@ -39,7 +39,7 @@ class Profile:
 
     `groups` are rules for what no tag can list: private attributes, curves, overlays and group
     lengths. `required` are attributes that a data set gets where it lacks them. `codes` declare
-    what was done (PS3.16 CID 7050).
+    what was done (PS3.16 CID 7050). `private` keeps the safe numbers of vendors (`safe_private`).
     """
 
     name: str
@@ -48,6 +48,7 @@ class Profile:
     groups: Mapping[str, Rule] = field(default_factory=dict)
     required: tuple[int, ...] = ()
     codes: tuple[str, ...] = ()
+    private: bool = False
 
 
 IDENTITY: Mapping[int, Rule] = {0x00100010: (Action.CASE,), 0x00100020: (Action.CASE,)}
@@ -108,6 +109,7 @@ CODES = {
     "device": "113109",
     "institution": "113112",
     "patient": "113108",
+    "private": "113111",
     "uids": "113110",
 }
 
@@ -154,6 +156,7 @@ def profile(choices: Choices) -> Profile:
             *_date_code(choices.dates),
             *sorted(CODES[name] for name in choices.retain if name in CODES),
         ),
+        private="private" in choices.retain,
     )
 
 

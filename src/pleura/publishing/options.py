@@ -107,7 +107,8 @@ def option_notes(choices: Choices, places: Places, out: Path) -> tuple[str, ...]
         )
     if "private" in choices.retain:
         lines.append(
-            "retain private: there is no list of safe private attributes here, so none was kept"
+            "retain private: numbers that PS3.15 Table E.3.10-1 lists as safe were kept; all other "
+            "private attributes were removed"
         )
     return tuple(lines)
 
