@@ -17,6 +17,17 @@ def visible(text: str) -> str:
     return "".join(_escaped(character) for character in text)
 
 
+def sentence(message: str) -> str:
+    """A message as a sentence: a capital first letter and a full stop.
+
+    A first word that is more than lower-case letters, as a name or a number, stays as it is.
+    """
+    first = message.partition(" ")[0].rstrip(",:;.")
+    if first.isalpha() and first.islower():
+        message = message[0].upper() + message[1:]
+    return message if not message or message.endswith((".", "!", "?")) else f"{message}."
+
+
 def _escaped(character: str) -> str:
     if unicodedata.category(character) not in _HIDDEN:
         return character

@@ -11,7 +11,7 @@ from typing import Any
 
 from pleura import __version__
 from pleura.core.errors import UsageError
-from pleura.core.text import visible
+from pleura.core.text import sentence, visible
 from pleura.metrics.ranking import explanation, worse_lung, worst_first
 from pleura.metrics.tables import hallucinated
 from pleura.page.case_figures import KEY, MOST_CASES, case_drawing, pictures_of, slice_drawings
@@ -24,6 +24,10 @@ from pleura.store.layout import SCORES, SLICES_CSV
 FORMAT = "pleura-scores/2"
 FAR = "Where distances exceed 60 mm, as for a missed lung, the axis is logarithmic above 1 mm."
 COUNTED = ("slices_missed", "slices_hallucinated")
+MOST_NAMED = 40
+"""So many cases are named in a line at the top."""
+HEADS = ("no.", "case", "Dice right", "Dice left", "Dice both", "HD95 area", "HD95 voxel", "max.",
+         "missed R / L", "hallu\u00adcinated", "volume error [ml]")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -124,10 +128,11 @@ class Evaluation:
             "ranking": scores["ranking"]["rule"],
             "patients": len({case["patient"] for case in self.cases}),
             "overall": list(overall_rows(scores["summary"]["all"])),
+            "heads": [*HEADS[:2], *(["site"] if scores["sites"] else []), *HEADS[2:]],
             "rows": [self._row(number, case) for number, case in enumerate(self.cases, 1)],
             "pictured": min(len(self.cases), MOST_CASES),
             "findings": [
-                (case["case"], [_sentence(one["message"]) for one in case["findings"]])
+                (case["case"], [sentence(one["message"]) for one in case["findings"]])
                 for case in self.cases
             ],
             "failures": list(self._failures()),
@@ -172,6 +177,15 @@ class Evaluation:
         false = [case["case"] for case in self.cases if case["slices"]["hallucinated"]]
         yield "Hallucinated slices", _listed(false, "in", "in no case")
         yield "Right and left", self._sides()
+        without = [case["case"] for case in self.cases if not case.get("has_ct")]
+        if without:
+            place = (
+                "is looked for in REF and PRED, in Images beside a folder of masks, and in --grid"
+            )
+            yield (
+                "No CT",
+                f"{_listed(without, 'for', '')}: outlines are on a plain ground. CT {place}",
+            )
         yield (
             "Not scored",
             "; ".join(list(self._failures())[:3])
@@ -231,12 +245,9 @@ class Evaluation:
         )
 
 
-def _sentence(message: str) -> str:
-    return message if message.endswith(".") else f"{message}."
-
-
 def _listed(names: Sequence[str], before: str, none: str) -> str:
     if not names:
         return none
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"{before} {len(names)} case(s): {', '.join(names[:5])}{more}"
+    hidden = len(names) - MOST_NAMED
+    more = f" and {hidden} more (the table has all)" if hidden > 0 else ""
+    return f"{before} {len(names)} case(s): {', '.join(names[:MOST_NAMED])}{more}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pleura import __version__
+from pleura.core.text import sentence
 from pleura.page.html import Picture, page_html
 from pleura.store.layout import PLANES
 
@@ -52,7 +53,7 @@ def _entry(out: Path, case: Mapping[str, Any], embedded: bool) -> dict[str, Any]
     return {
         "id": case["id"],
         "verdict": case["verdict"],
-        "notes": [one["message"] for one in case["findings"] if one["verdict"] != "ok"],
+        "notes": [sentence(one["message"]) for one in case["findings"] if one["verdict"] != "ok"],
         "incomplete": case.get("incomplete") or [],
         "scan": _scan(case.get("scan") or {}),
         "picture": picture,

@@ -25,8 +25,9 @@ HATCH_PX = 8
 LETTER_PX = 24
 SCALE_MM = 50.0
 WHITE = (255, 255, 255)
-FLAT = 40
+FLAT = 96
 """Grey of the ground where there is no CT."""
+NO_CT = "no CT"
 
 
 def panel(view: View, kind: Kind, *, before_cleaning: bool = False, words: str = "") -> Any:
@@ -163,6 +164,7 @@ def _lettered(pixels: Pixels, view: View, words: str) -> Any:
     if bar < 0.6 * width:
         pen.line([(10, height - 12), (10 + bar, height - 12)], fill=WHITE, width=4)
         pen.text((10, height - 18), "5 cm", anchor="ls", **text | {"font": _font(18)})
+    words = "; ".join(filter(None, [words, NO_CT if view.ct is None else ""]))
     if words:
         pen.text((8, 6), words, anchor="la", **text | {"font": _font(20)})
     return image

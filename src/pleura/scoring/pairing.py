@@ -11,7 +11,7 @@ from pleura.core.errors import NothingUsable, UsageError
 from pleura.dicom.series import find_series
 from pleura.geometry.grid import Grid
 from pleura.images.reading import load_image
-from pleura.images.volumes import case_of, find_volumes
+from pleura.images.volumes import MASK_FOLDERS, case_of, find_volumes
 from pleura.labels.mappings import Naming
 from pleura.labels.matching import match, scans_of
 from pleura.labels.objects import Scan
@@ -96,10 +96,10 @@ def find_references(ref: Path, pred: Path, grid: Path | None, split: str) -> Ref
         return _of_cohort(ref, split)
     if split != "all":
         raise UsageError("--split chooses cases of a cohort, but REF is not a cohort")
-    known = _ct_cases(
-        [grid] if grid else [place for place in (ref, pred) if place.is_dir()],
-        given=grid is not None,
-    )
+    places = [grid] if grid else [place for place in (ref, pred) if place.is_dir()]
+    beside = [] if grid else [_images_beside(place) for place in places]
+    found_beside = [place for place in dict.fromkeys(beside) if place is not None]
+    known = _ct_cases([*places, *found_beside], given=grid is not None)
     names = _other_names(known)
     scans = [about.scan for about in known.values() if about.scan is not None]
     found = _masks_of(ref, scans)
@@ -214,6 +214,14 @@ def _ct_cases(places: Iterable[Path], *, given: bool) -> dict[str, CtCase]:
                 if _has_grid(series)
             }
     return found
+
+
+def _images_beside(masks: Path) -> Path | None:
+    """The folder of the images beside a folder of masks, as data sets have them."""
+    if masks.name.lower() not in MASK_FOLDERS:
+        return None
+    beside = (masks.parent / name for name in ("Images", "images", "CT", "ct"))
+    return next((place for place in beside if place.is_dir()), None)
 
 
 def _grids_of_maps(place: Path) -> dict[str, CtCase]:
