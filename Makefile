@@ -1,13 +1,14 @@
 # make demo   lungs and numbers of synthetic chests       make test   everything that must hold
 # make demo-train  train, score and report on them
 # make check  style, types and the walls of the house    make bench  the measurements in docs/benchmarks.md
+# make soak   faults, kills and fuzzing for hours
 # make docs   the documentation as a site                    make model  the shipped network: DATA=folder OUT=folder
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup check test demo demo-train bench docs model clean
+.PHONY: setup check test demo demo-train bench soak docs model clean
 
 setup: $(STAMP)
 
@@ -40,6 +41,14 @@ demo-train: setup
 
 bench: setup
 	for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+soak: setup
+	$(BIN)/python bench/faults.py 0
+	$(BIN)/python bench/faults.py 0 --kill
+	$(BIN)/python bench/kills.py 400
+	$(BIN)/python bench/fuzz.py 200000
+	$(BIN)/python bench/fuzz_labels.py 20000
+	$(BIN)/python bench/bombs.py
 
 docs: setup
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'

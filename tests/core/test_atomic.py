@@ -1,9 +1,15 @@
 """Files appear whole or not at all."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from pleura.core import atomic
 from pleura.core.errors import OutputFailed
+
+PIPED = {"capture_output": True, "text": True, "check": True}
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_part(tmp_path):
@@ -50,3 +56,23 @@ def test_parts_are_cleared(tmp_path):
     (tmp_path / "runs" / "bce").rmdir()
     (tmp_path / "runs").rmdir()
     assert [p.name for p in tmp_path.iterdir()] == ["z"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are asked by signal")
+def test_parts_of_ended_processes_are_removed_and_of_running_ones_kept(tmp_path):
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], **PIPED)
+    dead, alive, foreign = (
+        tmp_path / f".part-{host}-{pid}-00-a.json"
+        for host, pid in (
+            (atomic.HOST, int(ended.stdout)),
+            (atomic.HOST, os.getpid()),
+            ("elsewhere", 1),
+        )
+    )
+    for path in (dead, alive, foreign, tmp_path / "a.json"):
+        path.write_text("")
+    atomic.clear_dead_parts(tmp_path, "-b.json")
+    assert dead.exists()
+    atomic.clear_dead_parts(tmp_path, "-a.json")
+    assert not dead.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {alive.name, foreign.name, "a.json"}

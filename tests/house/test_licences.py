@@ -9,7 +9,7 @@ from pathlib import Path
 import imagecodecs
 
 from pleura.codecs.frames import ENCODED, LICENCES
-from pleura.verbs.doctor import _version
+from pleura.core.inventory import version_and_licence
 
 LESSER = {"connected-components-3d", "edt"}
 
@@ -32,7 +32,7 @@ def closure(name: str, seen: set[str]) -> set[str]:
 def test_no_gpl_in_the_default_installation():
     names = closure("pleura", set()) - {"pleura"}
     assert {"imagecodecs", "pydicom", "pyjpegls"} <= names
-    licences = {name: _version(name)[1] for name in names}
+    licences = {name: version_and_licence(name)[1] for name in names}
     assert all(licences.values()), licences
     assert {
         name for name, licence in licences.items() if "LGPL" in licence or "Lesser" in licence

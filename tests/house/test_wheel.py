@@ -1,5 +1,7 @@
 """The built wheel holds all that it needs: it works with the source tree out of reach."""
 
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -67,3 +69,19 @@ def test_the_wheel_is_typed_and_carries_its_licence(wheel):
     (about,) = wheel.glob("*.dist-info")
     assert (about / "licenses" / "LICENSE").exists()
     assert "License-Expression: Apache-2.0" in (about / "METADATA").read_text(encoding="utf-8")
+
+
+def test_two_builds_have_the_same_bytes(tmp_path):
+    built = []
+    for number in (1, 2):
+        source, folder = tmp_path / f"source{number}", tmp_path / f"built{number}"
+        shutil.copytree(ROOT / "src", source / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(ROOT / name, source / name)
+        command = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
+        command += ["--outdir", str(folder), str(source)]
+        environment = os.environ | {"SOURCE_DATE_EPOCH": "1700000000"}
+        subprocess.run(command, check=True, capture_output=True, env=environment)
+        built += [path.read_bytes() for path in folder.glob("*.whl")]
+    assert len(built) == 2
+    assert built[0] == built[1]

@@ -17,6 +17,8 @@ FOUND = [
     ("deidentify", "open", "EIO", 47),
 ]
 """What once failed: an unread slice was recorded as a gap, and the rerun kept the refusal."""
+KILLED = {"deidentify": (10, 11), "report": (1, 2), "verify": (1, 2)}
+"""Renames before which a kill once left a temporary file for good."""
 
 pytestmark = pytest.mark.skipif(not can_run(), reason="needs Linux and a C compiler")
 
@@ -44,9 +46,17 @@ def test_a_sample_of_faults_leaves_no_trace(tmp_path):
 
 def test_killed_before_a_rename_and_the_same_bytes(tmp_path):
     spec = {"calls": ["rename"], "errors": [KILL], "seed": "ci"}
-    verbs = {"deidentify": 3, "evaluate": 3, "prepare": 2}
+    verbs = {"deidentify": 3, "evaluate": 3, "verify": 2}
     done = outcomes_of(run_trials(tmp_path, {"verbs": verbs, **spec}))
     assert [line["first_exit"] for line in done] == [-9] * 8
+    assert [line for line in done if line["problems"]] == []
+
+
+@pytest.mark.parametrize("verb", list(KILLED))
+def test_kills_that_once_left_a_temporary_file(verb, tmp_path):
+    faults = [{"call": "rename", "error": KILL, "number": number} for number in KILLED[verb]]
+    done = outcomes_of(run_trials(tmp_path, {"verbs": {verb: 0}, "faults": faults}))
+    assert [line["first_exit"] for line in done] == [-9] * len(faults)
     assert [line for line in done if line["problems"]] == []
 
 

@@ -39,3 +39,11 @@ def test_weights(tmp_path):
         doctor(model=tmp_path)
     (tmp_path / "model.onnx").write_bytes(b"weights")
     assert hashlib.sha256(b"weights").hexdigest() in " ".join(doctor(model=tmp_path).notes())
+
+
+def test_every_distribution_is_listed_with_its_licence():
+    listed = {one["name"]: one for one in doctor().as_json()["components"]}
+    assert {"pleura", "numpy", "pydicom", "packaging", "markupsafe"} <= set(listed)
+    assert not {"torch", "pytest"} & set(listed)  # of extras
+    assert listed["pydicom"]["version"] == version("pydicom")
+    assert all(one["licence"] for one in listed.values())

@@ -26,6 +26,8 @@ BOOKKEEPING = ".pleura"
 """Folder in OUT with the lock and the records of what is done; no results, so readers skip it."""
 
 HOST = re.sub(r"[^A-Za-z0-9]", "", platform.node())[:20] or "host"
+OWN_PART = re.compile(rf"{re.escape(PART)}{HOST}-(\d+)-")
+"""A temporary name of a process of this host."""
 FLUSHES = 8
 TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 """Errors of a rename to a folder that another process has just made."""
@@ -227,6 +229,29 @@ def clear_parts_beside(path: Path) -> None:
         for entry in list(os.scandir(path.parent)):
             if entry.name.startswith(PART) and entry.name.endswith(f"-{path.name[-LONGEST_NAME:]}"):
                 remove(Path(entry.path))
+
+
+def clear_dead_parts(folder: Path, ending: str = "") -> None:
+    """Remove what ended processes of this host left half-written directly in `folder`, where no
+    lock tells which parts are in use. `ending` limits it to the parts of files of that name.
+    """
+    if os.name == "nt":  # where a process cannot be asked without a signal
+        return
+    with suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            found = OWN_PART.match(entry.name)
+            if found and entry.name.endswith(ending) and _is_gone(int(found[1])):
+                remove(Path(entry.path))
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def sha256_file(path: Path) -> str:

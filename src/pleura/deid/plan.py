@@ -1,7 +1,7 @@
 """Decide where every object goes: a unit for each case folder, and file names without identity."""
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -74,7 +74,9 @@ def make_plan(
             order of their ids.
     """
     objects = [h for h in headers if not h.refusal and h.get("SOPClassUID") != DIRECTORY]
-    unreadable = sum(bool(h.refusal) for h in headers)
+    refusals = Counter(h.refusal for h in headers if h.refusal)
+    unreadable = refusals.pop("PARSE-FAILED", 0)
+    directories = len(headers) - len(objects) - unreadable - refusals.total()
     owner = {person: name for name, persons in known.items() for person in persons}
     groups = sorted(
         group_people([*(Person.of(h) for h in objects), *owner]),
@@ -102,7 +104,8 @@ def make_plan(
             Unit(folder, case, _files(units[folder, case], believed))
             for folder, case in sorted(units)
         ),
-        {"unreadable": unreadable, "other DICOMDIR": len(headers) - len(objects) - unreadable},
+        {"unreadable": unreadable, "other DICOMDIR": directories}
+        | {f"refused {code}": count for code, count in sorted(refusals.items())},
         {folder: tuple(sorted(cases)) for folder, cases in sorted(shared.items())},
     )
 

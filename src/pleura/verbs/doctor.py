@@ -3,13 +3,13 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 from typing import Any
 
 from pleura import __version__
 from pleura.core.atomic import sha256_file
 from pleura.core.errors import Exit, InputRefused, UsageError
+from pleura.core.inventory import components, version_and_licence
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
 from pleura.store.layout import MODEL
@@ -50,6 +50,10 @@ class DoctorResult:
             ],
             "libraries": {name: found or None for name, found, _ in self.libraries},
             "licences": {name: licence for name, found, licence in self.libraries if found},
+            "components": [
+                {"name": name, "version": found, "licence": licence}
+                for name, found, licence in components()
+            ],
             "weights": dict(self.weights),
         }
 
@@ -106,7 +110,7 @@ def doctor(*, model: Path | None = None, progress: Progress = silent) -> DoctorR
         platform.python_version(),
         os.cpu_count() or 1,
         (*plain, *packed),
-        tuple((name, *_version(name)) for name in LIBRARIES),
+        tuple((name, *version_and_licence(name)) for name in LIBRARIES),
         tuple(weights),
     )
 
@@ -132,24 +136,3 @@ def _reads(syntax: str) -> bool:
             return bool(np.array_equal(one.read().hu, hu))
         except (InputRefused, ValueError):
             return False
-
-
-def _version(name: str) -> tuple[str, str]:
-    """Version and licence of a library, as its distribution states them; empty where it is not
-    installed.
-    """
-    try:
-        about = metadata(name)
-    except PackageNotFoundError:
-        return "", ""
-    classifiers = [
-        one.split(" :: ")[-1]
-        for one in about.get_all("Classifier") or []
-        if one.startswith("License ::")
-    ]
-    expressions, texts = (
-        about.get_all(field) or [""] for field in ("License-Expression", "License")
-    )
-    return version(name), expressions[0] or ", ".join(classifiers) or texts[0].strip().split("\n")[
-        0
-    ] or "no licence stated"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pleura.core.atomic import atomic_file, is_internal
+from pleura.core.atomic import atomic_file, clear_dead_parts, is_internal
 from pleura.core.errors import Exit, OutputConflict, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
@@ -64,6 +64,8 @@ def report(run: Path, *, out: Path | None = None, progress: Progress = silent) -
         )
     goal = out or run
     _check_goal(goal, run)
+    for folder in (goal, goal / FIGURES):
+        clear_dead_parts(folder)
     if Evaluation.is_in(run):
         evaluation = Evaluation(run)
         template, plan, context = (

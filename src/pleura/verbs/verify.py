@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pleura.core.atomic import clear_dead_parts
 from pleura.core.codes import CODES
 from pleura.core.errors import Exit, OutputFailed, UsageError
 from pleura.core.progress import Progress, silent
@@ -116,6 +117,8 @@ def verify(
         raise UsageError("verify: the key is not a small regular file; check the path given for it")
     place = certificate or beside(out, ".verification")
     check_beside({"certificate": place}, source, out)
+    for suffix in ("json", "html"):
+        clear_dead_parts(place.parent, f"-{place.name}.{suffix}")
     report = verify_tree(source, out, key=key, progress=progress)
     try:
         written = _certificate(report).write(place)

@@ -1,0 +1,19 @@
+"""A few hostile masks, models and records of each format; more by `bench/fuzz_labels.py`."""
+
+import random
+
+import pytest
+from testing.label_mutants import FORMATS, checks, tried
+
+
+def test_the_good_files_can_be_read():
+    checks()
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_mutants_are_read_or_refused(name, tmp_path):
+    ends = {
+        tried(FORMATS[name], random.Random(f"ci {name} {k}"), tmp_path / "x") for k in range(40)
+    }
+    assert "read" in ends or name == "network"
+    assert len(ends) > 1 or name in ("run", "item")  # these answer None where a record is broken
