@@ -114,6 +114,15 @@ CODES = {
 }
 
 
+def _table_rules(columns: set[str]) -> dict[int, Rule]:
+    """The rule of each attribute of Table E.1-1 under the option columns."""
+    rules = {}
+    for tag, row in rows().items():
+        letters = [row.options[column] for column in sorted(columns) if column in row.options]
+        rules[tag] = _rule(tag, row.action, letters, columns)
+    return rules
+
+
 @lru_cache(maxsize=8)
 def profile(choices: Choices) -> Profile:
     """The profile for a user's choices."""
@@ -122,10 +131,7 @@ def profile(choices: Choices) -> Profile:
     columns = {str(name) for name in choices.retain} - {"private"}
     if choices.dates != "remove":
         columns.add(f"dates-{choices.dates}")
-    tags = {}
-    for tag, row in rows().items():
-        letters = [row.options[column] for column in sorted(columns) if column in row.options]
-        tags[tag] = _rule(tag, row.action, letters, columns)
+    tags = _table_rules(columns)
     vrs = dict(UNLISTED)
     if choices.dates == "keep":
         vrs |= dict.fromkeys(("DA", "DT", "TM"), (Action.CHECK,))

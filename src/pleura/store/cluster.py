@@ -21,8 +21,8 @@ from pleura.core.codes import finding
 from pleura.core.errors import UsageError
 from pleura.core.faults import refusal_of, stops_the_batch
 from pleura.core.quiet import silence_libraries
+from pleura.store.attempts import Outcome, Recipe, attempt
 from pleura.store.failures import LOST
-from pleura.store.spread import Outcome, Recipe, attempt
 
 WAIT_S = 30
 """Seconds to wait for the scheduler, and for its first worker."""

@@ -13,12 +13,13 @@ from pleura.core.errors import OutputBusy, OutputFailed
 from pleura.core.faults import PASSING_CODES, note_passing, refusal_of
 from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
+from pleura.store.attempts import Outcome, Recipe
 from pleura.store.claims import Claims, Watch
 from pleura.store.failures import LOST, Failure, forget_failure, write_failures
 from pleura.store.item import Item, item_file
 from pleura.store.planned import opened
 from pleura.store.run_record import RunRecord, measured
-from pleura.store.spread import How, Outcome, Recipe, spread
+from pleura.store.spread import How, spread
 
 LOOK_S = 1.0
 """Seconds between two looks at the claims of others."""

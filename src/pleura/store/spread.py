@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,15 +19,15 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
-from typing import Any, Protocol
+from typing import Any
 
 from pleura.core.codes import finding
 from pleura.core.cores import cores
 from pleura.core.errors import UsageError
 from pleura.core.extras import need
-from pleura.core.faults import is_passing, noted, refusal_of, stops_the_batch
-from pleura.core.findings import Finding
+from pleura.core.faults import refusal_of, stops_the_batch
 from pleura.core.quiet import silence_libraries
+from pleura.store.attempts import Outcome, Recipe, attempt
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -40,17 +39,6 @@ THREAD_VARIABLES = (
 STARTED = "started"
 PATIENCE_S = 5.0
 """[seconds] Time for a worker to end after its last job."""
-
-
-class Recipe(Protocol):
-    """What to do with each job. It is pickled once for each worker process."""
-
-    def open(self) -> Callable[[Any], Any]:
-        """Do what is needed once in a process; return the function for one job.
-
-        Jobs and values are pickled.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -71,20 +59,6 @@ class How:
     def count(self, jobs: int) -> int:
         """Number of processes for so many jobs."""
         return max(1, min(self.workers or cores(), jobs))
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The result of job `index`: a `value` or a `refusal`, after a number of `seconds`.
-
-    A `passing` one must not be recorded as a result: a fault of the machine had a part in it.
-    """
-
-    index: int
-    value: Any = None
-    refusal: Finding | None = None
-    passing: bool = False
-    seconds: float = 0.0
 
 
 def spread(recipe: Recipe, jobs: Sequence[Any], how: How = How()) -> Iterator[Outcome]:
@@ -112,22 +86,6 @@ def spread(recipe: Recipe, jobs: Sequence[Any], how: How = How()) -> Iterator[Ou
         return
     with Pool(how.count(len(jobs)), how.threads, apart=how.apart) as pool:
         yield from pool.spread(recipe, jobs)
-
-
-def attempt(work: Callable[[Any], Any], index: int, job: Any) -> Outcome:
-    """Do one job in this process. Raises only what is about the call: `UsageError`,
-    `MissingExtra`.
-    """
-    begun, before = time.monotonic(), noted()
-    try:
-        value = work(job)
-        seconds = time.monotonic() - begun
-        return Outcome(index, value, passing=noted() > before, seconds=seconds)
-    except Exception as error:
-        if stops_the_batch(error):
-            raise
-        seconds = time.monotonic() - begun
-        return Outcome(index, None, refusal_of(error), is_passing(error), seconds)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,50 @@
+"""One attempt of a job: the recipe, its work, and the outcome."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pleura.core.faults import is_passing, noted, refusal_of, stops_the_batch
+from pleura.core.findings import Finding
+
+
+class Recipe(Protocol):
+    """What to do with each job. It is pickled once for each worker process."""
+
+    def open(self) -> Callable[[Any], Any]:
+        """Do what is needed once in a process; return the function for one job.
+
+        Jobs and values are pickled.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of job `index`: a `value` or a `refusal`, after a number of `seconds`.
+
+    A `passing` one must not be recorded as a result: a fault of the machine had a part in it.
+    """
+
+    index: int
+    value: Any = None
+    refusal: Finding | None = None
+    passing: bool = False
+    seconds: float = 0.0
+
+
+def attempt(work: Callable[[Any], Any], index: int, job: Any) -> Outcome:
+    """Do one job in this process. Raises only what is about the call: `UsageError`,
+    `MissingExtra`.
+    """
+    begun, before = time.monotonic(), noted()
+    try:
+        value = work(job)
+        seconds = time.monotonic() - begun
+        return Outcome(index, value, passing=noted() > before, seconds=seconds)
+    except Exception as error:
+        if stops_the_batch(error):
+            raise
+        seconds = time.monotonic() - begun
+        return Outcome(index, None, refusal_of(error), is_passing(error), seconds)
