@@ -90,7 +90,9 @@ def _trachea(
         length += 0.01 * run.stop  # of two equal runs, the one nearer the head wins
         if length > longest:
             best, longest = label, length
-    return labels == best if best else None
+    if best:
+        return labels == best
+    return None
 
 
 def _compact(gas: Bool, row_mm: float, column_mm: float, middle: float) -> Bool:

@@ -158,9 +158,11 @@ def _may_be_patient(body: Bool, fov: Bool, pixel_mm2: float) -> Bool:
             kept[k] = True
             continue
         labels, counts = components(body[k][None], connectivity=6)
-        torso = labels[0] == (int(np.argmax(counts[1:])) + 1 if len(counts) > 1 else -1)
+        largest = int(np.argmax(counts[1:])) + 1 if len(counts) > 1 else -1
+        torso = labels[0] == largest
         cut = bool((torso & fov[k] & ~within_fov(fov[k])).any())
-        kept[k] = _directions_met(body[k]) >= (2 if cut else 3)
+        least = 2 if cut else 3
+        kept[k] = _directions_met(body[k]) >= least
         if cut and np.count_nonzero(_open_within(body[k], fov[k])) * pixel_mm2 > t.OPEN_CM2 * 100:
             kept[k] = True
     return kept

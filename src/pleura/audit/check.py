@@ -160,7 +160,9 @@ def _may_follow(length: int) -> tuple[bytes, ...]:
 
     These are the byte that makes the length even, and the end of a sequence of fragments.
     """
-    return (PAD, SEQUENCE_END) if length % 2 else (SEQUENCE_END,)
+    if length % 2:
+        return (PAD, SEQUENCE_END)
+    return (SEQUENCE_END,)
 
 
 def _dates(before: Layout, after: Layout, declaration: Declared) -> attributes.Seen:

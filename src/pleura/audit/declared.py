@@ -31,7 +31,9 @@ class Declared:
         """How dates were treated, according to the codes."""
         if self.profile == REPORT or FULL_DATES in self.codes:
             return "kept"
-        return "shifted" if MODIFIED_DATES in self.codes else "removed"
+        if MODIFIED_DATES in self.codes:
+            return "shifted"
+        return "removed"
 
     def has(self, code: str) -> bool:
         """Whether an option is declared."""

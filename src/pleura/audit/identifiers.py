@@ -65,12 +65,16 @@ def _kind(tag: int, vr: str) -> str:
     if vr == "PN":
         return "name"
     if vr in ("DA", "DT"):
-        return "birth" if tag == 0x00100030 else "date"
+        if tag == 0x00100030:
+            return "birth"
+        return "date"
     if tag in IDS:
         return "id"
     if tag in INSTITUTION:
         return "place"
-    return "device" if tag in DEVICE else ""
+    if tag in DEVICE:
+        return "device"
+    return ""
 
 
 @lru_cache(maxsize=256)

@@ -95,7 +95,9 @@ class Layout:
     def raw(self, *path: int) -> bytes | None:
         """The value at `path` as bytes, or `None` where there is no such element."""
         piece = self.values.get(path)
-        return None if piece is None else self.data[piece.start : piece.end]
+        if piece is None:
+            return None
+        return self.data[piece.start : piece.end]
 
     def text(self, *path: int) -> str:
         """The value at `path` as text without padding; empty where there is none."""
@@ -111,7 +113,9 @@ class Layout:
     def at(self, offset: int) -> Piece | None:
         """The piece that holds the byte at `offset`, `None` for headers and loose bytes."""
         k = bisect_right(self.starts, offset) - 1
-        return self.pieces[k] if k >= 0 and offset < self.pieces[k].end else None
+        if k >= 0 and offset < self.pieces[k].end:
+            return self.pieces[k]
+        return None
 
 
 def shown(path: Path_) -> str:

@@ -67,7 +67,9 @@ class Files:
                 if len(data) <= self._room:
                     self._room -= len(data)
                     self._held[one] = data
-        return self._held[file] if file in self._held else read_file(file)
+        if file in self._held:
+            return self._held[file]
+        return read_file(file)
 
 
 _KEYS = (

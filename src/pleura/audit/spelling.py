@@ -152,7 +152,9 @@ def _script(character: str) -> str:
         return "mark"
     if category[0] != "L":
         return ""
-    return "unspaced" if unicodedata.name(character, "").startswith(_UNSPACED) else "spaced"
+    if unicodedata.name(character, "").startswith(_UNSPACED):
+        return "unspaced"
+    return "spaced"
 
 
 @lru_cache(maxsize=4096)
@@ -186,7 +188,9 @@ def _plain(character: str) -> tuple[str, ...]:
         first = _NAMED_BASE.get(base) or (
             (base.lower(),) if len(base) == 1 else (character.lower(),)
         )
-        return (*first, second) if second else first
+        if second:
+            return (*first, second)
+        return first
     if found := _KANA.fullmatch(name):
         return (f"{_UNVOICED.get(found[1][0], found[1][0])}{found[1][1:]}".lower() + ".",)
     if found := _GREEK_OR_CYRILLIC.fullmatch(name):

@@ -91,8 +91,12 @@ def needles(identifiers: frozenset[Identifier]) -> Needles:
 
 def _bound(kind: str, text: str) -> str:
     if not re.search("[a-z]{4}", text):
-        return "l" if kind == "name" else "d"
-    return "l" if len(text) < 6 else ""
+        if kind == "name":
+            return "l"
+        return "d"
+    if len(text) < 6:
+        return "l"
+    return ""
 
 
 def sweep(
@@ -127,7 +131,9 @@ def sweep(
 
     def original(offset: int) -> int:
         is_behind_gap = has_gap and offset >= start
-        return offset - start - 1 + end if is_behind_gap else offset
+        if is_behind_gap:
+            return offset - start - 1 + end
+        return offset
 
     hits: list[Hit] = []
     for needle in wanted.inside:
@@ -242,8 +248,12 @@ def _views(data: bytes) -> list[bytes]:
 
 def _padding(part: bytes) -> bytes:
     left = len(part) % 4
-    return part[len(part) - left :] + b"=" * (4 - left) if left > 1 else b""
+    if left > 1:
+        return part[len(part) - left :] + b"=" * (4 - left)
+    return b""
 
 
 def _without_nul(text: bytes) -> bytes:
-    return text.replace(b"\0", b"") if text.count(b"\0") * 3 > len(text) else text
+    if text.count(b"\0") * 3 > len(text):
+        return text.replace(b"\0", b"")
+    return text

@@ -151,7 +151,9 @@ def verify_tree(
 
 def _read_key(key: Path | None) -> bytes:
     """Read the key as text; the verb has checked that it is a regular file of a limited size."""
-    return key.read_bytes().strip() if key else b""
+    if key:
+        return key.read_bytes().strip()
+    return b""
 
 
 def _read_input(found: Walk, files: Files, progress: Progress) -> _Input:
@@ -227,7 +229,9 @@ def _mark(layout: Layout, *, pixels: bool = True) -> bytes:
     """
     digest = hashlib.blake2b(digest_size=16)
     for tag in _FINGERPRINT:
-        text = layout.text(tag) or (layout.text(0x00020002) if tag == 0x00080016 else "")
+        text = layout.text(tag)
+        if not text and tag == 0x00080016:
+            text = layout.text(0x00020002)
         digest.update(text.strip().encode() + b"\0")
     for piece in layout.pieces:
         if piece.path[-1] in _CONTENT:

@@ -327,7 +327,9 @@ def vr_of_tag(tag: int) -> str:
             if all(m in ("x", c) for m, c in zip(mask, f"{tag:08X}", strict=True)):
                 entry = repeated
                 break
-    return "" if entry is None else str(entry[0])[:2]
+    if entry is None:
+        return ""
+    return str(entry[0])[:2]
 
 
 def vr_of(piece: Piece) -> str:

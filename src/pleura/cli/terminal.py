@@ -122,7 +122,9 @@ COLOURS = {"ok": "green", "repaired": "cyan", "review": "yellow", "refused": "re
 
 def _coloured(cell: str) -> str:
     colour = COLOURS.get(cell)
-    return f"[{colour}]{cell}[/{colour}]" if colour else cell
+    if colour:
+        return f"[{colour}]{cell}[/{colour}]"
+    return cell
 
 
 def _progress(quiet: bool) -> Any:

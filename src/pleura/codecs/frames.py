@@ -129,11 +129,9 @@ def decode_frame(
         raise unreadable_pixels("corrupt", name=name_of(syntax)) from error
     if pixels.shape != shape:
         raise unreadable_pixels("size", name=name_of(syntax), found=pixels.shape, declared=shape)
-    return (
-        pixels.astype(np.int64).astype(cell)
-        if pixels.dtype.kind == "i"
-        else pixels.astype(cell, copy=False)
-    )
+    if pixels.dtype.kind == "i":
+        return pixels.astype(np.int64).astype(cell)
+    return pixels.astype(cell, copy=False)
 
 
 def unreadable_pixels(problem: str, **words: Any) -> InputRefused:
@@ -199,7 +197,9 @@ def size_in_stream(encoded: bytes) -> tuple[int, int, int] | None:
         )
         samples = int.from_bytes(encoded[start + 40 : start + 42], "big")
         tiles = -(-right // max(width, 1)) * -(-bottom // max(height, 1))
-        return None if tiles > MOST_TILES else (bottom - top, right - left, samples)
+        if tiles > MOST_TILES:
+            return None
+        return (bottom - top, right - left, samples)
     at = 2
     while (
         encoded[:2] == b"\xff\xd8" and encoded[at : at + 1] == b"\xff" and at + 10 <= len(encoded)

@@ -45,7 +45,9 @@ class Hands(Protocol):
 
 def processes(workers: int, files: int) -> int:
     """Number of processes: as asked for, 0 = one for each core; one where there are few files."""
-    return 1 if files < FEW else workers or min(cores(), MOST)
+    if files < FEW:
+        return 1
+    return workers or min(cores(), MOST)
 
 
 def read_headers(found: Walk, choices: Choices, hands: Hands, progress: Progress) -> list[Header]:

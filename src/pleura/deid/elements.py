@@ -88,7 +88,9 @@ def take_apart(data: bytes, *, until_pixels: bool = False) -> Parts | None:
         )
     except (struct.error, _NotPlain):
         return None
-    return Parts(syntax, meta, elements) if until_pixels or at == len(data) else None
+    if until_pixels or at == len(data):
+        return Parts(syntax, meta, elements)
+    return None
 
 
 def split(data: bytes, at: int, *, explicit: bool) -> list[Element] | None:
@@ -97,7 +99,9 @@ def split(data: bytes, at: int, *, explicit: bool) -> list[Element] | None:
         elements, at = _elements(data, at, explicit=explicit, stop=_UNDEFINED)
     except (struct.error, _NotPlain):
         return None
-    return elements if at == len(data) else None
+    if at == len(data):
+        return elements
+    return None
 
 
 def is_vr(code: bytes) -> bool:

@@ -169,7 +169,9 @@ class Token(NamedTuple):
 
 def composed(text: str) -> str:
     """`text` with Hangul composed to syllables; the same object where nothing changes."""
-    return unicodedata.normalize("NFC", text) if not text.isascii() and _JAMO.search(text) else text
+    if not text.isascii() and _JAMO.search(text):
+        return unicodedata.normalize("NFC", text)
+    return text
 
 
 def tokens(text: str) -> Iterator[Token]:
@@ -205,7 +207,9 @@ def _kind(character: str) -> int:
     if not character.isalpha():
         return 0
     code = ord(character)
-    return _WITHOUT_SPACES if any(low <= code <= high for low, high in _CONTINUOUS) else _SPACED
+    if any(low <= code <= high for low, high in _CONTINUOUS):
+        return _WITHOUT_SPACES
+    return _SPACED
 
 
 @lru_cache(maxsize=8192)
@@ -246,7 +250,9 @@ def spellings(word: str) -> frozenset[str]:
 
 def readings(word: str) -> frozenset[str]:
     """The plain forms of a word of a text."""
-    return frozenset((word.lower(),)) if word.isascii() else _readings(word)
+    if word.isascii():
+        return frozenset((word.lower(),))
+    return _readings(word)
 
 
 @lru_cache(maxsize=4096)
@@ -275,9 +281,13 @@ def usual(text: str) -> tuple[str, list[int]]:
 @lru_cache(maxsize=4096)
 def _one(character: str) -> str:
     form = letters(character)[0]
-    return form if len(form) == 1 else character
+    if len(form) == 1:
+        return form
+    return character
 
 
 def plain(text: str) -> str:
     """`text` in plain lower case; every character keeps its position."""
-    return text.lower() if text.isascii() else "".join(_one(character) for character in text)
+    if text.isascii():
+        return text.lower()
+    return "".join(_one(character) for character in text)

@@ -92,11 +92,12 @@ class HeaderReader:
             self._look(charset, raw, new, implicit=parts.syntax == IMPLICIT_LITTLE)
         known = {tag: self._known[charset, raw[tag]] for tag in raw}
         values = tuple(known[tag][0] if tag in known else "" for tag in _header_tags())
-        return (
-            (values, _union(tuple(entry for _, entry in known.values() if entry is not NOBODY)))
-            if values[0]
-            else None
-        )
+        if values[0]:
+            return (
+                values,
+                _union(tuple(entry for _, entry in known.values() if entry is not NOBODY)),
+            )
+        return None
 
     def _matters(self, one: Element, data: bytes, syntax: str) -> bool:
         if one.tag in _header_tags():
@@ -141,4 +142,6 @@ def _header_tags() -> Mapping[int, str]:
 
 def _text(dataset: "Dataset", keyword: str) -> str:
     value: Any = dataset.get(keyword)
-    return "" if value is None else str(value).strip(" \0")
+    if value is None:
+        return ""
+    return str(value).strip(" \0")

@@ -133,7 +133,9 @@ class _Found:
 def _digits(text: str) -> set[str]:
     """The digits of an id, which identify too where there are many."""
     digits = "".join(c for c in text if c.isdecimal())
-    return {digits} if 5 < len(digits) < len(text) else set()
+    if 5 < len(digits) < len(text):
+        return {digits}
+    return set()
 
 
 BIRTH_DATE = 0x00100030
@@ -172,13 +174,13 @@ def _decoded(dataset: "Dataset", tag: Any) -> Iterable[Any]:
         return ()
     if value is None or isinstance(value, bytes):
         return ()
-    return (
-        value
-        if hasattr(value, "__iter__")
+    if (
+        hasattr(value, "__iter__")
         and not isinstance(value, str)
         and not hasattr(value, "components")
-        else (value,)
-    )
+    ):
+        return value
+    return (value,)
 
 
 def name_words(name: str) -> set[str]:
@@ -205,7 +207,9 @@ def _joined(group: str) -> set[str]:
     parts = [
         "".join(token.text for token in tokens(composed(part))) for part in group.split("^")[:2]
     ]
-    return {parts[0] + parts[1], parts[1] + parts[0]} if len(parts) == 2 and all(parts) else set()
+    if len(parts) == 2 and all(parts):
+        return {parts[0] + parts[1], parts[1] + parts[0]}
+    return set()
 
 
 def _tells(word: str) -> bool:
@@ -219,7 +223,9 @@ def _given(word: str) -> set[str]:
 
     It is all but one character, or all but two.
     """
-    return {word[k:] for k in (1, 2)} if 3 <= len(word) <= 4 else set()
+    if 3 <= len(word) <= 4:
+        return {word[k:] for k in (1, 2)}
+    return set()
 
 
 def name_orders(name: str) -> set[str]:

@@ -32,7 +32,9 @@ def key_fingerprint(key: bytes) -> str:
     """A short name of a key, for the map, `run.json` and the audit record; it does not reveal the
     key.
     """
-    return sha256(b"name of key" + key).hexdigest()[:16] if key else ""
+    if key:
+        return sha256(b"name of key" + key).hexdigest()[:16]
+    return ""
 
 
 def new_uid(key: bytes, uid: str) -> str:

@@ -79,4 +79,6 @@ def _is_term(part: str) -> bool:
 
 def clean_label(label: str, fallback: str) -> str:
     """The label where all of it names a structure, else `fallback`."""
-    return label if is_structure(label) else fallback
+    if is_structure(label):
+        return label
+    return fallback

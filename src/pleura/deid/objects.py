@@ -90,4 +90,6 @@ def case_folder(name: str, root: Path) -> str:
 
 
 def _integer(text: str) -> int:
-    return int(text) if re.fullmatch(r"[+-]?\d{1,12}", text) else 0
+    if re.fullmatch(r"[+-]?\d{1,12}", text):
+        return int(text)
+    return 0

@@ -78,7 +78,9 @@ def real_name(name: str) -> tuple[str, ...]:
     real = has_number or any(
         w not in PLACEHOLDERS and (len(w) < 3 or len(set(w)) > 1) for w in words
     )
-    return plain_name(name) if real else ()
+    if real:
+        return plain_name(name)
+    return ()
 
 
 @lru_cache(maxsize=4096)

@@ -43,16 +43,11 @@ def blank(dataset: "Dataset", boxes: Sequence[Box]) -> bool:
         dataset.set_original_encoding(False, True, dataset.original_character_set)
         if not grey:
             dataset.PhotometricInterpretation, dataset.PlanarConfiguration = "RGB", 0
-        dataset.add_new(
-            0x7FE00010,
-            "OW" if int(dataset.BitsAllocated) > 8 else "OB",
-            frames.astype(frames.dtype.newbyteorder("<")).tobytes(),
-        )
+        little: Any = True
     else:
         _, little = dataset.original_encoding
-        stored = frames.astype(frames.dtype.newbyteorder("<" if little else ">"))
-        dataset.add_new(
-            0x7FE00010, "OW" if int(dataset.BitsAllocated) > 8 else "OB", stored.tobytes()
-        )
+    order = "<" if little else ">"
+    vr = "OW" if int(dataset.BitsAllocated) > 8 else "OB"
+    dataset.add_new(0x7FE00010, vr, frames.astype(frames.dtype.newbyteorder(order)).tobytes())
     dataset.BurnedInAnnotation = "NO"
     return True

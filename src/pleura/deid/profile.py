@@ -178,7 +178,9 @@ def _rule(tag: int, action: str, options: list[str], columns: set[str]) -> Rule:
         return (Action.SHIFT,)
     if "K" in options:
         return (Action.CHECK,)
-    return (Action.CHECK,) if vr in ("TM", "SH") and "dates-shift" in columns else (Action.CLEAN,)
+    if vr in ("TM", "SH") and "dates-shift" in columns:
+        return (Action.CHECK,)
+    return (Action.CLEAN,)
 
 
 def kept_tags(profile: Profile) -> frozenset[int] | None:
@@ -189,7 +191,9 @@ def kept_tags(profile: Profile) -> frozenset[int] | None:
     if not profile.vrs:
         return None
     kept = frozenset(tag for tag, rule in profile.tags.items() if Action.CHECK in rule)
-    return kept | ORGANIZATIONS if CODES["institution"] in profile.codes else kept
+    if CODES["institution"] in profile.codes:
+        return kept | ORGANIZATIONS
+    return kept
 
 
 ORGANIZATIONS = frozenset({0x0040A027, 0x00102299})
@@ -220,5 +224,9 @@ def resolve(rule: Rule, kind: str) -> Action:
     if kind == "1" or (kind == "1C" and letters != [Action.REMOVE]):
         return Action.DUMMY
     if kind in ("2", "2C"):
-        return Action.DUMMY if letters == [Action.DUMMY] else Action.EMPTY
-    return letters[0] if kind == UNKNOWN else letters[-1]
+        if letters == [Action.DUMMY]:
+            return Action.DUMMY
+        return Action.EMPTY
+    if kind == UNKNOWN:
+        return letters[0]
+    return letters[-1]

@@ -113,7 +113,8 @@ class Repeats:
             return self._whole(data)
         if key in self._contexts:
             context = self._contexts[key]
-            return (self._again(data, parts, context) if context else None) or self._whole(data)
+            again = self._again(data, parts, context) if context else None
+            return again or self._whole(data)
         done = self._whole(data)
         if len(self._contexts) >= CONTEXTS:
             self._contexts.clear()

@@ -80,7 +80,9 @@ class Types:
         ]
         if kinds:
             return min(kinds, key=STRENGTH.index)
-        return "3" if place else UNKNOWN
+        if place:
+            return "3"
+        return UNKNOWN
 
     def below(self, place: int, tag: int) -> int:
         """The place of the items of the sequence `tag`.

@@ -109,7 +109,8 @@ class Names:
         continuous: set[str] = set()
         for word in words:
             for token in tokens(composed(word)):
-                (continuous if token.continuous else spaced).update(spellings(token.text))
+                forms = continuous if token.continuous else spaced
+                forms.update(spellings(token.text))
         self._words = {form for form in spaced if len(form) >= WORD}
         self._words |= {form + "s" for form in spaced if len(form) > WORD}
         self._short = {form for form in spaced if len(form) < WORD} | {
@@ -211,7 +212,9 @@ class Scrubber:
         spans = _merged(self._found(read))
         for start, end in reversed(spans):
             read = read[:start] + MASK + read[end:]
-        return read if spans else text
+        if spans:
+            return read
+        return text
 
     def is_whole(self, text: str) -> bool:
         """Whether a whole text is one of the identifiers; short identifiers count only here."""
@@ -267,11 +270,9 @@ def _glued(name: str) -> set[str]:
     """A full name in a script without spaces, with its parts in either order."""
     parts = [token for token in tokens(composed(name)) if token.continuous]
     both = ("".join(part.text for part in parts), "".join(part.text for part in reversed(parts)))
-    return (
-        {form for text in both for form in spellings(text) if len(form) > 1}
-        if len(parts) > 1
-        else set()
-    )
+    if len(parts) > 1:
+        return {form for text in both for form in spellings(text) if len(form) > 1}
+    return set()
 
 
 def _stems(form: str) -> set[str]:
@@ -286,7 +287,9 @@ def _stems(form: str) -> set[str]:
 def _script(letter: str) -> str:
     if "а" <= letter <= "ѿ":
         return "cyrillic"
-    return "greek" if "α" <= letter <= "ω" else ""
+    if "α" <= letter <= "ω":
+        return "greek"
+    return ""
 
 
 @cache

@@ -104,7 +104,9 @@ def stored_bytes(element: Any, vr: str) -> bytes | None:
     `None` where it has no plain text form.
     """
     if element.is_raw:
-        return element.value if isinstance(element.value, bytes) else None
+        if isinstance(element.value, bytes):
+            return element.value
+        return None
     if vr not in NUMBERS_AND_DATES:
         return None
     parts = element.value if element.VM > 1 else [element.value]

@@ -194,7 +194,9 @@ def _native_syntax(dataset: "Dataset") -> Any:
     implicit, little = dataset.original_encoding
     if implicit:
         return ImplicitVRLittleEndian
-    return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+    if little:
+        return ExplicitVRLittleEndian
+    return ExplicitVRBigEndian
 
 
 def _rebuild_meta(dataset: "Dataset", kind: str, name: str) -> None:

@@ -244,7 +244,9 @@ def _remember(
 def _encoding(syntax: Any) -> int:
     if not isinstance(syntax, str) or syntax in OTHER_WALKS:
         raise Unusual
-    return IMPLICIT if syntax == IMPLICIT_SYNTAX else EXPLICIT
+    if syntax == IMPLICIT_SYNTAX:
+        return IMPLICIT
+    return EXPLICIT
 
 
 def _way(buffer: bytes, steps: Sequence[Step], values: dict[str, Any]) -> Way | None:
@@ -270,7 +272,9 @@ def _offset_of_length(vr: bytes) -> int:
     """Offset of the length field in an element; `vr` is empty where it is implicit."""
     if vr == b"":
         return 4
-    return 8 if vr in LONG else 6
+    if vr in LONG:
+        return 8
+    return 6
 
 
 def _learn(

@@ -177,11 +177,9 @@ def _value_of(dataset: Any, name: str) -> Any:
         value = dataset.get(name)
     except ValueError:
         return None
-    return (
-        tuple(value)
-        if hasattr(value, "append") and not (value and hasattr(value[0], "walk"))
-        else value
-    )
+    if hasattr(value, "append") and not (value and hasattr(value[0], "walk")):
+        return tuple(value)
+    return value
 
 
 def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> list[Plane]:
@@ -226,7 +224,7 @@ def _planes(where: tuple[str, Path | None, int], walked: Walked, size: int) -> l
     planes = []
     for number in range(frames):
         of_frame = each[number : number + 1] if each else ()
-        groups = [attributes, *(shared[:1] if shared else ()), *of_frame]
+        groups = [attributes, *(shared or ())[:1], *of_frame]
         start = None if extent.offset is None else extent.offset + number * plane.length
         planes.append(
             plane._replace(
@@ -320,11 +318,15 @@ def _alike(image: bool, *values: Any) -> Plane:
 def _inferred_class(attributes: Mapping[str, Any]) -> str:
     """CT Image, for an image plane of modality CT whose SOP class was removed."""
     is_plane = {"Rows", "ImagePositionPatient"} <= attributes.keys()
-    return CT_IMAGE if is_plane and attributes.get("Modality") == "CT" else ""
+    if is_plane and attributes.get("Modality") == "CT":
+        return CT_IMAGE
+    return ""
 
 
 def _syntax_found(dataset: Any) -> str:
     """The transfer syntax of a file without meta group, as pydicom detected it."""
     if getattr(dataset, "original_encoding", (True, True))[0]:
         return "1.2.840.10008.1.2"
-    return "1.2.840.10008.1.2.1" if dataset.original_encoding[1] else "1.2.840.10008.1.2.2"
+    if dataset.original_encoding[1]:
+        return "1.2.840.10008.1.2.1"
+    return "1.2.840.10008.1.2.2"

@@ -231,6 +231,8 @@ def _image_type_notes(plane: Plane) -> Iterator[Finding]:
 
 def _number(text: str | None) -> float | None:
     try:
-        return float(text) if text else None
+        if text:
+            return float(text)
+        return None
     except ValueError:
         return None

@@ -46,7 +46,9 @@ class Series:
     @property
     def spacing_mm(self) -> tuple[float, float, float] | None:
         """`[slice, row, column]` in mm, or `None` without a grid."""
-        return None if self.grid is None else self.grid.spacing_mm
+        if self.grid is None:
+            return None
+        return self.grid.spacing_mm
 
     @property
     def verdict(self) -> Verdict:

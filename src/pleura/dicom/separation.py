@@ -181,7 +181,9 @@ def _by_several(ordered: Sequence[Plane]) -> Separation | None:
 
 def _all_at_one_position(part: list[Plane]) -> Separation | None:
     """Images of one position, grouped to be refused."""
-    return Separation([part]) if len(_planes_per_position(part)) == 1 else None
+    if len(_planes_per_position(part)) == 1:
+        return Separation([part])
+    return None
 
 
 def _are_complete(stacks: Parts) -> bool:

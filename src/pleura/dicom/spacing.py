@@ -118,7 +118,9 @@ def _multiples_by_number(
         return None
     spacing = float((gaps / multiples).mean())
     fits = np.abs(gaps - multiples * spacing).max() <= _tolerance_mm(spacing)
-    return multiples if fits else None
+    if fits:
+        return multiples
+    return None
 
 
 def _is_other_protocol(missing: NDArray[np.bool_]) -> bool:

@@ -33,4 +33,6 @@ def check_tilt(
 ) -> list[Finding]:
     """`GANTRY-TILT` (review) above `TILT_DEGREES`; arguments as for `tilt_degrees`."""
     tilt = tilt_degrees(step, row, column)
-    return [finding("GANTRY-TILT", degrees=tilt)] if tilt > TILT_DEGREES else []
+    if tilt > TILT_DEGREES:
+        return [finding("GANTRY-TILT", degrees=tilt)]
+    return []

@@ -16,11 +16,9 @@ def several(value: Any) -> list[Any]:
     """The values of an attribute as a tuple; empty where it has none."""
     if value is None or value == "":
         return []
-    return (
-        list(value)
-        if not isinstance(value, (str, int, float)) and hasattr(value, "__iter__")
-        else [value]
-    )
+    if not isinstance(value, (str, int, float)) and hasattr(value, "__iter__"):
+        return list(value)
+    return [value]
 
 
 def text(value: Any) -> str:
@@ -32,7 +30,9 @@ def text(value: Any) -> str:
 
 def contrast_of(agent: str) -> str:
     """`yes` where a scan had contrast agent: its name is free text, of which nothing is kept."""
-    return "" if agent.upper() in NO_CONTRAST else "yes"
+    if agent.upper() in NO_CONTRAST:
+        return ""
+    return "yes"
 
 
 def whole(value: Any) -> int | None:
@@ -43,11 +43,9 @@ def whole(value: Any) -> int | None:
     if not values:
         return None
     try:
-        return (
-            int(values[0])
-            if not isinstance(values[0], bytes)
-            else int.from_bytes(values[0][:2], "little", signed=True)
-        )
+        if not isinstance(values[0], bytes):
+            return int(values[0])
+        return int.from_bytes(values[0][:2], "little", signed=True)
     except (TypeError, ValueError):
         return None
 
@@ -70,7 +68,9 @@ def numbers(value: Any, count: int) -> tuple[float, ...] | None:
 
 def digest(name: str) -> str:
     """A digest that compares identifying values without keeping them; empty for an empty value."""
-    return hashlib.sha256(name.encode()).hexdigest()[:16] if name else ""
+    if name:
+        return hashlib.sha256(name.encode()).hexdigest()[:16]
+    return ""
 
 
 def in_words(uid: str) -> str:
@@ -78,7 +78,9 @@ def in_words(uid: str) -> str:
     from pydicom.config import IGNORE
     from pydicom.uid import UID
 
-    return UID(uid, IGNORE).name if uid else ""
+    if uid:
+        return UID(uid, IGNORE).name
+    return ""
 
 
 def padding_of(

@@ -88,7 +88,9 @@ def archive_type(path: Path, head: bytes) -> str:
     if inner[257:262] == b"ustar":
         return "tar"
     if is_dicom(inner):
-        return "gzip" if kind == "gzip" else "unsupported"
+        if kind == "gzip":
+            return "gzip"
+        return "unsupported"
     return _type_by_name(path.name)
 
 
@@ -96,7 +98,9 @@ def _type_by_name(name: str) -> str:
     lowered = name.lower()
     if lowered.endswith(TAR_SUFFIXES):
         return "tar"
-    return "gzip" if lowered.endswith(GZIP_SUFFIXES) else ""
+    if lowered.endswith(GZIP_SUFFIXES):
+        return "gzip"
+    return ""
 
 
 def members(path: Path, kind: str, only: Collection[int] | None = None) -> Iterator[Member]:

@@ -204,7 +204,9 @@ def kind_of(name: str, head: bytes) -> str:
         head: its first bytes.
     """
     if is_dicom(head):
-        return DICOMDIR if is_dicomdir(head) else DICOM
+        if is_dicomdir(head):
+            return DICOMDIR
+        return DICOM
     lowered = PurePath(name).name.lower()
     if lowered in LITTER or lowered.startswith("._"):
         return "litter"
@@ -215,8 +217,12 @@ def kind_of(name: str, head: bytes) -> str:
             return kind
     suffix = "nii.gz" if lowered.endswith(".nii.gz") else lowered.rpartition(".")[2]
     if suffix in SUFFIXES and suffix != lowered:
-        return f"{suffix} (not DICOM)" if suffix in ("dcm", "ima") else suffix
-    return "text" if _is_text(head) else "unknown"
+        if suffix in ("dcm", "ima"):
+            return f"{suffix} (not DICOM)"
+        return suffix
+    if _is_text(head):
+        return "text"
+    return "unknown"
 
 
 def archive_format(name: str, head: bytes) -> str:
@@ -245,4 +251,6 @@ def internal_kind(path: str) -> str:
     """The kind of pleura's own files: unfinished output, or records of a run; empty for others."""
     if f"{os.sep}{PART}" in path:
         return UNFINISHED
-    return RECORDS if f"{os.sep}{BOOKKEEPING}{os.sep}" in path else ""
+    if f"{os.sep}{BOOKKEEPING}{os.sep}" in path:
+        return RECORDS
+    return ""

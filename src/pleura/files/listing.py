@@ -34,7 +34,9 @@ class InputFile(NamedTuple):
     @property
     def location(self) -> str:
         """Its path; for a member, the archive's path followed by the member's name."""
-        return f"{self.path}{os.sep}{self.member_name}" if self.member_name else self.path
+        if self.member_name:
+            return f"{self.path}{os.sep}{self.member_name}"
+        return self.path
 
 
 class RefusedFile(NamedTuple):
@@ -200,4 +202,6 @@ def _leads_above(link: str) -> bool:
 def _code_of_link(error: OSError) -> str:
     if error.errno == errno.ELOOP:
         return "SYMLINK-LOOP"
-    return "CLOSED-FILES" if isinstance(error, PermissionError) else "BROKEN-LINK"
+    if isinstance(error, PermissionError):
+        return "CLOSED-FILES"
+    return "BROKEN-LINK"

@@ -30,12 +30,16 @@ class NetInput:
     @property
     def air(self) -> float:
         """The value for air, and for the area outside the slice."""
-        return 0.0 if self.scaling == "window" else self.low_hu
+        if self.scaling == "window":
+            return 0.0
+        return self.low_hu
 
     @property
     def span(self) -> float:
         """The difference of the values of `high_hu` and `low_hu`."""
-        return 1.0 if self.scaling == "window" else self.high_hu - self.low_hu
+        if self.scaling == "window":
+            return 1.0
+        return self.high_hu - self.low_hu
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for `model.json`."""

@@ -207,11 +207,9 @@ def resample_volume(volume: Volume, grid: Grid, *, progress: Progress = silent) 
 
 def resample_mask(mask: LungMask, grid: Grid) -> LungMask:
     """Resample a mask by `resample_labels`, sided as the source; itself on its own grid."""
-    return (
-        mask
-        if grid is mask.grid
-        else LungMask(resample_labels(mask.labels, mask.grid, grid), grid, sided=mask.sided)
-    )
+    if grid is mask.grid:
+        return mask
+    return LungMask(resample_labels(mask.labels, mask.grid, grid), grid, sided=mask.sided)
 
 
 def resample_labels(labels: NDArray[np.uint8], source: Grid, grid: Grid) -> NDArray[np.uint8]:

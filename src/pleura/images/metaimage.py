@@ -87,7 +87,9 @@ def _skipped(header: Mapping[str, str], whole: int, size: int) -> int:
     -1.
     """
     skip = int(header.get("HeaderSize", "0"))
-    return max(whole - size, 0) if skip < 0 else skip
+    if skip < 0:
+        return max(whole - size, 0)
+    return skip
 
 
 def _first(header: Mapping[str, str], keys: tuple[str, ...], default: str) -> str:

@@ -136,7 +136,7 @@ def read_volume(path: Path) -> Volume:
 
 def write(path: Path, mask: LungMask) -> None:
     """Write uint8 labels with the grid as sform (and as qform where it is not sheared), in mm."""
-    _save(path, mask.labels, mask.grid, SIDED if mask.sided else "1 lung")
+    _save(path, mask.labels, mask.grid, _note(mask))
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8], grid: Grid, said: str) -> None:
@@ -159,7 +159,12 @@ def image_of(mask: LungMask) -> Any:
     """A mask as a nibabel image in memory; on its even grid, where slices are uneven."""
     even = mask.grid.even()
     labels = mask.labels if even is mask.grid else resample_labels(mask.labels, mask.grid, even)
-    return _image(labels, even, SIDED if mask.sided else "1 lung")
+    return _image(labels, even, _note(mask))
+
+
+def _note(mask: LungMask) -> str:
+    """What the labels are, for the header."""
+    return SIDED if mask.sided else "1 lung"
 
 
 def _save(path: Path, array: NDArray[np.generic], grid: Grid, note: str) -> None:
@@ -176,7 +181,10 @@ def _image(array: NDArray[np.generic], grid: Grid, note: str) -> Any:
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = note.encode("ascii")
     image.set_sform(ras, code=1)
-    image.set_qform(ras if _orthogonal(ras) else None, code=1 if _orthogonal(ras) else 0)
+    if _orthogonal(ras):
+        image.set_qform(ras, code=1)
+    else:
+        image.set_qform(None, code=0)
     return image
 
 

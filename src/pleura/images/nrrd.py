@@ -181,7 +181,8 @@ def write(path: Path, mask: LungMask) -> None:
         "space origin": _text(mask.grid.affine[:3, 3]),
     }
     lines = ["NRRD0005", *(f"{key}: {value}" for key, value in header.items())]
-    lines += [f"pleura:={'sided' if mask.sided else 'unsided'}", "", ""]
+    sides = "sided" if mask.sided else "unsided"
+    lines += [f"pleura:={sides}", "", ""]
     engine = zlib.compressobj(6, zlib.DEFLATED, 31)
     voxels = engine.compress(mask.labels.tobytes()) + engine.flush()
     path.write_bytes("\n".join(lines).encode("ascii") + voxels)

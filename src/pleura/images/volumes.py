@@ -93,7 +93,9 @@ def find_volumes(source: Path) -> dict[str, Path]:
     Masks, by their names or folders, are left out.
     """
     if source.is_file():
-        return {volume_id(source, source.parent): source} if map_suffix(source) else {}
+        if map_suffix(source):
+            return {volume_id(source, source.parent): source}
+        return {}
     found = (path for path in sorted(source.rglob("*")) if map_suffix(path) and path.is_file())
     return dict(_named((path for path in found if not is_mask(path, source)), source))
 

@@ -84,7 +84,9 @@ def _segments(header: Mapping[str, str]) -> list[_Segment]:
 
 
 def _whole(text: str | None, default: int) -> int:
-    return int(text) if text is not None and text.strip().isdigit() else default
+    if text is not None and text.strip().isdigit():
+        return int(text)
+    return default
 
 
 def _by_terminology(tags: str) -> LungPart | None:

@@ -207,4 +207,6 @@ def describe(grid: Grid) -> str:
 
 def _number(value: float) -> str:
     text = f"{value:.5f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
+    if text == "-0":
+        return "0"
+    return text

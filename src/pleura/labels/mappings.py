@@ -28,7 +28,9 @@ class Naming:
     @property
     def sided(self) -> bool | None:
         """Whether a map has sides; `None` if that depends on its values, as for label 1 alone."""
-        return None if self == LUNGS else not self.either
+        if self == LUNGS:
+            return None
+        return not self.either
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for `scores.json`."""

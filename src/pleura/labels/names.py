@@ -128,7 +128,9 @@ def lung_parts(names: Iterable[str]) -> dict[str, LungPart]:
 def side_of(name: str) -> Side | None:
     """`right`, `left` or `both` for the name of a whole lung, else `None`."""
     part = part_of(name)
-    return None if part is None or part.lobe or part.partial else part.side
+    if part is None or part.lobe or part.partial:
+        return None
+    return part.side
 
 
 def near_names(names: Iterable[str]) -> list[str]:
@@ -139,7 +141,9 @@ def near_names(names: Iterable[str]) -> list[str]:
     listed = [
         name for name in dict.fromkeys(shown_name(name) for name in found) if name.strip("… ")
     ]
-    return [*listed[:MOST_NAMED], *(["…"] if len(listed) > MOST_NAMED else [])]
+    if len(listed) > MOST_NAMED:
+        return [*listed[:MOST_NAMED], "…"]
+    return listed
 
 
 def shown_name(name: str) -> str:

@@ -102,7 +102,9 @@ def content_date(made: Mapping[str, Any]) -> tuple[str, str]:
 
 def names_of(mask: LungMask) -> dict[str, Any]:
     """The structures of a mask by their TG-263 names."""
-    return {"Lung_R": mask.right, "Lung_L": mask.left} if mask.sided else {"Lungs": mask.lungs}
+    if mask.sided:
+        return {"Lung_R": mask.right, "Lung_L": mask.left}
+    return {"Lungs": mask.lungs}
 
 
 def reference(plane: "Plane") -> dict[str, Any]:
@@ -111,7 +113,9 @@ def reference(plane: "Plane") -> dict[str, Any]:
         "ReferencedSOPClassUID": plane.sop_class,
         "ReferencedSOPInstanceUID": plane.sop_uid,
     }
-    return made | ({"ReferencedFrameNumber": plane.frame + 1} if plane.frames > 1 else {})
+    if plane.frames > 1:
+        made["ReferencedFrameNumber"] = plane.frame + 1
+    return made
 
 
 def instances(planes: Sequence["Plane"]) -> list[Item]:
@@ -156,7 +160,9 @@ def _deidentification(source: Any, text: Any) -> dict[str, Any]:
         code = {keyword: str(item.get(keyword) or "") or None for keyword in keywords}
         if code["CodeValue"] and code["CodingSchemeDesignator"] and code["CodeMeaning"]:
             codes.append(code)
-    return made | ({"DeidentificationMethodCodeSequence": codes} if codes else {})
+    if codes:
+        made["DeidentificationMethodCodeSequence"] = codes
+    return made
 
 
 def _text_of(source: Any) -> tuple[str | None, Any]:
@@ -220,4 +226,6 @@ def _date(value: str) -> str:
 def _time(value: str) -> str:
     """A valid TM value of `value` (also from ACR-NEMA's `10:20:30`), or empty."""
     found = re.fullmatch(r"([01]\d|2[0-3])(?::?([0-5]\d)(?::?([0-5]\d|60)(\.\d{1,6})?)?)?", value)
-    return "".join(part or "" for part in found.groups()) if found else ""
+    if found:
+        return "".join(part or "" for part in found.groups())
+    return ""

@@ -62,7 +62,9 @@ def read_pair(
         first = has_grid.index(True)
         known = read(first, None)
         other = read(1 - first, known[0].grid)
-        return (other, known) if first else (known, other)
+        if first:
+            return (other, known)
+        return (known, other)
     one, other = read(0, None), read(1, None)
     truth, scored = union(other[0], one[0])
     return (scored, one[1]), (truth, other[1])

@@ -22,7 +22,9 @@ def parts_of(folder: Path, suffixes: tuple[str, ...]) -> dict[Path, LungPart]:
     stems = _stems(folder, suffixes)
     parts = lung_parts(stems)
     found = {stems[stem]: part for stem, part in parts.items()}
-    return found if any(part.side != "both" for part in found.values()) else {}
+    if any(part.side != "both" for part in found.values()):
+        return found
+    return {}
 
 
 def _stems(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:

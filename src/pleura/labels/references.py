@@ -250,11 +250,9 @@ def _by_case(
 
 def _whole_id(series: Series) -> str:
     """The series' id; for parts of a series that was split at its gaps, their common UID."""
-    return (
-        series.series_uid
-        if any(finding.code == "GAP-SPLIT" for finding in series.findings)
-        else series.id
-    )
+    if any(finding.code == "GAP-SPLIT" for finding in series.findings):
+        return series.series_uid
+    return series.id
 
 
 def _unknown(cases: Sequence[str]) -> list[str]:

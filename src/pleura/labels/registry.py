@@ -311,4 +311,6 @@ def write_mask(
 def onto(mask: LungMask, grid: Grid | None) -> LungMask:
     """The mask on `grid` where its voxels are those of `grid`; else unchanged."""
     placed = None if grid is None else place(mask, grid)
-    return mask if placed is None else placed
+    if placed is None:
+        return mask
+    return placed

@@ -117,7 +117,9 @@ def read(
 
 
 def _words(part: LungPart) -> str:
-    return f"{part.side} {part.lobe} lobe" if part.lobe else WORDS[part.side]
+    if part.lobe:
+        return f"{part.side} {part.lobe} lobe"
+    return WORDS[part.side]
 
 
 def _structures(dataset: Any) -> tuple[list[str], list[tuple[str, LungPart, list[Any]]]]:
@@ -140,7 +142,9 @@ def _structures(dataset: Any) -> tuple[list[str], list[tuple[str, LungPart, list
 
 def _number(item: Any, keyword: str) -> int:
     value = item.get(keyword)
-    return -1 if value in (None, "") else int(value)
+    if value in (None, ""):
+        return -1
+    return int(value)
 
 
 def _rasterise(contours: Sequence[Any], grid: Grid, lung: str) -> tuple[NDArray[np.bool_], _Tally]:
@@ -266,4 +270,6 @@ def _wrong_instances(
             at = grid.to_index(points)[:, 0].mean()
             named = place.get(str(images[0].get("ReferencedSOPInstanceUID", "")), -9)
             wrong += bool(abs(named - at) > 0.5 + UPWARDS)
-    return [finding("CONTOURS-WRONG-INSTANCE", n=wrong)] if wrong else []
+    if wrong:
+        return [finding("CONTOURS-WRONG-INSTANCE", n=wrong)]
+    return []

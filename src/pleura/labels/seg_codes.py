@@ -121,9 +121,9 @@ def part_of_codes(kind: Code, modifier: Code | None) -> LungPart | None:
 def _part(code: Code, sides: set[Side], label: LungPart | None) -> LungPart | None:
     lobe = LOBES.get(code)
     if lobe is not None:
-        return (
-            LungPart(next(iter(sides)), lobe) if len(sides) == 1 and "both" not in sides else None
-        )
+        if len(sides) == 1 and "both" not in sides:
+            return LungPart(next(iter(sides)), lobe)
+        return None
     part = PARTS.get(code)
     if part is None or part.side != "both":
         return part

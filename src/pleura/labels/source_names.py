@@ -44,7 +44,9 @@ def _case_of(series: Series, patients: Mapping[str, Sequence[Person]]) -> str:
     fitting = [
         case for case, known in patients.items() if any(same_person(person, one) for one in known)
     ]
-    return fitting[0] if len(fitting) == 1 else ""
+    if len(fitting) == 1:
+        return fitting[0]
+    return ""
 
 
 def patient_id_of(series: Series) -> str:

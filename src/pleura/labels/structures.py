@@ -125,7 +125,8 @@ def _side(structures: Sequence[Structure], side: Side, found: list[Finding]) -> 
 
 
 def _lobes(names: Sequence[str]) -> str:
-    return f"the {' and '.join(names)} lobe{'s' if len(names) > 1 else ''}"
+    noun = "lobes" if len(names) > 1 else "lobe"
+    return f"the {' and '.join(names)} {noun}"
 
 
 def _one_of(same: Sequence[Structure], lung: str, found: list[Finding]) -> Mask:
@@ -165,4 +166,6 @@ def _check_partial(structures: Sequence[Structure], sides: dict[Side, Mask | Non
 
 
 def _words_of(part: LungPart) -> str:
-    return f"{part.side} {part.lobe} lobe" if part.lobe else WORDS[part.side]
+    if part.lobe:
+        return f"{part.side} {part.lobe} lobe"
+    return WORDS[part.side]

@@ -70,7 +70,9 @@ def _whole(part: NDArray[Any]) -> NDArray[np.int64]:
 
 def sided(labels: NDArray[np.uint8], naming: Naming, said: bool) -> bool:
     """Whether a map has sides: by its naming, else by its file, else where it has a left lung."""
-    return bool(said or (labels == LEFT).any()) if naming.sided is None else naming.sided
+    if naming.sided is None:
+        return bool(said or (labels == LEFT).any())
+    return naming.sided
 
 
 def _unknown(odd: Sequence[float], values: Sequence[float] = ()) -> InputRefused:

@@ -118,7 +118,9 @@ class SliceDataset(Slices):
         thicken_seed: int | None = None,
     ) -> None:
         held_out = split.validation_slices if part in ("train", "validation") else {}
-        names = set(getattr(split, part)) | (set(held_out) if part == "validation" else set())
+        names = set(getattr(split, part))
+        if part == "validation":
+            names |= set(held_out)
         self.cases = tuple(case for case in cases if case.id in names)
         places = [
             place

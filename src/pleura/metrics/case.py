@@ -204,11 +204,9 @@ def _missing(structure: str, overlap: Overlap, grid: Grid) -> list[Finding]:
     true, predicted = overlap.true > 0, overlap.predicted > 0
     name = NAMES[structure]
     if not true.any():
-        return (
-            [finding("LUNG-INVENTED", structure=name, ml=_ml(overlap.predicted, grid))]
-            if predicted.any()
-            else []
-        )
+        if predicted.any():
+            return [finding("LUNG-INVENTED", structure=name, ml=_ml(overlap.predicted, grid))]
+        return []
     if not predicted.any():
         return [finding("LUNG-MISSED", structure=name, ml=_ml(overlap.true, grid))]
     missed = true & ~predicted
@@ -296,4 +294,6 @@ def _ml(counts: NDArray[np.int64], grid: Grid) -> float:
 
 
 def _number(value: Any) -> float | None:
-    return None if math.isnan(value) else float(value)
+    if math.isnan(value):
+        return None
+    return float(value)

@@ -108,7 +108,9 @@ def _measures(
 def _box(prediction: Bool, reference: Bool) -> Box | None:
     """The box around both; `None` where either is empty."""
     first, second = bounding_box(prediction), bounding_box(reference)
-    return joint_box(first, second) if first and second else None
+    if first and second:
+        return joint_box(first, second)
+    return None
 
 
 def _without_surface(

@@ -207,11 +207,12 @@ def _describe(values: Floats, low: float, high: float) -> dict[str, Any]:
     summary: dict[str, Any] = {"n": len(known), "undefined": len(values) - len(known)}
     if not len(known):
         return summary | dict.fromkeys(("mean", "low", "high", "sd", "median", "lowest", "highest"))
+    interval: dict[str, Any] = {"low": None, "high": None, "sd": None}
+    if len(known) > 1:
+        interval = {"low": float(low), "high": float(high), "sd": float(known.std(ddof=1))}
     return summary | {
         "mean": float(known.mean()),
-        "low": float(low) if len(known) > 1 else None,
-        "high": float(high) if len(known) > 1 else None,
-        "sd": float(known.std(ddof=1)) if len(known) > 1 else None,
+        **interval,
         "median": float(np.median(known)),
         "lowest": float(known.min()),
         "highest": float(known.max()),

@@ -230,7 +230,9 @@ def _cuts(corners: Bool, axis: int, side: int) -> list[tuple[tuple[float, ...], 
     crossed = [i for i in range(4) if inside[i] != inside[(i + 1) % 4]]
     if len(crossed) == 4:
         return [(halfway[i - 1], halfway[i]) for i in range(4) if inside[i]]
-    return [(halfway[crossed[0]], halfway[crossed[1]])] if crossed else []
+    if crossed:
+        return [(halfway[crossed[0]], halfway[crossed[1]])]
+    return []
 
 
 def _largest(loop: Floats) -> Floats:

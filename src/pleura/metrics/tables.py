@@ -36,7 +36,9 @@ def unit(metric: str) -> str:
         return "slices"
     if metric.endswith("_ml"):
         return "ml"
-    return "mm" if "_mm" in metric and "surface_dice" not in metric else "ratio"
+    if "_mm" in metric and "surface_dice" not in metric:
+        return "mm"
+    return "ratio"
 
 
 def score_rows(case: Mapping[str, Any]) -> Iterator[Row]:
@@ -95,7 +97,9 @@ def text(value: float | int | None) -> str:
     """A number as tidy files have it: six decimals at most, empty where undefined."""
     if value is None:
         return ""
-    return str(value) if isinstance(value, int) else f"{value:.6f}".rstrip("0").rstrip(".")
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def cell(value: str) -> str:
@@ -103,7 +107,9 @@ def cell(value: str) -> str:
     spreadsheet would run.
     """
     plain = visible(value)
-    return f"'{plain}" if value.startswith(FORMULA) else plain
+    if value.startswith(FORMULA):
+        return f"'{plain}"
+    return plain
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
@@ -170,7 +176,9 @@ def _missed(case: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _rounded(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+    if value is None:
+        return "-"
+    return f"{value:.{digits}f}"
 
 
 def score_notes(scores: Mapping[str, Any]) -> list[str]:
@@ -199,7 +207,8 @@ def score_notes(scores: Mapping[str, Any]) -> list[str]:
 
 
 def _some(names: Sequence[str], words: str) -> str:
-    return f"{len(names)} {words}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"
+    more = " …" if len(names) > 5 else ""
+    return f"{len(names)} {words}: {', '.join(names[:5])}{more}"
 
 
 def _compared(test: Mapping[str, Any]) -> str:

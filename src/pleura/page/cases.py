@@ -82,7 +82,9 @@ def sides_of(cases: Sequence[Mapping[str, Any]]) -> Mapping[str, tuple[str, str]
     """What is drawn of some cases, with colour and marker: right and left, or both together
     where no case has sides.
     """
-    return SIDES if any(case.get(side) for case in cases for side in SIDES) else UNSIDED
+    if any(case.get(side) for case in cases for side in SIDES):
+        return SIDES
+    return UNSIDED
 
 
 def _side(

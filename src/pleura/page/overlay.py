@@ -94,7 +94,9 @@ def _planes(volume: Volume, labels: NDArray[np.uint8]) -> list[_Plane]:
         plane, marks = hu[index], turned[index]
         if padding is not None:
             plane = np.where(padding[index], AIR_HU, plane)
-        return (plane[::-1], marks[::-1]) if flip else (plane, marks)
+        if flip:
+            return (plane[::-1], marks[::-1])
+        return (plane, marks)
 
     first, last = _extent(turned, 0)
     rows, columns = _extent(turned, 1), _right_middle(turned)
@@ -119,7 +121,9 @@ def _extent(labels: NDArray[Any], axis: int) -> tuple[int, int]:
     """First and last index with a label along an axis; the whole axis where there is none."""
     others = tuple(k for k in range(3) if k != axis)
     present = np.flatnonzero(labels.any(axis=others))
-    return (int(present[0]), int(present[-1])) if len(present) else (0, labels.shape[axis] - 1)
+    if len(present):
+        return (int(present[0]), int(present[-1]))
+    return (0, labels.shape[axis] - 1)
 
 
 def _right_middle(labels: NDArray[Any]) -> int:

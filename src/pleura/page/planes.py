@@ -86,7 +86,9 @@ def _plane(
         plane = np.take(array, centre[through], axis=through)
         plane = plane if down < across else plane.T
         plane = plane if letters[down] in DOWN else plane[::-1]
-        return plane if letters[across] in RIGHTWARD else plane[:, ::-1]
+        if letters[across] in RIGHTWARD:
+            return plane
+        return plane[:, ::-1]
 
     image = cut(volume.hu)
     if volume.padding is not None:

@@ -343,7 +343,9 @@ def _score_row(case: Mapping[str, Any], title: str) -> list[str]:
 def _cell(value: Any, before: Any, form: str) -> str:
     """A number, and in brackets what it was before cleaning."""
     text = "–" if value is None else format(value, form)
-    return text if before is None else f"{text} ({format(before, form)})"
+    if before is None:
+        return text
+    return f"{text} ({format(before, form)})"
 
 
 def _settings(story: Story) -> list[list[str]]:

@@ -174,7 +174,9 @@ class Story:
     def refused(self) -> list[str]:
         """Series and masks that `prepare` refused, a line each."""
         path = self.folder / COHORT_STAGE / RUN
-        return list(read_json(path).get("refused", ())) if path.exists() else []
+        if path.exists():
+            return list(read_json(path).get("refused", ()))
+        return []
 
     def part_of(self, case: str) -> str:
         """`train`, `validation`, `test` or `unlabelled`."""

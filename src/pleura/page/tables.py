@@ -28,7 +28,9 @@ def printed(metric: str) -> Callable[[float | None], str]:
     digits = DIGITS.get(metric, 2)
 
     def form(value: float | None) -> str:
-        return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+        if value is None:
+            return "–"
+        return f"{value:.{digits}f}".replace("-", "−")
 
     return form
 

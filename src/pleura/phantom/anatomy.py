@@ -115,7 +115,9 @@ def _laid_out(
 
 def _lowered(body: Body) -> float:
     """How far the picture's middle lies below the body's, in mm: the table is in the picture."""
-    return 0.35 * body.couch_thickness if body.couch else 0.0
+    if body.couch:
+        return 0.35 * body.couch_thickness
+    return 0.0
 
 
 def _scanned(exact: Floats, lungs: Bools, body: Body, spacing: tuple[float, ...], k: int) -> Floats:

@@ -132,7 +132,9 @@ class Body:
     def apex(self, z: float) -> float:
         """How wide open the lungs are at `z`: 1 below, falling to 0 at the apex and beyond."""
         t = (z - (self.top - APEX_MM)) / APEX_MM
-        return float(np.sqrt(max(0.0, 1 - t * t))) if t > 0 else 1.0
+        if t > 0:
+            return float(np.sqrt(max(0.0, 1 - t * t)))
+        return 1.0
 
     def dome(self, side: int, z: float) -> float:
         """Scale of the diaphragm's section at `z` (0 above its top), `side` -1 right and +1

@@ -140,7 +140,9 @@ def _case(recipe: CaseRecipe, job: CaseJob) -> Done:
 def _kind_of(mask: "LungMask | None") -> str | None:
     if mask is None:
         return None
-    return "right and left" if mask.sided else "both as one"
+    if mask.sided:
+        return "right and left"
+    return "both as one"
 
 
 def refused_line(job: CaseJob, refusal: Finding) -> dict[str, str]:
@@ -167,7 +169,8 @@ def _export(out: Path, case: str, volume: "Volume", kind: str) -> tuple[str, ...
 
     if kind == "none":
         return ()
-    name = f"{EXPORT}/{case}{'.nii.gz' if kind == 'nifti' else '.npy'}"
+    suffix = ".nii.gz" if kind == "nifti" else ".npy"
+    name = f"{EXPORT}/{case}{suffix}"
     with atomic_file(out / name) as part:
         if kind == "nifti":
             write_volume(part, volume)

@@ -17,7 +17,9 @@ def certificate_of(
     """What a run did; of the input it has the digest over names, sizes and times that `run.json`
     resumes by.
     """
-    codes = list(profile(choices).codes) + (["113101"] if choices.blank else [])
+    codes = list(profile(choices).codes)
+    if choices.blank:
+        codes.append("113101")
     report = choices.profile == "report"
     written = sorted(digest for item in run.items.values() for _, digest in item.files.values())
     facts = {
@@ -48,7 +50,9 @@ def certificate_of(
 def _words(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
-    return "none" if value is None else str(value)
+    if value is None:
+        return "none"
+    return str(value)
 
 
 def _command(choices: Choices, options: Mapping[str, Any]) -> str:

@@ -74,4 +74,6 @@ def _above(series: "Series", margin_mm: float) -> list[bool] | str:
     if not judged.usable:
         return judged.refusal_code
     above = above_apex(judged.anatomy, margin_mm)
-    return NO_APEX if above is None else above.tolist()
+    if above is None:
+        return NO_APEX
+    return above.tolist()

@@ -162,7 +162,9 @@ def _reason(refusal: Mapping[str, Any]) -> str:
 
 
 def _files(count: int) -> str:
-    return f"{count} file" if count == 1 else f"{count} files"
+    if count == 1:
+        return f"{count} file"
+    return f"{count} files"
 
 
 def keyword_of(tag: str) -> str:
@@ -171,4 +173,6 @@ def keyword_of(tag: str) -> str:
     """
     from pydicom.datadict import keyword_for_tag
 
-    return keyword_for_tag(int(tag[1:5] + tag[6:10], 16)) if tag.startswith("(") else ""
+    if tag.startswith("("):
+        return keyword_for_tag(int(tag[1:5] + tag[6:10], 16))
+    return ""

@@ -51,7 +51,9 @@ class Chest:
     def levels(self) -> tuple[int, int]:
         """The lowest and the highest slice with lung."""
         slices = np.flatnonzero(self.lungs.any(axis=(1, 2)))
-        return (int(slices[0]), int(slices[-1])) if len(slices) else (0, 0)
+        if len(slices):
+            return (int(slices[0]), int(slices[-1]))
+        return (0, 0)
 
     @property
     def height_mm(self) -> float:

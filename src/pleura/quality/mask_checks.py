@@ -65,4 +65,6 @@ def _interrupted(mask: LungMask) -> tuple[Finding, ...]:
         area = upright.turn(lung).sum(axis=(1, 2)) * pixel_cm2
         beside = np.minimum(area[:-2], area[2:])
         found += int(np.count_nonzero((beside >= t.LEAST_DIP_CM2) & (area[1:-1] < t.DIP * beside)))
-    return (finding("LUNG-INTERRUPTED", n=found),) if found else ()
+    if found:
+        return (finding("LUNG-INTERRUPTED", n=found),)
+    return ()

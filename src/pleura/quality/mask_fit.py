@@ -81,7 +81,9 @@ def _refuse_flipped(lungs: NDArray[np.float32], airy: Bool, share: float, uprigh
 def _patient(small: Volume) -> Bool:
     """The body; everything, where the body is so small that its wall may not be recognised."""
     anatomy = Anatomy(small)
-    return np.ones(small.hu.shape, np.bool_) if anatomy.is_child else anatomy.body
+    if anatomy.is_child:
+        return np.ones(small.hu.shape, np.bool_)
+    return anatomy.body
 
 
 def _is_exchanged(mask: LungMask) -> bool:

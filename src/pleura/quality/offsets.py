@@ -31,10 +31,14 @@ def certain_offset(counts: Counts) -> int | None:
     if floor is not None:
         fitting = [offset for offset in certain if floor == _stored_zero(offset)]
         usual = [offset for offset in fitting if abs(offset) % 1024 == 0]
-        return usual[0] if len(usual) == 1 and (rises or len(fitting) == 1) else None
+        if len(usual) == 1 and (rises or len(fitting) == 1):
+            return usual[0]
+        return None
     near, far = sorted(certain, key=lambda offset: _air_error(counts, offset))
     margin = _air_error(counts, far) - _air_error(counts, near)
-    return near if margin >= t.CLEARLY_NEARER_HU else None
+    if margin >= t.CLEARLY_NEARER_HU:
+        return near
+    return None
 
 
 def air_centre(counts: Counts, offset: int) -> int:
@@ -76,7 +80,9 @@ def _stored_zero(offset: int) -> int:
 
     It is 0 where the intercept was left out, and twice the intercept where it was applied twice.
     """
-    return 0 if offset < 0 else -2 * offset
+    if offset < 0:
+        return 0
+    return -2 * offset
 
 
 def _clipping_floor(counts: Counts, candidates: list[int]) -> tuple[int | None, bool]:

@@ -144,7 +144,9 @@ def _roundness(chest: Chest, parts: tuple[float, float]) -> float:
             area = np.count_nonzero(lungs) * chest.spacing[1] * chest.spacing[2]
             radius = float(depth_mm(lungs[None][box], chest.spacing).max())
             values.append(2 * np.pi * radius**2 / area)
-    return float(np.median(values)) if values else 1.0
+    if values:
+        return float(np.median(values))
+    return 1.0
 
 
 def _airway_height(chest: Chest) -> float | None:

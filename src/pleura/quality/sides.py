@@ -55,7 +55,9 @@ def _spine_column(chest: Chest) -> int:
     strip = slice(max(0, column - width), column + width)
     bone = (chest.hu[:, behind, strip] > landmarks.BONE) & chest.body[:, behind, strip]
     columns = np.nonzero(bone)[2]
-    return strip.start + int(np.median(columns)) if len(columns) else column
+    if len(columns):
+        return strip.start + int(np.median(columns))
+    return column
 
 
 def _is_one_sided(chest: Chest, spine: int) -> bool:
@@ -133,7 +135,9 @@ def _front_of_vertebra(chest: Chest, k: int, spine: int) -> int | None:
     if np.count_nonzero(bone) * chest.spacing[1] * chest.spacing[2] < t.VERTEBRA_MM2:
         return None
     wide = np.flatnonzero(bone.sum(axis=1) * chest.spacing[2] > t.VERTEBRA_WIDTH_MM)
-    return row + int(wide[0]) if len(wide) else None
+    if len(wide):
+        return row + int(wide[0])
+    return None
 
 
 def _left_minus_right(chest: Chest, k: int, front: int, spine: int) -> float:

@@ -86,7 +86,9 @@ def _air_peak(counts: NDArray[np.int64]) -> int | None:
     part = np.where(part > 4 * around + 5, around, part)
     peak = int(np.argmax(np.convolve(part, np.ones(21), "same")))
     near = part[max(0, peak - t.AIR_PEAK_WIDTH_HU) : peak + t.AIR_PEAK_WIDTH_HU + 1].sum()
-    return peak + low if near >= t.LEAST_AIR_PEAK * counts.sum() else None
+    if near >= t.LEAST_AIR_PEAK * counts.sum():
+        return peak + low
+    return None
 
 
 def _coarse(volume: Volume) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

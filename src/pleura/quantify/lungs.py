@@ -177,4 +177,6 @@ def rounded(measures: Any, name: str = "") -> Any:
     """
     if isinstance(measures, dict):
         return {key: rounded(value, key) for key, value in measures.items()}
-    return None if measures is None else round(float(measures), DECIMALS.get(name, 4))
+    if measures is None:
+        return None
+    return round(float(measures), DECIMALS.get(name, 4))

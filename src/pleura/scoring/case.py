@@ -120,7 +120,9 @@ def _record(how: Scoring, job: Job) -> tuple[dict[str, Any], Any]:
     scores = score_case(mask, reference, how.policy, places=where)
     raw_mask = _raw_mask(job, reference)
     raw = None if raw_mask is None else score_raw(raw_mask, reference, how.policy, places=where)
-    tables = scores.pop("per_slice") + (raw.pop("per_slice") if raw else [])
+    tables = scores.pop("per_slice")
+    if raw:
+        tables = tables + raw.pop("per_slice")
     pictures = picture_case(volume, mask, reference, raw_mask, tables)
     head = {
         "case": job.id,

@@ -16,7 +16,9 @@ def show_names(
     cases = {*references.cases, *references.unclear}
     for pairing in pairings:
         cases |= {*pairing.masks, *pairing.unclear, *pairing.unanswered, *pairing.unmatched}
-    return {case: case for case in cases} if keep else neutral_names(cases, out)
+    if keep:
+        return {case: case for case in cases}
+    return neutral_names(cases, out)
 
 
 def people_of(

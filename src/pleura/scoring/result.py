@@ -33,7 +33,9 @@ class EvaluateResult:
         """One row a case, the worst first."""
         from pleura.metrics.tables import case_table
 
-        return case_table(self.scores["cases"]) if self.scores["cases"] else None
+        if self.scores["cases"]:
+            return case_table(self.scores["cases"])
+        return None
 
     def notes(self) -> Sequence[str]:
         """Refusals, what has no partner, findings, the comparison, and where the tables are."""

@@ -97,4 +97,6 @@ def _shared_sides(mask: LungMask, reference: LungMask) -> tuple[LungMask, LungMa
 
 
 def _short(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+    if value is None:
+        return "–"
+    return f"{value:.{digits}f}"

@@ -74,7 +74,9 @@ def _rows(case: Mapping[str, Any]) -> list[dict[str, Any]]:
         row = about | {"lung": side} | {name: values[name] for name in MEASURES}
         for region in REGIONS:
             row |= {f"{region}_{name}": values[region][name] for name in REGION_MEASURES}
-        rows.append(row | ({"asymmetry": measures["asymmetry"]} if side == "both" else {}))
+        if side == "both":
+            row["asymmetry"] = measures["asymmetry"]
+        rows.append(row)
     return rows or [about | {"lung": ""}]
 
 

@@ -268,7 +268,9 @@ def prepare_all(data: Path, cache: Path) -> Iterator[TrainingVolume]:
 
 def read_ct(path: Path) -> Volume:
     """Read the CT of a folder of DICOM files, or of a NIfTI file."""
-    return find_series(path)[0].read() if path.is_dir() else nifti.read_volume(path)
+    if path.is_dir():
+        return find_series(path)[0].read()
+    return nifti.read_volume(path)
 
 
 def _share(mask: Bools, weights: Any) -> NDArray[np.uint8]:

@@ -92,13 +92,16 @@ def score(volume: TrainingVolume, logits: Floats) -> CoarseScore:
     called = dense_of(logits) & judged
     surfaces = surface_distances(lung, answer, volume.spacing_mm)
     voxel_ml = volume.spacing_mm**3 / 1000
+    surface_mm = hd95_mm = float("inf")
+    if surfaces.size:
+        surface_mm, hd95_mm = float(surfaces.mean()), float(np.percentile(surfaces, 95))
     return CoarseScore(
         name=volume.name,
         dice_right=dice((truth == 1) & counts, (found == 1) & counts),
         dice_left=dice((truth == 2) & counts, (found == 2) & counts),
         dice=dice(lung, answer),
-        surface_mm=float(surfaces.mean()) if surfaces.size else float("inf"),
-        hd95_mm=float(np.percentile(surfaces, 95)) if surfaces.size else float("inf"),
+        surface_mm=surface_mm,
+        hd95_mm=hd95_mm,
         stray_ml=float(np.count_nonzero(answer & (away > 10)) * voxel_ml),
         stray_slices=int(np.count_nonzero((answer & empty[:, None, None]).any(axis=(1, 2)))),
         dice_dense=dice(dense & judged, called) if (dense & judged).any() else None,
@@ -116,7 +119,9 @@ def reference_sides(volume: TrainingVolume) -> NDArray[np.uint8]:
 def dice(one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
     """Dice coefficient; 1 where both are empty."""
     total = np.count_nonzero(one) + np.count_nonzero(two)
-    return 1.0 if total == 0 else float(2 * np.count_nonzero(one & two) / total)
+    if total == 0:
+        return 1.0
+    return float(2 * np.count_nonzero(one & two) / total)
 
 
 def surface_distances(
