@@ -10,6 +10,15 @@ def test_the_good_files_can_be_read():
     checks()
 
 
+KEPT = ("7 volume 191", "7 volume 263")
+"""Seeds of mutants that once ended with an internal error."""
+
+
+@pytest.mark.parametrize("seed", KEPT)
+def test_mutants_that_once_failed(seed, tmp_path):
+    assert tried(FORMATS[seed.split()[1]], random.Random(seed), tmp_path / "x")
+
+
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_mutants_are_read_or_refused(name, tmp_path):
     ends = {

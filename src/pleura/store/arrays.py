@@ -57,7 +57,9 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         version = npy.read_magic(file)
         read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
         return read(file)
-    except (ValueError, KeyError, TypeError, EOFError, SyntaxError):
+    except OSError:
+        raise
+    except Exception:  # numpy lets through whatever Python's own parser raises
         raise ValueError("is not a whole .npy file") from None
 
 
