@@ -67,11 +67,11 @@ def done(cohort, design, tmp_path_factory):
 
 
 def content(folder):
-    """All bytes but what a run cost."""
+    """All bytes but what a run cost, and which tries failed."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and "cpu-seconds" not in path.parts
+        if path.is_file() and "cpu-seconds" not in path.parts and path.name != "failures.jsonl"
     }
 
 
