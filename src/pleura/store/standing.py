@@ -106,11 +106,14 @@ def _last_claims(out: Path) -> dict[str, int]:
 
 def _is_running(claim: Path) -> bool:
     """Whether the process of a claim seems to be alive."""
+    holder = {}
     try:
         beat = claim.stat().st_mtime
-        return not is_gone(read_json(claim)) and time.time() - beat < SILENT_S
-    except (OSError, ValueError):
+        with suppress(ValueError):  # it has just been made and is empty still
+            holder = read_json(claim)
+    except OSError:
         return False
+    return not is_gone(holder) and time.time() - beat < SILENT_S
 
 
 def _seconds_left(times: Sequence[float], left: int) -> float | None:
