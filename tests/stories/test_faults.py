@@ -36,10 +36,10 @@ def outcomes_of(lines):
 
 def test_a_sample_of_faults_leaves_no_trace(tmp_path):
     calls = ("open", "read", "write", "fsync", "rename")
-    verbs = dict.fromkeys(("scan", "deidentify", "evaluate", "load"), 1)
+    verbs = dict.fromkeys(("scan", "deidentify", "load"), 1)
     done = outcomes_of(run_trials(tmp_path, {"verbs": verbs, "calls": calls, "seed": "ci"}))
     assert {line["fault"]["call"] for line in done} == set(calls)
-    assert len(done) >= 60
+    assert len(done) >= 40
     assert sum(line["fired"] for line in done) >= 0.9 * len(done)
     assert [line for line in done if line["problems"]] == []
 
