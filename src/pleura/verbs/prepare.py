@@ -51,7 +51,7 @@ def prepare(
         out: Folder for the cohort.
         masks: Folder with masks by case, or with DICOM label objects; without it Segmentations/ and
             Labels/ of IN are looked through, and IN itself for label objects.
-        split: Which cases test: order (the last third, by Case_ folder or PatientID of the
+        split: Which cases test: order (the last third, by Case_NNN folder or PatientID of the
             source), seeded, kfold:K/I, leave-one-out:I, lctsc (as that collection's names say),
             or a CSV file with columns patient or case, and part (train, validation, test, unused).
         seed: Draws the cases of a seeded split.

@@ -54,7 +54,7 @@ def run(
         out: Folder for everything; the re-identification map is written beside it, as OUT.map.json.
         profile: How identity is removed: basic, or report (the report's four rules).
         masks: Folder with masks by case, where they are not in IN.
-        split: Which cases test: order (the last third, by Case_ folder or PatientID of the
+        split: Which cases test: order (the last third, by Case_NNN folder or PatientID of the
             source), seeded, kfold:K/I, leave-one-out:I, lctsc (as that collection's names say),
             or a CSV file with columns patient or case, and part (train, validation, test, unused).
         gaps: What becomes of a series with missing slices: refuse, interpolate (fill them from
