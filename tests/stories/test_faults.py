@@ -36,7 +36,7 @@ def outcomes_of(lines):
 
 def test_a_sample_of_faults_leaves_no_trace(tmp_path):
     calls = ("open", "read", "write", "fsync", "rename")
-    verbs = dict.fromkeys(("scan", "deidentify", "load"), 1)
+    verbs = dict.fromkeys(("scan", "deidentify", "evaluate", "load"), 1)
     done = outcomes_of(run_trials(tmp_path, {"verbs": verbs, "calls": calls, "seed": "ci"}))
     assert {line["fault"]["call"] for line in done} == set(calls)
     assert len(done) >= 40

@@ -171,7 +171,7 @@ def score_methods(
     for one in scored:
         gone += one.gone
     run.finish(
-        EvaluateResult(run.folder, scores).exit_code,
+        EvaluateResult(run.folder, scores, unread=run.has_faults).exit_code,
         complete=all(one.complete for one in scored),
         files=(SCORES, SCORES_CSV, SLICES_CSV),
         cases=len(scores["cases"]),

@@ -107,4 +107,4 @@ def score_inputs(
         shares = [score_share(run, part, evaluation, one, how, progress) for one in methods]
         return reduce(add, shares)
     scores = score_methods(run, evaluation, methods, people, how, progress)
-    return EvaluateResult(out, scores)
+    return EvaluateResult(out, scores, unread=run.has_faults)

@@ -9,21 +9,27 @@ from pleura.core.errors import Exit
 from pleura.core.results import Table, batch_exit
 from pleura.store.layout import SCORES_CSV
 
+UNREAD = "evaluate: a file could not be read just now; run the same command again to score with it"
+
 
 @dataclass(frozen=True)
 class EvaluateResult:
-    """Scores of all cases. `scores` is the content of `OUT/scores.json`."""
+    """Scores of all cases. `scores` is the content of `OUT/scores.json`.
+
+    `unread` says that a file could not be read just now, so that scores may lack a CT.
+    """
 
     out: Path
     scores: Mapping[str, Any]
+    unread: bool = False
 
     @property
     def exit_code(self) -> Exit:
-        """Some failed where a case was refused, or a reference has no mask."""
+        """Some failed where a case was refused, a reference has no mask, or a file was unread."""
         failed = [*self.scores["refused"], *self.scores["unanswered"]]
         if self.scores["against"]:
             failed += [*self.scores["against"]["refused"], *self.scores["against"]["unanswered"]]
-        return batch_exit(len(self.scores["cases"]), len(failed))
+        return batch_exit(len(self.scores["cases"]), len(failed) + self.unread)
 
     def as_json(self) -> Any:
         """The content of `scores.json`."""
@@ -43,4 +49,5 @@ class EvaluateResult:
 
         count = len(self.scores["cases"])
         last = f"{count} cases scored: {self.out / SCORES_CSV}; page: pleura report {self.out}"
-        return [*score_notes(self.scores), last]
+        unread = [UNREAD] if self.unread else []
+        return [*score_notes(self.scores), *unread, last]

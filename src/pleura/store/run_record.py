@@ -73,6 +73,13 @@ class RunRecord:
         return all(item.stands(self.folder, self.check) for item in self.items.values())
 
     @property
+    def has_faults(self) -> bool:
+        """Whether a passing fault was noted since the run was opened: something is to be tried
+        again.
+        """
+        return noted() != self.faults_before
+
+    @property
     def exit_code(self) -> Exit:
         """The exit code of a run that is done."""
         return Exit(self.record.get("exit_code", Exit.OK))
@@ -148,7 +155,7 @@ class RunRecord:
             files: names below OUT that belong to no item.
             fields: what the verb adds.
         """
-        complete = complete and noted() == self.faults_before
+        complete = complete and not self.has_faults
         if files:
             self.keep(OUTPUTS, "", None, {name: measured(self.folder / name) for name in files})
         clear_parts(self.folder)
