@@ -55,6 +55,19 @@ def traced_works():
     )
 
 
+DESIGN = """
+name = "tiny"
+size = 16
+steps = 2
+folds = 2
+endpoints = ["dice"]
+[[factor]]
+name = "lr"
+levels = [0.2]
+"""
+"""Of a study of one factor."""
+
+
 @pytest.fixture(scope="module")
 def chests(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made") / "chests"
@@ -74,6 +87,7 @@ def made(tmp_path_factory, chests):
     pleura.deidentify(chests / "Images", folder / "clean", workers=1)
     pleura.prepare(chests, folder / "cohort")
     pleura.evaluate(chests / "Labels", chests / "Labels", folder / "scores", workers=1)
+    (folder / "design.toml").write_text(DESIGN, encoding="utf-8")
     return folder
 
 
@@ -141,6 +155,8 @@ def commands(chests, network, made, out):
         "evaluate": ["evaluate", labels, labels, out, *one],
         "report": ["report", str(made / "scores"), "--out", out],
         "run": ["run", str(chests), out, *one, *quick],
+        "study": ["study", str(made / "design.toml"), out, "--data", cohort],
+        "status": ["status", cohort],
         "load": ["load", images],
     }
 

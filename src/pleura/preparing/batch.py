@@ -14,6 +14,7 @@ from pleura.store.items import Batch, do_items
 from pleura.store.layout import COHORT, SPLIT
 from pleura.store.part_results import PlanResult, ShareResult
 from pleura.store.parts import Part
+from pleura.store.planned import opened
 from pleura.store.run_record import RunRecord
 from pleura.store.split import make_split
 from pleura.store.spread import How
@@ -88,7 +89,7 @@ def finish(
         )
     labelled = {entry["id"]: entry["slices"] for entry in entries if entry["mask"]}
     unlabelled = [entry["id"] for entry in entries if not entry["mask"]]
-    known = split.sources or {job.id: patient_id_of(job.series) for job in jobs}
+    known = split.sources or {job.id: patient_id_of(opened(job).series) for job in jobs}
     parts = make_split(
         labelled, rule=split.rule, seed=split.seed, unlabelled=unlabelled, sources=known
     )
