@@ -207,9 +207,8 @@ def test_masks_of_other_cases_are_nothing_usable_and_never_paired_by_order(tmp_p
 
 @pytest.mark.parametrize(
     "name",
-    ["Case_012", "Case_000_2", "s0001", "LCTSC-Train-S1-001", "LUNG1-001", "C3N-00247", "R01-001",
-     "LIDC-IDRI-0002",
-     "4DLung_113", "CT-1", "pair", "12"],
+    ["Case_012", "Deid_012", "Case_000_2", "s0001", "LCTSC-Train-S1-001", "LUNG1-001",
+     "C3N-00247", "R01-001", "LIDC-IDRI-0002", "4DLung_113", "CT-1", "pair", "12"],
 )  # fmt: skip
 def test_numbering_is_neutral(name):
     assert is_neutral(name)

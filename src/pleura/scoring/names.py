@@ -12,10 +12,10 @@ from pleura.deid.vault import write_secret
 
 FORMAT = "pleura-names/1"
 NEUTRAL_WORDS = """
-case pair patient subject sub scan ct lung lungs img image vol volume test train val validation
-set fold series study chest thorax phantom seg mask ref pred left right lctsc lidc idri nsclc
-radiomics luna rider nlst copd copdgene covid coronacases radiopaedia mosmed amos btcv msd dlung
-totalsegmentator site institution hidden
+case deid pair patient subject sub scan ct lung lungs img image vol volume test train val
+validation set fold series study chest thorax phantom seg mask ref pred left right lctsc lidc idri
+nsclc radiomics luna rider nlst copd copdgene covid coronacases radiopaedia mosmed amos btcv msd
+dlung totalsegmentator site institution hidden
 """
 """Words that name no person: those of collections and of numbering."""
 WORDS = frozenset(NEUTRAL_WORDS.split())
