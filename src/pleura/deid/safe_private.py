@@ -69,7 +69,8 @@ def safe_vr(dataset: "Dataset", tag: Any) -> str:
         return ""
     if 0x10 <= element <= 0xFF:
         creator = _creator(dataset, group, element)
-        block = (other for other in dataset.keys() if int(other) >> 8 == group << 8 | element)  # noqa: SIM118
+        wanted = group << 8 | element
+        block = (tag for tag in dataset.keys() if int(tag) >> 8 == wanted)  # noqa: SIM118
         return CREATOR_VR if any(_number_vr(dataset, other, creator) for other in block) else ""
     return (
         _number_vr(dataset, tag, _creator(dataset, group, element >> 8)) if element > 0xFF else ""

@@ -80,5 +80,6 @@ def _styles(patients: Sequence[str]) -> dict[str, tuple[str, str, str]]:
 
 def _legend(drawn: object, axis: object, styles: Mapping[str, tuple[str, str, str]]) -> None:
     for colour, marker, name in styles.values():
-        axis.plot([], [], marker, color=colour, markersize=7, label=name)  # type: ignore[attr-defined]
+        key = {"color": colour, "markersize": 7, "label": name}
+        axis.plot([], [], marker, **key)  # type: ignore[attr-defined]
     drawn.legend(loc="outside right upper", fontsize=10)  # type: ignore[attr-defined]
