@@ -212,7 +212,7 @@ def read_json_if_any(path: Path) -> Any:
 
 
 def clear_parts(folder: Path) -> None:
-    """Remove what interrupted runs left half-written in `folder`, at any depth; the caller holds
+    """Remove the temporary files of interrupted runs in `folder`, at any depth. The caller holds
     the folder's lock.
     """
     for above, folders, files in os.walk(folder):
@@ -222,9 +222,7 @@ def clear_parts(folder: Path) -> None:
 
 
 def clear_parts_beside(path: Path) -> None:
-    """Remove what interrupted runs left half-written of one file; the caller holds the file's
-    lock.
-    """
+    """Remove the temporary files of one file from interrupted runs. The caller holds its lock."""
     with suppress(OSError):
         for entry in list(os.scandir(path.parent)):
             if entry.name.startswith(PART) and entry.name.endswith(f"-{path.name[-LONGEST_NAME:]}"):
@@ -232,8 +230,8 @@ def clear_parts_beside(path: Path) -> None:
 
 
 def clear_dead_parts(folder: Path, ending: str = "") -> None:
-    """Remove what ended processes of this host left half-written directly in `folder`, where no
-    lock tells which parts are in use. `ending` limits it to the parts of files of that name.
+    """Remove the temporary files of ended processes of this host directly in `folder`, which has no
+    lock. `ending` limits this to the temporary files of files of that name.
     """
     if os.name == "nt":  # where a process cannot be asked without a signal
         return

@@ -1,5 +1,6 @@
 """Slices for the network; every sample knows its case and slice."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -32,7 +33,7 @@ class Place:
     upright: int
 
 
-class Slices(Dataset[tuple[Tensor, Tensor, int, int]]):
+class Slices(Dataset[tuple[Tensor, Tensor, int, int]], ABC):
     """Slices in case and slice order, as `NetInput` shows them; what the training loop takes.
 
     A sample is `(slice (1, size, size), target (1, size, size), number of the case, slice of the
@@ -71,9 +72,9 @@ class Slices(Dataset[tuple[Tensor, Tensor, int, int]]):
             place.slice,
         )
 
+    @abstractmethod
     def pair(self, place: Place) -> tuple[Any, Any]:
         """Slice and target of a place, float32 `(size, size)` each."""
-        raise NotImplementedError
 
 
 class ArraySlices(Slices):

@@ -30,7 +30,7 @@ EMPTY_TEXT = {
     ),
     "undefined": (
         "where prediction and reference are both empty, Dice, IoU, precision and recall are "
-        "undefined and left out of means; accuracy and the slice's class still tell of it"
+        "undefined and left out of means; accuracy and the slice's class still count it"
     ),
 }
 

@@ -1,6 +1,4 @@
-"""The CT of a case that is scored, wherever it lies; it tells where false lung is, and what the
-page pictures.
-"""
+"""The CT of a case: it locates false lung by place, and gives the page its pictures."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -94,7 +94,7 @@ def study(
         out: Folder to write to.
         data: Cohort that prepare wrote, or a folder that prepare can read (a cohort is then made in
             OUT/cohort); by default the design's own.
-        minutes: Begin no run after so many minutes; the page says what is missing.
+        minutes: Start no run after this many minutes; the page lists the missing runs.
         workers: Processes, each with a run of its own on one thread; 0 = one for each core. It
             changes no result.
         overwrite: Empty OUT first.
