@@ -80,11 +80,14 @@ def depth_mm(mask: Bool, spacing_mm: Spacing) -> NDArray[np.float32]:
 
 
 def eroded(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
-    """Voxels deeper than `radius_mm` inside the mask (ball erosion, anisotropic)."""
+    """Voxels deeper than `radius_mm` inside the mask (ball erosion, anisotropic).
+
+    The mask is taken to continue beyond the array, as in `depth_mm`.
+    """
     result = np.zeros_like(mask)
     box = box_of(mask, margin=1)
     if box is not None:
-        result[box] = depth_mm(mask[box], spacing_mm) > radius_mm
+        result[box] = ~_within(~mask[box], spacing_mm, radius_mm)
     return result
 
 
@@ -93,8 +96,62 @@ def dilated(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
     result = np.zeros_like(mask)
     box = box_of(mask, margin=int(radius_mm / min(spacing_mm)) + 1)
     if box is not None:
-        result[box] = depth_mm(~mask[box], spacing_mm) <= radius_mm
+        result[box] = _within(mask[box], spacing_mm, radius_mm)
     return result
+
+
+def _within(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
+    """Voxels within `radius_mm` of the mask, by shifting it over every line of the ball.
+
+    The same as thresholding `depth_mm`, at a twentieth of its cost for the balls that are used here
+    (bench/morphology.py). A distance that equals the radius counts as within, rounded or not.
+    """
+    result = np.zeros_like(mask)
+    widened = mask
+    for width, lines in enumerate(_lines_of_ball(spacing_mm, radius_mm)):
+        if width:
+            widened = widened | _either_side(mask, width)
+        for slices, rows in lines:
+            to, back = _overlap(slices, rows, mask.shape)
+            result[to] |= widened[back]
+    return result
+
+
+def _lines_of_ball(spacing_mm: Spacing, radius_mm: float) -> list[list[tuple[int, int]]]:
+    """Offsets (slices, rows) of the lines of columns that make up a ball, by the half width of the
+    line in columns.
+    """
+    radius = radius_mm * (1 + 1e-6)
+    reach = [int(radius / mm) for mm in spacing_mm]
+    lines: list[list[tuple[int, int]]] = [[] for _ in range(reach[2] + 1)]
+    for slices in range(-reach[0], reach[0] + 1):
+        for rows in range(-reach[1], reach[1] + 1):
+            left = radius**2 - (slices * spacing_mm[0]) ** 2 - (rows * spacing_mm[1]) ** 2
+            if left >= 0:
+                width = min(reach[2], int(np.sqrt(left) / spacing_mm[2]))
+                lines[width].append((slices, rows))
+    return lines
+
+
+def _either_side(mask: Bool, columns: int) -> Bool:
+    """The voxels that lie exactly so many columns from a voxel of the mask, on either side."""
+    beside = np.zeros_like(mask)
+    beside[:, :, columns:] = mask[:, :, :-columns]
+    beside[:, :, :-columns] |= mask[:, :, columns:]
+    return beside
+
+
+def _overlap(
+    slices: int, rows: int, shape: tuple[int, ...]
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Where an array shifted by an offset overlaps itself: index of the target, and of the
+    source.
+    """
+    to, back = [], []
+    for offset, length in zip((slices, rows), shape, strict=False):
+        to.append(slice(max(0, offset), max(0, length + min(0, offset))))
+        back.append(slice(max(0, -offset), max(0, length - max(0, offset))))
+    return (to[0], to[1]), (back[0], back[1])
 
 
 def opened(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
@@ -110,7 +167,7 @@ def closed(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
         return mask.copy()
     reach = [int(np.ceil(radius_mm / s)) + 1 for s in spacing_mm]
     inner = np.pad(mask[box], [(r, r) for r in reach])
-    inner = depth_mm(dilated(inner, spacing_mm, radius_mm), spacing_mm) > radius_mm
+    inner = eroded(dilated(inner, spacing_mm, radius_mm), spacing_mm, radius_mm)
     result = mask.copy()
     result[box] |= inner[tuple(slice(r, -r) for r in reach)]
     return result

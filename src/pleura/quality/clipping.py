@@ -1,5 +1,7 @@
 """Ends of a volume's values that were clipped by a display window, or that wrapped around."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,14 +41,11 @@ def _wrapped(volume: Volume, counts: NDArray[np.int64]) -> tuple[Finding, ...]:
     if counts[: landmarks.NO_MATTER + 32768].sum() < t.LEAST_WRAPPED:
         return ()
     hu = volume.hu
-    low = hu < landmarks.NO_MATTER
-    if volume.padding is not None:
-        low &= ~volume.padding
-    inner = np.argwhere(low[:, 1:-1, 1:-1])[: t.MOST_EXAMINED]
+    inner, lows = _low_voxels(volume)
     k, i, j = inner[:, 0], inner[:, 1] + 1, inner[:, 2] + 1
     around = [(k, i - 1, j), (k, i + 1, j), (k, i, j - 1), (k, i, j + 1)]
     nothing = np.int16(-32768)  # for neighbours that are low themselves
-    neighbours = np.array([np.where(low[at], nothing, hu[at]) for at in around])
+    neighbours = np.array([np.where(_is_low(volume, at), nothing, hu[at]) for at in around])
     unwrapped = hu[k, i, j].astype(np.int32) + t.TWELVE_BITS
     fits = (neighbours > landmarks.CORTICAL_BONE) & (
         np.abs(unwrapped - neighbours) <= t.NEIGHBOUR_HU
@@ -55,4 +54,26 @@ def _wrapped(volume: Volume, counts: NDArray[np.int64]) -> tuple[Finding, ...]:
     at_rim = int((neighbours > nothing).any(axis=0).sum())
     if wrapped < max(t.LEAST_WRAPPED, t.MOST_OF * at_rim):
         return ()
-    return (finding("VALUES-WRAPPED", n=int(low.sum())),)
+    return (finding("VALUES-WRAPPED", n=lows),)
+
+
+def _low_voxels(volume: Volume) -> tuple[NDArray[np.intp], int]:
+    """The first voxels below anything in a body, as indices of slices without their outermost rows
+    and columns; and how many low voxels there are in all.
+    """
+    first: list[NDArray[np.intp]] = []
+    missing, lows = t.MOST_EXAMINED, 0
+    for k in range(len(volume.hu)):
+        low = _is_low(volume, k)
+        lows += int(np.count_nonzero(low))
+        if missing > 0:
+            at = np.argwhere(low[1:-1, 1:-1])[:missing]
+            first.append(np.insert(at, 0, k, axis=1))
+            missing -= len(at)
+    return np.concatenate(first), lows
+
+
+def _is_low(volume: Volume, at: Any) -> NDArray[np.bool_]:
+    """Which voxels of an index into the volume are below anything in a body, and not padding."""
+    low: NDArray[np.bool_] = volume.hu[at] < landmarks.NO_MATTER
+    return low if volume.padding is None else low & ~volume.padding[at]

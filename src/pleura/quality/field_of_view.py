@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pleura.core.codes import finding
 from pleura.core.findings import Finding
 from pleura.geometry import hu as landmarks
+from pleura.geometry.morphology import components
 from pleura.geometry.volume import Volume
 from pleura.quality import thresholds as t
 
@@ -111,10 +112,10 @@ def _outside(volume: Volume) -> NDArray[np.bool_]:
     They have padding, or the value of a corner, in every slice, and are connected to a corner of
     the image.
     """
-    from scipy.ndimage import label
-
-    corner = volume.hu[:, :1, :1]
-    same = volume.hu == corner
-    pieces, _ = label((same if volume.padding is None else same | volume.padding).all(axis=0))
+    same = np.ones(volume.hu.shape[1:], dtype=np.bool_)
+    for k, hu in enumerate(volume.hu):
+        alike = hu == hu[0, 0]
+        same &= alike if volume.padding is None else alike | volume.padding[k]
+    pieces = components(same[None], connectivity=6)[0][0]
     corners = {int(pieces[row, column]) for row in (0, -1) for column in (0, -1)} - {0}
     return np.isin(pieces, list(corners))

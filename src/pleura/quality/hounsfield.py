@@ -70,10 +70,12 @@ def _corrected(volume: Volume) -> tuple[Volume, Finding] | tuple[None, None]:
 def _padding(volume: Volume) -> tuple[Finding, ...]:
     if volume.padding is None:
         return ()
-    count = int(np.count_nonzero(volume.padding))
-    values = np.unique(volume.hu[volume.padding][:: max(1, count // 10_000)])
-    hu = [int(value) for value in values[:3]]
-    padded = count / volume.padding.size
+    counts = [int(np.count_nonzero(padding)) for padding in volume.padding]
+    padded_slices = np.flatnonzero(counts)
+    few = padded_slices[:: -(-len(padded_slices) // t.PADDING_SLICES)]
+    seen = np.concatenate([np.unique(volume.hu[k][volume.padding[k]]) for k in few])
+    hu = [int(value) for value in np.unique(seen)[:3]]
+    padded = sum(counts) / volume.padding.size
     listed = ", ".join(str(value) for value in hu)
     return (
         finding(

@@ -22,6 +22,8 @@ SAMPLE_MM = 3.0
 
 AIR_BAND_HU = (-1100, -700)
 """[HU] Air around the patient, in airways and in most of a lung."""
+PADDING_SLICES = 12
+"""[slices] Enough to list the values of padding."""
 TISSUE_BAND_HU = (-200, 200)
 """[HU] Fat, water, muscle, blood and liver; contrast in part."""
 LEAST_AIR = 0.005

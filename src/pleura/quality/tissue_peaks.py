@@ -46,7 +46,9 @@ def tissue_peaks(values: NDArray[np.float32]) -> dict[int, float]:
         return {}
     margin = t.PEAK_RANGE_HU + 10 * t.PEAK_BIN_HU
     ends = np.arange(-margin, margin + 1, t.PEAK_BIN_HU)
-    heights = np.histogram(values, ends)[0].astype(np.float64)
+    near = values[np.abs(values) < margin]
+    bins = ((near + margin) / t.PEAK_BIN_HU).astype(np.intp)  # np.histogram takes twice as long
+    heights = np.bincount(bins, minlength=len(ends) - 1).astype(np.float64)
     heights = np.convolve(heights, np.array([1, 2, 3, 2, 1]) / 9, "same")
     peaks = {}
     for k in np.flatnonzero((heights[1:-1] > heights[:-2]) & (heights[1:-1] >= heights[2:])) + 1:
