@@ -21,6 +21,8 @@ ALIGNED_MM = 1.0
 WORLD_AXIS = (2, 1, 0)
 """Index of L, P or S along which each axis `[slice, row, column]` of an upright array rises."""
 HIGHEST_HU = 3071
+BAND_ROWS = 24
+"""Rows of weights that are multiplied at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +83,10 @@ class PatientAxes:
         first, rows, columns = (
             _smoothing(self._positions(axis), self.shape[axis]) for axis in stored
         )
+        turn = _PlaneMap(rows, columns)
         coarse = np.zeros((first.shape[0], rows.shape[0], columns.shape[0]), dtype=np.float32)
         for k in range(self.source.shape[0]):
-            plane = rows @ _air_filled(volume, k) @ columns.T
+            plane = turn(_air_filled(volume, k))
             for target in np.flatnonzero(first[:, k]):
                 coarse[target] += first[target, k] * plane
         return np.ascontiguousarray(coarse.transpose(self.upright.axes))
@@ -105,9 +108,10 @@ class PatientAxes:
             _linear(self._positions(axis)[part], self.shape[axis])
             for axis, part in zip(stored, box, strict=True)
         )
+        turn = _PlaneMap(rows, columns)
         for weights in first:
             near = np.flatnonzero(weights)
-            yield rows @ np.tensordot(weights[near], turned[near], axes=1) @ columns.T
+            yield turn(np.tensordot(weights[near], turned[near], axes=1))
 
     def source_box(self, coarse: NDArray[np.bool_]) -> Box | None:
         """The smallest box of the source with all true voxels of a coarse array, or `None`."""
@@ -177,7 +181,7 @@ def _air_filled(volume: Volume, k: int) -> Floats:
     """One slice, float32, with air for padding, clipped to the usual range of CT."""
     plane = np.clip(volume.hu[k], AIR_HU, HIGHEST_HU).astype(np.float32)
     if volume.padding is not None:
-        plane[volume.padding[k]] = AIR_HU
+        np.copyto(plane, AIR_HU, where=volume.padding[k])  # twice as fast as by index
     return plane
 
 
@@ -196,6 +200,36 @@ def triangle_weights(
         weights[np.arange(len(weights)), nearest] += 1e-6
     scaled: Floats = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     return scaled
+
+
+class _PlaneMap:
+    """Both axes of a plane resampled by weights that are zero but near their diagonal.
+
+    The weights are multiplied in bands, which leaves out most of the zeros: a third of the time of
+    whole products.
+    """
+
+    def __init__(self, rows: Floats, columns: Floats) -> None:
+        self.rows, self.columns = _bands(rows), _bands(columns)
+        self.shape = (len(rows), len(columns))
+
+    def __call__(self, plane: Floats) -> Floats:
+        """Weights of the rows times the plane times the transposed weights of the columns."""
+        wide = np.concatenate([part @ plane[near] for part, near in self.rows])
+        return np.concatenate([wide[:, near] @ part.T for part, near in self.columns], axis=1)
+
+
+def _bands(weights: Floats) -> list[tuple[Floats, slice]]:
+    """Runs of rows of a weight matrix, each without the zeros at its sides, and the columns that
+    are left.
+    """
+    bands = []
+    for start in range(0, len(weights), BAND_ROWS):
+        part = weights[start : start + BAND_ROWS]
+        used = np.flatnonzero(part.any(axis=0))
+        near = slice(int(used[0]), int(used[-1]) + 1)
+        bands.append((np.ascontiguousarray(part[:, near]), near))
+    return bands
 
 
 def _smoothing(positions: Array, count: int) -> Floats:

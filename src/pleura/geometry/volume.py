@@ -1,6 +1,7 @@
 """The two nouns with voxels: `Volume` (HU) and `LungMask` (labels), each on its `Grid`."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from pleura.core.errors import GridMismatch
 from pleura.geometry import hu as landmarks
 from pleura.geometry.grid import Grid
+
+Counts = NDArray[np.int64]
 
 AIR_HU = landmarks.AIR_FILL
 NO_TISSUE_HU = landmarks.NO_MATTER
@@ -108,14 +111,53 @@ class LungMask:
             )
         return self.labels == label
 
+    def counts(self, label: int) -> tuple[Counts, Counts, Counts]:
+        """Number of voxels with a label, 1 or 2, in each slice, each row and each column."""
+        return self._counts[label]
+
+    @cached_property
+    def _counts(self) -> dict[int, tuple[Counts, Counts, Counts]]:
+        found = {}
+        for label in (RIGHT, LEFT):
+            by_slice = np.zeros(len(self.labels), dtype=np.int64)
+            plane = np.zeros(self.labels.shape[1:], dtype=np.int32)
+            for k, labels in enumerate(self.labels):
+                here = labels == label
+                by_slice[k] = np.count_nonzero(here)
+                if by_slice[k]:
+                    plane += here
+            found[label] = by_slice, plane.sum(axis=1), plane.sum(axis=0)
+        return found
+
+    def box(self, *labels: int, margin: int = 0) -> tuple[slice, slice, slice] | None:
+        """The smallest box with all voxels of some labels, widened by `margin` voxels, or `None`
+        where there is none.
+        """
+        parts = []
+        for axis, length in enumerate(self.labels.shape):
+            filled = np.flatnonzero(sum(self.counts(label)[axis] for label in labels))
+            if not len(filled):
+                return None
+            first, last = int(filled[0]), int(filled[-1])
+            parts.append(slice(max(0, first - margin), min(length, last + 1 + margin)))
+        return parts[0], parts[1], parts[2]
+
+    def centre_mm(self, label: int) -> NDArray[np.float64] | None:
+        """The centre of a label's voxels, `(L, P, S)` in mm, or `None` where there is none."""
+        counts = self.counts(label)
+        if not counts[0].any():
+            return None
+        index = [np.average(np.arange(len(one)), weights=one) for one in counts]
+        centre: NDArray[np.float64] = self.grid.to_world(index)
+        return centre
+
     def volume_ml(self) -> dict[str, float]:
         """Volume in ml of `right`, `left` (where sided) and `both`."""
         # of even slices 1, so that whole numbers stay whole
         weights = self.grid.thickness_mm / self.grid.spacing_mm[0]
-        counts = np.array([np.bincount(labels.ravel(), minlength=3) for labels in self.labels])
-        voxels = weights @ counts
-        sides = {"right": voxels[RIGHT], "left": voxels[LEFT]} if self.sided else {}
+        right, left = (float(weights @ self.counts(label)[0]) for label in (RIGHT, LEFT))
+        sides = {"right": right, "left": left} if self.sided else {}
         return {
-            name: float(count) * self.grid.voxel_ml
-            for name, count in {**sides, "both": voxels[1:].sum()}.items()
+            name: count * self.grid.voxel_ml
+            for name, count in {**sides, "both": right + left}.items()
         }

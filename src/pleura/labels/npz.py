@@ -92,9 +92,8 @@ def write(path: Path, mask: LungMask) -> None:
         path.open("wb") as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive,
     ):
-        entry = zipfile.ZipInfo(ENTRY, date_time=(1980, 1, 1, 0, 0, 0))
-        entry.compress_type = zipfile.ZIP_DEFLATED
-        with archive.open(entry, "w", force_zip64=True) as member:
+        # by its name: a ZipInfo would carry no level; its date is 1980 either way
+        with archive.open(ENTRY, "w", force_zip64=True) as member:
             head = {"descr": "|u1", "fortran_order": False, "shape": mask.labels.shape}
             np.lib.format.write_array_header_1_0(member, head)
             for labels in mask.labels:  # a slice at a time, to need no second volume

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from pleura.core.codes import finding
 from pleura.core.findings import Finding
 from pleura.geometry import hu as landmarks
-from pleura.geometry.morphology import box_of
 from pleura.geometry.resample import Upright
-from pleura.geometry.volume import LungMask, Volume
+from pleura.geometry.volume import LEFT, RIGHT, LungMask, Volume
 from pleura.quality import thresholds as t
 
 Bool = NDArray[np.bool_]
@@ -46,10 +45,22 @@ def check_coverage(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
         found.append(
             finding("LUNG-MISSING", side=smaller, ml=ml[smaller], both_ml=ml["both"], **sides)
         )
-    median = float(np.median(volume.hu[mask.lungs]))
+    median = _median_hu(mask, volume)
     if not landmarks.INFLATED_LUNG[0] < median < landmarks.INFLATED_LUNG[1]:
         found.append(finding("LUNG-DENSITY", median_hu=median))
     return (*found, *_truncated(mask, volume))
+
+
+def _median_hu(mask: LungMask, volume: Volume) -> float:
+    """The median HU of the lungs, from their histogram: a third of the time of sorting them."""
+    counts = np.zeros(65536, dtype=np.int64)
+    for k in np.flatnonzero(mask.counts(RIGHT)[0] + mask.counts(LEFT)[0]):
+        values = volume.hu[k][mask.labels[k] > 0]
+        counts += np.bincount(values.view(np.uint16) ^ np.uint16(0x8000), minlength=65536)
+    total = np.cumsum(counts)
+    n = int(total[-1])
+    middle = np.searchsorted(total, [(n - 1) // 2, n // 2], side="right")
+    return float(middle.mean()) - 32768
 
 
 def _truncated(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
@@ -57,12 +68,12 @@ def _truncated(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
     view.
     """
     upright = Upright.of(mask.grid)
-    lungs = upright.turn(mask.lungs)
-    padding = None if volume.padding is None else upright.turn(volume.padding)
+    by_slice = (mask.counts(RIGHT)[upright.axes[0]] + mask.counts(LEFT)[upright.axes[0]])[
+        :: upright.steps[0]
+    ]
     pixel_cm2 = upright.spacing_mm[1] * upright.spacing_mm[2] / 100
-    foot = float(np.count_nonzero(lungs[0])) * pixel_cm2
-    head = float(np.count_nonzero(lungs[-1])) * pixel_cm2
-    edge = _at_edge(lungs, padding) * mask.grid.voxel_ml
+    foot, head = float(by_slice[0]) * pixel_cm2, float(by_slice[-1]) * pixel_cm2
+    edge = _at_edge(mask, volume.padding, upright) * mask.grid.voxel_ml
     where = []
     if foot >= t.CUT_CM2:
         where.append("foot")
@@ -80,16 +91,17 @@ def _truncated(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
     return (finding("CHEST-CUT", where=", ".join(where), **evidence),)
 
 
-def _at_edge(lungs: Bool, padding: Bool | None) -> int:
+def _at_edge(mask: LungMask, padding: Bool | None, upright: Upright) -> int:
     """Number of lung voxels at the lateral edge of the array, or next to padding."""
+    labels = upright.turn(mask.labels)
     edge = sum(
-        np.count_nonzero(lungs[:, :, side]) + np.count_nonzero(lungs[:, side, :])
+        np.count_nonzero(labels[:, :, side]) + np.count_nonzero(labels[:, side, :])
         for side in (0, -1)
     )
-    box = box_of(lungs, margin=1)
+    box = mask.box(RIGHT, LEFT, margin=1)
     if padding is None or box is None:
         return int(edge)
-    inner, outer = lungs[box], padding[box]
+    inner, outer = upright.turn(mask.labels[box] > 0), upright.turn(padding[box])
     beside = np.zeros_like(inner)
     beside[:, 1:] |= outer[:, :-1]
     beside[:, :-1] |= outer[:, 1:]

@@ -6,7 +6,7 @@ from pleura.anatomy.anatomy import Anatomy
 from pleura.core.codes import finding
 from pleura.core.findings import Finding
 from pleura.geometry.resample import Upright
-from pleura.geometry.volume import LungMask
+from pleura.geometry.volume import LEFT, RIGHT, LungMask
 from pleura.quality import thresholds as t
 
 
@@ -28,22 +28,15 @@ def _sides(mask: LungMask, anatomy: Anatomy) -> tuple[Finding, ...]:
     middle = anatomy.midline_mm
     if middle is None:
         return ()
-    for lung, sign, name in ((mask.right, 1.0, "right"), (mask.left, -1.0, "left")):
-        if np.count_nonzero(lung) * mask.grid.voxel_ml < t.LEAST_SIDE_ML:
+    for label, sign, name in ((RIGHT, 1.0, "right"), (LEFT, -1.0, "left")):
+        centre = mask.centre_mm(label)
+        small = mask.counts(label)[0].sum() * mask.grid.voxel_ml < t.LEAST_SIDE_ML
+        if centre is None or small:
             continue
-        beyond = sign * (_centre_mm(lung, mask) - middle)
+        beyond = sign * (float(centre[0]) - middle)
         if beyond > t.SIDE_TOLERANCE_MM:
             return (finding("SIDES-UNCERTAIN", side=name, beyond_mm=round(beyond, 1)),)
     return ()
-
-
-def _centre_mm(lung: np.ndarray, mask: LungMask) -> float:
-    """The L coordinate of the centre of a lung."""
-    plane = lung.sum(axis=0)
-    centre = []
-    for counts in (lung.sum(axis=(1, 2)), plane.sum(axis=1), plane.sum(axis=0)):
-        centre.append(float(np.average(np.arange(len(counts)), weights=counts)))
-    return float(mask.grid.to_world(centre)[0])
 
 
 def _unequal(mask: LungMask) -> tuple[Finding, ...]:
@@ -61,8 +54,8 @@ def _interrupted(mask: LungMask) -> tuple[Finding, ...]:
     upright = Upright.of(mask.grid)
     pixel_cm2 = upright.spacing_mm[1] * upright.spacing_mm[2] / 100
     found = 0
-    for lung in (mask.right, mask.left):
-        area = upright.turn(lung).sum(axis=(1, 2)) * pixel_cm2
+    for label in (RIGHT, LEFT):
+        area = mask.counts(label)[upright.axes[0]] * pixel_cm2
         beside = np.minimum(area[:-2], area[2:])
         found += int(np.count_nonzero((beside >= t.LEAST_DIP_CM2) & (area[1:-1] < t.DIP * beside)))
     if found:

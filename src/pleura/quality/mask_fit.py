@@ -88,18 +88,5 @@ def _patient(small: Volume) -> Bool:
 
 def _is_exchanged(mask: LungMask) -> bool:
     """Whether the right lung lies farther to the patient's left than the left lung."""
-    right, left = (_centre_left_mm(mask, side) for side in (RIGHT, LEFT))
-    return right is not None and left is not None and right > left
-
-
-def _centre_left_mm(mask: LungMask, side: int) -> float | None:
-    """The L coordinate of a lung's centre, or `None` without that lung."""
-    lung = mask.labels == side
-    if not lung.any():
-        return None
-    centre = []
-    for axis in range(3):
-        others = tuple(k for k in range(3) if k != axis)
-        counts = lung.sum(axis=others)
-        centre.append(float(np.average(np.arange(len(counts)), weights=counts)))
-    return float(mask.grid.to_world(centre)[0])
+    right, left = mask.centre_mm(RIGHT), mask.centre_mm(LEFT)
+    return right is not None and left is not None and bool(right[0] > left[0])

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.core.errors import GridMismatch
-from pleura.geometry.morphology import box_of
 from pleura.geometry.volume import LEFT, RIGHT, LungMask, Volume
 from pleura.quantify.density import Histogram
 
@@ -52,11 +51,9 @@ def measure_lungs(volume: Volume, mask: LungMask) -> dict[str, Any]:
     if not volume.grid.same_as(mask.grid, tolerance_mm=0.05):
         raise GridMismatch("the mask does not lie on the grid of the CT")
     parts = (
-        {name: _regions(volume, mask.labels == label) for name, label in SIDES.items()}
-        if mask.sided
-        else {}
+        {name: _regions(volume, mask, label) for name, label in SIDES.items()} if mask.sided else {}
     )
-    parts["both"] = _sum(list(parts.values())) if mask.sided else _regions(volume, mask.lungs)
+    parts["both"] = _sum(list(parts.values())) if mask.sided else _regions(volume, mask, RIGHT)
     found: dict[str, Any] = {
         name: None if part is None else _measured(part) for name, part in parts.items()
     }
@@ -96,33 +93,29 @@ class _Regions:
         return Histogram(self.lowest_hu, (thirds | halves)[name], self.voxel_ml)
 
 
-def _regions(volume: Volume, lung: NDArray[np.bool_]) -> _Regions | None:
-    """The histograms of one lung; `None` where it is empty."""
-    box = box_of(lung)
+def _regions(volume: Volume, mask: LungMask, label: int) -> _Regions | None:
+    """The histograms of one label; `None` where it is empty."""
+    box = mask.box(label)
     if box is None:
         return None
-    hu, inside = volume.hu[box], lung[box]
+    hu = volume.hu[box]
+    inside = mask.labels[box] == label
     if volume.padding is not None:
-        inside = inside & ~volume.padding[box]
+        inside &= ~volume.padding[box]
     if not inside.any():
         return None
-    low, high = int(hu.min(where=inside, initial=32767)), int(hu.max(where=inside, initial=-32768))
+    low, high = int(hu.min()), int(hu.max())
     height, depth = _world(volume, box, UP), _world(volume, box, BACK)
     reach = np.abs(volume.grid.affine[:3, :3]).sum(axis=1) / 2
     thirds, halves = _cuts(height, inside, reach[UP], 3), _cuts(depth, inside, reach[BACK], 2)
     counts = high - low + 1
     ml = np.zeros(6 * counts)
     thickness = volume.grid.thickness_mm[box[0]] / volume.grid.spacing_mm[0] * volume.grid.voxel_ml
-    for k in range(inside.shape[0]):
-        rows, columns = np.nonzero(inside[k])
-        third = np.searchsorted(
-            thirds, height[0][k] + height[1][rows] + height[2][columns], side="right"
-        )
-        half = np.searchsorted(
-            halves, depth[0][k] + depth[1][rows] + depth[2][columns], side="right"
-        )
-        place = (third * 2 + half) * counts + (hu[k][rows, columns].astype(np.int64) - low)
-        ml += thickness[k] * np.bincount(place, minlength=len(ml))
+    for k, here in enumerate(inside):
+        third = np.searchsorted(thirds, _place(height, k), side="right")
+        half = np.searchsorted(halves, _place(depth, k), side="right")
+        entry = (third * 2 + half) * counts - low + hu[k]
+        ml += thickness[k] * np.bincount(entry[here], minlength=len(ml))
     return _Regions(low, ml.reshape(3, 2, counts), float(thickness.min()))
 
 
@@ -140,11 +133,9 @@ def _sum(parts: list[_Regions | None]) -> _Regions | None:
     return _Regions(low, total, min(part.voxel_ml for part in present))
 
 
-def _world(
-    volume: Volume, box: tuple[slice, slice, slice], axis: int
-) -> tuple[Array, Array, Array]:
+def _world(volume: Volume, box: tuple[slice, slice, slice], axis: int) -> tuple[Array, ...]:
     """A world coordinate of the box's voxels as the sum of a term by slice, by row and by
-    column, in mm.
+    column, in mm. A term that is zero throughout has one entry.
     """
     start = np.array([part.start for part in box], dtype=np.float64)
     terms = []
@@ -152,21 +143,30 @@ def _world(
         index = np.tile(start, (part.stop - part.start, 1))
         index[:, along] += np.arange(part.stop - part.start)
         coordinate = volume.grid.to_world(index)[:, axis]
-        terms.append(coordinate if along == 0 else coordinate - coordinate[0])
-    return terms[0], terms[1], terms[2]
+        term = coordinate if along == 0 else coordinate - coordinate[0]
+        terms.append(term if along == 0 or term.any() else term[:1])
+    return tuple(terms)
 
 
-def _cuts(
-    terms: tuple[Array, Array, Array], inside: NDArray[np.bool_], half: float, parts: int
-) -> Array:
+def _place(terms: tuple[Array, ...], k: int) -> Array:
+    """The world coordinate of slice `k`, `(rows, columns)`; one row or column where all are the
+    same.
+    """
+    place: Array = terms[0][k] + terms[1][:, None] + terms[2]
+    return place
+
+
+def _cuts(terms: tuple[Array, ...], inside: NDArray[np.bool_], half: float, parts: int) -> Array:
     """Where to cut the extent of a region along a world axis into equal parts; voxels reach
     `half` to both sides.
     """
     low, high = np.inf, -np.inf
-    for k in np.flatnonzero(inside.any(axis=(1, 2))):
-        rows, columns = np.nonzero(inside[k])
-        place = terms[0][k] + terms[1][rows] + terms[2][columns]
-        low, high = min(low, float(place.min())), max(high, float(place.max()))
+    for k, here in enumerate(inside):
+        place = _place(terms, k)
+        alike = tuple(axis for axis in (0, 1) if place.shape[axis] == 1)
+        present = place[here.any(axis=alike, keepdims=True)]
+        if present.size:
+            low, high = min(low, float(present.min())), max(high, float(present.max()))
     cuts: Array = low - half + (high - low + 2 * half) * np.arange(1, parts) / parts
     return cuts - TIE_MM
 
