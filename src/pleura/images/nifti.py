@@ -1,5 +1,5 @@
 """NIfTI files. NIfTI is `[i, j, k]` in RAS, pleura is `[slice, row, column]` in LPS. The only
-nibabel.
+nibabel, which reads; `images.nifti_writer` writes.
 """
 
 import logging
@@ -16,6 +16,7 @@ from pleura.geometry.resample import resample_labels, resample_volume
 from pleura.geometry.volume import LungMask, Volume
 from pleura.images.bounded import Inflater, open_regular, read_exactly
 from pleura.images.image_file import ImageFile, grid_of
+from pleura.images.nifti_writer import write_nifti
 
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 SIDED = "1 right lung, 2 left lung"
@@ -168,15 +169,19 @@ def _note(mask: LungMask) -> str:
 
 
 def _save(path: Path, array: NDArray[np.generic], grid: Grid, note: str) -> None:
-    import nibabel
+    write_nifti(path, array, _ras(grid), note)
 
-    nibabel.save(_image(array, grid, note), path)
+
+def _ras(grid: Grid) -> NDArray[np.float64]:
+    """From indices `(column, row, slice)` to RAS in mm."""
+    ras: NDArray[np.float64] = TO_RAS @ grid.affine[:, [2, 1, 0, 3]]
+    return ras
 
 
 def _image(array: NDArray[np.generic], grid: Grid, note: str) -> Any:
     import nibabel
 
-    ras = TO_RAS @ grid.affine[:, [2, 1, 0, 3]]
+    ras = _ras(grid)
     image = nibabel.Nifti1Image(array.T, ras)
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = note.encode("ascii")
