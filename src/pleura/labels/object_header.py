@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pleura import __version__
 from pleura.core.codes import refused
-from pleura.geometry.volume import LungMask
+from pleura.geometry.volume import LEFT, RIGHT, LungMask
 from pleura.labels.algorithm import Algorithm
 from pleura.labels.encoder import Item, encode
 from pleura.labels.objects import source_headers
@@ -100,11 +100,11 @@ def content_date(made: Mapping[str, Any]) -> tuple[str, str]:
     return made.get("SeriesDate") or UNKNOWN_DATE, made.get("SeriesTime") or "000000"
 
 
-def names_of(mask: LungMask) -> dict[str, Any]:
-    """The structures of a mask by their TG-263 names."""
+def names_of(mask: LungMask) -> dict[str, int]:
+    """The labels of a mask by the TG-263 names of their structures."""
     if mask.sided:
-        return {"Lung_R": mask.right, "Lung_L": mask.left}
-    return {"Lungs": mask.lungs}
+        return {"Lung_R": RIGHT, "Lung_L": LEFT}
+    return {"Lungs": RIGHT}
 
 
 def reference(plane: "Plane") -> dict[str, Any]:

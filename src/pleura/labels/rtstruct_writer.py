@@ -37,11 +37,12 @@ def structure_set(mask: LungMask, series: "Series", algorithm: Algorithm | None)
     """The data set of a structure set."""
     made = common_header(series, RTSTRUCT, "RTSTRUCT", algorithm)
     rois, contours, observations = [], [], []
-    for number, (name, lung) in enumerate(names_of(mask).items(), 1):
+    for number, (name, label) in enumerate(names_of(mask).items(), 1):
         rois.append(_roi(number, name, series.frame_uid, algorithm))
         drawn: list[Item] = []
-        for k in np.flatnonzero(lung.any(axis=(1, 2))).tolist():
-            drawn += [_contour(points, int(k), mask.grid, series) for points in trace(lung[k])]
+        for k in np.flatnonzero(mask.counts(label)[0]).tolist():
+            outlines = trace(mask.labels[k] == label)
+            drawn += [_contour(points, int(k), mask.grid, series) for points in outlines]
         sequence = {"ContourSequence": drawn} if drawn else {}
         contours.append(
             {"ROIDisplayColor": COLOURS[name], "ReferencedROINumber": number, **sequence}

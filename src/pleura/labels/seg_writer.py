@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
@@ -65,9 +64,6 @@ def segmentation(mask: LungMask, series: "Series", algorithm: Algorithm | None) 
     names = names_of(mask)
     frames = _frames(mask, list(names.values()))
     organisation = uid_of(made["SeriesInstanceUID"], "dimensions")
-    bits = np.packbits(
-        np.concatenate([frame.ravel() for _, _, frame in frames]), bitorder="little"
-    ).tobytes()
     made |= {
         "ImageType": ["DERIVED", "PRIMARY"],
         "ContentDate": day,
@@ -104,25 +100,35 @@ def segmentation(mask: LungMask, series: "Series", algorithm: Algorithm | None) 
         "ContentCreatorName": "",
         "SharedFunctionalGroupsSequence": [_shared(mask.grid)],
         "PerFrameFunctionalGroupsSequence": [
-            _frame(number, k, series.files[k], mask.grid) for number, k, _ in frames
+            _frame(number, k, series.files[k], mask.grid) for number, _, k in frames
         ],
-        "PixelData": bits,
+        "PixelData": _bits(mask, [(label, k) for _, label, k in frames]),
     }
     return with_uid(made)
 
 
-def _frames(
-    mask: LungMask, segments: list[NDArray[np.bool_]]
-) -> list[tuple[int, int, NDArray[np.bool_]]]:
-    """Segment number, slice and pixels of each frame.
+def _frames(mask: LungMask, labels: list[int]) -> list[tuple[int, int, int]]:
+    """Segment number, label and slice of each frame.
 
     All slices of the first segment where the mask is empty.
     """
     found = []
-    for number, voxels in enumerate(segments, 1):
-        for k in np.flatnonzero(voxels.any(axis=(1, 2))).tolist():
-            found.append((number, int(k), voxels[k]))
-    return found or [(1, k, segments[0][k]) for k in range(mask.grid.shape[0])]
+    for number, label in enumerate(labels, 1):
+        for k in np.flatnonzero(mask.counts(label)[0]).tolist():
+            found.append((number, label, k))
+    return found or [(1, labels[0], k) for k in range(mask.grid.shape[0])]
+
+
+def _bits(mask: LungMask, frames: list[tuple[int, int]]) -> bytes:
+    """The pixels of each frame (label and slice), one bit each, without gaps (PS3.5 8.1.1).
+
+    Eight frames at a time fill whole bytes, whatever their size.
+    """
+    packed = []
+    for start in range(0, len(frames), 8):
+        pixels = [mask.labels[k] == label for label, k in frames[start : start + 8]]
+        packed.append(np.packbits(np.stack(pixels), bitorder="little").tobytes())
+    return b"".join(packed)
 
 
 def _dimension(organisation: str, pointer: str, group: str, label: str) -> Item:

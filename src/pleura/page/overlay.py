@@ -28,6 +28,8 @@ parts.
 PANEL_PX = 300
 """Height of the panels."""
 GAP_PX, CAPTION_PX = 4, 22
+LEVEL = 3
+"""Of PNG's compression: as small as level 6 for these pictures, in half of its time."""
 HEIGHTS = (0.25, 0.5, 0.75)
 """Where the axial planes lie between the lowest and the highest slice with lung."""
 
@@ -81,7 +83,7 @@ def overlay_png(volume: Volume, labels: NDArray[np.uint8], path: Path) -> None:
         pen.text((start + panel.shape[1] - 14, PANEL_PX // 2 - 8), plane.ends[1], **style)
         pen.text((start + 4, PANEL_PX + 2), plane.name, **style)
     with atomic_file(path) as part:
-        picture.save(part, format="PNG", compress_level=6)
+        picture.save(part, format="PNG", compress_level=LEVEL)
 
 
 def _planes(volume: Volume, labels: NDArray[np.uint8]) -> list[_Plane]:

@@ -56,9 +56,15 @@ def margins(logits: Floats) -> tuple[Floats, Floats]:
     """
     right, left = logits[1], logits[2]
     if len(logits) == 5:
-        right, left = np.logaddexp(right, logits[3]), np.logaddexp(left, logits[4])
-    margin = np.logaddexp(right, left) - logits[0]
+        right, left = _log_sum(right, logits[3]), _log_sum(left, logits[4])
+    margin = _log_sum(right, left) - logits[0]
     return np.clip(margin, -STEEP, STEEP), np.clip(left - right, -STEEP, STEEP)
+
+
+def _log_sum(a: Floats, b: Floats) -> Floats:
+    """log(exp a + exp b); np.logaddexp takes four times as long on float32."""
+    total: Floats = np.maximum(a, b) + np.log(1 + np.exp(-np.abs(a - b)))
+    return total
 
 
 def enclosed(coarse_hu: Floats) -> Bool:

@@ -30,7 +30,7 @@ def trim_solid_ends(labels: NDArray[np.uint8], volume: Volume) -> None:
     marks, hu = upright.turn(labels), upright.turn(volume.hu)
     step_mm, pixel_cm2 = upright.spacing_mm[0], np.prod(upright.spacing_mm[1:]) / 100
     for side in (RIGHT, LEFT):
-        present = np.flatnonzero((marks == side).any(axis=(1, 2)))
+        present = np.flatnonzero([(plane == side).any() for plane in marks])
         for order in (present, present[::-1]):
             for k in _solid_end(marks, hu, side, order, int(TRIM_MM / step_mm), pixel_cm2):
                 marks[k][marks[k] == side] = 0

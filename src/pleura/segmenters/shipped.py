@@ -15,6 +15,7 @@ from pleura.anatomy.airways import airways
 from pleura.anatomy.anatomy import Anatomy
 from pleura.core.codes import refused
 from pleura.core.cores import threads as default_threads
+from pleura.core.memory import give_back_freed_memory
 from pleura.core.progress import Progress, silent
 from pleura.geometry import hu as landmarks
 from pleura.geometry.patient_axes import Floats, PatientAxes
@@ -99,12 +100,13 @@ class ShippedNetwork:
         tube = grown(airways(overview, body))
         coarse = cleaned(margin, side, axes.spacing_mm, body & ~tube & ~fat(coarse_hu, margin))
         dense = thick((coarse.labels > 0) & (coarse_hu > landmarks.BODY))
-        raw, labels = settle_rim(volume, axes, margin, coarse, dense)
-        trim_solid_ends(labels, volume)
-        progress("segment", 3, steps)
         findings = evidence_findings(
             gathered(margin, coarse, coarse_hu, body & ~tube, axes.spacing_mm)
         )
+        progress("segment", 3, steps)
+        give_back_freed_memory()
+        raw, labels = settle_rim(volume, axes, margin, coarse, dense)
+        trim_solid_ends(labels, volume)
         progress("segment", steps, steps)
         return Segmentation(
             raw,
@@ -169,6 +171,7 @@ def settle_rim(
         if volume.padding is not None:
             aerated &= ~volume.padding[k][box[1:]]
         lung = (sure > SURE) | ((sure > POSSIBLE) & aerated)
-        labels[k][box[1:]] = lung * np.where(side > 0, np.uint8(LEFT), np.uint8(RIGHT))
+        is_left = (side > 0).view(np.uint8)
+        labels[k][box[1:]] = lung.view(np.uint8) * (RIGHT + (LEFT - RIGHT) * is_left)
         raw[k][box[1:]] = (sure if before is None else before) > 0
     return raw, labels

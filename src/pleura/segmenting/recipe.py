@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pleura.core.atomic import atomic_folder
 from pleura.core.codes import finding
+from pleura.core.cores import threads
 from pleura.core.errors import InputRefused
 from pleura.core.faults import is_passing, refusal_of
 from pleura.core.findings import Finding, Verdict, reason, refusing_code, worst
@@ -171,21 +172,30 @@ def _write(
     """Write a case's folder, whole or not at all; return its files below OUT, the sided mask
     first.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     from pleura.geometry.volume import LungMask
     from pleura.images.nifti import write_volume
     from pleura.labels.registry import write_mask
     from pleura.page.overlay import overlay_png
 
     mask, grid = segmentation.mask, segmentation.mask.grid
+    raw = LungMask(segmentation.raw.view("uint8"), grid, sided=False)
     main = main_mask(recipe.format)
-    names = [main, BOTH_LUNGS, RAW, PLANES]
-    with atomic_folder(recipe.out / job.id) as folder:
-        write_mask(folder / BOTH_LUNGS, mask)
-        write_mask(folder / RAW, LungMask(segmentation.raw.view("uint8"), grid, sided=False))
+    with (
+        atomic_folder(recipe.out / job.id) as folder,
+        ThreadPoolExecutor(threads()) as pool,  # compression does not hold the interpreter
+    ):
+        written = {
+            main: pool.submit(write_mask, folder / main, mask, job.series, recipe.algorithm),
+            PLANES: pool.submit(overlay_png, judged.volume, mask.labels, folder / PLANES),
+            RAW: pool.submit(write_mask, folder / RAW, raw),
+        }
         if main != BOTH_LUNGS:
-            write_mask(folder / main, mask, job.series, recipe.algorithm)
-        overlay_png(judged.volume, mask.labels, folder / PLANES)
+            written[BOTH_LUNGS] = pool.submit(write_mask, folder / BOTH_LUNGS, mask)
         if recipe.export_ct:
-            write_volume(folder / CT_NIFTI, judged.volume)
-            names.append(CT_NIFTI)
-    return tuple(f"{job.id}/{name}" for name in dict.fromkeys(names))
+            written[CT_NIFTI] = pool.submit(write_volume, folder / CT_NIFTI, judged.volume)
+        for one in written.values():
+            one.result()
+    order = (main, BOTH_LUNGS, RAW, PLANES, CT_NIFTI)
+    return tuple(f"{job.id}/{name}" for name in order if name in written)
