@@ -141,7 +141,7 @@ def references(ds: Dataset) -> frozenset[str]:
     )
 
 
-class _Builder:
+class Builder:
     def __init__(self, folder: Path) -> None:
         self.truth = Truth(folder)
 
@@ -192,7 +192,7 @@ def _with_preamble(text: bytes) -> Callable[[bytes], bytes]:
     return lambda data: text.ljust(128, b"\0")[:128] + data[128:]
 
 
-def _first_family(build: _Builder) -> None:
+def _first_family(build: Builder) -> None:
     """Ottoline: every hiding place, every transfer syntax, every kind of object, a follow-up."""
     who = OTTOLINE
     home = "Quillfeather_Ottoline_19510312/MRN-4471-902"
@@ -248,7 +248,7 @@ def _first_family(build: _Builder) -> None:
     build.write(f"{home}/screen.dcm", screen, "screen save", who, required=False)
 
 
-def _scripts(build: _Builder) -> None:
+def _scripts(build: Builder) -> None:
     """Names in other scripts, in the encodings that scanners use."""
     for seed, who in enumerate((TAROU, XIAODONG, GILDONG, AENNE), start=200):
         made = images(who, seed)
@@ -261,7 +261,7 @@ def _scripts(build: _Builder) -> None:
         )
 
 
-def _claims(build: _Builder) -> None:
+def _claims(build: Builder) -> None:
     """Files that say they are de-identified already, and are not."""
     for k, ds in enumerate(images(AENNE, 210, 9)):
         ds.PatientIdentityRemoved = "YES"
@@ -275,14 +275,14 @@ def _claims(build: _Builder) -> None:
         build.write(f"already_anonymous/{k}.dcm", ds, "CT with an old claim", AENNE)
 
 
-def _two_with_one_id(build: _Builder) -> None:
+def _two_with_one_id(build: Builder) -> None:
     for seed, who in ((220, ROSALIND), (221, CORNELIUS)):
         for k, ds in enumerate(images(who, seed)):
             ds.IssuerOfPatientID = who.identity.institution
             build.write(f"export/{who.identity.institution}/{k}.dcm", ds, "CT of a shared id", who)
 
 
-def _not_images(build: _Builder) -> None:
+def _not_images(build: Builder) -> None:
     build.raw("Quillfeather.txt", b"Quillfeather Ottoline, films of 4 Sep 2017", "text", OTTOLINE)
     whole = build.truth.made[0].path.read_bytes()
     build.raw("cut/Quillfeather.dcm", whole[: len(whole) // 3], "truncated", OTTOLINE)
@@ -312,7 +312,7 @@ def _not_images(build: _Builder) -> None:
 
 def build(folder: Path) -> Truth:
     """Write the corpus into `folder` and return the truth about it."""
-    builder = _Builder(folder)
+    builder = Builder(folder)
     with warnings.catch_warnings(), config.disable_value_validation():
         warnings.simplefilter("ignore")
         _first_family(builder)

@@ -141,7 +141,7 @@ def _dates(truth: Truth, mates: dict[int, Dataset], found: Verdicts, dates: str)
             )
     if dates == "removed" and days["later"] | days["first"] != {""}:
         found.dates.append("study dates are left")
-    if dates == "shifted":
+    if dates == "shifted" and days:
         try:
             later, first = (
                 datetime.strptime(next(iter(days[v])), "%Y%m%d") for v in ("later", "first")

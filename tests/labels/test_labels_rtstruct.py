@@ -283,7 +283,7 @@ def test_open_contours_are_not_filled(series, tmp_path):
     rois = [("Lung_R", RIGHT_BOX), ("Lung_L", LEFT_BOX)]
     with pytest.raises(InputRefused) as caught:
         read_mask(structure_set(tmp_path / "o.dcm", rois, kind="OPEN_PLANAR"), series.grid, series)
-    assert caught.value.code == "LUNG-EMPTY"
+    assert caught.value.code == "CONTOURS-NOT-CLOSED"
     closed = [(name, [[*points, points[0]] for points in contours]) for name, contours in rois]
     mask, codes = lung_codes(structure_set(tmp_path / "c.dcm", closed, kind="OPEN_PLANAR"), series)
     np.testing.assert_array_equal(mask.labels, WANTED)

@@ -16,12 +16,12 @@ from pleura.audit.declared import (
     Declared,
     declared,
 )
-from pleura.audit.identifiers import decoded, harvest, original_uids
+from pleura.audit.identifiers import harvest, original_uids
 from pleura.audit.pieces import Layout, Path_, Piece, shown, take_apart
 from pleura.audit.required import is_image
-from pleura.audit.spelling import Names, names, spelled
 from pleura.audit.sweep import ENCODED, Identifier, Needle, Needles, needles, shares, sweep
 from pleura.audit.terms import is_structure, is_technical, meanings
+from pleura.audit.texts import dated_pieces, spelled_pieces
 from pleura.audit.vocabulary import (
     CASE,
     CLAIMS,
@@ -218,9 +218,14 @@ def _found(
     found = [(_KINDS[hit.kind], hit.path) for hit in hits]
     seen = {path for code, path in found if code == "NAME-LEFT"}
     others = [piece for piece in texts if piece.path not in seen]
-    for piece, word in _spelled(after, others, harvest(before) | frozenset(identifiers)):
+    everyone = harvest(before) | frozenset(identifiers)
+    for piece, word in spelled_pieces(after, others, everyone):
         if not excused(Needle("name", word.encode(), ""), piece, piece.start):
             found.append(("NAME-LEFT", piece.path))
+    sought = frozenset(one for one in everyone if declaration.sought(one.kind))
+    for piece, kind in dated_pieces(after, texts, sought):
+        if (_KINDS[kind], piece.path) not in found:
+            found.append((_KINDS[kind], piece.path))
     return [*found, *_birth_times(before, after)]
 
 
@@ -244,26 +249,6 @@ def _shifted_dates(before: Layout, after: Layout) -> set[Path_]:
         return set()
     (paths,) = moved.values()
     return set(paths)
-
-
-def _spelled(
-    after: Layout, texts: Iterable[Piece], identifiers: frozenset[Identifier]
-) -> Iterator[tuple[Piece, str]]:
-    """Pieces of text that contain a name of the source in another spelling, each with that word."""
-    wanted = names(identifiers)
-    charset = after.text(0x00080005)
-    if wanted.empty:
-        return
-    for piece in texts:
-        yield from (
-            (piece, word)
-            for word in _words_that_spell(after.data[piece.start : piece.end], charset, wanted)
-        )
-
-
-@lru_cache(maxsize=4096)
-def _words_that_spell(raw: bytes, charset: str, wanted: Names) -> tuple[str, ...]:
-    return tuple(word.lower() for word in spelled(decoded(raw, charset, person=False), wanted))
 
 
 @lru_cache(maxsize=64)
@@ -291,7 +276,7 @@ def _excused(before: Layout, after: Layout, needle: Needle, piece: Piece, at: in
     if tag in (0x00100010, 0x00100020) and CASE.fullmatch(value.strip(b" \0").decode("latin-1")):
         return True  # a case id, even if a person is called Case
     if tag in SAYING and needle.kind == "name":
-        return needle.raw in CLAIMS
+        return _is_made_of(needle.raw, CLAIMS)
     unchanged = before.raw(*piece.path) == value
     if needle.bound == "w":
         return _is_excused_short(after, needle, piece, unchanged=unchanged)
@@ -303,10 +288,14 @@ def _excused(before: Layout, after: Layout, needle: Needle, piece: Piece, at: in
         return _is_excused_text(needle, piece, value, at)
     if tag in (CODE_MEANING, CODE_VALUE):
         standard = tag == CODE_VALUE and _scheme(after, piece) in STANDARD_SCHEMES
-        if unchanged and (needle.raw in COMMON or standard):
+        if unchanged and (_is_made_of(needle.raw, COMMON) or standard):
             return True
         return _standard(after, piece)
     return False
+
+
+def _is_made_of(raw: bytes, words: Collection[bytes]) -> bool:
+    return all(word in words for word in raw.split())
 
 
 def _is_excused_short(after: Layout, needle: Needle, piece: Piece, *, unchanged: bool) -> bool:
@@ -324,7 +313,7 @@ def _is_excused_text(needle: Needle, piece: Piece, value: bytes, at: int) -> boo
     tag = piece.path[-1]
     inside = at - piece.start
     beside = value[max(0, inside - 1) : inside] + value[inside + len(needle.raw) :][:1]
-    if beside.isalnum() or needle.raw in COMMON:
+    if beside.isalnum() or _is_made_of(needle.raw, COMMON):
         return True
     return tag in KEPT_TEXT and (needle.kind != "name" or is_technical(value.decode("latin-1")))
 

@@ -7,11 +7,13 @@ any width, case or script.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice, product
 from typing import NamedTuple
 
+from pleura.audit.repaired import repaired
+from pleura.audit.romanised import romanised
 from pleura.audit.sweep import Identifier
 
 _LATIN = re.compile(
@@ -46,7 +48,9 @@ _MARKED = {
         ("U", "MACRON"): "uu",
     },
     **{(base, "DIAERESIS"): base.lower() + "e" for base in "AOU"},
-    **{(base, "CARON"): base.lower() + "h" for base in "CSZ"},
+    **{(base, "DOUBLE ACUTE"): base.lower() + "e" for base in "OU"},
+    **{(base, mark): base.lower() + "h" for base in "CSZ" for mark in ("CARON", "CEDILLA")},
+    ("S", "COMMA BELOW"): "sh",
 }
 """Alternative spellings of letters with a mark; the first is the letter without the mark."""
 
@@ -55,6 +59,8 @@ _UNVOICED = {"G": "K", "Z": "S", "D": "T", "B": "H", "P": "H", "V": ""}
 _GREEK_OR_CYRILLIC = re.compile(
     r"((?:GREEK|CYRILLIC) (?:SMALL|CAPITAL) LETTER [A-Z ]+?)(?: WITH .+)?"
 )
+_OTHER_ABJAD = re.compile(r"(ARABIC|HEBREW) LETTER (?:FINAL |FARSI )?([A-Z]+)(?: .+)?")
+_SAME_ABJAD = {"KEHEH": "KAF", "TEH MARBUTA": "HEH", "ALEF MAKSURA": "YEH", "TATWEEL": ""}
 _SAME = {
     "CYRILLIC SMALL LETTER SHORT I": "и",
     "CYRILLIC SMALL LETTER IO": "е",
@@ -74,21 +80,26 @@ _UNSPACED = (
 )
 _MOST = 16
 
-LONE, INSIDE, UNSPACED = 4, 6, 2
-"""Fewest letters of a name that is found as a word, inside a word, and in a script without spaces.
+LONE, INSIDE, UNSPACED, FOREIGN = 4, 6, 2, 3
+"""Fewest letters of a name that is found as a word, inside a word, in a script without spaces, and
+as a word in a script other than Latin.
 """
+_CHANGED, _LONGER = 4, 2
+"""Letters of a name that stay before another case ending, and letters by which it may be longer."""
+_UNSEEN = ("VARIATION SELECTOR", "FILLER", "GRAPHEME JOINER")
 
 
 class Names(NamedTuple):
-    """Names in plain form: whole words, and names in scripts without spaces between words."""
+    """Names in plain form: whole words, names in scripts without spaces, and romanised words."""
 
     words: frozenset[str]
     unspaced: frozenset[str]
+    romanised: frozenset[str]
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to look for."""
-        return not (self.words or self.unspaced)
+        return not (self.words or self.unspaced or self.romanised)
 
 
 @lru_cache(maxsize=64)
@@ -96,6 +107,7 @@ def names(identifiers: frozenset[Identifier]) -> Names:
     """The plain forms of all names among the identifiers."""
     words: set[str] = set()
     unspaced: set[str] = set()
+    latin: set[str] = set()
     for kind, text in identifiers:
         if kind != "name":
             continue
@@ -108,30 +120,105 @@ def names(identifiers: frozenset[Identifier]) -> Names:
             if is_unspaced:
                 unspaced |= {form for form in forms if len(word) >= UNSPACED}
             else:
-                words |= {form for form in forms if len(form) >= LONE}
+                words |= {form for form in forms if len(form) >= _fewest(form)}
                 words |= {
-                    re.sub("([oau])e|(a)a", r"\1\2", form) for form in forms if len(form) > INSIDE
+                    re.sub("([oau])e|(a)a", r"\1\2", form) for form in forms if len(form) > LONE
                 }
-    return Names(frozenset(words), frozenset(unspaced))
+                latin |= {form for form in romanised(word) if len(form) >= LONE}
+    return Names(frozenset(words), frozenset(unspaced), frozenset(latin))
+
+
+def _fewest(form: str) -> int:
+    return LONE if form.isascii() else FOREIGN
 
 
 def spelled(text: str, wanted: Names) -> Iterator[str]:
     """The words of a text that spell one of the names, in plain form.
 
-    Names in plain letters are also found by the sweep.
+    Names in plain letters are also found by the sweep. Other readings of a damaged text are
+    searched too.
     """
+    yield from _spelled(text, wanted)
+    for reading in repaired(text):
+        yield from _spelled(reading, wanted)
+
+
+def _spelled(text: str, wanted: Names) -> Iterator[str]:
     inside = [word for word in wanted.words if len(word) >= INSIDE]
-    for word, is_unspaced in _cut(text):
-        for form in _forms(word):
-            parts = wanted.unspaced if is_unspaced else inside
-            if (not is_unspaced and form in wanted.words) or any(part in form for part in parts):
+    cut = list(_cut(text))
+    for word, is_unspaced in cut:
+        if is_unspaced:
+            if any(part in form for form in _forms(word) for part in wanted.unspaced):
                 yield word
+        elif _is_name(word, wanted, inside):
+            yield word
+    yield from _parted(["" if is_unspaced else word for word, is_unspaced in cut], inside)
+
+
+def _is_name(word: str, wanted: Names, inside: list[str]) -> bool:
+    forms = _forms(word)
+    if not forms.isdisjoint(wanted.words) or any(part in form for form in forms for part in inside):
+        return True
+    if not forms.isdisjoint(wanted.romanised) or not romanised(word).isdisjoint(wanted.words):
+        return True
+    pieces = re.split("(?<=[a-z])(?=[A-Z])", word)
+    if len(pieces) > 1 and any(piece.lower() in wanted.words for piece in pieces):
+        return True
+    return any(_is_inflected(form, name) for form in forms for name in wanted.words) or (
+        _is_mixed(word) and any(_looks_like(form, name) for form in forms for name in wanted.words)
+    )
+
+
+def _is_inflected(form: str, name: str) -> bool:
+    """Whether a word in another script than Latin differs from a name by its ending only."""
+    stem = name[:-1]
+    return (
+        not name.isascii()
+        and len(stem) >= _CHANGED
+        and len(form) <= len(name) + _LONGER
+        and form.startswith(stem)
+    )
+
+
+def _is_mixed(word: str) -> bool:
+    """Whether a word has letters of Latin and of another alphabet."""
+    scripts = {unicodedata.name(letter, "").split(" ")[0] for letter in word}
+    return "LATIN" in scripts and not scripts.isdisjoint({"GREEK", "CYRILLIC"})
+
+
+def _looks_like(form: str, name: str) -> bool:
+    """Whether a word of two alphabets is a name but for the letters of one of them."""
+    if len(form) != len(name) or len(name) < LONE:
+        return False
+    alike = sum(a == b for a, b in zip(form, name, strict=True))
+    return alike * 2 >= len(name) and all(
+        a == b or a.isascii() != b.isascii() for a, b in zip(form, name, strict=True)
+    )
+
+
+def _parted(words: list[str], names: Iterable[str]) -> Iterator[str]:
+    """Names whose letters stand in several words of a text, which begin and end with them.
+
+    An empty word stands for one that is not part of any. The words are returned with spaces
+    between them.
+    """
+    wanted = frozenset(names)
+    longest = max(map(len, wanted), default=0)
+    for start, first in enumerate(words):
+        parts = [first]
+        for word in words[start + 1 : start + 1 + longest]:
+            parts.append(word)
+            joined = "".join(parts).lower()
+            if not word or len(joined) > longest:
+                break
+            if joined in wanted:
+                yield " ".join(parts)
 
 
 def _cut(text: str) -> Iterator[tuple[str, bool]]:
     """The words of a text, each with whether its script has no spaces between words."""
     word, unspaced = "", False
-    for character in unicodedata.normalize("NFC", text) + " ":
+    for character in unicodedata.normalize("NFKC", text) + " ":
         kind = _script(character)
         if kind == "mark" and word:
             word += character
@@ -148,11 +235,12 @@ def _cut(text: str) -> Iterator[tuple[str, bool]]:
 @lru_cache(maxsize=8192)
 def _script(character: str) -> str:
     category = unicodedata.category(character)
-    if category in ("Mn", "Mc", "Cf"):
+    unicode_name = unicodedata.name(character, "")
+    if category in ("Mn", "Mc", "Cf") or any(word in unicode_name for word in _UNSEEN):
         return "mark"
     if category[0] != "L":
         return ""
-    if unicodedata.name(character, "").startswith(_UNSPACED):
+    if unicode_name.startswith(_UNSPACED):
         return "unspaced"
     return "spaced"
 
@@ -168,11 +256,13 @@ def _plain(character: str) -> tuple[str, ...]:
     """The letters that a character stands for, by its Unicode name: one or two plain spellings."""
     if character.isascii():
         return (character.lower(),)
-    name = unicodedata.name(character, "")
+    name, category = unicodedata.name(character, ""), unicodedata.category(character)
     if (
-        unicodedata.category(character) == "Cf"
+        category == "Cf"
         or unicodedata.combining(character)
         or "SOUND MARK" in name
+        or (category == "Lm" and "LATIN" not in name and "KATA" not in name)
+        or any(word in name for word in _UNSEEN)
     ):
         return ("",)
     if found := _LATIN.fullmatch(name):
@@ -191,9 +281,17 @@ def _plain(character: str) -> tuple[str, ...]:
         if second:
             return (*first, second)
         return first
+    if found := _OTHER_ABJAD.fullmatch(name):
+        return (_of_abjad(found[1], found[2], name),)
     if found := _KANA.fullmatch(name):
         return (f"{_UNVOICED.get(found[1][0], found[1][0])}{found[1][1:]}".lower() + ".",)
     if found := _GREEK_OR_CYRILLIC.fullmatch(name):
         small = found[1].replace("CAPITAL", "SMALL")
         return (_SAME.get(small) or unicodedata.lookup(small),)
     return (unicodedata.normalize("NFKC", character).lower(),)
+
+
+def _of_abjad(script: str, letter: str, name: str) -> str:
+    """An Arabic or Hebrew letter without hamza or madda, in its usual form."""
+    letter = next((same for other, same in _SAME_ABJAD.items() if f" {other}" in name), letter)
+    return unicodedata.lookup(f"{script} LETTER {letter}")

@@ -1,7 +1,7 @@
 """Walk over a data set recursively, and apply a profile's action to every attribute."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -290,12 +290,17 @@ class Engine:
             else [str(old)]
         )
         new = [self._new(dataset, int(tag), part, vr, action) for part in parts]
-        if None in new:
+        if None in new or (vr in TEXT and len(new) > 1 and self._names_across(new)):
             self._lose(dataset, tag, vr, place)
         elif new != parts:
             self._put(dataset, tag, vr, new if len(new) > 1 else new[0], action)
         elif key is not None and action is not Action.LABEL:
             self._clean.add(key)
+
+    def _names_across(self, parts: Sequence[str | None]) -> bool:
+        """Whether several values make an identifier together, as `S\\u00f8rensen` does."""
+        text = "\\".join(str(part) for part in parts)
+        return self._scrub.clean(text) != text
 
     def _shifted(self, vr: str, part: str) -> str | None:
         """A date moved by the patient's days; `None` where it is the date of birth."""

@@ -11,6 +11,9 @@ from functools import lru_cache
 from itertools import islice, product
 from typing import NamedTuple
 
+from pleura.deid.han import VARIANTS
+from pleura.deid.lookalikes import unmixed
+
 SPELLINGS = {
     **{
         "ø": ("o", "oe"),
@@ -126,6 +129,7 @@ _SAME_LETTER = str.maketrans(
         "ھ": "ه",
     }
     | dict(zip("ぁぃぅぇぉっゃゅょゎゕゖ", "あいうえおつやゆよわかけ", strict=True))
+    | VARIANTS
 )
 _KATAKANA, _TO_HIRAGANA = range(0x30A1, 0x30F7), 0x60
 _CONTINUOUS = (
@@ -151,6 +155,11 @@ _CONTINUOUS = (
 
 These are Thai, Burmese, Khmer, Chinese, kana and Hangul.
 """
+
+_IGNORED = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Characters without a glyph that Unicode counts as letters or marks."""
 
 _JAMO = re.compile("[ᄀ-ᇿ]")
 _PLAIN_WORD = re.compile("[a-z]+")
@@ -202,9 +211,10 @@ _SPACED, _WITHOUT_SPACES, _INSIDE = 1, 2, 3
 @lru_cache(maxsize=8192)
 def _kind(character: str) -> int:
     category = unicodedata.category(character)
-    if category[0] == "M" or category == "Cf":
+    if category[0] == "M" or category == "Cf" or _IGNORED.match(character):
         return _INSIDE
-    if not character.isalpha():
+    # circled letters and radicals are symbols, and stand for letters
+    if not character.isalpha() and not unicodedata.normalize("NFKC", character).isalpha():
         return 0
     code = ord(character)
     if any(low <= code <= high for low, high in _CONTINUOUS):
@@ -222,8 +232,10 @@ def letters(character: str) -> tuple[str, ...]:
     listed = SPELLINGS.get(lower) or SPELLINGS.get(unicodedata.normalize("NFKC", lower))
     if listed:
         return listed
-    if unicodedata.category(character) == "Cf":
+    if unicodedata.category(character) == "Cf" or _IGNORED.match(character):
         return ("",)
+    if character.isdecimal():
+        return (str(unicodedata.decimal(character)),)
     if "가" <= character <= "힣":
         return (character,)
     bases = [c for c in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(c)]
@@ -245,6 +257,8 @@ def spellings(word: str) -> frozenset[str]:
         }
         if len(forms) > 2 * _FORMS:
             break
+    forms |= {f"mc{form[3:]}" for form in forms if len(form) > 6 and form.startswith("mac")}
+    forms |= {f"mac{form[2:]}" for form in forms if len(form) > 5 and form.startswith("mc")}
     return frozenset(form for form in forms if form)
 
 
@@ -257,7 +271,8 @@ def readings(word: str) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def _readings(word: str) -> frozenset[str]:
-    return frozenset(_combined(word, _READINGS))
+    forms = _combined(word, _READINGS)
+    return frozenset(forms.union(*map(unmixed, forms)))
 
 
 def _combined(word: str, most: int) -> set[str]:

@@ -133,9 +133,8 @@ class _Found:
 def _digits(text: str) -> set[str]:
     """The digits of an id, which identify too where there are many."""
     digits = "".join(c for c in text if c.isdecimal())
-    if 5 < len(digits) < len(text):
-        return {digits}
-    return set()
+    bare = digits.lstrip("0")
+    return {part for part in (digits, bare) if 5 < len(part) < len(text)}
 
 
 BIRTH_DATE = 0x00100030
@@ -192,10 +191,13 @@ def name_words(name: str) -> set[str]:
     found = set()
     for group in name.split("="):
         for part in re.split(r"[\^,]", group):
-            words = [token for token in tokens(composed(part)) if plain(token.text) not in TITLES]
+            parts = list(tokens(composed(part)))
+            words = [token for token in parts if plain(token.text) not in TITLES]
             found |= {token.text for token in words if not is_id or _tells(token.text)}
             if len(words) > 1 and not is_id:  # O'Brien, Al-Ali, Anna Maria, written as one word
                 found.add("".join(token.text for token in words))
+            if words and len(parts) > len(words) and not is_id:  # VanDerBerg, DelaCruz
+                found.add("".join(token.text for token in parts))
             found |= {tail for token in words if token.continuous for tail in _given(token.text)}
         if not is_id:
             found |= _joined(group)

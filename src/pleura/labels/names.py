@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+from unicodedata import combining, normalize
 
 Side = Literal["right", "left", "both"]
 Lobe = Literal["", "upper", "middle", "lower"]
@@ -16,8 +17,15 @@ SIDES: dict[str, Side] = {
     "rt": "right",
     "right": "right",
 }
+_RIGHT = "rechts rechte rechter droit droite derecho derecha direito direita destro destra dx"
+_LEFT = "links linke linker gauche izquierdo izquierda esquerdo esquerda sinistro sinistra sx"
+SIDES.update(dict.fromkeys(_RIGHT.split(), "right"))
+SIDES.update(dict.fromkeys(_LEFT.split(), "left"))
 BOTH_WORDS = {"both", "total", "all", "combined", "whole", "bilateral"}
 LUNG_WORDS = {"lung", "lungs"}
+_LUNGS = "lunge lungen poumon poumons pulmon pulmones pulmao pulmoes polmone polmoni"
+LUNG_WORDS |= set(_LUNGS.split())
+"""English, German, French, Spanish, Portuguese and Italian, without accents."""
 LOBES: dict[str, Lobe] = {
     "upper": "upper",
     "superior": "upper",
@@ -179,7 +187,8 @@ def _is_known(word: str) -> bool:
 
 def _words(name: str) -> list[str]:
     """The words of a name in lower case; `RightUpperLobe`, `LungL` and `PRV05` are split."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", "_", name)
+    plain = "".join(c for c in normalize("NFKD", name) if not combining(c))
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", "_", plain)
     words: list[str] = []
     for word in re.split(r"[\W_]+", spaced.lower()):
         joined = JOINED.fullmatch(word)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.labels.rasterisation import Points, fill, fill_by_winding, polygon_area
+from pleura.labels.rasterisation import Points, fill, polygon_area, winding_numbers
 
 Mask = NDArray[np.bool_]
 
@@ -23,6 +23,8 @@ SHARED_OUTLINE = 0.2
 RETRACED_AREA, RETRACED_PIXELS = 0.5, 0.75
 """A contour inside another with this share of its area, and this near to it, is the same outline.
 """
+CROSSED_AREA = 0.02
+"""Share of the enclosed pixels above which a loop that crosses itself is reported."""
 SAMPLE = 0.25
 """[pixels] Distance of samples along an outline."""
 SMALLEST_AREA = 1e-9
@@ -33,20 +35,23 @@ SMALLEST_AREA = 1e-9
 class PlaneFill:
     """The result for one plane: `mask` `[row, column]`, and counts of contours.
 
-    `repeated` contours equal an earlier one, `overlapped` ones share pixels with one.
+    `repeated` contours equal an earlier one, `overlapped` ones share pixels with one, and `crossed`
+    ones run round parts of their inside in opposite directions.
     """
 
     mask: Mask
     repeated: int = 0
     overlapped: int = 0
+    crossed: int = 0
 
 
 @dataclass(frozen=True)
 class _Contour:
-    """One contour: its loops, the largest first, and the enclosed pixels."""
+    """One contour: its loops, the largest first, the enclosed pixels, and whether it crosses."""
 
     loops: Sequence[Points]
     filled: Mask
+    crosses_itself: bool
 
     @property
     def area(self) -> float:
@@ -77,15 +82,24 @@ def combine(contours: Sequence[Points], shape: tuple[int, int]) -> PlaneFill:
             if depth[hole] == depth[k] + 1:
                 region &= ~parts[hole].filled
         mask |= region
-    return PlaneFill(mask, repeated, overlapped)
+    return PlaneFill(mask, repeated, overlapped, sum(part.crosses_itself for part in parts))
 
 
 def _filled(loops: Sequence[Points], shape: tuple[int, int]) -> _Contour:
     ordered = sorted(loops, key=lambda loop: -abs(polygon_area(loop)))
     filled = np.zeros(shape, dtype=bool)
+    crosses = False
     for loop in ordered:
-        filled ^= fill_by_winding([loop], shape)
-    return _Contour(ordered, filled)
+        winding = winding_numbers(loop, shape)
+        filled ^= winding != 0
+        crosses |= _is_crossed(winding)
+    return _Contour(ordered, filled, crosses)
+
+
+def _is_crossed(winding: NDArray[np.int32]) -> bool:
+    """Whether a loop runs both ways round more than a small part of what it encloses."""
+    parts = np.count_nonzero(winding > 0), np.count_nonzero(winding < 0)
+    return bool(min(parts) > CROSSED_AREA * sum(parts))
 
 
 def _count_shared(parts: Sequence[_Contour], depth: Sequence[int]) -> tuple[int, int]:

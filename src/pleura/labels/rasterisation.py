@@ -51,13 +51,9 @@ def fill(polygons: Iterable[Points], shape: tuple[int, int]) -> NDArray[np.bool_
     return inside
 
 
-def fill_by_winding(polygons: Iterable[Points], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Fill polygons where the winding number, summed over all of them, is not zero.
-
-    Arguments are as for `fill`.
-    """
-    inside: NDArray[np.bool_] = _crossings(polygons, shape, signed=True) != 0
-    return inside
+def winding_numbers(polygon: Points, shape: tuple[int, int]) -> NDArray[np.int32]:
+    """How often a polygon runs round each pixel centre, `[row, column]`; negative anticlockwise."""
+    return _crossings([polygon], shape, signed=True)
 
 
 def _crossings(

@@ -44,6 +44,7 @@ COUNTED = (
     ("repeated", "CONTOURS-REPEATED"),
     ("overlapped", "CONTOURS-OVERLAP"),
     ("cancelled", "CONTOURS-CANCELLED"),
+    ("crossed", "CONTOURS-CROSS-THEMSELVES"),
 )
 """Counts made while a structure is rasterised, each with its finding."""
 
@@ -95,8 +96,8 @@ def read(
         The mask (unsided where the set has one structure for both lungs) and the findings.
 
     Raises:
-        InputRefused: another frame of reference, no lung, or structures that contradict each other;
-            see `structures.assemble`.
+        InputRefused: another frame of reference, no lung, a lung without closed contours, or
+            structures that contradict each other; see `structures.assemble`.
         GridMismatch: no contour lies within the volume.
     """
     check_frame(dataset, series)
@@ -106,6 +107,9 @@ def read(
     inside = False
     for name, part, contours in drawn:
         voxels, tally = _rasterise(contours, grid, _words(part))
+        if tally.counts["open"] == len(contours):
+            types = ", ".join(sorted(tally.types["open"]))
+            raise refused("CONTOURS-NOT-CLOSED", lung=_words(part), n=len(contours), types=types)
         found += tally.findings(_words(part))
         inside |= bool(voxels.any()) or tally.counts["outside"] < len(contours)
         structures.append(Structure(name, part, voxels, len(contours), "contours"))
@@ -159,7 +163,7 @@ def _rasterise(contours: Sequence[Any], grid: Grid, lung: str) -> tuple[NDArray[
         if closed is None:
             continue
         nearest = int(np.floor(closed.at + 0.5 + UPWARDS))
-        if not 0 <= nearest < grid.shape[0]:
+        if not 0 <= nearest < grid.shape[0] or _is_beside(closed.outline, grid.shape[1:]):
             tally.counts["outside"] += 1
             continue
         tally.counts["between"] += abs(closed.at - nearest) > ONE_PLANE
@@ -174,6 +178,12 @@ def _rasterise(contours: Sequence[Any], grid: Grid, lung: str) -> tuple[NDArray[
     if planes:
         tally.counts["gaps"] = max(planes) - min(planes) + 1 - len(planes)
     return voxels, tally
+
+
+def _is_beside(outline: Points, shape: tuple[int, int]) -> bool:
+    """Whether an outline lies beside the slice, left, right, above or below it."""
+    low, high = outline.min(axis=0), outline.max(axis=0)
+    return bool((high <= -0.5).any() or (low >= np.array(shape) - 0.5).any())
 
 
 def _check_counts(planes: Iterable[Sequence[_Contour]], lung: str) -> None:
@@ -204,6 +214,7 @@ def _fill_plane(
     else:
         filled = combine(outlines, shape)
     tally.counts["repeated"] += filled.repeated
+    tally.counts["crossed"] += filled.crossed
     tally.counts["overlapped"] += filled.overlapped
     return filled.mask
 

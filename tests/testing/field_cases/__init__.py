@@ -5,7 +5,7 @@ docs/make_field_cases.py writes docs/field-cases.md from these; a test keeps the
 is seen.
 """
 
-from testing.field_cases import evaluation, identity, labels_in, labels_out, reading
+from testing.field_cases import evaluation, identity, labels_in, labels_out, reading, siblings
 from testing.field_cases.case import FieldCase
 
 FIELD_CASES: tuple[FieldCase, ...] = (
@@ -14,6 +14,7 @@ FIELD_CASES: tuple[FieldCase, ...] = (
     *labels_out.CASES,
     *identity.CASES,
     *evaluation.CASES,
+    *siblings.CASES,
 )
 """In the order of the page."""
 

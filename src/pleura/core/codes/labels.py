@@ -14,6 +14,11 @@ CONTOURS: Mapping[str, Code] = {
         "{lung}: {n} contour(s) are not closed (ContourGeometricType {types}); they were left out",
         "Export closed contours (CLOSED_PLANAR).",
     ),
+    "CONTOURS-NOT-CLOSED": refusal(
+        "{lung}: none of {n} contour(s) is closed (ContourGeometricType {types}), so they enclose "
+        "nothing",
+        "Export closed contours (CLOSED_PLANAR).",
+    ),
     "CONTOURS-TYPE": review(
         "{lung}: {n} contour(s) have ContourGeometricType {types}; they were read as CLOSED_PLANAR",
         "Check the mask against the contours.",
@@ -38,6 +43,10 @@ CONTOURS: Mapping[str, Code] = {
     "CONTOURS-CANCELLED": review(
         "{lung}: the contours of {n} slice(s) cancel each other (CLOSEDPLANAR_XOR); these slices "
         "are empty",
+        "Check the mask against the contours.",
+    ),
+    "CONTOURS-CROSS-THEMSELVES": review(
+        "{lung}: {n} contour(s) cross themselves; everything that they enclose was filled",
         "Check the mask against the contours.",
     ),
     "CONTOURS-TOO-MANY": refusal(

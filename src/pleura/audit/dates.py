@@ -1,0 +1,71 @@
+"""Read the dates that a text has, in the words and orders of many languages.
+
+It reads numbers and words and returns days; it does not look for one day in given forms.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import date
+
+_STEMS = """
+jan gen ene sty led sij tam ian oca янв січ ιαν ينا
+feb fev lut uno vel hel sub фев лют φεβ فبر
+mar maa mrt brz ozu бер μαρ مار мар bre
+apr avr abr kwi dub tra huh nis апр кві απρ ابر
+may mai mag maj mei kve svi tou маи тра μαι ماي
+jun jui giu cze cer lip kes haz июн чер ιου يون
+jul jui lug srp hei tem iul июл лип ιου يول lip cer
+aug aou ago sie srp kol elo авг сер αυγ اغس
+sep set wrz zar ruj syy eyl сен вер σεπ سبت
+oct okt ott out paz rij lis lok eki окт жов οκτ اكت
+nov lis stu mar kas ноя лис νοε نوف
+dec dez dic gru pro jou ara дек гру δεκ ديس
+"""
+"""First letters of the months in languages of Europe and its neighbours, a month a line."""
+_MONTHS = _STEMS.strip().splitlines()
+
+_NUMBERS = re.compile(
+    r"(?=(?<!\d)(\d{1,4})(?:\W{1,3}|_|[年년] ?)(\d{1,2})(?:\W{1,3}|_|[月월] ?)(\d{1,4})(?!\d))"
+)
+_DAY_FIRST = re.compile(
+    r"(?<!\d)(\d{1,4})(?:st|nd|rd|th)?[\W_]{0,3}(?:of |de )?([^\W\d_]{3,12})[\W_]{0,3}(?:de )?"
+    r"(\d{1,4})(?!\d)"
+)
+_WORD_FIRST = re.compile(r"([^\W\d_]{3,12})[\W_]{0,3}(\d{1,2})(?:st|nd|rd|th)?[\W_]{1,3}(\d{4})")
+
+
+def days_in(text: str) -> Iterator[str]:
+    """Every day that a text may mean, as `YYYYMMDD`; several for an ambiguous date."""
+    plain = _plain(text)
+    for found in _NUMBERS.finditer(plain):
+        one, two, three = found.groups()
+        yield from _days(one, [two], three)
+        yield from _days(two, [one], three)
+    for found in _DAY_FIRST.finditer(plain):
+        yield from _days(found[1], _months(found[2]), found[3])
+    for found in _WORD_FIRST.finditer(plain):
+        yield from _days(found[2], _months(found[1]), found[3])
+
+
+def _days(one: str, months: list[str], other: str) -> Iterator[str]:
+    """Days of a month where one of two numbers is a year of four digits."""
+    for day, year in ((one, other), (other, one)):
+        for month in months:
+            if len(year) == 4 and len(day) < 3 and len(month) < 3:
+                try:
+                    yield f"{date(int(year), int(month), int(day)):%Y%m%d}"
+                except ValueError:
+                    continue
+
+
+def _months(word: str) -> list[str]:
+    return [str(k) for k, stems in enumerate(_MONTHS, 1) if word[:3] in stems.split()]
+
+
+def _plain(text: str) -> str:
+    """Text in lower case without marks, with digits of any script as ASCII."""
+    letters = unicodedata.normalize("NFKD", text).casefold()
+    bare = (c for c in letters if not unicodedata.combining(c))
+    plain = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in bare)
+    return unicodedata.normalize("NFC", plain)
