@@ -296,7 +296,7 @@ def test_views_put_the_patients_right_and_the_head_where_they_belong_whatever_th
             ("coronal", ("R", "L")),
             ("sagittal", ("A", "P")),
         ):
-            view = layers.plane(name, layers.centre)
+            (view,) = [one for one in layers.planes() if one.plane == name]
             assert view.ends == ends
             rows, columns = (found.mean() for found in np.nonzero(view.reference))
             assert rows < view.reference.shape[0] / 2

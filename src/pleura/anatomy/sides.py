@@ -33,7 +33,7 @@ def split_sides(lungs: Bool, grid: Grid, *, middle_mm: float | None = None) -> L
     if box is None:
         return LungMask(labels, grid)
     region = np.ascontiguousarray(lungs[box])
-    place = _lateral(grid, box)
+    place = grid.world_terms(box, 0)
     found = _two_seeds(region, place, middle_mm, 0.0)
     if found is not None:  # the usual case: the lungs do not touch, and nothing has to grow back
         labels[box] = _assign_rest(region, found[1], place)
@@ -44,27 +44,12 @@ def split_sides(lungs: Bool, grid: Grid, *, middle_mm: float | None = None) -> L
         if found is not None:
             break
     if found is None:
-        middle = (
-            grid.to_world((np.array(grid.shape) - 1) / 2)[0] if middle_mm is None else middle_mm
-        )
-        labels[box] = _by_middle(region, place, float(middle))
+        if middle_mm is None:
+            middle_mm = grid.to_world((np.array(grid.shape) - 1) / 2)[0]
+        labels[box] = _by_middle(region, place, float(middle_mm))
     else:
         labels[box] = _flooded(region, depth, *found, place)
     return LungMask(labels, grid)
-
-
-def _lateral(grid: Grid, box: tuple[slice, slice, slice]) -> tuple[NDArray[np.float64], ...]:
-    """The L coordinate (mm) of voxels in `box` as a sum: a term by slice, one by row, one by
-    column.
-    """
-    start = np.array([part.start for part in box], dtype=np.float64)
-    terms = []
-    for axis, part in enumerate(box):
-        index = np.tile(start, (part.stop - part.start, 1))
-        index[:, axis] += np.arange(part.stop - part.start)
-        along = grid.to_world(index)[:, 0]
-        terms.append(along if axis == 0 else along - along[0])
-    return tuple(terms)
 
 
 def _mean_l(region: Bool, place: tuple[NDArray[np.float64], ...]) -> float:

@@ -74,8 +74,7 @@ def check_file(
         published. Under `report`, one finding of verdict `OK` (`REPORT-KEEPS`) lists what that
         profile leaves; it does not stand against publishing.
     """
-    before = source if isinstance(source, Layout) else take_apart(source)
-    after = written if isinstance(written, Layout) else take_apart(written)
+    before, after = take_apart(source), take_apart(written)
     declaration = declared(after, profile)
     pixels = _same_pixels(before, after)
     seen: list[tuple[str, Path_]] = [

@@ -62,9 +62,7 @@ def declared(layout: Layout, profile: str | None = None) -> Declared:
             codes.add(layout.text(*piece.path).strip())
     if profile is None:
         method = layout.text(METHOD).casefold()
-        profile = (
-            REPORT
-            if "report" in method and "pleura" in method and BASIC_PROFILE not in codes
-            else BASIC
-        )
+        profile = BASIC
+        if "report" in method and "pleura" in method and BASIC_PROFILE not in codes:
+            profile = REPORT
     return Declared(profile, frozenset(codes))

@@ -33,7 +33,7 @@ def harvest(source: bytes | Path | Layout) -> frozenset[Identifier]:
     Names come by component, reordered, joined and as initials; ids with and without separators;
     dates in a dozen written forms. UIDs are not included; see `original_uids`.
     """
-    layout = source if isinstance(source, Layout) else take_apart(source)
+    layout = take_apart(source)
     held: set[tuple[str, bytes]] = set()
     for piece in layout.pieces:
         kind = _kind(piece.path[-1], vr_of(piece))
@@ -92,11 +92,11 @@ def _expanded(held: frozenset[tuple[str, bytes]], charset: str) -> frozenset[Ide
             elif kind == "id":
                 bare = re.sub(r"[^0-9A-Za-z]", "", value)
                 digits = re.sub(r"\D", "", value)
-                forms = (
-                    {value}
-                    | ({bare} if len(bare) >= 5 else set())
-                    | ({digits} if len(digits) >= 6 else set())
-                )
+                forms = {value}
+                if len(bare) >= 5:
+                    forms.add(bare)
+                if len(digits) >= 6:
+                    forms.add(digits)
             else:
                 forms = {value}
             found |= {Identifier(kind, form) for form in forms}

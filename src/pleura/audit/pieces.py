@@ -47,6 +47,9 @@ _SHORT = frozenset(
     | {b"TM", b"UI", b"UL", b"US"}
 )
 _DEEPEST = 48
+_ITEM_BYTES = {False: b"\xfe\xff\x00\xe0", True: b"\xff\xfe\xe0\x00"}
+"""The tag of an item in little endian, and in big endian."""
+_ITEM_END_BYTES = {False: b"\xfe\xff\x0d\xe0", True: b"\xff\xfe\xe0\x0d"}
 
 Path_ = tuple[int, ...]
 """Path of an element: its tag, or for nested ones tag, item number, tag and so on."""
@@ -126,8 +129,10 @@ def shown(path: Path_) -> str:
     return "".join(words)
 
 
-def take_apart(source: bytes | Path) -> Layout:
-    """Parse a DICOM file, given as bytes or as a path, into pieces."""
+def take_apart(source: bytes | Path | Layout) -> Layout:
+    """Parse a DICOM file, given as bytes or as a path, into pieces; a layout is one already."""
+    if isinstance(source, Layout):
+        return source
     data = source if isinstance(source, bytes) else source.read_bytes()
     walker = _Walker(data)
     part10 = data[128:132] == b"DICM"
@@ -239,9 +244,7 @@ class _Walker:
         """
         if vr not in (b"SQ", b"UN", b"") or path[-1] in PIXEL_DATA:
             return False
-        if end - start < 8 or self.data[start : start + 4] != (
-            b"\xff\xfe\xe0\x00" if big else b"\xfe\xff\x00\xe0"
-        ):
+        if end - start < 8 or self.data[start : start + 4] != _ITEM_BYTES[big]:
             return False
         before = len(self.pieces)
         try:
@@ -300,9 +303,7 @@ class _Walker:
                 raise _Broken
             reached = self.dataset(pos, stop, (*path, number), explicit=explicit, big=big)
             if length == _UNDEFINED:
-                if self.data[reached : reached + 4] != (
-                    b"\xff\xfe\xe0\x0d" if big else b"\xfe\xff\x0d\xe0"
-                ):
+                if self.data[reached : reached + 4] != _ITEM_END_BYTES[big]:
                     raise _Broken
                 reached += 8
             elif reached != stop:

@@ -50,6 +50,13 @@ def batch_exit(done: int, failed: int) -> Exit:
     return Exit.SOME_FAILED if failed else Exit.OK
 
 
+def number_or_dash(value: float | None, form: str) -> str:
+    """A number for a table, printed as `form` says; `-` where there is none."""
+    if value is None:
+        return "-"
+    return format(value, form)
+
+
 def gone_notes(ids: Sequence[str]) -> list[str]:
     """Lines about results in OUT whose input is not in IN any more."""
     return [f"{id}: not in IN any more; its earlier results were left as they are" for id in ids]

@@ -28,6 +28,14 @@ def sentence(message: str) -> str:
     return message if not message or message.endswith((".", "!", "?")) else f"{message}."
 
 
+def delimiter_of(table: str) -> str:
+    """What separates the columns of a CSV text, by its heading: a comma or a semicolon."""
+    heading = table.split("\n", 1)[0]
+    if ";" in heading and "," not in heading:
+        return ";"
+    return ","
+
+
 def _escaped(character: str) -> str:
     if unicodedata.category(character) not in _HIDDEN:
         return character

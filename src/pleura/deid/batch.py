@@ -59,11 +59,9 @@ def read_headers(found: Walk, choices: Choices, hands: Hands, progress: Progress
     for piece, read in zip(
         pieces, hands.each(partial(_read_some, found.root, choices), pieces), strict=True
     ):
-        headers += (
-            [unread(file, found.root, read.code) for file in piece]
-            if isinstance(read, Finding)
-            else read
-        )
+        if isinstance(read, Finding):
+            read = [unread(file, found.root, read.code) for file in piece]
+        headers += read
         progress("read headers", len(headers), len(files))
     return sorted(headers, key=lambda header: header.file)
 

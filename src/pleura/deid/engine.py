@@ -272,11 +272,9 @@ class Engine:
         """Apply an action that derives a new value from the old one."""
         technical = int(tag) in TECHNICAL
         raw = dataset.get_item(tag)
-        key = (
-            (vr, technical, action, raw.value)
-            if raw.is_raw and isinstance(raw.value, bytes) and len(raw.value) < SHORT
-            else None
-        )
+        key = None
+        if raw.is_raw and isinstance(raw.value, bytes) and len(raw.value) < SHORT:
+            key = (vr, technical, action, raw.value)
         if key in self._clean:
             return
         try:
@@ -284,11 +282,9 @@ class Engine:
         except Exception:  # not text in any character set that it declares
             self._lose(dataset, tag, vr, place)
             return
-        parts = (
-            [str(part) for part in old]
-            if isinstance(old, (list, tuple)) or type(old).__name__ == "MultiValue"
-            else [str(old)]
-        )
+        parts = [str(old)]
+        if isinstance(old, (list, tuple)) or type(old).__name__ == "MultiValue":
+            parts = [str(part) for part in old]
         new = [self._new(dataset, int(tag), part, vr, action) for part in parts]
         if None in new or (vr in TEXT and len(new) > 1 and self._names_across(new)):
             self._lose(dataset, tag, vr, place)

@@ -65,11 +65,15 @@ class HeaderReader:
         stream.seek(0)
         wanted = list(HEADER_TAGS) if self.kept is None else None
         dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=wanted)
-        found = NOBODY if self.kept is None else harvest(dataset, self.kept)
         values = tuple(_text(dataset, keyword) for keyword in HEADER_TAGS)
         if not values[0]:
             values = (str(dataset.file_meta.get("MediaStorageSOPClassUID", "")), *values[1:])
-        return values, found
+        return values, self._harvested(dataset)
+
+    def _harvested(self, dataset: "Dataset", only: tuple[int, ...] | None = None) -> Identifiers:
+        if self.kept is None:
+            return NOBODY
+        return harvest(dataset, self.kept, only)
 
     def _quick(self, data: bytes) -> tuple[tuple[str, ...], Identifiers] | None:
         """The header from what is remembered.
@@ -122,7 +126,7 @@ class HeaderReader:
         few = b"".join([charset, *(raw[tag] for tag in sorted(new) if tag != CHARSET)])
         dataset = read_dataset(BytesIO(few), implicit, True)
         for tag in new:
-            found = NOBODY if self.kept is None else harvest(dataset, self.kept, (tag,))
+            found = self._harvested(dataset, (tag,))
             text = _text(dataset, _header_tags()[tag]) if tag in _header_tags() else ""
             self._known[charset, raw[tag]] = (text, NOBODY if found.empty else found)
 

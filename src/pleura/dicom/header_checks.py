@@ -56,11 +56,9 @@ CODES = (
 
 def check_headers(planes: Sequence[Plane]) -> list[Finding]:
     """The findings that refuse planes by their headers."""
-    private = (
-        ""
-        if all(plane.has_pixels and plane.complete for plane in planes)
-        else private_pixels(planes)
-    )
+    private = ""
+    if not all(plane.has_pixels and plane.complete for plane in planes):
+        private = private_pixels(planes)
     if not any(plane.has_pixels for plane in planes):
         code = "PRIVATE-COMPRESSION" if private else "NO-PIXELS"
         return [_of_slices(code, len(planes), len(planes), private)]

@@ -114,12 +114,10 @@ class Series:
         if step == 1 or self.grid is None or self.missing:
             return self.read()
         files = self.files[::step]
-        positions = None if self.grid.positions_mm is None else self.grid.positions_mm[::step]
-        mean = (
-            step
-            if positions is None
-            else positions[-1] / (len(files) - 1) / self.grid.spacing_mm[0]
-        )
+        positions, mean = self.grid.positions_mm, float(step)
+        if positions is not None:
+            positions = positions[::step]
+            mean = positions[-1] / (len(files) - 1) / self.grid.spacing_mm[0]
         affine = self.grid.affine.copy()
         affine[:3, 0] *= mean
         grid = Grid((len(files), self.rows, self.columns), affine, positions)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.dicom.plane import Plane
+from pleura.dicom.plane import Plane, rescale_of
 from pleura.geometry.volume import NO_TISSUE_HU
 
 
@@ -38,7 +38,7 @@ def _padding_ranges(hu: NDArray[np.int16], plane: Plane) -> set[tuple[int, int]]
     """
     ranges = set()
     if plane.padding is not None:
-        slope, intercept = (1.0 if plane.slope is None else plane.slope), plane.intercept or 0.0
+        slope, intercept = rescale_of(plane)
         low, high = sorted(round(slope * end + intercept) for end in plane.padding)
         if high < NO_TISSUE_HU:
             ranges.add((low, high))

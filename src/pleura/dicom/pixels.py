@@ -19,7 +19,7 @@ from pleura.codecs.frames import BIG_ENDIAN, DEFLATED, decode_frame, unreadable_
 from pleura.core.progress import Progress, silent
 from pleura.dicom.deflated import inflated
 from pleura.dicom.padding import find_padding
-from pleura.dicom.plane import Cells, Plane
+from pleura.dicom.plane import Cells, Plane, rescale_of
 from pleura.files.archives import read_members
 
 BATCH = 64
@@ -380,8 +380,7 @@ def _signed(cells: NDArray[Any], declared: Cells) -> NDArray[Any]:
 
 
 def _rescale(stored: NDArray[Any], plane: Plane, out: NDArray[np.int16]) -> int:
-    slope = 1.0 if plane.slope is None else plane.slope
-    intercept = 0.0 if plane.intercept is None else plane.intercept
+    slope, intercept = rescale_of(plane)
     if slope == 1.0 and intercept == int(intercept):
         shift = int(intercept)
         if (

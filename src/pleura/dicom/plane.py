@@ -74,3 +74,9 @@ class Plane(NamedTuple):
     def path(self) -> Path:
         """`file` as a path."""
         return Path(self.file)
+
+
+def rescale_of(plane: Plane) -> tuple[float, float]:
+    """Slope and intercept; 1 and 0 where the plane has none."""
+    slope = 1.0 if plane.slope is None else plane.slope
+    return slope, plane.intercept or 0.0

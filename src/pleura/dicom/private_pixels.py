@@ -60,11 +60,9 @@ def _scheme(header: "Dataset") -> str:
         if not element.tag.is_private:
             continue
         value: Any = element.value
-        text = (
-            bytes(value[:64]).decode("latin-1")
-            if isinstance(value, (bytes, bytearray))
-            else str(value)
-        )
+        text = str(value)
+        if isinstance(value, (bytes, bytearray)):
+            text = bytes(value[:64]).decode("latin-1")
         match = SCHEME.search(text)
         if match and len(text) <= 64:
             return match[0]

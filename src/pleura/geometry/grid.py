@@ -133,6 +133,32 @@ class Grid:
         world: Array = index @ self.affine[:3, :3].T + self.affine[:3, 3]
         return world
 
+    def world_terms(self, box: tuple[slice, slice, slice], axis: int) -> tuple[Array, ...]:
+        """A world coordinate of the voxels in `box` as a sum, in mm.
+
+        Args:
+            box: slices of `[slice, row, column]`, with start and stop.
+            axis: 0 for L, 1 for P, 2 for S.
+
+        Returns:
+            A term by slice, one by row and one by column, `(n,)` each.
+        """
+        start = np.array([part.start for part in box], dtype=np.float64)
+        terms = []
+        for along, part in enumerate(box):
+            index = np.tile(start, (part.stop - part.start, 1))
+            index[:, along] += np.arange(part.stop - part.start)
+            terms.append(self.to_world(index)[:, axis])
+        by_slice, by_row, by_column = terms
+        return by_slice, by_row - by_row[0], by_column - by_column[0]
+
+    @property
+    def along_mm(self) -> Array:
+        """Distance of each slice from the first along the normal, `(slices,)` in mm."""
+        if self.positions_mm is None:
+            return np.arange(self.shape[0], dtype=np.float64) * self.spacing_mm[0]
+        return self.positions_mm
+
     def to_index(self, world: Any) -> Array:
         """Fractional indices `(…, 3)` `[slice, row, column]` of points `(…, 3)` LPS mm."""
         world = np.asarray(world, dtype=np.float64)

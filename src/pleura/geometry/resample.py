@@ -1,7 +1,7 @@
 """From one grid to another: upright views, coarse copies for quick looks, and resampling."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from pleura.geometry.grid import Grid
 from pleura.geometry.volume import AIR_HU, LungMask, Volume
 
 Bool = NDArray[np.bool_]
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,12 @@ class Upright:
         flips = tuple(slice(None, None, step) for step in self.steps)
         return array.transpose(self.axes)[flips]
 
+    def padding(self, volume: Volume) -> NDArray[np.bool_] | None:
+        """The padding mask of `volume`, turned; `None` where it has no padding."""
+        if volume.padding is None:
+            return None
+        return self.turn(volume.padding)
+
     def back(self, array: NDArray[Any]) -> NDArray[Any]:
         """The inverse of `turn`, as a view."""
         flips = tuple(slice(None, None, step) for step in self.steps)
@@ -55,6 +62,13 @@ def factors_for(spacing_mm: tuple[float, float, float], wanted_mm: float) -> tup
     """Whole factors by which a grid shrinks to a spacing near `wanted_mm`."""
     a, b, c = (max(1, round(wanted_mm / s)) for s in spacing_mm)
     return a, b, c
+
+
+def along_axis(values: NDArray[Number], axis: int) -> NDArray[Number]:
+    """Values `(n,)` in the shape in which they are broadcast along one axis of three."""
+    shape = [1, 1, 1]
+    shape[axis] = -1
+    return values.reshape(shape)
 
 
 def shrink(array: NDArray[Any], factors: tuple[int, int, int]) -> NDArray[np.float32]:
@@ -70,7 +84,7 @@ def shrink(array: NDArray[Any], factors: tuple[int, int, int]) -> NDArray[np.flo
     for axis, factor in enumerate(factors):
         starts = np.arange(0, array.shape[axis], factor)
         sizes = np.minimum(factor, array.shape[axis] - starts).astype(np.float32)
-        count = count * sizes.reshape([-1 if k == axis else 1 for k in range(3)])
+        count = count * along_axis(sizes, axis)
     return (total / count).astype(np.float32)
 
 
@@ -112,9 +126,9 @@ def every_nth(volume: Volume, most: int) -> Volume:
     if step == 1:
         return volume
     hu = volume.hu[::step]
-    positions = (
-        None if grid.positions_mm is None else grid.positions_mm[::step] - grid.positions_mm[0]
-    )
+    positions = grid.positions_mm
+    if positions is not None:
+        positions = positions[::step] - positions[0]
     affine = grid.affine.copy()
     last = step * (len(hu) - 1)
     affine[:3, 0] = (grid.to_world([last, 0, 0]) - affine[:3, 3]) / max(1, len(hu) - 1)

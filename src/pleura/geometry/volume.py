@@ -50,9 +50,8 @@ class Volume:
         if self.padding is not None:
             if self.padding.shape != self.hu.shape or self.padding.dtype != np.bool_:
                 raise GridMismatch("the padding mask is bool and has the volume's shape")
-            object.__setattr__(
-                self, "padding", _frozen(self.padding) if self.padding.any() else None
-            )
+            padding = _frozen(self.padding) if self.padding.any() else None
+            object.__setattr__(self, "padding", padding)
 
     def filled(self, value: int = AIR_HU) -> NDArray[np.int16]:
         """A writeable copy of `hu` with padding replaced by `value` (air)."""

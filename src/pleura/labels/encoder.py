@@ -154,6 +154,8 @@ ELEMENTS: dict[str, tuple[int, str]] = {
 """Tag and VR of every attribute that pleura writes (PS3.6)."""
 
 PACKED = {"US": "<H", "UL": "<I"}
+PADDING = {"OB": b"\0", "UI": b"\0"}
+"""The byte that makes a value's length even; a space in other VRs."""
 
 
 def decimal(value: float) -> str:
@@ -220,7 +222,7 @@ def _element(tag: int, vr: str, value: Any, implicit: bool) -> bytes:
 
 def _value(vr: str, value: Any, implicit: bool) -> bytes:
     if isinstance(value, bytes):
-        return value + (b"\0" if vr in ("OB", "UI") else b" ") * (len(value) % 2)
+        return _even(vr, value)
     if vr == "SQ":
         encoded = [encode(one, implicit=implicit) for one in value]
         return b"".join(struct.pack("<HHI", 0xFFFE, 0xE000, len(one)) + one for one in encoded)
@@ -229,5 +231,11 @@ def _value(vr: str, value: Any, implicit: bool) -> bytes:
         return b"".join(struct.pack(PACKED[vr], int(one)) for one in values)
     if vr == "AT":
         return b"".join(struct.pack("<HH", int(one) >> 16, int(one) & 0xFFFF) for one in values)
-    text = "\\".join(str(one) for one in values).encode("utf-8")
-    return text + (b"\0" if vr == "UI" else b" ") * (len(text) % 2)
+    return _even(vr, "\\".join(str(one) for one in values).encode("utf-8"))
+
+
+def _even(vr: str, value: bytes) -> bytes:
+    """A value of even length (PS3.5 section 6.2)."""
+    if len(value) % 2 == 0:
+        return value
+    return value + PADDING.get(vr, b" ")

@@ -61,11 +61,9 @@ def _array(path: Path, grid: Grid) -> NDArray[np.generic]:
         check_size(entry.file_size)
         with archive.open(entry) as member:
             version = np.lib.format.read_magic(member)
-            reader = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
+            reader = np.lib.format.read_array_header_2_0
+            if version == (1, 0):
+                reader = np.lib.format.read_array_header_1_0
             shape, fortran, dtype = reader(member)
             if dtype.hasobject or dtype.kind not in "biuf":
                 raise refused("MASK-VALUES", found="objects or no numbers")

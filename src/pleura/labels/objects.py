@@ -192,11 +192,10 @@ def _scan_of_labels(dataset: Any, volumes: Sequence["Series | Scan"]) -> tuple[s
     frames = frames_of(dataset)
 
     def shares(volume: "Series | Scan") -> bool:
-        own = (
-            volume.instances
-            if isinstance(volume, Scan)
-            else {plane.sop_uid for plane in volume.files}
-        )
+        if isinstance(volume, Scan):
+            own = set(volume.instances)
+        else:
+            own = {plane.sop_uid for plane in volume.files}
         return not own.isdisjoint(instances)
 
     # in this order, because the quick one nearly always suffices

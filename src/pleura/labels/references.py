@@ -41,10 +41,14 @@ class Reference:
     @property
     def paths(self) -> tuple[Path, ...]:
         """Every file or folder that is read."""
-        named = [] if self.files is None else [self.files.map, self.files.npz, *self.files.more]
-        return tuple(
-            path for path in (*named, *(entry.path for entry in self.objects)) if path is not None
-        )
+        return (*self._mask_files, *(entry.path for entry in self.objects))
+
+    @property
+    def _mask_files(self) -> list[Path]:
+        if self.files is None:
+            return []
+        named = (self.files.map, self.files.npz, *self.files.more)
+        return [path for path in named if path is not None]
 
     def read(self, volume: Volume, series: Series) -> tuple[LungMask | None, tuple[Finding, ...]]:
         """The reference mask and findings about it.
@@ -54,12 +58,8 @@ class Reference:
         Raises:
             InputRefused: a mask cannot be read, does not fit the volume, or two masks disagree.
         """
-        files = self.files
-        paths = (
-            [] if files is None else [path for path in (files.map, files.npz, *files.more) if path]
-        )
         read: list[tuple[LungMask | None, tuple[Finding, ...]]] = [
-            read_judged(path, volume.grid, series, self.naming) for path in paths
+            read_judged(path, volume.grid, series, self.naming) for path in self._mask_files
         ]
         read = read or list(self._objects(volume, series))
         odd = tuple(finding for _, findings in read for finding in findings)

@@ -76,11 +76,9 @@ def find_masks(folder: Path) -> dict[str, MaskFiles]:
         UsageError: no such folder.
     """
     if not folder.is_dir():
-        what = (
-            "is a file: give the folder that it lies in"
-            if folder.exists()
-            else "does not exist: check the path"
-        )
+        what = "does not exist: check the path"
+        if folder.exists():
+            what = "is a file: give the folder that it lies in"
         raise UsageError(f"the masks' folder {what}")
     layout = [folder / name for name in LAYOUT if (folder / name).is_dir()]
     found: dict[str, MaskFiles] = {}

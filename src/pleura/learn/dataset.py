@@ -157,7 +157,7 @@ class SliceDataset(Slices):
             case = self.cases[number]
             volume, mask = case.volume(), case.mask()
             turn = Upright.of(case.grid)
-            padding = None if volume.padding is None else turn.turn(volume.padding)
+            padding = turn.padding(volume)
             self._open[number] = (
                 turn.turn(volume.hu),
                 padding,

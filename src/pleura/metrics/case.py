@@ -167,7 +167,7 @@ def _head(both: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
     region.
     """
     classes, regions = np.array(table["class"]), np.array(table["region"])
-    dice = np.array([math.nan if x is None else x for x in table["dice"]])
+    dice = np.array(table["dice"], dtype=np.float64)  # NaN where there is none
     return {
         "dice": both["dice"],
         "accuracy": both["accuracy"],

@@ -2,7 +2,6 @@
 ratio from all voxels.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -196,10 +195,7 @@ def pooled(cases: Sequence[Case]) -> dict[str, Any]:
 
 def _matrix(cases: Sequence[Case], structure: str, metrics: Sequence[str]) -> Floats:
     values = [[case[structure].get(metric) for metric in metrics] for case in cases]
-    return np.array(
-        [[math.nan if value is None else value for value in row] for row in values],
-        dtype=np.float64,
-    )
+    return np.array(values, dtype=np.float64)  # NaN for None
 
 
 def _describe(values: Floats, low: float, high: float) -> dict[str, Any]:

@@ -61,9 +61,9 @@ def slice_drawings(section: str, pictures: Mapping[str, Pictures]) -> Iterator[D
 
 
 def _three(one: Chosen, slug: str) -> tuple[Image, ...]:
-    kinds: tuple[Kind, ...] = (
-        ("ct", "outlines", "errors") if one.view.ct is not None else ("outlines", "errors")
-    )
+    kinds: tuple[Kind, ...] = ("ct", "outlines", "errors")
+    if one.view.ct is None:
+        kinds = ("outlines", "errors")
     return tuple(
         _image(one.view, kind, f"{slug}-{kind}.png", one.case, one.before_cleaning)
         for kind in kinds

@@ -61,20 +61,14 @@ def distributions_png(cases: Sequence[Mapping[str, Any]], path: Path) -> None:
                 axis.yaxis.set_major_formatter("{x:g}")
             axis.set_ylabel(words)
             axis.grid(axis="y", alpha=0.3)
-        trained = bool(parts & set(TRAINING))
-        median_of = (
-            "median of the test cases (of all, where there is none)" if trained else "median"
-        )
-        hollow = {"facecolors": "none", "edgecolors": GREY, "linewidths": 1.8}
-        handles = [
-            axis.scatter([], [], s=55, color=GREY, label="test case" if trained else "case"),
-            *(
-                [axis.scatter([], [], s=55, label="training or validation case", **hollow)]
-                if trained
-                else []
-            ),
-            *axis.plot([], [], color="black", linewidth=1.5, label=median_of),
-        ]
+        full, median = "case", "median"
+        handles = []
+        if parts & set(TRAINING):
+            full, median = "test case", "median of the test cases (of all, where there is none)"
+            hollow = {"facecolors": "none", "edgecolors": GREY, "linewidths": 1.8}
+            handles = [axis.scatter([], [], s=55, label="training or validation case", **hollow)]
+        handles.insert(0, axis.scatter([], [], s=55, color=GREY, label=full))
+        handles += axis.plot([], [], color="black", linewidth=1.5, label=median)
         drawn.legend(handles=handles, loc="outside lower center", ncols=3)
 
 
@@ -96,15 +90,11 @@ def _side(
 ) -> int:
     colour, marker = look
     known = [(value, split, case) for value, split, case in values if value is not None]
-    size = 55 if len(known) <= MANY else 22
+    size, width = (55, 1.8) if len(known) <= MANY else (22, 0.8)
     for k, (value, split, case) in enumerate(known):
         across = place + (WIDTH * ((k + 0.5) / len(known) - 0.5))
         inside = "none" if split in TRAINING else colour
-        style = {
-            "facecolors": inside,
-            "edgecolors": colour,
-            "linewidths": 1.8 if size == 55 else 0.8,
-        }
+        style = {"facecolors": inside, "edgecolors": colour, "linewidths": width}
         axis.scatter([across], [value], s=size, marker=marker, zorder=3, **style)
         if len(known) > 1 and (value, case) == worst((value, case) for value, _, case in known):
             axis.annotate(

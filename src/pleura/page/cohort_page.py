@@ -81,7 +81,7 @@ def outlier_scores(columns: Sequence[Values]) -> Values:
 
 def _values(cases: Sequence[Mapping[str, Any]], side: str, name: str) -> Values:
     found = [((case.get("measures") or {}).get(side) or {}).get(name) for case in cases]
-    return np.array([np.nan if value is None else value for value in found], dtype=np.float64)
+    return np.array(found, dtype=np.float64)  # NaN for None
 
 
 def _codes(cases: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, int]]:

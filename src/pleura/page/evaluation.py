@@ -203,10 +203,11 @@ class Evaluation:
             return _listed(swapped, "appear swapped in", "")
         if not sided:
             return "not known: no case has left and right labels in both masks"
+        words = f"agree with the reference in {len(sided)} case(s)"
         unsided = len(self.cases) - len(sided)
-        return f"agree with the reference in {len(sided)} case(s)" + (
-            f"; {unsided} without sides" if unsided else ""
-        )
+        if unsided:
+            words += f"; {unsided} without sides"
+        return words
 
     def _row(self, number: int, case: Mapping[str, Any]) -> list[str]:
         site = [case.get("site") or "–"] if self.scores["sites"] else []

@@ -89,7 +89,7 @@ def overlay_png(volume: Volume, labels: NDArray[np.uint8], path: Path) -> None:
 def _planes(volume: Volume, labels: NDArray[np.uint8]) -> list[_Plane]:
     upright = Upright.of(volume.grid)
     hu, turned = upright.turn(volume.hu), upright.turn(labels)
-    padding = None if volume.padding is None else upright.turn(volume.padding)
+    padding = upright.padding(volume)
     up, down, across = upright.spacing_mm
 
     def cut(index: tuple[Any, ...], flip: bool) -> tuple[NDArray[Any], NDArray[Any]]:

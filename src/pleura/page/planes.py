@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.geometry.display import DISPLAYS, Display
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LEFT, Volume
 from pleura.page.canvas import figure
@@ -15,14 +16,7 @@ from pleura.page.palette import LEFT_LUNG, RIGHT_LUNG
 
 WINDOW_HU = (-1350, 150)
 """The usual lung window: level −600, width 1500."""
-TURN = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
 DARK = {"facecolor": "black", "edgecolor": "none", "alpha": 0.55, "pad": 2.0}
-DOWN = {"P", "I"}
-"""In a picture the front and the head are up; the patient's right is on the viewer's left."""
-RIGHTWARD = {"L", "P"}
-VIEWS = {"axial": ("PA", "LR"), "coronal": ("IS", "LR"), "sagittal": ("IS", "PA")}
-
-
 REFERENCE = "reference mask, right lung orange, left lung blue"
 
 
@@ -38,20 +32,13 @@ def planes_png(
         outline: what the outlines are, in words.
     """
     centre = _centre(volume.hu.shape, labels)
-    letters = volume.grid.orientation()
     with figure(path, (13, 5)) as drawn:
         axes = drawn.subplots(1, 3)
-        for axis, (name, (rows, columns)) in zip(axes, VIEWS.items(), strict=True):
-            _plane(
-                axis, volume, labels, centre, (name, _axis(letters, rows), _axis(letters, columns))
-            )
+        for axis, name in zip(axes, DISPLAYS, strict=True):
+            _plane(axis, volume, labels, centre, Display.of(volume.grid, name))
         low, high = WINDOW_HU
         words = "" if labels is None else f"; outline: {outline}"
         drawn.supxlabel(f"window {low} to {high} HU{words}".replace("-", "−"), fontsize=11)
-
-
-def _axis(letters: str, pair: str) -> int:
-    return next(k for k, letter in enumerate(letters) if letter in pair)
 
 
 def _centre(shape: tuple[int, ...], labels: NDArray[np.uint8] | None) -> tuple[int, ...]:
@@ -61,7 +48,8 @@ def _centre(shape: tuple[int, ...], labels: NDArray[np.uint8] | None) -> tuple[i
     if labels is None or not labels.any():
         return tuple(n // 2 for n in shape)
     chosen = labels == 1
-    chosen = chosen if chosen.any() else labels > 0
+    if not chosen.any():
+        chosen = labels > 0
     centre = []
     for axis in range(3):
         others = tuple(k for k in range(3) if k != axis)
@@ -75,25 +63,14 @@ def _plane(
     volume: Volume,
     drawn: NDArray[np.uint8] | None,
     centre: tuple[int, ...],
-    view: tuple[str, int, int],
+    display: Display,
 ) -> None:
-    name, down, across = view
-    through = 3 - down - across
-    letters = volume.grid.orientation()
+    index = centre[display.through]
     spacing = volume.grid.spacing_mm
-
-    def cut(array: NDArray[Any]) -> NDArray[Any]:
-        plane = np.take(array, centre[through], axis=through)
-        plane = plane if down < across else plane.T
-        plane = plane if letters[down] in DOWN else plane[::-1]
-        if letters[across] in RIGHTWARD:
-            return plane
-        return plane[:, ::-1]
-
-    image = cut(volume.hu)
+    image = display.cut(volume.hu, index)
     if volume.padding is not None:
-        image = np.where(cut(volume.padding), -1024, image)
-    aspect = spacing[down] / spacing[across]
+        image = np.where(display.cut(volume.padding, index), -1024, image)
+    aspect = spacing[display.down] / spacing[display.across]
     axis.imshow(
         image,
         cmap="gray",
@@ -103,14 +80,14 @@ def _plane(
         interpolation="nearest",
     )
     if drawn is not None:
-        labels = cut(drawn)
+        labels = display.cut(drawn, index)
         for label, colour in ((1, RIGHT_LUNG), (LEFT, LEFT_LUNG)):
             if (labels == label).any() and (labels != label).any():
                 axis.contour(labels == label, [0.5], colors=colour, linewidths=1.4)
-    axis.set_title(f"{name}, {_place(volume.grid, centre, through)}")
+    axis.set_title(f"{display.name}, {_place(volume.grid, centre, display.through)}")
     axis.set_xticks([])
     axis.set_yticks([])
-    ends = letters[across] if letters[across] in RIGHTWARD else TURN[letters[across]]
+    left, right = display.ends
     style = {
         "transform": axis.transAxes,
         "color": "white",
@@ -119,9 +96,9 @@ def _plane(
         "va": "center",
         "bbox": DARK,
     }
-    axis.text(0.02, 0.5, TURN[ends], ha="left", **style)
-    axis.text(0.98, 0.5, ends, ha="right", **style)
-    _scale_bar(axis, image.shape, spacing[across])
+    axis.text(0.02, 0.5, left, ha="left", **style)
+    axis.text(0.98, 0.5, right, ha="right", **style)
+    _scale_bar(axis, image.shape, spacing[display.across])
 
 
 def _scale_bar(axis: Any, shape: tuple[int, ...], column_mm: float) -> None:

@@ -121,15 +121,15 @@ def _slice_drawings(story: Story) -> Iterator[Drawing]:
             clean = of_cases(scores, story.split[part], "clean")
             raw = of_cases(scores, story.split[part], "raw") or clean
             before = "before cleaning" if loss == "classical" else "network alone"
-            for metric, scored, kind in (
-                ("dice", raw, before),
-                ("dice", clean, "cleaned"),
-                ("accuracy", raw, before),
+            for metric, scored, kind, words in (
+                ("dice", raw, "network", before),
+                ("dice", clean, "cleaned", "cleaned"),
+                ("accuracy", raw, "network", before),
             ):
                 if not scored:
                     continue
-                title = f"{part} cases, {title_of(loss)}, {kind}"
-                slug = f"{part}-{loss}-{metric}-{'cleaned' if kind == 'cleaned' else 'network'}.png"
+                title = f"{part} cases, {title_of(loss)}, {words}"
+                slug = f"{part}-{loss}-{metric}-{kind}.png"
                 alt = (
                     f"{metric} of every slice of the {part} cases, classes separated by colour "
                     "and shape"
@@ -203,9 +203,9 @@ def _film_drawing(story: Story, primary: str) -> Iterator[Drawing]:
     if not drawable:
         return
     case = (held_out or drawable)[0]
-    part = (
-        "a test case, on which nothing was trained" if held_out else f"part: {story.part_of(case)}"
-    )
+    part = f"part: {story.part_of(case)}"
+    if held_out:
+        part = "a test case, on which nothing was trained"
     path = mask_file(story.folder / "masks" / primary, case)
     if path is None:
         return
@@ -289,19 +289,14 @@ def _glance(story: Story) -> Iterator[tuple[str, str]]:
         for case, answer in story.answers.items()
         if answer.get("verdict") in ("review", "refused")
     ]
-    yield "To look at", ", ".join(look[:8]) if look else "no case has the verdict review or refused"
+    yield "To look at", ", ".join(look[:8]) or "no case has the verdict review or refused"
     sided = [case for case, answer in story.answers.items() if answer.get("volume_ml")]
     yield (
         "Right and left",
         f"separate volumes in {len(sided)} of {len(story.cohort['cases'])} case(s); look at the "
         "outlines",
     )
-    yield (
-        "Not used",
-        "; ".join(story.refused[:3])
-        if story.refused
-        else "nothing: every series and mask was used",
-    )
+    yield "Not used", "; ".join(story.refused[:3]) or "nothing: every series and mask was used"
 
 
 def _score_rows(story: Story, loss: str) -> Iterator[list[str]]:

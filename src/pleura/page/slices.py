@@ -4,6 +4,7 @@ position.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from pleura.page.canvas import figure, figure_names
@@ -35,8 +36,10 @@ def slices_png(scores: Sequence[SliceScore], metric: str, title: str, path: Path
         _cases(axis, scores)
         axis.set_title(title, loc="left", pad=26 if len({s.case for s in scores}) <= NAMED else 66)
         axis.set_xlabel("slice, in case and slice order")
-        axis.set_ylabel("Dice" if metric == "dice" else "binary accuracy")
-        axis.set_ylim(-0.03, 1.03) if metric == "dice" else None
+        axis.set_ylabel("binary accuracy")
+        if metric == "dice":
+            axis.set_ylabel("Dice")
+            axis.set_ylim(-0.03, 1.03)
         axis.set_xlim(-1, len(scores))
         axis.grid(axis="y", alpha=0.3)
         drawn.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=4)
@@ -51,26 +54,27 @@ def _points(axis: Any, places: Sequence[float], scores: Sequence[SliceScore], me
         if points:
             xs, ys = zip(*points, strict=True)
             size = 70 if kind in ("hallucinated", "missed") else 18
-            axis.scatter(
-                xs,
-                ys,
-                s=size,
-                color=colour,
-                marker=marker,
-                label=f"{words} ({len(chosen)})",
-                linewidths=1.2 if marker == "_" else 0,
-                zorder=3,
-            )
+            label = f"{words} ({len(chosen)})"
+            axis.scatter(xs, ys, s=size, label=label, zorder=3, **_look(colour, marker))
+
+
+def _look(colour: str, marker: str) -> dict[str, Any]:
+    """Keywords of a marker; one that is a line has a width."""
+    return {"color": colour, "marker": marker, "linewidths": 1.2 * (marker == "_")}
 
 
 def _cases(axis: Any, scores: Sequence[SliceScore]) -> None:
     names = figure_names(list(dict.fromkeys(score.case for score in scores)))
     starts = [k for k, score in enumerate(scores) if k == 0 or score.case != scores[k - 1].case]
-    style = {"fontsize": 11} if len(starts) <= NAMED else {"fontsize": 9, "rotation": 90}
+    width: float = 1
+    style: dict[str, float] = {"fontsize": 11}
+    if len(starts) > NAMED:
+        width = 0.4
+        style = {"fontsize": 9, "rotation": 90}
     every = -(-len(starts) // 40)
     for k, (start, end) in enumerate(zip(starts, [*starts[1:], len(scores)], strict=True)):
         if start:
-            axis.axvline(start - 0.5, color="black", linewidth=1 if len(starts) <= NAMED else 0.4)
+            axis.axvline(start - 0.5, color="black", linewidth=width)
         if k % every == 0:
             place = (start + end) / 2, 1.01
             axis.text(
@@ -110,8 +114,7 @@ def positions_png(scores: Sequence[SliceScore], path: Path) -> None:
 
 
 def _legend_entry(axis: Any, colour: str, marker: str, label: str) -> Any:
-    width = 1.2 if marker == "_" else 0
-    return axis.scatter([], [], s=50, color=colour, marker=marker, label=label, linewidths=width)
+    return axis.scatter([], [], s=50, label=label, **_look(colour, marker))
 
 
 def _worst_first(scores: Sequence[SliceScore]) -> list[str]:
@@ -120,9 +123,8 @@ def _worst_first(scores: Sequence[SliceScore]) -> list[str]:
     for score in scores:
         if score.dice is not None:
             held[score.case].append(score.dice)
-    return sorted(
-        held, key=lambda case: (sum(held[case]) / len(held[case]) if held[case] else 2.0, case)
-    )
+    means = {case: fmean(dices or [2.0]) for case, dices in held.items()}
+    return sorted(held, key=lambda case: (means[case], case))
 
 
 def volumes_png(rows: Sequence[tuple[str, str, float, float]], path: Path) -> None:

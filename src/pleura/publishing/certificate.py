@@ -109,6 +109,13 @@ class Certificate:
         return "\n".join(parts) + "\n"
 
 
+def not_covered(*, report: bool) -> list[str]:
+    """What a certificate cannot promise; of profile `report`, also what that profile leaves."""
+    if report:
+        return [*NOT_COVERED, REPORT_KEEPS]
+    return list(NOT_COVERED)
+
+
 def option_words(codes: Sequence[str]) -> list[str]:
     """Options by code and name."""
     return [f"{code} {MEANINGS.get(code, '')}".strip() for code in codes]

@@ -6,7 +6,7 @@ from typing import Any
 
 from pleura.deid.choices import Choices
 from pleura.deid.profile import profile
-from pleura.publishing.certificate import NOT_COVERED, REPORT_KEEPS, Certificate, option_words
+from pleura.publishing.certificate import Certificate, not_covered, option_words
 from pleura.publishing.result import DeidentifyResult
 from pleura.store.run_record import RunRecord
 
@@ -42,7 +42,7 @@ def certificate_of(
         facts=facts,
         options=option_words(codes) or ["profile report (four rules)"],
         counts=dict(result.accounting.refused),
-        not_covered=[*NOT_COVERED, *([REPORT_KEEPS] if report else [])],
+        not_covered=not_covered(report=report),
         command=_command(choices, options),
     )
 

@@ -110,11 +110,8 @@ def gate(
     if worst(findings) is Verdict.REFUSED:
         return Judged(volume, whole, findings)
     sample = sample_of(whole) if detail == "full" else Anatomy(sampled(volume))
-    found = (
-        check_coverage(sample.mask, sample.volume)
-        if lungs is None
-        else check_coverage(lungs, volume)
-    )
+    covered = (sample.mask, sample.volume) if lungs is None else (lungs, volume)
+    found = check_coverage(*covered)
     if worst(found) is Verdict.REFUSED:
         return Judged(volume, whole, findings, found, sample=sample)
     orientation = check_orientation(sample.volume, anatomy=sample)

@@ -59,8 +59,7 @@ def _corrected(volume: Volume) -> tuple[Volume, Finding] | tuple[None, None]:
     if offset is None:
         return None, None
     hu = np.clip(volume.hu.astype(np.int32) + offset, -32768, 32767).astype(np.int16)
-    padding = hu < landmarks.NOISE_FLOOR
-    corrected = mark_filler(Volume(hu, volume.grid, padding if padding.any() else None))
+    corrected = mark_filler(Volume(hu, volume.grid, hu < landmarks.NOISE_FLOOR))
     if check_peaks(corrected, _histogram(corrected)):
         return None, None
     air = offsets.air_centre(everything, offset) - offset

@@ -50,10 +50,11 @@ def measure_lungs(volume: Volume, mask: LungMask) -> dict[str, Any]:
     """
     if not volume.grid.same_as(mask.grid, tolerance_mm=0.05):
         raise GridMismatch("the mask does not lie on the grid of the CT")
-    parts = (
-        {name: _regions(volume, mask, label) for name, label in SIDES.items()} if mask.sided else {}
-    )
-    parts["both"] = _sum(list(parts.values())) if mask.sided else _regions(volume, mask, RIGHT)
+    if mask.sided:
+        parts = {name: _regions(volume, mask, label) for name, label in SIDES.items()}
+        parts["both"] = _sum(list(parts.values()))
+    else:
+        parts = {"both": _regions(volume, mask, RIGHT)}
     found: dict[str, Any] = {
         name: None if part is None else _measured(part) for name, part in parts.items()
     }
@@ -137,15 +138,8 @@ def _world(volume: Volume, box: tuple[slice, slice, slice], axis: int) -> tuple[
     """A world coordinate of the box's voxels as the sum of a term by slice, by row and by
     column, in mm. A term that is zero throughout has one entry.
     """
-    start = np.array([part.start for part in box], dtype=np.float64)
-    terms = []
-    for along, part in enumerate(box):
-        index = np.tile(start, (part.stop - part.start, 1))
-        index[:, along] += np.arange(part.stop - part.start)
-        coordinate = volume.grid.to_world(index)[:, axis]
-        term = coordinate if along == 0 else coordinate - coordinate[0]
-        terms.append(term if along == 0 or term.any() else term[:1])
-    return tuple(terms)
+    first, *others = volume.grid.world_terms(box, axis)
+    return first, *(term if term.any() else term[:1] for term in others)
 
 
 def _place(terms: tuple[Array, ...], k: int) -> Array:

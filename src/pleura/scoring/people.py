@@ -37,9 +37,9 @@ def people_of(
         {case: known for case, known in by_case.items() if known is not None} or {"": {}}, cases
     )
     patients = [known["patient"] for known in by_case.values() if known and "patient" in known]
-    names = (
-        {name: name for name in patients} if keep else neutral_names(patients, out, kind="patient")
-    )
+    names = {name: name for name in patients}
+    if not keep:
+        names = neutral_names(patients, out, kind="patient")
     result: dict[str, Mapping[str, str]] = {}
     for case, known in by_case.items():
         if known is not None:

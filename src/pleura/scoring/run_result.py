@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pleura.core.errors import Exit
-from pleura.core.results import Table
+from pleura.core.results import Table, number_or_dash
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,6 @@ class RunResult:
 
 
 def _row(case: Mapping[str, Any]) -> tuple[str, ...]:
-    numbers = (
-        "-" if case.get(name) is None else f"{case[name]:.4f}" for name in ("dice", "accuracy")
-    )
+    numbers = (number_or_dash(case.get(name), ".4f") for name in ("dice", "accuracy"))
     counts = (str(case["slices"][name]) for name in ("hallucinated", "missed"))
     return (str(case["case"]), str(case.get("split") or "-"), *numbers, *counts)

@@ -23,11 +23,6 @@ def above_apex(anatomy: Anatomy, margin_mm: float) -> NDArray[np.bool_] | None:
     with_lungs = np.flatnonzero(Classical()(volume, anatomy=anatomy).mask.lungs.any(axis=(1, 2)))
     if not with_lungs.size:
         return None
-    along = (
-        np.arange(grid.shape[0]) * grid.spacing_mm[0]
-        if grid.positions_mm is None
-        else grid.positions_mm
-    )
-    height = along * np.sign(up)
+    height = grid.along_mm * np.sign(up)
     beyond: NDArray[np.bool_] = height > height[with_lungs].max() + margin_mm
     return beyond

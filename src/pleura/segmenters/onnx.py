@@ -61,10 +61,11 @@ class OnnxSegmenter:
         """
         inner = [path.parent for path in sorted(folder.glob("*/model.json"))]
         if not (folder / "model.json").exists():
-            if len(inner) != 1:
+            if not inner:
+                raise UsageError("--model: no model.json there")
+            if len(inner) > 1:
                 names = ", ".join(path.name for path in inner)
-                several = f"several models there: name one of {names}"
-                raise UsageError(f"--model: {several if inner else 'no model.json there'}")
+                raise UsageError(f"--model: several models there: name one of {names}")
             folder = inner[0]
         card = _read_card(folder / CARD)
         try:
@@ -125,7 +126,7 @@ class OnnxSegmenter:
         turn = Upright.of(volume.grid)
         spacing = turn.spacing_mm[1:]
         hu = turn.turn(volume.hu)
-        padding = None if volume.padding is None else turn.turn(volume.padding)
+        padding = turn.padding(volume)
         raw = np.zeros(volume.hu.shape, np.bool_)
         target = turn.turn(raw)
         predict = open_network(self.weights, ["probability"], device=self.device)

@@ -85,11 +85,9 @@ def open_network(
     available = onnxruntime.get_available_providers()
     if device == "cuda" and "CUDAExecutionProvider" not in available:
         raise UsageError("--device cuda: this onnxruntime has no CUDA; leave the option out")
-    providers = (
-        ["CUDAExecutionProvider", "CPUExecutionProvider"]
-        if device == "cuda"
-        else ["CPUExecutionProvider"]
-    )
+    providers = ["CPUExecutionProvider"]
+    if device == "cuda":
+        providers.insert(0, "CUDAExecutionProvider")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads or available_threads()

@@ -13,6 +13,7 @@ from pleura.core.atomic import atomic_folder
 from pleura.core.errors import InputRefused
 from pleura.core.faults import is_passing, refusal_of
 from pleura.core.findings import Finding, Verdict, reason, worst
+from pleura.segmenting.recipe import known_findings
 from pleura.store.items import Done
 from pleura.store.jobs import Job
 from pleura.store.layout import COUCH_LABELS, COUCH_VOLUME, PLANES
@@ -76,7 +77,7 @@ def _record(
 def refused_couch(
     job: Job, refusal: Finding, findings: Sequence[Finding] | None = None
 ) -> dict[str, Any]:
-    return _record(job, [*(job.findings if findings is None else findings), refusal])
+    return _record(job, [*known_findings(job, findings), refusal])
 
 
 def _write(out: Path, case: str, volume: Any, body: Any, around: Any) -> tuple[str, ...]:

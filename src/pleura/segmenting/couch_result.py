@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pleura.core.errors import Exit
-from pleura.core.results import Table, batch_exit, gone_notes
+from pleura.core.results import Table, batch_exit, gone_notes, number_or_dash
 
 LABELS = {"1": "body", "2": "couch"}
 
@@ -35,10 +35,8 @@ class CouchResult:
         """One row a case."""
         rows = []
         for case in self.cases:
-            ml = (
-                "-" if case[key] is None else f"{case[key]:.0f}" for key in ("body_ml", "couch_ml")
-            )
-            rows.append((case["id"], case["verdict"], *ml))
+            body, couch = (number_or_dash(case[key], ".0f") for key in ("body_ml", "couch_ml"))
+            rows.append((case["id"], case["verdict"], body, couch))
         return Table("Body and couch", ("case", "verdict", "body [ml]", "couch [ml]"), tuple(rows))
 
     def notes(self) -> Sequence[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pleura.core.errors import Exit
-from pleura.core.results import Table, batch_exit, gone_notes
+from pleura.core.results import Table, batch_exit, gone_notes, number_or_dash
 from pleura.store.layout import INDEX
 
 
@@ -32,15 +32,10 @@ class MeasureResult:
         """One row a case, of both lungs."""
         rows = []
         for case in self.cases:
-            both = (case["measures"] or {}).get("both")
-            names = ("ml", "mass_g", "mean_hu", "perc15_hu")
-            rows.append(
-                (
-                    case["id"],
-                    case["verdict"],
-                    *(f"{both[name]:.0f}" if both else "-" for name in names),
-                )
-            )
+            both = (case["measures"] or {}).get("both") or {}
+            values = (both.get(name) for name in ("ml", "mass_g", "mean_hu", "perc15_hu"))
+            numbers = [number_or_dash(value, ".0f") for value in values]
+            rows.append((case["id"], case["verdict"], *numbers))
         columns = ("case", "verdict", "volume [ml]", "mass [g]", "mean [HU]", "Perc15 [HU]")
         return Table("Lungs", columns, tuple(rows))
 

@@ -126,7 +126,14 @@ def refused_record(
     job: "Job", refusal: Finding, findings: Sequence[Finding] | None = None
 ) -> dict[str, Any]:
     """The record of a case that was refused."""
-    return record_of(job, [*(job.findings if findings is None else findings), refusal])
+    return record_of(job, [*known_findings(job, findings), refusal])
+
+
+def known_findings(job: "Job", findings: Sequence[Finding] | None) -> Sequence[Finding]:
+    """The findings of a case that was refused: those given, else those of its series."""
+    if findings is None:
+        return job.findings
+    return findings
 
 
 def measured(volume: "Volume", mask: "LungMask") -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pleura.core.errors import Exit
-from pleura.core.results import Table, batch_exit, gone_notes
+from pleura.core.results import Table, batch_exit, gone_notes, number_or_dash
 from pleura.store.layout import INDEX
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class SegmentResult:
         """One row for each case."""
         rows = []
         for case in self.cases:
-            ml = case["volume_ml"]
-            right, left = (f"{ml['right']:.0f}", f"{ml['left']:.0f}") if ml else ("-", "-")
+            ml = case["volume_ml"] or {}
+            right, left = (number_or_dash(ml.get(side), ".0f") for side in ("right", "left"))
             rows.append((case["id"], case["verdict"], right, left))
         return Table("Lungs", ("case", "verdict", "right [ml]", "left [ml]"), tuple(rows))
 

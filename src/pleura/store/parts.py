@@ -220,9 +220,9 @@ def _task(verb: str, task: str) -> tuple[int | None, int]:
     """The number of a task and of all tasks, 0 where it is as planned; `None` without a task."""
     if not task:
         return None, 0
-    number, _, count = (
-        _from_environment(verb).partition("/") if task == AUTO else (task.partition("/"))
-    )
+    if task == AUTO:
+        task = _from_environment(verb)
+    number, _, count = task.partition("/")
     if not number.isdigit() or (count and not (count.isdigit() and int(count) > 0)):
         raise UsageError(f"{verb}: --task is N, N/M (N from 0 to M - 1) or auto, as in --task 0/4")
     return int(number), int(count or 0)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pleura.core.errors import UsageError
+from pleura.core.text import delimiter_of
 
 COLUMNS = ("patient", "site")
 
@@ -22,8 +23,7 @@ def read_people(table: Path) -> Mapping[str, Mapping[str, str]]:
         text = table.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         raise UsageError("the --patients table is not a UTF-8 CSV file") from None
-    heading = text.split("\n", 1)[0]
-    delimiter = ";" if ";" in heading and "," not in heading else ","
+    delimiter = delimiter_of(text)
     try:
         parsed = list(csv.DictReader(text.splitlines(), delimiter=delimiter))
     except csv.Error:
@@ -32,7 +32,7 @@ def read_people(table: Path) -> Mapping[str, Mapping[str, str]]:
         {str(k).strip().lower(): v.strip() for k, v in row.items() if isinstance(v, str)}
         for row in parsed
     ]
-    columns = {name.strip().lower() for name in heading.split(delimiter)}
+    columns = {name.strip().lower() for name in text.split("\n", 1)[0].split(delimiter)}
     wanted = [name for name in COLUMNS if name in columns]
     if not rows or "case" not in columns or not wanted:
         raise UsageError(

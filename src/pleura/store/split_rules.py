@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pleura.core.errors import UsageError
+from pleura.core.text import delimiter_of
 
 RATIO = 0.67
 PARTS = ("train", "validation", "test", "unused")
@@ -53,9 +54,7 @@ def _listed(content: bytes) -> dict[str, str]:
     """Patient or case to part, of a CSV file with a heading."""
     try:
         text = content.decode("utf-8-sig")
-        heading = text.split("\n", 1)[0]
-        delimiter = ";" if ";" in heading and "," not in heading else ","
-        rows = list(csv.DictReader(text.splitlines(), delimiter=delimiter))
+        rows = list(csv.DictReader(text.splitlines(), delimiter=delimiter_of(text)))
     except (UnicodeDecodeError, csv.Error):
         raise UsageError("the --split file is not a UTF-8 CSV file") from None
     listed: dict[str, str] = {}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.geometry.display import DISPLAYS, Display
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import AIR_HU, LungMask, Volume
 from pleura.store.pictures import WINDOW_HU, Pictures, View
@@ -15,11 +16,6 @@ LARGEST = 512
 """[pixels] Longest side of a picture; of larger ones every second pixel is used."""
 GREYS = 4
 """Grey values are multiples of this: noise takes most of the bytes and is invisible."""
-PLANES = {"axial": ("PA", "LR"), "coronal": ("IS", "LR"), "sagittal": ("IS", "PA")}
-"""Directions of the rows and columns of a picture, at both ends."""
-DOWNWARD = {"P", "I"}
-RIGHTWARD = {"L", "P"}
-OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
 
 
 def picture_case(
@@ -41,16 +37,15 @@ def picture_case(
         tables: the scores of the slices, as `score_case` and `score_raw` give them.
     """
     layers = _Layers(volume, mask, reference, raw)
-    views = [layers.plane(name, layers.centre) for name in PLANES]
+    views = layers.planes()
     for index, kinds in sorted(chosen_slices(tables).items()):
-        views.append(layers.cut(0, index, kinds, slice_scores(tables, index)))
+        views.append(layers.slice(index, kinds, slice_scores(tables, index)))
     return Pictures(views)
 
 
 def plane_views(volume: Volume, mask: LungMask) -> list[View]:
     """Axial, coronal and sagittal plane through the middle of a mask without reference."""
-    layers = _Layers(volume, mask, mask, None)
-    return [layers.plane(name, layers.centre) for name in PLANES]
+    return _Layers(volume, mask, mask, None).planes()
 
 
 def film_views(
@@ -65,7 +60,7 @@ def film_views(
     layers = _Layers(volume, mask, reference, raw)
     step = max(1, -(-layers.grid.shape[0] // most))
     for index in range(0, layers.grid.shape[0], step):
-        yield layers.cut(0, index, ("film",), {})
+        yield layers.slice(index, ("film",), {})
 
 
 def chosen_slices(tables: Sequence[Mapping[str, Any]]) -> dict[int, tuple[str, ...]]:
@@ -144,65 +139,49 @@ class _Layers:
             centre.append(int(counts.argmax()) if wrong.any() else middle)
         return centre[0], centre[1], centre[2]
 
-    def plane(self, name: str, centre: tuple[int, int, int]) -> View:
-        """One of the three planes through a voxel."""
-        rows, columns = PLANES[name]
-        letters = self.grid.orientation()
-        inside = {next(k for k in range(3) if letters[k] in pair) for pair in (rows, columns)}
-        through = ({0, 1, 2} - inside).pop()
-        return self.cut(through, centre[through], ("overview",), {})
+    def planes(self) -> list[View]:
+        """The three planes through the centre."""
+        centre = self.centre
+        displays = [Display.of(self.grid, name) for name in DISPLAYS]
+        return [self.cut(one, centre[one.through], ("overview",), {}) for one in displays]
+
+    def slice(self, index: int, kinds: tuple[str, ...], scores: Mapping[str, Any]) -> View:
+        """A slice of the stack."""
+        return self.cut(Display.along(self.grid, 0), index, kinds, scores)
 
     def cut(
-        self, through: int, index: int, kinds: tuple[str, ...], scores: Mapping[str, Any]
+        self, display: Display, index: int, kinds: tuple[str, ...], scores: Mapping[str, Any]
     ) -> View:
-        """The plane at `index` of one axis, turned for display."""
-        letters = self.grid.orientation()
-        name = {"S": "axial", "I": "axial", "A": "coronal", "P": "coronal"}.get(
-            letters[through], "sagittal"
-        )
-        down, across = (next(k for k in range(3) if letters[k] in pair) for pair in PLANES[name])
-        step = -(-max(self.grid.shape[down], self.grid.shape[across]) // LARGEST)
+        """The plane at `index`, turned for display."""
+        shape, spacing = self.grid.shape, self.grid.spacing_mm
+        down, across = display.down, display.across
+        step = -(-max(shape[down], shape[across]) // LARGEST)
 
-        def seen(plane: NDArray[Any]) -> NDArray[Any]:
-            plane = plane if down < across else plane.T
-            plane = plane if letters[down] in DOWNWARD else plane[::-1]
-            plane = plane if letters[across] in RIGHTWARD else plane[:, ::-1]
-            return np.ascontiguousarray(plane[::step, ::step])
+        def shown(array: NDArray[Any]) -> NDArray[Any]:
+            return np.ascontiguousarray(display.cut(array, index)[::step, ::step])
 
-        right = letters[across] if letters[across] in RIGHTWARD else OPPOSITE[letters[across]]
-        spacing = self.grid.spacing_mm
-        masks = [
-            np.take(array, index, axis=through)
-            for array in (self.mask.labels, self.reference.labels)
-        ]
-        raw = (
-            None
-            if self.raw is None
-            else seen(np.take(self.raw, index, axis=through)).astype(np.uint8)
-        )
+        raw = ct = None
+        if self.raw is not None:
+            raw = shown(self.raw).astype(np.uint8)
+        if self.volume is not None:
+            hu = shown(self.volume.hu)
+            if self.volume.padding is not None:
+                hu[shown(self.volume.padding)] = AIR_HU
+            ct = _greys(hu)
         return View(
-            plane=name,
+            plane=display.name,
             kinds=kinds,
             index=index,
-            count=self.grid.shape[through],
-            ends=(OPPOSITE[right], right),
+            count=shape[display.through],
+            ends=display.ends,
             aspect=spacing[down] / spacing[across],
             column_mm=spacing[across] * step,
-            prediction=seen(masks[0]),
-            reference=seen(masks[1]),
-            ct=None
-            if self.volume is None
-            else _greys(seen(_slice_hu(self.volume, through, index))),
+            prediction=shown(self.mask.labels),
+            reference=shown(self.reference.labels),
+            ct=ct,
             raw=raw,
             scores=scores,
         )
-
-
-def _slice_hu(volume: Volume, through: int, index: int) -> NDArray[Any]:
-    plane = np.array(np.take(volume.hu, index, axis=through))
-    if volume.padding is not None:
-        plane[np.take(volume.padding, index, axis=through)] = AIR_HU
-    return plane
 
 
 def _greys(plane: NDArray[Any]) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pleura.studying.analysis import Analysis, Comparison, Trend
-from pleura.studying.design import ENDPOINTS, HIGHER_IS_BETTER, Design, Factor
+from pleura.studying.design import ENDPOINTS, HIGHER_IS_BETTER, Design, Factor, level_text
 
 SIGNIFICANT = 0.05
 
@@ -38,8 +38,7 @@ def heading(design: Design, factor: Factor) -> str:
 
 
 def _level(factor: Factor, level: object) -> str:
-    text = level if isinstance(level, str) else f"{level:g}"
-    return f"{factor.words} {text}"
+    return f"{factor.words} {level_text(level)}"
 
 
 def number(value: float, endpoint: str, *, sign: bool = False) -> str:

@@ -167,7 +167,7 @@ class Design:
         recipe, couch = changed(reference.recipe, reference.couch, {factor.name: level})
         if (recipe, couch) == (reference.recipe, reference.couch):
             return None
-        text = level if isinstance(level, str) else f"{level:g}"
+        text = level_text(level)
         key = f"{factor.name}-{re.sub(r'[^A-Za-z0-9.+-]+', '-', text)}"
         if factor.steps != self.baseline.steps:
             key += f"-{factor.steps}-steps"
@@ -184,6 +184,13 @@ class Design:
             "endpoints": list(self.endpoints),
             "factors": [asdict(one) | {"levels": list(one.levels)} for one in self.factors],
         }
+
+
+def level_text(level: object) -> str:
+    """A level of a factor as text."""
+    if isinstance(level, str):
+        return level
+    return f"{level:g}"
 
 
 def changed(recipe: Recipe, couch: Couch, options: Mapping[str, Any]) -> tuple[Recipe, Couch]:

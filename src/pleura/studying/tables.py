@@ -9,7 +9,7 @@ from pleura.page.study_figures import DifferenceRow
 from pleura.page.study_page import LevelLines, StudyContent, StudyTable
 from pleura.studying.analysis import Analysis, levels_of
 from pleura.studying.conclusions import conclusions, heading, number
-from pleura.studying.design import ENDPOINTS, Arm, Design
+from pleura.studying.design import ENDPOINTS, Arm, Design, level_text
 
 COLUMNS = ("arm", "against", "fold", "seed", "case", "diverged")
 
@@ -45,8 +45,8 @@ def arm_label(design: Design, key: str) -> str:
     if arm.factor is None:
         return f"baseline{budget}"
     factor = design.factors[arm.factor]
-    level = arm.level if isinstance(arm.level, str) else f"{arm.level:g}"
-    return f"{factor.words.split(',')[0]} {level.replace(',', ' + ')}{budget}"
+    level = level_text(arm.level).replace(",", " + ")
+    return f"{factor.words.split(',')[0]} {level}{budget}"
 
 
 def _declared(design: Design) -> Iterator[tuple[str, str]]:

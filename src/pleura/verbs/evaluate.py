@@ -1,16 +1,21 @@
 """`pleura evaluate`: score masks of any tool against references, under one written policy."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pleura.core.atomic import read_json
 from pleura.core.progress import Progress, silent
+from pleura.core.shared_arguments import shared_arguments
 from pleura.scoring.result import EvaluateResult
 from pleura.store.call import Call
 from pleura.store.layout import SCORES
 from pleura.store.part_results import PlanResult, ShareResult
 
+OPTIONS = ("empty", "split", "resample", "paths", "name", "against_name")
+"""Options that decide the scores; how labels are read is recorded beside them."""
 
+
+@shared_arguments
 def evaluate(
     pred: Path,
     ref: Path,
@@ -77,17 +82,7 @@ def evaluate(
         resample: Resample a mask on another grid to the reference's (nearest neighbour); without it
             such a case is refused.
         workers: Processes, each with a case of its own; 0 = one for each core.
-        scheduler: Address of a Dask cluster whose workers do the cases, tcp://HOST:PORT or
-            tls://HOST:PORT; they must see IN and OUT at the same paths.
-        plan: Only plan the work for many tasks (a job array) in OUT/jobs.json, and print the lines
-            that start them; the same command without --plan collects their results.
-        tasks: With --plan, how many tasks; 0 = one for every 20 cases, 1000 at most.
-        task: Do the share of one task of a plan: N, N/M (N from 0 to M - 1), or auto, which reads N
-            from Slurm, PBS, Kubernetes or AWS Batch.
-        retry: Do the cases again that failed with this code, which pleura status OUT lists.
-        verify_done: How finished scores are checked before they are kept: size, or hash (reads
-            every file).
-        overwrite: Empty OUT first.
+        scheduler, plan, tasks, task, retry, verify_done, overwrite: See core.shared_arguments.
 
     Returns:
         The scores, as `scores.json` holds them; of a plan or a task, counts.
@@ -111,15 +106,8 @@ def evaluate(
         patients=patients,
         grid=grid,
     )
-    options: dict[str, Any] = {
-        "empty": empty,
-        "split": split,
-        "resample": resample,
-        "paths": paths,
-        "name": name,
-        "against_name": against_name,
-        "labels": [naming.as_json() for naming in inputs.namings.values()],
-    }
+    options = {option: call.values[option] for option in OPTIONS}
+    options["labels"] = [naming.as_json() for naming in inputs.namings.values()]
     with part.open_run(
         out,
         verb="evaluate",

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from pleura.core.errors import UsageError
 from pleura.core.progress import Progress, silent
+from pleura.core.shared_arguments import shared_arguments
 from pleura.segmenting.measure_result import MeasureResult
 from pleura.store.part_results import PlanResult, ShareResult
 
 
+@shared_arguments
 def measure(
     source: Path,
     masks: Path,
@@ -34,15 +36,7 @@ def measure(
             reads.
         out: Folder to write to; created if it does not exist.
         workers: Processes, each with a case of its own; 0 = one for each core.
-        scheduler: Address of a Dask cluster whose workers do the cases, tcp://HOST:PORT or
-            tls://HOST:PORT; they must see IN and OUT at the same paths.
-        plan: Only plan the work for many tasks (a job array) in OUT/jobs.json, and print the lines
-            that start them; the same command without --plan collects their results.
-        tasks: With --plan, how many tasks; 0 = one for every 20 cases, 1000 at most.
-        task: Do the share of one task of a plan: N, N/M (N from 0 to M - 1), or auto, which reads N
-            from Slurm, PBS, Kubernetes or AWS Batch.
-        retry: Do the cases again that failed with this code, which pleura status OUT lists.
-        overwrite: Empty OUT first.
+        scheduler, plan, tasks, task, retry, overwrite: See core.shared_arguments.
 
     Returns:
         The measures of each case; of a plan or a task, counts.
@@ -53,8 +47,11 @@ def measure(
         OutputFailed: OUT cannot be written.
     """
     call = locals()
-    from pleura.segmenting.measure_batch import masked_jobs, measure_cases
+    from pleura.segmenting.cases import CaseWork, do_cases
+    from pleura.segmenting.measure_batch import finish_measures, masked_jobs
+    from pleura.segmenting.measuring import MaskedJob, MeasureRecipe, refused_masked
     from pleura.store.call import Call
+    from pleura.store.job_files import JobFormat
     from pleura.store.parts import Part
     from pleura.store.spread import How
 
@@ -68,7 +65,9 @@ def measure(
     ) as run:
         if not run.done:
             load = partial(masked_jobs, source, masks, progress)
-            share = measure_cases(run, part, load, How(workers, scheduler=scheduler), progress)
+            recipe, form = MeasureRecipe(out), JobFormat((MaskedJob,))
+            work = CaseWork(recipe, load, refused_masked, finish_measures, form)
+            share = do_cases(run, part, work, How(workers, scheduler=scheduler), progress)
             if share is not None:
                 return share
         return MeasureResult(out, tuple(run.record["cases"]), tuple(run.record["gone"]))

@@ -9,11 +9,13 @@ from typing import Any, Literal
 from pleura.core.atomic import read_json
 from pleura.core.errors import UsageError
 from pleura.core.progress import Progress, silent
+from pleura.core.shared_arguments import shared_arguments
 from pleura.preparing.result import PrepareResult
 from pleura.store.layout import COHORT, SPLIT
 from pleura.store.part_results import PlanResult, ShareResult
 
 
+@shared_arguments
 def prepare(
     source: Path,
     out: Path,
@@ -61,17 +63,7 @@ def prepare(
         couch: keep, or remove what lies around the patient (couch, blankets, wires) and write air
             in its place.
         workers: Processes, each with a case of its own; 0 = one for each core.
-        scheduler: Address of a Dask cluster whose workers do the cases, tcp://HOST:PORT or
-            tls://HOST:PORT; they must see IN and OUT at the same paths.
-        plan: Only plan the work for many tasks (a job array) in OUT/jobs.json, and print the lines
-            that start them; the same command without --plan collects their results.
-        tasks: With --plan, how many tasks; 0 = one for every 20 cases, 1000 at most.
-        task: Do the share of one task of a plan: N, N/M (N from 0 to M - 1), or auto, which reads N
-            from Slurm, PBS, Kubernetes or AWS Batch.
-        retry: Do the cases again that failed with this code, which pleura status OUT lists.
-        verify_done: How finished cases are checked before they are kept: size, or hash (reads every
-            file).
-        overwrite: Empty OUT first.
+        scheduler, plan, tasks, task, retry, verify_done, overwrite: See core.shared_arguments.
         paths: Show folder and file names, series description and date of each series, and the names
             of refused files. They can identify a patient, and are not written to OUT.
         names: In Python only: names of masks to case ids, where IN was renamed since the masks were

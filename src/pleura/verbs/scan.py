@@ -108,8 +108,5 @@ def _rank(series: "Series", rule: str) -> float:
         return -series.slices
     if rule == "first":
         return series.files[0].series_number
-    return (
-        0.0
-        if rule.lower() in series.header.get("ConvolutionKernel", "").lower().split("\\")
-        else 1.0
-    )
+    kernels = series.header.get("ConvolutionKernel", "").lower().split("\\")
+    return float(rule.lower() not in kernels)

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 from pleura.core.progress import Progress, silent
+from pleura.core.shared_arguments import shared_arguments
 from pleura.segmenting.result import SegmentResult
 from pleura.store.part_results import PlanResult, ShareResult
 
 
+@shared_arguments
 def segment(
     source: Path,
     out: Path,
@@ -56,17 +58,7 @@ def segment(
         export_ct: Also write the CT as OUT/ID/ct.nii.gz, in HU, on the grid of the mask.
         device: Where the model runs: cpu or cuda.
         workers: Processes, each with a case of its own and about 1.5 GB; 0 = one for each core.
-        scheduler: Address of a Dask cluster whose workers do the cases, tcp://HOST:PORT or
-            tls://HOST:PORT; they must see IN and OUT at the same paths.
-        plan: Only plan the work for many tasks (a job array) in OUT/jobs.json, and print the lines
-            that start them; the same command without --plan collects their results.
-        tasks: With --plan, how many tasks; 0 = one for every 20 cases, 1000 at most.
-        task: Do the share of one task of a plan: N, N/M (N from 0 to M - 1), or auto, which reads N
-            from Slurm, PBS, Kubernetes or AWS Batch.
-        retry: Do the cases again that failed with this code, which pleura status OUT lists.
-        verify_done: How finished results are checked before they are kept: size, or hash (reads
-            every file).
-        overwrite: Empty OUT first.
+        scheduler, plan, tasks, task, retry, verify_done, overwrite: See core.shared_arguments.
         paths: Show folder and file names, series description and date of each series, and the names
             of refused files. They can identify a patient, and are not written to OUT.
 
@@ -80,8 +72,10 @@ def segment(
         OutputFailed: OUT cannot be written.
     """
     call = locals()
-    from pleura.segmenting.batch import recipe_of, segment_cases, series_jobs
+    from pleura.segmenting.batch import finish, recipe_of, series_jobs
+    from pleura.segmenting.cases import CaseWork, do_cases
     from pleura.segmenting.options import check_options, is_trained
+    from pleura.segmenting.recipe import refused_record
     from pleura.store.call import Call
     from pleura.store.input_names import input_names
     from pleura.store.jobs import is_cohort
@@ -106,8 +100,8 @@ def segment(
     ) as run:
         if not run.done:
             load = partial(series_jobs, source, gaps, format, progress)
-            how = How(workers, scheduler=scheduler)
-            share = segment_cases(run, part, recipe, load, how, progress)
+            work = CaseWork(recipe, load, refused_record, finish)
+            share = do_cases(run, part, work, How(workers, scheduler=scheduler), progress)
             if share is not None:
                 return share
         result = SegmentResult(out, tuple(run.record["cases"]), tuple(run.record["gone"]))

@@ -59,9 +59,9 @@ class StudyResult:
             minutes = f"{self.minutes.get(arm, 0.0):.1f}"
             rows.append((arm, f"{mean:.4f}", difference, counts, minutes))
         columns = ("arm", primary, "difference", "higher in", "CPU [min]")
-        return (
-            Table(f"Study {self.about['design']['name']}", columns, tuple(rows)) if rows else None
-        )
+        if not rows:
+            return None
+        return Table(f"Study {self.about['design']['name']}", columns, tuple(rows))
 
     def notes(self) -> Sequence[str]:
         """The conclusions, then where the page is."""

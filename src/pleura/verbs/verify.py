@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pleura.audit.report import Report
 
 KEY_BYTES = 4096
+FOUND = "Identifiers found: do not share this output"
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,11 @@ class VerifyResult:
         if self.certificate:
             lines.append(f"certificate: {self.certificate[-1]}")
         if not report.clean:
-            lines.append("Identifiers found: do not share this output")
+            lines.append(FOUND)
+        elif kept:
+            lines.append("the four rules of profile report are kept")
         else:
-            lines.append(
-                "the four rules of profile report are kept" if kept else "nothing was found"
-            )
+            lines.append("nothing was found")
         return lines
 
 
@@ -130,7 +131,7 @@ def verify(
 
 
 def _certificate(report: "Report") -> Any:
-    from pleura.publishing.certificate import NOT_COVERED, REPORT_KEEPS, Certificate, option_words
+    from pleura.publishing.certificate import Certificate, not_covered, option_words
 
     kept = "REPORT-KEEPS" in report.counts()
     facts = {
@@ -139,15 +140,15 @@ def _certificate(report: "Report") -> Any:
         "input": report.input.as_json(),
         "output": report.output.as_json(),
     }
+    options = option_words(report.declared)
+    if not options:
+        options = ["profile report (four rules)" if kept else "none declared"]
     return Certificate(
         title="Verification of de-identified DICOM files",
-        outcome="nothing was found"
-        if report.clean
-        else "Identifiers found: do not share this output",
+        outcome="nothing was found" if report.clean else FOUND,
         facts=facts,
-        options=option_words(report.declared)
-        or ["profile report (four rules)" if kept else "none declared"],
+        options=options,
         counts=report.counts(),
-        not_covered=[*NOT_COVERED, *([REPORT_KEEPS] if kept else [])],
+        not_covered=not_covered(report=kept),
         command="pleura verify IN OUT --key KEY",
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.geometry.resample import along_axis
 from pleura.learn.lungs.corpus import AIR_HU, SPACING_MM, TrainingVolume
 
 Floats = NDArray[np.float32]
@@ -58,9 +59,7 @@ def without_lungs(seed: int) -> TrainingVolume:
     draw = (_head, _pelvis, _legs, _empty)[seed % 4]
     shape = (int(rng.integers(60, 150)), 140, 190)
     z, y, x = (
-        (np.arange(n, dtype=np.float32) - (n - 1) / 2).reshape(
-            [-1 if a == axis else 1 for a in range(3)]
-        )
+        along_axis(np.arange(n, dtype=np.float32) - (n - 1) / 2, axis)
         for axis, n in enumerate(shape)
     )
     axes: Axes = (z * SPACING_MM, y * SPACING_MM, x * SPACING_MM)

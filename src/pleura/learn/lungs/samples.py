@@ -148,9 +148,8 @@ def _sampling_grid(
     for axis, n in enumerate(shape):
         steps = np.arange(n) - (n - 1) / 2
         vector = (steps[:, None] * matrix[:, axis] * to_unit).astype(np.float32)
-        terms.append(
-            torch.from_numpy(vector).reshape([n if a == axis else 1 for a in range(3)] + [3])
-        )
+        others = tuple(k for k in range(3) if k != axis)
+        terms.append(torch.from_numpy(np.expand_dims(vector, others)))
     offset = torch.from_numpy((centre * to_unit - 1.0).astype(np.float32))
     grid = terms[0] + terms[1] + (terms[2] + offset)
     return grid.flip(-1)
