@@ -7,7 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: spinning threads slow each other
+# before NumPy: spinning threads slow each other
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# one core for each test worker, and so for the processes that it starts: `workers=0` is then one
+# process and a network has one thread; tests of several processes ask for a number of them
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("SLURM_CPUS_PER_TASK", "1")
 
 import pytest
 from hypothesis import settings

@@ -14,6 +14,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -180,14 +181,15 @@ def shown(total: Score) -> list[tuple[str, str]]:
     ]
 
 
-def iod_errors(path: Path, program: str) -> set[str]:
+@cache
+def iod_errors(path: Path, program: str) -> frozenset[str]:
     """What dciodvfy (dicom3tools) calls an error in a file, without the values that it quotes;
     it cannot read deflated ones.
     """
     call = [program, "-new", str(path)]
     ended = subprocess.run(call, capture_output=True, text=True, errors="replace", check=False)
-    return {
+    return frozenset(
         re.sub(r"[Vv]alue ?(is )?(<[^>]*>|\S+)|= <[^>]*>", "", line)
         for line in ended.stderr.splitlines()
         if line.startswith("Error")
-    }
+    )

@@ -2,13 +2,13 @@
 folder.
 """
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from pleura.cli.app import app
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [DOCS / "tutorial.md", *sorted(DOCS.glob("howto-*.md"))]
@@ -25,13 +25,10 @@ def commands(page: Path) -> list[str]:
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if commands(page)], ids=lambda page: page.stem
 )
-def test_every_command_works_as_written(page, tmp_path):
-    environment = os.environ | {"PYTHONUTF8": "1"}
+def test_every_command_works_as_written(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     for line in commands(page):
         program, *arguments = line.split("#")[0].split()
         assert program == "pleura", f"{page.name}: only pleura's own commands are run: {line}"
-        call = [sys.executable, "-m", "pleura", *arguments]
-        done = subprocess.run(
-            call, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{page.name}: {line}\n{done.stdout}{done.stderr}"
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == 0, f"{page.name}: {line}\n{done.output}"
