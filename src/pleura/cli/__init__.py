@@ -1,1 +1,1 @@
-"""F5: the terminal. Words, colours, a progress bar and an exit code; nothing is decided here."""
+"""The terminal: tables, colours, progress bars and exit codes. Nothing is decided here."""

@@ -1,6 +1,4 @@
-"""From a verb's signature and docstring to a command's arguments and options: one way, no table
-by hand.
-"""
+"""Make a command's arguments and options from a verb's signature and docstring."""
 
 import inspect
 import re
@@ -44,8 +42,8 @@ def arguments_help(function: Callable[..., Any]) -> dict[str, str]:
 
 
 def command_function(name: str, verb: Callable[..., Any]) -> Callable[..., None]:
-    """The function that typer makes a command of: the verb's parameters, less `progress`, plus
-    `--json --quiet --debug`.
+    """The function from which typer makes a command: the parameters of the verb without `progress`,
+    plus `--json --quiet --debug`.
     """
     hints = get_type_hints(verb)
     helps = arguments_help(verb)
@@ -96,9 +94,7 @@ def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 
 
 def _typed(hint: Any, default: Any) -> tuple[Any, Any]:
-    """A type that typer knows, and its default: `X | None` stays, a tuple of X becomes a
-    repeatable option.
-    """
+    """The type for typer, and the default: a tuple of X becomes a repeatable option."""
     if get_origin(hint) in (tuple, list):
         inner: Any = get_args(hint)[0]
         return list[inner], list(default or ())

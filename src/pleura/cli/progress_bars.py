@@ -9,12 +9,12 @@ from typing import Any
 from pleura.core.progress import Progress
 
 SPEED_WINDOW_S = 600.0
-"""The time left follows the mean speed of the last ten minutes: steps of a case differ, cases
-less so.
+"""The time left follows the mean speed of the last ten minutes, which averages over the unequal
+steps of a case.
 """
 NAME_WIDTH = 22
 BAR_WIDTH = 20
-"""With count, elapsed and remaining time a line is 78 characters, so that nothing wraps on 80
+"""With count, elapsed and remaining time a line is 78 characters, so that lines do not wrap at 80
 columns.
 """
 

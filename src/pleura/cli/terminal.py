@@ -1,4 +1,4 @@
-"""What a person sees: tables on standard output, notes and progress on standard error."""
+"""The terminal's output: tables on standard output, notes and progress on standard error."""
 
 import errno
 import os
@@ -114,7 +114,7 @@ def _draw(table: Table) -> None:
 
 
 PIPE_WIDTH = 160
-"""Characters a line where standard output is a pipe, which has no width of its own."""
+"""Characters per line where standard output is a pipe, which has no width."""
 WHOLE = ("id", "case", "modality", "slices", "split", "part", "verdict", "Dice", "accuracy")
 """Columns that never wrap."""
 COLOURS = {"ok": "green", "repaired": "cyan", "review": "yellow", "refused": "red"}

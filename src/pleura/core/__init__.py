@@ -1,1 +1,1 @@
-"""F0: errors, findings, progress, whole files. Standard library only."""
+"""Errors, findings, progress and atomic files. Standard library only."""

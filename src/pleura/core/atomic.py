@@ -45,8 +45,8 @@ def is_internal(name: str) -> bool:
 
 
 def temporary_name(path: Path) -> Path:
-    """A sibling of `path` whose name nobody can foresee: host, process and a random part, then
-    the end of the name.
+    """An unpredictable name beside `path`: host, process and a random part, then the end of the
+    name.
     """
     return path.with_name(
         f"{PART}{HOST}-{os.getpid()}-{secrets.token_hex(4)}-{path.name[-LONGEST_NAME:]}"
@@ -104,7 +104,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         ) from error
     try:
         yield part
-        # waits for the disk together: many files in one commit of its journal
+        # flush all at once: the file system commits them together
         with ThreadPoolExecutor(FLUSHES) as pool:
             deque(pool.map(flush, [file for file in part.rglob("*") if file.is_file()]), maxlen=0)
         _put_in_place(part, path)
@@ -194,7 +194,7 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text. Raises `ValueError` where it is none, or nested too deep."""
+    """The value of a JSON text. Raises `ValueError` where it is not JSON, or is nested too deep."""
     try:
         return json.loads(text)
     except RecursionError:

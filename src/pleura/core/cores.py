@@ -3,8 +3,8 @@
 import os
 
 GRANTED = "SLURM_CPUS_PER_TASK"
-"""What Slurm grants a task. Where it does not bind tasks to cores, the affinity names the whole
-machine.
+"""The cores that Slurm grants to a task. Where Slurm does not bind tasks to cores, the affinity
+mask covers the whole machine.
 """
 
 

@@ -5,16 +5,16 @@
     │   ├── OutputConflict (FileExistsError)   OUT has other content; the message names --overwrite
     │   └── OutputBusy                     another process writes OUT
     ├── NothingUsable (LookupError)        no input could be used at all: exit 3
-    ├── InputRefused (ValueError)          one input cannot be used, a batch does the others: exit 1
+    ├── InputRefused (ValueError)          one input cannot be used, the batch continues: exit 1
     │   ├── UnreadableFile (OSError)       broken, truncated, or of a kind that cannot be decoded
     │   └── GridMismatch                   two things do not lie on one grid
-    ├── TimeUp                             an item was not begun in the time given: exit 1
+    ├── TimeUp                             the time limit ended before an item: exit 1
     ├── OutputFailed (OSError)             OUT cannot be written: exit 2
     └── MissingExtra (ImportError)         an optional library is not installed: exit 2
 
 A message is one line: what, which series or case, why, what to do. It never holds the value of an
-identifying attribute, nor a file name that came with the input, for a file's name can be a
-patient's.
+identifying attribute, nor a file name of the input, because a file name can contain a patient's
+name.
 """
 
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ class NothingUsable(PleuraError, LookupError):
 
 
 class InputRefused(PleuraError, ValueError):
-    """One series, case or mask cannot be used; a batch does the others."""
+    """One series, case or mask cannot be used; the batch continues with the others."""
 
     def __init__(
         self, message: str, *, code: str = "REFUSED", evidence: Mapping[str, Any] | None = None
@@ -98,16 +98,16 @@ class GridMismatch(InputRefused):
 
 
 class TimeUp(PleuraError):
-    """The time that the user gave ended before an item was begun; the next run does it."""
+    """The time limit ended before an item was started; the next run does it."""
 
 
 class OutputFailed(PleuraError, OSError):
-    """The output place cannot be written."""
+    """The output cannot be written."""
 
     exit_code = Exit.USAGE
 
 
 class MissingExtra(PleuraError, ImportError):
-    """An optional library is needed for this and is not installed."""
+    """An optional library is needed and is not installed."""
 
     exit_code = Exit.USAGE

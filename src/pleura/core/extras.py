@@ -1,4 +1,4 @@
-"""Optional libraries: imported where they are used, and missed with a sentence that says what to
+"""Optional libraries, imported where they are used; the error of a missing one says what to
 install.
 """
 
@@ -9,8 +9,8 @@ from pleura.core.errors import MissingExtra
 
 
 def need(module: str, *, extra: str, purpose: str) -> ModuleType:
-    """Import `module`, or raise `MissingExtra` naming the extra of pleura that brings it and
-    what it is wanted for.
+    """Import `module`, or raise `MissingExtra` with the extra that installs it and what it is
+    needed for.
     """
     try:
         return import_module(module)

@@ -1,5 +1,5 @@
-"""Turns an exception of one item into that item's refusal, and tells passing faults from lasting
-ones.
+"""Turn an exception of one item into that item's refusal; distinguish passing (transient) faults
+from lasting ones.
 
 A lasting refusal says something about the input, and the next run keeps it. A passing fault says
 something about the machine (memory, disk, a killed process) or about pleura itself; it is never
@@ -32,7 +32,7 @@ PASSING = FULL | {
 """Errors of the machine, not of the file."""
 
 DENIED = frozenset({errno.EACCES, errno.EPERM})
-"""Errors of permissions, which can be granted without a change of the file or its time."""
+"""Permission errors. Permissions can change while the file and its time stay the same."""
 
 LISTING = frozenset({errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR})
 """Errors of a file that was there, and readable, when the input was listed."""
@@ -52,7 +52,7 @@ PASSING_CODES = frozenset(
         "WRITE-FAILED",
     }
 )
-"""Codes of refusals that another try may lift."""
+"""Codes of refusals that another try may not give."""
 
 ROOT = Path(__file__).parents[1]
 
@@ -74,17 +74,18 @@ def is_passing(error: BaseException) -> bool:
 
 
 def note(error: BaseException) -> None:
-    """Remember a passing fault that is answered with a finding, or with less than the whole input.
+    """Note a passing fault after which work went on, with a finding or with less than the whole
+    input.
 
-    What is made meanwhile must not be recorded as done: `RunRecord.finish` and the pool compare
-    `noted()` before and after. Lasting errors are not remembered.
+    What was made meanwhile must not be recorded as done: `RunRecord.finish` and the pool compare
+    `noted()` before and after. Lasting errors are not noted.
     """
     if any(_is_machine(cause) for cause in _chain(error)):
         _noted.append(type(error))
 
 
 def note_passing() -> None:
-    """Remember a passing fault that another process has noted."""
+    """Note a passing fault that another process has noted."""
     _noted.append(Exception)
 
 
@@ -128,7 +129,7 @@ def _is_machine(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, and what it was raised from or while handling."""
+    """The error, its causes, and the errors during whose handling it was raised."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:

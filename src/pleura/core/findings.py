@@ -1,5 +1,5 @@
-"""What the checks of an input found: a `Finding` is one observation, a `Verdict` the worst of
-them.
+"""What the checks of an input found: a `Finding` is one observation, a `Verdict` says how far the
+input can be used.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing seen in an input.
+    """One observation about an input.
 
     `code` is stable (`GAP-IN-SLICES`) and documented; `verdict` is what it means for use; `message`
     is one sentence with the reason and, where there is one, the remedy; `evidence` holds the

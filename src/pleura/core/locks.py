@@ -1,4 +1,4 @@
-"""Locks between processes that a kill cannot leave behind.
+"""Locks between processes, released also when a process is killed.
 
 The operating system holds the lock for an open file and lets it go when the process ends, however
 it ends. Where a file system has no such locks, a file that names host and process stands in; it is
@@ -118,7 +118,7 @@ def _stand_in(path: Path) -> Path:
 
 
 def _stand_in_is_ours(path: Path, shared: bool) -> bool:
-    """Make the stand-in; who shares only looks that nobody else has made one."""
+    """Make the stand-in; a shared lock only needs that no other process has made one."""
     if not shared:
         return _take_stand_in(path)
     holder = _stand_in(path)

@@ -10,8 +10,8 @@ LIBRARIES = ("pydicom", "nibabel", "matplotlib", "PIL")
 
 
 def silence_libraries() -> None:
-    """Silence warnings and loggers of libraries in this process: for commands and their workers,
-    which own it.
+    """Silence warnings and loggers of libraries in this process; for commands and their workers,
+    not for callers of the API.
 
     Warnings stay where Python was started with `-W` or PYTHONWARNINGS.
     """

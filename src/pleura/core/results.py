@@ -1,5 +1,5 @@
-"""What a verb gives back: values, and how they read on a terminal. The command adds colours and
-an exit code.
+"""The result of a verb: its values, and their form on a terminal. The command adds colours and an
+exit code.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from pleura.core.errors import Exit
 
 @dataclass(frozen=True)
 class Table:
-    """Rows for people. `columns` are headings; a heading that ends in a unit in brackets is
+    """A table for the terminal. `columns` are headings; one that ends in a unit in brackets is
     aligned right.
     """
 
@@ -37,7 +37,7 @@ class Result(Protocol):
         ...
 
     def notes(self) -> Sequence[str]:
-        """Lines for people: each refusal with its reason, then what was written where."""
+        """Lines for the terminal: each refusal with its reason, then what was written where."""
         ...
 
 

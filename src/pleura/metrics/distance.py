@@ -1,6 +1,4 @@
-"""Distances between the surfaces of two masks in mm, under each definition that is in use; every
-distance is found once.
-"""
+"""Distances between the surfaces of two masks in mm, under each definition in common use."""
 
 from collections.abc import Callable, Sequence
 
@@ -23,7 +21,7 @@ Floats = NDArray[np.float64]
 Percentile = Callable[[Floats, Floats, float], float]
 
 TOLERANCES_MM = (1.0, 2.0)
-"""Tolerances of the surface Dice that are always told."""
+"""Tolerances of the surface Dice values that are always reported."""
 
 BASIC = ("msd_mm", "hd95_mm", "hd_mm", "surface_dice_1mm", "surface_dice_2mm")
 POOLED = ("msd_mm_pooled", "hd95_mm_pooled")
@@ -31,8 +29,8 @@ DISTANCES = (*BASIC, *(f"{name}_voxel" for name in BASIC), *POOLED)
 
 
 def distances(prediction: Bool, reference: Bool, grid: Grid) -> dict[str, float]:
-    """Every distance between two masks: area-weighted, and under `_voxel` and `_pooled` as others
-    define them.
+    """Every distance between two masks: area-weighted, and with the suffixes `_voxel` and `_pooled`
+    as other tools define them.
 
     Args:
         prediction: bool `[slice, row, column]`.

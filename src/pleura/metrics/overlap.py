@@ -1,6 +1,4 @@
-"""Counts of voxels, and the ratios made of them. Pure functions over bool arrays; a slice is a
-sum less than a volume.
-"""
+"""Counts of voxels and their ratios, of slices and of volumes. Pure functions over bool arrays."""
 
 from dataclasses import dataclass
 
@@ -74,8 +72,8 @@ def ratios(overlap: Overlap, empty: float) -> dict[str, Floats]:
 
     Args:
         overlap: the counts.
-        empty: what the first four count as where neither mask has a voxel; NaN where that is to be
-            undefined. Where only one of them is empty they are 0, also where a denominator is.
+        empty: value of the first four where neither mask has a voxel; NaN for undefined. Where only
+            one mask is empty they are 0, even if the denominator is 0.
 
     Returns:
         Name to float64 array of the counts' shape.

@@ -1,5 +1,5 @@
-"""What counts when there is nothing to count: the rules that every score is made by, and that
-stand in `scores.json`.
+"""The rules for empty and missed structures, by which every score is made; `scores.json` states
+them.
 """
 
 import math
@@ -101,8 +101,8 @@ class Policy:
 
 
 def worst_distance_mm(grid: Grid) -> float:
-    """The distance in mm between the two farthest voxel centres of a grid: what a missed
-    structure counts as.
+    """The distance in mm between the two farthest voxel centres of a grid, which a missed structure
+    gets.
     """
     corners = grid.to_world(
         np.array(np.meshgrid(*[(0, n - 1) for n in grid.shape])).reshape(3, -1).T

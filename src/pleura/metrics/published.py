@@ -1,5 +1,5 @@
-"""Published lung scores, as printed where they are cited: to stand beside ours, never to be
-ranked with them unsaid.
+"""Published lung scores, as printed in the cited source, to be shown beside ours: they come from
+other cases.
 """
 
 from dataclasses import asdict, dataclass
@@ -90,4 +90,6 @@ LCTSC = (
     ),
 )
 """Left and right lung on LCTSC, read in Table 7 of the review. Contours there follow RTOG 1106 and
-are smooth; masks that follow air differ from them at hilum and rim, whoever drew them."""
+are smooth; masks that follow the air differ from them at the hilum and the rim, whichever tool made
+them.
+"""

@@ -1,6 +1,4 @@
-"""Which case is worst, and why: the worse lung's numbers, and an order of cases by several of
-them.
-"""
+"""Which case is worst, and why: cases are ordered by several metrics of their worse lung."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -75,7 +73,7 @@ def _ranks(cases: Sequence[Case], metric: str, sign: int) -> np.ndarray:
 
 
 def explanation(case: Case) -> str:
-    """Why a case stands where it does, in one sentence of numbers of its worse lung."""
+    """Why a case has its rank, in one sentence with the numbers of its worse lung."""
     parts = []
     dice, side = worse_lung(case, "dice")
     if dice is not None:
@@ -97,8 +95,8 @@ def explanation(case: Case) -> str:
 
 
 def ranking(cases: Sequence[Case]) -> dict[str, Any]:
-    """What `scores.json` says of the order of cases: the rule, and each case with its
-    explanation, worst first.
+    """The order of cases for `scores.json`: the rule, and each case with its explanation, worst
+    first.
     """
     order = [{"case": case["case"], "because": explanation(case)} for case in worst_first(cases)]
     return {"rule": RULE, "worst_first": order}

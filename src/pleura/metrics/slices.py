@@ -1,6 +1,4 @@
-"""What each slice is: with lung or without, found or missed, at the apex, in the middle or at
-the base.
-"""
+"""Class (lung, empty, missed, hallucinated) and region (apex, middle, base) of each slice."""
 
 from typing import Any
 
@@ -28,7 +26,7 @@ def slice_classes(overlap: Overlap) -> Words:
 
 
 def class_counts(classes: Words) -> dict[str, int]:
-    """How many slices there are of each class; all four are told, also where they are 0."""
+    """Number of slices of each class; all four are given, also those that are 0."""
     return {name: int(np.count_nonzero(classes == name)) for name in CLASSES}
 
 
@@ -37,7 +35,8 @@ def slice_regions(overlap: Overlap, grid: Grid) -> Words:
 
     Args:
         overlap: counts `(slices,)`.
-        grid: tells which end is the head's; in a stack that is not axial every slice is `none`.
+        grid: shows which end is nearer the head; every slice of a stack that is not axial is
+            `none`.
 
     Returns:
         `(slices,)` words.

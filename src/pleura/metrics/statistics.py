@@ -1,4 +1,4 @@
-"""How sure a number is: intervals by patient, and paired tests between two methods."""
+"""Uncertainty of scores: confidence intervals by patient, and paired tests between two methods."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ LEVEL = 0.95
 
 
 def patient_means(values: Floats, patients: Sequence[str]) -> Floats:
-    """One row a patient from one row a case: the mean of a patient's cases.
+    """Means over the cases of each patient.
 
     Args:
         values: `(cases, metrics)`, NaN where undefined.
-        patients: whose each case is.
+        patients: the patient of each case.
 
     Returns:
         `(patients, metrics)` in order of the patients' names; NaN where none of a patient's cases
@@ -39,7 +39,7 @@ def patient_means(values: Floats, patients: Sequence[str]) -> Floats:
 def bootstrap_intervals(values: Floats, *, level: float = LEVEL) -> tuple[Floats, Floats]:
     """Percentile bootstrap intervals of means over patients (Efron and Tibshirani 1993, ch. 13).
 
-    Patients are drawn, not cases: two scans of one patient are not two independent looks. All
+    Patients are drawn, not cases, because two scans of one patient are not independent. All
     metrics share the draws. Seeded: the same values give the same interval. With few patients such
     intervals are too narrow; with one they have no width.
 
@@ -68,7 +68,7 @@ def bootstrap_intervals(values: Floats, *, level: float = LEVEL) -> tuple[Floats
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Two methods on the same patients. `difference` is the median of first less second.
+    """Two methods on the same patients. `difference` is the median of first minus second.
 
     `effect` is the matched-pairs rank-biserial correlation, -1 to 1 (Kerby 2014,
     doi:10.2466/11.IT.3.1): the share of rank weight that favours the first, less the share against
@@ -87,7 +87,7 @@ def paired_test(first: Sequence[float], second: Sequence[float]) -> PairedTest:
     """Compare two methods by their values on the same patients: Wilcoxon's signed-rank test and its
     effect size.
 
-    Zero differences are left out (Wilcoxon 1945), equal ones share their rank. The p value is exact
+    Zero differences are left out (Wilcoxon 1945), ties share their rank. The p value is exact
     up to 100 pairs, by the distribution of rank sums over all signs (scipy.stats.wilcoxon has it
     without ties only), and scipy's beyond. Below six pairs no two-sided p value can reach 0.05.
 
@@ -117,8 +117,8 @@ def paired_test(first: Sequence[float], second: Sequence[float]) -> PairedTest:
 
 
 def _exact_p(ranks: Floats, favours: NDArray[np.bool_]) -> float:
-    """The chance that a rank sum lies as far from its mean as the one seen, every sign being as
-    likely as the other.
+    """The probability of a rank sum at least as far from its mean as the observed one, if both
+    signs are equally likely.
     """
     doubled = np.rint(2 * ranks).astype(int)  # shared ranks are halves
     chances = np.ones(1)

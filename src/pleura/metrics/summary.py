@@ -1,5 +1,5 @@
-"""Many cases in a few numbers: spread over patients, sites, two methods side by side, and one
-ratio from all voxels.
+"""Summaries over cases: spread over patients, by site, two methods side by side, and ratios over
+all voxels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ adjustment is over all of these.
 
 
 def over_cases(cases: Sequence[Case]) -> dict[str, Any]:
-    """What `scores.json` says of all cases together."""
+    """The part of `scores.json` about all cases together."""
     return {
         "ranking": ranking(cases),
         "summary": summaries(cases),
@@ -70,8 +70,8 @@ def _spreads(cases: Sequence[Case]) -> dict[str, Any]:
 
 
 def site_summaries(cases: Sequence[Case]) -> dict[str, Any]:
-    """Each site's own means, and all other sites' means without it (leave one site out): how far
-    one site carries the whole.
+    """Means of each site, and of all other sites without it (leave one site out): how much one site
+    weighs in the whole.
 
     Returns:
         site to structure to `own` and `others` (metric to spread, as in `summaries`); empty where
@@ -140,8 +140,8 @@ def comparison(first: Sequence[Case], second: Sequence[Case]) -> list[dict[str, 
 
 
 def lctsc_protocol(cases: Sequence[Case]) -> dict[str, Any]:
-    """Dice, mean surface distance and HD95 per lung as the LCTSC challenge tells them, with
-    published results beside.
+    """Dice, mean surface distance and HD95 per lung as the LCTSC challenge reports them, beside
+    published results.
 
     Returns:
         `ours` (structure to metric to mean and sample sd over patients), `published`, and a

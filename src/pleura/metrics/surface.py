@@ -100,7 +100,7 @@ def surface_elements(mask: Bool, grid: Grid, box: Box) -> Surface:
 
 def border_voxels(mask: Bool, grid: Grid, box: Box) -> Surface:
     """The voxels of a mask with a face neighbour outside it, at their centres, each of weight 1;
-    arguments as above.
+    arguments as of `surface_elements`.
     """
     x = np.pad(mask[box], 1)
     inside = x[1:-1, 1:-1, 1:-1].copy()

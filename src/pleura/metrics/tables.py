@@ -1,5 +1,5 @@
-"""Scores as tidy rows and as tables. A row holds one number; an undefined one has an empty value
-and its reason.
+"""Scores as tidy rows and as tables. A row holds one number; an undefined number has an empty value
+and a reason.
 """
 
 import csv
@@ -15,7 +15,7 @@ from pleura.metrics.ranking import worse_lung, worst_first
 
 SCORE_COLUMNS = ("case", "structure", "metric", "value", "unit", "note")
 NUMERIC = {"value", "slice", "position_mm"}
-"""Columns that hold numbers, where a leading minus is no formula."""
+"""Columns that hold numbers, where a leading minus is not a formula."""
 SLICE_COLUMNS = ("case", "slice", "position_mm", "structure", "class", "metric", "value")
 
 RAW = "raw_"
@@ -76,8 +76,8 @@ def score_rows(case: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def slice_rows(name: str, tables: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
-    """The rows of one case for `slices.csv`, from its slice tables, ascending: the mask's, then
-    the raw answer's as `raw_…`.
+    """The rows of one case for `slices.csv`, from its slice tables, ascending: of the mask, then of
+    the mask before cleaning as `raw_…`.
     """
     for table in tables:
         before = RAW if table["source"] == "raw" else ""
@@ -113,8 +113,8 @@ def cell(value: str) -> str:
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
-    """Rows as CSV with a heading, RFC 4180 quoting, one line feed a line; numbers stay as they
-    are, texts go by `cell`.
+    """Rows as CSV with a heading, RFC 4180 quoting, a line feed after each line; numbers are
+    unchanged, texts pass through `cell`.
     """
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
@@ -126,7 +126,7 @@ def as_csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
 
 
 def case_table(cases: Sequence[Mapping[str, Any]]) -> Table:
-    """One row a case for the terminal, the worst first; distances are of the worse lung."""
+    """One row for each case for the terminal, the worst first; distances are of the worse lung."""
     rows = []
     for case in worst_first(cases):
         rows.append(
@@ -182,8 +182,8 @@ def _rounded(value: float | None, digits: int) -> str:
 
 
 def score_notes(scores: Mapping[str, Any]) -> list[str]:
-    """Lines for people: refusals with their reasons, findings, what has no partner, and how two
-    methods compare.
+    """Lines for the terminal: refusals with their reasons, findings, masks and references without a
+    counterpart, and the comparison of two methods.
     """
     lines = [f"{entry['case']}: refused: {entry['reason']}" for entry in scores["refused"]]
     for case in scores["cases"]:

@@ -1,1 +1,1 @@
-"""F3: figures, tables, and the one self-contained page."""
+"""Figures, tables, and self-contained pages."""

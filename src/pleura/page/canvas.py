@@ -1,5 +1,5 @@
-"""The only module that knows matplotlib: a figure to draw on, its fonts, and PNG bytes that are
-always the same.
+"""The only module that imports matplotlib: a figure to draw on, its fonts, and reproducible PNG
+bytes.
 """
 
 import os
@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from pleura.core.atomic import atomic_file
 
 LONGEST = 24
-"""Letters of a case's name in a figure, at most."""
+"""Most letters of a case's name in a figure."""
 
 STYLE: dict[Any, Any] = {
     "font.size": 12,
@@ -72,8 +72,8 @@ def _letters() -> frozenset[int]:
 
 
 def figure_names(names: Sequence[str]) -> dict[str, str]:
-    """What cases are called in figures: their names, shortened, or `no. 3` (their place in the
-    list) where no font has it.
+    """Names of cases in figures: shortened, or `no. 3` (the number in the list) where no font has
+    the letters.
     """
     labels = {}
     for number, name in enumerate(names, 1):
@@ -90,8 +90,8 @@ def figure_names(names: Sequence[str]) -> dict[str, str]:
 
 @contextmanager
 def figure(path: Path, size_inches: tuple[float, float], *, dpi: int = 110) -> Iterator[Any]:
-    """Yield a matplotlib `Figure` to draw on; written to `path` as PNG, whole, without a date in
-    it.
+    """Yield a matplotlib `Figure` to draw on; written to `path` as PNG, atomically and without a
+    date.
     """
     with rc_context(STYLE | {"font.family": list(families())}):
         drawn = Figure(figsize=size_inches, dpi=dpi, layout="constrained")

@@ -1,6 +1,4 @@
-"""Figures of single cases: three planes with outlines and errors, and the slices that went best
-and worst.
-"""
+"""Figures of single cases: three planes with outlines and errors, and the best and worst slices."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -26,7 +24,7 @@ MOST_CASES = 24
 
 
 def pictures_of(folder: Path, cases: Sequence[str]) -> dict[str, Pictures]:
-    """The views that `evaluate` kept of its cases, by case; cases without any are left out."""
+    """The views of each case that `evaluate` kept; cases without any are left out."""
     read = {case: Pictures.read(folder / f"{case}.npz") for case in cases}
     return {case: held for case, held in read.items() if held.views}
 

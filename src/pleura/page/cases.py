@@ -1,5 +1,5 @@
-"""How scores spread over cases: each lung of each case a point, with the median of those that
-were held out.
+"""How scores spread over cases: a point for each lung of each case, and the median of the test
+cases.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,14 +20,14 @@ FAR_MM = 60.0
 MANY = 20
 """More points than these are drawn small."""
 WIDTH = 0.5
-"""Points of one lung lie side by side over this width, in case order: no two runs shift them
-otherwise.
+"""Points of one lung lie side by side over this width, in case order, so that equal runs draw equal
+figures.
 """
 
 
 def distributions_png(cases: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Draw Dice, mean surface distance and HD95 of each lung (of both where no mask has sides), a
-    panel a metric.
+    panel for each metric.
 
     Training cases are hollow; the worst case of each lung is named.
 
@@ -54,7 +54,7 @@ def distributions_png(cases: Sequence[Mapping[str, Any]], path: Path) -> None:
                 ticks.append(f"{NAMES[side]}\nn = {count}")
             axis.set_xticks(range(len(sides)), ticks)
             axis.set_xlim(-0.6, len(sides) - 0.4)
-            # a missed lung must not press all others to the floor
+            # a missed lung must not squeeze all others against the axis
             if metric != "dice" and axis.get_ylim()[1] > FAR_MM:
                 axis.set_yscale("symlog", linthresh=1.0)
                 axis.set_ylim(0, 1.6 * axis.get_ylim()[1])
@@ -73,8 +73,8 @@ def distributions_png(cases: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 def sides_of(cases: Sequence[Mapping[str, Any]]) -> Mapping[str, tuple[str, str]]:
-    """What is drawn of some cases, with colour and marker: right and left, or both together
-    where no case has sides.
+    """The structures to draw, with colour and marker: right and left, or both together where no
+    case has sides.
     """
     if any(case.get(side) for case in cases for side in SIDES):
         return SIDES

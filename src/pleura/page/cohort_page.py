@@ -1,5 +1,5 @@
-"""The page over a cohort: distributions, verdicts, scanners, and a table that shows a page of cases
-at a time, outliers first. Pictures are linked, so that 10,000 cases open at once.
+"""The page of a cohort: distributions, verdicts, scanners, and a paged table of cases, outliers
+first. Pictures are linked, so that a page of 10,000 cases opens quickly.
 """
 
 import json
@@ -24,7 +24,7 @@ NUMBERS = {
 }
 """Heading to the measure, in the order of the table's columns."""
 JUDGED = ("both [ml]", "mean [HU]", "Perc15 [HU]")
-"""Measures whose distance from the cohort's middle makes an outlier."""
+"""Measures whose distance from the cohort's median makes an outlier."""
 DRAWN = ("both [ml]", "mean [HU]")
 BINS = 40
 NORMAL_MAD = 1.4826
@@ -57,10 +57,10 @@ def cohort_page(cases: Sequence[Mapping[str, Any]], title: str) -> str:
 
 
 def outlier_scores(columns: Sequence[Values]) -> Values:
-    """How far each case is from the middle of its cohort, in robust standard deviations.
+    """Distance of each case from the median of its cohort, in robust standard deviations.
 
     Args:
-        columns: one measure each, a value for every case, NaN where it has none.
+        columns: one array for each measure: a value for every case, NaN where it has none.
 
     Returns:
         The largest distance over the measures, `(cases,)`; NaN where a case has no value.
@@ -122,12 +122,12 @@ def _median(values: Values) -> str:
 
 
 def _histogram(heading: str, values: Values) -> dict[str, Any]:
-    """Bars of an SVG drawing 400 wide and 100 high, and what stands below it."""
+    """Bars of an SVG drawing 400 wide and 100 high, and the words below it."""
     known = values[np.isfinite(values)]
     if not known.size:
         return {"heading": heading, "bars": [], "low": "", "high": "", "middle": "", "count": 0}
     low, high = np.percentile(known, [0.5, 99.5])
-    clipped = np.clip(known, low, high)  # what is further out is in the last bars
+    clipped = np.clip(known, low, high)  # values beyond are in the last bars
     counts, _ = np.histogram(clipped, bins=BINS, range=(low, high if high > low else low + 1))
     heights = 100.0 * counts / counts.max()
     width = 400 / BINS
@@ -148,7 +148,7 @@ def _histogram(heading: str, values: Values) -> dict[str, Any]:
 def _data(
     cases: Sequence[Mapping[str, Any]], values: Mapping[str, Values], outlying: Values
 ) -> str:
-    """The rows of the table as JSON that can stand in a script element."""
+    """The rows of the table as JSON that is safe in a script element."""
     scanners = sorted({_scanner(case) for case in cases})
     rows = []
     for number, case in enumerate(cases):

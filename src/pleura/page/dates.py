@@ -1,4 +1,4 @@
-"""Dates and records of an output folder, as a page needs them."""
+"""Dates and records of an output folder, for its page."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -10,12 +10,14 @@ from pleura.page.html import Picture
 from pleura.store.layout import FIGURES
 
 OURS = "fig-[1-9].[1-9]*-*.[pg][ni][gf]"
-"""The names of our figures, and of nothing else that a user may keep beside them."""
+"""Names of our figures only; the user may keep other files beside them."""
 
 
 @dataclass(frozen=True)
 class Image:
-    """One picture: the end of its file name, what draws it, what it shows, and a label below it."""
+    """One picture: the end of its file name, the function that draws it, its description, and a
+    label below it.
+    """
 
     slug: str
     draw: Callable[[Path], None]

@@ -1,6 +1,4 @@
-"""What an evaluation's folder holds, for its page: tables as people read them. Any tool's masks;
-no cohort is needed.
-"""
+"""The content of an evaluation's folder, for its page. Any tool's masks; no cohort is needed."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +23,7 @@ FORMAT = "pleura-scores/2"
 FAR = "Where distances exceed 60 mm, as for a missed lung, the axis is logarithmic above 1 mm."
 COUNTED = ("slices_missed", "slices_hallucinated")
 MOST_NAMED = 40
-"""So many cases are named in a line at the top."""
+"""Most cases that are named in a line at the top."""
 HEADS = ("no.", "case", "Dice right", "Dice left", "Dice both", "HD95 area", "HD95 voxel", "max.",
          "missed R / L", "hallu\u00adcinated", "volume error [ml]")  # fmt: skip
 
@@ -166,8 +164,8 @@ class Evaluation:
             yield [words, name, str(len(digests)), labels, whole[:16]]
 
     def _glance(self) -> Iterator[tuple[str, str]]:
-        """The answers that a reader wants first: which case is worst and why, what was refused,
-        whether sides are right.
+        """The first lines of the page: which case is worst and why, what was refused, whether sides
+        are right.
         """
         if self.cases:
             worst = self.cases[0]

@@ -1,5 +1,5 @@
-"""Which slices of all cases are shown: the best, the median, and the worst, hallucinations on
-empty slices included.
+"""Choose the slices to show over all cases: the best, the median, and the worst, including
+hallucinations on empty slices.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ class Chosen:
     before_cleaning: bool
 
     def score(self, name: str) -> Any:
-        """`dice`, `accuracy` or `class` of the slice, of the mask that is meant."""
+        """`dice`, `accuracy` or `class` of the slice, by the mask or the mask before cleaning."""
         return self.view.scores.get(f"raw_{name}" if self.before_cleaning else name)
 
     @property

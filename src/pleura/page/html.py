@@ -1,4 +1,4 @@
-"""The one self-contained page. The only jinja2."""
+"""Self-contained pages. The only module that imports jinja2."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure on the page: its number, the file, what it shows (for those who cannot see it)
-    and what to see in it.
-    """
+    """A figure on the page: its number, file, description (for screen readers) and caption."""
 
     number: str
     path: Path

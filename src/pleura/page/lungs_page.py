@@ -1,4 +1,4 @@
-"""The page over all cases of a segmentation: picture, volumes, density, and the verdict with its
+"""The page of all cases of a segmentation: picture, volumes, density, and the verdict with its
 reason.
 """
 
@@ -13,11 +13,11 @@ from pleura.page.html import Picture, page_html
 from pleura.store.layout import PLANES
 
 EMBEDDED = 100
-"""So many pictures are part of the page; those beyond are linked, so that the page opens in a
-browser.
+"""Most pictures that are embedded in the page; further ones are linked, so that browsers can open
+it.
 """
 ORDER = ("refused", "review", "repaired", "ok")
-"""What needs a person comes first."""
+"""Cases that need a look come first."""
 
 
 def lungs_page(out: Path, cases: Sequence[Mapping[str, Any]], title: str) -> str:

@@ -19,7 +19,8 @@ COLOURS = {  # greys: colours have a meaning elsewhere on the page
 def network_png(architecture: Mapping[str, Any], path: Path) -> None:
     """Draw the network as a U, with a box for each stage and arrows for skips.
 
-    A box is as low as its level; in and below it are channels, side in pixels, and parameters.
+    Deeper levels are drawn lower; in and below each box are channels, side in pixels, and
+    parameters.
     """
     stages = architecture["stages"]
     full = architecture["input"][1]
@@ -53,7 +54,7 @@ def network_png(architecture: Mapping[str, Any], path: Path) -> None:
 
 
 def _stage(axis: Any, stage: Mapping[str, Any], number: int, level: int) -> None:
-    """The box of a stage, with its figures."""
+    """The box of a stage, with its numbers."""
     colour = COLOURS.get(stage["kind"], GREY)
     place = {"x": number, "height": 0.52, "width": 0.86, "bottom": -level - 0.26, "zorder": 3}
     axis.bar(**place, color="white")  # a skip passes behind

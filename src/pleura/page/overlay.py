@@ -129,7 +129,7 @@ def _extent(labels: NDArray[Any], axis: int) -> tuple[int, int]:
 
 
 def _right_middle(labels: NDArray[Any]) -> int:
-    """The column through the middle of the right lung, else of whatever is labelled."""
+    """The column through the middle of the right lung, or of all labels if it is absent."""
     with_right = np.zeros(labels.shape[2], dtype=np.bool_)
     for plane in labels:
         with_right |= ((plane == RIGHT) | (plane == DENSE_RIGHT)).any(axis=0)
@@ -157,7 +157,7 @@ def _drawn(plane: _Plane) -> NDArray[np.uint8]:
 
 
 def _outline(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The pixels of a region that touch its outside."""
+    """The border pixels of a region."""
     ringed = np.pad(region, 1)
     inner = ringed[:-2, 1:-1] & ringed[2:, 1:-1] & ringed[1:-1, :-2] & ringed[1:-1, 2:]
     return region & ~inner

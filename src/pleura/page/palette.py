@@ -1,4 +1,6 @@
-"""The page's colours, one meaning each, from Okabe and Ito's palette for colour-blind readers."""
+"""The page's colours, each with one meaning, from the palette of Okabe and Ito for colour-blind
+readers.
+"""
 
 BLUE, ORANGE, GREEN, PURPLE, GREY, SKY, RED = (
     "#0072B2",
@@ -13,8 +15,8 @@ BLACK, LIGHT = "#222222", "#b0b0b0"
 
 RIGHT_LUNG, LEFT_LUNG, BOTH_LUNGS = ORANGE, SKY, BLUE
 REFERENCE, PREDICTION, WRONG_SIDE = GREEN, PURPLE, RED
-"""What is in the reference only, so missed, has the reference's colour; what is in the mask
-only, the prediction's.
+"""Voxels of the reference only (missed) have the reference's colour, voxels of the mask only the
+prediction's.
 """
 
 

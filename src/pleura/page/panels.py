@@ -1,5 +1,5 @@
-"""A view of a case as a picture: CT in grey, outlines of the masks, or where they differ. Drawn
-with Pillow alone.
+"""Draw a view of a case: CT in grey, outlines of the masks, or where they differ. Uses Pillow
+alone.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ LETTER_PX = 24
 SCALE_MM = 50.0
 WHITE = (255, 255, 255)
 FLAT = 96
-"""Grey of the ground where there is no CT."""
+"""Grey of the background where there is no CT."""
 NO_CT = "no CT"
 
 
@@ -69,13 +69,13 @@ def beside(images: Sequence[Any]) -> Any:
 
 
 def save_panel(image: Any, path: Path) -> None:
-    """Write a picture as PNG, whole, the same bytes each time."""
+    """Write a picture as PNG, atomically and reproducibly."""
     with atomic_file(path) as part:
         image.save(part, format="PNG", compress_level=6)
 
 
 def save_film(frames: Sequence[Any], path: Path) -> None:
-    """Write pictures as an endless GIF, nine a second."""
+    """Write pictures as a looping GIF, nine frames per second."""
     from PIL import Image
 
     small = [
@@ -108,7 +108,7 @@ def _ground(view: View, size: tuple[int, int]) -> Pixels:
     if view.ct is None:
         return np.full((size[1], size[0], 3), FLAT, dtype=np.uint8)
     grey = np.array(Image.fromarray(view.ct).resize(size, Image.Resampling.BILINEAR))
-    # 32 greys: noise costs most of the bytes
+    # 32 greys: noise would take most of the bytes
     return np.repeat((grey // 8 * 8)[..., None], 3, axis=2)
 
 
@@ -137,8 +137,8 @@ def _stripes(shape: tuple[int, ...], direction: int, period: int) -> Bool:
 
 
 def _hatch_errors(pixels: Pixels, reference: Pixels, prediction: Pixels, *, sided: bool) -> None:
-    """Mark what only one mask has: hatched one way or the other, outlined; and what both have on
-    different sides.
+    """Mark voxels of one mask only, hatched in one direction or the other and outlined, and voxels
+    that the masks assign to different sides.
     """
     missed, added = (reference > 0) & (prediction == 0), (prediction > 0) & (reference == 0)
     for region, colour, direction in ((missed, REFERENCE, 1), (added, PREDICTION, -1)):

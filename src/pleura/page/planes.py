@@ -42,8 +42,8 @@ def planes_png(
 
 
 def _centre(shape: tuple[int, ...], labels: NDArray[np.uint8] | None) -> tuple[int, ...]:
-    """The index that the planes go through: the middle of the right lung, aside of the spine in
-    the sagittal.
+    """The index that the planes go through: the middle of the right lung, so that the sagittal
+    plane misses the spine.
     """
     if labels is None or not labels.any():
         return tuple(n // 2 for n in shape)

@@ -22,8 +22,8 @@ NOTE = "* The report does not say of which loss."
 
 
 def published_rows(story: Story) -> list[list[str]]:
-    """A row a quantity: words, the report with BCE and with the combined loss, and each of our
-    models.
+    """One row for each quantity: words, the report with BCE and with the combined loss, and each of
+    our models.
     """
     ours = {loss: _ours(story, loss) for loss in story.cards}
     return [

@@ -52,7 +52,7 @@ def run_drawings(story: Story) -> Iterator[Drawing]:
 
 
 def _case_drawings(story: Story) -> Iterator[Drawing]:
-    """Each case: against its reference, the worst first; else the outlines of its mask, with ml,
+    """Each case against its reference, the worst first; without a reference, its mask with ml,
     verdict and reason.
     """
     scored = [] if story.primary is None else story.scores[story.primary]["ranking"]["worst_first"]
@@ -219,8 +219,8 @@ def _film_drawing(story: Story, primary: str) -> Iterator[Drawing]:
 
 
 def film_gif(case: Case, mask: Path, path: Path) -> None:
-    """Write a GIF through a case with the outlines of reference and mask: the network's own
-    answer and the cleaned mask side by side, 512 pixels each; the mask alone where that is all.
+    """Write a GIF through a case with the outlines of reference and mask: before cleaning and
+    cleaned side by side, 512 pixels each; the cleaned mask alone where the other was not kept.
     """
     raw_file = mask.with_name(RAW)
     raw = read_mask(raw_file, case.grid).lungs if raw_file.is_file() else None
@@ -274,7 +274,7 @@ def run_context(story: Story) -> dict[str, Any]:
 
 
 def _glance(story: Story) -> Iterator[tuple[str, str]]:
-    """What a reader wants first: which case is worst and why, what was refused, what needs a
+    """The first lines of the page: which case is worst and why, what was refused, what needs a
     look.
     """
     if story.primary is not None:
@@ -300,7 +300,7 @@ def _glance(story: Story) -> Iterator[tuple[str, str]]:
 
 
 def _score_rows(story: Story, loss: str) -> Iterator[list[str]]:
-    """A row a case: test cases first, and in each part the worst first."""
+    """One row for each case: test cases first, and in each part the worst first."""
     scores = story.scores[loss]
     order = {entry["case"]: number for number, entry in enumerate(scores["ranking"]["worst_first"])}
     for case in sorted(
@@ -336,7 +336,7 @@ def _score_row(case: Mapping[str, Any], title: str) -> list[str]:
 
 
 def _cell(value: Any, before: Any, form: str) -> str:
-    """A number, and in brackets what it was before cleaning."""
+    """A number, and in brackets its value before cleaning."""
     text = "–" if value is None else format(value, form)
     if before is None:
         return text

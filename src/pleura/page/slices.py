@@ -21,14 +21,14 @@ CLASSES = {
 
 
 PANELS = 12
-"""As many cases have a panel of their own; more than that nobody reads."""
+"""Most cases that have a panel of their own."""
 NAMED = 8
-"""Up to so many cases are named side by side; beyond, upright, and at most 40 of them."""
+"""Most cases that are named horizontally; more are named vertically, at most 40 of them."""
 
 
 def slices_png(scores: Sequence[SliceScore], metric: str, title: str, path: Path) -> None:
-    """Draw `dice` or `accuracy` of slices in order; cases parted by lines and named, classes by
-    colour and by shape.
+    """Draw `dice` or `accuracy` of slices in order; lines separate the cases, colour and shape the
+    classes.
     """
     with figure(path, (12, 4.2)) as drawn:
         axis = drawn.subplots()
@@ -88,9 +88,7 @@ def _cases(axis: Any, scores: Sequence[SliceScore]) -> None:
 
 
 def positions_png(scores: Sequence[SliceScore], path: Path) -> None:
-    """Draw Dice against the position of the slice, a panel a case, worst first: where in the
-    chest it fails.
-    """
+    """Draw Dice against the position of the slice, a panel for each case, worst first."""
     order = _worst_first(scores)
     names = figure_names(order)
     cases = order[:PANELS]

@@ -1,6 +1,4 @@
-"""What a run's folder tells: gathered once, whatever parts of it are there, for the figures and
-the page.
-"""
+"""The content of a run's folder for its figures and its page; any part of it may be absent."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -52,7 +50,7 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Story:
-    """A run's folder as `pleura run` lays it. Every property is empty where its part is absent."""
+    """A run's folder as `pleura run` lays it out. A property is empty where its part is absent."""
 
     folder: Path
 
@@ -115,18 +113,18 @@ class Story:
 
     @property
     def primary(self) -> str | None:
-        """The loss that stands for the run: the report's own proposal where it was trained."""
+        """The loss whose results represent the run: the report's proposal where it was trained."""
         order = ("bce_dice", "dice", "bce", "lungs", "classical")
         return min(self.scores, key=lambda name: (order.index(_loss(name)), name), default=None)
 
     def drawable(self, loss: str) -> list[str]:
-        """Scored cases whose masks still lie in the folder."""
+        """Scored cases whose masks are still in the folder."""
         cases = [case["case"] for case in self.scores[loss]["cases"]]
         return [case for case in cases if mask_file(self.folder / "masks" / loss, case) is not None]
 
     @property
     def missing(self) -> list[str]:
-        """What a page should show and this folder does not hold: one sentence each."""
+        """What the page should show and the folder does not have, one sentence each."""
         notes = []
         if self.architecture is not None and not self.histories:
             notes.append("No curves of training: runs/LOSS/history.jsonl is not there.")
@@ -141,15 +139,15 @@ class Story:
 
     @cached_property
     def answers(self) -> dict[str, Mapping[str, Any]]:
-        """Case to what `segment` said of it (`verdict`, `reason`), of the loss that stands for
-        the run.
+        """Case to the record of `segment` (`verdict`, `reason`), for the loss that represents the
+        run.
         """
         runs = self._each(MASKS_STAGE, RUN)
         record = runs.get(self.primary or next(iter(runs), ""), {})
         return {case["id"]: case for case in record.get("cases", ())}
 
     def why(self, case: str) -> str:
-        """What keeps a case from being plainly ok, in the words of `prepare` and of `segment`."""
+        """Why a case is not `ok`, in the words of `prepare` and of `segment`."""
         path = self.folder / COHORT_STAGE / CASES / case / CASE
         found = read_json(path).get("findings", ()) if path.exists() else ()
         seen = [f"{one['code']}: {one['message']}" for one in found if one["verdict"] != "ok"]
@@ -172,7 +170,7 @@ class Story:
 
     @property
     def refused(self) -> list[str]:
-        """Series and masks that `prepare` refused, a line each."""
+        """Series and masks that `prepare` refused, one line each."""
         path = self.folder / COHORT_STAGE / RUN
         if path.exists():
             return list(read_json(path).get("refused", ()))
@@ -202,9 +200,7 @@ def _loss(model: str) -> str:
 
 @dataclass(frozen=True)
 class SliceScore:
-    """One slice of one case: `source` is `raw` (the network's own answer) or `clean` (the mask);
-    `kind` its class.
-    """
+    """A slice of a case: `source` is `raw` (before cleaning) or `clean`; `kind` is its class."""
 
     case: str
     number: int

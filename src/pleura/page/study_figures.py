@@ -13,7 +13,7 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY)
 
 @dataclass(frozen=True)
 class DifferenceRow:
-    """An arm less its reference: the difference of each patient, their mean, and its interval."""
+    """An arm minus its reference: the difference of each patient, their mean, and its interval."""
 
     label: str
     differences: Mapping[str, float]
@@ -25,7 +25,7 @@ class DifferenceRow:
 def differences_png(
     rows: Sequence[DifferenceRow], patients: Sequence[str], axis_label: str, path: Path
 ) -> None:
-    """Draw a row an arm, from the top: a mark for each patient, a bar for mean and interval."""
+    """Draw a row for each arm: a mark for each patient, a bar for mean and interval."""
     styles = _styles(patients)
     with figure(path, (9.5, 1.6 + 0.42 * len(rows))) as drawn:
         axis = drawn.subplots()

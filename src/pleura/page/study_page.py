@@ -1,4 +1,4 @@
-"""The page of a study: what was declared, what was found in each patient, and what it says."""
+"""The page of a study: its design, the results of each patient, and the conclusions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,8 +45,8 @@ class StudyContent:
 
 
 def study_page(content: StudyContent, out: Path) -> tuple[str, tuple[str, ...]]:
-    """Draw the figures into `OUT/figures`; return the page as text, and the figures' names below
-    OUT.
+    """Draw the figures into `OUT/figures`; return the page as text, and the names of the figures
+    below OUT.
     """
     folder = out / FIGURES
     folder.mkdir(parents=True, exist_ok=True)

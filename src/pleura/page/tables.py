@@ -19,7 +19,7 @@ OVERALL = {
 DIGITS = {"dice": 4, "iou": 4, "surface_dice_1mm": 4, "surface_dice_2mm": 4, "volume_error_ml": 0,
           "slices_missed": 1,
           "slices_hallucinated": 1}  # fmt: skip
-"""Digits after the point, where they are not 2."""
+"""Decimal places, where they are not 2."""
 STRUCTURES = ("right", "left", "both")
 
 
@@ -80,7 +80,7 @@ def test_row(test: Mapping[str, Any]) -> list[str]:
 
 
 def site_row(name: str, both: Mapping[str, Any]) -> list[str]:
-    """One site's means beside those of all others."""
+    """Means of one site beside those of all others."""
     cells = [
         printed(metric)((both[who].get(metric) or {}).get("mean"))
         for metric in ("dice", "hd95_mm")

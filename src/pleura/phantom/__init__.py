@@ -1,3 +1,3 @@
-"""F2a: synthetic chests, written as real DICOM CT. A stranger to `dicom`: the writer must not
-inherit the reader's mistakes.
+"""Synthetic chests, written as real DICOM CT. `phantom` does not import `dicom`, so that the writer
+cannot inherit the reader's mistakes.
 """

@@ -1,5 +1,5 @@
-"""Synthetic chests: a CT volume of an invented body and the true mask of its lungs, slice by
-slice from formulas.
+"""Synthetic chests: a CT volume of an invented body and the exact mask of its lungs, computed slice
+by slice.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from pleura.phantom.body import Body
 from pleura.phantom.tubes import Tubes, airways, vessels
 
 FIELD_MM = (340.0, 420.0, 420.0)
-"""What a phantom spans `[slice, row, column]` where no spacing is given: slices above and below
-the lungs, arms cut off.
+"""Extent of a phantom `[slice, row, column]` in mm where no spacing is given: it reaches beyond the
+lungs above and below, and cuts off the arms.
 """
 
 AIR, FAT, MUSCLE, SOFT, LIVER, MARROW, BONE, GAS = (
@@ -46,7 +46,7 @@ def chest(
         shape: `(slices, rows, columns)`.
         spacing_mm: between voxel centres `[slice, row, column]`, mm; by default the whole chest
             fits (`FIELD_MM`).
-        seed: decides the body and the noise; same arguments, same voxels.
+        seed: decides the body and the noise; equal arguments give equal voxels.
         variation: fixes measures of `phantom.body.Body` by name, as `arms="down"`,
             `padding_hu=-2000`, `couch=False`.
 
@@ -87,8 +87,8 @@ def couch(
     seed: int = 0,
     **variation: Any,
 ) -> Bools:
-    """Where the couch lies in `chest` of the same arguments, its light core included: bool
-    `[slice, row, column]`.
+    """The couch in `chest` of the same arguments, including its light core: bool `[slice, row,
+    column]`.
     """
     body = Body.sample(seed, **variation)
     scene, grid = _laid_out(shape, spacing_mm, body)
@@ -100,7 +100,7 @@ def couch(
 def _laid_out(
     shape: Sequence[int], spacing_mm: Sequence[float] | None, body: Body
 ) -> tuple["_Scene", Grid]:
-    """A body on its grid, the middle of the lungs in the middle of the picture."""
+    """A body on its grid; the middle of the lungs is the centre of the image."""
     slices, rows, columns = (int(n) for n in shape)
     spacing = tuple(
         float(s) for s in spacing_mm or (f / n for f, n in zip(FIELD_MM, shape, strict=True))
@@ -114,16 +114,14 @@ def _laid_out(
 
 
 def _lowered(body: Body) -> float:
-    """How far the picture's middle lies below the body's, in mm: the table is in the picture."""
+    """Distance in mm of the image centre below the body's, so that the couch is in the image."""
     if body.couch:
         return 0.35 * body.couch_thickness
     return 0.0
 
 
 def _scanned(exact: Floats, lungs: Bools, body: Body, spacing: tuple[float, ...], k: int) -> Floats:
-    """What the scanner makes of the exact slice: texture in the lung, blur and noise as the
-    kernel has them.
-    """
+    """The exact slice as the scanner shows it: texture in the lung, blur and noise by kernel."""
     from scipy.ndimage import gaussian_filter
 
     rng = np.random.default_rng([body.seed, 3, k])
@@ -142,7 +140,7 @@ def _scanned(exact: Floats, lungs: Bools, body: Body, spacing: tuple[float, ...]
 
 @dataclass(frozen=True, eq=False)
 class _Scene:
-    """One body seen on the pixel centres `x` (columns) and `y` (rows), mm."""
+    """One body sampled at the pixel centres `x` (columns) and `y` (rows), mm."""
 
     body: Body
     x: Floats
@@ -171,7 +169,7 @@ class _Scene:
         return inside
 
     def _paint(self, hu: Floats, value: float, cx: float, cy: float, a: float, b: float) -> None:
-        """Fill one ellipse, looking only at the box around it."""
+        """Fill one ellipse; only the pixels of its bounding box are computed."""
         if a <= 0 or b <= 0:
             return
         columns = slice(*np.searchsorted(self.x, (cx - a, cx + a)))
@@ -180,9 +178,7 @@ class _Scene:
         hu[rows, columns][inside] = value
 
     def _couch(self, hu: Floats) -> None:
-        """A cradle of thin shell with a light core: a hollow that looks like lung to a
-        threshold.
-        """
+        """A cradle with a thin shell and a light core, whose HU pass a lung threshold."""
         body = self.body
         x, y = self.x[None, :], self.y[:, None]
         top = body.back + 1.5 - 20 * (x / 200) ** 2
@@ -287,7 +283,7 @@ class _Scene:
         return (27.0, -20.0, 62 * body.heart * size + wider, 50 * body.heart * size + wider)
 
     def _dome(self, side: int, z: float) -> Bools:
-        """Section of one half of the diaphragm: liver and stomach are in it, the lung around it."""
+        """Section of one dome of the diaphragm: liver and stomach inside it, lung around it."""
         body = self.body
         size = body.dome(side, z)
         a = 0.76 * body.cavity_width * size
@@ -296,9 +292,7 @@ class _Scene:
         )
 
     def _middle(self, hu: Floats, z: float) -> None:
-        """Mediastinum: fat, heart, great vessels, oesophagus with its bubble of air now and
-        then.
-        """
+        """Mediastinum: fat, heart, great vessels, and an oesophagus with occasional air."""
         body = self.body
         if body.bottom < z < body.top - 15:
             self._paint(hu, -70.0, 3, -body.cavity_depth * 0.55, 16, body.cavity_depth * 0.35)

@@ -1,6 +1,4 @@
-"""The measures of one invented body, drawn from a seed: what varies between synthetic chests,
-and how the trunk narrows.
-"""
+"""The measures of one invented body, drawn from a seed, and the outline of its trunk by height."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
@@ -49,7 +47,7 @@ class Body:
         """The body of `seed`; each keyword fixes the field of its name.
 
         Raises:
-            UsageError: a keyword is no measure of a body.
+            UsageError: a keyword is not a measure of a body.
         """
         unknown = set(variation) - {f.name for f in fields(cls)} - {"seed"}
         if unknown:
@@ -104,7 +102,7 @@ class Body:
 
     @property
     def back(self) -> float:
-        """Where the body lies flat on the couch."""
+        """The height y at which the back lies flat on the couch."""
         return 0.94 * (self.cavity_depth + self.wall)
 
     @property

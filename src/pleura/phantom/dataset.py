@@ -21,14 +21,15 @@ def write_dataset(
     label: Callable[[Path, LungMask], None] | None = None,
     progress: Progress = silent,
 ) -> list[str]:
-    """Write `cases` chests: `Images/Case_00N/*.dcm` and `Segmentations/Case_00N_seg.npz`, where
-    they are not there yet.
+    """Write `cases` chests: `Images/Case_00N/*.dcm` and `Segmentations/Case_00N_seg.npz`, unless
+    they exist.
 
     Args:
         out: the folder to write into.
         cases: how many.
         shape: `(slices, rows, columns)` of each.
-        seed: decides bodies, noise, identities, UIDs, file names: same arguments, same bytes.
+        seed: decides bodies, noise, identities, UIDs and file names; equal arguments give equal
+            bytes.
         label: writes the sided mask of a case to the path given to it, `Labels/Case_00N.nii.gz`.
         progress: told after each case.
 

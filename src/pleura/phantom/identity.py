@@ -86,11 +86,11 @@ class Identity:
 
 
 def uid(*words: object) -> str:
-    """A UID of the form 2.25.<128 bits> (PS3.5 B.2) that `words` decide."""
+    """A UID of the form 2.25.<128 bits> (PS3.5 B.2), derived from `words`."""
     digest = hashlib.sha256("\0".join(str(word) for word in words).encode()).digest()
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
 
 def file_name(*words: object) -> str:
-    """A file name that tells nothing of order or content, as archives give them."""
+    """A file name that reveals neither order nor content, as of exports from archives."""
     return hashlib.sha256("\0".join(["file", *map(str, words)]).encode()).hexdigest()[:12] + ".dcm"

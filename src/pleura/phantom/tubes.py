@@ -62,7 +62,7 @@ class Tubes:
 
 
 def hilum(body: Body, side: int) -> Floats:
-    """Where the vessels and the bronchus enter the lung: `side` -1 right, +1 left."""
+    """The point where the vessels and the bronchus enter the lung: `side` -1 right, +1 left."""
     return np.array([side * 33.0 + 3.0, 2.0, 0.06 * body.lung_height])
 
 
@@ -79,7 +79,7 @@ def airways(body: Body) -> Tubes:
 
 
 def vessels(body: Body) -> Tubes:
-    """The vessels of both lungs: trees that fork four times from the hilum, thinning as they go."""
+    """The vessels of both lungs: trees that fork four times from the hilum, each branch thinner."""
     rng = np.random.default_rng([body.seed, 2])
     pieces: list[tuple[Floats, Floats, float]] = []
     for side in (-1, 1):

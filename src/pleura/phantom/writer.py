@@ -71,9 +71,7 @@ def write_series(folder: Path, volume: Volume, spec: SeriesSpec | None = None) -
 
 
 def write_files(folder: Path, datasets: Sequence["Dataset"]) -> list[Path]:
-    """Write data sets made by `series` (whole, or changed by `phantom.flaws`) into `folder`;
-    returns the files in order.
-    """
+    """Write data sets of `series`, possibly changed, into `folder`; return the files in order."""
     from pydicom import dcmwrite
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +101,7 @@ def series(volume: Volume, spec: SeriesSpec | None = None) -> list["Dataset"]:
 
 
 def _common(volume: Volume, spec: SeriesSpec) -> dict[str, Any]:
-    """What all slices share, by keyword."""
+    """Attributes that all slices share, by keyword."""
     study = spec.seed if spec.study is None else spec.study
     affine = volume.grid.affine
     spacing = volume.grid.spacing_mm
@@ -257,7 +255,7 @@ def encode(dataset: "Dataset", values: NDArray[Any]) -> None:
 
 
 def decimal(value: float) -> str:
-    """A decimal string of at most 16 characters (PS3.5 6.2), as near as that allows."""
+    """The nearest decimal string of at most 16 characters (PS3.5 6.2)."""
     if float(value) == 0:
         return "0"
     for digits in range(15, 0, -1):

@@ -1,3 +1,1 @@
-"""What `deidentify` does between the engine and the audit: crop, plan, write, certify, case by
-case.
-"""
+"""What `deidentify` does between engine and audit: crop, plan, write and certify each case."""

@@ -90,7 +90,7 @@ class Publication:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the options mean for the user."""
+        """Notes on what the chosen options imply."""
         return option_notes(self.choices, self.places, self.out)
 
     def show(self) -> DeidentifyResult:
@@ -119,7 +119,7 @@ class Publication:
 
         Args:
             run: the open record of OUT.
-            options: what decides the result, for the audit record and the certificate.
+            options: options that decide the result, for the audit record and the certificate.
             with_names: whether the result has the names of refused files.
         """
         secret = self._settled_key()
@@ -154,7 +154,7 @@ class Publication:
         return cropped(headers, self.source, self.crop_mm, self.progress)
 
     def _settled_key(self) -> bytes:
-        """The key as it stands in its file, which is written where it does not exist."""
+        """The key in its file, which is written where it does not exist."""
         with locked_beside(self.places.map, what="the map"):
             for path in self.places.files():
                 clear_parts_beside(path)
@@ -205,7 +205,7 @@ class Publication:
 
 
 def count_left(planned: Plan, cut: Mapping[str, int], found: Walk) -> dict[str, int]:
-    """Count what has no output: objects by reason, refused files by code, others by kind."""
+    """Count the input without output: objects by reason, refused files by code, others by kind."""
     accounting = found.accounting({file.name for file in found.dicom()})
     left = {
         **planned.left,

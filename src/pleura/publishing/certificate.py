@@ -1,5 +1,5 @@
-"""One page for the file of a privacy officer: what was done or checked, with which options, and
-what is not covered.
+"""A certificate for the records of a privacy officer: what was done or checked, with which options,
+and what is not covered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ NOT_COVERED = (
     "Names of one or two letters inside text; names in another script than those of the header.",
     "Structures, scanners and kernels whose names are also somebody's: they stay as a whole.",
 )
-"""What neither the engine nor the audit can promise."""
+"""What neither the engine nor the audit can guarantee."""
 
 REPORT_KEEPS = (
     "Profile report changes four attributes only: dates, UIDs, institutions, staff, free text, "
@@ -44,7 +44,7 @@ STYLE = (
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a page says. `facts` are rows of words, `counts` files by finding or refusal."""
+    """What a certificate says. `facts` are its rows, `counts` the files by finding or refusal."""
 
     title: str
     outcome: str

@@ -14,8 +14,8 @@ from pleura.store.run_record import RunRecord
 def certificate_of(
     result: DeidentifyResult, choices: Choices, options: Mapping[str, Any], run: RunRecord
 ) -> Certificate:
-    """What a run did; of the input it has the digest over names, sizes and times that `run.json`
-    resumes by.
+    """The certificate of a run. It identifies the input by the digest over names, sizes and times
+    in `run.json`.
     """
     codes = list(profile(choices).codes)
     if choices.blank:
@@ -56,9 +56,7 @@ def _words(value: Any) -> str:
 
 
 def _command(choices: Choices, options: Mapping[str, Any]) -> str:
-    """The command that does the same again; names of files are left open, since they can
-    identify.
-    """
+    """The command that does the same again, without file names, which can identify a patient."""
     parts = ["pleura deidentify IN OUT"]
     if choices.profile != "basic":
         parts.append(f"--profile {choices.profile}")

@@ -21,15 +21,15 @@ NO_APEX = "NO-APEX"
 def cropped(
     headers: list["Header"], source: Path, margin_mm: float | None, progress: Progress
 ) -> tuple[list["Header"], dict[str, int]]:
-    """The headers of what may be published, and how many CT slices lie too high or cannot be
-    placed.
+    """The headers of objects that may be published, and the number of CT slices that are too high
+    or cannot be located.
     """
     if margin_mm is None:
         return headers, {}
     from pleura.dicom.series import CT_CLASSES, find_series
 
     files: dict[str, bool | str] = {}
-    # a copy of a slice, that no volume counts, is as high as the slice
+    # a duplicate slice is in no volume; it is as high as its original
     uids: dict[str, bool | str] = {}
     series = [one for one in find_series(source) if one.is_ct]
     for number, one in enumerate(series):
@@ -57,8 +57,8 @@ def cropped(
 
 
 def _above(series: "Series", margin_mm: float) -> list[bool] | str:
-    """For each slice of a series whether it lies too high; or the code for which the series
-    cannot be cropped.
+    """For each slice of a series whether it is too high; or the code for which the series cannot be
+    cropped.
     """
     from pleura.quality.gate import gate
     from pleura.segmenters.apex import above_apex

@@ -47,7 +47,9 @@ def check_crop(profile: str, margin_mm: float | None) -> None:
 
 
 def recorded(choices: Choices, secret: bytes) -> dict[str, Any]:
-    """What decides the result, for `run.json` and the audit record; the key as a fingerprint."""
+    """The options that decide the result, for `run.json` and the audit record; the key as a
+    fingerprint.
+    """
     return {
         "profile": choices.profile,
         "dates": choices.dates,
@@ -67,7 +69,7 @@ class Places:
     certificate: Path
 
     def as_dict(self) -> dict[str, Path]:
-        """The files by what they are."""
+        """The files by purpose."""
         return {
             "key": self.key,
             "map": self.map,

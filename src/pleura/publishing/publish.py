@@ -1,4 +1,4 @@
-"""The proof of each file before it is published: the audit, which shares no code with the
+"""The check of each file before it is published, by the audit, which shares no code with the
 engine.
 """
 
@@ -12,8 +12,8 @@ from pleura.files.walk import read_file
 
 
 def sought(planned: Plan, case: str) -> frozenset[Identifier]:
-    """Identifiers of a patient from one object of each of their series: the audit looks for
-    these too.
+    """Identifiers of a patient from one object of each of the patient's series, for the audit to
+    search for.
     """
     headers = [header for unit in planned.units if unit.case == case for _, header in unit.files]
     one_each = {header.get("SeriesInstanceUID"): header.file for header in headers}
@@ -22,7 +22,7 @@ def sought(planned: Plan, case: str) -> frozenset[Identifier]:
         try:
             found |= harvest(read_file(file))
         except OSError as error:
-            if is_passing(error):  # what is not sought would not be found
+            if is_passing(error):  # identifiers that are missing here would not be searched for
                 raise
     return found
 

@@ -1,4 +1,4 @@
-"""What `deidentify` gives back."""
+"""The result of `deidentify`."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ class DeidentifyResult:
 
     @property
     def refused(self) -> int:
-        """How many objects were not, for a reason that `notes` tells."""
+        """How many objects were not written; `notes` gives the reasons."""
         return (
             self.left["unreadable"]
             + sum(count for key, count in self.left.items() if key.startswith((UNCROPPED, REFUSED)))
@@ -79,7 +79,7 @@ class DeidentifyResult:
         }
 
     def table(self) -> Table | None:
-        """One row a folder of OUT; of a plan, one row an attribute and action."""
+        """One row for each folder of OUT; of a plan, one row for each attribute and action."""
         if self.planned:
             actions: Counter[str] = sum(
                 (Counter(unit["actions"]) for unit in self.units.values()), Counter()
@@ -121,7 +121,7 @@ class DeidentifyResult:
         return sorted(key.removeprefix(UNCROPPED) for key in self.left if key.startswith(UNCROPPED))
 
     def notes(self) -> Sequence[str]:
-        """Each refusal, then what was left out, then where things are."""
+        """Each refusal, then what was left out, then where the output is."""
         lines = [
             f"{name}: {_files(r['files'])} refused: {r['code']}: {_reason(r)}"
             for name, unit in self.units.items()

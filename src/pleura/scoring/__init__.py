@@ -1,3 +1,1 @@
-"""Scoring a folder of masks against a folder of references: what belongs together, each case,
-and all of them.
-"""
+"""Score a folder of masks against references: match them, score each case, summarise."""

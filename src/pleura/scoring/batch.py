@@ -33,9 +33,7 @@ FORMAT = "pleura-scores/2"
 
 @dataclass(frozen=True)
 class Method:
-    """The masks of one method. `name` is what tables call it; `folder` gets a file for each
-    case.
-    """
+    """The masks of one method. `name` stands in tables; `folder` gets a file for each case."""
 
     name: str
     folder: Path
@@ -112,7 +110,7 @@ def score_share(
 def score_method(
     run: RunRecord, evaluation: Evaluation, method: Method, how: How, progress: Progress = silent
 ) -> Scored:
-    """Score the cases of a method that are not scored yet; each fails alone."""
+    """Score the cases of a method that are not scored yet; a failure concerns its case only."""
     jobs = evaluation.jobs(method.pairing)
     batch = _do(run, evaluation, method, jobs, how, progress)
     refused = evaluation.unclear(method.pairing)
@@ -261,9 +259,7 @@ def check_people(people: Mapping[str, Mapping[str, str]], cases: Sequence[str]) 
 
 
 def _names(evaluation: Evaluation, cases: Sequence[str]) -> list[str]:
-    """Names for results; what has none, as a line about a label object, names no file and stands
-    as it is.
-    """
+    """Names for results; a line about a label object names no file and is unchanged."""
     return [evaluation.shown.get(case, case) for case in cases]
 
 

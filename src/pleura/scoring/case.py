@@ -1,5 +1,5 @@
-"""One case: its mask and its reference are read, scored and written. The work of one worker
-process.
+"""Score one case in a worker process: read its mask and its reference, score them, write the
+scores.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,7 @@ class Job:
 
     @property
     def input(self) -> str:
-        """Changes with the files of mask, reference and CT, and with what is known of the case."""
+        """A digest of the files of mask, reference and CT, and of the facts about the case."""
         about = self.reference.about
         files = [self.mask, self.mask.with_name(RAW), self.reference.path]
         facts: list[Any] = [self.reference.part]
@@ -84,7 +84,7 @@ def record_path(folder: Path, case: str) -> Path:
 
 
 def refused_record(job: Job, refusal: Finding) -> dict[str, str]:
-    """What is recorded of a case without scores."""
+    """The record of a case without scores."""
     return {"case": job.id, "refused": refusal.message}
 
 
@@ -149,7 +149,7 @@ def _read_both(how: Scoring, job: Job) -> tuple[Judged, Judged]:
 def _comparable(
     mask: LungMask, reference: LungMask, *, resample: bool
 ) -> tuple[LungMask, list[Finding]]:
-    """The mask on the reference's grid, with what had to be done for that.
+    """The mask on the reference's grid, and findings about what was done for that.
 
     Raises:
         GridMismatch: the grids differ and `resample` is not set.
@@ -167,7 +167,7 @@ def _comparable(
 
 
 def _read_ct(job: Job, reference: LungMask) -> tuple[Volume | None, tuple[Finding, ...]]:
-    """The CT of a case and its findings; `None` where it is not at hand or on another grid."""
+    """The CT of a case and its findings; `None` where there is none, or it is on another grid."""
     about = job.reference.about
     if (
         about is None

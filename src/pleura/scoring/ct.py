@@ -1,4 +1,4 @@
-"""The CT of a case: it locates false lung by place, and gives the page its pictures."""
+"""The CT of a case: it shows where false positives lie, and the page draws it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ class Ct(Protocol):
         ...
 
     def read(self) -> tuple[Volume, tuple[Finding, ...]]:
-        """The volume and what the gate found. Raises `InputRefused` where it cannot be used."""
+        """The volume and the gate's findings. Raises `InputRefused` where it cannot be used."""
         ...
 
 
@@ -76,13 +76,13 @@ class SeriesCt:
 
 
 def places_of(ct: Ct, volume: Volume) -> dict[str, Bool]:
-    """`places` of a case as it was acquired: what was removed from the volume since is couch."""
+    """`places` of a case as it was acquired: what was removed from its volume counts as couch."""
     removed = ct.removed_couch(volume) if isinstance(ct, CohortCt) else None
     return places(volume, removed)
 
 
 def places(volume: Volume, removed: Bool | None = None) -> dict[str, Bool]:
-    """Where false lung can be, without overlap: `airway`, `body` (elsewhere in the body), `couch`,
+    """Disjoint regions of false positives: `airway`, `body` (elsewhere in it), `couch`,
     `outside_body`.
 
     Args:
@@ -90,7 +90,7 @@ def places(volume: Volume, removed: Bool | None = None) -> dict[str, Bool]:
         removed: couch that was replaced by air in it.
 
     Returns:
-        bool arrays of the volume's shape; together they are the whole image.
+        bool arrays of the volume's shape; together they cover the image.
     """
     body = body_mask(volume)
     airway = airways(volume, body)

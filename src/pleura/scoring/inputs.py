@@ -1,4 +1,4 @@
-"""The inputs of `evaluate`, and how they are matched before they are scored."""
+"""The inputs of `evaluate`, matched and then scored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Inputs:
         patients: Path | None,
         grid: Path | None,
     ) -> "Inputs":
-        """Read what labels mean.
+        """Read the meanings of labels.
 
         Raises:
             UsageError: a mapping is not valid.
@@ -77,7 +77,7 @@ def score_inputs(
     Args:
         part: how much of the work is done now.
         run: the open record of OUT.
-        inputs: masks, references, and what is known of the cases.
+        inputs: masks, references, and facts about the cases.
         options: `empty`, `split`, `resample` and `paths`, as `evaluate` has them.
         how: processes and threads.
         progress: called as cases are scored.

@@ -1,4 +1,4 @@
-"""What a method that made masks is called in tables and on the page."""
+"""Names of methods (tools that made masks) in tables and on the page."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -8,7 +8,7 @@ from pleura.core.atomic import read_json
 from pleura.store.layout import RUN
 
 MASKS, AGAINST = "PRED", "AGAINST"
-"""Names of methods that nobody named."""
+"""Default names of methods."""
 
 
 def method_name(given: str, masks: Path, default: str) -> str:

@@ -1,5 +1,5 @@
-"""Which names of cases may stand in results: file names can be a patient's, so only neutral ones
-do unless asked for.
+"""Which names of cases may stand in results. File names can contain a patient's name, so only
+neutral ones may, unless the user asks for all.
 """
 
 import re
@@ -17,7 +17,7 @@ validation set fold series study chest thorax phantom seg mask ref pred left rig
 nsclc radiomics luna rider nlst copd copdgene covid coronacases radiopaedia mosmed amos btcv msd
 dlung totalsegmentator site institution hidden
 """
-"""Words that name no person: those of collections and of numbering."""
+"""Words of collections and of numbering, which do not name a person."""
 WORDS = frozenset(NEUTRAL_WORDS.split())
 MOST_DIGITS = 6
 
@@ -50,13 +50,13 @@ def sidecar(out: Path) -> Path:
 
 
 def neutral_names(names: Iterable[str], out: Path, *, kind: str = "hidden") -> dict[str, str]:
-    """Name to the name that stands in results: itself where it is neutral, else `hidden_001` and so
-    on.
+    """Case name to the name that stands in results: unchanged where it is neutral, else
+    `hidden_001` and so on.
 
     The numbers are kept in `sidecar(out)`, so that the next run gives the same ones.
 
     Raises:
-        UsageError: the sidecar is something else.
+        UsageError: the sidecar file is not one that pleura wrote.
         OutputFailed: it cannot be written.
     """
     path = sidecar(out)

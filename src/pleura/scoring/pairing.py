@@ -1,6 +1,4 @@
-"""Which mask and which reference belong to one case, in the folders that tools and collections
-leave.
-"""
+"""Match masks with references by case, in the folder layouts of tools and collections."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,16 +24,14 @@ if TYPE_CHECKING:
 ANY = Naming("any", either=(1,), others=True)
 """For a file of which only the grid is read."""
 PAIR = "pair"
-"""The case of two files that were given by themselves."""
+"""The case of two single files."""
 TABLES = (".json", ".csv", ".txt", ".md", ".pkl", ".html", ".png", ".log")
-"""Files beside masks that are no images."""
+"""Suffixes of files beside masks that are not images."""
 
 
 @dataclass(frozen=True)
 class CtCase:
-    """What is known of a case's CT: its grid, its UIDs, how to read it, and other names that the
-    case goes by.
-    """
+    """Facts about a case's CT: its grid, its UIDs, how to read it, and other names of the case."""
 
     grid: Grid
     scan: Scan | None = None
@@ -45,9 +41,7 @@ class CtCase:
 
 @dataclass(frozen=True)
 class Reference:
-    """A case to be scored: its reference (`path`, or the case of a cohort), and what is known of
-    its CT.
-    """
+    """A case to score: its reference (`path`, or the case of a cohort), and facts about its CT."""
 
     path: Path
     part: str | None = None
@@ -70,7 +64,7 @@ class References:
 
 @dataclass(frozen=True)
 class Pairing:
-    """The masks that have a reference, by case; and what does not."""
+    """The masks that have a reference, by case, and those that have none."""
 
     masks: Mapping[str, MaskFiles]
     unclear: Mapping[str, str]
@@ -81,7 +75,7 @@ class Pairing:
 
     @property
     def without_reference(self) -> tuple[str, ...]:
-        """What has no reference: masks by case, then label objects by their lines."""
+        """Masks without a reference, by case, then the lines about label objects."""
         return (*self.unmatched, *self.lost)
 
 
@@ -114,8 +108,9 @@ def find_references(ref: Path, pred: Path, grid: Path | None, split: str) -> Ref
 def pair_masks(pred: Path, references: References) -> Pairing:
     """Find the mask of each reference.
 
-    Masks go by case name, by another name of the case (the folder of its CT), or, for DICOM label
-    objects, by the UIDs that they refer to. Of two single files, one is the mask of the other.
+    Masks are matched by case name, by another name of the case (the folder of its CT), or, for
+    DICOM label objects, by the UIDs that they refer to. Two single files are matched with each
+    other.
 
     Raises:
         NothingUsable: no reference has a mask.
@@ -147,7 +142,7 @@ def pair_masks(pred: Path, references: References) -> Pairing:
 def _as_pair(
     masks: dict[str, MaskFiles], references: References
 ) -> tuple[dict[str, MaskFiles], References]:
-    """A single file answers the only case of the other side, under that case's name."""
+    """A single file is matched with the only case of the other side, and gets its name."""
     if len(masks) != 1 or len(references.cases) != 1:
         raise UsageError(
             "one of PRED and REF is a file and the other has several cases: give two files, or "
@@ -217,7 +212,7 @@ def _ct_cases(places: Iterable[Path], *, given: bool) -> dict[str, CtCase]:
 
 
 def _images_beside(masks: Path) -> Path | None:
-    """The folder of the images beside a folder of masks, as data sets have them."""
+    """The folder of images beside a folder of masks, in the layout of common data sets."""
     if masks.name.lower() not in MASK_FOLDERS:
         return None
     beside = (masks.parent / name for name in ("Images", "images", "CT", "ct"))
@@ -256,7 +251,7 @@ def _of_series(series: "Series", place: Path) -> CtCase:
 
 
 def _folder_names(series: "Series", place: Path) -> Iterator[str]:
-    """Names of the folders between the place that was searched and the files of a series."""
+    """Names of the folders between the searched folder and the files of a series."""
     top = place.resolve()
     for parent in {plane.path.resolve().parent for plane in series.files}:
         if parent == top or top not in parent.parents:
@@ -265,7 +260,7 @@ def _folder_names(series: "Series", place: Path) -> Iterator[str]:
 
 
 def _other_names(known: Mapping[str, CtCase]) -> dict[str, str]:
-    """Folder name to case, of the names that belong to one case only and are not case ids."""
+    """Folder name to case, for names that belong to one case only and are not case ids."""
     owners: dict[str, set[str]] = {}
     for case, about in known.items():
         for name in about.names:

@@ -25,7 +25,7 @@ class EvaluateResult:
 
     @property
     def exit_code(self) -> Exit:
-        """Some failed where a case was refused, a reference has no mask, or a file was unread."""
+        """1 where a case was refused, a reference has no mask, or a file was not read."""
         failed = [*self.scores["refused"], *self.scores["unanswered"]]
         if self.scores["against"]:
             failed += [*self.scores["against"]["refused"], *self.scores["against"]["unanswered"]]
@@ -36,7 +36,7 @@ class EvaluateResult:
         return self.scores
 
     def table(self) -> Table | None:
-        """One row a case, the worst first."""
+        """One row for each case, the worst first."""
         from pleura.metrics.tables import case_table
 
         if self.scores["cases"]:
@@ -44,7 +44,9 @@ class EvaluateResult:
         return None
 
     def notes(self) -> Sequence[str]:
-        """Refusals, what has no partner, findings, the comparison, and where the tables are."""
+        """Refusals, masks and references without a counterpart, findings, the comparison, and where
+        the tables are.
+        """
         from pleura.metrics.tables import score_notes
 
         count = len(self.scores["cases"])

@@ -27,7 +27,7 @@ class RunResult:
         }
 
     def table(self) -> Table | None:
-        """One row a case: split, Dice and accuracy of the volume, slices by class."""
+        """One row for each case: split, Dice and accuracy of the volume, slices by class."""
         if not self.scores:
             return None
         columns = ("case", "split", "Dice", "accuracy", "hallucinated [slices]", "missed [slices]")

@@ -31,7 +31,7 @@ class Score:
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """What a person should look at, a sentence each."""
+        """Findings that need a look, one sentence each."""
         return tuple(one["message"] for one in self.values["findings"])
 
     def as_json(self) -> Mapping[str, Any]:

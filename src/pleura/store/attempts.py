@@ -13,7 +13,7 @@ class Recipe(Protocol):
     """What to do with each job. It is pickled once for each worker process."""
 
     def open(self) -> Callable[[Any], Any]:
-        """Do what is needed once in a process; return the function for one job.
+        """Prepare for work, once in each process; return the function for one job.
 
         Jobs and values are pickled.
         """
@@ -24,7 +24,7 @@ class Recipe(Protocol):
 class Outcome:
     """The result of job `index`: a `value` or a `refusal`, after a number of `seconds`.
 
-    A `passing` one must not be recorded as a result: a fault of the machine had a part in it.
+    A `passing` outcome, one affected by a fault of the machine, must not be recorded as a result.
     """
 
     index: int
@@ -35,7 +35,7 @@ class Outcome:
 
 
 def attempt(work: Callable[[Any], Any], index: int, job: Any) -> Outcome:
-    """Do one job in this process. Raises only what is about the call: `UsageError`,
+    """Do one job in this process. Raises errors about the call only: `UsageError`,
     `MissingExtra`.
     """
     begun, before = time.monotonic(), noted()

@@ -49,7 +49,9 @@ class Case:
         return case
 
     def check(self) -> None:
-        """Raise a Python error where `case.json` lacks what the properties need."""
+        """Raise `KeyError`, `TypeError` or `ValueError` where `case.json` lacks what the properties
+        need.
+        """
         if not is_case_id(self.id) or self.id != self.folder.name:
             raise ValueError(self.about["id"])
         if not all(isinstance(finding, Finding) for finding in self.findings):

@@ -1,14 +1,14 @@
 """Claims: which process does a case, where many processes on several hosts share one OUT.
 
 The n-th attempt at a case is a file `STEM.n` in `OUT/.pleura/claims`, made with `O_EXCL`, which NFS
-decides on its server without a lock daemon. Its holder touches it every `BEAT_S`. Nothing is ever
-renamed or removed to take a claim over: who finds attempt n dead makes attempt n + 1, and only one
-can. So the number of an attempt counts the attempts too.
+decides on its server without a lock daemon. Its holder touches it every `BEAT_S`. No file is
+renamed or removed to take over a claim: a process that finds attempt n dead creates attempt n + 1,
+and only one process can. The number of the last file is the number of attempts.
 
 A claim is dead when its process is gone (on the same machine), or when an observer has seen no beat
-for `LEASE_S` of its own clock; the clocks of two hosts are never compared. A claim only saves work:
-the truth is the record of the case, which is renamed in. Two processes that do one case after all
-write the same bytes.
+for `LEASE_S` of its own clock; the clocks of two hosts are never compared. A claim only avoids
+double work; a case is done when its record has been renamed into place. If two processes do one
+case after all, they write the same bytes.
 """
 
 import os
@@ -30,15 +30,15 @@ BEAT_S = 20.0
 LEASE_S = 180.0
 """Seconds without a beat after which a claim is dead: NFS shows changes up to 60 s late."""
 MOST_LOST = 3
-"""So many processes may end over one case before it is given up."""
+"""Number of processes that may be lost over one case before it is given up."""
 
 Answer = Literal["taken", "busy", "given up", "collected"]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What asking for a case gave: `taken` as attempt n, `busy` where another process has attempt
-    n, `given up` after too many lost attempts, `collected` where the plan is gone.
+    """The answer to a request for a case: `taken` as attempt n, `busy` where another process has
+    attempt n, `given up` after too many lost attempts, `collected` where the plan is gone.
     """
 
     answer: Answer
@@ -53,11 +53,11 @@ class Claims:
 
     @property
     def folder(self) -> Path:
-        """Where they are."""
+        """The folder of the claims."""
         return self.out / BOOKKEEPING / CLAIMS
 
     def take(self, id: str, dead: int = 0) -> Claim:
-        """Ask for a case. Attempts up to number `dead` are known to be dead."""
+        """Request a case. Attempts up to number `dead` are known to be dead."""
         attempt, lost = 1, 0
         while lost < MOST_LOST:
             try:

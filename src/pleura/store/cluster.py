@@ -1,7 +1,7 @@
 """Jobs on a Dask cluster that the user started. The only module that imports distributed.
 
-Every worker opens the recipe once. An exception of a job is its refusal, as in a process of ours,
-so Dask never sees one: what it tries again are jobs whose worker was lost.
+Every worker opens the recipe once. An exception of a job becomes its refusal in the worker, as in
+the local pool, so Dask only repeats jobs whose worker was lost.
 """
 
 import logging
@@ -27,7 +27,7 @@ from pleura.store.failures import LOST
 WAIT_S = 30
 """Seconds to wait for the scheduler, and for its first worker."""
 AHEAD = 2
-"""Jobs that are sent for each thread of the cluster: the scheduler never holds all of them."""
+"""Jobs sent ahead for each thread of the cluster, so that the scheduler never holds all jobs."""
 
 _works: dict[str, Callable[[Any], Any]] = {}
 

@@ -1,4 +1,5 @@
-"""Cases that failed: code, attempt, host and seconds of the last attempt, one small file a case.
+"""Cases that failed: code, attempt, host and seconds of the last attempt, one small file for each
+case.
 
 They are bookkeeping: hosts and seconds differ between equal runs. `failures.jsonl` beside them has
 one line for each.
@@ -35,7 +36,9 @@ class Failure:
         return _read(_path(out, id))
 
     def write(self, out: Path) -> None:
-        """Write it, whole or not at all. It is not flushed to disk: a lost one is tried again."""
+        """Write it atomically. It is not flushed to disk: a case whose failure is lost is tried
+        again.
+        """
         path = _path(out, self.id)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".part-{HOST}-{secrets.token_hex(8)}")

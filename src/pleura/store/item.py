@@ -52,7 +52,7 @@ class Item:
         write_json(item_file(out, self.id), about | {"sha256": digest_of(about)})
 
     def stands(self, out: Path, check: Check) -> bool:
-        """Whether all its files are in OUT, unchanged."""
+        """Whether all files of the item are in OUT, unchanged."""
         for name, (size, digest) in self.files.items():
             path = out / name
             try:

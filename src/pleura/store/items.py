@@ -80,7 +80,7 @@ def do_items(
         recipe: opens to a function from a job to `Done`.
         jobs: all items of the input, done before or not.
         how: processes and threads.
-        refused: makes the record of an item that raised, from the job and the refusal.
+        refused: makes the record of an item that failed, from the job and the refusal.
         group: prefix of the ids in OUT's records, where a verb has several batches.
         stage: the name of the progress bar.
         progress: called in this process, as items complete.
@@ -215,7 +215,7 @@ class _Work:
             yield numbers[outcome.index], outcome
 
     def _state(self, watch: Watch, number: int, attempt: int) -> str:
-        """Whether the claim of another process is `alive`, `dead` (or at its end), or `unknown`."""
+        """Whether the claim of another process is `alive`, `dead` (or just ended), or `unknown`."""
         id, out = self.ids[number], self.run.folder
         failure = Failure.read(out, id)
         if item_file(out, id).exists() or (failure is not None and failure.attempt >= attempt):
@@ -223,8 +223,8 @@ class _Work:
         return watch.look(id, attempt)
 
     def _recorded(self, number: int, outcome: Outcome) -> Outcome:
-        """Record an outcome, unless it is a passing fault; where that cannot be written, the
-        outcome is one.
+        """Record an outcome, unless it is a passing fault. An outcome that cannot be written
+        becomes one.
         """
         if isinstance(outcome.value, _Kept):
             return outcome
@@ -247,7 +247,7 @@ class _Work:
         return _Value(self.refused(opened(self.jobs[number]), refusal), {}, refusal.code)
 
     def _note(self, id: str, outcome: Outcome) -> None:
-        """Note that an item failed, or that it did not; a full disk does not end the batch."""
+        """Record that an item failed, or clear that record; a full disk does not end the batch."""
         out = self.run.folder
         code = outcome.value.refused or ("DISK-ERROR" if outcome.passing else "")
         before = Failure.read(out, id)
@@ -293,6 +293,6 @@ class _Recorded:
         job = opened(sent.job)
         made = work(job)
         if any(found.code in PASSING_CODES for found in getattr(job, "findings", ())):
-            note_passing()  # it was refused before its turn came
+            note_passing()  # it was refused when the input was listed
         files = {name: measured(self.out / name) for name in made.files}
         return _Value(made.record, files, made.refused)

@@ -1,7 +1,7 @@
 """Jobs as JSON, so that another process, on another host and another day, can do them.
 
-Only classes, methods and functions that are listed can be read back: a file in OUT must not be able
-to call anything else. Planes of a series are stored by column, since most of their values are
+Only the classes, methods and functions listed here can be read back, so that a file in OUT cannot
+call anything else. Planes of a series are stored by column, since most of their values are
 equal.
 """
 
@@ -46,7 +46,7 @@ class JobFormat:
         return {kind.__name__: kind for kind in (*CLASSES, *self.more)}
 
     def encode(self, job: Any) -> Any:
-        """A job as plain JSON values. Raises `TypeError` where it holds what is not listed."""
+        """A job as plain JSON values. Raises `TypeError` for a class that is not listed."""
         return _Encoder(self.classes).plain(job)
 
     def decode(self, plain: Any) -> Any:
@@ -62,7 +62,7 @@ class _Encoder:
     def __init__(self, classes: Mapping[str, Any]) -> None:
         self._classes = classes
         self._numbers: dict[int, int] = {}
-        self._kept: list[Any] = []  # so that no two of them have one address
+        self._kept: list[Any] = []  # kept alive, so that their addresses stay unique
 
     def plain(self, value: Any) -> Any:
         if isinstance(value, Verdict):

@@ -61,7 +61,7 @@ def is_cohort(source: Path) -> bool:
 def jobs_of(source: Path, progress: Progress = silent, gaps: Gaps = "refuse") -> list[Job]:
     """The cases of a cohort, the CT series of a tree, or its image files where it has no series.
 
-    What is refused already is a job too. `gaps` is the policy for series with missing slices; in a
+    A refused series is a job too. `gaps` is the policy for series with missing slices; in a
     cohort `prepare` has applied it.
 
     Raises:

@@ -20,7 +20,7 @@ JOB_BODIES = "jobs"
 CLAIMS = "claims"
 FAILED = "failed"
 FAILURES = "failures.jsonl"
-"""One line for each failed case, with host and seconds: so it is bookkeeping, not a result."""
+"""One line for each failed case, with host and seconds; bookkeeping, not a result."""
 
 # segment
 LUNGS = "lungs"

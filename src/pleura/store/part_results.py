@@ -1,4 +1,4 @@
-"""What `--plan` and `--task` give back, and the lines that start the tasks."""
+"""The results of `--plan` and `--task`, and the lines that start the tasks."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from pleura.store.call import Call
 from pleura.store.layout import JOBS
 
 MEMORY_GB = 2
-"""Memory that is asked of an engine for each worker."""
+"""Memory in GB to request for each worker."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class PlanResult:
 
 @dataclass(frozen=True)
 class ShareResult:
-    """What a task did of its `share`: `failed` ids with codes; `elsewhere` are ids that another
+    """What a task did with its `share`: `failed` ids with codes; `elsewhere` are ids that another
     process is doing.
     """
 

@@ -41,8 +41,8 @@ INDEX_VARIABLES = {
 
 @dataclass(frozen=True)
 class Part:
-    """What a call does: `plan` only plans for so many `tasks` (0 = automatic); `number` is that of
-    a task, counted from 0, of `count` (0 = as planned); `retry` is a code of failures.
+    """What a call does. `plan`: it only plans `tasks` tasks (0 = automatic). `number`: it is a
+    task, counted from 0, of `count` (0 = as planned). `retry` is a code of failures.
     """
 
     call: Call
@@ -83,7 +83,7 @@ class Part:
         return self.number is not None
 
     def shared(self, *paths: Path) -> tuple[Path, ...]:
-        """Paths that processes elsewhere can open: absolute, where there will be such processes."""
+        """Paths that other hosts can open: absolute where a plan or a scheduler needs them."""
         if self.plan or self.call.values.get("scheduler"):
             return tuple(path.absolute() for path in paths)
         return paths
@@ -126,8 +126,8 @@ class Part:
         format: JobFormat | None = None,
         group: str = "",
     ) -> tuple[Sequence[Any], Any]:
-        """The jobs of this part, and what else the scan gave, as plain JSON values. Where OUT has a
-        plan of the same input, the input is not scanned again.
+        """The jobs of this part, and other results of the scan as plain JSON values. Where OUT has
+        a plan of the same input, the input is not scanned again.
 
         Args:
             run: the open record of OUT.

@@ -11,7 +11,7 @@ def check_apart(out: Path, sources: Sequence[Path]) -> None:
     """Refuse an OUT that is an input, lies inside one, or contains one.
 
     Raises:
-        UsageError: it is, or an input does not exist.
+        UsageError: OUT and an input overlap, or an input does not exist.
     """
     goal = out.resolve()
     for source in sources:
@@ -31,7 +31,7 @@ def check_beside(files: Mapping[str, Path], source: Path, out: Path) -> None:
     Keys of `files` are options.
 
     Raises:
-        UsageError: they are.
+        UsageError: two of them are the same, or one is in OUT or in the input.
     """
     names = ", ".join(files)
     resolved = [path.resolve() for path in files.values()]

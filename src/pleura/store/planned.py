@@ -25,7 +25,7 @@ MOST_TASKS = 1000
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """A job that is read from its file where it is done."""
+    """A job that is read from its file by the process that does it."""
 
     id: str
     input: str
@@ -48,7 +48,7 @@ def opened(job: Any) -> Any:
 @dataclass(frozen=True)
 class Plan:
     """The content of `jobs.json`: `cases` are `[id, number of files, input]`; `input` is the digest
-    of the whole input when it was scanned; `facts` are what else the scan gave to the verb.
+    of the whole input when it was scanned; `facts` are other results of the scan for the verb.
     """
 
     out: Path
@@ -93,7 +93,7 @@ def write_plan(
     """Write the jobs and, last, `jobs.json`. The caller holds OUT.
 
     Args:
-        plan: what is known before: `cases` are made here.
+        plan: the plan without its `cases`, which are added here.
         jobs: the jobs of each group.
         format: of the jobs' files; `None` where every task makes the jobs itself.
         redo: ids whose earlier failures are forgotten.
@@ -138,6 +138,6 @@ def remove_plan(out: Path) -> None:
 
 
 def count_files(job: Any) -> int:
-    """How many files a job reads, as far as it says so."""
+    """Number of files that a job reads; 1 where it does not say."""
     series = getattr(getattr(job, "case", job), "series", None)
     return len(series.files) if series is not None else 1

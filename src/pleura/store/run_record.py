@@ -4,10 +4,10 @@
         ...
         run.finish(exit_code, cases=[...])
 
-`run.json` has what was asked for and the results; equal runs write equal bytes. What would break
-that (times of files, seconds) is in `OUT/.pleura`, with one record for each item. An item is done
-if its record has the same input and its results are still there. So the same command finishes an
-interrupted run, does what is new, and repeats what was damaged.
+`run.json` has what was asked for and the results; equal runs write equal bytes. Values that
+differ between equal runs (times of files, seconds) are in `OUT/.pleura`, with one record for
+each item. An item is done if its record has the same input and its results are still there. So
+the same command finishes an interrupted run, does what is new, and repeats what was damaged.
 """
 
 import os
@@ -74,8 +74,8 @@ class RunRecord:
 
     @property
     def has_faults(self) -> bool:
-        """Whether a passing fault was noted since the run was opened: something is to be tried
-        again.
+        """Whether a passing fault was noted since the run was opened, so that the next run has to
+        try something again.
         """
         return noted() != self.faults_before
 
@@ -182,7 +182,7 @@ def open_run(
     overwrite: bool = False,
     check: Check = "size",
 ) -> Iterator[RunRecord]:
-    """Lock `out` for a verb; it starts anew where it is empty, and resumes its own earlier run.
+    """Lock `out` for a verb; start a new run where it is empty, else resume the verb's earlier run.
 
     Args:
         out: the output folder.
@@ -241,7 +241,7 @@ def open_run(
 
 
 def head_of(verb: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """What a `run.json` begins with: only a run with the same may go on."""
+    """The head of `run.json`; a run can be resumed only by a call with an equal head."""
     return {"format": FORMAT, "verb": verb, "version": __version__, "options": dict(options)}
 
 

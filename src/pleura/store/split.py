@@ -17,7 +17,7 @@ FEW = 5
 
 
 BLOCKS = 4
-"""Blocks in each such case, spread over it; a single one would be of one kind of slice only."""
+"""Blocks in each such case, spread over it; a single block would have one kind of slice only."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def make_split(
 def _blocks(
     cases: Sequence[str], slices: Mapping[str, int]
 ) -> dict[str, tuple[tuple[int, int], ...]]:
-    """Blocks of slices that are held back of each training case, where it is long enough."""
+    """Blocks of slices of each training case for validation, where the case is long enough."""
     blocks = {}
     for case in cases:
         length = slices[case] // (8 * BLOCKS)

@@ -1,4 +1,4 @@
-"""Which patients train and which test: rules by order, by lot, by fold, by name, or from a file."""
+"""Which patients train and which test: by order, at random, by fold, by name, or from a file."""
 
 import csv
 import hashlib
@@ -91,7 +91,7 @@ def patients_in_order(
             numbers, so that P2 comes before P10. A case without one goes by its own id.
 
     Returns:
-        Patients by an id of ours (the first case's), never by the source's.
+        Patients by the id of their first case, never by an id of the source.
     """
     groups: dict[str, list[str]] = {}
     for case in sorted(cases):
@@ -131,7 +131,7 @@ def parts_by_rule(
 
 
 def _tested(rule: SplitRule, names: list[str], seed: int) -> set[str]:
-    """The patients that a rule by order, lot or fold tests."""
+    """The patients that test by order, at random or by fold."""
     if rule.fold is not None:
         k, i = rule.fold
         k = k or max(len(names), 1)

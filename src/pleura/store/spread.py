@@ -1,4 +1,4 @@
-"""The one pool: independent items over processes, each failing alone.
+"""The one pool: independent items over processes; a failure concerns its item only.
 
     for outcome in spread(recipe, jobs, How(workers=4)):
         ...  # as they complete; `outcome.index` restores the order
@@ -73,8 +73,8 @@ def spread(recipe: Recipe, jobs: Sequence[Any], how: How = How()) -> Iterator[Ou
         One `Outcome` for each job, in order of completion.
 
     Raises:
-        UsageError, MissingExtra: from the recipe, at opening or for a job: they are about the call,
-            not about an item.
+        UsageError, MissingExtra: from the recipe, when it is opened or for a job, because they
+            concern the call and not an item.
         Exception: whatever opening the recipe raises.
     """
     if how.scheduler:
@@ -105,7 +105,7 @@ class _Worker:
     opened: bytes = b""
 
     def end(self) -> None:
-        """End the process: by itself where it is idle, else at once."""
+        """End the process: let it end where it is idle, else terminate it."""
         if self.index is None:
             with suppress(OSError):
                 self.pipe.send(None)

@@ -17,18 +17,18 @@ from pleura.store.planned import Plan
 from pleura.store.run_record import OUTPUTS, record_in
 
 SILENT_S = 900.0
-"""A claim of another host without a beat for so long counts as lost: clocks may differ by
+"""A claim of another host without a beat for this long counts as lost; clocks may differ by
 minutes.
 """
 RECENT = 1000
-"""So many records give the rate."""
+"""Number of records from which the rate is computed."""
 
 
 @dataclass(frozen=True)
 class Standing:
     """Counts of the cases of a run; `state` as in `run.json`, or `planned`.
 
-    `seconds_left` is what the cases that are left take at the present rate of all processes
+    `seconds_left` is the time for the cases that are left at the present rate of all processes
     together; `None` where no rate is known.
     """
 
@@ -117,7 +117,7 @@ def _is_running(claim: Path) -> bool:
 
 
 def _seconds_left(times: Sequence[float], left: int) -> float | None:
-    """At the rate of the last records, whose number is `RECENT` at most."""
+    """At the rate of the last records, at most `RECENT`."""
     recent = sorted(times)[-RECENT:]
     if left == 0:
         return 0.0

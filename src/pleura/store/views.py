@@ -15,7 +15,9 @@ from pleura.store.pictures import WINDOW_HU, Pictures, View
 LARGEST = 512
 """[pixels] Longest side of a picture; of larger ones every second pixel is used."""
 GREYS = 4
-"""Grey values are multiples of this: noise takes most of the bytes and is invisible."""
+"""Grey values are multiples of this: finer steps would store invisible noise, which takes most of
+the bytes.
+"""
 
 
 def picture_case(
@@ -81,7 +83,7 @@ def chosen_slices(tables: Sequence[Mapping[str, Any]]) -> dict[int, tuple[str, .
 def _extremes(table: Mapping[str, Any]) -> dict[str, int]:
     """The best, median and worst slice by Dice, and the worst missed and hallucinated ones.
 
-    Slices with lung count; of the last two, the one with most wrong voxels.
+    The first three are among slices with lung; the last two have the most wrong voxels.
     """
     rows = list(zip(table["slice"], table["class"], table["dice"], table["accuracy"], strict=True))
     lung = sorted(

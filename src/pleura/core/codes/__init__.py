@@ -1,7 +1,7 @@
 """The one table of finding codes: code -> verdicts, sentence, remedy. `docs/findings.md` is made
 from it.
 
-A check names a code and gives the numbers; the sentence comes from here:
+A check names a code and passes the numbers; this table supplies the sentence:
 
     finding("GAP-IN-SLICES", n=4, low_mm=102.5, high_mm=115.0)
     raise refused("MASK-EMPTY")
@@ -79,7 +79,7 @@ def refused(code: str, error: type[InputRefused] = InputRefused, **evidence: Any
 
     Args:
         code: a key of `CODES` whose verdicts include `REFUSED`.
-        error: the class to raise, for callers that tell a broken file from an unusable one.
+        error: the class to raise, for callers that distinguish a broken file from an unusable one.
         evidence: the numbers and words of its sentence, also kept in `InputRefused.evidence`.
     """
     made = finding(code, Verdict.REFUSED, **evidence)
