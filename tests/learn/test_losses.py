@@ -5,10 +5,11 @@ fails.
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 
+from pleura.learn.loop import RunningScore
 from pleura.learn.losses import bce, dice_as_printed, loss_of, soft_dice, soft_dice_squares
 from pleura.learn.recipe import Recipe
 
@@ -101,19 +102,92 @@ def test_gradients_stay_finite_at_the_ends(loss):
     assert torch.isfinite(logits.grad).all()
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_equation_2_4_as_printed(seed):
-    """1 − (2 Σ y·ŷ + ε) / (Σ y² · Σ ŷ² + ε), for probabilities inside (0, 1) and soft targets."""
-    logits, _ = slices(seed)
-    truth = np.random.default_rng(seed + 99).random(logits.shape)
-    p = 1 / (1 + np.exp(-logits))
-    wanted = 1 - (2 * (p * truth).sum() + 1e-7) / ((truth**2).sum() * (p**2).sum() + 1e-7)
-    assert dice_as_printed(*tensors(logits, truth)).item() == pytest.approx(wanted, rel=1e-9)
+EPSILON, SMOOTH = 1e-7, 1.0
+"""ε of Eq. 2.4 as printed, and what the other forms add."""
 
 
-@pytest.mark.parametrize("form", [bce, soft_dice, soft_dice_squares, dice_as_printed])
-def test_gradients_are_those_of_finite_differences(form):
-    logits, truth = tensors(*slices(5, (1, 1, 4, 4)))
-    assert torch.autograd.gradcheck(
-        lambda given: form(given, truth), (logits.requires_grad_(),), eps=1e-6
-    )
+@st.composite
+def batches(draw):
+    """Probabilities inside (0, 1), with their logits, and targets from 0 to 1: plain arrays."""
+    shape = draw(st.tuples(st.integers(1, 3), st.just(1), st.integers(1, 6), st.integers(1, 6)))
+    drawn = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    p = drawn.uniform(*draw(st.sampled_from([(0.001, 0.999), (0.001, 0.1), (0.9, 0.999)])), shape)
+    share = draw(st.sampled_from([0.0, 0.1, 0.5, 1.0]))
+    y = (drawn.random(shape) < share) * draw(st.sampled_from([1.0, drawn.random(shape)]))
+    return p, np.log(p) - np.log1p(-p), y
+
+
+def bce_by_hand(p, y):
+    """Eq. 2.2, and its slope in p."""
+    return np.mean(-y * np.log(p) - (1 - y) * np.log(1 - p)), (p - y) / (p * (1 - p)) / p.size
+
+
+def fraction(p, y, denominator, slope, added):
+    """1 − (2 Σ p·y + added) / (denominator + added), and its slope in p by the quotient rule."""
+    numerator, whole = 2 * np.sum(p * y) + added, denominator + added
+    return 1 - numerator / whole, -(2 * y * whole - numerator * slope) / whole**2
+
+
+def sum_by_hand(p, y):
+    return fraction(p, y, np.sum(p) + np.sum(y), np.ones_like(p), SMOOTH)
+
+
+def squares_by_hand(p, y):
+    return fraction(p, y, np.sum(p**2) + np.sum(y**2), 2 * p, SMOOTH)
+
+
+def printed_by_hand(p, y):
+    """Eq. 2.4 as printed: the two sums multiplied."""
+    return fraction(p, y, np.sum(y**2) * np.sum(p**2), np.sum(y**2) * 2 * p, EPSILON)
+
+
+FORMS = {"sum": sum_by_hand, "squares": squares_by_hand, "as_printed": printed_by_hand}
+
+
+def value_and_gradient(loss, logits, y):
+    """Our loss of a batch, and its gradient in the logits."""
+    given, target = tensors(logits, y)
+    given.requires_grad_()
+    value = loss(given, target)
+    value.backward()
+    return value.item(), given.grad.numpy()
+
+
+@settings(max_examples=60, deadline=None)
+@given(batch=batches(), form=st.sampled_from(["bce", *FORMS]))
+def test_value_and_gradient_are_those_of_the_formula(batch, form):
+    p, logits, y = batch
+    recipe = Recipe(loss="bce") if form == "bce" else Recipe(loss="dice", dice=form)
+    value, gradient = value_and_gradient(loss_of(recipe), logits, y)
+    wanted, slope = bce_by_hand(p, y) if form == "bce" else FORMS[form](p, y)
+    assert value == pytest.approx(wanted, rel=1e-6, abs=1e-9)
+    largest = np.abs(slope * p * (1 - p)).max()
+    np.testing.assert_allclose(gradient, slope * p * (1 - p), rtol=1e-6, atol=1e-8 * largest)
+
+
+@settings(max_examples=40, deadline=None)
+@given(batch=batches(), form=st.sampled_from(list(FORMS)), alpha=st.floats(0, 1))
+def test_equation_2_5_mixes_values_and_gradients(batch, form, alpha):
+    p, logits, y = batch
+    recipe = Recipe(loss="bce_dice", dice=form, alpha=alpha)
+    value, gradient = value_and_gradient(loss_of(recipe), logits, y)
+    (one, first), (two, second) = bce_by_hand(p, y), FORMS[form](p, y)
+    assert value == pytest.approx(alpha * one + (1 - alpha) * two, rel=1e-6, abs=1e-9)
+    wanted = (alpha * first + (1 - alpha) * second) * p * (1 - p)
+    np.testing.assert_allclose(gradient, wanted, rtol=1e-6, atol=1e-8 * np.abs(wanted).max())
+
+
+@settings(max_examples=40, deadline=None)
+@given(batch=batches())
+def test_accuracy_and_dice_are_counted_by_hand(batch):
+    """Eq. 2.1 and Eq. 2.3 at probability 0.5, pixel by pixel."""
+    p, logits, y = batch
+    score = RunningScore(torch.device("cpu"))
+    pairs = [(int(a >= 0.5), int(b >= 0.5)) for a, b in zip(p.ravel(), y.ravel(), strict=True)]
+    score.add(*tensors(logits, y), 0.25)
+    ours = score.mean()
+    assert ours["accuracy"] == pytest.approx(sum(a == b for a, b in pairs) / len(pairs))
+    areas = sum(a + b for a, b in pairs)
+    both = 2 * sum(a * b for a, b in pairs)
+    assert ours["dice"] == pytest.approx(both / areas if areas else 1.0)
+    assert ours["loss"] == pytest.approx(0.25)

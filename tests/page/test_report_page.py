@@ -210,6 +210,29 @@ def test_no_network_is_told_of_where_there_was_none(copied):
     assert not any("network alone" in caption for caption in told.values())
 
 
+def test_a_reference_without_a_score_is_on_the_page(copied):
+    path = copied / "results" / "bce_dice" / "scores.json"
+    scores = json.loads(path.read_text())
+    refused = [{"case": "Case_004", "reason": "GRID: elsewhere"}]
+    path.write_text(json.dumps(scores | {"unanswered": ["Case_003"], "refused": refused}))
+    text = report(copied).page.read_text(encoding="utf-8")
+    assert "<li>Case_003: not scored, BCE + soft Dice: no mask</li>" in text
+    assert "<li>Case_004: not scored, BCE + soft Dice: GRID: elsewhere</li>" in text
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [("lungs", "the network that comes with pleura"), ("classical", "thresholds and components")],
+)
+def test_a_run_without_scores_shows_its_masks_and_says_whose_they_are(copied, model, words):
+    for room in ("results", "runs"):
+        shutil.rmtree(copied / room)
+    (copied / "masks" / "bce_dice").rename(copied / "masks" / model)
+    result = report(copied)
+    assert len([name for name in result.figures if "case-" in name]) == 9
+    assert f"the masks are by {words}" in result.page.read_text(encoding="utf-8")
+
+
 def test_figures_of_an_earlier_page_go_and_other_files_stay(copied):
     (copied / "figures").mkdir()
     for name in (

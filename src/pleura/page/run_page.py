@@ -23,7 +23,7 @@ from pleura.page.report_numbers import FIGURES as REPORT_FIGURES
 from pleura.page.report_numbers import NOTE, published_rows
 from pleura.page.story import Story, mask_file, of_cases, title_of
 from pleura.store.case import Case
-from pleura.store.layout import COHORT, COHORT_STAGE, RAW
+from pleura.store.layout import COHORT, COHORT_STAGE, MASKS_STAGE, RAW
 from pleura.store.pictures import View
 from pleura.store.views import film_views, plane_views
 
@@ -75,7 +75,7 @@ def _case_drawings(story: Story) -> Iterator[Drawing]:
 
 def _views(story: Story, case: str) -> list[Any]:
     """Three planes of a case with the mask that was found; none where there is no mask to draw."""
-    path = mask_file(story.folder / "masks" / (story.primary or "classical"), case)
+    path = mask_file(story.folder / MASKS_STAGE / story.model, case)
     if path is None:
         return []
     try:
@@ -269,6 +269,7 @@ def run_context(story: Story) -> dict[str, Any]:
         "settings": _settings(story),
         "published": published_rows(story),
         "published_note": NOTE,
+        "masks_by": title_of(story.model) if story.model else "nothing yet",
         "losses": [title_of(loss) for loss in story.cards],
     }
 

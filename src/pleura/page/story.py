@@ -27,6 +27,7 @@ from pleura.store.layout import (
     SCORES,
     SLICES_CSV,
     SPLIT,
+    primary_model,
 )
 
 ORDER = ("bce", "dice", "bce_dice", "lungs", "classical")
@@ -114,8 +115,12 @@ class Story:
     @property
     def primary(self) -> str | None:
         """The loss whose results represent the run: the report's proposal where it was trained."""
-        order = ("bce_dice", "dice", "bce", "lungs", "classical")
-        return min(self.scores, key=lambda name: (order.index(_loss(name)), name), default=None)
+        return primary_model(self.scores)
+
+    @property
+    def model(self) -> str:
+        """The model whose masks represent the run; empty where there are none."""
+        return self.primary or next(iter(self._models(MASKS_STAGE)), "")
 
     def drawable(self, loss: str) -> list[str]:
         """Scored cases whose masks are still in the folder."""
@@ -143,7 +148,7 @@ class Story:
         run.
         """
         runs = self._each(MASKS_STAGE, RUN)
-        record = runs.get(self.primary or next(iter(runs), ""), {})
+        record = runs.get(self.model, {})
         return {case["id"]: case for case in record.get("cases", ())}
 
     def why(self, case: str) -> str:
@@ -170,11 +175,14 @@ class Story:
 
     @property
     def refused(self) -> list[str]:
-        """Series and masks that `prepare` refused, one line each."""
+        """Series and masks that `prepare` refused, and references without a score, one line each."""
         path = self.folder / COHORT_STAGE / RUN
-        if path.exists():
-            return list(read_json(path).get("refused", ()))
-        return []
+        lines = list(read_json(path).get("refused", ())) if path.exists() else []
+        for model, scores in self.scores.items():
+            head = f"not scored, {title_of(model)}"
+            lines += [f"{case}: {head}: no mask" for case in scores.get("unanswered", ())]
+            lines += [f"{one['case']}: {head}: {one['reason']}" for one in scores["refused"]]
+        return lines
 
     def part_of(self, case: str) -> str:
         """`train`, `validation`, `test` or `unlabelled`."""

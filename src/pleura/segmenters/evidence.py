@@ -101,7 +101,7 @@ def evidence_findings(evidence: Evidence) -> tuple[Finding, ...]:
     """The findings from the evidence; empty where the mask can be trusted."""
     found: list[Finding] = []
     if not any(evidence.lung_ml):
-        return (finding("NO-LUNGS-FOUND"),)
+        return (finding("NO-LUNGS-FOUND", ml=0),)
     if evidence.unsure > MOST_UNSURE:
         found.append(finding("NETWORK-UNSURE", percent=round(100 * evidence.unsure, 1)))
     if evidence.outside_ml > MOST_OUTSIDE_ML:

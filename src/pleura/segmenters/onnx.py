@@ -108,7 +108,7 @@ class OnnxSegmenter:
         return Segmentation(
             raw,
             split_sides(lungs, volume.grid, middle_mm=anatomy.midline_mm),
-            () if lungs.any() else (finding("NO-LUNGS-FOUND"),),
+            () if lungs.any() else (finding("NO-LUNGS-FOUND", ml=0),),
         )
 
     def _shown(self, volume: Volume, body: NDArray[np.bool_]) -> Volume:

@@ -8,8 +8,8 @@ from pleura.core.errors import NothingUsable, UsageError
 from pleura.core.progress import Progress
 from pleura.dicom.gaps import Gaps
 from pleura.labels.algorithm import algorithm_of
-from pleura.segmenting.options import FOR_DICOM, is_trained
-from pleura.segmenting.recipe import SegmentRecipe
+from pleura.segmenting.options import FOR_DICOM
+from pleura.segmenting.recipe import SegmentRecipe, is_trained
 from pleura.segmenting.result import LABELS, SegmentResult
 from pleura.segmenting.tables import write_tables
 from pleura.store.items import Batch

@@ -4,16 +4,11 @@ from pathlib import Path
 
 from pleura.core.errors import UsageError
 from pleura.dicom.gaps import Gaps
-from pleura.segmenting.recipe import CLASSICAL
+from pleura.segmenting.recipe import is_trained
 from pleura.store.jobs import is_cohort
 
 FOR_DICOM = ("seg", "rtstruct")
 """Formats that reference the DICOM files of the series."""
-
-
-def is_trained(model: Path | None) -> bool:
-    """Whether `--model` names a model that train wrote."""
-    return model is not None and model != Path(CLASSICAL)
 
 
 def check_options(

@@ -1,7 +1,7 @@
 """One case: read, checked, segmented, measured, drawn and written."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,11 @@ CLASSICAL = "classical"
 SIDES = ("right", "left", "both")
 INCOMPLETE = ("CHEST-CUT", "GAP-IN-SLICES", "GAP-FILLED", "LUNG-MISSING")
 """Findings that make volumes those of a part of the lungs."""
+
+
+def is_trained(model: Path | None) -> bool:
+    """Whether `--model` names a model that train wrote."""
+    return model is not None and model != Path(CLASSICAL)
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,8 @@ def segment_case(job: "Job", recipe: SegmentRecipe, segmenter: "Segmenter") -> D
             segmentation = segmenter(judged.volume, anatomy=judged.anatomy)
             findings += segmentation.findings
             judged = judged.with_lungs(segmentation.mask)
+            if is_trained(recipe.model):
+                judged = _with_any_answer(judged)
         findings += judged.findings
         if worst(findings) is Verdict.REFUSED:
             return Done(record_of(job, findings), refused=refusing_code(findings))
@@ -87,6 +94,19 @@ def segment_case(job: "Job", recipe: SegmentRecipe, segmenter: "Segmenter") -> D
         return Done(refused_record(job, refusal, findings), refused=refusal.code)
     findings += _resampled(segmentation.mask.grid, files[0])
     return Done(record_of(job, findings, measures, files[0]), files)
+
+
+def _with_any_answer(judged: "Judged") -> "Judged":
+    """The findings, of which an answer without lungs is one to review, not a refusal.
+
+    The gate saw lungs in this volume. That a trained network finds none is its result, and
+    `evaluate` has to count it.
+    """
+    coverage = [one for one in judged.coverage if one.code != "NO-LUNGS"]
+    for one in judged.coverage:
+        if one.code == "NO-LUNGS" and one.evidence["lungs_ml"]:  # of none the segmenter says so
+            coverage.append(finding("NO-LUNGS-FOUND", ml=one.evidence["lungs_ml"]))
+    return replace(judged, coverage=tuple(coverage))
 
 
 def record_of(

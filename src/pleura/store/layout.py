@@ -1,6 +1,7 @@
 """The name of every file and folder in an output folder, and of the files beside it."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from pleura.core.atomic import BOOKKEEPING as BOOKKEEPING
@@ -94,6 +95,17 @@ BESIDE = {"map": "map.json", "audit": "audit.json", "key": "key"}
 
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """Form of every id that pleura gives: `Case_000`, `Case_000_2`, `CT-1a2b3c4d`."""
+
+
+PRIMARY = ("bce_dice", "dice", "bce", "lungs", "classical")
+"""Models by how they begin, the one that stands for a run first: the student report's proposal."""
+
+
+def primary_model(models: Iterable[str]) -> str | None:
+    """The model that stands for several: by `PRIMARY`, then by name; `None` of none."""
+    known = [name for name in models if name.split("-", 1)[0] in PRIMARY]
+    order = [(PRIMARY.index(name.split("-", 1)[0]), name) for name in known]
+    return min(order)[1] if order else None
 
 
 def main_mask(format: str) -> str:

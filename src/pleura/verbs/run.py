@@ -1,6 +1,6 @@
 """`pleura run`: scan, de-identify, prepare, train, segment, evaluate and report, in one command."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +9,14 @@ from pleura.core.atomic import read_json
 from pleura.core.errors import Exit, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.scoring.run_result import RunResult
-from pleura.store.layout import MASKS_STAGE, PAGE, SCORES, SCORES_CSV
+from pleura.store.layout import (
+    MASKS_STAGE,
+    PAGE,
+    RESULTS_STAGE,
+    SCORES,
+    SCORES_CSV,
+    primary_model,
+)
 from pleura.store.run_record import Check, RunRecord, is_complete, open_run, results_stand
 from pleura.store.split_rules import read_rule
 from pleura.verbs.run_stages import UNTRAINED, Stages
@@ -114,14 +121,14 @@ def run(
         out, verb="run", sources=sources, options=options, overwrite=overwrite, check=verify_done
     ) as whole:
         if _is_done(whole, verify_done, models):
-            return _result(out, whole.exit_code, whole.record["notes"])
+            return _result(out, whole.exit_code, whole.record["notes"], models)
         stages = Stages(whole, source, verify_done, workers, progress)
         stages.to_cohort(masks or source, profile, gaps, parts)
         names = stages.to_models(recipe, device, seed)
         stages.to_scores(names, threshold, device)
-        stages.to_report(names)
+        stages.to_report()
         _finish(whole, stages, names)
-    return _result(out, stages.worst, stages.notes)
+    return _result(out, stages.worst, stages.notes, names)
 
 
 def _models(options: Mapping[str, Any], seed: int) -> set[str]:
@@ -178,7 +185,8 @@ def _finish(whole: RunRecord, stages: Stages, models: Sequence[str]) -> None:
     )
 
 
-def _result(out: Path, code: Exit, notes: Sequence[str]) -> RunResult:
-    scores = out / SCORES
+def _result(out: Path, code: Exit, notes: Sequence[str], models: Iterable[str]) -> RunResult:
+    """The result of the models of this call; OUT may have more."""
+    scores = out / RESULTS_STAGE / str(primary_model(models)) / SCORES
     ends = [f"run: {out / PAGE}"] if (out / PAGE).exists() else []
     return RunResult(code, read_json(scores) if scores.exists() else None, (*notes, *ends))

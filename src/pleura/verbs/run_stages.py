@@ -24,11 +24,9 @@ from pleura.store.layout import (
     SCORES_CSV,
     SPLIT,
     beside,
+    primary_model,
 )
 from pleura.store.run_record import Check, RunRecord
-
-PRIMARY = ("bce_dice", "dice", "bce")
-"""Order in which a trained loss is chosen to have its scores copied to OUT: the report's first."""
 
 UNTRAINED = "lungs"
 """Name of the masks where nothing could be trained: those of the network that comes with pleura."""
@@ -147,14 +145,14 @@ class Stages:
                 with self.stage(f"evaluate {name}", f"{RESULTS_STAGE}/{name}") as results:
                     self.take(evaluate(masks, cohort, results, workers=self.workers, **common))
 
-    def to_report(self, names: Sequence[str]) -> None:
-        """Draw the page, and put the scores of the primary loss at the top."""
+    def to_report(self) -> None:
+        """Draw the page of all models in OUT, and put the scores of the primary one at the top."""
         from pleura.verbs.report import report
 
         with self.stage("report"):
             self.take(report(self.out, progress=self.progress))
-        losses = {name.split("-", 1)[0]: name for name in reversed(names)}
-        primary = next((losses[loss] for loss in PRIMARY if loss in losses), None)
+        scored = [path.parent for path in (self.out / RESULTS_STAGE).glob(f"*/{SCORES}")]
+        primary = primary_model(path.name for path in scored)
         if primary is None:
             return
         for file in (SCORES, SCORES_CSV):

@@ -74,8 +74,8 @@ def segment(
     call = locals()
     from pleura.segmenting.batch import finish, recipe_of, series_jobs
     from pleura.segmenting.cases import CaseWork, do_cases
-    from pleura.segmenting.options import check_options, is_trained
-    from pleura.segmenting.recipe import refused_record
+    from pleura.segmenting.options import check_options
+    from pleura.segmenting.recipe import is_trained, refused_record
     from pleura.store.call import Call
     from pleura.store.input_names import input_names
     from pleura.store.jobs import is_cohort

@@ -25,7 +25,7 @@ SEGMENTATION: Mapping[str, Code] = {
         "no mask belongs to this case", "Name the mask by its case, such as Case_000.nii.gz."
     ),
     "NO-LUNGS-FOUND": review(
-        "the network found no lungs",
+        "the network found no lungs ({ml} ml)",
         "Check that this is a chest; --model classical is another opinion.",
     ),
     "NETWORK-UNSURE": review(
