@@ -97,6 +97,11 @@ class Images(HTMLParser):
         self.links += [told[key] for key in ("src", "href") if key in told]
 
 
+def in_report(number):
+    section, figure, letters = re.fullmatch(r"(\d)\.(\d+)([a-z]*)", number).groups()
+    return int(section), int(figure), len(letters), letters
+
+
 def test_one_page_holds_everything(run, tmp_path):
     result = report(run, out=tmp_path / "a")
     text = result.page.read_text(encoding="utf-8")
@@ -117,10 +122,13 @@ def test_one_page_holds_everything(run, tmp_path):
         "BCE + soft Dice",
     ):
         assert words in text
-    numbers = [
-        tuple(map(int, number.split("."))) for number in re.findall(r"Figure (\d\.\d+)\.<", text)
-    ]
-    assert numbers == sorted(set(numbers)), "figures are numbered in the order of the page"
+    numbers = re.findall(r"Figure (\d\.\d+[a-z]*)\.<", text)
+    assert numbers == sorted(set(numbers), key=in_report), "in the order of the page"
+    letters = re.findall(r"Figure ([A-Z]+)\.<", text)
+    assert letters == sorted(set(letters), key=lambda one: (len(one), one))
+    assert len(letters) + len(numbers) == text.count("<figcaption>")
+    plain = {number.rstrip("abcdefghijklmnopqrstuvwxyz") for number in numbers}
+    assert plain == {"1.2", "2.1", "2.2", "2.3", "2.6", "2.7", "2.8", "2.9", "2.10"}
     for name in result.figures:
         with Image.open(tmp_path / "a" / "figures" / name) as picture:
             assert min(picture.size) >= 40
@@ -240,6 +248,8 @@ def test_figures_of_an_earlier_page_go_and_other_files_stay(copied):
         "fig-notes.png",
         "fig-2.4-train-dice-dice-network.png",
         "fig-3.9-film.gif",
+        "fig-B-film.gif",
+        "fig-2.9a-bce-worst-1-ct.png",
     ):
         (copied / "figures" / name).write_bytes(b"there before")
     shutil.rmtree(copied / "results")

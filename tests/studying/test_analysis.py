@@ -9,6 +9,7 @@ from scipy.stats import wilcoxon
 from pleura.studying.analysis import analyse
 from pleura.studying.conclusions import conclusions
 from pleura.studying.design import read_design
+from pleura.studying.tables import study_content
 
 TEXT = """
 size = 32
@@ -127,6 +128,41 @@ def test_an_arm_with_a_run_missing_is_in_no_comparison(design):
     assert found.missing == {"alpha-1": 2}
     assert found.of("alpha-1", "dice") is None
     assert "Not run: α, the share of BCE 1." in next(iter(conclusions(design, found).values()))
+
+
+def test_a_comparison_is_over_the_seeds_that_both_arms_have_whole(design):
+    """Seed 1 of α 1 lacks a fold: the baseline's seed 1, far off, must not be in its comparison."""
+
+    def dice(arm, number, seed):
+        return 0.5 + 0.3 * (arm == "baseline") * seed + 0.1 * (arm == "alpha-1")
+
+    some = [
+        run
+        for run in records(dice, FOUR)
+        if (run["arm"], run["seed"], run["fold"]) != ("alpha-1", 1, 2)
+    ]
+    found = analyse(design, some)
+    assert found.seeds == {
+        "baseline": (0, 1),
+        "alpha-0": (0, 1),
+        "alpha-1": (0,),
+        "couch-remove": (0, 1),
+    }
+    assert found.missing == {"alpha-1": 1}
+    assert found.of("alpha-1", "dice").mean == pytest.approx(0.1)
+    assert found.of("alpha-1", "dice").seeds == (0,)
+    assert found.of("alpha-0", "dice").mean == pytest.approx(-0.15)
+    assert found.values["dice"]["baseline"]["Case_000"] == pytest.approx(0.65)
+    (trend,) = found.trends
+    assert list(trend.tau.values()) == pytest.approx([0.816497] * 4, abs=1e-6)  # 0.5, 0.5, 0.6
+    lines = conclusions(design, found)["What these numbers can and cannot say"]
+    assert "Runs are missing: comparisons are over 1 to 2 of the 2 declared seeds." in lines
+    content = study_content(design, found, some)
+    (unfinished,) = [one for one in content.tables if "not whole" in one.caption]
+    assert [row[:4] for row in unfinished.rows] == [
+        ["α 1", "1", "1", "Case_000"],
+        ["α 1", "1", "1", "Case_002"],
+    ]
 
 
 def test_a_refused_run_is_a_missing_one(design):

@@ -13,6 +13,7 @@ from pleura.phantom.anatomy import chest
 from pleura.store.case import write_case
 from pleura.store.cohort import write_cohort
 from pleura.store.split import make_split
+from pleura.verbs import study as studying
 from pleura.verbs.study import study
 
 DESIGN = """
@@ -161,6 +162,37 @@ def test_stopped_by_minutes_it_says_what_is_missing_and_goes_on(done, cohort, de
     assert "Not run" in (tmp_path / "out" / "study.html").read_text()
     study(design, tmp_path / "out", data=cohort)
     assert content(tmp_path / "out") == content(done[1])
+
+
+def test_it_writes_its_page_while_it_runs(done, cohort, design, tmp_path, monkeypatch):
+    """Killed in the third run, it leaves the page of two; resumed, it ends with the same bytes."""
+    monkeypatch.setattr(studying, "INTERIM_S", 0.0)
+    real, calls = arm._answer, []
+
+    def killer(*given):
+        calls.append(1)
+        if len(calls) == 5:  # two test cases a run
+            raise Killed
+        return real(*given)
+
+    monkeypatch.setattr(arm, "_answer", killer)
+    with pytest.raises(Killed):
+        study(design, tmp_path / "out", data=cohort)
+    monkeypatch.undo()
+    page = (tmp_path / "out" / "study.html").read_text()
+    assert "alpha 1" in page or "α 1" in page
+    about = json.loads((tmp_path / "out" / "study.json").read_text())
+    assert about["runs"] == {"baseline": 2, "alpha-1": 0, "lr-1e+30": 0, "couch-remove": 0}
+    assert about["missing"] == {"alpha-1": 2, "lr-1e+30": 2, "couch-remove": 2}
+    study(design, tmp_path / "out", data=cohort)
+    assert content(tmp_path / "out") == content(done[1])
+
+
+def test_with_0_minutes_it_writes_the_page_of_what_is_done(done, cohort, design, tmp_path):
+    result = study(design, tmp_path / "out", data=cohort, minutes=0)
+    assert result.left == 8
+    with pytest.raises(UsageError, match="--minutes"):
+        study(design, tmp_path / "other", data=cohort, minutes=-1)
 
 
 def test_workers_change_nothing(done, cohort, design, tmp_path):

@@ -1,6 +1,6 @@
 """The figures of a page: what is to be drawn, in order, and the files that were drawn."""
 
-from collections import Counter
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from pleura.core.progress import Progress, silent
 from pleura.page.html import Picture
 from pleura.store.layout import FIGURES
 
-OURS = "fig-[1-9].[1-9]*-*.[pg][ni][gf]"
+OURS = re.compile(r"fig-(\d\.\d+[a-z]*|[A-Z]{1,2})-.+\.(png|gif)")
 """Names of our figures only; the user may keep other files beside them."""
 
 
@@ -27,14 +27,15 @@ class Image:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure to draw: its section on the page, one picture or several side by side, and a
-    caption.
+    """A figure to draw: its section on the page, one picture or several side by side, a caption,
+    and the number of the figure in the student report that it corresponds to.
     """
 
     section: str
     images: tuple[Image, ...]
     caption: str
     anchor: str = ""
+    number: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,23 +50,26 @@ class Figure:
 
 
 def single(
-    section: str, slug: str, draw: Callable[[Path], None], alt: str, caption: str
+    section: str,
+    slug: str,
+    draw: Callable[[Path], None],
+    alt: str,
+    caption: str,
+    number: str = "",
 ) -> Drawing:
     """A figure of one picture."""
-    return Drawing(section, (Image(slug, draw, alt),), caption)
+    return Drawing(section, (Image(slug, draw, alt),), caption, number=number)
 
 
-def draw_all(plan: Sequence[Drawing], folder: Path, progress: Progress = silent) -> list[Figure]:
-    """Draw the figures, numbered by section in the order in which the page shows them; remove
-    those of an earlier page.
+def draw_all(
+    numbered: Sequence[tuple[str, Drawing]], folder: Path, progress: Progress = silent
+) -> list[Figure]:
+    """Draw the figures, each with its number (`page.numbering`), in this order; remove those of
+    an earlier page.
     """
     figures = []
-    counts: Counter[str] = Counter()
-    ordered = sorted(plan, key=lambda drawing: drawing.section)
-    for done, drawing in enumerate(ordered):
-        progress("figures", done, len(ordered))
-        counts[drawing.section] += 1
-        number = f"{drawing.section}.{counts[drawing.section]}"
+    for done, (number, drawing) in enumerate(numbered):
+        progress("figures", done, len(numbered))
         pictures = []
         for image in drawing.images:
             path = folder / FIGURES / f"fig-{number}-{image.slug}"
@@ -75,7 +79,7 @@ def draw_all(plan: Sequence[Drawing], folder: Path, progress: Progress = silent)
         figures.append(
             Figure(number, drawing.section, tuple(pictures), drawing.caption, drawing.anchor)
         )
-    progress("figures", len(ordered), len(ordered))
+    progress("figures", len(numbered), len(numbered))
     _remove_others(
         folder / FIGURES, {picture.path.name for figure in figures for picture in figure.pictures}
     )
@@ -83,6 +87,6 @@ def draw_all(plan: Sequence[Drawing], folder: Path, progress: Progress = silent)
 
 
 def _remove_others(folder: Path, names: set[str]) -> None:
-    for path in folder.glob(OURS):
-        if path.name not in names:
+    for path in folder.glob("fig-*"):
+        if OURS.fullmatch(path.name) and path.name not in names:
             path.unlink()

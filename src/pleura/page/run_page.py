@@ -16,6 +16,7 @@ from pleura.page.case_figures import (
     sides_drawing,
     slice_drawings,
 )
+from pleura.page.data_figures import data_drawings
 from pleura.page.dates import date_of
 from pleura.page.drawing import Drawing, single
 from pleura.page.panels import beside, panel, save_film
@@ -42,6 +43,7 @@ REPORTED = {
 
 def run_drawings(story: Story) -> Iterator[Drawing]:
     """The figures of a run, by the section of the page that shows them."""
+    yield from data_drawings(story)
     yield from _case_drawings(story)
     if story.architecture is not None:
         yield from _network_drawings(story)
@@ -95,11 +97,16 @@ def _network_drawings(story: Story) -> Iterator[Drawing]:
         "The network, drawn from the model: channels (ch), side of the slice in pixels, "
         "parameters below each box."
     )
-    yield single("2", "network.png", partial(network_png, story.architecture), alt, caption)
+    draw = partial(network_png, story.architecture)
+    yield single("2", "network.png", draw, alt, caption, number="2.1")
     if not story.histories:
         return
     notes = {"loss": " Values of different loss functions do not compare.", "accuracy": ""}
+    numbers = {"loss": ("2.2", "2.4"), "accuracy": ("2.3", "2.5")}
     for metric, note in notes.items():
+        number, watched = numbers[metric]
+        if any(line.get("test") for history in story.histories.values() for line in history):
+            note += f" The test curve is Fig. {watched} of the report."
         alt = (
             f"Mean {metric} per epoch on training and validation slices, one panel for each loss "
             "function"
@@ -108,15 +115,14 @@ def _network_drawings(story: Story) -> Iterator[Drawing]:
             f"{metric.capitalize()} per epoch. Training slices may be augmented, validation "
             f"slices never.{note}"
         )
-        yield single(
-            "2", f"{metric}.png", partial(curves_png, story.histories, metric), alt, caption
-        )
+        draw = partial(curves_png, story.histories, metric)
+        yield single("2", f"{metric}.png", draw, alt, caption, number=number)
 
 
 def _slice_drawings(story: Story) -> Iterator[Drawing]:
     from pleura.page.slices import slices_png
 
-    for part in ("train", "validation", "test"):
+    for part, number in (("train", "2.6"), ("validation", ""), ("test", "2.7")):
         for loss, scores in story.slices.items():
             clean = of_cases(scores, story.split[part], "clean")
             raw = of_cases(scores, story.split[part], "raw") or clean
@@ -137,9 +143,10 @@ def _slice_drawings(story: Story) -> Iterator[Drawing]:
                 caption = (
                     f"{metric.capitalize()} of every slice: {title}. Cases are separated by lines."
                 )
-                yield single("3", slug, partial(slices_png, scored, metric, title), alt, caption)
-    for loss in story.scores:
-        yield from _examples(story, loss)
+                draw = partial(slices_png, scored, metric, title)
+                yield single("3", slug, draw, alt, caption, number=number)
+    examples = [drawing for loss in story.scores for drawing in _examples(story, loss)]
+    yield from sorted(examples, key=lambda drawing: int(drawing.number.split(".")[1]))
 
 
 def _examples(story: Story, loss: str) -> Iterator[Drawing]:
@@ -150,9 +157,9 @@ def _examples(story: Story, loss: str) -> Iterator[Drawing]:
     pictures = pictures_of(story.folder / "results" / loss / "cases", held_out or cases)
     for drawing in slice_drawings("4", pictures):
         images = tuple(_renamed(image, loss) for image in drawing.images)
-        number = REPORT_FIGURES.get(images[0].slug.removeprefix(f"{loss}-").split("-")[0])
-        also = f" (Fig. {number} of the report)" if number else ""
-        yield Drawing("4", images, f"{title_of(loss)}, {whose}{also}, {drawing.caption}")
+        number = REPORT_FIGURES[images[0].slug.removeprefix(f"{loss}-").split("-")[0]]
+        caption = f"{title_of(loss)}, {whose}, {drawing.caption}"
+        yield Drawing("4", images, caption, number=number)
 
 
 def _renamed(image: Any, loss: str) -> Any:

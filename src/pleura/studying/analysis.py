@@ -1,7 +1,7 @@
 """The analysis of a study: the patient is the unit, and nothing is tested with too few of them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,12 +17,16 @@ TESTABLE = 6
 
 Values = Mapping[str, Mapping[str, float]]
 """Arm to patient to value."""
+Levels = Mapping[float, Mapping[str, float]]
+"""Level to patient to value."""
+Runs = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """An arm less its reference, by patient. `low` and `high` are the bootstrap interval of the
-    mean difference; `p` and `adjusted_p` are `None` for secondary endpoints and with few patients.
+    """An arm less its reference, by patient, over the `seeds` that both have whole. `low` and
+    `high` are the bootstrap interval of the mean difference; `p` and `adjusted_p` are `None` for
+    secondary endpoints and with few patients.
     """
 
     arm: str
@@ -32,6 +36,7 @@ class Comparison:
     mean: float
     low: float
     high: float
+    seeds: tuple[int, ...]
     p: float | None = None
     adjusted_p: float | None = None
 
@@ -67,8 +72,8 @@ class Trend:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What a study found. `values`: endpoint to arm to patient; `missing` arms have runs that
-    were not done; `diverged` counts runs by arm.
+    """What a study found. `values`: endpoint to arm to patient, over the arm's whole `seeds`;
+    `missing` arms have runs that were not done; `diverged` counts runs by arm.
     """
 
     patients: Sequence[str]
@@ -78,6 +83,7 @@ class Analysis:
     missing: Mapping[str, int]
     diverged: Mapping[str, int]
     runs: Mapping[str, int]
+    seeds: Mapping[str, tuple[int, ...]]
 
     @property
     def tested(self) -> bool:
@@ -93,35 +99,37 @@ class Analysis:
 def analyse(design: Design, records: Iterable[Mapping[str, Any]]) -> Analysis:
     """Analyse the runs that are done.
 
-    An arm counts when all its runs are done. Seeds, then the cases of a patient, are averaged; a
-    run that diverged counts with its score of a failure. The family for Holm's adjustment is every
-    comparison of the primary endpoint and every declared trend.
+    A seed of an arm is whole when all its folds are done, so that every patient has a value; other
+    runs count nowhere. A comparison takes the seeds that both arms have whole, a trend those of
+    all its levels. Seeds, then the cases of a patient, are averaged; a run that diverged counts
+    with its score of a failure. The family for Holm's adjustment is every comparison of the
+    primary endpoint and every declared trend.
     """
     arms = design.arms()
     runs = _by_arm(records)
     wanted = design.folds * len(design.seeds)
     missing = {arm.key: wanted - len(runs[arm.key]) for arm in arms}
     missing = {key: count for key, count in missing.items() if count}
-    done = [arm for arm in arms if arm.key not in missing]
+    seeds = {arm.key: _whole_seeds(design, runs[arm.key]) for arm in arms}
+    done = [arm for arm in arms if seeds[arm.key]]
     values = {
-        endpoint: {arm.key: _patients(runs[arm.key], endpoint) for arm in done}
+        endpoint: {arm.key: _patients(runs[arm.key], endpoint, seeds[arm.key]) for arm in done}
         for endpoint in design.endpoints
     }
     patients = sorted({name for one in values[design.primary].values() for name in one})
+    compared = [arm for arm in done if set(seeds[arm.key]) & set(seeds.get(str(arm.against), ()))]
     comparisons = [
-        _comparison(arm, endpoint, values[endpoint])
-        for endpoint in design.endpoints
-        for arm in done
-        if arm.against in values[endpoint]
+        _comparison(arm, endpoint, runs, seeds) for endpoint in design.endpoints for arm in compared
     ]
     trends = [
-        _trend(design, number, factor, values[design.primary])
+        _trend(number, _trend_table(design, number, runs, seeds))
         for number, factor in enumerate(design.factors)
         if factor.trend
     ]
     known = [trend for trend in trends if trend is not None]
     if len(patients) >= TESTABLE:
-        comparisons, known = _tested(design, comparisons, known, values[design.primary])
+        tables = {one.factor: _trend_table(design, one.factor, runs, seeds) for one in known}
+        comparisons, known = _tested(design, comparisons, known, tables)
     return Analysis(
         patients,
         values,
@@ -130,6 +138,7 @@ def analyse(design: Design, records: Iterable[Mapping[str, Any]]) -> Analysis:
         missing,
         {key: sum(one["diverged"] for one in own) for key, own in runs.items()},
         {key: len(own) for key, own in runs.items()},
+        seeds,
     )
 
 
@@ -142,10 +151,20 @@ def _by_arm(records: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str,
     return found
 
 
-def _patients(runs: Sequence[Mapping[str, Any]], endpoint: str) -> dict[str, float]:
+def _whole_seeds(design: Design, runs: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
+    """The seeds of which all folds are done."""
+    folds = {seed: {run["fold"] for run in runs if run["seed"] == seed} for seed in design.seeds}
+    return tuple(seed for seed, own in folds.items() if len(own) == design.folds)
+
+
+def _patients(
+    runs: Sequence[Mapping[str, Any]], endpoint: str, seeds: Collection[int]
+) -> dict[str, float]:
     """Patient to the mean over seeds and cases; patients without a value are left out."""
     by_case: dict[str, list[float]] = defaultdict(list)
     for run in runs:
+        if run["seed"] not in seeds:
+            continue
         for case, scores in run["cases"].items():
             if scores[endpoint] is not None:
                 by_case[case].append(scores[endpoint])
@@ -155,21 +174,38 @@ def _patients(runs: Sequence[Mapping[str, Any]], endpoint: str) -> dict[str, flo
     return {patient: float(np.mean(own)) for patient, own in sorted(by_patient.items())}
 
 
-def _comparison(arm: Arm, endpoint: str, values: Values) -> Comparison:
-    own, reference = values[arm.key], values[str(arm.against)]
+def _comparison(
+    arm: Arm, endpoint: str, runs: Mapping[str, Runs], seeds: Mapping[str, Sequence[int]]
+) -> Comparison:
+    against = str(arm.against)
+    shared = tuple(seed for seed in seeds[arm.key] if seed in seeds[against])
+    own, reference = (_patients(runs[key], endpoint, shared) for key in (arm.key, against))
     differences = {name: own[name] - reference[name] for name in own if name in reference}
     column = np.array(list(differences.values()))[:, None]
     low, high = bootstrap_intervals(column)
     ends = float(low[0]), float(high[0])
     mean = float(column.mean())
-    return Comparison(arm.key, str(arm.against), endpoint, differences, mean, *ends)
+    return Comparison(arm.key, against, endpoint, differences, mean, *ends, shared)
 
 
-def _trend(design: Design, number: int, factor: Factor, values: Values) -> Trend | None:
+def _trend_table(
+    design: Design, number: int, runs: Mapping[str, Runs], seeds: Mapping[str, Sequence[int]]
+) -> Levels:
+    """Level of a factor to the primary endpoint by patient, over the seeds of all levels done."""
+    factor = design.factors[number]
+    keys = {arm.key for arm in design.arms() if arm.factor == number}
+    keys = {key for key in (*keys, design.reference_key(factor)) if seeds[key]}
+    shared = set.intersection(*(set(seeds[key]) for key in keys)) if keys else set()
+    if not shared:
+        return {}
+    values = {key: _patients(runs[key], design.primary, shared) for key in keys}
+    return levels_of(design, number, factor, values)
+
+
+def _trend(number: int, table: Levels) -> Trend | None:
     """The trend over a factor; `None` where fewer than three of its levels are done."""
     from scipy.stats import kendalltau
 
-    table = levels_of(design, number, factor, values)
     if len(table) < 3:
         return None
     levels = sorted(table)
@@ -186,9 +222,7 @@ def _or_zero(tau: float) -> float:
     return 0.0 if np.isnan(tau) else tau
 
 
-def levels_of(
-    design: Design, number: int, factor: Factor, values: Values
-) -> dict[float, Mapping[str, float]]:
+def levels_of(design: Design, number: int, factor: Factor, values: Values) -> Levels:
     """Level of a factor to its values by patient; the reference's level is one of them."""
     reference = design.reference_key(factor)
     keys = {arm.level: arm.key for arm in design.arms() if arm.factor == number}
@@ -198,7 +232,10 @@ def levels_of(
 
 
 def _tested(
-    design: Design, comparisons: Sequence[Comparison], trends: Sequence[Trend], values: Values
+    design: Design,
+    comparisons: Sequence[Comparison],
+    trends: Sequence[Trend],
+    tables: Mapping[int, Levels],
 ) -> tuple[list[Comparison], list[Trend]]:
     """Comparisons of the primary endpoint and trends with their p values, adjusted together."""
     primary = [one for one in comparisons if one.endpoint == design.primary]
@@ -207,7 +244,7 @@ def _tested(
         paired_test(list(one.differences.values()), [0.0] * len(one.differences)).p
         for one in primary
     ]
-    p_values += [_page(design, trend, values) for trend in trends]
+    p_values += [_page(tables[trend.factor], trend) for trend in trends]
     adjusted = holm(p_values)
     pairs = list(zip(p_values, adjusted, strict=True))
     tested = [
@@ -221,11 +258,10 @@ def _tested(
     return [*tested, *others], rising
 
 
-def _page(design: Design, trend: Trend, values: Values) -> float:
+def _page(table: Levels, trend: Trend) -> float:
     """Page's test (1963, doi:10.1080/01621459.1963.10500843) in both directions."""
     from scipy.stats import page_trend_test
 
-    table = levels_of(design, trend.factor, design.factors[trend.factor], values)
     data: NDArray[np.float64] = np.array(
         [[table[level][patient] for level in trend.levels] for patient in trend.tau]
     )

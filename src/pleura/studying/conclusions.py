@@ -22,7 +22,7 @@ def conclusions(design: Design, analysis: Analysis) -> dict[str, list[str]]:
             _trend(one, len(analysis.patients)) for one in analysis.trends if one.factor == number
         ]
         lines += [
-            f"Not run: {_level(factor, arm.level)}." for arm in own if arm.key in analysis.missing
+            f"Not run: {_level(factor, arm.level)}." for arm in own if not analysis.seeds[arm.key]
         ]
         found[heading(design, factor)] = lines
     found["What these numbers can and cannot say"] = list(_limits(design, analysis))
@@ -108,7 +108,13 @@ def _limits(design: Design, analysis: Analysis) -> Iterator[str]:
             f"The family for Holm's adjustment has {len(primary) + len(analysis.trends)} tests, "
             "declared before the runs. Other endpoints are described, not tested."
         )
-    if len(design.seeds) == 1:
+    counts = {len(one.seeds) for one in primary}
+    if len(counts) > 1 or counts != {len(design.seeds)}:
+        yield (
+            f"Runs are missing: comparisons are over {min(counts)} to {max(counts)} of the "
+            f"{len(design.seeds)} declared seeds."
+        )
+    if counts == {1}:
         yield (
             "One seed was run: a difference may be that of one initialisation and slice order, "
             "which would be another with another seed."

@@ -102,7 +102,7 @@ class _Runs:
         from pleura.learn.arm import trained_answers
         from pleura.learn.loop import Diverged
 
-        if self.recipe.until is not None and time.time() > self.recipe.until:
+        if self.recipe.until is not None and time.time() >= self.recipe.until:
             raise TimeUp
         begun = time.process_time()
         folder = self.recipe.out / STUDY_RUNS / job.id

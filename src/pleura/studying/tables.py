@@ -32,7 +32,10 @@ def study_content(
         patients=analysis.patients,
         endpoint=ENDPOINTS[design.primary],
         lines=list(_lines(design, analysis)),
-        tables=[_table(design, analysis, endpoint) for endpoint in design.endpoints],
+        tables=[
+            *(_table(design, analysis, endpoint) for endpoint in design.endpoints),
+            *_unfinished(design, analysis, records),
+        ],
         problems=list(_problems(design, analysis, records)),
     )
 
@@ -98,6 +101,27 @@ def _table(design: Design, analysis: Analysis, endpoint: str) -> StudyTable:
     return StudyTable(f"{ENDPOINTS[endpoint]}, by patient", columns, rows)
 
 
+def _unfinished(
+    design: Design, analysis: Analysis, records: Sequence[Mapping[str, Any]]
+) -> Iterator[StudyTable]:
+    """The runs that count nowhere yet, because folds of their seed are missing."""
+    rows = []
+    for record in records:
+        if "refused" in record or record["seed"] in analysis.seeds[record["arm"]]:
+            continue
+        head = [arm_label(design, record["arm"]), str(record["fold"]), str(record["seed"])]
+        for case, scores in record["cases"].items():
+            values = (scores[endpoint] for endpoint in design.endpoints)
+            cells = [
+                "–" if value is None else number(value, endpoint)
+                for value, endpoint in zip(values, design.endpoints, strict=True)
+            ]
+            rows.append([*head, case, *cells])
+    if rows:
+        columns = ("arm", "fold", "seed", "case", *(ENDPOINTS[one] for one in design.endpoints))
+        yield StudyTable("Runs of seeds that are not whole: in no comparison", columns, rows)
+
+
 def _row(design: Design, analysis: Analysis, arm: Arm, endpoint: str, *, tested: bool) -> list[str]:
     own = analysis.values[endpoint][arm.key]
     cells = [number(own[name], endpoint) if name in own else "–" for name in analysis.patients]
@@ -120,7 +144,9 @@ def _problems(
 ) -> Iterator[str]:
     for key, count in analysis.missing.items():
         of = design.folds * len(design.seeds)
-        yield f"{arm_label(design, key)}: {count} of {of} runs not done; the arm is in no table"
+        seeds = ", ".join(map(str, analysis.seeds[key]))
+        rest = f"its seed {seeds} counts" if seeds else "the arm is in no comparison"
+        yield f"{arm_label(design, key)}: {count} of {of} runs not done; {rest}"
     reasons = sorted({record["refused"] for record in records if "refused" in record})
     yield from reasons
     for key, count in analysis.diverged.items():
@@ -168,6 +194,7 @@ def study_json(design: Design, analysis: Analysis) -> dict[str, Any]:
             {
                 **vars(one),
                 "differences": dict(one.differences),
+                "seeds": list(one.seeds),
                 "rises": one.rises,
                 "falls": one.falls,
             }
@@ -180,6 +207,7 @@ def study_json(design: Design, analysis: Analysis) -> dict[str, Any]:
         "missing": dict(analysis.missing),
         "diverged": dict(analysis.diverged),
         "runs": dict(analysis.runs),
+        "seeds": {arm: list(own) for arm, own in analysis.seeds.items()},
         "conclusions": [
             {"about": head, "lines": list(lines)}
             for head, lines in conclusions(design, analysis).items()

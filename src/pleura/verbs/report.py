@@ -55,6 +55,7 @@ def report(run: Path, *, out: Path | None = None, progress: Progress = silent) -
     from pleura.page.drawing import draw_all
     from pleura.page.evaluation import Evaluation
     from pleura.page.html import page_html
+    from pleura.page.numbering import by_report, by_section
     from pleura.page.run_page import run_context, run_drawings
     from pleura.page.story import Story
 
@@ -70,12 +71,16 @@ def report(run: Path, *, out: Path | None = None, progress: Progress = silent) -
         evaluation = Evaluation(run)
         template, plan, context = (
             "scores.html.j2",
-            list(evaluation.drawings()),
+            by_section(list(evaluation.drawings())),
             evaluation.context(),
         )
     else:
         story = Story.open(run)
-        template, plan, context = "report.html.j2", list(run_drawings(story)), run_context(story)
+        template, plan, context = (
+            "report.html.j2",
+            by_report(list(run_drawings(story))),
+            run_context(story),
+        )
     figures = draw_all(plan, goal, progress)
     with atomic_file(goal / PAGE) as part:
         part.write_text(page_html(template, figures, context), encoding="utf-8", newline="\n")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ from pleura.store.jobs import is_cohort
 from pleura.store.layout import COHORT_STAGE, STUDY, STUDY_CSV, STUDY_PAGE
 from pleura.store.run_record import RunRecord, open_run
 from pleura.store.spread import How
+
+RUNS = "runs/"
+"""Prefix of the runs in the records of OUT."""
+INTERIM_S = 300.0
+"""[s] Between two pages of the runs so far; a page costs about two seconds."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +93,15 @@ def study(
     levels, folds, seeds, steps, size, endpoints. Every arm has the same steps, initialisation and
     order of slices, and its last weights are scored. The same command resumes: killed or stopped by
     --minutes, it ends with the same bytes. OUT/study.html has tables, figures and conclusions;
-    OUT/study.json and OUT/study.csv have the numbers.
+    OUT/study.json and OUT/study.csv have the numbers. All are written anew every five minutes.
 
     Args:
         design: The design, a TOML file.
         out: Folder to write to.
         data: Cohort that prepare wrote, or a folder that prepare can read (a cohort is then made in
             OUT/cohort); by default the design's own.
-        minutes: Start no run after this many minutes; the page lists the missing runs.
+        minutes: Start no run after this many minutes; the page lists the missing runs. 0 writes the
+            page of the runs that are done.
         workers: Processes, each with a run of its own on one thread; 0 = one for each core. It
             changes no result.
         overwrite: Empty OUT first.
@@ -113,8 +120,8 @@ def study(
     source = data or declared.data
     if source is None:
         raise UsageError("study: neither --data nor the design says where the cases are")
-    if minutes is not None and minutes <= 0:
-        raise UsageError("study: --minutes must be above 0")
+    if minutes is not None and minutes < 0:
+        raise UsageError("study: --minutes must not be negative")
     for library in ("torch", "torchmetrics", "safetensors"):
         need(library, extra="train", purpose="a study")
     until = None if minutes is None else time.time() + 60 * minutes
@@ -124,7 +131,6 @@ def study(
         sources=[source],
         options=declared.as_json(),
         also=[design],
-        grows=False,
         overwrite=overwrite,
     ) as run:
         if not run.done:
@@ -180,17 +186,18 @@ def _carry_out(
         )
     digest = fingerprint([], [run.items[f"slices/{name}"].files for name in sorted(slices)])
     assert all(ready_path(run.folder, name).exists() for name in slices)
+    jobs = run_jobs(design, slices, str(digest["sha256"]))
+    refused = [one for one in ready.records if "refused" in one]
     batch = do_items(
         run,
         RunRecipe(run.folder, until),
-        run_jobs(design, slices, str(digest["sha256"])),
+        jobs,
         how,
         refused_run,
-        group="runs/",
+        group=RUNS,
         stage="runs",
-        progress=progress,
+        progress=_Interim(run, design, jobs, refused, progress),
     )
-    refused = [one for one in ready.records if "refused" in one]
     files = _write(run.folder, design, batch.records, refused)
     failed = sum("refused" in one for one in [*batch.records, *ready.records])
     run.finish(
@@ -199,6 +206,30 @@ def _carry_out(
         files=files,
         failed=failed,
     )
+
+
+class _Interim:
+    """Reports progress, and every few minutes writes the page of the runs that are done."""
+
+    def __init__(
+        self,
+        run: RunRecord,
+        design: Any,
+        jobs: Sequence[Any],
+        refused: Sequence[Mapping[str, Any]],
+        progress: Progress,
+    ) -> None:
+        self.run, self.design, self.jobs, self.refused = run, design, jobs, refused
+        self.progress, self.written = progress, time.monotonic()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        self.progress(stage, done, total)
+        if done < total and time.monotonic() - self.written >= INTERIM_S:
+            kept = (self.run.kept(f"{RUNS}{job.id}", job.input) for job in self.jobs)
+            records = [record for record in kept if record is not None]
+            with suppress(OSError):  # a full disk ends no run; the page comes at the end
+                _write(self.run.folder, self.design, records, self.refused)
+            self.written = time.monotonic()
 
 
 def _write(
