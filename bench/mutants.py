@@ -1,190 +1,45 @@
 """Change the code in ways that would mislead a user, and show that a test fails each time:
-`python bench/mutants.py [training|page]`.
+`python bench/mutants.py [TOPIC …]`; topics are the keys of `MUTANTS`.
 
-Each mutant is one replacement in one file of `src/pleura`. The script works on a copy and prints a
-table; it ends with 1 where a mutant survives.
+Each mutant is one replacement in one file of `src/pleura`. The script works on a copy, runs a
+topic's tests once as they are, then for each mutant, and prints a table; it ends with 1 where a
+mutant survives. Each run is a fork of one process that has imported the libraries. Not on Windows.
 """
 
+import importlib
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+
+import pytest
+from mutant import Mutant
+from mutants_of_pages import NUMBERS, PAGE
+from mutants_of_training import LOOP, LOSSES, STUDY, TRAINING
 
 ROOT = Path(__file__).parents[1]
 TESTS = {
     "training": ("tests/learn/test_augment.py", "tests/learn/test_loop.py"),
     "page": ("tests/page/test_pictures_say_what_they_show.py",),
+    "losses": ("tests/learn/test_losses.py", "tests/learn/test_unet.py"),
+    "loop": ("tests/learn/test_slice_dataset.py", "tests/learn/test_loop.py"),
+    "numbers": (
+        "tests/page/test_report_numbers.py",
+        "tests/page/test_page_figures.py",
+        "tests/page/test_report_page.py",
+    ),
+    "study": ("tests/studying", "tests/verbs/test_study.py"),
 }
-
-
-class Mutant(NamedTuple):
-    """What goes wrong, the file below `src/pleura`, and the text to replace."""
-
-    fault: str
-    file: str
-    before: str
-    after: str
-
-
-TRAINING = (
-    Mutant(
-        "training slices not shuffled",
-        "learn/loop.py",
-        "shuffle=True, generator=order",
-        "shuffle=False",
-    ),
-    Mutant(
-        "training accuracy from logits",
-        "learn/loop.py",
-        "probability, lung = torch.sigmoid(logits), targets >= 0.5",
-        "probability, lung = logits, targets >= 0.5",
-    ),
-    Mutant(
-        "dropout never applied",
-        "learn/loop.py",
-        "LightUNet(dropout=recipe.dropout,",
-        "LightUNet(dropout=0.0,",
-    ),
-    Mutant(
-        "no blur",
-        "learn/augment.py",
-        "values = torch.where(_column(drawn[:, 1]) < BLURRED, soft, values)",
-        "values = torch.where(_column(drawn[:, 1]) < 0, soft, values)",
-    ),
-    Mutant(
-        "no shift",
-        "learn/augment.py",
-        'signed[:, 4:] * SHIFT * kept["translate"]',
-        'signed[:, 4:] * 0.0 * kept["translate"]',
-    ),
-    Mutant(
-        "no noise",
-        "learn/augment.py",
-        "values + noise * NOISE * _column",
-        "values + noise * 0.0 * _column",
-    ),
-    Mutant(
-        "the target does not move with the slice",
-        "learn/augment.py",
-        "values, targets = both[:, :1], both[:, 1:].clamp(0, 1)",
-        "values = both[:, :1]",
-    ),
-)
-PAGE = (
-    Mutant(
-        "best and worst swapped",
-        "page/gallery.py",
-        'sorted(found["best"], key=_dice)[-1:]',
-        'sorted(found["worst"], key=_dice)[-1:]',
-    ),
-    Mutant(
-        "best and worst swapped in the choice",
-        "store/views.py",
-        '{"best": lung[-1][1]',
-        '{"best": lung[0][1]',
-    ),
-    Mutant(
-        "median is the worst",
-        "store/views.py",
-        "lung[len(lung) // 2][1]",
-        "lung[0][1]",
-    ),
-    Mutant(
-        "train and validation curves swapped",
-        "page/curves.py",
-        "entry[part][metric] if entry[part]",
-        'entry["train" if part == "validation" else "validation"][metric] if entry[part]',
-    ),
-    Mutant(
-        "accuracy drawn as loss",
-        "page/curves.py",
-        "entry[part][metric] if entry[part]",
-        'entry[part]["loss"] if entry[part]',
-    ),
-    Mutant(
-        "hallucinated points dropped",
-        "page/slices.py",
-        "CLASSES.items():\n        chosen",
-        "CLASSES.items():\n        if kind == 'hallucinated':\n"
-        "            continue\n        chosen",
-    ),
-    Mutant(
-        "accuracy drawn as Dice",
-        "page/slices.py",
-        "getattr(s, metric)",
-        "s.dice",
-    ),
-    Mutant(
-        "classes exchanged",
-        "page/slices.py",
-        '"missed": (REFERENCE',
-        '"missed": (PREDICTION',
-    ),
-    Mutant(
-        "prediction drawn as the reference",
-        "page/panels.py",
-        "for labels in (view.reference, prediction)]",
-        "for labels in (view.reference, view.reference)]",
-    ),
-    Mutant(
-        "reference drawn as the prediction",
-        "page/panels.py",
-        "for labels in (view.reference, prediction)]",
-        "for labels in (prediction, prediction)]",
-    ),
-    Mutant(
-        "colours of the outlines swapped",
-        "page/panels.py",
-        "pixels[_outline(masks[0] > 0)] = rgb(REFERENCE)",
-        "pixels[_outline(masks[0] > 0)] = rgb(PREDICTION)",
-    ),
-    Mutant(
-        "missed and added exchanged",
-        "page/panels.py",
-        "((missed, REFERENCE, 1), (added, PREDICTION, -1))",
-        "((added, REFERENCE, 1), (missed, PREDICTION, -1))",
-    ),
-    Mutant(
-        "both hatched alike",
-        "page/panels.py",
-        "(added, PREDICTION, -1))",
-        "(added, PREDICTION, 1))",
-    ),
-    Mutant(
-        "the cleaned mask called raw",
-        "page/panels.py",
-        "prediction = view.raw if before_cleaning",
-        "prediction = view.prediction if before_cleaning",
-    ),
-    Mutant(
-        "hallucinations never among the worst",
-        "page/gallery.py",
-        "sorted(hallucinated, key=_accuracy)[:WORST] + sorted(",
-        "sorted(",
-    ),
-    Mutant(
-        "the smallest hallucination chosen",
-        "store/views.py",
-        "found[kind] = min(wrong)[1]",
-        "found[kind] = max(wrong)[1]",
-    ),
-    Mutant(
-        "wrong sides not marked",
-        "page/panels.py",
-        "(reference != prediction)",
-        "(reference == prediction)",
-    ),
-    Mutant(
-        "names read as formulas",
-        "page/canvas.py",
-        '"text.parse_math": False',
-        '"text.parse_math": True',
-    ),
-)
-MUTANTS = {"training": TRAINING, "page": PAGE}
+MUTANTS = {
+    "training": TRAINING,
+    "page": PAGE,
+    "losses": LOSSES,
+    "loop": LOOP,
+    "numbers": NUMBERS,
+    "study": STUDY,
+}
+LIBRARIES = ("torch", "torchmetrics", "matplotlib.figure", "scipy.stats", "sklearn.metrics", "onnx")
 
 
 def main() -> int:
@@ -193,8 +48,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / "src"
         shutil.copytree(ROOT / "src", copy)
+        prepare(copy)
         print("| mutant | file | result |\n|---|---|---|")
         for topic in chosen:
+            if run(TESTS[topic]) != 0:
+                raise SystemExit(f"{topic}: the tests fail without any mutant")
             for mutant in MUTANTS[topic]:
                 result = outcome(mutant, copy, TESTS[topic])
                 print(f"| {mutant.fault} | {mutant.file} | {result} |", flush=True)
@@ -204,24 +62,38 @@ def main() -> int:
     return int(bool(survivors))
 
 
+def prepare(copy: Path) -> None:
+    """Import what all runs need, and let them and their processes find the copy."""
+    os.chdir(ROOT)
+    os.environ |= {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(copy))
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    assert not any(name.split(".")[0] == "pleura" for name in sys.modules)
+
+
 def outcome(mutant: Mutant, copy: Path, tests: tuple[str, ...]) -> str:
     """`killed`, `SURVIVED`, or that the code to change is gone."""
     path = copy / "pleura" / mutant.file
     text = path.read_text(encoding="utf-8")
-    if text.count(mutant.before) == 0:
-        return "the code to change is gone"
-    path.write_text(text.replace(mutant.before, mutant.after, 1), encoding="utf-8")
-    killed = run(copy, tests) == 1
+    if text.count(mutant.before) != 1:
+        return "the code to change is not there once"
+    path.write_text(text.replace(mutant.before, mutant.after), encoding="utf-8")
+    killed = run(tests) == pytest.ExitCode.TESTS_FAILED
     path.write_text(text, encoding="utf-8")
     return "killed" if killed else "SURVIVED"
 
 
-def run(source: Path, tests: tuple[str, ...]) -> int:
-    """Exit code of the tests over a copy of the source; 1 where a test fails."""
-    environment = os.environ | {"PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
-    return done.returncode
+def run(tests: tuple[str, ...]) -> int:
+    """Exit code of the tests in a process of their own."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    silent = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(silent, stream)
+    os._exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *tests]))
 
 
 if __name__ == "__main__":

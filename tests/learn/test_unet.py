@@ -48,6 +48,17 @@ def test_every_pixel_sees_a_wide_neighbourhood_and_every_skip_is_used():
         assert parameter.grad is not None
 
 
+@pytest.mark.parametrize("step", range(3))
+def test_a_skip_carries_the_slice_past_all_that_lies_below(step):
+    """With the transposed convolution of a level silent, only its skip reaches the logits."""
+    net = LightUNet().eval()
+    with torch.no_grad():
+        for parameter in net.up[step].parameters():
+            parameter.zero_()
+        dark, bright = torch.zeros(1, 1, 32, 32), torch.ones(1, 1, 32, 32)
+        assert not torch.equal(net(dark), net(bright))
+
+
 def test_the_drawing_tells_the_net_as_it_is():
     net = LightUNet()
     told = architecture(net, 64)

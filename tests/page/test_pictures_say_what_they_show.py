@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib import colors
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
@@ -50,12 +51,8 @@ def degraded():
 def test_best_median_and_worst_are_what_they_are_called():
     chosen = choose(pictured(degraded()))
     (best,), (median,) = chosen["best"], chosen["median"]
-    assert best.view.index == 2
-    assert best.score("dice") == 1
-    assert (
-        best.score("dice") > median.score("dice") > chosen["worst"][-1].score("dice")
-        or chosen["worst"][-1].word == "missed"
-    )
+    assert (best.view.index, median.view.index) == (2, 3)  # of Dice 0, 0.5, 0.9, 1
+    assert best.score("dice") == 1 > median.score("dice") > 0.8
     assert [one.view.index for one in chosen["worst"]][:2] == [7, 5]
     assert [one.word for one in chosen["worst"]][:2] == ["hallucinated", "missed"]
 
@@ -215,6 +212,9 @@ def test_names_that_no_font_has_are_numbers_and_dollars_are_no_formula(drawn, tm
     drawn[0].draw_without_rendering()
     titles = [axis.get_title(loc="left") for axis in drawn[0].axes]
     assert "$x_1$ 5$" in titles
+    named = [text for text in drawn[0].findobj(Text) if "$" in text.get_text()]
+    assert named
+    assert not any(text.get_parse_math() for text in named)
     assert "plain" in titles
     assert sum(title.startswith("no. ") for title in titles) == 2
     assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]

@@ -63,7 +63,7 @@ def unprocessed_png(plane: Plane, path: Path) -> None:
     down, across = plane.spacing or (1.0, 1.0)
     with figure(path, (6.4, 5.2)) as drawn:
         axis = drawn.subplots()
-        shown = axis.imshow(values, cmap="gray", aspect=down / across, interpolation="nearest")
+        image = axis.imshow(values, cmap="gray", aspect=down / across, interpolation="nearest")
         axis.set_xlabel("column")
         axis.set_ylabel("row")
-        drawn.colorbar(shown, ax=axis, label="stored value")
+        drawn.colorbar(image, ax=axis, label="stored value")

@@ -175,7 +175,7 @@ class Story:
 
     @property
     def refused(self) -> list[str]:
-        """Series and masks that `prepare` refused, and references without a score, one line each."""
+        """Series and masks that `prepare` refused, and references without a score, a line each."""
         path = self.folder / COHORT_STAGE / RUN
         lines = list(read_json(path).get("refused", ())) if path.exists() else []
         for model, scores in self.scores.items():
