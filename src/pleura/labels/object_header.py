@@ -39,7 +39,7 @@ CHARACTER_SETS = re.compile(
 UTF8 = "ISO_IR 192"
 UNKNOWN_DATE = "19000101"
 """Content Date of a segmentation (Type 1) whose series has no date."""
-SERIES_NUMBERS = {"SEG": 1, "RTSTRUCT": 2}
+SERIES_NUMBERS = {"SEG": 1, "RTSTRUCT": 2, "SR": 3}
 """Series number of a label object: a thousand times that of its source, plus this."""
 
 
@@ -105,6 +105,11 @@ def names_of(mask: LungMask) -> dict[str, int]:
     if mask.sided:
         return {"Lung_R": RIGHT, "Lung_L": LEFT}
     return {"Lungs": RIGHT}
+
+
+def coded(value: str, meaning: str, scheme: str = "SCT") -> Item:
+    """A coded concept (PS3.3 8.8)."""
+    return {"CodeValue": value, "CodingSchemeDesignator": scheme, "CodeMeaning": meaning}
 
 
 def reference(plane: "Plane") -> dict[str, Any]:

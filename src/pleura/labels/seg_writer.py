@@ -13,6 +13,7 @@ from pleura.geometry.volume import LungMask
 from pleura.labels.algorithm import Algorithm
 from pleura.labels.encoder import ELEMENTS, Item, decimal, encode_file
 from pleura.labels.object_header import (
+    coded,
     common_header,
     content_date,
     instances,
@@ -140,16 +141,12 @@ def _dimension(organisation: str, pointer: str, group: str, label: str) -> Item:
     }
 
 
-def _code(value: str, meaning: str, scheme: str = "SCT") -> Item:
-    return {"CodeValue": value, "CodingSchemeDesignator": scheme, "CodeMeaning": meaning}
-
-
 def _segment(number: int, name: str, algorithm: Algorithm | None) -> Item:
     made: dict[str, Any] = {
         "SegmentNumber": number,
         "SegmentLabel": name,
-        "SegmentedPropertyCategoryCodeSequence": [_code("123037004", "Anatomical Structure")],
-        "SegmentedPropertyTypeCodeSequence": [_code(*TYPES[name])],
+        "SegmentedPropertyCategoryCodeSequence": [coded("123037004", "Anatomical Structure")],
+        "SegmentedPropertyTypeCodeSequence": [coded(*TYPES[name])],
         "RecommendedDisplayCIELabValue": COLOURS[name],
     }
     if algorithm is None:  # the caller's own mask, of unknown origin
@@ -160,7 +157,7 @@ def _segment(number: int, name: str, algorithm: Algorithm | None) -> Item:
     parameters = [f"model_sha256={algorithm.model_sha256}"] if algorithm.model_sha256 else []
     parameters += [algorithm.parameters] if algorithm.parameters else []
     identification = {
-        "AlgorithmFamilyCodeSequence": [_code(*algorithm.family, scheme="DCM")],
+        "AlgorithmFamilyCodeSequence": [coded(*algorithm.family, scheme="DCM")],
         "AlgorithmName": algorithm.name,
         "AlgorithmVersion": algorithm.version,
         "AlgorithmParameters": ", ".join(parameters) or None,
@@ -193,12 +190,12 @@ def _frame(number: int, k: int, plane: "Plane", grid: Grid) -> Item:
         **reference(plane),
         "SpatialLocationsPreserved": "YES",
         "PurposeOfReferenceCodeSequence": [
-            _code("121322", "Source image for image processing operation", "DCM")
+            coded("121322", "Source image for image processing operation", "DCM")
         ],
     }
     derivation = {
         "SourceImageSequence": [source],
-        "DerivationCodeSequence": [_code("113076", "Segmentation", "DCM")],
+        "DerivationCodeSequence": [coded("113076", "Segmentation", "DCM")],
     }
     return {
         "DerivationImageSequence": [derivation],

@@ -41,6 +41,7 @@ def recipe_of(
     device: str,
     threshold: float | None,
     export_ct: bool,
+    sr: bool,
 ) -> tuple[SegmentRecipe, dict[str, Any]]:
     """The recipe for the options of `segment`, and the description of its segmenter."""
     chosen: dict[str, Any] = {}
@@ -48,7 +49,7 @@ def recipe_of(
         chosen["device"] = device
         if threshold is not None:
             chosen["threshold"] = threshold
-    recipe = SegmentRecipe(out, format, model, chosen, export_ct)
+    recipe = SegmentRecipe(out, format, model, chosen, export_ct, sr)
     described = recipe.segmenter().describe()
     return replace(recipe, algorithm=algorithm_of(described)), described
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pleura.core.errors import NothingUsable
+from pleura.core.errors import NothingUsable, UsageError
 from pleura.core.progress import Progress
 from pleura.segmenting.measure_result import MeasureResult
 from pleura.segmenting.measuring import MaskedJob, pair_cases
@@ -12,14 +12,16 @@ from pleura.store.jobs import jobs_of
 from pleura.store.run_record import RunRecord
 
 
-def masked_jobs(source: Path, masks: Path, progress: Progress) -> list[MaskedJob]:
+def masked_jobs(source: Path, masks: Path, sr: bool, progress: Progress) -> list[MaskedJob]:
     """Each CT of the input with its mask.
 
     Raises:
         NothingUsable: the input has no CT series.
-        UsageError: one mask is given for several CT.
+        UsageError: one mask is given for several CT, or DICOM SR of CT that is not DICOM.
     """
     cases = jobs_of(source, progress)
+    if sr and cases and all(case.series is None for case in cases):
+        raise UsageError("measure: --sr refers to DICOM files; give the folder of CT series")
     if not cases:
         raise NothingUsable("measure: IN has no CT series; pleura scan lists what it has")
     return pair_cases(cases, masks)

@@ -13,9 +13,10 @@ from pleura.core.findings import Finding, Verdict, refusing_code, worst
 from pleura.segmenting.recipe import measured, record_of, refused_record
 from pleura.store.fingerprints import fingerprint
 from pleura.store.items import Done
-from pleura.store.layout import PLANES
+from pleura.store.layout import PLANES, SR, main_mask
 
 if TYPE_CHECKING:
+    from pleura.geometry.volume import LungMask, Volume
     from pleura.store.jobs import Job
 
 
@@ -40,16 +41,17 @@ class MaskedJob:
 
 @dataclass(frozen=True)
 class MeasureRecipe:
-    """Where to write."""
+    """Where to write, and whether a DICOM SR with its segmentation."""
 
     out: Path
+    sr: bool = False
 
     def open(self) -> Callable[[MaskedJob], Done]:
         """The function that measures one case."""
-        return lambda job: measure_case(job, self.out)
+        return lambda job: measure_case(job, self)
 
 
-def measure_case(job: MaskedJob, out: Path) -> Done:
+def measure_case(job: MaskedJob, recipe: MeasureRecipe) -> Done:
     """Measure one case. A refusal is a record with the findings that came before it."""
     from pleura.labels.registry import read_judged
 
@@ -69,14 +71,14 @@ def measure_case(job: MaskedJob, out: Path) -> Done:
         if worst(findings) is Verdict.REFUSED:
             return Done(record_of(job.case, findings), refused=refusing_code(findings))
         measures = measured(judged.volume, mask)
-        _draw(judged.volume, mask, out / job.id)
+        report = (measures, worst(findings)) if recipe.sr else None
+        names = _write(judged.volume, mask, recipe.out, job.case, report)
     except InputRefused as error:
         if is_passing(error):
             raise
         refusal = refusal_of(error)
         return Done(refused_record(job.case, refusal, findings), refused=refusal.code)
-    name = f"{job.id}/{PLANES}"
-    return Done(record_of(job.case, findings, measures, name), (name,))
+    return Done(record_of(job.case, findings, measures, names[0]), names)
 
 
 def refused_masked(job: MaskedJob, refusal: Finding) -> dict[str, Any]:
@@ -84,11 +86,31 @@ def refused_masked(job: MaskedJob, refusal: Finding) -> dict[str, Any]:
     return refused_record(job.case, refusal)
 
 
-def _draw(volume: Any, mask: Any, folder: Path) -> None:
+def _write(
+    volume: "Volume",
+    mask: "LungMask",
+    out: Path,
+    case: "Job",
+    report: tuple[dict[str, Any], Verdict] | None,
+) -> tuple[str, ...]:
+    """Write a case's folder, whole or not at all; return its files below OUT, the picture first.
+
+    `report` has the measures and the verdict for a DICOM SR, which refers to a segmentation.
+    """
+    from pleura.labels.registry import write_mask
+    from pleura.labels.sr_writer import write_report
     from pleura.page.overlay import overlay_png
 
-    with atomic_folder(folder) as part:
-        overlay_png(volume, mask.labels, part / PLANES)
+    names = [PLANES]
+    with atomic_folder(out / case.id) as folder:
+        overlay_png(volume, mask.labels, folder / PLANES)
+        if report is not None:
+            segmentation = main_mask("seg")
+            write_mask(folder / segmentation, mask, case.series)
+            assert case.series is not None
+            write_report(folder / SR, folder / segmentation, case.series, *report)
+            names += [segmentation, SR]
+    return tuple(f"{case.id}/{name}" for name in names)
 
 
 def pair_cases(cases: Sequence["Job"], masks: Path) -> list[MaskedJob]:

@@ -18,6 +18,7 @@ def check_options(
     threshold: float | None,
     gaps: Gaps,
     device: str,
+    sr: bool,
 ) -> None:
     """Refuse options that contradict each other or the input, before any work."""
     trained = is_trained(model)
@@ -30,6 +31,10 @@ def check_options(
         raise UsageError(
             "segment: --threshold and --device are for a model that train wrote; give its folder "
             "with --model"
+        )
+    if sr and format != "seg":
+        raise UsageError(
+            "segment: the report of --sr refers to a DICOM segmentation; add --format seg"
         )
     if not source.exists():
         raise UsageError("segment: IN does not exist; check the path")

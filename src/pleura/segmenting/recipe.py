@@ -12,7 +12,7 @@ from pleura.core.errors import InputRefused
 from pleura.core.faults import is_passing, refusal_of
 from pleura.core.findings import Finding, Verdict, reason, refusing_code, worst
 from pleura.store.items import Done
-from pleura.store.layout import BOTH_LUNGS, CT_NIFTI, PLANES, RAW, main_mask
+from pleura.store.layout import BOTH_LUNGS, CT_NIFTI, PLANES, RAW, SR, main_mask
 
 if TYPE_CHECKING:
     from pleura.geometry.grid import Grid
@@ -47,6 +47,7 @@ class SegmentRecipe:
     model: Path | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     export_ct: bool = False
+    sr: bool = False
     algorithm: "Algorithm | None" = None
 
     def segmenter(self) -> "Segmenter":
@@ -86,7 +87,8 @@ def segment_case(job: "Job", recipe: SegmentRecipe, segmenter: "Segmenter") -> D
         if worst(findings) is Verdict.REFUSED:
             return Done(record_of(job, findings), refused=refusing_code(findings))
         measures = measured(judged.volume, segmentation.mask)
-        files = _write(segmentation, judged, recipe, job)
+        report = (measures, worst(findings)) if recipe.sr else None
+        files = _write(segmentation, judged, recipe, job, report)
     except InputRefused as error:
         if is_passing(error):
             raise
@@ -194,16 +196,21 @@ def _resampled(grid: "Grid", written: str) -> tuple[Finding, ...]:
 
 
 def _write(
-    segmentation: "Segmentation", judged: "Judged", recipe: SegmentRecipe, job: "Job"
+    segmentation: "Segmentation",
+    judged: "Judged",
+    recipe: SegmentRecipe,
+    job: "Job",
+    report: tuple[dict[str, Any], Verdict] | None,
 ) -> tuple[str, ...]:
     """Write a case's folder, whole or not at all; return its files below OUT, the sided mask
-    first.
+    first. `report` has the measures and the verdict for a DICOM SR.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     from pleura.geometry.volume import LungMask
     from pleura.images.nifti import write_volume
     from pleura.labels.registry import write_mask
+    from pleura.labels.sr_writer import write_report
     from pleura.page.overlay import overlay_png
 
     mask, grid = segmentation.mask, segmentation.mask.grid
@@ -224,5 +231,8 @@ def _write(
             written[CT_NIFTI] = pool.submit(write_volume, folder / CT_NIFTI, judged.volume)
         for one in written.values():
             one.result()
-    order = (main, BOTH_LUNGS, RAW, PLANES, CT_NIFTI)
-    return tuple(f"{job.id}/{name}" for name in order if name in written)
+        if report is not None:
+            assert job.series is not None
+            write_report(folder / SR, folder / main, job.series, *report, recipe.algorithm)
+    order = [name for name in (main, BOTH_LUNGS, RAW, PLANES, CT_NIFTI) if name in written]
+    return tuple(f"{job.id}/{name}" for name in [*order, *([SR] if report else [])])

@@ -16,6 +16,7 @@ def measure(
     masks: Path,
     out: Path,
     *,
+    sr: bool = False,
     workers: int = 1,
     scheduler: str = "",
     plan: bool = False,
@@ -35,6 +36,8 @@ def measure(
         masks: One mask file for one CT, or a folder of masks by case, of any format that pleura
             reads.
         out: Folder to write to; created if it does not exist.
+        sr: Also write the measurements as OUT/ID/measurements.sr.dcm, a DICOM structured report,
+            and the mask as OUT/ID/lungs.seg.dcm, to which it refers; from DICOM series.
         workers: Processes, each with a case of its own; 0 = one for each core.
         scheduler, plan, tasks, task, retry, overwrite: See core.shared_arguments.
 
@@ -42,7 +45,8 @@ def measure(
         The measures of each case; of a plan or a task, counts.
 
     Raises:
-        UsageError: an input does not exist, or one mask is given for several CT.
+        UsageError: an input does not exist, one mask is given for several CT, or --sr for CT that
+            is not DICOM.
         NothingUsable: the input has no CT series.
         OutputFailed: OUT cannot be written.
     """
@@ -61,11 +65,11 @@ def measure(
         if not path.exists():
             raise UsageError(f"measure: {name} does not exist; check the path")
     with part.open_run(
-        out, verb="measure", sources=[source, masks], options={}, overwrite=overwrite
+        out, verb="measure", sources=[source, masks], options={"sr": sr}, overwrite=overwrite
     ) as run:
         if not run.done:
-            load = partial(masked_jobs, source, masks, progress)
-            recipe, form = MeasureRecipe(out), JobFormat((MaskedJob,))
+            load = partial(masked_jobs, source, masks, sr, progress)
+            recipe, form = MeasureRecipe(out, sr), JobFormat((MaskedJob,))
             work = CaseWork(recipe, load, refused_masked, finish_measures, form)
             share = do_cases(run, part, work, How(workers, scheduler=scheduler), progress)
             if share is not None:

@@ -21,6 +21,7 @@ def segment(
     threshold: float | None = None,
     gaps: Literal["refuse", "interpolate", "split"] = "refuse",
     export_ct: bool = False,
+    sr: bool = False,
     device: Literal["cpu", "cuda"] = "cpu",
     workers: int = 1,
     scheduler: str = "",
@@ -56,6 +57,8 @@ def segment(
             neighbours; SEG and structure sets leave them out), or split (a mask for each run of
             slices).
         export_ct: Also write the CT as OUT/ID/ct.nii.gz, in HU, on the grid of the mask.
+        sr: Also write the measurements as OUT/ID/measurements.sr.dcm, a DICOM structured report
+            that refers to the segmentation; with --format seg.
         device: Where the model runs: cpu or cuda.
         workers: Processes, each with a case of its own and about 1.5 GB; 0 = one for each core.
         scheduler, plan, tasks, task, retry, verify_done, overwrite: See core.shared_arguments.
@@ -86,9 +89,10 @@ def segment(
     source, out = part.shared(source, out)
     if model is not None and model.exists():
         (model,) = part.shared(model)
-    check_options(source, model, format, threshold, gaps, device)
-    recipe, described = recipe_of(out, format, model, device, threshold, export_ct)
+    check_options(source, model, format, threshold, gaps, device, sr)
+    recipe, described = recipe_of(out, format, model, device, threshold, export_ct, sr)
     options = {"segmenter": described, "format": format, "gaps": gaps, "export_ct": export_ct}
+    options |= {"sr": sr}
     with part.open_run(
         out,
         verb="segment",
