@@ -145,3 +145,12 @@ def test_an_offset_that_may_be_either_of_two_is_not_guessed(offset):
 def test_contrast_in_a_field_without_fat_is_hu(seed):
     volume, _ = phantom((40, 160, 160), seed=seed)
     assert codes(narrowed(volume, 95.0)) == {"PADDING"}
+
+
+@pytest.mark.parametrize(("offset", "wanted"), [(0, set()), (-90, {"NOT-HU"})])
+def test_the_noise_of_a_low_dose_is_no_wrong_rescale(offset, wanted):
+    """The peaks of fat and muscle are one at 3 mm, and two at 6 mm."""
+    volume, _ = phantom((24, 96, 96), seed=2, fat=35, noise_hu=10, blood_hu=40)
+    noise = np.random.default_rng(1).normal(0, 75, volume.hu.shape)
+    hu = np.clip(np.rint(volume.hu + noise + offset), -1024, 3071).astype(np.int16)
+    assert codes(Volume(hu, volume.grid)) == wanted

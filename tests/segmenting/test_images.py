@@ -73,3 +73,12 @@ def test_what_is_not_a_ct_is_refused(bad):
 def test_values_that_are_not_numbers_are_refused():
     with pytest.raises(UsageError, match="finite"):
         pleura.find_lungs((np.full((4, 4, 4), np.nan), (1, 1, 1)), model="classical")
+
+
+def test_padding_that_nothing_declares_is_no_tissue(phantom, straight):
+    volume, _ = phantom
+    hu = volume.hu.copy()
+    rows, columns = np.indices(hu.shape[1:])
+    hu[:, np.hypot(rows - 47.5, columns - 47.5) > 47] = -2000
+    padded = pleura.find_lungs((hu, volume.grid.spacing_mm), model="classical")
+    assert np.mean(padded.mask.labels != straight.mask.labels) < 0.001

@@ -53,6 +53,12 @@ class Volume:
             padding = _frozen(self.padding) if self.padding.any() else None
             object.__setattr__(self, "padding", padding)
 
+    @classmethod
+    def without_header(cls, hu: NDArray[np.int16], grid: Grid) -> "Volume":
+        """A volume whose padding nothing declares: its lowest value, where that is below matter."""
+        lowest = int(hu.min())
+        return cls(hu, grid, hu == lowest if lowest < NO_TISSUE_HU else None)
+
     def filled(self, value: int = AIR_HU) -> NDArray[np.int16]:
         """A writeable copy of `hu` with padding replaced by `value` (air)."""
         copy = self.hu.copy()

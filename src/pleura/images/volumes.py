@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pleura.core.codes import refused
 from pleura.core.errors import UnreadableFile
 from pleura.geometry.grid import Grid
-from pleura.geometry.volume import NO_TISSUE_HU, Volume
+from pleura.geometry.volume import Volume
 from pleura.images.image_file import ImageFile, check_numbers
 from pleura.images.reading import load_image, map_suffix
 
@@ -47,10 +47,7 @@ def read_volume(path: Path) -> Volume:
         raise refused("IMAGE-DIMENSIONS", UnreadableFile, found=f"{len(image.array)} layers")
     check_numbers(image.array)
     _check_spacing(image.grid)
-    hu = _as_hu(image)
-    lowest = int(hu.min())
-    padding = hu == lowest if lowest < NO_TISSUE_HU else None
-    return Volume(hu, image.grid, padding)
+    return Volume.without_header(_as_hu(image), image.grid)
 
 
 def _check_spacing(grid: Grid) -> None:

@@ -139,4 +139,4 @@ def _volume(array: NDArray[Any], affine: NDArray[np.float64]) -> Volume:
         raise UsageError("the CT has values that are not finite numbers")
     hu = np.clip(np.rint(array), -32768, 32767).astype(np.int16)
     shape = (int(hu.shape[0]), int(hu.shape[1]), int(hu.shape[2]))
-    return Volume(np.ascontiguousarray(hu), Grid(shape, affine))
+    return Volume.without_header(np.ascontiguousarray(hu), Grid(shape, affine))
