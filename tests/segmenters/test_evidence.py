@@ -54,3 +54,61 @@ def test_as_much_in_vessels_or_specks_is_no_finding(value):
 def test_no_lungs_at_all():
     labels, hu, margin = scene()
     assert list(findings_of(labels * 0, hu, margin * 0 - 6)) == ["NO-LUNGS-FOUND"]
+
+
+def caged():
+    """The two lungs in a cage of ribs that touches them, with a spine between."""
+    labels, hu, margin = scene()
+    hu[:, 2:4, 2:58] = hu[:, 36:38, 2:58] = hu[:, 2:38, 2:4] = hu[:, 2:38, 56:58] = 400.0
+    return labels, hu, margin
+
+
+def without(labels, hu, margin, part):
+    """The same CT where a part of a lung is solid and left out of the mask."""
+    lost = labels.copy()
+    lost[part] = 0
+    hu[part] = np.where(labels[part] > 0, 30.0, hu[part])
+    return lost, hu, np.where(lost > 0, margin, np.float32(-6.0))
+
+
+def test_lungs_that_fill_their_cage_give_no_finding():
+    assert findings_of(*caged()) == {}
+
+
+@pytest.mark.parametrize(
+    ("part", "side", "where"),
+    [
+        ((slice(None), slice(27, 36), slice(0, 30)), "right", "back"),
+        ((slice(None), slice(27, 36), slice(30, 60)), "left", "back"),
+        ((slice(None), slice(None), slice(0, 12)), "right", "side"),
+        ((slice(None), slice(None), slice(48, 60)), "left", "side"),
+    ],
+)
+def test_a_lung_that_ends_before_the_ribs_is_told_with_its_side_and_place(part, side, where):
+    found = findings_of(*without(*caged(), part))
+    assert found.keys() == {"LUNG-OFF-WALL"}
+    evidence = found["LUNG-OFF-WALL"].evidence
+    assert (evidence["side"], evidence["where"], evidence["percent"]) == (side, where, 100)
+
+
+@pytest.mark.parametrize(
+    ("part", "side", "end"),
+    [
+        ((slice(0, 16), slice(None), slice(0, 30)), "right", "base"),
+        ((slice(0, 16), slice(None), slice(30, 60)), "left", "base"),
+        ((slice(24, 40), slice(None), slice(0, 30)), "right", "apex"),
+        ((slice(24, 40), slice(None), slice(30, 60)), "left", "apex"),
+    ],
+)
+def test_a_lung_that_ends_far_from_the_other_is_told_with_its_side_and_end(part, side, end):
+    found = findings_of(*without(*caged(), part))
+    assert found.keys() == {"LUNG-SHORT"}
+    evidence = found["LUNG-SHORT"].evidence
+    assert (evidence["side"], evidence["end"], evidence["mm"]) == (side, end, 42)
+
+
+def test_a_thin_layer_at_the_wall_and_lungs_of_nearly_one_height_are_no_finding():
+    thin = (slice(None), slice(32, 36), slice(0, 30))
+    assert findings_of(*without(*caged(), thin)) == {}
+    short = (slice(0, 13), slice(None), slice(0, 30))
+    assert findings_of(*without(*caged(), short)) == {}

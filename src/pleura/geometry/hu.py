@@ -58,6 +58,8 @@ MUSCLE = (-20, 120)
 """Peak of muscle, blood and liver, contrast included. Source: 47 to 97 in the same series."""
 BONE = 250
 """Vertebrae at 3 mm are higher; contrast in the heart may be, but not in every slice."""
+COARSE_BONE = 130
+"""A coarse voxel (3.5 mm) with a part of a rib is higher, also in slices of 10 mm."""
 CORTICAL_BONE = 500
 """Cortical bone and metal are higher."""
 DENSE = 800

@@ -56,4 +56,14 @@ SEGMENTATION: Mapping[str, Code] = {
         "lung, or pneumothorax or air outside the body, which is not",
         "Look at the outlines there.",
     ),
+    "LUNG-OFF-WALL": review(
+        "at {percent} % of its {where} the {side} lung in the mask ends more than {mm:g} mm before "
+        "the ribs: effusion, which is not lung, or consolidation, which is and is then missing",
+        "Look at the outlines there.",
+    ),
+    "LUNG-SHORT": review(
+        "at the {end} the {side} lung in the mask ends {mm} mm before the other: a raised "
+        "diaphragm, or a lobe without air that is missing",
+        "Look at the outlines there.",
+    ),
 }
