@@ -245,7 +245,7 @@ def test_every_step_between_objects(tmp_path, step, monkeypatch):
                 ds.IssuerOfPatientID = who.identity.institution
                 dcmwrite(source / f"{k}{n}", ds, enforce_file_format=True)
     # it would not let the damage out
-    monkeypatch.setattr("pleura.publishing.batch.audit_of", lambda *_: "")
+    monkeypatch.setattr("pleura.publishing.units.audit_of", lambda *_: "")
     room, name, instead, code = BETWEEN[step]
     monkeypatch.setattr(room, name, instead)
     deidentify(source, out, dates="shift", workers=1)

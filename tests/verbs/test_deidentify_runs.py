@@ -145,7 +145,7 @@ def test_a_killed_worker_refuses_the_file_that_kills_and_the_rest_is_written(
     source = some(chests, tmp_path / "in", 0, 1)
     deidentify(source, tmp_path / "whole", key=tmp_path / "key", map=tmp_path / "map")
     monkeypatch.setattr("pleura.deid.batch.FEW", 1)
-    monkeypatch.setattr("pleura.publishing.batch.audit_of", fatal)
+    monkeypatch.setattr("pleura.publishing.units.audit_of", fatal)
     result = deidentify(
         source, tmp_path / "out", key=tmp_path / "key", map=tmp_path / "map", workers=2
     )

@@ -229,15 +229,16 @@ def clear_parts_beside(path: Path) -> None:
                 remove(Path(entry.path))
 
 
-def clear_dead_parts(folder: Path, ending: str = "") -> None:
+def clear_dead_parts(folder: Path, ending: str = "", own: re.Pattern[str] = OWN_PART) -> None:
     """Remove the temporary files of ended processes of this host directly in `folder`, which has no
-    lock. `ending` limits this to the temporary files of files of that name.
+    lock. `ending` limits this to the temporary files of files of that name; `own` is the form of
+    their names, whose first group is the number of the process.
     """
     if os.name == "nt":  # where a process cannot be asked without a signal
         return
     with suppress(OSError):
         for entry in list(os.scandir(folder)):
-            found = OWN_PART.match(entry.name)
+            found = own.match(entry.name)
             if found and entry.name.endswith(ending) and _is_gone(int(found[1])):
                 remove(Path(entry.path))
 

@@ -1,20 +1,18 @@
 """What `deidentify` does for a whole input: read headers, plan, write, and record."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pleura.core.atomic import clear_parts_beside, write_json
 from pleura.core.codes import finding
 from pleura.core.errors import NothingUsable, UsageError
-from pleura.core.faults import PASSING_CODES, noted
+from pleura.core.faults import noted
 from pleura.core.locks import locked_beside
 from pleura.core.progress import Progress
 from pleura.core.results import gone_notes
-from pleura.deid.batch import Hands, processes, read_headers, show_unit, write_unit
+from pleura.deid.batch import Hands, processes, read_headers, show_unit
 from pleura.deid.choices import Choices
 from pleura.deid.objects import Header
 from pleura.deid.plan import Plan, Unit, make_plan
@@ -23,17 +21,16 @@ from pleura.files.walk import Walk, walk
 from pleura.publishing.certified import certificate_of
 from pleura.publishing.crop import cropped
 from pleura.publishing.options import Places, option_notes
-from pleura.publishing.publish import audit_of, sought
 from pleura.publishing.result import OTHER, REFUSED, DeidentifyResult
-from pleura.store.item import files_below
+from pleura.publishing.units import UnitJob, Units, UnitWork, can_be_retried
+from pleura.store.failures import write_failures
 from pleura.store.ordered import Ordered
+from pleura.store.part_results import PlanResult, ShareResult
+from pleura.store.parts import Part
 from pleura.store.run_record import RunRecord, fingerprint
 from pleura.store.spread import Pool
 
 AUDIT = "pleura-deid-audit/2"
-
-Units = dict[str, Mapping[str, Any]]
-"""The record of each folder of OUT."""
 
 
 @dataclass(frozen=True)
@@ -113,24 +110,35 @@ class Publication:
         return DeidentifyResult(self.out, self.choices.profile, units, left, self.notes)
 
     def write(
-        self, run: RunRecord, options: Mapping[str, Any], *, with_names: bool
-    ) -> DeidentifyResult:
-        """Write every unit that is not done yet, then the audit record and the certificate.
+        self, run: RunRecord, options: Mapping[str, Any], part: Part, *, with_names: bool
+    ) -> DeidentifyResult | PlanResult | ShareResult:
+        """Write every unit that is not done yet, then the audit record and the certificate; or plan
+        that, or write the units of one task's share.
 
         Args:
             run: the open record of OUT.
             options: options that decide the result, for the audit record and the certificate.
+            part: how much of the work is done now.
             with_names: whether the result has the names of refused files.
         """
-        secret = self._settled_key()
-        with Pool(self.processes) as pool:
+        secret = self.secret if part.is_task else self._settled_key()
+        with Pool(self.processes, apart=part.is_task) as pool:
             hands = Ordered(pool)
             headers, cut = self._headers(hands)
-            planned = self._planned(headers, secret)
-            inputs = {unit.folder: _input_digest(planned, unit) for unit in planned.units}
+            planned = self._planned(headers, secret, part)
+            jobs = [UnitJob(unit, _input_digest(planned, unit)) for unit in planned.units]
+            if part.plan:
+                part.write_plan(run, {"": jobs})
+                return part.planned(run)
+            work = UnitWork(run, self.out, self.choices, planned, secret, hands, self.progress)
+            if part.is_task:
+                return work.share(part, jobs)
+            inputs = {job.id: job.input for job in jobs}
             run.check_other_input(inputs)
-            units, names = self._write_units(run, planned, inputs, secret, hands)
-        gone = run.gone(inputs)
+            units = work.write(jobs)
+        names, gone = work.names, run.gone(inputs)
+        write_failures(run.folder, "", inputs)
+        work.check_nobody_else()
         result = DeidentifyResult(
             self.out,
             self.choices.profile,
@@ -143,7 +151,7 @@ class Publication:
         write_json(self.places.audit, record)
         certificate_of(result, self.choices, options, run).write(self.places.certificate)
         no_faults = noted() == self.faults_before
-        complete = no_faults and not any(_can_be_retried(unit) for unit in units.values())
+        complete = no_faults and not any(can_be_retried(unit) for unit in units.values())
         left = dict(result.left)
         run.finish(result.exit_code, complete=complete, units=units, left=left, gone=gone)
         return result
@@ -160,48 +168,20 @@ class Publication:
                 clear_parts_beside(path)
             return _kept_key(self.places.key, self.secret) if self.secret else b""
 
-    def _planned(self, headers: list[Header], secret: bytes) -> Plan:
+    def _planned(self, headers: list[Header], secret: bytes, part: Part) -> Plan:
         """The plan, with its patients in the map before any object is written.
 
-        The map is read again under its lock, because another run may have added patients.
+        The map is read again under its lock, because another run may have added patients. A task
+        only reads it: it has the patients since the work was planned.
         """
+        if part.is_task:
+            return make_plan(headers, read_map(self.places.map), secret)
         with locked_beside(self.places.map, what="the map"):
             if secret:
                 check_key(self.places.map, self.places.key, secret)
             planned = make_plan(headers, read_map(self.places.map), secret)
             write_map(self.places.map, planned.patients, secret)
         return planned
-
-    def _write_units(
-        self,
-        run: RunRecord,
-        planned: Plan,
-        inputs: Mapping[str, str],
-        secret: bytes,
-        hands: Hands,
-    ) -> tuple[Units, Counter[tuple[str, str]]]:
-        """Write the units that are not done yet; return all records, and refused file names."""
-        advance = _counter(self.progress, sum(len(unit.files) for unit in planned.units))
-        units: Units = {}
-        names = Counter[tuple[str, str]]()
-        for unit in planned.units:
-            digest = inputs[unit.folder]
-            kept = run.kept(unit.folder, digest)
-            if kept is not None:
-                units[unit.folder] = kept
-                advance(len(unit.files))
-                continue
-            run.forget(unit.folder)
-            searched = sought(planned, unit.case)
-            check = partial(audit_of, self.choices.profile, planned.uids(unit.case), searched)
-            patient = planned.patient(unit.case, secret)
-            record = write_unit(unit, self.out, self.choices, patient, check, hands, advance)
-            names.update(record.names)
-            units[unit.folder] = record.as_json()
-            if not _can_be_retried(units[unit.folder]):
-                files = files_below(self.out, unit.folder)
-                run.keep(unit.folder, digest, units[unit.folder], files)
-        return units, names
 
 
 def count_left(planned: Plan, cut: Mapping[str, int], found: Walk) -> dict[str, int]:
@@ -230,17 +210,6 @@ def names_by_code(found: Walk, refused: Iterable[tuple[str, str]]) -> dict[str, 
     for code, name in (*refused, *((file.code, file.name) for file in found.refused)):
         by_code.setdefault(code, []).append(name)
     return {code: tuple(sorted(listed)) for code, listed in sorted(by_code.items())}
-
-
-def _counter(progress: Progress, total: int) -> Callable[[int], None]:
-    done = 0
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        progress("de-identify", done, total)
-
-    return advance
 
 
 def _people_notes(planned: Plan) -> list[str]:
@@ -285,8 +254,3 @@ def _input_digest(planned: Plan, unit: Unit) -> str:
             paths.update(Path(header.file.path) for _, header in other.files)
     files = sorted(paths)
     return str(fingerprint(files, unit.case, [name for name, _ in unit.files])["sha256"])
-
-
-def _can_be_retried(unit: Mapping[str, Any]) -> bool:
-    """Whether a unit has a refusal that a rerun may avoid, such as a disk error."""
-    return any(refusal["code"] in PASSING_CODES for refusal in unit["refused"])

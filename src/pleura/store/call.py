@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pleura.store.remote import is_remote, remote_path
+
 NOT_REPEATED = frozenset(
     {"plan", "tasks", "task", "retry", "overwrite", "paths", "progress", "names", "sources"}
 )
@@ -34,7 +36,7 @@ class Call:
         for name, parameter in inspect.signature(verb).parameters.items():
             value = values[name]
             if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-                paths.append(Path(value).resolve())
+                paths.append(_full(Path(value)))
                 words.append(str(paths[-1]))
             elif name not in NOT_REPEATED and value != parameter.default:
                 words += _option(name, value)
@@ -52,6 +54,13 @@ def _option(name: str, value: Any) -> list[str]:
     values = value if isinstance(value, tuple) else (value,)
     words = []
     for one in values:
-        exists = isinstance(one, Path) and one.exists()
-        words += [option, str(one.resolve() if exists else one)]
+        words += [option, str(_full(one) if _is_place(one) else one)]
     return words
+
+
+def _is_place(value: Any) -> bool:
+    return is_remote(value) or (isinstance(value, Path) and value.exists())
+
+
+def _full(path: Path) -> Path:
+    return remote_path(path) if is_remote(path) else path.resolve()

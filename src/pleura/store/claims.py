@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from pleura.core.atomic import BOOKKEEPING, HOST, create_exclusive, dump_json, read_json
 from pleura.store.failures import LOST, Failure
-from pleura.store.item import stem_of
+from pleura.store.item import item_file, stem_of
 from pleura.store.layout import CLAIMS
 
 BEAT_S = 20.0
@@ -33,6 +33,7 @@ MOST_LOST = 3
 """Number of processes that may be lost over one case before it is given up."""
 
 Answer = Literal["taken", "busy", "given up", "collected"]
+State = Literal["alive", "dead", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,15 @@ class Watch:
     claims: Claims
     seen: dict[tuple[str, int], tuple[int, float]] = field(default_factory=dict)
 
-    def look(self, id: str, attempt: int) -> Literal["alive", "dead", "unknown"]:
+    def state(self, id: str, attempt: int) -> State:
+        """As `look`, and `dead` where the attempt has ended with a record of the case."""
+        out = self.claims.out
+        failure = Failure.read(out, id)
+        if item_file(out, id).exists() or (failure is not None and failure.attempt >= attempt):
+            return "dead"
+        return self.look(id, attempt)
+
+    def look(self, id: str, attempt: int) -> State:
         """`alive` where a beat came since the first look, `dead` where none came for a lease."""
         beat, now = self.claims.last_beat(id, attempt), time.monotonic()
         if beat is None or self.claims.is_dead_here(id, attempt):

@@ -188,13 +188,13 @@ class _Work:
             for number, outcome in self._pass(waiting):
                 if isinstance(outcome.value, _Busy):
                     busy[number] = outcome.value.attempt
-                    self._state(watch, number, busy[number])
+                    watch.state(self.ids[number], busy[number])
                 else:
                     yield number, self._recorded(number, outcome)
             waiting = {}
             time.sleep(LOOK_S if busy else 0)
             for number, attempt in list(busy.items()):
-                state = self._state(watch, number, attempt)
+                state = watch.state(self.ids[number], attempt)
                 if state == "alive":
                     yield number, None
                 elif state == "dead":
@@ -213,14 +213,6 @@ class _Work:
         how = replace(self.how, apart=self.how.apart or self.run.planned)
         for outcome in spread(recipe, sent, how):
             yield numbers[outcome.index], outcome
-
-    def _state(self, watch: Watch, number: int, attempt: int) -> str:
-        """Whether the claim of another process is `alive`, `dead` (or just ended), or `unknown`."""
-        id, out = self.ids[number], self.run.folder
-        failure = Failure.read(out, id)
-        if item_file(out, id).exists() or (failure is not None and failure.attempt >= attempt):
-            return "dead"
-        return watch.look(id, attempt)
 
     def _recorded(self, number: int, outcome: Outcome) -> Outcome:
         """Record an outcome, unless it is a passing fault. An outcome that cannot be written

@@ -11,6 +11,7 @@ from pleura.core.errors import Exit
 from pleura.core.results import Table
 from pleura.store.call import Call
 from pleura.store.layout import JOBS
+from pleura.store.remote import is_remote
 
 MEMORY_GB = 2
 """Memory in GB to request for each worker."""
@@ -52,17 +53,20 @@ class PlanResult:
     def kubernetes(self) -> dict[str, Any]:
         """The manifest of an Indexed Job; its image and its volume claim are to be filled in."""
         workers = max(1, self.call.workers)
-        above = os.path.commonpath([str(path) for path in self.call.paths])
+        here = [str(path) for path in self.call.paths if not is_remote(path)]
         need = {"cpu": str(workers), "memory": f"{MEMORY_GB * workers}Gi"}
-        container = {
+        container: dict[str, Any] = {
             "name": "pleura",
             "image": "REGISTRY/pleura:VERSION",
             "command": [*self.call.words, "--task", "auto"],
             "resources": {"requests": need, "limits": need},
-            "volumeMounts": [{"name": "scans", "mountPath": above}],
         }
-        volume = {"name": "scans", "persistentVolumeClaim": {"claimName": "CLAIM"}}
-        pod = {"restartPolicy": "Never", "containers": [container], "volumes": [volume]}
+        pod: dict[str, Any] = {"restartPolicy": "Never", "containers": [container]}
+        if here:
+            mount = {"name": "scans", "mountPath": os.path.commonpath(here)}
+            container["volumeMounts"] = [mount]
+            claim = {"claimName": "CLAIM"}
+            pod["volumes"] = [{"name": "scans", "persistentVolumeClaim": claim}]
         spec = {
             "completionMode": "Indexed",
             "completions": self.tasks,

@@ -176,6 +176,14 @@ class Part:
 
     def _share(self, plan: Plan, jobs: Sequence[Any]) -> tuple[Sequence[Any], Any]:
         """Every n-th job, and the plan's facts."""
+        return self.own(plan, jobs), plan.facts
+
+    def own(self, plan: Plan, listed: Sequence[Any]) -> Sequence[Any]:
+        """This task's entries of a list that is in the order of the plan.
+
+        Raises:
+            UsageError: the number of the task is not one of the plan's.
+        """
         assert self.number is not None
         count = self.count or plan.tasks
         if self.number >= count:
@@ -183,7 +191,7 @@ class Part:
                 f"{self.call.verb}: task {self.number} of {count}: tasks are numbered from 0 to "
                 f"{count - 1}; give the number of tasks as --task N/M"
             )
-        return jobs[self.number :: count], plan.facts
+        return listed[self.number :: count]
 
     def planned(self, run: RunRecord) -> PlanResult:
         """What `--plan` gives: the commands that start the tasks."""

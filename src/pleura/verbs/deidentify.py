@@ -6,8 +6,9 @@ from typing import Literal
 from pleura.core.errors import UsageError
 from pleura.core.progress import Progress, silent
 from pleura.publishing.result import DeidentifyResult
+from pleura.store.call import Call
+from pleura.store.part_results import PlanResult, ShareResult
 from pleura.store.places import check_beside
-from pleura.store.run_record import open_run
 
 
 def deidentify(
@@ -20,15 +21,19 @@ def deidentify(
     key: Path | None = None,
     map: Path | None = None,
     audit: Path | None = None,
-    plan: bool = False,
+    dry_run: bool = False,
     blank: tuple[str, ...] = (),
     crop_above_apex: float | None = None,
     workers: int = 0,
+    plan: bool = False,
+    tasks: int = 0,
+    task: str = "",
+    retry: str = "",
     verify_done: Literal["size", "hash"] = "size",
     overwrite: bool = False,
     paths: bool = False,
     progress: Progress = silent,
-) -> DeidentifyResult:
+) -> DeidentifyResult | PlanResult | ShareResult:
     """Copy DICOM files without the patients' identity.
 
     Every DICOM object in IN (found by content) is written to a folder for each case, with pixels
@@ -50,19 +55,26 @@ def deidentify(
         map: Re-identification map (case id to patient), readable by its owner only; shared by the
             runs that name it. Default OUT.map.json beside OUT.
         audit: File with counts of what was done, without values. Default OUT.audit.json beside OUT.
-        plan: Show what would be done to which attributes, without values; write nothing.
+        dry_run: Show what would be done to which attributes, without values; write nothing.
         blank: Overwrite a rectangle of every image, X0,Y0,X1,Y1 in pixels, end-exclusive;
             repeatable.
         crop_above_apex: Leave out slices of CT more than so many mm above the lung apex
             (cranially); CT in which no apex is found is refused.
         workers: Processes; 0 = one for each core.
+        plan: Only plan the work for many tasks (a job array) in OUT/jobs.json, make the key and the
+            map, and print the lines that start the tasks; the same command without --plan collects
+            their results. Every task reads the headers of IN itself.
+        tasks: With --plan, how many tasks; 0 = one for every 20 folders of OUT, 1000 at most.
+        task: Do the share of one task of a plan: N, N/M (N from 0 to M - 1), or auto, which reads N
+            from Slurm, PBS, Kubernetes or AWS Batch.
+        retry: Do the folders again that failed with this code, which pleura status OUT lists.
         verify_done: How finished files are checked before they are kept: size, or hash (reads every
             file).
         overwrite: Empty OUT first.
         paths: Show the names of refused files. They can identify patients.
 
     Returns:
-        What was written and what was refused, as counts.
+        What was written and what was refused, as counts; of a plan or a task, counts.
 
     Raises:
         UsageError: the input does not exist, an option is wrong, the key or map file is invalid, or
@@ -70,9 +82,17 @@ def deidentify(
         NothingUsable: no DICOM objects in IN.
         OutputFailed: OUT cannot be written.
     """
+    call = Call.of(deidentify, locals())
     from pleura.publishing.batch import Publication
     from pleura.publishing.options import check_crop, choices_of, places_of, recorded
+    from pleura.store.parts import Part
 
+    part = Part.of(call)
+    if (plan or task) and crop_above_apex is not None:
+        raise UsageError(
+            "deidentify: --plan and --task do not work with --crop-above-apex: every task would "
+            "look for the apex in all of IN; run it as one command"
+        )
     choices = choices_of(profile, dates, retain, blank)
     check_crop(profile, crop_above_apex)
     places = places_of(out, key=key, map=map, audit=audit)
@@ -82,13 +102,13 @@ def deidentify(
     publication = Publication.open(
         source, out, choices, places, crop_above_apex, workers=workers, progress=progress
     )
-    if plan:
+    if dry_run:
         return publication.show()
     options = {
         **recorded(choices, publication.secret),
         "crop_above_apex_mm": crop_above_apex,
     }
-    with open_run(
+    with part.open_run(
         out,
         verb="deidentify",
         sources=[source],
@@ -98,4 +118,4 @@ def deidentify(
     ) as run:
         if run.done:
             return publication.recorded(run)
-        return publication.write(run, options, with_names=paths)
+        return publication.write(run, options, part, with_names=paths)

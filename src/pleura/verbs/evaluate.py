@@ -10,11 +10,12 @@ from pleura.scoring.result import EvaluateResult
 from pleura.store.call import Call
 from pleura.store.layout import SCORES
 from pleura.store.part_results import PlanResult, ShareResult
+from pleura.store.remote import over_object_stores
 
 OPTIONS = ("empty", "split", "resample", "paths", "name", "against_name")
 """Options that decide the scores; how labels are read is recorded beside them."""
 
-
+@over_object_stores(writes=False)
 @shared_arguments
 def evaluate(
     pred: Path,

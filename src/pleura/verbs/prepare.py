@@ -13,8 +13,10 @@ from pleura.core.shared_arguments import shared_arguments
 from pleura.preparing.result import PrepareResult
 from pleura.store.layout import COHORT, SPLIT
 from pleura.store.part_results import PlanResult, ShareResult
+from pleura.store.remote import over_object_stores
 
 
+@over_object_stores()
 @shared_arguments
 def prepare(
     source: Path,

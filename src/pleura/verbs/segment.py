@@ -9,8 +9,10 @@ from pleura.core.progress import Progress, silent
 from pleura.core.shared_arguments import shared_arguments
 from pleura.segmenting.result import SegmentResult
 from pleura.store.part_results import PlanResult, ShareResult
+from pleura.store.remote import over_object_stores
 
 
+@over_object_stores(collects_without_input=True)
 @shared_arguments
 def segment(
     source: Path,

@@ -319,7 +319,7 @@ def certificates(folder: Path) -> str:
 
 
 @I8(
-    "`deidentify --plan`",
+    "`deidentify --dry-run`",
     before="tag numbers without keywords",
     authority="PS3.6",
     right=r"PatientName",
@@ -327,7 +327,7 @@ def certificates(folder: Path) -> str:
 def plan(folder: Path) -> str:
     (folder / "in").mkdir()
     dcmwrite(folder / "in" / "0.dcm", ct(), enforce_file_format=True)
-    result = deidentify(folder / "in", folder / "out", plan=True, workers=1)
+    result = deidentify(folder / "in", folder / "out", dry_run=True, workers=1)
     text = json.dumps(result.as_json())
     lines = str(result.table()) + text
     return "PatientName is named" if "PatientName" in lines else "tag numbers only"

@@ -1,0 +1,228 @@
+"""The objects of one prefix of an object store. The only module that imports s3fs.
+
+Credentials, region and endpoint come from where the AWS tools look for them: environment variables,
+profiles, roles. Answers 500 and 503, and lost connections, are tried again; what still fails then
+is about the store, never about a case.
+"""
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pleura.core.errors import OutputFailed, PleuraError, UsageError
+from pleura.core.extras import need
+from pleura.core.faults import FULL
+from pleura.store.layout import is_inside
+
+TRIES = 10
+"""Requests for one answer, with pauses that double up to 20 s."""
+TRANSFERS = 8
+"""Objects that are transferred at the same time."""
+NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Size of an object in bytes, its ETag, and a time in nanoseconds that changes with either."""
+
+    size: int
+    etag: str
+    time_ns: int
+
+
+@dataclass
+class Objects:
+    """The objects whose keys begin with `root`, which is `BUCKET/PREFIX`; names are relative."""
+
+    root: str
+    _system: Any = field(default=None, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @classmethod
+    def below(cls, path: Path) -> "Objects":
+        """The objects below a path that `remote.remote_path` has checked."""
+        return cls(str(path).removeprefix("s3://"))
+
+    def list(self, prefix: str = "") -> dict[str, Entry]:
+        """Every object whose name begins with `prefix`.
+
+        Raises:
+            UsageError: a name cannot be that of a file.
+        """
+        folder, _, beginning = prefix.rpartition("/")
+        with answers():
+            found = self.system.find(self._key(folder), prefix=beginning, detail=True)
+        start = len(self.root) + 1
+        entries = {}
+        for key, about in found.items():
+            name = key[start:]
+            if name and not name.endswith("/"):  # a marker of a folder
+                entries[name] = _entry(about)
+        _check_names(entries)
+        return entries
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes of an object; `None` where there is none."""
+        with answers():
+            try:
+                content: bytes = self.system.cat_file(self._key(name))
+                return content
+            except FileNotFoundError:
+                return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write an object, in place of what is there."""
+        with answers():
+            self.system.pipe_file(self._key(name), content)
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write an object that must not exist yet (`If-None-Match: *`), and return whether this
+        call wrote it.
+
+        `content` must be unique: where the answer to a request is lost, the object is read back.
+        """
+        for last in (False, False, True):
+            try:
+                self.system.pipe_file(self._key(name), content, mode="create")
+                return True
+            except Exception:
+                there = self.read(name)
+                if there is not None:
+                    return there == content
+                if last:
+                    with answers():
+                        raise
+        raise AssertionError
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Delete objects, as far as they exist."""
+        self._each(self._delete_one, names)
+
+    def get(self, wanted: Mapping[str, Path], entries: Mapping[str, Entry]) -> None:
+        """Download objects to files, and give each file the time of its object.
+
+        Raises:
+            OutputFailed: an object changed after it was listed.
+        """
+        self._each(lambda name: self._get_one(name, wanted[name], entries[name]), wanted)
+
+    def put(self, files: Mapping[str, Path]) -> None:
+        """Upload files."""
+        self._each(lambda name: self._put_one(name, files[name]), files)
+
+    @property
+    def system(self) -> Any:
+        """The client, which is made once."""
+        with self._lock:
+            if self._system is None:
+                s3fs = need("s3fs", extra="s3", purpose="s3://")
+                self._system = s3fs.S3FileSystem(
+                    anon=False,
+                    use_listings_cache=False,
+                    skip_instance_cache=True,
+                    config_kwargs={"retries": {"mode": "standard", "max_attempts": TRIES}},
+                )
+            return self._system
+
+    def _key(self, name: str) -> str:
+        return f"{self.root}/{name}"
+
+    def _get_one(self, name: str, path: Path, entry: Entry) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with answers():
+            self.system.get_file(self._key(name), str(path))
+        if not path.exists() and entry.size == 0:
+            path.touch()
+        if path.stat().st_size != entry.size:
+            raise OutputFailed(
+                "an object changed while it was read; run the same command again when nothing "
+                "writes to the input"
+            )
+        os.utime(path, ns=(entry.time_ns, entry.time_ns))
+
+    def _put_one(self, name: str, path: Path) -> None:
+        with answers():
+            self.system.put_file(str(path), self._key(name))
+
+    def _delete_one(self, name: str) -> None:
+        with answers():
+            self.system.rm_file(self._key(name))
+
+    def _each(self, act: Any, names: Iterable[str]) -> None:
+        with ThreadPoolExecutor(TRANSFERS) as pool:
+            waiting = [pool.submit(partial(act, name)) for name in names]
+            try:
+                for one in waiting:
+                    one.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+@contextmanager
+def answers() -> Iterator[None]:
+    """Turn what the library raises into errors that name no key, object or credential.
+
+    Raises:
+        UsageError: there are no credentials, they are not accepted, or the bucket does not exist.
+        OutputFailed: the store did not answer, or the scratch disk has no room.
+    """
+    try:
+        yield
+    except PleuraError:
+        raise
+    except FileNotFoundError as error:
+        raise UsageError("the object store has no such bucket or object") from error
+    except PermissionError as error:
+        raise UsageError(
+            "the object store refuses access; check the credentials in the environment, and that "
+            "they may list, read, write and delete"
+        ) from error
+    except Exception as error:
+        kind = type(error).__name__
+        if kind in NO_CREDENTIALS:
+            raise UsageError(
+                "there are no credentials for the object store; set AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY, or use a profile or a role"
+            ) from error
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise OutputFailed(
+                "the scratch disk has no room; set TMPDIR to a larger one, or plan more tasks"
+            ) from error
+        raise OutputFailed(
+            f"the object store did not answer after {TRIES} tries ({kind}); nothing was recorded "
+            "that is not there: run the same command again"
+        ) from error
+
+
+def _entry(about: Mapping[str, Any]) -> Entry:
+    """Stores tell times to a second; the ETag is in the nanoseconds, so that a change shows."""
+    etag, modified = str(about.get("ETag", "")), about.get("LastModified")
+    seconds = int(modified.timestamp()) if isinstance(modified, datetime) else 0
+    digest = int.from_bytes(hashlib.sha256(etag.encode()).digest()[:4], "big")
+    return Entry(int(about["size"]), etag, seconds * 10**9 + digest % 10**9)
+
+
+def _check_names(entries: Mapping[str, Entry]) -> None:
+    """Refuse names that cannot be files below a folder, each beside the others."""
+    folders: set[str] = set()
+    for name in entries:
+        folders.update(str(above) for above in Path(name).parents)
+    wrong = 0
+    for name in entries:
+        safe = is_inside(name if os.name == "nt" else name.replace(":", ""))
+        plain = safe and not {"", "."}.intersection(name.split("/"))
+        wrong += not plain or name in folders
+    if wrong:
+        raise UsageError(
+            f"{wrong} objects have names that cannot be those of files (with .., \\ or an empty "
+            "part, or both a file and a folder); rename them"
+        )
