@@ -2,20 +2,27 @@
 
     python bench/job_arrays.py growth [CASES…]
     python bench/job_arrays.py kills [KILLS]
+    python bench/job_arrays.py dask-kills [KILLS]
+    python bench/job_arrays.py plot TABLE PICTURE
 
 The verb is that of tests/testing/toy_batch.py, whose cases take no time of their own. `growth`
 prints milliseconds a case and the memory of the largest process (plan, two tasks at once, run that
 collects, and a plain run with one worker). `kills` starts four tasks, kills one of them (SIGKILL)
 at a random moment, and starts again; at the end OUT must have the bytes of a plain run.
+`dask-kills` does that with the workers of a Dask cluster of two, and one time in four with the
+client. `plot` draws a table that `growth` printed.
 """
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1] / "tests"
@@ -115,11 +122,111 @@ def kills(count: int, cases: int = 60, seed: int = 24) -> int:
         return int(not same or left > 0)
 
 
+@contextmanager
+def dask_cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A scheduler and two workers on loopback, whose nannies start a killed worker again.
+
+    Yields the scheduler's address, and the nannies.
+    """
+    plain = ("--host", "127.0.0.1", "--no-dashboard")
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def serve(name: str, *words: str) -> subprocess.Popen[bytes]:
+        call = [sys.executable, "-m", f"distributed.cli.{words[0]}", *words[1:], *plain]
+        paths = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH", ""))))
+        with (folder / name).open("w") as log:
+            process = subprocess.Popen(
+                call, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": paths}
+            )
+        processes.append(process)
+        return process
+
+    try:
+        serve("scheduler", "dask_scheduler", "--port", "0")
+        address = ""
+        while not address:
+            time.sleep(0.2)
+            found = re.search(r"tcp://127[.]0[.]0[.]1:\d+", (folder / "scheduler").read_text())
+            address = found[0] if found else ""
+        words = ("dask_worker", address, "--nthreads", "1", "--local-directory", str(folder))
+        yield address, [serve(f"worker{number}", *words) for number in range(2)]
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait()
+
+
+def workers_of(nanny: int) -> list[int]:
+    """The process of a worker, below its nanny."""
+    children = Path(f"/proc/{nanny}/task/{nanny}/children").read_text().split()
+    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+    return [pid for pid, command in commands.items() if b"spawn_main" in command]
+
+
+def dask_kills(count: int, cases: int = 40, seed: int = 24) -> int:
+    """Kill Dask workers and clients at random moments; return 1 where the bytes differ."""
+    chance = random.Random(seed)
+    workers, clients, runs = 0, 0, 0
+    with tempfile.TemporaryDirectory() as name, dask_cluster(Path(name)) as (address, nannies):
+        folder = Path(name)
+        source, out = make(folder, cases), folder / "out"
+        for path in source.iterdir():
+            path.write_text("slow")  # a second each, without work for the processor
+        ended([start(source, folder / "plain", "--workers", 8)])
+        while workers + clients < count:
+            client, runs = start(source, out, "--scheduler", address), runs + 1
+            while client.poll() is None and workers + clients < count:
+                time.sleep(chance.uniform(0.5, 6))
+                if chance.random() < 0.25 and client.poll() is None:
+                    os.killpg(client.pid, signal.SIGKILL)
+                    clients += 1
+                for pid in workers_of(chance.choice(nannies).pid)[:1]:
+                    os.kill(pid, signal.SIGKILL)
+                    workers += 1
+            assert client.wait() in (0, 1, -signal.SIGKILL), client.returncode
+            records = sorted((out / ".pleura" / "items").glob("*.json"))
+            for path in chance.sample(records, min(10, len(records))):
+                path.unlink()  # so that there is work for the next run
+        code = start(source, out, "--scheduler", address).wait()
+        same = code == 0 and results(out) == results(folder / "plain")
+        left = len(list(out.rglob(".part-*")))
+    print(
+        f"{workers} kills of workers and {clients} of clients in {runs} runs: "
+        f"{'equal' if same else 'OTHER'} bytes, {left} left over"
+    )
+    return int(not same or left > 0)
+
+
+def plot(table: Path, picture: Path) -> int:
+    """Draw CPU seconds and memory against the number of cases, both axes logarithmic."""
+    from matplotlib.figure import Figure
+
+    rows = [line.strip("| \n").split(" | ") for line in table.open() if line.startswith("| 1")]
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    seconds, memory = figure.subplots(1, 2)
+    for step in dict.fromkeys(row[1] for row in rows):
+        own = [row for row in rows if row[1] == step]
+        counts = [int(row[0]) for row in own]
+        seconds.plot(counts, [int(row[0]) * float(row[3]) / 1000 for row in own], "o-", label=step)
+        memory.plot(counts, [int(row[4]) for row in own], "o-", label=step)
+    for axes, label in ((seconds, "processor seconds"), (memory, "MB, largest process")):
+        axes.set(xscale="log", yscale="log", xlabel="cases", ylabel=label)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    memory.set_ylim(10, 1000)
+    figure.savefig(picture, dpi=110)
+    return 0
+
+
 def main(words: list[str]) -> int:
     """Run what the command line names."""
+    if words[:1] == ["plot"]:
+        return plot(Path(words[1]), Path(words[2]))
     numbers = tuple(int(word) for word in words[1:])
     if words[:1] == ["kills"]:
         return kills(*numbers[:1] or (30,))
+    if words[:1] == ["dask-kills"]:
+        return dask_kills(*numbers[:1] or (30,))
     return growth(numbers or CASES)
 
 

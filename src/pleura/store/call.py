@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pleura.store.remote import is_remote, remote_path
+from pleura.store.addresses import is_remote, remote_path
 
 NOT_REPEATED = frozenset(
     {"plan", "tasks", "task", "retry", "overwrite", "paths", "progress", "names", "sources"}

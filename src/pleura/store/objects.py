@@ -48,7 +48,7 @@ class Objects:
 
     @classmethod
     def below(cls, path: Path) -> "Objects":
-        """The objects below a path that `remote.remote_path` has checked."""
+        """The objects below a path that `addresses.remote_path` has checked."""
         return cls(str(path).removeprefix("s3://"))
 
     def list(self, prefix: str = "") -> dict[str, Entry]:

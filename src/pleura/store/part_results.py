@@ -9,10 +9,15 @@ from typing import Any
 
 from pleura.core.errors import Exit
 from pleura.core.results import Table
+from pleura.store.addresses import is_remote
 from pleura.store.call import Call
 from pleura.store.layout import JOBS
-from pleura.store.remote import is_remote
 
+NO_SECOND_TRY = {
+    "action": "FailIndex",
+    "onExitCodes": {"operator": "In", "values": [int(Exit.SOME_FAILED), int(Exit.USAGE)]},
+}
+"""A task whose cases were refused, or whose call is wrong, is not started again (Kubernetes)."""
 MEMORY_GB = 2
 """Memory in GB to request for each worker."""
 
@@ -73,6 +78,7 @@ class PlanResult:
             "parallelism": self.tasks,
             "backoffLimitPerIndex": 2,
             "maxFailedIndexes": self.tasks,
+            "podFailurePolicy": {"rules": [NO_SECOND_TRY]},
             "template": {"spec": pod},
         }
         name = f"pleura-{self.call.verb}"

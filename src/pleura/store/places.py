@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pleura.core.errors import UsageError
-from pleura.store.remote import refuse_remote
+from pleura.store.addresses import refuse_remote
 
 
 def check_apart(out: Path, sources: Sequence[Path]) -> None:

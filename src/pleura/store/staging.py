@@ -25,6 +25,7 @@ from pleura.core.atomic import (
     write_json,
 )
 from pleura.core.errors import OutputBusy, UsageError
+from pleura.store.addresses import is_remote, remote_path
 from pleura.store.call import Call
 from pleura.store.fingerprints import fingerprint
 from pleura.store.item import Item, item_file, stem_of
@@ -35,7 +36,6 @@ from pleura.store.objects import Entry, Objects
 from pleura.store.part_results import PlanResult
 from pleura.store.parts import Part
 from pleura.store.planned import Plan
-from pleura.store.remote import is_remote, remote_path
 
 SCRATCH = f"pleura-scratch-{HOST}-"
 """How the name of a scratch folder begins; the number of its process follows."""
