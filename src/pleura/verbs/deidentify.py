@@ -5,12 +5,14 @@ from typing import Literal
 
 from pleura.core.errors import UsageError
 from pleura.core.progress import Progress, silent
+from pleura.core.shared_arguments import shared_arguments
 from pleura.publishing.result import DeidentifyResult
 from pleura.store.call import Call
 from pleura.store.part_results import PlanResult, ShareResult
 from pleura.store.places import check_beside
 
 
+@shared_arguments
 def deidentify(
     source: Path,
     out: Path,
@@ -65,8 +67,7 @@ def deidentify(
             map, and print the lines that start the tasks; the same command without --plan collects
             their results. Every task reads the headers of IN itself.
         tasks: With --plan, how many tasks; 0 = one for every 20 folders of OUT, 1000 at most.
-        task: Do the share of one task of a plan: N, N/M (N from 0 to M - 1), or auto, which reads N
-            from Slurm, PBS, Kubernetes or AWS Batch.
+        task: See core.shared_arguments.
         retry: Do the folders again that failed with this code, which pleura status OUT lists.
         verify_done: How finished files are checked before they are kept: size, or hash (reads every
             file).

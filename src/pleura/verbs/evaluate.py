@@ -15,6 +15,7 @@ from pleura.store.remote import over_object_stores
 OPTIONS = ("empty", "split", "resample", "paths", "name", "against_name")
 """Options that decide the scores; how labels are read is recorded beside them."""
 
+
 @over_object_stores(writes=False)
 @shared_arguments
 def evaluate(
