@@ -102,8 +102,14 @@ def in_report(number):
     return int(section), int(figure), len(letters), letters
 
 
-def test_one_page_holds_everything(run, tmp_path):
-    result = report(run, out=tmp_path / "a")
+@pytest.fixture(scope="module")
+def reported(run, tmp_path_factory):
+    """The page of `run`, drawn once."""
+    return report(run, out=tmp_path_factory.mktemp("reported") / "a")
+
+
+def test_one_page_holds_everything(run, reported, tmp_path):
+    result, first = reported, reported.page.parent
     text = result.page.read_text(encoding="utf-8")
     page = Images()
     page.feed(text)
@@ -130,23 +136,22 @@ def test_one_page_holds_everything(run, tmp_path):
     plain = {number.rstrip("abcdefghijklmnopqrstuvwxyz") for number in numbers}
     assert plain == {"1.2", "2.1", "2.2", "2.3", "2.6", "2.7", "2.8", "2.9", "2.10"}
     for name in result.figures:
-        with Image.open(tmp_path / "a" / "figures" / name) as picture:
+        with Image.open(first / "figures" / name) as picture:
             assert min(picture.size) >= 40
     (film_name,) = [name for name in result.figures if name.endswith(".gif")]
-    with Image.open(tmp_path / "a" / "figures" / film_name) as film:
+    with Image.open(first / "figures" / film_name) as film:
         assert film.n_frames == 16
         assert film.size == (1024, 512)  # the network alone, and cleaned
     report(run, out=tmp_path / "b")
-    for path in (tmp_path / "a").rglob("*"):
+    for path in first.rglob("*"):
         if path.is_file():
-            assert (
-                path.read_bytes()
-                == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
-            ), path.name
+            assert path.read_bytes() == (tmp_path / "b" / path.relative_to(first)).read_bytes(), (
+                path.name
+            )
 
 
-def test_the_table_is_the_scores(run, tmp_path):
-    text = report(run, out=tmp_path).page.read_text(encoding="utf-8")
+def test_the_table_is_the_scores(run, reported):
+    text = reported.page.read_text(encoding="utf-8")
     scores = json.loads((run / "results" / "bce" / "scores.json").read_text())
     for case in scores["cases"]:
         assert f"{case['dice']:.4f}" in text

@@ -237,9 +237,10 @@ def stayed(before: Layout, after: Layout) -> Seen:
 
     These are numbers, coded terms and technical words.
     """
-    items = {piece.path[:-1] for piece in after.pieces} | {
-        path[:k] for path in (p.path for p in after.pieces) for k in range(2, len(path), 2)
-    }
+    items: set[Path_] = set()
+    for piece in after.pieces:
+        items.add(piece.path[:-1])
+        items.update(piece.path[:k] for k in range(2, len(piece.path), 2))
     schemes: dict[Path_, bytes] = {}
     for piece in before.pieces:
         if piece.path[-1] == CODE_SCHEME:

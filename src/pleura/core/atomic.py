@@ -69,13 +69,8 @@ def atomic_file(path: Path, *, mode: int = 0o666) -> Iterator[Path]:
         OutputFailed: the folder cannot be made or written.
     """
     part = temporary_name(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _made_below(path.parent):
         os.close(create_exclusive(part, mode))
-    except OSError as error:
-        raise OutputFailed(
-            f"cannot write {path.parent}: {error.strerror or 'not a folder'}"
-        ) from error
     try:
         yield part
         flush(part)
@@ -87,6 +82,16 @@ def atomic_file(path: Path, *, mode: int = 0o666) -> Iterator[Path]:
 
 
 @contextmanager
+def _made_below(folder: Path) -> Iterator[None]:
+    """Make `folder`, and something in it, or raise `OutputFailed`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise OutputFailed(f"cannot write {folder}: {error.strerror or 'not a folder'}") from error
+
+
+@contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary sibling folder to fill; flush its files and rename it to `path` (replacing
     it) at the end.
@@ -95,13 +100,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         OutputFailed: the parent folder cannot be made or written.
     """
     part = temporary_name(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _made_below(path.parent):
         part.mkdir()
-    except OSError as error:
-        raise OutputFailed(
-            f"cannot write {path.parent}: {error.strerror or 'not a folder'}"
-        ) from error
     try:
         yield part
         # flush all at once: the file system commits them together

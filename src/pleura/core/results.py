@@ -2,7 +2,7 @@
 exit code.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -55,6 +55,11 @@ def number_or_dash(value: float | None, form: str) -> str:
     if value is None:
         return "-"
     return format(value, form)
+
+
+def reason_lines(cases: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Verdict and reason of each case that has a reason."""
+    return [f"{one['id']}: {one['verdict']}: {one['reason']}" for one in cases if one["reason"]]
 
 
 def gone_notes(ids: Sequence[str]) -> list[str]:

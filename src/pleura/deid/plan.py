@@ -42,10 +42,17 @@ class Plan:
         """Number of cases that are a study or a folder whose objects name no patient."""
         return sum(bool(persons[0].study or persons[0].place) for persons in self.patients.values())
 
+    def headers(self, case: str) -> list[Header]:
+        """The headers of a patient's objects."""
+        found: list[Header] = []
+        for unit in self.units:
+            if unit.case == case:
+                found += (header for _, header in unit.files)
+        return found
+
     def patient(self, case: str, key: bytes) -> Patient:
         """What the engine must know of a patient: the identifiers in all of their objects."""
-        headers = [header for unit in self.units if unit.case == case for _, header in unit.files]
-        found = [header.identifiers for header in headers]
+        found = [header.identifiers for header in self.headers(case)]
         person = self.patients[case][0]
         identity = person.patient_id or person.name or person.study or person.place
         return Patient(
@@ -58,8 +65,8 @@ class Plan:
     def uids(self, case: str) -> frozenset[bytes]:
         """The original UIDs of a patient's studies, series and instances."""
         names = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
-        headers = [header for unit in self.units if unit.case == case for _, header in unit.files]
-        return frozenset(h.get(name).encode() for h in headers for name in names) - {b""}
+        uids = {header.get(name).encode() for header in self.headers(case) for name in names}
+        return frozenset(uids - {b""})
 
 
 def make_plan(

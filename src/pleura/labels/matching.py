@@ -47,9 +47,10 @@ def match(folder: Path, scans: Sequence[Scan], *, wanted: frozenset[str] = froze
         found.setdefault(whose or case, []).append(files)
     lost: list[str] = []
     if scans and not wanted <= found.keys():
-        seen = {
-            path for held in found.values() for files in held for path in (files.path, *files.more)
-        }
+        seen: set[Path] = set()
+        for held in found.values():
+            for files in held:
+                seen |= {files.path, *files.more}
         joined, lost = _below(folder, seen, scans)
         for case, paths in joined.items():
             found.setdefault(case, []).extend(MaskFiles(case, path) for path in paths)

@@ -86,13 +86,10 @@ def _values(cases: Sequence[Mapping[str, Any]], side: str, name: str) -> Values:
 
 def _codes(cases: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, int]]:
     """Verdict, code and number of cases of each finding, the worst and most frequent first."""
-    found = Counter(
-        (one["verdict"], one["code"])
-        for case in cases
-        for one in {(one["code"], one["verdict"]): one for one in case["findings"]}.values()
-        if one["verdict"] != "ok"
-    )
-    rows = [(verdict, code, count) for (verdict, code), count in found.items()]
+    found: Counter[tuple[str, str]] = Counter()
+    for case in cases:  # a finding counts once for each case
+        found.update({(one["verdict"], one["code"]) for one in case["findings"]})
+    rows = [(verdict, code, n) for (verdict, code), n in found.items() if verdict != "ok"]
     return sorted(rows, key=lambda row: (-VERDICTS.index(row[0]), -row[2], row[1]))
 
 

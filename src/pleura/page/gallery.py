@@ -48,12 +48,7 @@ def choose(pictures: Mapping[str, Pictures]) -> dict[str, list[Chosen]]:
     Args:
         pictures: case to its views.
     """
-    raw = any(
-        kind.startswith("raw ")
-        for held in pictures.values()
-        for view in held.views
-        for kind in view.kinds
-    )
+    raw = any(_has_raw(held) for held in pictures.values())
     prefix = "raw " if raw else ""
     found = {
         kind: _of_kind(pictures, f"{prefix}{kind}", kind, raw)
@@ -70,6 +65,11 @@ def choose(pictures: Mapping[str, Pictures]) -> dict[str, list[Chosen]]:
         "median": median[len(median) // 2 : len(median) // 2 + 1],
         "worst": wrong + low,
     }
+
+
+def _has_raw(held: Pictures) -> bool:
+    """Whether a case has slices that were chosen by the mask before cleaning."""
+    return any(kind.startswith("raw ") for view in held.views for kind in view.kinds)
 
 
 def _of_kind(pictures: Mapping[str, Pictures], kind: str, word: str, raw: bool) -> list[Chosen]:

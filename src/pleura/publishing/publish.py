@@ -15,7 +15,7 @@ def sought(planned: Plan, case: str) -> frozenset[Identifier]:
     """Identifiers of a patient from one object of each of the patient's series, for the audit to
     search for.
     """
-    headers = [header for unit in planned.units if unit.case == case for _, header in unit.files]
+    headers = planned.headers(case)
     one_each = {header.get("SeriesInstanceUID"): header.file for header in headers}
     found: frozenset[Identifier] = frozenset()
     for file in one_each.values():

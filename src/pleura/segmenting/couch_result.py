@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pleura.core.errors import Exit
-from pleura.core.results import Table, batch_exit, gone_notes, number_or_dash
+from pleura.core.results import Table, batch_exit, gone_notes, number_or_dash, reason_lines
 
 LABELS = {"1": "body", "2": "couch"}
 
@@ -41,10 +41,6 @@ class CouchResult:
 
     def notes(self) -> Sequence[str]:
         """Why each case is not plainly ok, then where the volumes are."""
-        lines = [
-            f"{case['id']}: {case['verdict']}: {case['reason']}"
-            for case in self.cases
-            if case["reason"]
-        ]
+        lines = reason_lines(self.cases)
         done = sum(case["volume"] is not None for case in self.cases)
         return [*lines, *gone_notes(self.gone), f"{done} of {len(self.cases)} written: {self.out}"]

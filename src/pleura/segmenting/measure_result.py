@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pleura.core.errors import Exit
-from pleura.core.results import Table, batch_exit, gone_notes, number_or_dash
+from pleura.core.results import Table, batch_exit, gone_notes, number_or_dash, reason_lines
 from pleura.store.layout import INDEX
 
 
@@ -41,11 +41,7 @@ class MeasureResult:
 
     def notes(self) -> Sequence[str]:
         """Why each case is not plainly ok, then where the tables are."""
-        lines = [
-            f"{case['id']}: {case['verdict']}: {case['reason']}"
-            for case in self.cases
-            if case["reason"]
-        ]
+        lines = reason_lines(self.cases)
         done = sum(case["measures"] is not None for case in self.cases)
         return [
             *lines,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pleura.core.errors import Exit
-from pleura.core.results import Table, batch_exit, gone_notes, number_or_dash
+from pleura.core.results import Table, batch_exit, gone_notes, number_or_dash, reason_lines
 from pleura.store.layout import INDEX
 
 if TYPE_CHECKING:
@@ -50,11 +50,7 @@ class SegmentResult:
 
     def notes(self) -> Sequence[str]:
         """The reasons of verdicts, names of the input where asked for, and where the masks are."""
-        lines = [
-            f"{case['id']}: {case['verdict']}: {case['reason']}"
-            for case in self.cases
-            if case["reason"]
-        ]
+        lines = reason_lines(self.cases)
         done = sum(case["mask"] is not None for case in self.cases)
         last = (
             f"{done} of {len(self.cases)} segmented (1 right lung, 2 left lung); see "

@@ -118,8 +118,8 @@ def do_items(
         )
     if batch.elsewhere and not run.is_task:
         raise OutputBusy(
-            f"{len(batch.elsewhere)} cases are being done by tasks; run the same command again "
-            "when these have ended"
+            f"{len(batch.elsewhere)} cases are being processed by tasks; run the same command "
+            "again when these have ended"
         )
     return batch
 

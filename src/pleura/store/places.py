@@ -22,7 +22,7 @@ def check_apart(out: Path, sources: Sequence[Path]) -> None:
         given = source.resolve()
         if goal == given or goal in given.parents or given in goal.parents:
             raise UsageError(
-                "OUT and an input lie inside each other; input is never written to: choose a "
+                "OUT contains an input or lies inside one; input is never written to: choose a "
                 "folder beside it"
             )
 
@@ -39,7 +39,7 @@ def check_beside(files: Mapping[str, Path], source: Path, out: Path) -> None:
     resolved = [path.resolve() for path in files.values()]
     for path in resolved:
         if out.resolve() in (path, *path.parents):
-            raise UsageError(f"{names} must not lie inside OUT: it is what others get")
+            raise UsageError(f"{names} must not lie inside OUT, which may be shared")
         if source.resolve() in (path, *path.parents):
             raise UsageError(f"{names} must not lie inside IN: input is never written to")
     if len({os.path.normcase(path) for path in resolved}) < len(resolved):

@@ -57,13 +57,13 @@ def standing_of(out: Path) -> tuple[Standing, Mapping[str, Failure]] | None:
     stems = {stem_of(id) for id, _, _ in plan.cases} if plan else {*recorded}
     attempts = {stem_of(id): failure.attempt for id, failure in failures.items()}
     stems |= attempts.keys()
-    running = {
-        stem
-        for stem, attempt in _last_claims(out).items()
-        if (stem not in recorded or stem in attempts)
-        and attempts.get(stem, 0) < attempt
-        and _is_running(out / BOOKKEEPING / CLAIMS / f"{stem}.{attempt}")
-    }
+    running = set()
+    for stem, attempt in _last_claims(out).items():
+        if stem in recorded and stem not in attempts:
+            continue
+        claim = out / BOOKKEEPING / CLAIMS / f"{stem}.{attempt}"
+        if attempts.get(stem, 0) < attempt and _is_running(claim):
+            running.add(stem)
     failed = attempts.keys() - running
     done = (stems & recorded.keys()) - failed - running
     left = len(stems) - len(done) - len(failed) - len(running)

@@ -158,28 +158,20 @@ def _problems(
 def runs_csv(design: Design, records: Sequence[Mapping[str, Any]]) -> str:
     """A row for each test case of each run."""
     against = {arm.key: arm.against or "" for arm in design.arms()}
-    rows = [
-        [
-            record["arm"],
-            against[record["arm"]],
-            record["fold"],
-            record["seed"],
-            case,
-            int(record["diverged"]),
-            *sorted(scores.items()),
-        ]
-        for record in records
-        if "refused" not in record
-        for case, scores in record["cases"].items()
-    ]
-    names = [name for name, _ in rows[0][len(COLUMNS) :]] if rows else []
+    names: list[str] = []
+    rows = []
+    for record in records:
+        if "refused" in record:
+            continue
+        arm, diverged = record["arm"], int(record["diverged"])
+        for case, scores in record["cases"].items():
+            names = sorted(scores)
+            head = (arm, against[arm], record["fold"], record["seed"], case, diverged)
+            rows.append((*head, *(scores[name] for name in names)))
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\n")  # writes nothing for None
     writer.writerow([*COLUMNS, *names])
-    for row in rows:
-        values = [value for _, value in row[len(COLUMNS) :]]
-        cells = ["" if value is None else value for value in values]
-        writer.writerow([*row[: len(COLUMNS)], *cells])
+    writer.writerows(rows)
     return text.getvalue()
 
 
