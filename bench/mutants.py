@@ -16,14 +16,15 @@ from pathlib import Path
 import pytest
 from mutant import Mutant
 from mutants_of_pages import NUMBERS, PAGE
-from mutants_of_training import LOOP, LOSSES, STUDY, TRAINING
+from mutants_of_training import AUGMENTATION, DATASET, LOOP, LOSSES, STUDY
 
 ROOT = Path(__file__).parents[1]
 TESTS = {
-    "training": ("tests/learn/test_augment.py", "tests/learn/test_loop.py"),
+    "augmentation": ("tests/learn/test_augment.py",),
+    "dataset": ("tests/learn/test_slice_dataset.py",),
     "page": ("tests/page/test_pictures_say_what_they_show.py",),
     "losses": ("tests/learn/test_losses.py", "tests/learn/test_unet.py"),
-    "loop": ("tests/learn/test_slice_dataset.py", "tests/learn/test_loop.py"),
+    "loop": ("tests/learn/test_loop.py",),
     "numbers": (
         "tests/page/test_report_numbers.py",
         "tests/page/test_page_figures.py",
@@ -32,7 +33,8 @@ TESTS = {
     "study": ("tests/studying", "tests/verbs/test_study.py"),
 }
 MUTANTS = {
-    "training": TRAINING,
+    "augmentation": AUGMENTATION,
+    "dataset": DATASET,
     "page": PAGE,
     "losses": LOSSES,
     "loop": LOOP,

@@ -2,25 +2,7 @@
 
 from mutant import Mutant
 
-TRAINING = (
-    Mutant(
-        "training slices not shuffled",
-        "learn/loop.py",
-        "shuffle=True, generator=order",
-        "shuffle=False",
-    ),
-    Mutant(
-        "training accuracy from logits",
-        "learn/loop.py",
-        "probability, lung = torch.sigmoid(logits), targets >= 0.5",
-        "probability, lung = logits, targets >= 0.5",
-    ),
-    Mutant(
-        "dropout never applied",
-        "learn/loop.py",
-        "LightUNet(dropout=recipe.dropout,",
-        "LightUNet(dropout=0.0,",
-    ),
+AUGMENTATION = (
     Mutant(
         "no blur",
         "learn/augment.py",
@@ -108,7 +90,7 @@ LOSSES = (
         "nn.Conv2d(wide, wide, 3, padding=1),\n            nn.Identity(),",
     ),
 )
-LOOP = (
+DATASET = (
     Mutant(
         "held-out slices are trained on",
         "learn/dataset.py",
@@ -126,6 +108,26 @@ LOOP = (
         "learn/dataset.py",
         "names = set(getattr(split, part))",
         "names = {case.id for case in cases}",
+    ),
+)
+LOOP = (
+    Mutant(
+        "training slices not shuffled",
+        "learn/loop.py",
+        "shuffle=True, generator=order",
+        "shuffle=False",
+    ),
+    Mutant(
+        "training accuracy from logits",
+        "learn/loop.py",
+        "probability, lung = torch.sigmoid(logits), targets >= 0.5",
+        "probability, lung = logits, targets >= 0.5",
+    ),
+    Mutant(
+        "dropout never applied",
+        "learn/loop.py",
+        "LightUNet(dropout=recipe.dropout,",
+        "LightUNet(dropout=0.0,",
     ),
     Mutant(
         "schedule ignored",
@@ -234,8 +236,8 @@ STUDY = (
     Mutant(
         "an incomplete arm is compared",
         "studying/analysis.py",
-        "done = [arm for arm in arms if arm.key not in missing]",
-        "done = [arm for arm in arms if runs[arm.key]]",
+        "in folds.items() if len(own) == design.folds)",
+        "in folds.items() if own)",
     ),
     Mutant(
         "p values not adjusted",

@@ -61,7 +61,7 @@ def unprocessed_png(plane: Plane, path: Path) -> None:
     """Draw the stored values of a slice as greys from the lowest to the highest."""
     values = stored_values(plane)
     down, across = plane.spacing or (1.0, 1.0)
-    with figure(path, (6.4, 5.2)) as drawn:
+    with figure(path, (7.4, 5.2)) as drawn:
         axis = drawn.subplots()
         image = axis.imshow(values, cmap="gray", aspect=down / across, interpolation="nearest")
         axis.set_xlabel("column")
