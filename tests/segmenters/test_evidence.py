@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pleura.geometry.grid import Grid
 from pleura.segmenters.coarse_lungs import CoarseLungs
 from pleura.segmenters.evidence import evidence_findings, gathered
 
@@ -22,9 +23,11 @@ def scene():
     return labels, hu, margin
 
 
-def findings_of(labels, hu, margin):
+def findings_of(labels, hu, margin, source_mm=(8.0, 1.0, 1.0)):
     lungs = CoarseLungs(labels, margin, np.where(labels == 2, 6.0, -6.0), 0.0, 0.0, 0.0)
-    evidence = gathered(margin, lungs, hu, np.ones(SHAPE, bool), MM)
+    evidence = gathered(
+        margin, lungs, hu, np.ones(SHAPE, bool), MM, Grid.axial((9, 9, 9), source_mm)
+    )
     return {one.code: one for one in evidence_findings(evidence)}
 
 
@@ -105,6 +108,11 @@ def test_a_lung_that_ends_far_from_the_other_is_told_with_its_side_and_end(part,
     assert found.keys() == {"LUNG-SHORT"}
     evidence = found["LUNG-SHORT"].evidence
     assert (evidence["side"], evidence["end"], evidence["mm"]) == (side, end, 42)
+
+
+def test_pixels_too_wide_for_ribs_say_nothing_of_the_wall():
+    part = (slice(None), slice(27, 36), slice(0, 30))
+    assert findings_of(*without(*caged(), part), source_mm=(9.0, 7.0, 7.0)) == {}
 
 
 def test_a_thin_layer_at_the_wall_and_lungs_of_nearly_one_height_are_no_finding():

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.geometry import hu as landmarks
+from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LEFT, RIGHT
 
 Bool = NDArray[np.bool_]
@@ -18,8 +19,15 @@ RIB_SLICES = 2
 """[voxels] Ribs run obliquely: one within this many slices up or down closes the wall."""
 FEWEST_RAYS = 100
 """Fewer places with a rib behind them say nothing."""
+RIB_MM = 3.6
+"""[mm] Ribs are lost in wider pixels; the network's own are 3.5 mm."""
 END_CM2 = 2.0
 """[cm²] A slice with less is not yet an end of the lung."""
+
+
+def shows_ribs(grid: Grid) -> bool:
+    """Whether the pixels of a volume are fine enough for ribs; slices may be thick."""
+    return sorted(grid.spacing_mm)[1] <= RIB_MM
 
 
 def off_wall(

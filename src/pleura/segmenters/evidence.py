@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from pleura.core.codes import finding
 from pleura.core.findings import Finding
 from pleura.geometry import hu as landmarks
+from pleura.geometry.grid import Grid
 from pleura.geometry.morphology import components
 from pleura.geometry.volume import LEFT, RIGHT
-from pleura.segmenters.chest_wall import NEAR_WALL_MM, ends_apart_mm, off_wall
+from pleura.segmenters.chest_wall import NEAR_WALL_MM, ends_apart_mm, off_wall, shows_ribs
 from pleura.segmenters.coarse_lungs import CoarseLungs, Floats, thick
 
 Bool = NDArray[np.bool_]
@@ -61,7 +62,12 @@ class Evidence:
 
 
 def gathered(
-    margin: Floats, lungs: CoarseLungs, coarse_hu: Floats, body: Bool, spacing_mm: float
+    margin: Floats,
+    lungs: CoarseLungs,
+    coarse_hu: Floats,
+    body: Bool,
+    spacing_mm: float,
+    source: Grid,
 ) -> Evidence:
     """Gather the evidence on the coarse lattice.
 
@@ -71,6 +77,7 @@ def gathered(
         coarse_hu: the CT on the same lattice.
         body: where lungs can be.
         spacing_mm: of the lattice.
+        source: the volume's own grid.
     """
     ml = spacing_mm**3 / 1000
     sides = [lungs.labels == side for side in (RIGHT, LEFT)]
@@ -79,7 +86,8 @@ def gathered(
     low, high = landmarks.AERATED_LUNG
     aerated = (coarse_hu > low) & (coarse_hu < high) & body
     dense = thick(both & (coarse_hu > landmarks.BODY))
-    off = off_wall(lungs.labels, coarse_hu, spacing_mm)
+    none = {"back": (0.0, 0.0), "side": (0.0, 0.0)}
+    off = off_wall(lungs.labels, coarse_hu, spacing_mm) if shows_ribs(source) else none
     base_mm, apex_mm = ends_apart_mm(lungs.labels, spacing_mm)
     return Evidence(
         unsure=float(np.count_nonzero(np.abs(margin) < UNSURE)) / count,

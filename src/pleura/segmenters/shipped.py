@@ -101,7 +101,7 @@ class ShippedNetwork:
         coarse = cleaned(margin, side, axes.spacing_mm, body & ~tube & ~fat(coarse_hu, margin))
         dense = thick((coarse.labels > 0) & (coarse_hu > landmarks.BODY))
         findings = evidence_findings(
-            gathered(margin, coarse, coarse_hu, body & ~tube, axes.spacing_mm)
+            gathered(margin, coarse, coarse_hu, body & ~tube, axes.spacing_mm, volume.grid)
         )
         progress("segment", 3, steps)
         give_back_freed_memory()
