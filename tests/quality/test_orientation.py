@@ -145,3 +145,12 @@ def test_where_the_sides_are_cut_off_width_tells_little():
         [],
         [Verdict.REVIEW],
     )
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_gas_in_the_bowel_is_no_trachea_where_the_head_end_is_cut(seed):
+    volume, mask = chest((34, 84, 84), seed=seed, gas=7)
+    lungs = np.flatnonzero(mask.labels.any(axis=(1, 2)))
+    top = int(lungs[0] + 0.7 * (lungs[-1] - lungs[0]))
+    hu = np.ascontiguousarray(volume.hu[:top])
+    assert check_orientation(Volume(hu, Grid.axial(hu.shape, volume.grid.spacing_mm))) == ()

@@ -148,9 +148,14 @@ def _roundness(chest: Chest, parts: tuple[float, float]) -> float:
 
 
 def _airway_height(chest: Chest) -> float | None:
-    """Mean height of the airways between the lowest (0) and the highest (1) slice of the lungs."""
+    """Mean height of the airways between the lowest (0) and the highest (1) slice of the lungs.
+
+    `None` where there are none: gas far below the lungs is in the bowel, and is taken for an airway
+    where the trachea is cut off.
+    """
     per_slice = chest.airways.sum(axis=(1, 2))
     if per_slice.sum() * chest.voxel_ml < t.LEAST_AIRWAY_ML:
         return None
     mean = float(np.average(np.arange(len(per_slice)), weights=per_slice))
-    return (mean - chest.levels[0]) / (chest.levels[1] - chest.levels[0])
+    height = (mean - chest.levels[0]) / (chest.levels[1] - chest.levels[0])
+    return height if height >= t.LOWEST_TRACHEA else None

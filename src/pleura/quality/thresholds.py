@@ -257,6 +257,9 @@ LOW_TRACHEA = 0.3
 """[share of the lungs' height] The mean of the airways is higher: 0.72 to 0.76 in whole real
 series.
 """
+LOWEST_TRACHEA = -0.2
+"""[share of the lungs' height] A gas that lies lower is in the bowel: an upside-down trachea is at
+0.24 to 0.28, a little lower with the neck."""
 HIGH_TRACHEA = 0.4
 """[share of the lungs' height] Airways that are higher show that head is up, whatever the taper."""
 LEAST_AIRWAY_ML = 5.0
