@@ -7,7 +7,7 @@ from typing import Any
 
 from pleura.core.errors import Exit
 from pleura.core.results import Table
-from pleura.store.layout import MODEL
+from pleura.store.layout import FINE_TUNED, MODEL
 
 
 @dataclass(frozen=True)
@@ -45,3 +45,38 @@ class TrainResult:
     def notes(self) -> Sequence[str]:
         """The path of each model."""
         return [f"train: {name}: {self.out / name / MODEL}" for name in self.models]
+
+
+@dataclass(frozen=True)
+class FineTuneResult:
+    """The model that `train --preset fine-tune` made; `card` is the content of `lungs.json`."""
+
+    out: Path
+    card: Mapping[str, Any]
+
+    @property
+    def models(self) -> Mapping[str, Mapping[str, Any]]:
+        """The name of its folder to the card."""
+        return {FINE_TUNED: self.card}
+
+    @property
+    def exit_code(self) -> Exit:
+        return Exit.OK
+
+    def as_json(self) -> dict[str, Any]:
+        """`models`: the name of its folder to the card."""
+        return {"models": {FINE_TUNED: dict(self.card)}}
+
+    def table(self) -> Table | None:
+        """One row: steps and training cases."""
+        tuned = self.card["fine_tuned"]
+        row = (FINE_TUNED, str(tuned["steps"]), str(len(tuned["trained_on"])))
+        return Table("Trained further", ("model", "steps", "training cases"), (row,))
+
+    def notes(self) -> Sequence[str]:
+        """How the model is used, and compared with the shipped one."""
+        return [
+            f"segment takes it with --model {self.out / FINE_TUNED}",
+            "segment the cohort with both models, and compare them on held-out cases: pleura "
+            "evaluate AFTER COHORT SCORES --split test --against BEFORE",
+        ]

@@ -9,7 +9,7 @@ from pleura.core.progress import Progress
 from pleura.dicom.gaps import Gaps
 from pleura.labels.algorithm import algorithm_of
 from pleura.segmenting.options import FOR_DICOM
-from pleura.segmenting.recipe import SegmentRecipe, is_trained
+from pleura.segmenting.recipe import SegmentRecipe, is_unet
 from pleura.segmenting.result import LABELS, SegmentResult
 from pleura.segmenting.tables import write_tables
 from pleura.store.items import Batch
@@ -45,7 +45,7 @@ def recipe_of(
 ) -> tuple[SegmentRecipe, dict[str, Any]]:
     """The recipe for the options of `segment`, and the description of its segmenter."""
     chosen: dict[str, Any] = {}
-    if is_trained(model):
+    if is_unet(model):
         chosen["device"] = device
         if threshold is not None:
             chosen["threshold"] = threshold

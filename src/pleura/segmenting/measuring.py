@@ -71,7 +71,7 @@ def measure_case(job: MaskedJob, recipe: MeasureRecipe) -> Done:
         if worst(findings) is Verdict.REFUSED:
             return Done(record_of(job.case, findings), refused=refusing_code(findings))
         measures = measured(judged.volume, mask)
-        report = (measures, worst(findings)) if recipe.sr else None
+        report = (measures, worst(findings)) if recipe.sr and measures["both"] else None
         names = _write(judged.volume, mask, recipe.out, job.case, report)
     except InputRefused as error:
         if is_passing(error):

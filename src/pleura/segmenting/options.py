@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pleura.core.errors import UsageError
 from pleura.dicom.gaps import Gaps
-from pleura.segmenting.recipe import is_trained
+from pleura.segmenting.recipe import is_trained, is_unet
 from pleura.store.jobs import is_cohort
 
 FOR_DICOM = ("seg", "rtstruct")
@@ -25,11 +25,11 @@ def check_options(
     if model is not None and trained and not model.is_dir():
         raise UsageError(
             "segment: --model is not a folder; give the run folder that train wrote (with "
-            "model.onnx)"
+            "model.onnx or lungs.onnx)"
         )
-    if not trained and (threshold is not None or device != "cpu"):
+    if not is_unet(model) and (threshold is not None or device != "cpu"):
         raise UsageError(
-            "segment: --threshold and --device are for a model that train wrote; give its folder "
+            "segment: --threshold and --device are for a U-Net that train wrote; give its folder "
             "with --model"
         )
     if sr and format != "seg":

@@ -34,6 +34,18 @@ def is_trained(model: Path | None) -> bool:
     return model is not None and model != Path(CLASSICAL)
 
 
+def is_lung_network(model: Path) -> bool:
+    """Whether a folder has a network like the shipped one, as `train --preset fine-tune` makes."""
+    from pleura.segmenters.shipped import CARD
+
+    return (model / CARD).is_file()
+
+
+def is_unet(model: Path | None) -> bool:
+    """Whether `--model` names a U-Net that train wrote, which takes a threshold and a device."""
+    return model is not None and is_trained(model) and not is_lung_network(model)
+
+
 @dataclass(frozen=True)
 class SegmentRecipe:
     """What to segment with, and what to write; opened once in each process.
@@ -60,6 +72,10 @@ class SegmentRecipe:
             from pleura.segmenters.classical import Classical
 
             return Classical()
+        if is_lung_network(self.model):
+            from pleura.segmenters.shipped import ShippedNetwork
+
+            return ShippedNetwork.open(self.model)
         from pleura.segmenters.onnx import OnnxSegmenter
 
         return OnnxSegmenter.open(self.model, **self.options)
@@ -87,7 +103,7 @@ def segment_case(job: "Job", recipe: SegmentRecipe, segmenter: "Segmenter") -> D
         if worst(findings) is Verdict.REFUSED:
             return Done(record_of(job, findings), refused=refusing_code(findings))
         measures = measured(judged.volume, segmentation.mask)
-        report = (measures, worst(findings)) if recipe.sr else None
+        report = (measures, worst(findings)) if recipe.sr and measures["both"] else None
         files = _write(segmentation, judged, recipe, job, report)
     except InputRefused as error:
         if is_passing(error):

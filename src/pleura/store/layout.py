@@ -67,6 +67,8 @@ ARCHITECTURE = "architecture.json"
 HISTORY = "history.jsonl"
 BEST = "best"
 LAST = "last"
+FINE_TUNED = "fine_tuned"
+"""The folder of the model that `train --preset fine-tune` makes."""
 
 # evaluate
 SCORES = "scores.json"

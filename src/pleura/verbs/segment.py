@@ -49,7 +49,8 @@ def segment(
         source: Folder of DICOM files, or a cohort that prepare wrote.
         out: Folder to write to; created if it does not exist.
         model: classical (thresholds and components), or the run folder of a model that train wrote
-            (model.onnx, model.json); by default the network that comes with pleura.
+            (model.onnx, or lungs.onnx of --preset fine-tune); by default the network that comes
+            with pleura.
         format: Format of the sided mask: nifti (lungs.nii.gz), nrrd (lungs.nrrd), npz
             (lungs_seg.npz alone), or, from DICOM series, seg (lungs.seg.dcm, a DICOM segmentation)
             or rtstruct (lungs.rtstruct.dcm, a structure set).

@@ -1,23 +1,28 @@
 """`pleura train`: a U-Net for each loss asked for, from the training cases of a cohort."""
 
 import os
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pleura.core.atomic import read_json
+from pleura.core.errors import UsageError
 from pleura.core.extras import need
 from pleura.core.progress import Progress, silent
-from pleura.learn.result import TrainResult
-from pleura.store.layout import CARD
+from pleura.learn.result import FineTuneResult, TrainResult
+from pleura.store.layout import CARD, FINE_TUNED
 from pleura.store.run_record import open_run
+
+if TYPE_CHECKING:
+    from pleura.store.cohort import Cohort
 
 
 def train(
     cohort: Path,
     out: Path,
     *,
-    preset: Literal["default", "report"] = "default",
+    preset: Literal["default", "report", "fine-tune"] = "default",
     loss: Literal["bce", "dice", "bce_dice", "both"] | None = None,
     alpha: float | None = None,
     dice: Literal["sum", "squares", "as_printed"] = "sum",
@@ -37,7 +42,7 @@ def train(
     seed: int = 0,
     overwrite: bool = False,
     progress: Progress = silent,
-) -> TrainResult:
+) -> TrainResult | FineTuneResult:
     """Train the U-Net on the training cases of a cohort.
 
     Needs the extra `train`. Test cases are opened by --watch-test alone, and never decide anything.
@@ -48,7 +53,8 @@ def train(
         cohort: Cohort that prepare wrote.
         out: Folder to write to; each recipe gets a folder in it.
         preset: default works on a laptop; report is the student report's experiment
-            (docs/report.md).
+            (docs/report.md); fine-tune trains the network that comes with pleura further, and
+            takes --steps, --lr and --seed.
         loss: bce, dice, bce_dice, or both (bce and bce_dice, one after the other); by default
             bce_dice, in preset report both.
         alpha: Share of BCE in bce_dice, 0 to 1; the rest is soft Dice.
@@ -76,7 +82,7 @@ def train(
         overwrite: Replace what OUT contains.
 
     Returns:
-        A model card for each loss.
+        A model card for each loss; of fine-tune, one.
 
     Raises:
         MissingExtra: torch is not installed.
@@ -107,6 +113,10 @@ def train(
         "seed": seed,
     }
     prepared = Cohort.open(cohort)
+    if preset == "fine-tune":
+        given = changes | {"loss": loss, "dice": None if dice == "sum" else dice}
+        given |= {"device": None if device in ("auto", "cpu") else device}
+        return _fine_tuned(prepared, out, given, overwrite, progress)
     recipe = cohort_recipe(preset, prepared, changes)
     recipes = [replace(recipe, loss=one) for one in losses_of(loss, preset)]
     keyed = {recipe_key(one, preset): one for one in recipes}
@@ -118,6 +128,37 @@ def train(
         if not run.done or any(run.kept(key, "") is None for key in keyed):
             train_recipes(run, keyed, preset, prepared, device, progress)
     return TrainResult(out, {key: read_json(out / key / CARD) for key in keyed})
+
+
+def _fine_tuned(
+    cohort: "Cohort", out: Path, given: Mapping[str, Any], overwrite: bool, progress: Progress
+) -> FineTuneResult:
+    """Train the shipped network further, or return what OUT has of it."""
+    from pleura.learn.fine_tune import FineTuning, fine_tune, training_cases
+    from pleura.segmenters.shipped import CARD as LUNGS_CARD
+
+    known = [field.name for field in fields(FineTuning)]
+    others = sorted(name for name, value in given.items() if value is not None)
+    unused = [f"--{name.replace('_', '-')}" for name in others if name not in known]
+    if unused:
+        raise UsageError(
+            f"train: --preset fine-tune takes --steps, --lr and --seed; leave out {unused[0]}"
+        )
+    tuning = FineTuning(**{name: given[name] for name in known if given[name] is not None})
+    tuning.check()
+    training_cases(cohort)
+    options = asdict(tuning) | {"preset": "fine-tune"}
+    with open_run(
+        out,
+        verb="train",
+        sources=[cohort.folder],
+        options=options,
+        grows=False,
+        overwrite=overwrite,
+    ) as run:
+        if not run.done or run.kept(FINE_TUNED, "") is None:
+            return FineTuneResult(out, fine_tune(run, cohort, tuning, progress))
+    return FineTuneResult(out, read_json(out / FINE_TUNED / LUNGS_CARD))
 
 
 def _check_machine(device: str) -> None:

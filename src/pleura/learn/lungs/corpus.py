@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pleura.core.errors import GridMismatch
 from pleura.dicom.series import find_series
 from pleura.geometry.patient_axes import triangle_weights
-from pleura.geometry.volume import AIR_HU, Volume
+from pleura.geometry.volume import AIR_HU, LungMask, Volume
 from pleura.images import nifti
 from pleura.labels.registry import read_mask
 
@@ -219,6 +219,20 @@ def dense_lung(hu: Floats, lung: Bools, spacing_mm: float) -> tuple[Bools, Bools
 def prepare(case: RealCase, data: Path, spacing_mm: float = SPACING_MM) -> TrainingVolume:
     """Read one real case and resample it to the common frame."""
     volume = read_ct(data / case.images)
+    shape = volume.hu.shape
+    labels = None if case.labels is None else _labels_of(data / case.labels, shape)
+    doubtful = None if case.doubtful is None else _labels_of(data / case.doubtful, shape)
+    return resampled(case, volume, labels, doubtful, spacing_mm)
+
+
+def resampled(
+    case: RealCase,
+    volume: Volume,
+    labels: LungMask | None,
+    doubtful: LungMask | None = None,
+    spacing_mm: float = SPACING_MM,
+) -> TrainingVolume:
+    """A CT and its labels in the common frame; masks have the shape of the CT."""
     hu = np.clip(volume.filled(), AIR_HU, 3071).astype(np.int16)
     array, affine = to_patient_axes(hu, volume.grid.affine)
     spacing = [float(np.linalg.norm(affine[:3, axis])) for axis in range(3)]
@@ -233,15 +247,15 @@ def prepare(case: RealCase, data: Path, spacing_mm: float = SPACING_MM) -> Train
     right = np.zeros(shape, dtype=np.uint8)
     left = right.copy()
     flags = right.copy()
-    if case.labels is not None:
-        labels = _on_same_axes(data / case.labels, hu.shape)
-        right = _share(labels == 1, weights)
-        left = _share(labels == 2, weights)
+    if labels is not None:
+        sides = to_patient_axes(labels.labels, labels.grid.affine)[0]
+        right = _share(sides == 1, weights)
+        left = _share(sides == 2, weights)
         dense, unknown = dense_lung(coarse, right.astype(int) + left > 127, spacing_mm)
         flags = dense * np.uint8(DENSE) + unknown * np.uint8(DENSITY_UNKNOWN)
-    if case.doubtful is not None:
-        doubtful = _share(_on_same_axes(data / case.doubtful, hu.shape) > 0, weights) > 64
-        flags |= doubtful * np.uint8(DOUBTFUL)
+    if doubtful is not None:
+        unclear = to_patient_axes(doubtful.labels, doubtful.grid.affine)[0] > 0
+        flags |= (_share(unclear, weights) > 64) * np.uint8(DOUBTFUL)
     x, y, z = (float(value) for value in affine[:3, 3])
     rounded = np.clip(np.rint(coarse), AIR_HU, 3071).astype(np.int16)
     return TrainingVolume(
@@ -277,9 +291,9 @@ def _share(mask: Bools, weights: Any) -> NDArray[np.uint8]:
     return np.rint(255 * resample_axes(mask, weights)).astype(np.uint8)
 
 
-def _on_same_axes(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
-    """A label map in the common frame; it must have the shape of the CT."""
+def _labels_of(path: Path, shape: tuple[int, ...]) -> LungMask:
+    """A label map, which must have the shape of the CT."""
     mask = read_mask(path)
     if mask.labels.shape != shape:
         raise GridMismatch(f"{path.name} has shape {mask.labels.shape}; the CT has {shape}")
-    return to_patient_axes(mask.labels, mask.grid.affine)[0]
+    return mask

@@ -105,6 +105,14 @@ class Learner:
         average = {name: value.detach().clone() for name, value in net.state_dict().items()}
         return cls(net, optimiser, average)
 
+    @classmethod
+    def of(cls, net: LungNet, seed: int) -> "Learner":
+        """A learner that starts from the weights of a network."""
+        learner = cls.new(seed)
+        learner.net.load_state_dict(net.state_dict())
+        learner.average = {name: value.clone() for name, value in net.state_dict().items()}
+        return learner
+
     def averaged(self) -> LungNet:
         """A network with the averaged weights."""
         net = LungNet()
