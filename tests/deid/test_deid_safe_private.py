@@ -9,6 +9,8 @@ from pydicom import config, dcmread, dcmwrite
 from pydicom._private_dict import private_dictionaries
 
 from pleura.audit.check import check_file
+from pleura.audit.pieces import take_apart
+from pleura.audit.private import is_safe
 from pleura.deid import writing
 from pleura.deid.choices import Choices
 from pleura.deid.engine import Patient
@@ -107,3 +109,41 @@ def test_slices_with_other_creators_are_each_read_by_their_own():
         one.private_block(0x0019, creator, create=True).add_new(0x23, "DS", "39.4")
     found = [dcmread(BytesIO(written_bytes(writer, packed(one)))) for one in slices]
     assert [(0x0019, 0x1023) in one for one in found] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("creator", "group", "element", "vr", "value"),
+    [
+        ("GEMS_ACQU_01", 0x0019, 0x22, "DS", "1.5"),
+        ("GEMS_PARM_01", 0x0043, 0x10, "LO", "seen by a friend"),
+        ("ACME HEADER", 0x0029, 0x10, "LO", "chest"),
+        ("SIEMENS CSA HEADER", 0x0029, 0x10, "OB", bytes(32)),
+    ],
+)
+def test_the_audit_has_a_list_of_its_own_of_what_may_stay(creator, group, element, vr, value):
+    """Another tool claims the option and leaves more than the table has."""
+    (ds,) = images(OTTOLINE, 45, slices=1)
+    block = ds.private_block(0x0019, "GEMS_ACQU_01", create=True)
+    block.add_new(0x23, "DS", "39.4")
+    source = packed(ds)
+    after = dcmread(
+        BytesIO(
+            written_bytes(
+                Writer(Choices(retain=("private",)), Patient("Deid_000", bytes(32), -9)), source
+            )
+        )
+    )
+    assert {finding.code for finding in check_file(source, packed(after))} == set()
+    after.private_block(group, creator, create=True).add_new(element, vr, value)
+    found = {finding.code for finding in check_file(source, packed(after))}
+    assert "PRIVATE-LEFT" in found
+
+
+def test_every_number_that_the_engine_keeps_is_in_the_list_of_the_audit():
+    for group, creator, element in SAFE:
+        (ds,) = images(OTTOLINE, 46, slices=1)
+        ds.private_block(group, creator, create=True).add_new(element, "UN", b"1 ")
+        layout = take_apart(packed(ds))
+        private = [piece.path for piece in layout.pieces if piece.path[0] >> 16 & 1]
+        assert len(private) == 2
+        assert all(is_safe(layout, path) for path in private)

@@ -4,6 +4,7 @@ names, their folders.
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import SimpleITK as sitk
 from typer.testing import CliRunner
 
 from pleura.cli.app import app
+from pleura.phantom.anatomy import chest
 
 SHAPE = (10, 20, 24)
 RIGHT_LOBES, LEFT_LOBES = (12, 13, 14), (10, 11)
@@ -153,3 +155,36 @@ def test_a_folder_of_one_file_a_structure(ref):
     told, out = evaluate(ref.parent / "pred", ref)
     assert "ONE-LUNG" in told.output, told.output
     assert dice(out)[:2] == [1, 0]
+
+
+def write_on(path, array, grid):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing([float(mm) for mm in grid.spacing_mm[::-1]])
+    image.SetOrigin([float(mm) for mm in grid.affine[:3, 3]])
+    sitk.WriteImage(image, str(path))
+
+
+@pytest.mark.parametrize(
+    ("ct", "mask", "case"),
+    [
+        ("imagesTr/lung_001_0000.nii.gz", "labelsTr/lung_001.nii.gz", "lung_001"),
+        ("set/s0001/ct.nii.gz", "set/s0001/segmentations/lung_{}.nii.gz", "s0001"),
+        ("set/Case_003_ct.nrrd", "set/Case_003.nrrd", "Case_003"),
+    ],
+)
+def test_ct_in_an_image_file_beside_the_references_is_drawn(tmp_path, ct, mask, case):
+    """Layouts of nnU-Net, TotalSegmentator and of CT beside its mask."""
+    volume, lung = chest((16, 64, 64), seed=5)
+    write_on(tmp_path / ct, volume.hu, volume.grid)
+    for side, name in ((1, "right"), (2, "left")) if "{}" in mask else ((0, ""),):
+        labels = (lung.labels == side).astype(np.uint8) if side else lung.labels
+        write_on(tmp_path / mask.format(name), labels, volume.grid)
+    less = lung.labels.copy()
+    less[:, :30] = 0
+    write_on(tmp_path / "pred" / f"{case}.nii.gz", less, volume.grid)
+    ref = tmp_path / (Path(mask).parts[0])
+    told, out = evaluate(tmp_path / "pred", ref, "--paths")
+    assert told.exit_code == 0, told.output
+    (record,) = json.loads((out / "scores.json").read_text())["cases"]
+    assert (record["case"], record["has_ct"]) == (case, True)

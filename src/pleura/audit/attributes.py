@@ -26,6 +26,7 @@ from pleura.audit.declared import (
     Declared,
 )
 from pleura.audit.pieces import NATIVE, PIXEL_DATA, Layout, Path_, Piece
+from pleura.audit.private import is_safe
 from pleura.audit.required import required
 from pleura.audit.vocabulary import (
     CHARACTERISTICS as ABOUT_PEOPLE,
@@ -89,7 +90,7 @@ def gone(before: Layout, after: Layout, said: Declared) -> Seen:
             yield from _meta(piece, after)
             continue
         if _private(tags):
-            if not said.has(SAFE_PRIVATE):
+            if not said.has(SAFE_PRIVATE) or not is_safe(after, piece.path):
                 yield "PRIVATE-LEFT", piece.path
             continue
         present = tags if piece.end > piece.start else tags[:-1]  # an empty value identifies nobody

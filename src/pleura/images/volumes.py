@@ -20,6 +20,8 @@ from pleura.images.reading import load_image, map_suffix
 CASE = re.compile(r"(?:Case|Deid)_\d+")
 MASK_FOLDERS = {"segmentations", "labels", "labelstr", "labelsts", "masks"}
 """Folders of a data set that hold masks, in lower case."""
+IMAGE_FOLDERS = ("Images", "images", "CT", "ct", "imagesTr", "imagesTs")
+"""Folders of a data set that hold CT beside a folder of masks."""
 MASK_NAME = re.compile(
     r"(?:^|[._-])(seg|lungs?|lungmask|R231|mask|pred|prediction|labels?)$", re.IGNORECASE
 )
@@ -95,6 +97,23 @@ def find_volumes(source: Path) -> dict[str, Path]:
         return {}
     found = (path for path in sorted(source.rglob("*")) if map_suffix(path) and path.is_file())
     return dict(_named((path for path in found if not is_mask(path, source)), source))
+
+
+def find_ct_images(places: Iterable[Path]) -> dict[str, Path]:
+    """The image files that are CT by their names or folders, by the case that masks share.
+
+    These are `CASE_ct`, `CASE_image` and `CASE_0000`, `ct` in the folder of a case, and any image
+    in one of `IMAGE_FOLDERS`.
+    """
+    found: dict[str, Path] = {}
+    for place in places:
+        for path in find_volumes(place).values() if place.is_dir() else ():
+            stem = stem_of(path)
+            if stem.lower() in ("ct", "image"):
+                found.setdefault(path.parent.name, path)
+            elif IMAGE_ENDING.search(stem) or path.parent.name in IMAGE_FOLDERS:
+                found.setdefault(case_of(path), path)
+    return found
 
 
 def is_mask(path: Path, root: Path) -> bool:

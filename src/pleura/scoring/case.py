@@ -23,7 +23,7 @@ from pleura.labels.pair import REFERENCE, Judged, read_pair
 from pleura.labels.registry import read_judged, read_mask
 from pleura.metrics.case import is_one_lung_alone, score_case, score_raw
 from pleura.metrics.policy import Policy
-from pleura.scoring.ct import places_of
+from pleura.scoring.ct import Ct, places_of
 from pleura.scoring.pairing import Reference
 from pleura.store.case import Case
 from pleura.store.fingerprints import fingerprint
@@ -50,6 +50,7 @@ class Job:
         """A digest of the files of mask, reference and CT, and of the facts about the case."""
         about = self.reference.about
         files = [self.mask, self.mask.with_name(RAW), self.reference.path]
+        files += [] if self.reference.image is None else self.reference.image.files
         facts: list[Any] = [self.reference.part]
         if about is not None:
             files += [] if about.ct is None else about.ct.files
@@ -105,18 +106,18 @@ def _score(how: Scoring, job: Job) -> Done:
 
 
 def _record(how: Scoring, job: Job) -> tuple[dict[str, Any], Any]:
-    (mask, found), (reference, found_reference) = _read_both(how, job)
+    image = _read_image(job)
+    (mask, found), (reference, found_reference) = _read_both(how, job, image)
     findings = [
         *found,
         *(replace(one, message=f"{REFERENCE}{one.message}") for one in found_reference),
     ]
     mask, more = _comparable(mask, reference, resample=how.resample)
     findings += more
-    volume, ct_findings = _read_ct(job, reference)
-    about = job.reference.about
-    where = (
-        {} if volume is None or about is None or about.ct is None else places_of(about.ct, volume)
-    )
+    volume, ct_findings = image or _read_ct(job, reference)
+    if volume is not None and not volume.grid.same_as(reference.grid, tolerance_mm=0.01):
+        volume, ct_findings = None, ()
+    where = {} if volume is None else places_of(_ct_of(job), volume)
     scores = score_case(mask, reference, how.policy, places=where)
     raw_mask = _raw_mask(job, reference)
     raw = None if raw_mask is None else score_raw(raw_mask, reference, how.policy, places=where)
@@ -137,11 +138,38 @@ def _record(how: Scoring, job: Job) -> tuple[dict[str, Any], Any]:
     return {"case": head | scores, "per_slice": tables}, pictures
 
 
-def _read_both(how: Scoring, job: Job) -> tuple[Judged, Judged]:
+_Read = tuple[Volume, tuple[Finding, ...]]
+"""A CT and its findings."""
+
+
+def _read_image(job: Job) -> _Read | None:
+    """The CT in an image file beside the masks; `None` where there is none, or none to use.
+
+    It was found by its name, so a file that is not CT does not stand against scoring.
+    """
+    if job.reference.image is None:
+        return None
+    try:
+        return job.reference.image.read()
+    except InputRefused:
+        return None
+
+
+def _ct_of(job: Job) -> Ct | None:
+    about = job.reference.about
+    return job.reference.image if about is None else about.ct
+
+
+def _read_both(how: Scoring, job: Job, image: _Read | None) -> tuple[Judged, Judged]:
     about = job.reference.about
     grid, scan = (None, None) if about is None else (about.grid, about.scan)
     if not job.reference.in_cohort:
-        return read_pair(job.mask, job.reference.path, grid, scan, how.namings)
+        try:
+            return read_pair(job.mask, job.reference.path, grid, scan, how.namings)
+        except GridMismatch as error:
+            if image is None or error.code != "NEEDS-GRID":
+                raise
+            return read_pair(job.mask, job.reference.path, image[0].grid, scan, how.namings)
     reference = Case.open(job.reference.path).mask()
     return read_judged(job.mask, reference.grid, scan, how.namings[0]), (reference, ())
 

@@ -11,6 +11,7 @@ from pleura.anatomy.airways import airways
 from pleura.anatomy.couch import body_mask, couch_mask
 from pleura.core.findings import Finding
 from pleura.geometry.volume import Volume
+from pleura.images.volumes import read_volume
 from pleura.store.case import Case
 from pleura.store.layout import REMOVED_COUCH
 
@@ -75,7 +76,24 @@ class SeriesCt:
         return judged.volume, (*self.series.findings, *judged.findings)
 
 
-def places_of(ct: Ct, volume: Volume) -> dict[str, Bool]:
+@dataclass(frozen=True)
+class ImageCt:
+    """A CT in a NIfTI, NRRD or MetaImage file."""
+
+    path: Path
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.path]
+
+    def read(self) -> tuple[Volume, tuple[Finding, ...]]:
+        from pleura.quality.gate import gate
+
+        judged = gate(read_volume(self.path)).require_usable()
+        return judged.volume, judged.findings
+
+
+def places_of(ct: Ct | None, volume: Volume) -> dict[str, Bool]:
     """`places` of a case as it was acquired: what was removed from its volume counts as couch."""
     removed = ct.removed_couch(volume) if isinstance(ct, CohortCt) else None
     return places(volume, removed)

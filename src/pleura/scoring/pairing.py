@@ -9,12 +9,18 @@ from pleura.core.errors import NothingUsable, UsageError
 from pleura.dicom.series import find_series
 from pleura.geometry.grid import Grid
 from pleura.images.reading import load_image
-from pleura.images.volumes import MASK_FOLDERS, case_of, find_volumes
+from pleura.images.volumes import (
+    IMAGE_FOLDERS,
+    MASK_FOLDERS,
+    case_of,
+    find_ct_images,
+    find_volumes,
+)
 from pleura.labels.mappings import Naming
 from pleura.labels.matching import match, scans_of
 from pleura.labels.objects import Scan
 from pleura.labels.registry import MAPS, MaskFiles, find_masks, is_object, read_mask, suffix_of
-from pleura.scoring.ct import CohortCt, Ct, SeriesCt
+from pleura.scoring.ct import CohortCt, Ct, ImageCt, SeriesCt
 from pleura.store.cohort import Cohort
 from pleura.store.layout import COHORT
 
@@ -47,6 +53,8 @@ class Reference:
     part: str | None = None
     in_cohort: bool = False
     about: CtCase | None = None
+    image: ImageCt | None = None
+    """CT in an image file beside the masks; its grid is known once it is read."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +106,16 @@ def find_references(ref: Path, pred: Path, grid: Path | None, split: str) -> Ref
     scans = [about.scan for about in known.values() if about.scan is not None]
     found = _masks_of(ref, scans)
     scans += [scan for scan in scans_of(found.masks) if scan.id not in known]
-    cases = {
-        names.get(case, case): Reference(files.path, about=known.get(names.get(case, case)))
-        for case, files in found.masks.items()
-    }
+    images = find_ct_images([*places, *found_beside])
+    cases = {}
+    for name, files in found.masks.items():
+        case = names.get(name, name)
+        image = images.get(case)
+        cases[case] = Reference(
+            files.path,
+            about=known.get(case),
+            image=ImageCt(image) if image is not None and case not in known else None,
+        )
     return References(cases, scans, found.unclear, names)
 
 
@@ -215,7 +229,7 @@ def _images_beside(masks: Path) -> Path | None:
     """The folder of images beside a folder of masks, in the layout of common data sets."""
     if masks.name.lower() not in MASK_FOLDERS:
         return None
-    beside = (masks.parent / name for name in ("Images", "images", "CT", "ct"))
+    beside = (masks.parent / name for name in IMAGE_FOLDERS)
     return next((place for place in beside if place.is_dir()), None)
 
 
