@@ -15,7 +15,7 @@ from shapely.ops import unary_union
 
 from pleura.labels.nesting import combine
 
-SHAPE, CENTRE, RADIUS, LIMIT = (420, 420), (210.0, 210.0), 120.0, 0.1
+SHAPE, CENTRE, RADIUS, LIMIT = (1000, 1000), (500.0, 500.0), 300.0, 0.1
 Points = NDArray[np.float64]
 Made = tuple[Sequence[Points], float]
 
@@ -36,7 +36,7 @@ def union(*polygons: Points) -> float:
 
 
 def shifted(one: Points, rng: np.random.Generator) -> Made:
-    other = one + rng.uniform(20, 60, 2)
+    other = one + rng.uniform(50, 150, 2)
     return [one, other], union(one, other)
 
 

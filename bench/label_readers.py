@@ -40,7 +40,7 @@ import numpy as np, pydicom
 warnings.simplefilter("ignore")
 found = {}
 for place in sorted(Path(sys.argv[1]).iterdir()):
-    truth, said = np.load(place / "truth.npy"), {}
+    truth, outcomes = np.load(place / "truth.npy"), {}
     try:
         import pydicom_seg
         read = pydicom_seg.SegmentReader().read(pydicom.dcmread(place / "labels.seg.dcm"))
@@ -49,12 +49,12 @@ for place in sorted(Path(sys.argv[1]).iterdir()):
             mask, wanted = read.segment_data(number) > 0, truth == number
             rows = lambda array: array[array.any(axis=(1, 2))]
             same.append(np.array_equal(rows(mask), rows(wanted)))
-        said["pydicom-seg"] = "same" if same and all(same) else "other voxels"
+        outcomes["pydicom-seg"] = "same" if same and all(same) else "other voxels"
     except Exception as error:
-        said["pydicom-seg"] = f"{type(error).__name__}: {error}"
+        outcomes["pydicom-seg"] = f"{type(error).__name__}: {error}"
     if not np.load(place / "square.npy"):
-        said["rt-utils"] = "same: not compared (rows and columns differ)"
-        found[place.name] = said
+        outcomes["rt-utils"] = "same: not compared (rows and columns differ)"
+        found[place.name] = outcomes
         continue
     try:
         from rt_utils import RTStructBuilder
@@ -69,10 +69,10 @@ for place in sorted(Path(sys.argv[1]).iterdir()):
                 grown |= np.roll(grown, 1, axis) | np.roll(grown, -1, axis)
             same.append(mask.shape == wanted.shape and not (wanted & ~mask).any()
                         and not (mask & ~grown).any())
-        said["rt-utils"] = "same but for its border" if all(same) else "other voxels"
+        outcomes["rt-utils"] = "same but for its border" if all(same) else "other voxels"
     except BaseException as error:
-        said["rt-utils"] = f"{type(error).__name__}: {error}"
-    found[place.name] = said
+        outcomes["rt-utils"] = f"{type(error).__name__}: {error}"
+    found[place.name] = outcomes
 print(json.dumps(found))
 """
 
@@ -154,8 +154,8 @@ def main() -> None:
         for number in names if program else ():
             found[number]["dcmqi"] = by_dcmqi(folder / number, program)
     counts: dict[tuple[str, str], int] = {}
-    for number, said in found.items():
-        for reader, outcome in said.items():
+    for number, outcomes in found.items():
+        for reader, outcome in outcomes.items():
             good = outcome.startswith("same")
             counts[reader, outcome if good else "else"] = (
                 counts.get((reader, outcome if good else "else"), 0) + 1
