@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from mutant import Mutant
 from mutants_of_pages import NUMBERS, PAGE
-from mutants_of_training import AUGMENTATION, DATASET, LOOP, LOSSES, STUDY
+from mutants_of_training import AUGMENTATION, DATASET, LOOP, LOSSES, RUNS, STUDY
 
 ROOT = Path(__file__).parents[1]
 TESTS = {
@@ -25,12 +25,9 @@ TESTS = {
     "page": ("tests/page/test_pictures_say_what_they_show.py",),
     "losses": ("tests/learn/test_losses.py", "tests/learn/test_unet.py"),
     "loop": ("tests/learn/test_loop.py",),
-    "numbers": (
-        "tests/page/test_report_numbers.py",
-        "tests/page/test_page_figures.py",
-        "tests/page/test_report_page.py",
-    ),
-    "study": ("tests/studying", "tests/verbs/test_study.py"),
+    "numbers": ("tests/page/test_report_numbers.py", "tests/page/test_page_figures.py"),
+    "study": ("tests/studying",),
+    "runs": ("tests/verbs/test_study.py",),
 }
 MUTANTS = {
     "augmentation": AUGMENTATION,
@@ -40,6 +37,7 @@ MUTANTS = {
     "loop": LOOP,
     "numbers": NUMBERS,
     "study": STUDY,
+    "runs": RUNS,
 }
 LIBRARIES = ("torch", "torchmetrics", "matplotlib.figure", "scipy.stats", "sklearn.metrics", "onnx")
 

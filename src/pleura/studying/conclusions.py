@@ -110,9 +110,11 @@ def _limits(design: Design, analysis: Analysis) -> Iterator[str]:
         )
     counts = {len(one.seeds) for one in primary}
     if len(counts) > 1 or counts != {len(design.seeds)}:
+        least, most = min(counts), max(counts)
+        over = str(most) if least == most else f"{least} to {most}"
         yield (
-            f"Runs are missing: comparisons are over {min(counts)} to {max(counts)} of the "
-            f"{len(design.seeds)} declared seeds."
+            f"Runs are missing: comparisons are over {over} of the {len(design.seeds)} declared "
+            "seeds."
         )
     if counts == {1}:
         yield (
