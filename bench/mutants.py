@@ -24,7 +24,7 @@ TESTS = {
     "dataset": ("tests/learn/test_slice_dataset.py",),
     "page": ("tests/page/test_pictures_say_what_they_show.py",),
     "losses": ("tests/learn/test_losses.py", "tests/learn/test_unet.py"),
-    "loop": ("tests/learn/test_loop.py",),
+    "loop": ("tests/learn/test_loop_steps.py", "tests/learn/test_loop.py"),
     "numbers": ("tests/page/test_report_numbers.py", "tests/page/test_page_figures.py"),
     "study": ("tests/studying",),
     "runs": ("tests/verbs/test_study.py",),
