@@ -39,7 +39,7 @@ MUTANTS = {
     "study": STUDY,
     "runs": RUNS,
 }
-LIBRARIES = ("torch", "torchmetrics", "matplotlib.figure", "scipy.stats", "sklearn.metrics", "onnx")
+LIBRARIES = ("torch", "matplotlib.figure", "scipy.stats", "sklearn.metrics", "onnx")
 
 
 def main() -> int:

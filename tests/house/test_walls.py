@@ -64,7 +64,7 @@ def test_a_heavy_library_has_one_home(library):
 
 
 def test_torch_lives_in_one_room():
-    for library in ("torch", "torchmetrics", "safetensors"):
+    for library in ("torch", "safetensors"):
         asked = {
             "verbs/train.py",
             "verbs/study.py",

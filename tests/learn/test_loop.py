@@ -336,7 +336,7 @@ def test_training_accuracy_is_of_probabilities(cohort, tmp_path, monkeypatch):
     """Logits between 0 and 0.5 are lung: 0.5 is a threshold of probability."""
     logits = torch.full((1, 1, 8, 8), 0.2)
     lung = torch.ones_like(logits)
-    score = loop.RunningScore(torch.device("cpu"))
+    score = loop.RunningScore()
     score.add(logits, lung, 1.0)
     assert score.mean() == {"loss": 1.0, "accuracy": 1.0, "dice": 1.0}
 

@@ -182,7 +182,7 @@ def test_equation_2_5_mixes_values_and_gradients(batch, form, alpha):
 def test_accuracy_and_dice_are_counted_by_hand(batch):
     """Eq. 2.1 and Eq. 2.3 at probability 0.5, pixel by pixel."""
     p, logits, y = batch
-    score = RunningScore(torch.device("cpu"))
+    score = RunningScore()
     pairs = [(int(a >= 0.5), int(b >= 0.5)) for a, b in zip(p.ravel(), y.ravel(), strict=True)]
     score.add(*tensors(logits, y), 0.25)
     ours = score.mean()

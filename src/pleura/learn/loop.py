@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
-from torchmetrics.classification import BinaryAccuracy
 
 from pleura.core.atomic import atomic_file, parse_json
 from pleura.core.errors import UsageError
@@ -100,7 +99,7 @@ class _Trainer:
         self.data.epoch = number
         order = torch.Generator().manual_seed(seed)
         loader = DataLoader(self.data, batch_size=self.recipe.batch, shuffle=True, generator=order)
-        score = RunningScore(self.device)
+        score = RunningScore()
         self.net.train()
         for step, (slices, targets, _, _) in enumerate(loader):
             done = number * self.budget.per_epoch + step
@@ -132,17 +131,18 @@ class _Trainer:
 class RunningScore:
     """Mean loss, binary accuracy and Dice (both at probability 0.5) over batches."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.accuracy = BinaryAccuracy().to(device)
+    def __init__(self) -> None:
         self.loss = 0.0
         self.slices = 0
+        self.pixels = 0
+        self.correct = 0
         self.overlap = 0
         self.areas = 0
 
     def add(self, logits: Tensor, targets: Tensor, loss: float) -> None:
-        probability, lung = torch.sigmoid(logits), targets >= 0.5
-        answer = probability >= 0.5
-        self.accuracy.update(probability, lung.int())
+        answer, lung = torch.sigmoid(logits) >= 0.5, targets >= 0.5
+        self.pixels += lung.numel()
+        self.correct += int((answer == lung).sum())
         self.overlap += int((answer & lung).sum())
         self.areas += int(answer.sum()) + int(lung.sum())
         self.loss += loss * len(targets)
@@ -156,7 +156,7 @@ class RunningScore:
         dice = 2 * self.overlap / self.areas if self.areas else 1.0
         return {
             "loss": self.loss / self.slices,
-            "accuracy": float(self.accuracy.compute()),
+            "accuracy": self.correct / self.pixels,
             "dice": dice,
         }
 
@@ -266,7 +266,7 @@ def score_slices(recipe: Recipe, net: LightUNet, data: Slices) -> dict[str, floa
     """Mean loss, binary accuracy and Dice over slices in order, without augmentation or dropout."""
     device = next(net.parameters()).device
     compute = loss_of(recipe)
-    score = RunningScore(device)
+    score = RunningScore()
     net.eval()
     for slices, targets, _, _ in DataLoader(data, batch_size=recipe.batch):
         slices, targets = slices.to(device, memory_format=torch.channels_last), targets.to(device)

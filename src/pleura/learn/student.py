@@ -139,7 +139,7 @@ class ModelTrainer:
     def _epoch(self, train: Dataset[Sample], number: int) -> dict[str, float]:
         torch.manual_seed(self.seed * 1_000 + number)
         order = torch.Generator().manual_seed(self.seed * 1_000 + number)
-        score = RunningScore(self._device)
+        score = RunningScore()
         self.model.train()
         loader = DataLoader(train, batch_size=self.batch, shuffle=True, generator=order)
         for slices, targets in self._batches(loader):
@@ -154,7 +154,7 @@ class ModelTrainer:
     @torch.no_grad()
     def score(self, data: Dataset[Sample]) -> dict[str, float]:
         """Mean loss, accuracy and Dice over slices in order; nothing is trained."""
-        score = RunningScore(self._device)
+        score = RunningScore()
         self.model.eval()
         for slices, targets in self._batches(DataLoader(data, batch_size=self.batch)):
             logits = self.model(slices)

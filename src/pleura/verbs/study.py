@@ -122,7 +122,7 @@ def study(
         raise UsageError("study: neither --data nor the design says where the cases are")
     if minutes is not None and minutes < 0:
         raise UsageError("study: --minutes must not be negative")
-    for library in ("torch", "torchmetrics", "safetensors"):
+    for library in ("torch", "safetensors"):
         need(library, extra="train", purpose="a study")
     until = None if minutes is None else time.time() + 60 * minutes
     with open_run(

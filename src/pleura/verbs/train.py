@@ -165,7 +165,7 @@ def _check_machine(device: str) -> None:
     """Refuse to train where the extra is not installed, or the device is not there."""
     # threads that spin cost 4 times the time where a core is shared
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    for library in ("torch", "torchmetrics", "safetensors", "onnx"):
+    for library in ("torch", "safetensors", "onnx"):
         need(library, extra="train", purpose="training")
     from pleura.learn.loop import device_of
 
