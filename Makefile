@@ -25,7 +25,7 @@ check: setup
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 demo: setup
 	$(BIN)/pleura phantom demo/chests --cases 6 --size 192 --slices 80

@@ -45,7 +45,7 @@ KILLED_AT = ("write", "fsync", "rename")
 
 def trials(folder: Path, spec: dict) -> Iterator[dict]:
     """The outcomes of the verbs in turn, as they come."""
-    command = [sys.executable, "-m", "testing.injected_faults", str(folder), json.dumps(spec)]
+    command = [sys.executable, "-m", "testing.injected_faults", str(folder), json.dumps([spec])]
     with subprocess.Popen(command, env=environment(folder), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         for line in process.stdout:

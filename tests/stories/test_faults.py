@@ -23,49 +23,71 @@ KILLED = {"deidentify": (10, 11), "report": (1, 2), "verify": (1, 2)}
 pytestmark = pytest.mark.skipif(not can_run(), reason="needs Linux and a C compiler")
 
 
-def run_trials(folder, spec):
-    command = [sys.executable, "-m", "testing.injected_faults", str(folder), json.dumps(spec)]
+CALLS = ["open", "read", "write", "fsync", "rename"]
+RENAMES = {"calls": ["rename"], "errors": [KILL], "seed": "ci"}
+SPECS = {
+    "sample": {
+        "verbs": dict.fromkeys(("scan", "deidentify", "evaluate", "load"), 1),
+        "calls": CALLS,
+        "seed": "ci",
+    },
+    "killed": {"verbs": {"deidentify": 3, "evaluate": 3, "verify": 2}, **RENAMES},
+    **{
+        f"killed {verb}": {
+            "verbs": {verb: 0},
+            "faults": [{"call": "rename", "error": KILL, "number": number} for number in numbers],
+        }
+        for verb, numbers in KILLED.items()
+    },
+    **{
+        f"found {verb}": {
+            "verbs": {verb: 0},
+            "faults": [
+                {"call": call, "error": error, "number": number}
+                for of, call, error, number in FOUND
+                if of == verb
+            ],
+        }
+        for verb in sorted({found[0] for found in FOUND})
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory):
+    """The outcomes of all specs, by name; one process makes them, so that imports count once."""
+    folder = tmp_path_factory.mktemp("faults")
+    given = json.dumps(list(SPECS.values()))
+    command = [sys.executable, "-m", "testing.injected_faults", str(folder), given]
     ended = subprocess.run(command, env=environment(folder), capture_output=True, check=False)
     assert ended.returncode == 0, ended.stderr.decode(errors="replace")
-    return [json.loads(line) for line in ended.stdout.splitlines()]
+    outcomes = {name: [] for name in SPECS}
+    for line in map(json.loads, ended.stdout.splitlines()):
+        if "fault" in line:
+            outcomes[list(SPECS)[line["spec"]]].append(line)
+    return outcomes
 
 
-def outcomes_of(lines):
-    return [line for line in lines if "fault" in line]
-
-
-def test_a_sample_of_faults_leaves_no_trace(tmp_path):
-    calls = ("open", "read", "write", "fsync", "rename")
-    verbs = dict.fromkeys(("scan", "deidentify", "evaluate", "load"), 1)
-    done = outcomes_of(run_trials(tmp_path, {"verbs": verbs, "calls": calls, "seed": "ci"}))
-    assert {line["fault"]["call"] for line in done} == set(calls)
+def test_a_sample_of_faults_leaves_no_trace(tried):
+    done = tried["sample"]
+    assert {line["fault"]["call"] for line in done} == set(CALLS)
     assert len(done) >= 40
     assert sum(line["fired"] for line in done) >= 0.9 * len(done)
     assert [line for line in done if line["problems"]] == []
 
 
-def test_killed_before_a_rename_and_the_same_bytes(tmp_path):
-    spec = {"calls": ["rename"], "errors": [KILL], "seed": "ci"}
-    verbs = {"deidentify": 3, "evaluate": 3, "verify": 2}
-    done = outcomes_of(run_trials(tmp_path, {"verbs": verbs, **spec}))
-    assert [line["first_exit"] for line in done] == [-9] * 8
+@pytest.mark.parametrize("name", [name for name in SPECS if name.startswith("killed")])
+def test_killed_before_a_rename_and_the_same_bytes(name, tried):
+    done = tried[name]
+    counts = SPECS[name].get("faults") or range(sum(SPECS[name]["verbs"].values()))
+    assert [line["first_exit"] for line in done] == [-9] * len(counts)
     assert [line for line in done if line["problems"]] == []
 
 
-@pytest.mark.parametrize("verb", list(KILLED))
-def test_kills_that_once_left_a_temporary_file(verb, tmp_path):
-    faults = [{"call": "rename", "error": KILL, "number": number} for number in KILLED[verb]]
-    done = outcomes_of(run_trials(tmp_path, {"verbs": {verb: 0}, "faults": faults}))
-    assert [line["first_exit"] for line in done] == [-9] * len(faults)
-    assert [line for line in done if line["problems"]] == []
-
-
-@pytest.mark.parametrize("verb", sorted({found[0] for found in FOUND}))
-def test_faults_that_once_were_recorded_as_results(verb, tmp_path):
-    names = ("call", "error", "number")
-    faults = [dict(zip(names, found[1:], strict=True)) for found in FOUND if found[0] == verb]
-    done = outcomes_of(run_trials(tmp_path, {"verbs": {verb: 0}, "faults": faults}))
-    assert [line["first_exit"] for line in done] == [1] * len(faults)
+@pytest.mark.parametrize("name", [name for name in SPECS if name.startswith("found")])
+def test_faults_that_once_were_recorded_as_results(name, tried):
+    done = tried[name]
+    assert [line["first_exit"] for line in done] == [1] * len(SPECS[name]["faults"])
     assert [line for line in done if line["problems"]] == []
 
 

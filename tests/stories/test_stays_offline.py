@@ -136,6 +136,7 @@ def run_watched(commands, folder):
     }
     environment = kept | {key: str(value) for key, value in named.items()}
     environment |= {"TMPDIR": str(temporary), "PYTHONPATH": source, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment["OMP_NUM_THREADS"] = "1"  # waiting threads cost more than the work
     given = folder / "commands.json"
     given.write_text(json.dumps(commands))
     command = [sys.executable, "-c", NO_SOCKETS, str(given), str(temporary / MARK)]

@@ -1,6 +1,6 @@
 """Inject one fault into a verb at the level of the C library, run it again without, compare.
 
-    python -m testing.injected_faults FOLDER SPEC    (in `environment(folder)`)
+    python -m testing.injected_faults FOLDER SPECS    (a JSON list; in `environment(folder)`)
 
 `injected_faults.c` makes the n-th call of a kind (open, read, write, fsync, rename, mkdir, unlink,
 listing of a folder) on paths below the test's folder fail once. Each trial runs in a child forked
@@ -351,10 +351,10 @@ def chosen(
             yield from (Fault(call, error, number) for number in sorted(numbers))
 
 
-def main(folder: Path, spec: dict) -> None:
-    """Print one line of JSON for each trial.
+def main(folder: Path, specs: Sequence[dict]) -> None:
+    """Print one line of JSON for each trial, with the number of its spec.
 
-    `spec`: `verbs`, each with the most numbers n for a call and an error (0: all); `calls`,
+    A spec has `verbs`, each with the most numbers n for a call and an error (0: all); `calls`,
     `errors`, `seed`; or `faults` instead, a list of fields of `Fault`.
     """
     from pleura.core.quiet import silence_libraries
@@ -363,22 +363,29 @@ def main(folder: Path, spec: dict) -> None:
     stories = Stories(folder)
     in_silence(stories.make)
     trials = Trials(stories)
-    for verb in spec["verbs"]:
-        in_silence(partial(run_words, stories.words(verb, folder / "warm")))  # imports stay
-        trials.undisturbed(verb)
-        if spec.get("faults"):
-            faults = [Fault(**fault) for fault in spec["faults"]]
-        else:
-            most = spec["verbs"][verb]
-            kinds = spec["calls"], spec.get("errors", ERRORS)
-            faults = list(chosen(trials.counted[verb], most, spec["seed"], *kinds))
-        print(json.dumps({"counts": trials.counted[verb], "verb": verb}), flush=True)
-        for fault in faults:
-            begun = sum(os.times()[:4])
-            outcome = asdict(trials.tried(verb, fault))
-            print(
-                json.dumps(outcome | {"seconds": round(sum(os.times()[:4]) - begun, 2)}), flush=True
-            )
+    warm: set[str] = set()
+    for at, spec in enumerate(specs):
+        for verb in spec["verbs"]:
+            if verb not in warm:
+                warm.add(verb)
+                in_silence(partial(run_words, stories.words(verb, folder / "warm")))  # imports stay
+            _tell(trials, at, verb, spec)
+
+
+def _tell(trials: Trials, at: int, verb: str, spec: dict) -> None:
+    """Try the faults of a spec on one verb."""
+    trials.undisturbed(verb)
+    if spec.get("faults"):
+        faults = [Fault(**fault) for fault in spec["faults"]]
+    else:
+        kinds = spec["calls"], spec.get("errors", ERRORS)
+        faults = list(chosen(trials.counted[verb], spec["verbs"][verb], spec["seed"], *kinds))
+    print(json.dumps({"spec": at, "counts": trials.counted[verb], "verb": verb}), flush=True)
+    for fault in faults:
+        begun = sum(os.times()[:4])
+        outcome = {"spec": at} | asdict(trials.tried(verb, fault))
+        outcome["seconds"] = round(sum(os.times()[:4]) - begun, 2)
+        print(json.dumps(outcome), flush=True)
 
 
 if __name__ == "__main__":

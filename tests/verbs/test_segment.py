@@ -137,10 +137,10 @@ def test_killed_while_writing_leaves_nothing_that_looks_whole(chests, tmp_path, 
 
     straight = registry.write_mask
 
-    def dying(path, mask):
+    def dying(path, mask, *more):
         if path.name == "raw.npz":
             raise KeyboardInterrupt
-        straight(path, mask)
+        straight(path, mask, *more)
 
     monkeypatch.setattr(registry, "write_mask", dying)
     with pytest.raises(KeyboardInterrupt):
