@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from pleura.store.cohort import Cohort
 
 
+CHANGES = (
+    *("alpha", "epochs", "steps", "lr", "schedule", "batch", "size", "augment", "dropout"),
+    *("scaling", "keep", "validation", "watch_test", "dice", "seed"),
+)
+"""Options that change the recipe of a preset."""
+
+
 def train(
     cohort: Path,
     out: Path,
@@ -89,29 +96,14 @@ def train(
         UsageError: an option is out of range, no cohort there, or OUT holds something else.
         NothingUsable: no training case has a mask.
     """
-    from pleura.learn.recipe import FACTORS, augmentations, losses_of, recipe_key
+    call = locals()
+    from pleura.learn.recipe import FACTORS, losses_of, recipe_key
     from pleura.store.cohort import Cohort
 
     _check_machine(device)
     from pleura.learn.train_loss import cohort_recipe, train_recipes
 
-    changes = {
-        "alpha": alpha,
-        "epochs": epochs,
-        "steps": steps,
-        "lr": lr,
-        "schedule": None if schedule is None else schedule.replace("-", "_"),
-        "batch": batch,
-        "size": size,
-        "augment": None if augment is None else augmentations(augment),
-        "dropout": dropout,
-        "scaling": scaling,
-        "keep": keep,
-        "validation": validation,
-        "watch_test": None if watch_test is None else watch_test == "yes",
-        "dice": dice,
-        "seed": seed,
-    }
+    changes = _changes(call)
     prepared = Cohort.open(cohort)
     if preset == "fine-tune":
         given = changes | {"loss": loss, "dice": None if dice == "sum" else dice}
@@ -128,6 +120,20 @@ def train(
         if not run.done or any(run.kept(key, "") is None for key in keyed):
             train_recipes(run, keyed, preset, prepared, device, progress)
     return TrainResult(out, {key: read_json(out / key / CARD) for key in keyed})
+
+
+def _changes(call: Mapping[str, Any]) -> dict[str, Any]:
+    """What the options of a call change in a preset's recipe; `None` leaves it."""
+    from pleura.learn.recipe import augmentations
+
+    changes = {name: call[name] for name in CHANGES}
+    if changes["schedule"] is not None:
+        changes["schedule"] = changes["schedule"].replace("-", "_")
+    if changes["augment"] is not None:
+        changes["augment"] = augmentations(changes["augment"])
+    if changes["watch_test"] is not None:
+        changes["watch_test"] = changes["watch_test"] == "yes"
+    return changes
 
 
 def _fine_tuned(
