@@ -3,14 +3,14 @@
     python bench/job_arrays.py growth [CASES…]
     python bench/job_arrays.py kills [KILLS]
     python bench/job_arrays.py dask-kills [KILLS]
-    python bench/job_arrays.py plot TABLE PICTURE
+    python bench/job_arrays.py plot docs/benchmarks.md docs/pictures/job-arrays.png
 
 The verb is that of tests/testing/toy_batch.py, whose cases take no time of their own. `growth`
 prints milliseconds a case and the memory of the largest process (plan, two tasks at once, run that
 collects, and a plain run with one worker). `kills` starts four tasks, kills one of them (SIGKILL)
 at a random moment, and starts again; at the end OUT must have the bytes of a plain run.
 `dask-kills` does that with the workers of a Dask cluster of two, and one time in four with the
-client. `plot` draws a table that `growth` printed.
+client. `plot` draws the table of `growth` that stands in docs/benchmarks.md.
 """
 
 import os
@@ -158,7 +158,8 @@ def dask_cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[byte
 
 def workers_of(nanny: int) -> list[int]:
     """The process of a worker, below its nanny."""
-    children = Path(f"/proc/{nanny}/task/{nanny}/children").read_text().split()
+    threads = Path(f"/proc/{nanny}/task").glob("*/children")
+    children = " ".join(thread.read_text() for thread in threads).split()
     commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
     return [pid for pid, command in commands.items() if b"spawn_main" in command]
 
@@ -197,24 +198,31 @@ def dask_kills(count: int, cases: int = 40, seed: int = 24) -> int:
     return int(not same or left > 0)
 
 
-def plot(table: Path, picture: Path) -> int:
-    """Draw CPU seconds and memory against the number of cases, both axes logarithmic."""
+def plot(page: Path, picture: Path) -> int:
+    """Draw the table of job arrays in docs/benchmarks.md: processor seconds and memory."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import StrMethodFormatter
 
-    rows = [line.strip("| \n").split(" | ") for line in table.open() if line.startswith("| 1")]
+    section = page.read_text(encoding="utf-8").split("\n## Job arrays\n")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if re.match(r"[|] [0-9,]+ [|]", line)]
+    rows = [
+        [float(cell.replace(",", "")) for cell in line.strip("| ").split(" | ")] for line in lines
+    ]
+    counts = [row[0] for row in rows]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     seconds, memory = figure.subplots(1, 2)
-    for step in dict.fromkeys(row[1] for row in rows):
-        own = [row for row in rows if row[1] == step]
-        counts = [int(row[0]) for row in own]
-        seconds.plot(counts, [int(row[0]) * float(row[3]) / 1000 for row in own], "o-", label=step)
-        memory.plot(counts, [int(row[4]) for row in own], "o-", label=step)
-    for axes, label in ((seconds, "processor seconds"), (memory, "MB, largest process")):
-        axes.set(xscale="log", yscale="log", xlabel="cases", ylabel=label)
+    for column, step in enumerate(("plan", "2 tasks", "collect", "plain run"), 1):
+        seconds.plot(counts, [row[0] * row[column] / 1000 for row in rows], "o-", label=step)
+    memory.plot(counts, [row[-1] for row in rows], "o-")
+    for axes, label in ((seconds, "processor time [s]"), (memory, "largest process [MB]")):
+        axes.set(xscale="log", xlabel="cases", ylabel=label)
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.grid(alpha=0.3)
-        axes.legend()
-    memory.set_ylim(10, 1000)
-    figure.savefig(picture, dpi=110)
+    seconds.set_yscale("log")
+    seconds.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    seconds.legend()
+    memory.set_ylim(0, 100)
+    figure.savefig(picture, dpi=110, metadata={"Software": None})
     return 0
 
 

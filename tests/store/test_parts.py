@@ -240,7 +240,7 @@ ARRAYS = {
 
 def part(**given):
     values = {"source": "in", "out": "out", "workers": 1, "plan": False, "tasks": 0}
-    values |= {"task": "", "retry": "", "overwrite": False, "scheduler": ""}
+    values |= {"task": "", "retry": "", "overwrite": False, "scheduler": "", "progress": None}
     return Part.of(Call.of(toy_batch.toy, values | given))
 
 

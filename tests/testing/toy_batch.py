@@ -17,12 +17,16 @@ from pathlib import Path
 
 from pleura.core.atomic import atomic_folder, write_json
 from pleura.core.errors import InputRefused, PleuraError
+from pleura.core.findings import Finding
+from pleura.core.progress import Progress, silent
 from pleura.core.results import batch_exit
 from pleura.store.call import Call
 from pleura.store.fingerprints import fingerprint
 from pleura.store.items import Done, do_items
 from pleura.store.job_files import JobFormat
+from pleura.store.part_results import PlanResult, ShareResult
 from pleura.store.parts import Part
+from pleura.store.remote import over_object_stores
 from pleura.store.spread import How
 
 
@@ -70,6 +74,13 @@ def scan(source: Path) -> list[ToyJob]:
     ]
 
 
+@dataclass(frozen=True)
+class ToyResult:
+    out: Path
+    exit_code: int
+
+
+@over_object_stores(collects_without_input=True)
 def toy(
     source: Path,
     out: Path,
@@ -81,23 +92,28 @@ def toy(
     retry: str = "",
     overwrite: bool = False,
     scheduler: str = "",
-) -> int:
+    progress: Progress = silent,
+) -> ToyResult | PlanResult | ShareResult:
     part = Part.of(Call.of(toy, locals()))
     with part.open_run(out, verb="toy", sources=[source], options={}) as run:
         if run.done:
-            return int(run.exit_code)
+            return ToyResult(out, int(run.exit_code))
         jobs = part.jobs(run, lambda: scan(source), JobFormat((ToyJob,)))
         if part.plan:
-            return int(part.planned(run).exit_code)
+            return part.planned(run)
         how = How(workers, scheduler=scheduler)
-        batch = do_items(run, ToyRecipe(out), jobs, how, lambda job, found: {"code": found.code})
+        batch = do_items(run, ToyRecipe(out), jobs, how, refused, progress=progress)
         if part.is_task:
-            return int(part.share_done(run, jobs, batch).exit_code)
+            return part.share_done(run, jobs, batch)
         failed = sum("code" in record for record in batch.records)
         code = batch_exit(len(jobs) - failed, failed)
         write_json(out / "all.json", batch.records)
         run.finish(code, complete=batch.complete, files=("all.json",), cases=batch.records)
-        return int(code)
+        return ToyResult(out, int(code))
+
+
+def refused(job: ToyJob, found: Finding) -> dict[str, str]:
+    return {"code": found.code}
 
 
 def main(words: list[str]) -> int:
@@ -105,7 +121,7 @@ def main(words: list[str]) -> int:
     given = dict(zip(options[::2], options[1::2], strict=True))
     plan = "--plan" in given
     try:
-        return toy(
+        result = toy(
             Path(source),
             Path(out),
             plan=plan,
@@ -115,6 +131,7 @@ def main(words: list[str]) -> int:
             scheduler=given.get("--scheduler", ""),
             workers=int(given.get("--workers", 1)),
         )
+        return int(result.exit_code)
     except PleuraError as error:
         print(error, file=sys.stderr)
         return int(error.exit_code)

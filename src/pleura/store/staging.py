@@ -248,7 +248,10 @@ class Staging:
         elsewhere = [id for id in left if id not in own]
         self._stage_records(mirror, own)  # another process may have done some meanwhile
         own = [id for id in own if not _stands(mirror, share[id])]
-        mirror.stage(f"{BODIES}{stem_of(id)}.json" for id in own)
+        bodies = {f"{BODIES}{stem_of(id)}.json" for id in own}
+        if not bodies <= mirror.entries.keys():
+            raise OutputBusy("the plan of OUT is gone: another run has collected it")
+        mirror.stage(bodies)
         for source in sources.values():
             source.show()
         self._get_named(mirror, own, sources)
