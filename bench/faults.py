@@ -1,11 +1,13 @@
 """Let system calls of every verb fail, run the verb again, compare: `python bench/faults.py`.
 
-    python bench/faults.py [COUNT] [VERB…] [--kill] [--seed N] [--log FILE]
+    python bench/faults.py [COUNT] [VERB…] [--kill | --cut] [--workers N] [--seed N] [--log FILE]
 
 COUNT faults (2,000 by default; 0: every n-th call of every kind with every error) are spread over
 the verbs: the n-th open, read, write, fsync or rename below the test's folder fails with EIO,
 ENOSPC, EACCES or EINTR. With --kill the process is killed (SIGKILL) before the n-th write, fsync or
-rename instead: COUNT 0 kills it before each. What is checked stands in
+rename instead: COUNT 0 kills it before each. With --cut the file is cut to half behind the n-th
+mapping of one into memory, as by somebody who writes it meanwhile. With --workers the fault is in
+a worker process. What is checked stands in
 `tests/testing/injected_faults.py`. FILE gets a line of JSON for each. Linux with a C compiler.
 """
 
@@ -20,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from testing.injected_faults import ASKED, ERRORS, KILL, VERBS, can_run, environment
+from testing.injected_faults import ASKED, CUT, ERRORS, KILL, VERBS, can_run, environment
 
 SHARES = {
     "scan": 9,
@@ -32,6 +34,7 @@ SHARES = {
     "evaluate": 13,
     "measure": 8,
     "couch": 6,
+    "couch of a cohort": 3,
     "load": 9,
     "report": 6,
     "train": 1,
@@ -41,6 +44,8 @@ SHARES = {
 """Share of each verb in the faults: more for those that are quick, or have more to lose."""
 
 KILLED_AT = ("write", "fsync", "rename")
+HIGHEST = 40
+"""Highest n in a worker, whose calls nobody counts."""
 
 
 def trials(folder: Path, spec: dict) -> Iterator[dict]:
@@ -59,7 +64,7 @@ def row(verb: str, done: list[dict]) -> str:
     exits = Counter(one["first_exit"] for one in done)
     silent = sum(any("silent" in line for line in one["problems"]) for one in done)
     wrong = sum(bool(one["problems"]) for one in done)
-    counts = " | ".join(str(calls[call]) for call in ASKED)
+    counts = " | ".join(str(calls[call]) for call in (*ASKED, "map"))
     ends = ", ".join(f"{code}: {count}" for code, count in sorted(exits.items()))
     return f"| {verb} | {counts} | {len(done)} | {ends} | {silent} | {wrong - silent} |"
 
@@ -70,6 +75,8 @@ def main() -> int:
     parser.add_argument("count", type=int, nargs="?", default=2000)
     parser.add_argument("verbs", nargs="*")
     parser.add_argument("--kill", action="store_true")
+    parser.add_argument("--cut", action="store_true")
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", default="0")
     parser.add_argument("--log", type=Path)
     given = parser.parse_args()
@@ -78,17 +85,19 @@ def main() -> int:
     verbs = given.verbs or VERBS
     shares = sum(SHARES[verb] for verb in verbs)
     calls, errors = (KILLED_AT, (KILL,)) if given.kill else (ASKED, ERRORS)
+    calls, errors = (("map",), (CUT,)) if given.cut else (calls, errors)
     most = dict.fromkeys(verbs, 0)
     if given.count:
         part = given.count / shares / len(calls) / len(errors)
         each = {verb: part * SHARES[verb] for verb in verbs}
         most = {verb: max(1, round(number)) for verb, number in each.items()}
-    head = " | ".join(ASKED)
+    head = " | ".join((*ASKED, "map"))
     print(f"| verb | {head} | faults | exits of the faulted run | silent loss | other |")
-    print("|---|" + "---|" * (len(ASKED) + 4), flush=True)
+    print("|---|" + "---|" * (len(ASKED) + 5), flush=True)
     done: dict[str, list[dict]] = {}
     with tempfile.TemporaryDirectory() as name:
         spec = {"verbs": most, "seed": given.seed, "calls": calls, "errors": errors}
+        spec |= {"workers": given.workers, "numbers": HIGHEST}
         for outcome in trials(Path(name), spec):
             if "counts" in outcome:
                 for verb in list(done)[-1:]:

@@ -76,3 +76,17 @@ def test_parts_of_ended_processes_are_removed_and_of_running_ones_kept(tmp_path)
     atomic.clear_dead_parts(tmp_path, "-a.json")
     assert not dead.exists()
     assert {path.name for path in tmp_path.iterdir()} == {alive.name, foreign.name, "a.json"}
+
+
+def test_a_planted_temporary_name_is_not_followed(tmp_path, monkeypatch):
+    """Even where somebody foresees the random name."""
+    victim, planted = tmp_path / "thesis", tmp_path / ".part-x"
+    victim.write_text("mine")
+    planted.symlink_to(victim)
+    monkeypatch.setattr(atomic, "temporary_name", lambda path: planted)
+    with pytest.raises(OutputFailed):
+        atomic.write_json(tmp_path / "out.json", {})
+    with pytest.raises(OutputFailed), atomic.atomic_folder(tmp_path / "out"):
+        pass
+    assert victim.read_text() == "mine"
+    assert planted.is_symlink()

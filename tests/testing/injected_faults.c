@@ -1,9 +1,12 @@
 /* Makes the n-th call of one kind, on paths below a folder, fail once with a chosen error.
  *
- * Error 0 ends the process with SIGKILL before the call instead.
+ * Error 0 ends the process with SIGKILL before the call instead. A mapped file does not fail: it
+ * is cut to half of its length behind the mapping, as a file that shrinks while it is read.
  *
  * Loaded with LD_PRELOAD; `injected_faults.py` compiles it and arms it through ctypes. Calls are
- * counted from `arm` on, also when none is to fail.
+ * counted from `arm` on, also when none is to fail. A process that begins with
+ * FAULTS_WORKERS="FOLDER|MARK|CALL|NUMBER|ERROR" (a worker) is armed at once; the first of them
+ * that gets there makes the file MARK, and no other fails.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -14,15 +17,18 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { OPEN, READ, WRITE, FSYNC, RENAME, MKDIR, UNLINK, LIST, CALLS };
+enum { OPEN, READ, WRITE, FSYNC, RENAME, MKDIR, UNLINK, LIST, MAP, CALLS };
 
-static char below[PATH_MAX];
+static char below[PATH_MAX], mark[PATH_MAX];
 static size_t below_length;
 static int armed_call = -1, armed_error, fired;
 static long armed_number, counts[CALLS];
@@ -41,11 +47,29 @@ void faults_disarm(void) { below_length = 0; }
 long faults_count(int call) { return counts[call]; }
 int faults_fired(void) { return fired; }
 
+__attribute__((constructor)) static void arm_worker(void) {
+    const char *given = getenv("FAULTS_WORKERS");
+    char folder[PATH_MAX];
+    int call, error;
+    long number;
+    if (!given) return;
+    if (sscanf(given, "%4095[^|]|%4095[^|]|%d|%ld|%d", folder, mark, &call, &number, &error) != 5)
+        abort();
+    faults_arm(folder, call, number, error);
+}
+
+static int first(void) {
+    if (!mark[0]) return 1;
+    long made = syscall(SYS_openat, AT_FDCWD, mark, O_CREAT | O_EXCL | O_WRONLY, 0600);
+    if (made >= 0) syscall(SYS_close, made);
+    return made >= 0;
+}
+
 static int fails(int call) {
     long number = __sync_add_and_fetch(&counts[call], 1);
-    if (call != armed_call || number != armed_number) return 0;
+    if (call != armed_call || number != armed_number || !first()) return 0;
     fired = 1;
-    if (!armed_error) kill(getpid(), SIGKILL);
+    if (!armed_error && call != MAP) kill(getpid(), SIGKILL);
     errno = armed_error;
     return 1;
 }
@@ -95,6 +119,27 @@ static int inside_at(int folder, const char *path) {
         return real(folder, path, flags, mode);                                                    \
     }
 
+static void cut(int handle) {
+    char link[64];
+    struct stat about;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", handle);
+    long writable = syscall(SYS_openat, AT_FDCWD, link, O_WRONLY, 0);
+    if (writable < 0) return;
+    if (fstat((int)writable, &about) == 0 && ftruncate((int)writable, about.st_size / 2) != 0)
+        abort();
+    syscall(SYS_close, writable);
+}
+
+#define MAPS(function, offset_type)                                                                \
+    void *function(void *at, size_t size, int use, int flags, int handle, offset_type offset) {    \
+        REAL(void *, #function, void *, size_t, int, int, int, offset_type)                        \
+        void *mapped = real(at, size, use, flags, handle, offset);                                 \
+        if (handle >= 0 && inside_handle(handle) && fails(MAP)) cut(handle);                       \
+        return mapped;                                                                             \
+    }
+
+MAPS(mmap, off_t)
+MAPS(mmap64, off64_t)
 OPENS(open)
 OPENS(open64)
 OPENS_AT(openat)

@@ -26,15 +26,19 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-CALLS = ("open", "read", "write", "fsync", "rename", "mkdir", "unlink", "list")
+CALLS = ("open", "read", "write", "fsync", "rename", "mkdir", "unlink", "list", "map")
 """Kinds of calls, in the order of the C source."""
 
 ASKED = CALLS[:5]
 ERRORS = ("EIO", "ENOSPC", "EACCES", "EINTR")
 KILL = "KILL"
 """Stands for an error: the process is killed before the call."""
+CUT = "CUT"
+"""Stands for an error of `map`: the file is cut to half of its length behind the mapping."""
 SECONDS = 120.0
-"""A trial that takes longer hangs."""
+"""[seconds of processor time] A trial that takes longer hangs."""
+WAITS = 20
+"""So many times longer may it take on a busy machine, where it does nothing."""
 
 SOURCE = Path(__file__).with_suffix(".c")
 LIBRARY = "faults.so"
@@ -88,7 +92,7 @@ class Library:
         self.loaded.faults_count.restype = ctypes.c_long
 
     def arm(self, below: Path, fault: Fault) -> None:
-        code = 0 if fault.error == KILL else getattr(errno, fault.error)
+        code = _number(fault.error)
         number = ctypes.c_long(fault.number or -1)
         self.loaded.faults_arm(str(below).encode(), CALLS.index(fault.call), number, code)
 
@@ -100,6 +104,16 @@ class Library:
 
     def fired(self) -> bool:
         return bool(self.loaded.faults_fired())
+
+
+def _number(error: str) -> int:
+    return 0 if error in (KILL, CUT) else int(getattr(errno, error))
+
+
+def arm_workers(below: Path, mark: Path, fault: Fault) -> None:
+    """Make the next workers of this process fail: the first one that gets to the call."""
+    numbers = (CALLS.index(fault.call), fault.number or -1, _number(fault.error))
+    os.environ["FAULTS_WORKERS"] = "|".join(map(str, (below, mark, *numbers)))
 
 
 def load_all(source: Path) -> int:
@@ -130,8 +144,9 @@ def load_all(source: Path) -> int:
 class Stories:
     """Each verb's command on one small input, which is made once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, workers: int = 1) -> None:
         self.folder = folder
+        self.workers = workers
         self.chests = folder / "chests"
         self.clean = folder / "made" / "clean"
         self.cohort = folder / "made" / "cohort"
@@ -156,7 +171,7 @@ class Stories:
         chests, images, labels = (
             str(path) for path in (self.chests, self.chests / "Images", self.chests / "Labels")
         )
-        one = ["--workers", "1"]
+        one = ["--workers", str(self.workers)]
         goal = str(out / "out")
         quick = ["--epochs", "2", "--size", "32", "--loss", "bce"]
         return {
@@ -169,6 +184,7 @@ class Stories:
             "evaluate": ["evaluate", labels, labels, goal, *one],
             "measure": ["measure", images, labels, goal, *one],
             "couch": ["couch", images, goal, *one],
+            "couch of a cohort": ["couch", str(self.cohort), goal, *one],
             "load": ["load", images],
             "report": ["report", str(self.scores), "--out", goal],
             "train": ["train", str(self.cohort), goal, *quick],
@@ -179,7 +195,7 @@ class Stories:
 
 VERBS = (
     *("scan", "deidentify", "verify", "prepare", "segment", "segment classical", "evaluate"),
-    *("measure", "couch", "load", "report", "train", "run", "phantom"),
+    *("measure", "couch", "couch of a cohort", "load", "report", "train", "run", "phantom"),
 )
 
 
@@ -213,8 +229,8 @@ def in_child(work: Callable[[], int], stdout: Path, stderr: Path, seconds: float
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
+    limit = time.monotonic() + seconds * WAITS
+    while time.monotonic() < limit and cpu_seconds(child) < seconds:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             return os.waitstatus_to_exitcode(status)
@@ -222,6 +238,16 @@ def in_child(work: Callable[[], int], stdout: Path, stderr: Path, seconds: float
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return -100
+
+
+def cpu_seconds(process: int) -> float:
+    """Processor time of a process and of its children that have ended; 0 where unknown."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0.0
+    times = stat.rpartition(")")[2].split()[11:15]
+    return sum(map(int, times)) / float(os.sysconf("SC_CLK_TCK"))
 
 
 def in_silence(work: Callable[[], object]) -> None:
@@ -268,12 +294,19 @@ class Trials:
         told.unlink(missing_ok=True)
         words = self.stories.words(verb, out)
 
+        mark = self.logs / "fired"
+        mark.unlink(missing_ok=True)
+
         def work() -> int:
-            self.loaded.arm(self.stories.folder, fault)
+            if self.stories.workers > 1:
+                arm_workers(self.stories.folder, mark, fault)
+            else:
+                self.loaded.arm(self.stories.folder, fault)
             try:
                 return run_words(words)
             finally:
-                found = self.loaded.counts() | {"fired": self.loaded.fired()}
+                fired = self.loaded.fired() or mark.exists()
+                found = self.loaded.counts() | {"fired": fired}
                 self.loaded.disarm()
                 told.write_text(json.dumps(found))
 
@@ -302,7 +335,8 @@ class Trials:
         code, shown, said, counts = self.run(verb, out, fault)
         outcome = Outcome(verb, fault, code, bool(counts.get("fired")), says=said[-600:])
         problems = outcome.problems
-        killed = fault.error == KILL and code == -signal.SIGKILL
+        by = {KILL: -signal.SIGKILL, CUT: -signal.SIGBUS}
+        killed = fault.error in by and code == by[fault.error]
         outcome.fired |= killed
         if code not in (0, 1, 2, 3) and not killed:
             problems.append(f"exit {code}")
@@ -355,12 +389,13 @@ def main(folder: Path, specs: Sequence[dict]) -> None:
     """Print one line of JSON for each trial, with the number of its spec.
 
     A spec has `verbs`, each with the most numbers n for a call and an error (0: all); `calls`,
-    `errors`, `seed`; or `faults` instead, a list of fields of `Fault`.
+    `errors`, `seed`; or `faults` instead, a list of fields of `Fault`. With `workers` above 1, which
+    is of all specs, the fault is in a worker process, and `numbers` is the highest n.
     """
     from pleura.core.quiet import silence_libraries
 
     silence_libraries()
-    stories = Stories(folder)
+    stories = Stories(folder, specs[0].get("workers", 1))
     in_silence(stories.make)
     trials = Trials(stories)
     warm: set[str] = set()
@@ -378,8 +413,11 @@ def _tell(trials: Trials, at: int, verb: str, spec: dict) -> None:
     if spec.get("faults"):
         faults = [Fault(**fault) for fault in spec["faults"]]
     else:
+        counts = trials.counted[verb]
+        if trials.stories.workers > 1:  # those of one process are not counted in the other
+            counts = dict.fromkeys(counts, spec["numbers"])
         kinds = spec["calls"], spec.get("errors", ERRORS)
-        faults = list(chosen(trials.counted[verb], spec["verbs"][verb], spec["seed"], *kinds))
+        faults = list(chosen(counts, spec["verbs"][verb], spec["seed"], *kinds))
     print(json.dumps({"spec": at, "counts": trials.counted[verb], "verb": verb}), flush=True)
     for fault in faults:
         begun = sum(os.times()[:4])

@@ -1,11 +1,24 @@
-"""Text that is safe to show: no control character of an input reaches a terminal or a page."""
+"""Text that is safe to show: no control character of an input reaches a terminal or a page, and
+no free text stands where a UID belongs.
+"""
 
+import re
 import unicodedata
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode categories of control, format (bidirectional overrides), surrogate and separator
 characters.
 """
+
+_UID = re.compile(r"[0-9.]+|\{?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
+"""A UID (PS3.5 9.1), or a GUID, which some software writes instead."""
+
+
+def shown_uid(uid: str) -> str:
+    """A UID as it may be shown and recorded; empty where it is neither a UID nor a GUID, for other
+    text can be anything, a name too.
+    """
+    return uid if _UID.fullmatch(uid) else ""
 
 
 def visible(text: str) -> str:

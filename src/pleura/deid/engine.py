@@ -229,7 +229,10 @@ class Engine:
         elif action is Action.EMPTY:
             self._put(dataset, tag, vr, None if vr in WIDTHS or vr in ("OB", "UN") else "", action)
         elif dataset.get_item(tag).value not in (None, b"", ""):
-            self._put(dataset, tag, vr, dummy(vr), action)
+            if vr == "UI":  # one dummy for all would make one UID of many
+                self._replace(dataset, tag, vr, Action.UID, 0)
+            else:
+                self._put(dataset, tag, vr, dummy(vr), action)
 
     def _check(self, dataset: "Dataset", tag: Any, vr: str, place: int) -> None:
         value = stored_bytes(dataset.get_item(tag), vr)

@@ -26,7 +26,16 @@ from pleura.dicom.frame_groups import attributes_of_frame, geometry_of
 from pleura.dicom.header_values import TAGS
 from pleura.dicom.plane import Cells, Plane
 from pleura.dicom.separators import SEPARATORS, separators_of
-from pleura.dicom.values import contrast_of, digest, numbers, padding_of, several, text, whole
+from pleura.dicom.values import (
+    digest,
+    modality_of,
+    numbers,
+    padding_of,
+    several,
+    technical_of,
+    text,
+    whole,
+)
 from pleura.files.contents import is_dicom
 
 TECHNICAL = (
@@ -255,8 +264,7 @@ def _alike(image: bool, *values: Any) -> Plane:
     `values` are those of `ALIKE`.
     """
     attributes = dict(zip(ALIKE, values, strict=True))
-    technical = {name: text(attributes[name]) for name in TECHNICAL}
-    technical["ContrastBolusAgent"] = contrast_of(technical["ContrastBolusAgent"])
+    technical = {name: technical_of(name, attributes[name]) for name in TECHNICAL}
     plane = Plane(
         file="",
         frame=0,
@@ -277,7 +285,7 @@ def _alike(image: bool, *values: Any) -> Plane:
         study_uid=str(attributes["StudyInstanceUID"] or ""),
         series_uid=str(attributes["SeriesInstanceUID"] or ""),
         frame_uid=str(attributes["FrameOfReferenceUID"] or ""),
-        modality=str(attributes["Modality"] or ""),
+        modality=modality_of(attributes["Modality"]),
         syntax=attributes["TransferSyntaxUID"],
         series_number=whole(attributes["SeriesNumber"]) or 0,
         technical={name: value for name, value in technical.items() if value},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pleura.core.errors import Exit
 from pleura.core.findings import Verdict
 from pleura.core.results import Table, batch_exit
+from pleura.core.text import shown_uid
 from pleura.files.accounting import Accounting
 from pleura.files.listing import RefusedFile
 from pleura.files.walk import refusal_findings
@@ -150,13 +151,14 @@ def _entry(series: "Series") -> dict[str, Any]:
 
     return {
         "id": series.id,
-        "series_uid": series.series_uid,
-        "study_uid": series.study_uid,
+        "series_uid": shown_uid(series.series_uid),
+        "study_uid": shown_uid(series.study_uid),
         "modality": series.modality,
-        "sop_class_uid": series.sop_class_uid,
+        "sop_class_uid": shown_uid(series.sop_class_uid),
         "sop_class": in_words(series.sop_class_uid),
         "transfer_syntaxes": {
-            uid: in_words(uid) for uid in sorted({plane.syntax for plane in series.files})
+            uid: in_words(uid)
+            for uid in sorted({shown_uid(plane.syntax) for plane in series.files} - {""})
         },
         "body_part": series.header.get("BodyPartExamined"),
         "patient_position": series.header.get("PatientPosition"),

@@ -5,11 +5,26 @@ from collections.abc import Mapping
 from math import isnan
 from typing import Any
 
+from pleura.core.text import shown_uid
+
 MILLION = 1e6
 """Lengths in mm, slopes and intercepts are smaller, so NaN and infinity are refused too."""
 
 NO_CONTRAST = {"", "NO", "NONE", "NON CONTRAST", "WITHOUT"}
 """ContrastBolusAgent of scans that had none."""
+
+TERMS = """
+ANN AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DG DMS DOC DX ECG EEG EMG EOG EPS ES FID GM HC HD IO
+IOL IVOCT IVUS KER KO LEN LS M3D MG MR NM OAM OCT OP OPM OPT OPTBSV OPTENF OPV OSS OT PA PLAN POS PR
+PT PX REG RESP RF RG RTDOSE RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN RTSTRUCT RWV SEG SM SMR
+SR SRF STAIN TEXTUREMAP TG US VA XA XAPROTOCOL XC
+AS CD CF CP CS DD DF DM DS EC FA FS LP MA MS OPR ST VF
+"""
+"""Defined terms of Modality, and retired ones (PS3.3 C.7.3.1.1.1)."""
+MODALITIES = frozenset(TERMS.split())
+UNKNOWN_MODALITY = "unknown"
+
+NUMERIC = {"KVP", "SliceThickness", "SpacingBetweenSlices", "GantryDetectorTilt"}
 
 
 def several(value: Any) -> list[Any]:
@@ -33,6 +48,26 @@ def contrast_of(agent: str) -> str:
     if agent.upper() in NO_CONTRAST:
         return ""
     return "yes"
+
+
+def modality_of(value: Any) -> str:
+    """A defined term, `unknown` for any other text, which can be anything, or empty."""
+    term = text(value).upper()
+    return term if term in MODALITIES or not term else UNKNOWN_MODALITY
+
+
+def technical_of(name: str, value: Any) -> str:
+    """A technical attribute as text. Of a contrast agent only whether there was one is kept, and a
+    number that is none is left out, for other text can be anything.
+    """
+    if name == "ContrastBolusAgent":
+        return contrast_of(text(value))
+    if name not in NUMERIC:
+        return text(value)
+    try:
+        return text(value) if [float(part) for part in several(value)] else ""
+    except (TypeError, ValueError):
+        return ""
 
 
 def whole(value: Any) -> int | None:
@@ -74,13 +109,11 @@ def digest(name: str) -> str:
 
 
 def in_words(uid: str) -> str:
-    """The name of a UID of the Standard; any other UID unchanged."""
+    """The name of a UID of the Standard; any other UID unchanged; empty where it is no UID."""
     from pydicom.config import IGNORE
     from pydicom.uid import UID
 
-    if uid:
-        return UID(uid, IGNORE).name
-    return ""
+    return UID(shown_uid(uid), IGNORE).name if shown_uid(uid) else ""
 
 
 def padding_of(

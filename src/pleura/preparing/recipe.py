@@ -11,6 +11,7 @@ import numpy as np
 from pleura.core.atomic import atomic_file, atomic_folder
 from pleura.core.findings import Finding, worst
 from pleura.core.progress import Progress
+from pleura.core.text import shown_uid
 from pleura.store.case import write_case
 from pleura.store.fingerprints import fingerprint
 from pleura.store.items import Done
@@ -105,8 +106,8 @@ def _case(recipe: CaseRecipe, job: CaseJob) -> Done:
         values = (*values, *found)
     findings = [*series.findings, *values, *odd]
     facts = {
-        "series_uid": series.series_uid,
-        "frame_uid": series.frame_uid,
+        "series_uid": shown_uid(series.series_uid),
+        "frame_uid": shown_uid(series.frame_uid),
         "verdict": worst(findings).word,
     }
     listed = [finding.as_json() for finding in findings]

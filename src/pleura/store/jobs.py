@@ -11,6 +11,7 @@ from pleura.core.errors import InputRefused
 from pleura.core.faults import refusal_of
 from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
+from pleura.core.text import shown_uid
 from pleura.dicom.gaps import Gaps
 from pleura.geometry.volume import Volume
 from pleura.quality.gate import Judged, gate
@@ -75,7 +76,7 @@ def jobs_of(source: Path, progress: Progress = silent, gaps: Gaps = "refuse") ->
     return [
         Job(
             series.id,
-            series.series_uid,
+            shown_uid(series.series_uid),
             series.read,
             series.findings,
             None if series.image else series,
@@ -104,7 +105,12 @@ def _case_job(cohort: Cohort, name: str) -> Job:
         case = cohort.case(name)
         version = case.about.get("gate")
         return Job(
-            case.id, case.series_uid, case.volume, case.findings, gate_version=version, input=digest
+            case.id,
+            shown_uid(case.series_uid),
+            case.volume,
+            case.findings,
+            gate_version=version,
+            input=digest,
         )
     except InputRefused as error:
         return Job(name, "", unreadable, (refusal_of(error),), input=digest)
