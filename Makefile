@@ -1,22 +1,39 @@
 # make demo   lungs and numbers of synthetic chests       make test   everything that must hold
 # make demo-train  train, score and report on them
 # make check  style, types and the walls of the house    make bench  the measurements in docs/benchmarks.md
-# make soak   faults, kills and fuzzing for hours
+# make soak   faults, kills and fuzzing for hours        make lock   the lock with hashes, anew
 # make docs   the documentation as a site                    make model  the shipped network: DATA=folder OUT=folder
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup check test demo demo-train bench soak docs model clean
+# A lock with hashes, where there is one for this system and Python (empty elsewhere).
+SYSTEM := $(shell $(PYTHON) -c "import platform as p, sys; \
+  print(sys.platform, p.machine(), p.libc_ver()[0], 'py%d%d' % sys.version_info[:2], sep='-')")
+LOCK := $(wildcard lock-$(SYSTEM).txt)
+
+.PHONY: setup lock check test demo demo-train bench soak docs model clean
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt $(LOCK)
 	$(PYTHON) -m venv $(VENV)
+ifneq ($(LOCK),)
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r $(LOCK)
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[train,dev]'
+else
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,dev]'
+endif
 	touch $@
+
+lock:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --dry-run --ignore-installed --report .venv-lock/report.json \
+	  -c constraints.txt '.[train,dev]' editables
+	.venv-lock/bin/python tests/testing/lock.py .venv-lock/report.json > lock-$(SYSTEM).txt
+	rm -rf .venv-lock
 
 check: setup
 	$(BIN)/ruff check src tests bench docs

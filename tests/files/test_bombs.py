@@ -1,8 +1,11 @@
 """Small files that would cost gigabytes or minutes are refused by code, at once."""
 
+import gzip
+import io
 import struct
 import tarfile
 import time
+import zipfile
 import zlib
 
 import numpy as np
@@ -138,3 +141,56 @@ def test_an_enhanced_ct_whose_frame_count_lies_has_an_entry_of_its_own(frames, t
     (found,) = survey(tmp_path).series
     assert found.reason.startswith("TRUNCATED")
     assert found.modality == "CT"
+
+
+@pytest.mark.parametrize("writer", ["sizes in front", "sizes behind"])
+@pytest.mark.parametrize("lie", [bytes(12), b"\1\0\0\0" * 3, b"\xff" * 12])
+def test_a_zip_whose_directory_contradicts_its_files(writer, lie, one_slice, tmp_path):
+    """It would drop a slice, or the end of one, without a word."""
+    target = io.BytesIO()
+    if writer == "sizes behind":
+        target.seekable = lambda: False
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in "ab":
+            archive.writestr(name, one_slice)
+    data = target.getvalue()
+    (tmp_path / "a.zip").write_bytes(data)
+    assert refusals(tmp_path) == {"REPEATED-FILES"} or not survey(tmp_path).walk.refused
+    at = data.rindex(b"PK\1\2") + 16  # CRC, compressed and whole size of the last file
+    (tmp_path / "a.zip").write_bytes(data[:at] + lie + data[at + 12 :])
+    assert survey(tmp_path).walk.refused
+
+
+@pytest.mark.parametrize("harm", ["cut", "no end", "files behind its end"])
+def test_a_tar_that_ends_too_early_is_refused(harm, one_slice, tmp_path):
+    """It would lose slices without a word."""
+    rolled = io.BytesIO()
+    with tarfile.open(fileobj=rolled, mode="w") as archive:
+        about = tarfile.TarInfo("a")
+        about.size = len(one_slice)
+        archive.addfile(about, io.BytesIO(one_slice))
+    data = rolled.getvalue()
+    end = 512 + -(-len(one_slice) // 512) * 512
+    harmed = {
+        "cut": data[: end + 700],
+        "no end": data[:end],
+        "files behind its end": data + data,
+    }
+    (tmp_path / "a.tar").write_bytes(data)
+    assert not survey(tmp_path).walk.refused
+    (tmp_path / "a.tar").write_bytes(harmed[harm])
+    assert [file.problem for file in survey(tmp_path).walk.refused] == ["broken"]
+
+
+def test_a_tar_in_gzip_with_a_wrong_checksum_gives_none_of_its_files(one_slice, tmp_path):
+    rolled = io.BytesIO()
+    with tarfile.open(fileobj=rolled, mode="w") as archive:
+        about = tarfile.TarInfo("a")
+        about.size = len(one_slice)
+        archive.addfile(about, io.BytesIO(one_slice))
+    data = bytearray(gzip.compress(rolled.getvalue(), mtime=0))
+    data[-8] ^= 1
+    (tmp_path / "a.tgz").write_bytes(data)
+    found = survey(tmp_path)
+    assert [file.problem for file in found.walk.refused] == ["broken"]
+    assert not any(one.is_ct for one in found.series)

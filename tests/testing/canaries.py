@@ -339,7 +339,8 @@ def one_slice_attributes() -> list[str]:
     """Keywords of the attributes of a slice, less those that hold technical words as they are."""
     hu = np.zeros((1, 16, 16), np.int16)
     (one,) = series(Volume(hu, Grid.axial(hu.shape, (2.0, 0.7, 0.7))), SeriesSpec())
-    return [e.keyword for e in one if e.keyword not in (*AS_THEY_ARE, "PixelData")]
+    meta = ["TransferSyntaxUID", "MediaStorageSOPClassUID"]
+    return [*meta, *(e.keyword for e in one if e.keyword not in (*AS_THEY_ARE, "PixelData"))]
 
 
 def _written(dataset: Dataset) -> bytes:

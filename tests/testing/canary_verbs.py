@@ -42,10 +42,10 @@ class Story:
     """A command on the canaries; `{}` stands for their folder and `{out}` for OUT.
 
     Attributes:
-        only_files: `--paths` was given: names may be shown, and may not be written.
+        only_files: `--paths` was given: names are shown, and never written.
         carries: parts of places whose canaries are in OUT on purpose.
         exits: the exit codes that are right.
-        like: another story whose OUT this one goes on with.
+        like: another story whose OUT this one reads.
     """
 
     name: str
@@ -225,9 +225,9 @@ class Trial:
             if f"{{}}/{made}" in story.words:
                 self._make(made)
         words = [word.replace("{out}", str(out)).format(self.folder) for word in story.words]
-        shown = [self.folder / name for name in ("stdout", "stderr")]
-        code = in_child(partial(run_words, words), *shown, 300.0)
-        files = {} if story.only_files else {path.name: path for path in shown}
+        printed = [self.folder / name for name in ("stdout", "stderr")]
+        code = in_child(partial(run_words, words), *printed, 300.0)
+        files = {} if story.only_files else {path.name: path for path in printed}
         files |= {path.relative_to(place).as_posix(): path for path in _written(place)}
         leaks = {}
         for name, path in files.items():

@@ -5,11 +5,16 @@ What may come out of a mutant is a mask, a value, or one of pleura's own excepti
 checksum covers the whole file (NIfTI in gzip, NPZ), what is read must be what was written.
 """
 
+import gzip
 import hashlib
+import io
 import json
 import random
+import re
 import shutil
+import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -17,11 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pleura.core.atomic import dump_json, read_json, sha256_file
 from pleura.core.errors import InputRefused, PleuraError
-from pleura.deid.vault import read_map
-from pleura.dicom.series import find_series
+from pleura.deid.vault import open_key, read_map
+from pleura.dicom.pixels import read_hu
+from pleura.dicom.series import find_series, survey
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask, Volume
 from pleura.labels.mappings import naming_of
@@ -33,12 +40,38 @@ from pleura.segmenters.runtime import check_weights, open_network
 from pleura.store.case import Case, write_case
 from pleura.store.cohort import Cohort, write_cohort
 from pleura.store.item import Item
+from pleura.store.planned import Plan
 from pleura.store.run_record import record_in
 from pleura.store.split import make_split
+from pleura.studying.design import read_design
 from testing.injected_faults import in_child
 from testing.networks import write_run
 
 SHAPE = (6, 24, 24)
+TOML = (
+    *("[]", "{}", "[[1]]", "nan", "inf", "-1", "0", "1e308", "9" * 400, "true", '""', '"x"', "0.5"),
+    *("1979-05-27", "1979-05-27T07:32:00Z", "[1, 'a']", "{a = 1}", '"../../x"', '"\\u001b"', "lr"),
+    *("loss", "augment", "couch", "dropout", "network", "batch", "weight_decay", "size", "name"),
+)
+DESIGN = """
+name = "tiny"
+preset = "report"
+size = 16
+steps = 2
+folds = 2
+seeds = [0, 1]
+endpoints = ["dice", "hallucinated_percent"]
+[baseline]
+alpha = 0.5
+[[factor]]
+name = "lr"
+levels = [0.2, 0.1]
+steps = 3
+trend = true
+[[factor]]
+name = "augment"
+levels = ["blur", "none"]
+"""
 WORDS = (b"nan", b"-1", b"99999999999999999999", b"1e308", b"\0", b"../../x", b"'", b"0x10", b"")
 NUMBERS = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
 VALUES: tuple[Any, ...] = (
@@ -54,15 +87,20 @@ class Format:
     name: str
     read: Callable[[Path], Any]
     is_json: bool = False
+    is_toml: bool = False
     has_checksum: bool = False
+
+
+def hu_of_material() -> NDArray[np.int16]:
+    """The CT values of the series."""
+    return np.random.default_rng(1).integers(-1000, 100, SHAPE).astype(np.int16)
 
 
 @cache
 def material() -> tuple[Path, LungMask]:
     """A folder with a good file of each format, and the mask in them."""
     folder = Path(tempfile.mkdtemp(prefix="pleura-mutants-"))
-    hu = np.random.default_rng(1).integers(-1000, 100, SHAPE).astype(np.int16)
-    volume = Volume(hu, Grid.axial(SHAPE, (5, 9, 9)))
+    volume = Volume(hu_of_material(), Grid.axial(SHAPE, (5, 9, 9)))
     write_series(folder / "ct", volume, SeriesSpec())
     (series,) = find_series(folder / "ct")
     labels = np.zeros(SHAPE, np.uint8)
@@ -87,9 +125,59 @@ def material() -> tuple[Path, LungMask]:
     Item("Case_000", "x", {"a": 1}, {"a.txt": (1, "0")}).write(folder / "out")
     record = {"format": "pleura-run/2", "verb": "couch", "version": "1", "options": {}}
     (folder / "out" / "run.json").write_text(dump_json(record | {"state": "done"}))
+    _archives(folder)
+    (folder / "design.toml").write_text(DESIGN, encoding="utf-8")
+    plan = {"format": "pleura-jobs/1", "verb": "couch", "tasks": 2, "input": {}, "facts": None}
+    (folder / "out" / "jobs.json").write_text(dump_json(plan | {"cases": [["Case_000", 6, "x"]]}))
+    (folder / "out.key").write_text("5" * 64 + "\n")
     labels_of = {"labels": {"background": 0, "lung_right": 1, "lung_left": 2}}
     (folder / "dataset.json").write_text(dump_json(labels_of))
     return folder, mask
+
+
+def _archives(folder: Path) -> None:
+    """The series of `folder/ct` as a zip and two tars, and one slice in gzip, in folders."""
+    files = sorted((folder / "ct").rglob("*.dcm"))
+    for name in ("zip", "tar", "tgz", "gz"):
+        (folder / name).mkdir()
+    rolled_up = io.BytesIO()
+    with (
+        zipfile.ZipFile(folder / "zip" / "a.zip", "w", zipfile.ZIP_DEFLATED) as packed,
+        tarfile.open(fileobj=rolled_up, mode="w") as rolled,
+    ):
+        for path in files:
+            data = path.read_bytes()
+            packed.writestr(zipfile.ZipInfo(path.name), data, zipfile.ZIP_DEFLATED)
+            about = tarfile.TarInfo(path.name)
+            about.size = len(data)
+            rolled.addfile(about, io.BytesIO(data))
+    (folder / "tar" / "a.tar").write_bytes(rolled_up.getvalue())
+    (folder / "tgz" / "a.tgz").write_bytes(gzip.compress(rolled_up.getvalue(), mtime=0))
+    (folder / "gz" / "a.dcm.gz").write_bytes(gzip.compress(files[0].read_bytes(), mtime=0))
+
+
+def _design(folder: Path) -> Any:
+    design = read_design(folder / "design.toml")
+    return design.arms(), dump_json(design.as_json())
+
+
+def _read_archive(name: str, folder: Path) -> Any:
+    """What is read from the archives of a folder: the volumes and single slices, whole and right
+    or refused with a reason.
+    """
+    found = survey(folder / name)
+    if name == "gz":  # one slice is never a volume
+        volumes = [read_hu(one.files, workers=1)[0] for one in found.series if one.rows]
+    else:
+        volumes = [one.read().hu for one in found.series if one.usable]
+    refused = found.walk.refused or any(one.findings for one in found.series)
+    slices = {one.tobytes() for volume in volumes for one in volume}
+    right = {one.tobytes() for one in hu_of_material()}
+    assert refused or name == "gz" or len(slices) == len(right), "slices were lost in silence"
+    assert name == "tar" or slices <= right, "a wrong slice was read"
+    if not volumes:
+        raise InputRefused("nothing was read")
+    return volumes
 
 
 def _mask(name: str, folder: Path) -> LungMask:
@@ -164,6 +252,13 @@ FORMATS = {
     "names": Format("out.names.json", _names, is_json=True),
     "run": Format("out/run.json", lambda folder: record_in(folder / "out"), is_json=True),
     "item": Format("out/.pleura/items/*.json", _item, is_json=True),
+    "zip": Format("zip/a.zip", partial(_read_archive, "zip")),
+    "tar": Format("tar/a.tar", partial(_read_archive, "tar")),
+    "tar in gzip": Format("tgz/a.tgz", partial(_read_archive, "tgz")),
+    "slice in gzip": Format("gz/a.dcm.gz", partial(_read_archive, "gz")),
+    "design": Format("design.toml", _design, is_toml=True),
+    "plan": Format("out/jobs.json", lambda folder: Plan.read(folder / "out"), is_json=True),
+    "key": Format("out.key", lambda folder: open_key(folder / "out.key")),
     "dataset": Format("dataset.json", partial(naming_of, "nnunet"), is_json=True),
 }
 
@@ -214,6 +309,22 @@ def mutated_json(data: bytes, rng: random.Random) -> bytes:
         return json.dumps(value).encode()
 
 
+def mutated_toml(data: bytes, rng: random.Random) -> bytes:
+    """Values of a TOML text replaced, lines removed or repeated; or its bytes mutated."""
+    if rng.random() < 0.2:
+        return mutated(data, rng)
+    lines = data.decode().splitlines()
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        at = rng.randrange(len(lines))
+        if rng.random() < 0.2:
+            lines[at : at + 1] = lines[at : at + 1] * rng.choice((0, 2))
+            lines = lines or [""]
+            continue
+        values = re.findall(r'"[^"]*"|[\d.]+|\w+', lines[at]) or [""]
+        lines[at] = lines[at].replace(rng.choice(values), rng.choice(TOML), 1)
+    return "\n".join(lines).encode()
+
+
 def tried(format: Format, rng: random.Random, folder: Path) -> str:
     """Mutate a good file of a format in `folder`, read it, and put it back.
 
@@ -229,7 +340,9 @@ def tried(format: Format, rng: random.Random, folder: Path) -> str:
         shutil.copytree(source, folder)
     (path,) = folder.glob(format.name)
     good = path.read_bytes()
-    path.write_bytes((mutated_json if format.is_json else mutated)(good, rng))
+    change = mutated_json if format.is_json else mutated
+    change = mutated_toml if format.is_toml else change
+    path.write_bytes(change(good, rng))
     try:
         value = format.read(folder)
     except PleuraError as error:

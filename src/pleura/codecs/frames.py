@@ -12,6 +12,7 @@ from pleura.codecs.samples import SAMPLE, sample
 from pleura.core.codes import refused
 from pleura.core.codes.reading import PIXEL_PROBLEMS
 from pleura.core.errors import InputRefused, UnreadableFile
+from pleura.core.text import shown_uid
 
 NATIVE = {
     "1.2.840.10008.1.2": "Implicit VR Little Endian",
@@ -57,8 +58,8 @@ ENCODED = {
 
 
 def name_of(syntax: str) -> str:
-    """The name of a transfer syntax; its UID where it is unknown."""
-    return NATIVE.get(syntax) or ENCODED.get(syntax, (syntax, ""))[0]
+    """The name of a transfer syntax; its UID where it is unknown; `no UID` where it is none."""
+    return NATIVE.get(syntax) or ENCODED.get(syntax, (shown_uid(syntax) or "no UID", ""))[0]
 
 
 @lru_cache

@@ -5,7 +5,9 @@ Nothing is extracted to disk, so no name in an archive can escape its folder.
 
 import bz2
 import gzip
+import io
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -21,10 +23,10 @@ from pleura.core.faults import note
 from pleura.files.contents import GZIP_SUFFIXES, TAR_SUFFIXES, archive_format, is_dicom
 from pleura.files.limits import (
     MEMBER_BYTES,
-    MEMBERS,
     TAR_HEADER_BYTES,
     ZIP_DIRECTORY_BYTES,
     most_expanded,
+    most_members,
 )
 
 PEEK_BYTES = 512
@@ -35,8 +37,16 @@ STREAMS: dict[str, Callable[..., Any]] = {
     "bzip2": bz2.open,
     "xz": lzma.open,
 }
+CHUNK_BYTES = 1 << 20
+TAIL_CHUNKS = 64
+"""Most chunks of zeros behind the end of a tar; writers fill up to 10 KiB."""
 LOCAL_HEADER_BYTES = 30
 """Shortest header of a zip member."""
+
+HAS_DESCRIPTOR = 8
+"""Flag of a zip member whose CRC and sizes stand behind its bytes."""
+ZIP64 = 0xFFFFFFFF
+"""Stands where a size of 64 bits is elsewhere."""
 
 SYMLINK_MODE = 0o120000
 FILE_TYPE_MODE = 0o170000
@@ -188,7 +198,29 @@ def _zip_members(path: Path, only: Collection[int] | None) -> Iterator[Member]:
             for number, info in enumerate(infos):
                 if info.is_dir() or (only is not None and number not in only):
                     continue
-                yield from _zip_member(archive, number, info)
+                if _is_as_listed(file, info):
+                    yield from _zip_member(archive, number, info)
+                else:
+                    yield Member(number, info.filename, info.file_size, None, "broken")
+
+
+def _is_as_listed(file: IO[bytes], info: zipfile.ZipInfo) -> bool:
+    """Whether the directory of a zip says of a member what stands beside its bytes (APPNOTE 4.3.7,
+    4.3.9): a damaged directory would drop a file, or the end of one, without a word.
+    """
+    listed = (info.CRC, info.compress_size, info.file_size)
+    file.seek(info.header_offset)
+    head = file.read(LOCAL_HEADER_BYTES)
+    if len(head) < LOCAL_HEADER_BYTES:
+        return False
+    flags, *own = struct.unpack_from("<H6xIII", head, 6)
+    name, extra = struct.unpack_from("<HH", head, 26)
+    if not flags & HAS_DESCRIPTOR:
+        return ZIP64 in own or tuple(own) == listed
+    file.seek(info.header_offset + LOCAL_HEADER_BYTES + name + extra + info.compress_size)
+    after = file.read(24).removeprefix(b"PK\x07\x08")
+    short = struct.pack("<III", *(number & ZIP64 for number in listed))
+    return after.startswith((short, struct.pack("<IQQ", *listed)))
 
 
 def _zip_member(archive: zipfile.ZipFile, number: int, info: zipfile.ZipInfo) -> Iterator[Member]:
@@ -223,9 +255,27 @@ def _check_overlap(infos: Collection[zipfile.ZipInfo]) -> None:
         end = info.header_offset + LOCAL_HEADER_BYTES + info.compress_size
 
 
+def _check_stream(path: Path, size: int) -> None:
+    """Refuse a tar that is not whole blocks. A compressed one is expanded to its end: the checksum
+    stands there, and covers every member.
+    """
+    total = 0
+    with _expanded(path) as stream:
+        if isinstance(stream, io.BufferedReader):  # not compressed
+            total = size
+        else:
+            while data := stream.read(CHUNK_BYTES):
+                total += len(data)
+                _check_total(0, total, size)
+    if total % tarfile.BLOCKSIZE:
+        raise not_read("broken")
+
+
 def _tar_members(path: Path, only: Collection[int] | None) -> Iterator[Member]:
     total = 0
     size = path.stat().st_size
+    if only is None:  # once, when the archive is listed
+        _check_stream(path, size)
     with _expanded(path) as stream:
         limited = _Limited(stream)
         limited.left = TAR_HEADER_BYTES
@@ -241,8 +291,22 @@ def _tar_members(path: Path, only: Collection[int] | None) -> Iterator[Member]:
                     yield _tar_member(archive, number, info)
                 archive.members = []  # type: ignore[attr-defined] # tarfile remembers all of them
                 limited.left = TAR_HEADER_BYTES
-        if limited.last.strip(b"\0"):  # it stopped at bytes that are not a header
+        # it ends with blocks of zeros, and nothing else is behind them
+        if limited.last != bytes(tarfile.BLOCKSIZE):
             raise not_read("broken")
+        if only is None:
+            _check_tail(stream)
+
+
+def _check_tail(stream: IO[bytes]) -> None:
+    """Refuse a tar with more than zeros behind its end: files there would be lost."""
+    for _ in range(TAIL_CHUNKS):
+        data = stream.read(CHUNK_BYTES)
+        if data.strip(b"\0"):
+            break
+        if len(data) < CHUNK_BYTES:
+            return
+    raise not_read("broken")
 
 
 def _tar_member(archive: tarfile.TarFile, number: int, info: tarfile.TarInfo) -> Member:
@@ -286,7 +350,7 @@ def _gzip_member(path: Path, only: Collection[int] | None) -> Iterator[Member]:
 
 
 def _check_total(count: int, expanded: int, size: int) -> None:
-    if count > MEMBERS:
+    if count > most_members(size):
         raise not_read("many")
     if expanded > most_expanded(size):
         raise not_read("bomb")

@@ -14,6 +14,12 @@ MEMBER_BYTES: Final = 1 << 30
 MEMBERS: Final = 100_000
 """Most files in an archive."""
 
+FREE_MEMBERS: Final = 10_000
+"""Files that any archive may have; more must have `BYTES_A_MEMBER` bytes of the archive each."""
+
+BYTES_A_MEMBER: Final = 64
+"""Fewest bytes of an archive for each of its files: a CT slice compresses to thousands."""
+
 GROWTH: Final = 100
 """Most times its size that a compressed file may expand to; CT has 2 to 4, a bomb 1000."""
 
@@ -34,6 +40,14 @@ CONTOURS_IN_PLANE: Final = 500
 
 CONTOUR_POINTS: Final = 50_000
 """Most points of one contour: a lung traced pixel by pixel has a few thousand."""
+
+PLANE_POINTS: Final = 200_000
+"""Most points of all contours of one structure on one slice."""
+
+
+def most_members(size: int) -> int:
+    """Most files of an archive of `size` bytes: each costs time, an empty one too."""
+    return min(MEMBERS, max(FREE_MEMBERS, size // BYTES_A_MEMBER))
 
 
 def most_expanded(size: int) -> int:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pleura.core.codes import finding, refused
 from pleura.core.errors import GridMismatch, InputRefused
 from pleura.core.findings import Finding
-from pleura.files.limits import CONTOUR_POINTS, CONTOURS_IN_PLANE
+from pleura.files.limits import CONTOUR_POINTS, CONTOURS_IN_PLANE, PLANE_POINTS
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
 from pleura.labels.names import LungPart, part_of
@@ -158,6 +158,7 @@ def _rasterise(contours: Sequence[Any], grid: Grid, lung: str) -> tuple[NDArray[
     if len(contours) > most:
         raise _too_many(lung, len(contours), "contours", most)
     planes: dict[int, list[_Contour]] = defaultdict(list)
+    points: Counter[int] = Counter()
     for contour in contours:
         closed = _closed(contour, grid, tally)
         if closed is None:
@@ -168,6 +169,9 @@ def _rasterise(contours: Sequence[Any], grid: Grid, lung: str) -> tuple[NDArray[
             continue
         tally.counts["between"] += abs(closed.at - nearest) > ONE_PLANE
         planes[nearest].append(closed)
+        points[nearest] += len(closed.outline)
+        if points[nearest] > PLANE_POINTS:  # at once: each point takes time to read
+            raise _too_many(lung, points[nearest], "points on one slice", PLANE_POINTS)
     _check_counts(planes.values(), lung)
     voxels = np.zeros(grid.shape, dtype=bool)
     for k, listed in planes.items():

@@ -26,7 +26,7 @@ Every level of a factor but the baseline's is an arm: the baseline with that one
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -77,6 +77,10 @@ TOP = {
     "baseline",
     "factor",
 }
+MOST = 1e9
+"""Largest number of a design."""
+DESIGN_BYTES = 1 << 20
+"""Largest design that is read."""
 LEVEL = {"name", "levels", "steps", "trend"}
 CHOICES = {
     "loss": ("bce", "dice", "bce_dice"),
@@ -206,7 +210,7 @@ def changed(recipe: Recipe, couch: Couch, options: Mapping[str, Any]) -> tuple[R
     if isinstance(values.get("schedule"), str):
         values["schedule"] = values["schedule"].replace("-", "_")
     for name, choices in CHOICES.items():
-        if name in values and values[name] not in choices:
+        if name in values and not _is_one(values[name], choices):
             raise UsageError(f"study: {name} is one of {', '.join(choices)}")
     if "augment" in values:
         values["augment"] = augmentations(str(values["augment"]))
@@ -215,6 +219,8 @@ def changed(recipe: Recipe, couch: Couch, options: Mapping[str, Any]) -> tuple[R
         kind = type(getattr(recipe, name))
         if kind in (int, float) and (isinstance(value, bool) or not isinstance(value, (int, kind))):
             raise UsageError(f"study: {name} is a number")
+        if kind in (int, float) and not abs(value) <= MOST:
+            raise UsageError(f"study: {name} is a number up to {MOST:g}")
         values[name] = kind(value)
     made = replace(recipe, **values)
     made.check()
@@ -228,14 +234,16 @@ def read_design(file: Path) -> Design:
         UsageError: not a TOML file, a key is missing or unknown, or a value is out of range.
     """
     try:
+        if not file.is_file() or file.stat().st_size > DESIGN_BYTES:
+            raise UsageError("study: the design cannot be read; give a TOML file of at most 1 MiB")
         value = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError, RecursionError):
         raise UsageError("study: the design cannot be read; give a TOML file") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"study: the design is not TOML: {error}") from None
     _only(value, TOP, "the design")
     preset = value.get("preset", "report")
-    if preset not in PRESETS:
+    if not _is_one(preset, PRESETS):
         raise UsageError(f"study: preset is one of {', '.join(PRESETS)}")
     start = replace(
         PRESETS[preset],
@@ -271,17 +279,21 @@ def _factor(value: Mapping[str, Any], baseline: Recipe) -> Factor:
     _only(value, LEVEL, "a [[factor]]")
     name = value.get("name")
     levels = value.get("levels")
-    if name not in FACTORS:
+    if not _is_one(name, FACTORS):
         raise UsageError(f"study: a factor's name is one of {', '.join(FACTORS)}")
     if not isinstance(levels, list) or not levels:
         raise UsageError(f"study: factor {name} needs levels, a list")
     steps = value.get("steps", baseline.steps)
-    if not isinstance(steps, int) or steps < 1:
+    if not isinstance(steps, int) or not 1 <= steps <= MOST:
         raise UsageError(f"study: steps of factor {name} must be a whole number, at least 1")
     trend = value.get("trend", False)
     if trend and not all(isinstance(level, (int, float)) for level in levels):
         raise UsageError(f"study: a trend over {name} needs levels that are numbers")
     return Factor(str(name), tuple(levels), steps, bool(trend))
+
+
+def _is_one(value: Any, choices: Collection[str]) -> bool:
+    return isinstance(value, str) and value in choices
 
 
 def _only(value: Mapping[str, Any], known: set[str], where: str) -> None:
@@ -292,7 +304,7 @@ def _only(value: Mapping[str, Any], known: set[str], where: str) -> None:
 
 def _whole(value: Mapping[str, Any], name: str, least: int) -> int:
     number = value.get(name)
-    if not isinstance(number, int) or isinstance(number, bool) or number < least:
+    if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= MOST:
         raise UsageError(f"study: {name} must be a whole number, at least {least}")
     return number
 
@@ -305,7 +317,8 @@ def _seeds(value: Any) -> tuple[int, ...]:
 
 
 def _endpoints(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or not set(value) <= set(ENDPOINTS):
+    known = isinstance(value, list) and all(_is_one(one, ENDPOINTS) for one in value)
+    if not known or not value:
         raise UsageError(f"study: endpoints are from {', '.join(ENDPOINTS)}")
     return tuple(dict.fromkeys(value))
 

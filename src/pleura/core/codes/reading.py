@@ -11,7 +11,7 @@ ARCHIVE_PROBLEMS: Mapping[str, str] = MappingProxyType(
         "bomb": "expands to more than 100 times its size (possible zip bomb)",
         "broken": "corrupt or truncated",
         "encrypted": "password-protected",
-        "many": "more files than the limit of 100,000",
+        "many": "more files than the limit of 100,000, or than its size allows",
         "member-large": "a file in the archive is larger than 1 GiB",
         "nested": "an archive inside an archive",
         "overlap": "files in the archive overlap (possible zip bomb)",

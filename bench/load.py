@@ -1,0 +1,176 @@
+"""Many cases, many slices, many files: how time and memory grow. `python bench/load.py`
+
+    python bench/load.py [SMALL LARGE] [--picture FILE]
+
+`segment` and `prepare` on SMALL and LARGE tiny cases (200 and 2,000), `scan` on series of 300 and
+3,000 slices and on 5,000 and 50,000 files of other kinds. Seconds are of processor time and memory
+is the most that a process of its own has had. Exit 1 where the seconds of an item grow by half, or
+memory by a quarter and over 100 MB. FILE gets a plot.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import Volume
+from pleura.phantom.anatomy import chest
+from pleura.phantom.writer import SeriesSpec, write_series
+
+TINY = (14, 40, 40)
+MEASURED = """
+import resource, sys
+from pleura.cli.app import main
+try:
+    main(sys.argv[2:])
+except SystemExit as ended:
+    code = ended.code or 0
+used = resource.getrusage(resource.RUSAGE_SELF)
+with open(sys.argv[1], "w") as file:
+    print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, code, file=file)
+"""
+SLOWER, MORE, FREE_MB = 1.5, 1.25, 100.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command on `count` items took; `begun` without any."""
+
+    what: str
+    count: int
+    seconds: float
+    megabytes: float
+    exit_code: int
+
+
+def measured(what: str, count: int, words: list[str], folder: Path) -> Cost:
+    """Run a command in a process of its own."""
+    told = folder / "told"
+    environment = dict(os.environ) | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", MEASURED, str(told), *words, "--quiet"]
+    subprocess.run(command, env=environment, capture_output=True, check=True)
+    seconds, megabytes, code = told.read_text().split()
+    return Cost(what, count, float(seconds), float(megabytes), int(code))
+
+
+def cases(folder: Path, count: int) -> Path:
+    """`count` series: two chests, under UIDs, names and folders of their own."""
+    made = [chest(TINY, seed=seed)[0] for seed in (3, 4)]
+    for number in range(count):
+        place = folder / f"Case_{number:04d}"
+        write_series(place, made[number % 2], SeriesSpec(seed=number, syntax="implicit"))
+    return folder
+
+
+def slices(folder: Path, count: int) -> Path:
+    """One series of `count` slices of 16 x 16."""
+    hu = np.random.default_rng(1).integers(-1000, 100, (count, 16, 16)).astype(np.int16)
+    write_series(folder, Volume(hu, Grid.axial(hu.shape, (0.1, 1, 1))), SeriesSpec())
+    return folder
+
+
+def junk(folder: Path, count: int) -> Path:
+    """`count` files of other kinds: text, pictures, broken DICOM, nothing."""
+    kinds = (b"text " * 40, b"\x89PNG\r\n\x1a\n" + bytes(90), b"\0" * 128 + b"DICM" + b"\xff" * 99)
+    for number in range(count):
+        place = folder / f"{number // 1000:03d}"
+        if number % 1000 == 0:
+            place.mkdir(parents=True)
+        body = (*kinds, b"")[number % 4]
+        (place / f"{number:06d}").write_bytes(body)
+    return folder
+
+
+def costs(folder: Path, small: int, large: int) -> list[Cost]:
+    """Every command on a small and on a large input, smallest first."""
+    found = []
+    for count in (small, large):
+        source = cases(folder / "cases", count)
+        out = folder / "out"
+        for words in (["segment", "--model", "classical"], ["prepare"]):
+            verb, *options = words
+            command = [verb, str(source), str(out), *options, "--workers", "1"]
+            found.append(measured(verb, count, command, folder))
+            shutil.rmtree(out)
+        shutil.rmtree(source)
+    for make, what, counts in (
+        (slices, "scan, slices", (300, 3000)),
+        (junk, "scan, other files", (5000, 50_000)),
+    ):
+        for count in counts:
+            source = make(folder / "in", count)
+            found.append(measured(what, count, ["scan", str(source), "--workers", "1"], folder))
+            shutil.rmtree(source)
+    return found
+
+
+def problems(small: Cost, large: Cost, begun: float) -> list[str]:
+    """What does not grow as it should; `begun` are the seconds of a command on nothing."""
+    each = [max(one.seconds - begun, 0.01) / one.count for one in (small, large)]
+    found = []
+    if each[1] > SLOWER * each[0]:
+        found.append(f"{each[1] / each[0]:.1f} times the seconds an item")
+    if large.megabytes > max(MORE * small.megabytes, small.megabytes + FREE_MB):
+        found.append(f"{large.megabytes:.0f} MB instead of {small.megabytes:.0f}")
+    return found
+
+
+def draw(found: list[Cost], file: Path) -> None:
+    """Seconds and memory over the number of items, both from nought."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for what in dict.fromkeys(one.what for one in found):
+        own = [one for one in found if one.what == what]
+        most = own[-1]
+        shares = [one.count / most.count for one in own]
+        left.plot(shares, [one.seconds / most.seconds for one in own], "o-", label=what)
+        right.plot(shares, [one.megabytes for one in own], "o-", label=f"{what}: {most.count:,}")
+    left.plot([0, 1], [0, 1], ":", color="grey", label="proportional")
+    left.set(xlabel="share of the items", ylabel="share of the processor time", ylim=(0, None))
+    right.set(xlabel="share of the items", ylabel="peak memory [MB]", ylim=(0, None))
+    left.legend(frameon=False, fontsize=8)
+    right.legend(frameon=False, fontsize=8)
+    figure.savefig(file, dpi=110, metadata={"Software": None})
+
+
+def main() -> int:
+    """Print a row for each command; return how many do not grow as they should."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("counts", type=int, nargs="*", default=[200, 2000])
+    parser.add_argument("--picture", type=Path)
+    given = parser.parse_args()
+    small, large = given.counts
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "nothing").mkdir()
+        begun = measured("scan", 0, ["scan", str(folder / "nothing")], folder).seconds
+        found = costs(folder, small, large)
+    wrong = 0
+    print("| command | items | CPU [s] | ms an item | peak [MB] | exit | |")
+    print("|---|---|---|---|---|---|---|")
+    for what in dict.fromkeys(one.what for one in found):
+        pair = [one for one in found if one.what == what]
+        told = "; ".join(problems(*pair, begun))
+        wrong += bool(told)
+        for one in pair:
+            each = 1000 * (one.seconds - begun) / one.count
+            cells = (one.what, f"{one.count:,}", f"{one.seconds:.1f}", f"{each:.2f}")
+            print("|", " | ".join((*cells, f"{one.megabytes:.0f}", str(one.exit_code), told)), "|")
+    print(json.dumps([vars(one) for one in found]), file=sys.stderr)
+    if given.picture:
+        draw(found, given.picture)
+    return wrong
+
+
+if __name__ == "__main__":
+    sys.exit(main() > 0)
