@@ -123,19 +123,22 @@ def many_points(folder: Path) -> None:
 
 
 def many_segments(folder: Path) -> None:
-    """A SEG with a description of each of 65,535 segments."""
+    """A SEG with a description of each of 20,000 segments."""
     path = good_mask(folder, "Case_000.seg.dcm")
     dataset = dcmread(path)
     short = Dataset()
     short.SegmentNumber, short.SegmentLabel = 1, "Lung"
-    dataset.SegmentSequence = Items([short] * 65_535)
+    dataset.SegmentSequence = Items([short] * 20_000)
     dataset.save_as(path)
 
 
 def deep_label(folder: Path) -> None:
     """The same deep sequences as of a slice, in a file that lies among the masks."""
+    path = good_mask(folder, "Case_000.seg.dcm")
+    whole = one_file(folder).read_bytes()
     deep_sequences(folder)
-    good_mask(folder, "Case_000.seg.dcm").write_bytes(one_file(folder).read_bytes())
+    path.write_bytes(one_file(folder).read_bytes())
+    one_file(folder).write_bytes(whole)
 
 
 def many_items(folder: Path) -> None:
@@ -194,7 +197,7 @@ MORE = (
     Bomb("NRRD of four times 2^32", in_masks("Case_000.nrrd", nrrd(SIZES)), MASKS, ("IMAGE",)),
     Bomb("NPZ whose header is 3 GB long", npy_header, MASKS, ("refused", "MASK", "IMAGE")),
     Bomb("RTSTRUCT of a million points on a slice", many_points, MASKS, MANY),
-    Bomb("SEG of 65,535 segments", many_segments, MASKS, ()),
+    Bomb("SEG of 20,000 segments", many_segments, MASKS, ("SEGMENTS-TOO-MANY",)),
     Bomb("SEG with sequences 50,000 deep", deep_label, MASKS, ("refused", "MASK")),
     Bomb("Enhanced CT of 60,000 frames without pixels", many_items, SCAN, ("TRUNCATED",)),
     Bomb("design of a study, 200,000 deep", deep_toml, STUDY, ("design",)),

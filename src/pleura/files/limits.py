@@ -41,6 +41,9 @@ CONTOURS_IN_PLANE: Final = 500
 CONTOUR_POINTS: Final = 50_000
 """Most points of one contour: a lung traced pixel by pixel has a few thousand."""
 
+SEGMENTS: Final = 2000
+"""Most segments of a DICOM segmentation; the largest models have some hundred."""
+
 PLANE_POINTS: Final = 200_000
 """Most points of all contours of one structure on one slice."""
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pleura.core.codes import refused
 from pleura.core.errors import GridMismatch
 from pleura.core.findings import Finding
+from pleura.files.limits import SEGMENTS
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
 from pleura.labels.lattice import TOLERANCE_VOXELS, describe, mismatch
@@ -132,6 +133,8 @@ def read(
     check_frame(dataset, series)
     parts: dict[int, tuple[str, LungPart]] = {}
     names = []
+    if len(dataset.SegmentSequence) > SEGMENTS:
+        raise refused("SEGMENTS-TOO-MANY", n=len(dataset.SegmentSequence), limit=SEGMENTS)
     for segment in dataset.SegmentSequence:
         name = str(segment.get("SegmentLabel") or "")
         names.append(name)

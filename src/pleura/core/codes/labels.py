@@ -190,6 +190,9 @@ GRIDS: Mapping[str, Code] = {
         "the mask does not lie on the voxels of the {other}: mask {mask}; {other} {volume}",
         "Give a mask made on this series; evaluate takes --resample.",
     ),
+    "SEGMENTS-TOO-MANY": refusal(
+        "the segmentation has {n} segments (limit {limit})", "Export the lungs alone."
+    ),
     "SEG-UNEVEN": refusal(
         "the segmentation's frames are not parallel or not evenly spaced, so it has no grid of "
         "its own",
