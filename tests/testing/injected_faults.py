@@ -389,8 +389,8 @@ def main(folder: Path, specs: Sequence[dict]) -> None:
     """Print one line of JSON for each trial, with the number of its spec.
 
     A spec has `verbs`, each with the most numbers n for a call and an error (0: all); `calls`,
-    `errors`, `seed`; or `faults` instead, a list of fields of `Fault`. With `workers` above 1, which
-    is of all specs, the fault is in a worker process, and `numbers` is the highest n.
+    `errors`, `seed`; or `faults` instead, a list of fields of `Fault`. With `workers` above 1 in
+    the first, the fault is in a worker process, and `numbers` is the highest n.
     """
     from pleura.core.quiet import silence_libraries
 
