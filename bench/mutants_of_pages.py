@@ -145,7 +145,7 @@ NUMBERS = (
         'story.split[part], "clean")',
     ),
     Mutant(
-        "missed slices counted as hallucinated",
+        "empty slices counted as hallucinated",
         "page/report_numbers.py",
         'sum(one.kind == "hallucinated"',
         'sum(one.kind != "hallucinated"',

@@ -120,8 +120,8 @@ LOOP = (
     Mutant(
         "training accuracy from logits",
         "learn/loop.py",
-        "probability, lung = torch.sigmoid(logits), targets >= 0.5",
-        "probability, lung = logits, targets >= 0.5",
+        "answer, lung = torch.sigmoid(logits) >= 0.5, targets >= 0.5",
+        "answer, lung = logits >= 0.5, targets >= 0.5",
     ),
     Mutant(
         "dropout never applied",

@@ -60,7 +60,7 @@ def test_four_steps_are_those_of_adam_on_each_batch_alone(cohort, tmp_path, deca
 
 
 def test_the_mean_loss_is_of_slices_not_of_batches():
-    score = RunningScore(torch.device("cpu"))
+    score = RunningScore()
     for slices, loss in ((6, 1.0), (2, 5.0)):
         score.add(torch.zeros(slices, 1, 2, 2), torch.ones(slices, 1, 2, 2), loss)
     assert score.mean()["loss"] == pytest.approx(2.0)

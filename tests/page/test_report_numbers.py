@@ -21,6 +21,7 @@ def story():
         slice_of("a", "lung", 1.0, 1.0, source="clean"),
         slice_of("b", "hallucinated", 0.0, 0.8),
         slice_of("b", "empty", None, 1.0),
+        slice_of("b", "empty", None, 1.0),
         slice_of("b", "missed", 0.0, 0.9),
     ]
     return SimpleNamespace(
@@ -38,10 +39,10 @@ def test_each_row_has_the_reports_two_values_and_ours():
     assert rows["final test loss"] == ["0.036", "0.279", "0.500", "–"]
     assert rows["epoch with the highest test loss"][2] == "2"
     assert rows["training slices"] == ["1,151", "1,151", "2", "–"]
-    assert rows["test slices"][2] == "3"
+    assert rows["test slices"][2] == "4"
     assert rows["accuracy of training slices"][2] == "0.9700 to 0.9900"
     assert rows["Dice of training slices"][2] == "0.5000 to 0.9000"
-    assert rows["test slices hallucinated"][2] == "1 of 2 empty ones"
+    assert rows["test slices hallucinated"][2] == "1 of 3 empty ones"
 
 
 def test_a_run_that_watched_no_test_part_has_no_test_loss():
