@@ -42,7 +42,8 @@ HOWS = ("kill", "grow", "two")
 CLASSICAL = ("--model", "classical")
 QUICK_TRAINING = ("--epochs", "1", "--size", "32", "--loss", "bce")
 KEY = "5" * 64 + "\n"
-HANGS_S = 300.0
+HANGS_S = 1800.0
+"""[seconds] A process that takes longer hangs; on a loaded machine `run` takes minutes."""
 BUSY = 2
 """The exit code of a process that finds OUT in use."""
 
