@@ -36,7 +36,7 @@ def union(*polygons: Points) -> float:
 
 
 def shifted(one: Points, rng: np.random.Generator) -> Made:
-    other = one + rng.uniform(50, 150, 2)
+    other = one + rng.uniform(30, 100, 2)
     return [one, other], union(one, other)
 
 

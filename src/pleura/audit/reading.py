@@ -73,9 +73,9 @@ class Files:
 
 
 _KEYS = (
-    "accounting actions blank case code codes count crop_above_apex_mm cropped dates detail "
-    "done evidence exit_code files format gone id indexes input key kinds left n options other "
-    "others output outputs profile reason record refused retain running seconds series sha "
+    "DICOMDIR accounting actions blank case code codes count crop_above_apex_mm cropped dates "
+    "detail done evidence exit_code files format gone id indexes input key kinds left n options "
+    "other others output outputs profile reason record refused retain running seconds series sha "
     "shared size state uncropped units unnamed unreadable used verb version where"
 )
 KEYS = frozenset(_KEYS.split())
@@ -102,7 +102,7 @@ def foreign_part(data: bytes) -> bytes:
 def _foreign(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         for key, below in value.items():
-            if key not in KEYS and key not in CODES and not _OURS.fullmatch(key):
+            if not KEYS.issuperset(key.split()) and key not in CODES and not _OURS.fullmatch(key):
                 yield key
             yield from _foreign(below)
     elif isinstance(value, list):

@@ -14,7 +14,18 @@ from pleura.deid.profile import GONE, Action, Profile, Rule, kept_tags, resolve
 from pleura.deid.safe_private import safe_vr
 from pleura.deid.tables import types
 from pleura.deid.text import MASK, Scrubber
-from pleura.deid.values import LENGTHS, TEXT, WIDTHS, dummy, shifted, stored_bytes, valid
+from pleura.deid.values import (
+    LENGTHS,
+    TEXT,
+    WIDTHS,
+    capped_age,
+    day_of,
+    dummy,
+    same_family,
+    shifted,
+    stored_bytes,
+    valid,
+)
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -157,7 +168,7 @@ class Engine:
         if (
             number in self.profile.tags
             and self.profile.vrs
-            and not _same_family(vr, _dictionary_vr(number))
+            and not same_family(vr, _dictionary_vr(number))
         ):
             # the value is not of the kind that the table means
             rule = (*GONE, Action.EMPTY, Action.DUMMY) if vr != "SQ" else GONE
@@ -185,7 +196,7 @@ class Engine:
         if vr == "UI" and codes.names_a_class(number):
             return (Action.CHECK,)
         known = _dictionary_vr(number)
-        if known == "UN" or (vr not in TEXT and not _same_family(vr, known)):
+        if known == "UN" or (vr not in TEXT and not same_family(vr, known)):
             return (Action.REMOVE, Action.EMPTY, Action.DUMMY)
         return profile.vrs.get(vr, GONE)
 
@@ -258,7 +269,7 @@ class Engine:
             return any(len(part.strip()) > 5 and part.strip() in self._numbers for part in parts)
         if vr in ("DA", "DT"):
             return any(
-                part.strip()[:8] in self._births
+                day_of(part) in self._births
                 for part in value.decode("ascii", "replace").split("\\")
             )
         if vr == "CS":
@@ -303,7 +314,7 @@ class Engine:
 
     def _shifted(self, vr: str, part: str) -> str | None:
         """A date moved by the patient's days; `None` where it is the date of birth."""
-        if part.strip()[:8] in self._births:
+        if day_of(part) in self._births:
             return None
         return shifted(vr, part, self.patient.days) if part else part
 
@@ -314,7 +325,7 @@ class Engine:
         if action is Action.SHIFT:
             return self._shifted(vr, part)
         if action is Action.AGE:
-            return _capped_age(part)
+            return capped_age(part)
         if action is Action.LABEL:
             return clean_label(part, f"ROI_{codes.number_of(dataset)}")
         # a technical value is kept as a whole, or cleaned
@@ -376,24 +387,3 @@ def _dictionary_vr(tag: int) -> str:
         return dictionary_VR(tag).split(" or ")[0]
     except KeyError:
         return "UN"
-
-
-FAMILIES = (
-    {"SH", "LO", "ST", "LT", "UC", "UT"},
-    {"IS", "DS"},
-    {"US", "SS", "OW", "OB"},
-    {"UL", "SL"},
-    {"DA", "DT"},
-)
-
-
-def _same_family(one: str, other: str) -> bool:
-    """Whether two VRs hold the same kind of value, so that one may be encoded for the other."""
-    return one == other or any(one in family and other in family for family in FAMILIES)
-
-
-def _capped_age(age: str) -> str | None:
-    """An age with those over 89 years as `090Y`; `None` where it is not a valid age."""
-    if age[:-1].isdigit() and age[-1:] == "Y" and int(age[:-1]) > 89:
-        return "090Y"
-    return age if valid("AS", age.encode()) else None

@@ -76,6 +76,11 @@ def valid(vr: str, value: bytes) -> bool:
     return all(form.fullmatch(part.strip(" ") if vr == "CS" else part) for part in text.split("\\"))
 
 
+def day_of(value: str) -> str:
+    """The day of a DA or DT value as `YYYYMMDD`; 1951.03.12 is an old form (PS3.5 6.2)."""
+    return re.sub("[.:-]", "", value.strip())[:8]
+
+
 def shifted(vr: str, text: str, days: int) -> str | None:
     """A DA or DT value moved by whole days; `None` for an incomplete date.
 
@@ -111,3 +116,24 @@ def stored_bytes(element: Any, vr: str) -> bytes | None:
         return None
     parts = element.value if element.VM > 1 else [element.value]
     return "\\".join(str(part) for part in parts).encode("ascii", "replace")
+
+
+def capped_age(age: str) -> str | None:
+    """An age with those over 89 years as `090Y`; `None` where it is not a valid age."""
+    if age[:-1].isdigit() and age[-1:] == "Y" and int(age[:-1]) > 89:
+        return "090Y"
+    return age if valid("AS", age.encode()) else None
+
+
+FAMILIES = (
+    {"SH", "LO", "ST", "LT", "UC", "UT"},
+    {"IS", "DS"},
+    {"US", "SS", "OW", "OB"},
+    {"UL", "SL"},
+    {"DA", "DT"},
+)
+
+
+def same_family(one: str, other: str) -> bool:
+    """Whether two VRs hold the same kind of value, so that one may be encoded for the other."""
+    return one == other or any(one in family and other in family for family in FAMILIES)

@@ -65,7 +65,7 @@ def _scan(scan: Mapping[str, Any]) -> str:
     """Thickness, kernel and contrast in a line."""
     parts = []
     if scan.get("slice_thickness_mm"):
-        parts.append(f"slices {scan['slice_thickness_mm']:g} mm thick")
+        parts.append(f"slices {scan['slice_thickness_mm']:.3g} mm thick")
     if scan.get("kernel"):
         parts.append(f"kernel {scan['kernel']}")
     if scan.get("contrast"):

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydicom import config
+
 from pleura.audit.dates import days_in
 from pleura.audit.identifiers import _expanded
 from pleura.audit.spelling import names, spelled
@@ -10,7 +12,7 @@ from pleura.core.errors import InputRefused
 from pleura.deid.identifiers import Identifiers, name_orders, name_words
 from pleura.deid.text import MASK, Scrubber
 from testing.field_cases.case import FieldCase, collector, refusal
-from testing.field_cases.identity import PROFILE, ct, published
+from testing.field_cases.identity import PROFILE, audit, ct, published
 from testing.field_cases.labels_in import NESTED, SLICES, WHOLE, contours, loop, named
 
 CASES: list[FieldCase] = []
@@ -127,6 +129,36 @@ def birth_date_in_words(folder: Path) -> str:
     out = sum(clean(text) == "born ***, chest" for text in texts)
     seen = sum("19510312" in set(days_in(text)) for text in texts)
     return f"{out} of 9 taken out by deidentify; {seen} of 9 seen by verify"
+
+
+@collector("I10", CASES)(
+    "`--dates keep`, an AcquisitionDate of the birth date in the old form 1951.03.12",
+    before="kept; the file is refused by its own audit",
+    authority="PS3.5 6.2 (DA, old form)",
+    right=r"^published; AcquisitionDate (removed|empty)$",
+)
+def old_form(folder: Path) -> str:
+    image = ct()
+    born = str(image.PatientBirthDate)
+    with config.disable_value_validation():
+        image.AcquisitionDate = f"{born[:4]}.{born[4:6]}.{born[6:]}"
+    found = published(folder, [image], dates="keep")
+    if not found:
+        return "refused"
+    left = found[0].get("AcquisitionDate", "removed")
+    return f"published; AcquisitionDate {left or 'empty'}"
+
+
+@collector("I8", CASES)(
+    "patients called Other, Files, Run and Done; `verify`",
+    before="NOT clean, because of keys of our own run.json",
+    authority="our own rule: no false alarm over our own words",
+    right=r"^clean$",
+)
+def our_own_words(folder: Path) -> str:
+    names = ("Other^Files", "Dicomdir^Run", "Done^Unreadable")
+    published(folder, [ct(name, f"MRN77{n}0{n}", n) for n, name in enumerate(names, 1)])
+    return audit(folder)
 
 
 L1 = collector("L1", CASES)
