@@ -36,6 +36,7 @@ def differences_png(
             for patient, value in row.differences.items():
                 colour, marker, _ = styles[patient]
                 axis.plot([value], [height], marker, color=colour, markersize=7)
+        axis.set_ylim(-0.6, len(rows) - 0.4)
         axis.set_yticks(range(len(rows)), [row.label for row in reversed(rows)])
         axis.set_xlabel(axis_label)
         axis.grid(axis="x", alpha=0.3)

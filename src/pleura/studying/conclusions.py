@@ -74,7 +74,8 @@ def _trend(one: Trend, n: int) -> str:
     rises = sum(value > 0 for value in one.tau.values())
     falls = sum(value < 0 for value in one.tau.values())
     tau = ", ".join(f"{value:+.2f}".replace("-", "−") for value in one.tau.values())
-    text = f"Trend over the levels: rising in {rises} and falling in {falls} of {n} patients"
+    levels = ", ".join(f"{level:g}" for level in one.levels)
+    text = f"Trend over {levels}: rising in {rises} and falling in {falls} of {n} patients"
     text += f" (Kendall's τ {tau})"
     if one.adjusted_p is None:
         return f"{text}."
