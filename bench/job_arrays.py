@@ -149,9 +149,13 @@ def dask_cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[byte
             found = re.search(r"tcp://127[.]0[.]0[.]1:\d+", (folder / "scheduler").read_text())
             address = found[0] if found else ""
         words = ("dask_worker", address, "--nthreads", "1", "--local-directory", str(folder))
-        yield address, [serve(f"worker{number}", *words) for number in range(2)]
+        nannies = [serve(f"worker{number}", *words) for number in range(2)]
+        logs = [folder / f"worker{number}" for number in range(2)]
+        while not all("Registered to" in log.read_text() for log in logs):
+            time.sleep(0.2)
+        yield address, nannies
     finally:
-        for process in processes:
+        for process in reversed(processes):  # a worker without a scheduler waits for one
             process.terminate()
             process.wait()
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,16 @@ def test_a_silent_claim_is_dead_after_a_lease_and_one_process_takes_it(given, mo
             first.check("name")
         first._beat(1)
         assert not first.check("name")
+
+
+def test_of_many_that_ask_at_once_one_process_has_a_claim(store):
+    objects = Objects(f"{BUCKET}/out")
+    store.faults = 0.1
+    with ThreadPoolExecutor(6) as pool:
+        created = list(pool.map(lambda number: objects.create("a", b"%d" % number), range(6)))
+    store.faults = 0.0
+    assert created.count(True) == 1
+    assert objects.read("a") == b"%d" % created.index(True)
 
 
 KILLED = """
