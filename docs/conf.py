@@ -8,7 +8,14 @@ project = "pleura"
 author = "The pleura developers"
 version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "model-scores.md", "model-accuracy.md", "model-verdict.md"]
+exclude_patterns = [
+    "_build",
+    "model-scores.md",
+    "model-accuracy.md",
+    "model-verdict.md",
+    "model-unseen.md",
+    "model-hostile.md",
+]
 html_theme = "furo"
 html_title = f"pleura {__version__}"
 myst_heading_anchors = 3
