@@ -1,21 +1,21 @@
 """Read DICOM Segmentations (PS3.3 A.51): lungs by codes or labels, frames by their positions."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.core.codes import refused
+from pleura.core.codes import finding, refused
 from pleura.core.errors import GridMismatch
 from pleura.core.findings import Finding
 from pleura.files.limits import SEGMENTS
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
 from pleura.labels.lattice import TOLERANCE_VOXELS, describe, mismatch
-from pleura.labels.names import LungPart
+from pleura.labels.names import LungPart, part_of
 from pleura.labels.objects import Scan, check_frame
 from pleura.labels.seg_codes import part_of_segment
 from pleura.labels.structures import Structure, assemble
@@ -141,6 +141,7 @@ def read(
         part = part_of_segment(segment)
         if part is not None:
             parts[int(segment.SegmentNumber)] = (name, part)
+    found = _contradictions(parts.values())
     image = _Segmentation(dataset)
     grid = grid or _own_grid(image)
     voxels = {number: np.zeros(grid.shape, dtype=bool) for number in parts}
@@ -154,7 +155,8 @@ def read(
         Structure(name, part, voxels[number], counts[number], "labelled voxels")
         for number, (name, part) in parts.items()
     ]
-    return assemble(structures, names, grid)
+    mask, more = assemble(structures, names, grid)
+    return mask, (*found, *more)
 
 
 def _put(region: Pixels, frame: _Frame, voxels: Pixels, grid: Grid, image: _Segmentation) -> None:
@@ -198,6 +200,15 @@ def _elsewhere(image: _Segmentation, frame: _Frame, grid: Grid) -> GridMismatch:
         )
         assert isinstance(error, GridMismatch)
         return error
+
+
+def _contradictions(parts: Iterable[tuple[str, LungPart]]) -> list[Finding]:
+    """Segments whose name is one lung and whose code the other."""
+    count = 0
+    for name, part in parts:
+        named = part_of(name)
+        count += named is not None and {named.side, part.side} == {"right", "left"}
+    return [finding("SEGMENT-SIDES-DISAGREE", n=count)] if count else []
 
 
 def _own_grid(image: _Segmentation) -> Grid:

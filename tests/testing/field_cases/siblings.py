@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydicom import config
+from pydicom import Dataset, config
 
 from pleura.audit.dates import days_in
 from pleura.audit.identifiers import _expanded
@@ -13,7 +13,15 @@ from pleura.deid.identifiers import Identifiers, name_orders, name_words
 from pleura.deid.text import MASK, Scrubber
 from testing.field_cases.case import FieldCase, collector, refusal
 from testing.field_cases.identity import PROFILE, audit, ct, published
-from testing.field_cases.labels_in import NESTED, SLICES, WHOLE, contours, loop, named
+from testing.field_cases.labels_in import (
+    NESTED,
+    SLICES,
+    WHOLE,
+    contours,
+    loop,
+    named,
+    segments,
+)
 
 CASES: list[FieldCase] = []
 I1 = collector("I1", CASES)
@@ -247,3 +255,17 @@ def languages(folder: Path) -> str:
         right, left = pair.split("|")
         seen += named(folder / f"{number}", {right: ["right"], left: ["left"]})
     return seen
+
+
+@collector("L9", CASES)(
+    "SEG whose segments are coded as one lung and labelled as the other",
+    before="read by the codes without a word",
+    authority="our own rule: sides that are in doubt go to review",
+    right=r"^right 100 %, left 100 %; SEGMENT-SIDES-DISAGREE$",
+)
+def labels_against_codes(folder: Path) -> str:
+    def change(made: Dataset) -> None:
+        for segment, name in zip(made.SegmentSequence, ("Lung_L", "Lung_R"), strict=True):
+            segment.SegmentLabel = name
+
+    return segments(folder, change)

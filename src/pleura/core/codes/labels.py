@@ -62,6 +62,10 @@ STRUCTURES: Mapping[str, Code] = {
     "LUNGS-OVERLAP": review(
         "{n} voxels are labelled as both lungs; they were assigned to the first structure read"
     ),
+    "SEGMENT-SIDES-DISAGREE": review(
+        "{n} segment(s) are named as one lung and coded as the other; the code was used",
+        "Check the sides of the mask.",
+    ),
     "ONE-LUNG": review("the labels contain a {lung} only"),
     "LUNG-DERIVED": repaired(
         "the labels have no {lung}; it was derived as both lungs without the {other}"
