@@ -1,10 +1,15 @@
-"""From a tree of files to a report: the whole of it, twice, and without a name leaking. Kills on
-the way are in test_kills.
+"""From a tree of files to a report: the whole of it, twice, killed on the way, and without a
+name leaking.
 """
 
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -29,10 +34,26 @@ def chests(tmp_path_factory):
 @pytest.fixture(scope="module")
 def journey(chests, tmp_path_factory):
     out = tmp_path_factory.mktemp("journey") / "out"
-    command = [sys.executable, "-m", "pleura", "run", chests, out, *QUICK, "--loss", "both"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
+    process = started(chests, out)
+    _, told = process.communicate()
+    assert process.returncode == 0, told
     return out
+
+
+def started(chests, out):
+    """A process of its own, on one thread: how many share a sum decides its last bit."""
+    command = [sys.executable, "-m", "pleura", "run", chests, out, *QUICK, "--loss", "both"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "SOURCE_DATE_EPOCH": "0"}
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Every result's bytes; times are in `.pleura` only."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".pleura" not in path.parts
+    }
 
 
 def test_it_leaves_what_others_rely_on(journey):
@@ -87,6 +108,24 @@ def test_no_identity_in_anything_written(chests, journey):
         if path.suffix in (".json", ".jsonl", ".csv", ".html", ".txt"):
             text = path.read_text(encoding="utf-8")
             assert not [word for word in words if word in text], path.name
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a kill by signal")
+def test_killed_anywhere_it_resumes_to_the_same_bytes(chests, journey, tmp_path):
+    out = tmp_path / "out"
+    shutil.copy(journey.parent / "out.key", tmp_path / "out.key")  # the key decides the new UIDs
+    for wait in ("deidentified/run.json", "runs", "masks"):
+        process = started(chests, out)
+        limit = time.monotonic() + 600
+        while not (out / wait).exists() and process.poll() is None and time.monotonic() < limit:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert not (out / "report.html").exists()
+    process = started(chests, out)
+    _, told = process.communicate()
+    assert process.returncode == 0, told
+    assert results(out) == results(journey)
 
 
 WITHOUT_TORCH = """

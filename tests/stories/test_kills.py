@@ -16,10 +16,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a kill by signa
     ("kills", "words"),
     [
         (9, ("deidentify", "segment", "evaluate", "--workers", "1")),
-        (3, ("run", "--workers", "1", "--how", "kill")),
         (2, ("prepare", "--workers", "2", "--how", "kill")),
     ],
-    ids=["one process", "run", "two workers"],
+    ids=["one process", "two workers"],
 )
 def test_killed_and_the_same_bytes(kills, words):
     command = [sys.executable, str(SCRIPT), str(kills), *words]
