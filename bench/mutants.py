@@ -27,7 +27,7 @@ TESTS = {
     "loop": ("tests/learn/test_loop_steps.py", "tests/learn/test_loop.py"),
     "numbers": ("tests/page/test_report_numbers.py", "tests/page/test_page_figures.py"),
     "study": ("tests/studying",),
-    "runs": ("tests/verbs/test_study.py",),
+    "runs": ("tests/learn/test_loop_steps.py", "tests/verbs/test_study.py"),
 }
 MUTANTS = {
     "augmentation": AUGMENTATION,

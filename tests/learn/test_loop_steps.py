@@ -4,12 +4,14 @@ batch, weight decay, and each score of its own part.
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader
 
 from pleura.geometry.network_grid import NetInput
+from pleura.learn.arm import _answer
 from pleura.learn.dataset import SliceDataset
 from pleura.learn.loop import EPOCH_SEEDS, RunningScore, fit, score_slices
 from pleura.learn.recipe import Recipe
@@ -72,3 +74,11 @@ def test_every_score_of_an_epoch_is_of_its_own_part(cohort, tmp_path):
     for name in ("validation", "test"):
         assert line[name] == pytest.approx(score_slices(PLAIN, net, part(cohort, name)))
     assert line["validation"] != line["test"]
+
+
+def test_a_study_answers_at_probability_one_half():
+    """Logits just above and below 0, over more slices than one batch has."""
+    slices = np.linspace(-0.5, 0.5, 11, dtype=np.float32)[:, None, None] * np.ones((1, 8, 8))
+    answer = _answer(torch.nn.Identity(), slices)
+    assert answer.shape == (11, 8, 8)
+    assert answer[:, 0, 0].tolist() == [False] * 5 + [True] * 6
