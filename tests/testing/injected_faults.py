@@ -332,7 +332,12 @@ class Trials:
         shows = verb in ("scan", "load", "verify")
         out = self.stories.folder / "trial"
         shutil.rmtree(out, ignore_errors=True)
+        kept = self.logs / "cohort"
+        if fault.error == CUT:  # the file is whole again for the second run
+            shutil.copytree(self.stories.cohort, kept, dirs_exist_ok=True)
         code, shown, said, counts = self.run(verb, out, fault)
+        if fault.error == CUT:
+            shutil.copytree(kept, self.stories.cohort, dirs_exist_ok=True)
         outcome = Outcome(verb, fault, code, bool(counts.get("fired")), says=said[-600:])
         problems = outcome.problems
         by = {KILL: -signal.SIGKILL, CUT: -signal.SIGBUS}
