@@ -236,7 +236,7 @@ def test_a_file_as_out_and_out_in_a_file(tmp_path, source):
 
 @pytest.mark.parametrize("where", ["in", "in/a", "in/a/out", "."])
 def test_out_and_input_stay_apart(tmp_path, source, where):
-    with pytest.raises(UsageError, match="inside each other"), opened(tmp_path / where, source):
+    with pytest.raises(UsageError, match="lies inside one"), opened(tmp_path / where, source):
         pass
     assert os.listdir(source / "a") == ["one"]
 
@@ -245,7 +245,7 @@ def test_what_is_used_beside_the_input_is_not_in_out(tmp_path, source):
     model = tmp_path / "out" / "model"
     model.mkdir(parents=True)
     with (
-        pytest.raises(UsageError, match="inside each other"),
+        pytest.raises(UsageError, match="lies inside one"),
         open_run(
             tmp_path / "out",
             verb="segment",

@@ -155,7 +155,7 @@ def report(
         if measures.get(side) and label in segmented.segments
     ]
     if not groups:
-        raise refused("NO-LUNGS-FOUND")
+        raise refused("MASK-EMPTY")
     made |= {
         "ContentDate": day,
         "ContentTime": time,

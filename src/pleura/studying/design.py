@@ -25,6 +25,7 @@ Every level of a factor but the baseline's is an arm: the baseline with that one
 """
 
 import re
+import sys
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -219,8 +220,9 @@ def changed(recipe: Recipe, couch: Couch, options: Mapping[str, Any]) -> tuple[R
         kind = type(getattr(recipe, name))
         if kind in (int, float) and (isinstance(value, bool) or not isinstance(value, (int, kind))):
             raise UsageError(f"study: {name} is a number")
-        if kind in (int, float) and not abs(value) <= MOST:
-            raise UsageError(f"study: {name} is a number up to {MOST:g}")
+        most = MOST if kind is int else sys.float_info.max
+        if kind in (int, float) and not abs(value) <= most:
+            raise UsageError(f"study: {name} is a number up to {most:g}")
         values[name] = kind(value)
     made = replace(recipe, **values)
     made.check()
