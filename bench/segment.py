@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pleura.phantom.anatomy import chest
-from pleura.phantom.writer import write_series
+from pleura.phantom.writer import SeriesSpec, write_series
 
 ROUNDS = 3
 SLICES = 140
@@ -68,7 +68,7 @@ def main() -> None:
 
 def phantom(folder: Path, slices: int, seed: int = 0) -> Path:
     """A phantom as DICOM files."""
-    write_series(folder, chest((slices, 512, 512), seed=seed)[0])
+    write_series(folder, chest((slices, 512, 512), seed=seed)[0], SeriesSpec(seed=seed))
     return folder
 
 
