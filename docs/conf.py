@@ -23,3 +23,9 @@ myst_enable_extensions = ["colon_fence"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 suppress_warnings = ["myst.xref_missing"]
+
+
+def setup(app):  # a Snakefile is Python with a few words more; Pygments has no lexer for it
+    from pygments.lexers.python import PythonLexer
+
+    app.add_lexer("snakemake", PythonLexer)
