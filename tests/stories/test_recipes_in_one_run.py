@@ -3,24 +3,14 @@
 import json
 
 import pytest
-import torch
 
 from pleura.phantom.dataset import write_dataset
 from pleura.verbs import evaluate as evaluating
 from pleura.verbs.run import run
 
 TINY = {"profile": "report", "loss": "bce_dice", "lr": 0.01, "size": 32, "steps": 40, "workers": 1}
+pytestmark = pytest.mark.usefixtures("one_thread_and_one_date")
 LOW, HIGH = "bce_dice-alpha-0-lr-0.01", "bce_dice-alpha-1-lr-0.01"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread_and_one_date():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("SOURCE_DATE_EPOCH", "0")  # the certificate has a date
-        yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import pytest
 from testing.networks import write_run
+from testing.tiny_study import TINY_STUDY
 
 import pleura
 from pleura.cli.app import VERBS
@@ -75,19 +76,6 @@ def traced_works():
     )
 
 
-DESIGN = """
-name = "tiny"
-size = 16
-steps = 2
-folds = 2
-endpoints = ["dice"]
-[[factor]]
-name = "lr"
-levels = [0.2]
-"""
-"""Of a study of one factor."""
-
-
 @pytest.fixture(scope="module")
 def chests(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made") / "chests"
@@ -107,7 +95,7 @@ def made(tmp_path_factory, chests):
     pleura.deidentify(chests / "Images", folder / "clean", workers=1)
     pleura.prepare(chests, folder / "cohort")
     pleura.evaluate(chests / "Labels", chests / "Labels", folder / "scores", workers=1)
-    (folder / "design.toml").write_text(DESIGN, encoding="utf-8")
+    (folder / "design.toml").write_text(TINY_STUDY, encoding="utf-8")
     return folder
 
 

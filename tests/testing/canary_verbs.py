@@ -14,6 +14,7 @@ from pleura.core.atomic import BOOKKEEPING
 from testing.canaries import material, one_slice_attributes
 from testing.injected_faults import in_child, in_silence, run_words
 from testing.networks import write_run
+from testing.tiny_study import TINY_STUDY
 
 PRIVATE = ("out.map.json", "out.key", "out.names.json")
 """Files beside OUT that docs/security.md documents as private, for their owner only."""
@@ -25,16 +26,6 @@ IMPORTED = (
 MADE = ("clean", "cohort", "scores", "model")
 PLAN = "jobs"
 """What tasks of a job array read: paths of IN stand in it (docs/formats.md)."""
-DESIGN = """
-name = "tiny"
-size = 16
-steps = 2
-folds = 2
-endpoints = ["dice"]
-[[factor]]
-name = "lr"
-levels = [0.2]
-"""
 
 
 @dataclass(frozen=True)
@@ -192,7 +183,7 @@ class Trial:
         for name in IMPORTED:  # once here instead of in each child
             import_module(name)
         self.told = material(folder, keywords)
-        (folder / "design.toml").write_text(DESIGN, encoding="utf-8")
+        (folder / "design.toml").write_text(TINY_STUDY, encoding="utf-8")
         shutil.copytree(folder / "bad" / "ct", folder / "foreign" / "ct")
         for name in ("cohort", "run", "scores", "jobs", "model"):
             word = self.told.word(f"value in a foreign {name}.json")
