@@ -40,20 +40,9 @@ if TYPE_CHECKING:
     from pleura.verbs.train import train as train
     from pleura.verbs.verify import verify as verify
 
-VERBS = (
-    "couch",
-    "deidentify",
-    "evaluate",
-    "load",
-    "prepare",
-    "report",
-    "run",
-    "scan",
-    "segment",
-    "status",
-    "study",
-    "train",
-    "verify",
+VERBS = tuple(
+    "couch deidentify evaluate load prepare report run scan segment status study train "
+    "verify".split()
 )
 """Every verb but `phantom`, whose name is a room's, and `measure`, whose name is the function
 without files.

@@ -23,47 +23,9 @@ def _tags(keywords: str) -> frozenset[int]:
 STANDARD_ROOT = b"1.2.840.10008."
 
 PLACEHOLDERS = frozenset(
-    {
-        "anonymous",
-        "anonymized",
-        "anonymised",
-        "anon",
-        "deidentified",
-        "de-identified",
-        "unknown",
-        "removed",
-        "none",
-        "null",
-    }
-    | {
-        "n",
-        "a",
-        "no",
-        "nobody",
-        "noname",
-        "anonym",
-        "empty",
-        "undefined",
-        "blank",
-        "unnamed",
-        "redacted",
-        "x",
-    }
-    | {
-        "n/a",
-        "na",
-        "patient",
-        "test",
-        "phantom",
-        "name",
-        "id",
-        "doctor",
-        "text",
-        "first",
-        "last",
-        "enter",
-        "sir",
-    }
+    "anonymous anonymized anonymised anon deidentified de-identified unknown removed none null "
+    "n a no nobody noname anonym empty undefined blank unnamed redacted x n/a na patient test "
+    "phantom name id doctor text first last enter sir".split()
 )
 """Words that replace an identity."""
 
@@ -248,22 +210,7 @@ NUMERIC = frozenset(
     {"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "UV", "SV", "OF", "OD", "OL", "AT"}
 )
 TEXT = frozenset({"AE", "LO", "SH", "LT", "ST", "UT", "UC", "PN", "UN", "UR", ""})
-STANDARD_SCHEMES = frozenset(
-    {
-        b"SCT",
-        b"SRT",
-        b"SNM3",
-        b"DCM",
-        b"LN",
-        b"UCUM",
-        b"FMA",
-        b"RADLEX",
-        b"99SDM",
-        b"I10",
-        b"NCIt",
-        b"MDNS",
-    }
-)
+STANDARD_SCHEMES = frozenset(b"SCT SRT SNM3 DCM LN UCUM FMA RADLEX 99SDM I10 NCIt MDNS".split())
 
 COMMON = frozenset(
     b"abdomen abdomenpelvis acq added affine alternate angio angle ankle aorta applicator "

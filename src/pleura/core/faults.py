@@ -38,19 +38,8 @@ LISTING = frozenset({errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, err
 """Errors of a file that was there, and readable, when the input was listed."""
 
 PASSING_CODES = frozenset(
-    {
-        "CLOSED-FILES",
-        "CLOSED-FOLDERS",
-        "DISK-ERROR",
-        "DISK-FULL",
-        "FILE-CHANGED",
-        "INTERNAL-ERROR",
-        "OUT-OF-MEMORY",
-        "READ-ERROR",
-        "READ-FAILED",
-        "WORKER-LOST",
-        "WRITE-FAILED",
-    }
+    "CLOSED-FILES CLOSED-FOLDERS DISK-ERROR DISK-FULL FILE-CHANGED INTERNAL-ERROR OUT-OF-MEMORY "
+    "READ-ERROR READ-FAILED WORKER-LOST WRITE-FAILED".split()
 )
 """Codes of refusals that another try may not give."""
 

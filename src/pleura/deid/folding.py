@@ -14,104 +14,21 @@ from typing import NamedTuple
 from pleura.deid.han import VARIANTS
 from pleura.deid.lookalikes import unmixed
 
-SPELLINGS = {
-    **{
-        "ø": ("o", "oe"),
-        "ö": ("o", "oe"),
-        "ő": ("o", "oe"),
-        "œ": ("oe", "o"),
-        "ō": ("o", "ou", "oo", "oh"),
-    },
-    **{
-        "ô": ("o", "ou", "oo"),
-        "å": ("a", "aa"),
-        "ä": ("a", "ae"),
-        "æ": ("ae", "a", "e"),
-        "ā": ("a", "aa"),
-    },
-    **{
-        "ü": ("u", "ue", "y"),
-        "ű": ("u", "ue"),
-        "ū": ("u", "uu"),
-        "û": ("u", "uu"),
-        "ı": ("i",),
-        "ī": ("i", "ii"),
-    },
-    **{
-        "ß": ("ss", "sz", "s"),
-        "ł": ("l",),
-        "đ": ("d", "dj"),
-        "ð": ("d", "dh", "th"),
-        "þ": ("th", "t", "d"),
-    },
-    **{
-        "ħ": ("h",),
-        "ŋ": ("ng", "n"),
-        "ŧ": ("t", "th"),
-        "ĸ": ("k", "q"),
-        "ə": ("e", "a"),
-        "ɛ": ("e",),
-        "ɔ": ("o",),
-    },
-    **{
-        "č": ("c", "ch", "cz"),
-        "ć": ("c", "ch"),
-        "ç": ("c", "ch", "s"),
-        "š": ("s", "sh", "sch", "sz"),
-        "ş": ("s", "sh"),
-    },
-    **{
-        "ș": ("s", "sh"),
-        "ś": ("s", "sh"),
-        "ž": ("z", "zh"),
-        "ż": ("z", "zh"),
-        "ź": ("z", "zh"),
-        "ñ": ("n", "ny", "nn"),
-    },
-    **{
-        "ņ": ("n", "ny"),
-        "ň": ("n", "ny"),
-        "ğ": ("g", "gh"),
-        "ř": ("r", "rz"),
-        "ț": ("t", "ts"),
-        "ţ": ("t", "ts"),
-    },
-    **{
-        "ȩ": ("e",),
-        "ɓ": ("b",),
-        "ɗ": ("d",),
-        "ƙ": ("k",),
-        "ƴ": ("y",),
-        "ɖ": ("d",),
-        "ƒ": ("f",),
-        "ƶ": ("z",),
-    },
-    **{"ʼ": ("",), "ʻ": ("",), "ʹ": ("",), "ـ": ("",), "ー": ("", "う"), "ｰ": ("", "う")},
-}
+_TRANSLITERATIONS = """
+ø:o,oe  ö:o,oe  ő:o,oe  œ:oe,o  ō:o,ou,oo,oh  ô:o,ou,oo
+å:a,aa  ä:a,ae  æ:ae,a,e  ā:a,aa
+ü:u,ue,y  ű:u,ue  ū:u,uu  û:u,uu  ı:i  ī:i,ii
+ß:ss,sz,s  ł:l  đ:d,dj  ð:d,dh,th  þ:th,t,d  ħ:h  ŋ:ng,n  ŧ:t,th  ĸ:k,q  ə:e,a  ɛ:e  ɔ:o
+č:c,ch,cz  ć:c,ch  ç:c,ch,s  š:s,sh,sch,sz  ş:s,sh  ș:s,sh  ś:s,sh  ž:z,zh  ż:z,zh  ź:z,zh
+ñ:n,ny,nn  ņ:n,ny  ň:n,ny  ğ:g,gh  ř:r,rz  ț:t,ts  ţ:t,ts
+ȩ:e  ɓ:b  ɗ:d  ƙ:k  ƴ:y  ɖ:d  ƒ:f  ƶ:z
+ʼ:  ʻ:  ʹ:  ـ:  ー:,う  ｰ:,う
+"""
+SPELLINGS = {entry[0]: tuple(entry[2:].split(",")) for entry in _TRANSLITERATIONS.split()}
 """Letters with several transliterations, the usual one first; an empty one is often left out."""
 
-SHORTENED = (
-    *(
-        ("oe", "o"),
-        ("ae", "a"),
-        ("ue", "u"),
-        ("aa", "a"),
-        ("ss", "s"),
-        ("sz", "ss"),
-        ("th", "t"),
-        ("dj", "d"),
-    ),
-    *(
-        ("dh", "d"),
-        ("ou", "o"),
-        ("oo", "o"),
-        ("uu", "u"),
-        ("oh", "o"),
-        ("zh", "z"),
-        ("sh", "s"),
-        ("ch", "c"),
-    ),
-)
+_SHORTENED = "oe:o ae:a ue:u aa:a ss:s sz:ss th:t dj:d dh:d ou:o oo:o uu:u oh:o zh:z sh:s ch:c"
+SHORTENED = tuple(tuple(entry.split(":")) for entry in _SHORTENED.split())
 """Single plain letters that headers use for letters of `SPELLINGS`."""
 
 _SAME_LETTER = str.maketrans(
@@ -132,25 +49,11 @@ _SAME_LETTER = str.maketrans(
     | VARIANTS
 )
 _KATAKANA, _TO_HIRAGANA = range(0x30A1, 0x30F7), 0x60
-_CONTINUOUS = (
-    *(
-        (0x0E01, 0x0EFF),
-        (0x1000, 0x109F),
-        (0x1780, 0x17FF),
-        (0x2E80, 0x2FDF),
-        (0x3005, 0x3007),
-        (0x3040, 0x30FF),
-    ),
-    *(
-        (0x3100, 0x318F),
-        (0x31A0, 0x31FF),
-        (0x3400, 0x9FFF),
-        (0xA960, 0xA97F),
-        (0xAC00, 0xD7FF),
-        (0xF900, 0xFAFF),
-    ),
-    *((0xFF66, 0xFFDC), (0x20000, 0x3FFFF)),
+_RANGES = (
+    "0E01-0EFF 1000-109F 1780-17FF 2E80-2FDF 3005-3007 3040-30FF 3100-318F 31A0-31FF 3400-9FFF "
+    "A960-A97F AC00-D7FF F900-FAFF FF66-FFDC 20000-3FFFF"
 )
+_CONTINUOUS = tuple(tuple(int(end, 16) for end in ends.split("-")) for ends in _RANGES.split())
 """Scripts without spaces between words, or with particles attached to a name.
 
 These are Thai, Burmese, Khmer, Chinese, kana and Hangul.

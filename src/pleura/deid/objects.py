@@ -18,17 +18,9 @@ DIRECTORY = (
     "1.2.840.10008.1.3.10"  # Media Storage Directory: an index of files under their old names
 )
 
-HEADER_TAGS = (
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "StudyInstanceUID",
-    "SeriesInstanceUID",
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "IssuerOfPatientID",
-    "SeriesNumber",
-    "InstanceNumber",
+HEADER_TAGS = tuple(
+    "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID PatientID PatientName "
+    "PatientBirthDate IssuerOfPatientID SeriesNumber InstanceNumber".split()
 )
 
 

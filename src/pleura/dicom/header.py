@@ -38,20 +38,10 @@ from pleura.dicom.values import (
 )
 from pleura.files.contents import is_dicom
 
-TECHNICAL = (
-    "Manufacturer",
-    "ManufacturerModelName",
-    "ConvolutionKernel",
-    "KVP",
-    "SliceThickness",
-    "SpacingBetweenSlices",
-    "GantryDetectorTilt",
-    "PatientPosition",
-    "BodyPartExamined",
-    "ContrastBolusAgent",
-    "ImageType",
-    "LossyImageCompression",
-    "BurnedInAnnotation",
+TECHNICAL = tuple(
+    "Manufacturer ManufacturerModelName ConvolutionKernel KVP SliceThickness "
+    "SpacingBetweenSlices GantryDetectorTilt PatientPosition BodyPartExamined "
+    "ContrastBolusAgent ImageType LossyImageCompression BurnedInAnnotation".split()
 )
 """Technical attributes for users to read; none of them identifies."""
 

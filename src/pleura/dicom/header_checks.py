@@ -31,25 +31,10 @@ LOSSY = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.
 PERHAPS_LOSSY = {"1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.203"}
 """JPEG 2000 syntaxes that allow both reversible and irreversible compression."""
 
-CODES = (
-    "LOCALIZER",
-    "PRIVATE-COMPRESSION",
-    "NO-PIXELS",
-    "TRUNCATED",
-    "SIZE-DISAGREES",
-    "SYNTAX-DISAGREES",
-    "NO-POSITION",
-    "NO-ORIENTATION",
-    "BAD-COSINES",
-    "NO-SPACING",
-    "NOT-HU",
-    "BAD-CELLS",
-    "HUGE-IMAGE",
-    "NO-RESCALE",
-    "ZERO-SLOPE",
-    "RESCALE-NOT-HU",
-    "MAP",
-    "MODALITY-LUT",
+CODES = tuple(
+    "LOCALIZER PRIVATE-COMPRESSION NO-PIXELS TRUNCATED SIZE-DISAGREES SYNTAX-DISAGREES "
+    "NO-POSITION NO-ORIENTATION BAD-COSINES NO-SPACING NOT-HU BAD-CELLS HUGE-IMAGE NO-RESCALE "
+    "ZERO-SLOPE RESCALE-NOT-HU MAP MODALITY-LUT".split()
 )
 """Codes for which headers alone refuse a series, in the order of the report."""
 

@@ -65,19 +65,11 @@ DECIMAL = {
     "RescaleIntercept",
 }
 WHOLE = {"SeriesNumber", "InstanceNumber", "NumberOfFrames"}
-BINARY = {
-    "InConcatenationNumber",
-    "InConcatenationTotalNumber",
-    "SamplesPerPixel",
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-    "PixelPaddingValue",
-    "PixelPaddingRangeLimit",
-}
+BINARY = set(
+    "InConcatenationNumber InConcatenationTotalNumber SamplesPerPixel Rows Columns "
+    "BitsAllocated BitsStored HighBit PixelRepresentation PixelPaddingValue "
+    "PixelPaddingRangeLimit".split()
+)
 LONG = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 """VRs whose length takes four bytes."""
 SIGNED = {b"SS", b"SL"}

@@ -5,20 +5,10 @@ from typing import Any
 
 from pleura.dicom.values import digest, numbers, text
 
-SEPARATORS = (
-    "AcquisitionNumber",
-    "TemporalPositionIdentifier",
-    "NominalPercentageOfCardiacPhase",
-    "TriggerTime",
-    "ConvolutionKernel",
-    "SliceThickness",
-    "KVP",
-    "ImageType",
-    "StackID",
-    "SeriesNumber",
-    "SeriesDescription",
-    "AcquisitionTime",
-    "ContentTime",
+SEPARATORS = tuple(
+    "AcquisitionNumber TemporalPositionIdentifier NominalPercentageOfCardiacPhase TriggerTime "
+    "ConvolutionKernel SliceThickness KVP ImageType StackID SeriesNumber SeriesDescription "
+    "AcquisitionTime ContentTime".split()
 )
 """Attributes that can separate volumes with one SeriesInstanceUID, in the order of trial."""
 

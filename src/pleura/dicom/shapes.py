@@ -13,23 +13,10 @@ SPACING_TOLERANCE_MM = 1e-3
 PROJECTIONS = ("MIP", "MINIP", "MNIP", "AVERAGE", "AVG", "PROJECTION IMAGE", "RESAMPLED")
 """Values of ImageType for images computed from slices, which can be in the same series."""
 
-MAPS = (
-    *(
-        "RCBF",
-        "RCBV",
-        "CBF",
-        "CBV",
-        "MTT",
-        "TTP",
-        "TTD",
-        "TMAX",
-        "TTS",
-        "PERMEABILITY",
-        "FLOW_MAP",
-        "PBV",
-    ),
-    *("SUBTRACTION", "DIVISION", "MULTIPLICATION", "STD_DEVIATION", "QUANTITY", "VELOCITY"),
-    *("MAT_SPECIFIC", "MAT_FRACTION", "MAT_VALUE_BASED", "EFF_ATOMIC_NUM", "ELECTRON_DENSITY"),
+MAPS = tuple(
+    "RCBF RCBV CBF CBV MTT TTP TTD TMAX TTS PERMEABILITY FLOW_MAP PBV SUBTRACTION DIVISION "
+    "MULTIPLICATION STD_DEVIATION QUANTITY VELOCITY MAT_SPECIFIC MAT_FRACTION MAT_VALUE_BASED "
+    "EFF_ATOMIC_NUM ELECTRON_DENSITY".split()
 )
 """Values of ImageType for maps of other quantities than HU (PS3.3 C.8.15.2.1.1, C.8.15.3.10)."""
 

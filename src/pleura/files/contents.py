@@ -40,86 +40,10 @@ MAGIC = {
 """First bytes of other kinds of files that occur beside CT."""
 
 SUFFIXES = frozenset(
-    {
-        *(
-            "bat",
-            "bin",
-            "bmp",
-            "bvec",
-            "cfg",
-            "css",
-            "csv",
-            "dat",
-            "db",
-            "dcm",
-            "dll",
-            "doc",
-            "docx",
-        ),
-        *(
-            "dtd",
-            "exe",
-            "gif",
-            "gz",
-            "hdr",
-            "htm",
-            "html",
-            "ico",
-            "ima",
-            "img",
-            "inf",
-            "ini",
-            "jar",
-            "jpeg",
-        ),
-        *(
-            "jpg",
-            "js",
-            "json",
-            "log",
-            "md",
-            "mha",
-            "mhd",
-            "mp4",
-            "nhdr",
-            "nii",
-            "nii.gz",
-            "npy",
-            "npz",
-        ),
-        *(
-            "nrrd",
-            "ods",
-            "odt",
-            "pdf",
-            "png",
-            "ppt",
-            "pptx",
-            "pt",
-            "pth",
-            "py",
-            "raw",
-            "rtf",
-            "sh",
-            "sql",
-        ),
-        *(
-            "svg",
-            "tif",
-            "tiff",
-            "tsv",
-            "txt",
-            "whl",
-            "xls",
-            "xlsx",
-            "xml",
-            "xsl",
-            "xslt",
-            "yaml",
-            "yml",
-            "zraw",
-        ),
-    }
+    "bat bin bmp bvec cfg css csv dat db dcm dll doc docx dtd exe gif gz hdr htm html ico ima "
+    "img inf ini jar jpeg jpg js json log md mha mhd mp4 nhdr nii nii.gz npy npz nrrd ods odt "
+    "pdf png ppt pptx pt pth py raw rtf sh sql svg tif tiff tsv txt whl xls xlsx xml xsl xslt "
+    "yaml yml zraw".split()
 )
 """Suffixes that may be shown; any other could be part of a name."""
 
@@ -147,20 +71,7 @@ ARCHIVE_SUFFIXES = {
 }
 TAR_SUFFIXES = (".tgz", ".tbz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 GZIP_SUFFIXES = (".dcm.gz", ".ima.gz", ".dicom.gz")
-ZIP_DOCUMENTS = (
-    ".docx",
-    ".xlsx",
-    ".pptx",
-    ".odt",
-    ".ods",
-    ".jar",
-    ".npz",
-    ".pt",
-    ".pth",
-    ".whl",
-    ".mrb",
-    ".epub",
-)
+ZIP_DOCUMENTS = tuple(".docx .xlsx .pptx .odt .ods .jar .npz .pt .pth .whl .mrb .epub".split())
 """Formats that are zip files inside; they are documents, not archives of DICOM."""
 
 

@@ -46,23 +46,7 @@ PARTIAL = "~"
 """Marks a partial structure in AAPM TG-263 (`Lung~_L`)."""
 NEAR = re.compile(r"lung|pulm|poumon|polmon", re.IGNORECASE)
 """Parts of names that resemble a lung's."""
-HARMLESS = {
-    "gtv",
-    "ctv",
-    "itv",
-    "ptv",
-    "igtv",
-    "prv",
-    "opt",
-    "ai",
-    "auto",
-    "dl",
-    "dlc",
-    "sub",
-    "eval",
-    "avoid",
-    "ring",
-}
+HARMLESS = set("gtv ctv itv ptv igtv prv opt ai auto dl dlc sub eval avoid ring".split())
 HARMLESS |= {
     "old",
     "new",

@@ -12,17 +12,7 @@ Schedule = Literal["constant", "one_cycle"]
 Network = Literal["light", "report"]
 Keep = Literal["best", "last"]
 
-AUGMENTATIONS = (
-    "rotate",
-    "scale",
-    "stretch",
-    "translate",
-    "flip",
-    "contrast",
-    "noise",
-    "blur",
-    "thicken",
-)
+AUGMENTATIONS = tuple("rotate scale stretch translate flip contrast noise blur thicken".split())
 """Every augmentation by name, in the order of application; docs/training.md has their ranges."""
 
 
@@ -120,18 +110,8 @@ def make_recipe(preset: str, **changes: Any) -> Recipe:
     return recipe
 
 
-FACTORS = (
-    "alpha",
-    "dice",
-    "lr",
-    "schedule",
-    "augment",
-    "dropout",
-    "scaling",
-    "keep",
-    "validation",
-    "weight_decay",
-    "seed",
+FACTORS = tuple(
+    "alpha dice lr schedule augment dropout scaling keep validation weight_decay seed".split()
 )
 """What may differ between models of one OUT. Size, batch, length and preset are the same in all."""
 UNUSED: dict[str, tuple[str, ...]] = {"bce": ("alpha", "dice"), "dice": ("alpha",)}

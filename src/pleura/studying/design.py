@@ -65,19 +65,7 @@ FACTORS = {
     "couch": "couch",
 }
 """What a factor may be, in words: an option of the recipe, or the couch."""
-TOP = {
-    "data",
-    "name",
-    "question",
-    "preset",
-    "size",
-    "steps",
-    "folds",
-    "seeds",
-    "endpoints",
-    "baseline",
-    "factor",
-}
+TOP = set("data name question preset size steps folds seeds endpoints baseline factor".split())
 MOST = 1e9
 """Largest number of a design."""
 DESIGN_BYTES = 1 << 20
