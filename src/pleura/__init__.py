@@ -44,9 +44,7 @@ VERBS = tuple(
     "couch deidentify evaluate load prepare report run scan segment status study train "
     "verify".split()
 )
-"""Every verb but `phantom`, whose name is a room's, and `measure`, whose name is the function
-without files.
-"""
+"""Every verb but `phantom` (a room has its name) and `measure` (the function without files)."""
 
 IMAGES = ("find_lungs", "measure", "to_nifti", "to_seg", "to_sitk")
 """The main job without files."""

@@ -7,7 +7,9 @@ import pytest
 from testing.classical import segment
 
 from pleura.anatomy.couch import body_mask
+from pleura.core.codes.quality import GATE, QUALITY
 from pleura.core.errors import InputRefused, NothingUsable
+from pleura.core.findings import Verdict
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import Volume
 from pleura.phantom.anatomy import chest
@@ -50,9 +52,8 @@ FLAWS = {
 
 def test_the_list_is_complete():
     """Every code of the gate that can refuse, but SLICES-OUT-OF-PLACE, stands above."""
-    from pleura.core.codes.quality import GATE_REFUSALS
-
-    assert set(FLAWS) == set(GATE_REFUSALS) - {"SLICES-OUT-OF-PLACE"}
+    refusals = {code for code in GATE if Verdict.REFUSED in QUALITY[code].verdicts}
+    assert set(FLAWS) == refusals - {"SLICES-OUT-OF-PLACE"}
 
 
 @pytest.fixture(scope="module", params=FLAWS)

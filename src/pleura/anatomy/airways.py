@@ -45,9 +45,7 @@ def airways(volume: Volume, body: Bool) -> Bool:
 def _within_reach(
     trachea: Bool, spacing: tuple[float, float, float]
 ) -> tuple[slice, slice, slice] | None:
-    """The box in which airways can grow from the trachea; a leak is recognised before it fills the
-    box.
-    """
+    """The box in which airways can grow from the trachea, so that a leak is noticed early."""
     box = box_of(trachea)
     if box is None:
         return None

@@ -23,9 +23,7 @@ CHILD_MM = 200.0
 as body, so nothing is called couch.
 """
 OPEN_CM2 = 5.0
-"""[cm²] More air inside the hull of a patient whom the field of view cuts may be emphysematous
-lung.
-"""
+"""[cm²] More air inside the hull of a patient cut by the field of view may be emphysema."""
 BOTH_SIDES = (0.15, 0.85)
 """[share] A region with its left part in this range lies on both sides: air under the patient."""
 DIRECTIONS_MET = 2.0
@@ -103,9 +101,7 @@ FLOOD_STEP_MM = 0.5
 APART = 0.5
 """[share of the wider part] Two lungs are farther apart; two lobes of one lung are not."""
 CLEAR_OF_MIDDLE = 0.2
-"""[share of its width] The mean of a lung is farther from the midline; that of both lungs in one
-part is not.
-"""
+"""[share of its width] The mean of a lung is farther from the midline, that of both is not."""
 SMALLER = 0.05
 """[share of the first lung] A second lung is not smaller; a cut-off lobe or a speck is."""
 ONE_LUNG = (0.25, 0.75)

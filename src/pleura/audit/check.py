@@ -229,9 +229,7 @@ def _found(
 
 
 def _birth_times(before: Layout, after: Layout) -> Iterator[tuple[str, Path_]]:
-    """A birth date that a DT value has with a time behind it, which the search for whole dates
-    passes over.
-    """
+    """A birth date in a DT value with a time behind it, which the search for dates passes over."""
     born = before.text(BIRTH_DATE).encode()
     if len(born) != 8:
         return

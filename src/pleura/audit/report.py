@@ -77,9 +77,7 @@ class Report:
         return dict(sorted(total.items()))
 
     def as_json(self, *, paths: bool = False) -> dict[str, Any]:
-        """Plain values for JSON; with `paths` also the names of files with findings, which can
-        identify.
-        """
+        """Plain values for JSON; with `paths` also names of files, which can identify."""
         return {
             "format": "pleura-verify/2",
             "clean": self.clean,

@@ -220,9 +220,7 @@ def _alone(view: bytes, needle: Needle) -> bool:
 
 
 def _views(data: bytes) -> list[bytes]:
-    """The bytes as decoded in other ways: UTF-16 in both orders, swapped words, base64,
-    hexadecimal.
-    """
+    """The bytes decoded otherwise: UTF-16 in both orders, swapped words, base64, hexadecimal."""
     views = []
     if _WIDE.search(data):
         views.append(b"\n".join(run.replace(b"\0", b"") for run in _UTF16.findall(data)).lower())

@@ -1,6 +1,4 @@
-"""Progress bars with the time left, on a terminal only; each is closed when its stage is
-finished.
-"""
+"""Progress bars with the time left, on a terminal only; each is closed with its stage."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +7,10 @@ from typing import Any
 from pleura.core.progress import Progress
 
 SPEED_WINDOW_S = 600.0
-"""The time left follows the mean speed of the last ten minutes, which averages over the unequal
-steps of a case.
-"""
+"""Time left follows the mean speed of the last ten minutes, over the unequal steps of a case."""
 NAME_WIDTH = 22
 BAR_WIDTH = 20
-"""With count, elapsed and remaining time a line is 78 characters, so that lines do not wrap at 80
-columns.
-"""
+"""With count, elapsed and remaining time a line has 78 characters: none wraps at 80 columns."""
 
 
 @contextmanager

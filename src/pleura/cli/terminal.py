@@ -17,9 +17,7 @@ from pleura.core.results import Result, Table
 from pleura.core.text import visible
 
 DISK = PASSING | {errno.EACCES, errno.EPERM}
-"""Disk errors that the user can resolve; any other OSError that gets this far is an internal
-error.
-"""
+"""Disk errors that the user can resolve; any other OSError that gets here is an internal error."""
 
 
 def carry_out(

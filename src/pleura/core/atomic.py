@@ -1,6 +1,4 @@
-"""Files and folders that appear whole or not at all: written under a temporary name, flushed,
-then renamed.
-"""
+"""Files and folders that appear whole or not at all: written aside, flushed, then renamed."""
 
 import errno
 import hashlib
@@ -38,16 +36,12 @@ LONGEST_NAME = 100
 
 
 def is_internal(name: str) -> bool:
-    """Whether a file or folder name is a temporary one or the bookkeeping folder's: nothing to
-    read, nothing to copy.
-    """
+    """Whether a name is a temporary one or the bookkeeping folder's: not to be read or copied."""
     return name.startswith((PART, BOOKKEEPING))
 
 
 def temporary_name(path: Path) -> Path:
-    """An unpredictable name beside `path`: host, process and a random part, then the end of the
-    name.
-    """
+    """An unpredictable name beside `path`: host, process, a random part, the end of the name."""
     return path.with_name(
         f"{PART}{HOST}-{os.getpid()}-{secrets.token_hex(4)}-{path.name[-LONGEST_NAME:]}"
     )
@@ -144,9 +138,7 @@ def remove(path: Path) -> None:
 
 
 def flush(path: Path) -> None:
-    """Ask the system to put a file, or a folder's entries, on disk. Windows cannot flush a
-    folder and does not need to.
-    """
+    """Put a file, or a folder's entries, on disk. Windows neither can nor needs the latter."""
     if path.is_dir() and os.name == "nt":
         return
     handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
@@ -157,9 +149,7 @@ def flush(path: Path) -> None:
 
 
 def dump_json(value: Any) -> str:
-    """JSON as pleura writes it everywhere: sorted keys, two spaces, a final newline, and never
-    NaN.
-    """
+    """JSON as pleura writes it: sorted keys, two spaces, a final newline, never NaN."""
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -170,9 +160,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_json_if_changed(path: Path, value: Any) -> None:
-    """Write `value` as JSON unless the file has these very bytes already; an unchanged file
-    keeps its time.
-    """
+    """Write `value` as JSON unless the file has these bytes already, and so keeps its time."""
     text = dump_json(value)
     with suppress(OSError):
         if path.read_bytes() == text.encode("utf-8"):
@@ -212,9 +200,7 @@ def read_json_if_any(path: Path) -> Any:
 
 
 def clear_parts(folder: Path) -> None:
-    """Remove the temporary files of interrupted runs in `folder`, at any depth. The caller holds
-    the folder's lock.
-    """
+    """Remove the temporary files of interrupted runs, at any depth; the caller holds the lock."""
     for above, folders, files in os.walk(folder):
         for name in [name for name in (*folders, *files) if name.startswith(PART)]:
             remove(Path(above, name))

@@ -3,9 +3,7 @@
 import os
 
 GRANTED = "SLURM_CPUS_PER_TASK"
-"""The cores that Slurm grants to a task. Where Slurm does not bind tasks to cores, the affinity
-mask covers the whole machine.
-"""
+"""The cores that Slurm grants to a task, which the affinity mask may not show."""
 
 
 def cores() -> int:
@@ -30,9 +28,7 @@ def keep_blas_to_one_thread() -> None:
 
 
 def threads() -> int:
-    """Threads that a numerical library may start in this process: `OMP_NUM_THREADS`, or all
-    cores.
-    """
+    """Threads that a numerical library may start here: `OMP_NUM_THREADS`, or all cores."""
     return _number("OMP_NUM_THREADS") or cores()
 
 

@@ -1,15 +1,11 @@
-"""The time that is written into certificates and pages, reproducible where SOURCE_DATE_EPOCH is
-set.
-"""
+"""The time written into certificates and pages, reproducible where SOURCE_DATE_EPOCH is set."""
 
 import os
 from datetime import UTC, datetime
 
 
 def timestamp(otherwise: float | None = None) -> datetime:
-    """The time of SOURCE_DATE_EPOCH (seconds since 1970) where that is set; else `otherwise`, or
-    now. In UTC.
-    """
+    """The time in UTC: SOURCE_DATE_EPOCH (seconds since 1970) if set, else `otherwise`, or now."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     if epoch.isdigit():
         return datetime.fromtimestamp(int(epoch), UTC)

@@ -1,6 +1,4 @@
-"""Optional libraries, imported where they are used; the error of a missing one says what to
-install.
-"""
+"""Optional libraries, imported where used; the error of a missing one says what to install."""
 
 from importlib import import_module
 from types import ModuleType
@@ -9,9 +7,7 @@ from pleura.core.errors import MissingExtra
 
 
 def need(module: str, *, extra: str, purpose: str) -> ModuleType:
-    """Import `module`, or raise `MissingExtra` with the extra that installs it and what it is
-    needed for.
-    """
+    """Import `module`, or raise `MissingExtra` with the extra that installs it and its purpose."""
     try:
         return import_module(module)
     except ImportError as error:

@@ -49,9 +49,7 @@ _noted: list[type[BaseException]] = []
 
 
 def stops_the_batch(error: BaseException) -> bool:
-    """Whether an error is about the call and not about one item: a wrong option, a library that
-    is not installed.
-    """
+    """Whether an error is about the call and not an item: a wrong option, a missing library."""
     return isinstance(error, (UsageError, MissingExtra))
 
 

@@ -1,6 +1,4 @@
-"""What the checks of an input found: a `Finding` is one observation, a `Verdict` says how far the
-input can be used.
-"""
+"""What checks of an input found (`Finding`), and how far it can be used (`Verdict`)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,9 +17,7 @@ class Verdict(IntEnum):
 
     @property
     def word(self) -> str:
-        """The verdict as it is written in files and on the terminal: `ok`, `repaired`, `review`,
-        `refused`.
-        """
+        """The verdict as written: `ok`, `repaired`, `review`, `refused`."""
         return self.name.lower()
 
 

@@ -35,9 +35,7 @@ def _needs(name: str) -> list[str]:
 
 
 def version_and_licence(name: str) -> tuple[str, str]:
-    """Version and licence of a library, as its distribution states them; empty where it is not
-    installed.
-    """
+    """Version and licence of a library as its distribution states them; empty if not installed."""
     try:
         about = metadata(name)
     except PackageNotFoundError:

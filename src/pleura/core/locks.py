@@ -105,9 +105,7 @@ def _lock(handle: int, shared: bool) -> None:
 
 
 def _is_still(handle: int, path: Path) -> bool:
-    """Whether the locked file is the one that the path names: its last holder may have removed
-    it.
-    """
+    """Whether the locked file is the one at the path: its last holder may have removed it."""
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(handle), path.stat())
     return False

@@ -12,9 +12,7 @@ R = TypeVar("R")
 
 
 def accepts_str_paths(function: Callable[P, R]) -> Callable[P, R]:
-    """The same function; arguments for parameters that are annotated as `Path` may be `str` or
-    any `PathLike`.
-    """
+    """The same function, which takes `str` or any `PathLike` where `Path` is annotated."""
     signature = inspect.signature(function)
     names = {
         name for name, parameter in signature.parameters.items() if _is_path(parameter.annotation)

@@ -1,6 +1,4 @@
-"""Warnings and log lines of libraries quote values of the input; none of them may reach a
-terminal or a log.
-"""
+"""Libraries quote values of the input in warnings and logs; none may reach a terminal or a log."""
 
 import logging
 import sys

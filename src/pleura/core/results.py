@@ -1,6 +1,4 @@
-"""The result of a verb: its values, and their form on a terminal. The command adds colours and an
-exit code.
-"""
+"""The result of a verb: its values, and their form on a terminal (without colours)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +9,7 @@ from pleura.core.errors import Exit
 
 @dataclass(frozen=True)
 class Table:
-    """A table for the terminal. `columns` are headings; one that ends in a unit in brackets is
-    aligned right.
-    """
+    """A table for the terminal; a column whose heading ends in a unit in brackets aligns right."""
 
     title: str
     columns: tuple[str, ...]
@@ -21,12 +17,12 @@ class Table:
 
 
 class Result(Protocol):
-    """The outcome of a verb."""
+    """The outcome of a verb; by default it is well and has no table."""
 
     @property
     def exit_code(self) -> Exit:
         """`OK`, `SOME_FAILED` or `NOTHING_USABLE`; everything else is raised."""
-        ...
+        return Exit.OK
 
     def as_json(self) -> Any:
         """Plain values, as `--json` prints them."""
@@ -34,7 +30,7 @@ class Result(Protocol):
 
     def table(self) -> Table | None:
         """The table that a person sees, if there is one."""
-        ...
+        return None
 
     def notes(self) -> Sequence[str]:
         """Lines for the terminal: each refusal with its reason, then what was written where."""
@@ -42,9 +38,7 @@ class Result(Protocol):
 
 
 def batch_exit(done: int, failed: int) -> Exit:
-    """The exit code of a batch: `OK` where nothing failed, `NOTHING_USABLE` where nothing was
-    done.
-    """
+    """The exit code of a batch: `OK` where nothing failed, `NOTHING_USABLE` if nothing was done."""
     if done == 0:
         return Exit.NOTHING_USABLE
     return Exit.SOME_FAILED if failed else Exit.OK

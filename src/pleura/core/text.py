@@ -1,14 +1,10 @@
-"""Text that is safe to show: no control character of an input reaches a terminal or a page, and
-no free text stands where a UID belongs.
-"""
+"""Text that is safe to show: no control characters, and no free text where a UID belongs."""
 
 import re
 import unicodedata
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-"""Unicode categories of control, format (bidirectional overrides), surrogate and separator
-characters.
-"""
+"""Unicode categories: control, format (bidirectional overrides), surrogate and separator."""
 
 _UID = re.compile(r"[0-9.]+|\{?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
 """A UID (PS3.5 9.1), or a GUID, which some software writes instead."""
@@ -22,9 +18,7 @@ def shown_uid(uid: str) -> str:
 
 
 def visible(text: str) -> str:
-    """The text with control and format characters written as escapes, such as `\\x1b`; printable
-    text is unchanged.
-    """
+    """The text with control and format characters written as escapes, such as `\x1b`."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escaped(character) for character in text)

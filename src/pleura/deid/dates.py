@@ -40,9 +40,7 @@ MONTHS = (
     "prosinca decembra joulukuuta joulukuu decembrie aralik декабря декабрь грудня δεκεμβριου "
     "δεκεμβριος ديسمبر דצמבר ธันวาคม ธ.ค.",
 )
-"""Months in the languages of Europe and its neighbours, without marks; first letters stand for
-longer ones.
-"""
+"""Months in the languages of Europe and its neighbours, without marks, also their beginnings."""
 
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
 _ERAS = (("明治", "m", 1868), ("大正", "t", 1912), ("昭和", "s", 1926), ("平成", "h", 1989),

@@ -29,9 +29,7 @@ class Element(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """The elements of a file: `meta` of group 2, and `elements` of the data set in order of their
-    tags.
-    """
+    """The elements of a file in order of tags: `meta` of group 2, `elements` of the data set."""
 
     syntax: str
     meta: list[Element]

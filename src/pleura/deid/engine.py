@@ -358,9 +358,7 @@ class Engine:
         return self._uids[old]
 
     def _lose(self, dataset: "Dataset", tag: Any, vr: str, place: int) -> None:
-        """Remove a value that must not stay and cannot be replaced, as far as the attribute's Type
-        allows.
-        """
+        """Remove a value that cannot stay or be replaced, as far as the Type allows."""
         kind = self.types.of(place, int(tag)) if self.types else ""
         action = resolve((Action.REMOVE, Action.EMPTY, Action.DUMMY), kind)
         if action is Action.REMOVE:

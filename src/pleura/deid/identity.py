@@ -29,9 +29,7 @@ def read_key(text: str) -> bytes:
 
 
 def key_fingerprint(key: bytes) -> str:
-    """A short name of a key, for the map, `run.json` and the audit record; it does not reveal the
-    key.
-    """
+    """A short name of a key, for the map, `run.json` and the audit record; not invertible."""
     if key:
         return sha256(b"name of key" + key).hexdigest()[:16]
     return ""

@@ -29,9 +29,7 @@ ENDINGS = {
 }
 STEM = 3
 _VOWEL_ENDINGS = "y e ie a o u ou i in ina ova owa ovi owi em om ej iej iego iemu im ich"
-"""Case endings of Slavic and Romanian names in plain Latin letters, after a final vowel or a lost
-one.
-"""
+"""Case endings of Slavic and Romanian names in plain Latin, after a final or a lost vowel."""
 
 PREFIXES = ("ال", "و", "ب", "ل", "ف", "ك", "לה", "ל", "ב", "מ", "ו", "ה", "ש", "כ")
 """Articles, prepositions and conjunctions that Arabic and Hebrew attach to a name."""

@@ -30,8 +30,6 @@ OTHERS = (
     r"(?<![^\W_])(?:dr|mrs|mr|(?<!\d)(?<!\d )ms|prof|herr|frau)\b\.?\s{1,3}+"
     r"[^\W\d_][\w'-]{1,40}+(?:\s{1,3}[a-z][\w'-]{1,40}+)?",
 )
-EVERYBODY = (MAIL, ADDRESSES, *OTHERS)
-"""Mail and other addresses, paths, UIDs, telephone and social security numbers of anybody."""
 
 PHRASE = 4  # letters and digits: a shorter id is found as a whole value only
 PARTED = 6  # letters: a longer name is found with separators between its letters

@@ -5,13 +5,10 @@ These can identify, so they are read and shown on request only.
 
 import warnings
 from collections.abc import Sequence
-from io import BytesIO
-from pathlib import Path
 from typing import NamedTuple
 
 from pleura.core.faults import note
-from pleura.dicom.plane import Plane
-from pleura.files.archives import read_members
+from pleura.dicom.plane import Plane, file_of
 
 DATES = ("AcquisitionDate", "SeriesDate", "ContentDate", "StudyDate")
 """Attributes with the date of a series; the first one that it has counts."""
@@ -56,15 +53,9 @@ def _header_of(plane: Plane) -> tuple[str, str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they quote values
-            if plane.archive is None:
-                header = dcmread(
-                    Path(plane.file), stop_before_pixels=True, specific_tags=wanted, force=True
-                )
-            else:
-                data = next(read_members(plane.archive, {plane.member}))[1]
-                header = dcmread(
-                    BytesIO(data), stop_before_pixels=True, specific_tags=wanted, force=True
-                )
+            header = dcmread(
+                file_of(plane), stop_before_pixels=True, specific_tags=wanted, force=True
+            )
             description = str(header.get("SeriesDescription") or "")
             dates = [str(header.get(keyword) or "") for keyword in DATES]
     except Exception as error:  # an odd header: the series is listed nevertheless

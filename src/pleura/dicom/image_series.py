@@ -1,13 +1,13 @@
 """One series: files in slice order, a grid and a verdict; pixels are read by `read()`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from pleura.core.errors import InputRefused, UnreadableFile
-from pleura.core.findings import Finding, Verdict, reason, worst
+from pleura.core.findings import Finding, Verdict, reason, refusing_code, worst
 from pleura.core.progress import Progress, silent
 from pleura.dicom.assembly import CT_CLASSES
 from pleura.dicom.gaps import interpolate_missing
@@ -61,6 +61,11 @@ class Series:
         return reason(self.findings)
 
     @property
+    def refusing_code(self) -> str:
+        """The code of the finding that refuses it; `NOT-CT` where none does."""
+        return refusing_code(self.findings) or "NOT-CT"
+
+    @property
     def is_ct(self) -> bool:
         """Whether its SOP class is a CT image."""
         return self.sop_class_uid in CT_CLASSES
@@ -81,7 +86,7 @@ class Series:
 
         if not self.usable:
             raise InputRefused(
-                f"{self.id}: {self.reason or 'not a CT volume'}", code=refusal_code(self.findings)
+                f"{self.id}: {self.reason or 'not a CT volume'}", code=self.refusing_code
             )
         assert self.grid is not None
         try:
@@ -122,7 +127,3 @@ class Series:
         affine[:3, 0] *= mean
         grid = Grid((len(files), self.rows, self.columns), affine, positions)
         return replace(self, files=files, slices=len(files), grid=grid).read()
-
-
-def refusal_code(findings: Iterable[Finding]) -> str:
-    return next((found.code for found in findings if found.verdict is Verdict.REFUSED), "NOT-CT")

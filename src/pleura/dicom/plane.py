@@ -1,8 +1,11 @@
 """One image plane: the attributes of a file or of a frame."""
 
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
+
+from pleura.files.archives import read_members
 
 
 class Cells(NamedTuple):
@@ -74,6 +77,13 @@ class Plane(NamedTuple):
     def path(self) -> Path:
         """`file` as a path."""
         return Path(self.file)
+
+
+def file_of(plane: Plane) -> str | BytesIO:
+    """A plane's file as pydicom reads it: its path, or its bytes where it is in an archive."""
+    if plane.archive is None:
+        return plane.file
+    return BytesIO(next(read_members(plane.archive, {plane.member}))[1])
 
 
 def rescale_of(plane: Plane) -> tuple[float, float]:

@@ -3,12 +3,10 @@
 import re
 import warnings
 from collections.abc import Sequence
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from pleura.core.faults import note
-from pleura.dicom.plane import Plane
-from pleura.files.archives import read_members
+from pleura.dicom.plane import Plane, file_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -27,11 +25,13 @@ def private_pixels(planes: Sequence[Plane]) -> str:
     The first such plane counts. The text has the private creator, the tag and, where given, the
     name of the compression; it is empty where no private element can hold pixels.
     """
+    from pydicom import dcmread
+
     plane = next(plane for plane in planes if not (plane.has_pixels and plane.complete))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they quote values
         try:
-            header = _dataset(plane)
+            header = dcmread(file_of(plane), force=True)
             return "" if header.get("PixelData") else _largest_private(header, plane.length)
         except Exception as error:  # a header that cannot be parsed describes no pixels
             note(error)
@@ -67,12 +67,3 @@ def _scheme(header: "Dataset") -> str:
         if match and len(text) <= 64:
             return match[0]
     return ""
-
-
-def _dataset(plane: Plane) -> "Dataset":
-    from pydicom import dcmread
-
-    if plane.archive is None:
-        return dcmread(plane.file, force=True)
-    data = next(read_members(plane.archive, {plane.member}))[1]
-    return dcmread(BytesIO(data), force=True)

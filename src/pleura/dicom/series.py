@@ -13,7 +13,7 @@ from pleura.core.progress import Progress, silent
 from pleura.dicom.assembly import CT_CLASSES, LABEL_CLASSES, Candidate, candidates
 from pleura.dicom.descriptions import Description, describe
 from pleura.dicom.gaps import Gaps
-from pleura.dicom.image_series import Series, refusal_code
+from pleura.dicom.image_series import Series
 from pleura.dicom.related_series import compare_series
 from pleura.dicom.tree import read_tree
 from pleura.files.accounting import Accounting
@@ -78,7 +78,7 @@ class Survey:
         for one in series:
             files = self._names(one)
             if one.verdict is Verdict.REFUSED:
-                refused |= dict.fromkeys(files, refusal_code(one.findings))
+                refused |= dict.fromkeys(files, one.refusing_code)
             elif chosen is None or one in chosen:
                 used.update(files)
             else:

@@ -245,9 +245,7 @@ def _zip_member(archive: zipfile.ZipFile, number: int, info: zipfile.ZipInfo) ->
 
 
 def _check_overlap(infos: Collection[zipfile.ZipInfo]) -> None:
-    """Refuse an archive in which files share compressed bytes; such archives can expand to
-    petabytes.
-    """
+    """Refuse an archive whose files share compressed bytes; it can expand to petabytes."""
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < end:

@@ -14,9 +14,7 @@ def is_sparse(stream: IO[bytes], size: int) -> bool:
 
 
 def _bytes_written(stream: IO[bytes], size: int) -> int:
-    """Bytes of a file that are data rather than holes, as far as the file system can tell; the
-    position is kept.
-    """
+    """Bytes of a file that are data, not holes, as far as known; the position is kept."""
     if not hasattr(os, "SEEK_DATA"):
         return size
     position = stream.tell()

@@ -44,9 +44,7 @@ OPEN_FLAGS = (
 
 
 class OpenFile(NamedTuple):
-    """A file of the input with its first bytes, open at `len(head)` until the next one is
-    requested.
-    """
+    """A file of the input with its first bytes, open at `len(head)` until the next is requested."""
 
     file: InputFile
     head: bytes

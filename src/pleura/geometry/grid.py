@@ -172,9 +172,7 @@ class Grid:
         return index
 
     def orientation(self) -> str:
-        """Three letters of L/R, P/A, S/I: where `[slice, row, column]` rise to; `SPL` for plain
-        axial.
-        """
+        """Three letters of L/R, P/A, S/I: where `[slice, row, column]` rise; `SPL` if axial."""
         letters = []
         free = [0, 1, 2]
         for axis in range(3):

@@ -118,9 +118,7 @@ def _within(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
 
 
 def _lines_of_ball(spacing_mm: Spacing, radius_mm: float) -> list[list[tuple[int, int]]]:
-    """Offsets (slices, rows) of the lines of columns that make up a ball, by the half width of the
-    line in columns.
-    """
+    """Offsets (slices, rows) of the lines that make up a ball, by their half width in columns."""
     radius = radius_mm * (1 + 1e-6)
     reach = [int(radius / mm) for mm in spacing_mm]
     lines: list[list[tuple[int, int]]] = [[] for _ in range(reach[2] + 1)]
@@ -144,9 +142,7 @@ def _either_side(mask: Bool, columns: int) -> Bool:
 def _overlap(
     slices: int, rows: int, shape: tuple[int, ...]
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Where an array shifted by an offset overlaps itself: index of the target, and of the
-    source.
-    """
+    """Where an array and its copy shifted by an offset overlap: target index, source index."""
     to, back = [], []
     for offset, length in zip((slices, rows), shape, strict=False):
         to.append(slice(max(0, offset), max(0, length + min(0, offset))))

@@ -78,9 +78,7 @@ class NetInput:
     def answer(
         self, probability: Float, shape: Sequence[int], spacing_mm: Sequence[float]
     ) -> Float:
-        """The network's output `(size, size)` on the slice's pixels, float32 `(rows, columns)`,
-        linear.
-        """
+        """The network's output `(size, size)` on the slice's pixels, float32, linear."""
         pixel = self._pixel(shape, spacing_mm)
         down = _from_net(shape[0], float(spacing_mm[0]), self.size, pixel)
         across = _from_net(shape[1], float(spacing_mm[1]), self.size, pixel)
@@ -91,9 +89,7 @@ class NetInput:
 
 
 def _applied(down: Any, across: Any, picture: Float) -> Float:
-    """Apply the weights of both axes, as sparse matrices, at a hundredth of the dense product's
-    cost.
-    """
+    """Apply the sparse weights of both axes, at a hundredth of the dense product's cost."""
     return np.ascontiguousarray((across @ (down @ picture).T).T, dtype=np.float32)
 
 

@@ -220,9 +220,7 @@ class _PlaneMap:
 
 
 def _bands(weights: Floats) -> list[tuple[Floats, slice]]:
-    """Runs of rows of a weight matrix, each without the zeros at its sides, and the columns that
-    are left.
-    """
+    """Runs of rows of a weight matrix, without the zeros at their sides, and the columns left."""
     bands = []
     for start in range(0, len(weights), BAND_ROWS):
         part = weights[start : start + BAND_ROWS]

@@ -163,27 +163,6 @@ def enlarge(
     return array[: shape[0], : shape[1], : shape[2]]
 
 
-def upright_grid(grid: Grid, spacing_mm: tuple[float, float, float]) -> Grid:
-    """The plain axial grid that covers all of `grid`.
-
-    Slices rise to the head, rows to the back, columns to the left.
-
-    Args:
-        grid: any grid: tilted, oblique, unevenly spaced.
-        spacing_mm: `(slice, row, column)` of the new grid.
-
-    Returns:
-        An even, orthogonal grid whose first voxel lies on the covered box's corner (lowest L, P,
-        S).
-    """
-    corners = np.array(np.meshgrid(*[(0, n - 1) for n in grid.shape])).reshape(3, -1).T
-    world = grid.to_world(corners)
-    low, high = world.min(axis=0), world.max(axis=0)
-    step = np.array(spacing_mm, dtype=np.float64)[::-1]
-    counts = np.floor((high - low) / step + 1e-6).astype(int) + 1
-    return Grid.axial((counts[2], counts[1], counts[0]), spacing_mm, (low[0], low[1], low[2]))
-
-
 def resample_volume(volume: Volume, grid: Grid, *, progress: Progress = silent) -> Volume:
     """Resample a volume to another grid by linear interpolation between true voxel positions.
 

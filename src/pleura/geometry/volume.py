@@ -135,9 +135,7 @@ class LungMask:
         return found
 
     def box(self, *labels: int, margin: int = 0) -> tuple[slice, slice, slice] | None:
-        """The smallest box with all voxels of some labels, widened by `margin` voxels, or `None`
-        where there is none.
-        """
+        """The smallest box with all voxels of labels plus `margin` voxels, `None` if empty."""
         parts = []
         for axis, length in enumerate(self.labels.shape):
             filled = np.flatnonzero(sum(self.counts(label)[axis] for label in labels))

@@ -1,3 +1,1 @@
-"""NIfTI, NRRD and MetaImage files: voxels with their grid, read within stated limits; and CT
-volumes in them.
-"""
+"""NIfTI, NRRD and MetaImage files: voxels with their grid, read within limits; CT volumes."""

@@ -1,6 +1,4 @@
-"""Read image files whose size their own header states: only regular files, no more memory than
-stated, to the last byte.
-"""
+"""Read image files of a stated size: regular ones, no more memory than stated, to the last byte."""
 
 import bz2
 import stat
@@ -71,9 +69,7 @@ class Inflater:
         self.done = False
 
     def read(self, count: int) -> bytes:
-        """At most `count` bytes; fewer at the end of the stream only. Raises `zlib.error` for a
-        broken one.
-        """
+        """At most `count` bytes, fewer only at the end. Raises `zlib.error` if it is broken."""
         parts = []
         while count > 0 and not self.done:
             data = self.pending or self.file.read(CHUNK)
@@ -126,9 +122,7 @@ def read_exactly(read: Callable[[int], bytes], size: int, compressed: int) -> by
 
 
 def unpack(file: BinaryIO, encoding: str, size: int, compressed: int) -> bytearray:
-    """The voxels of a `raw`, `gzip`, `zlib` or `bzip2` stream at the current place of a file,
-    checksums verified.
-    """
+    """Voxels of a `raw`, `gzip`, `zlib` or `bzip2` stream from here on, checksums verified."""
     if encoding == "raw":
         return read_exactly(file.read, size, compressed)
     if encoding == "bzip2":

@@ -83,9 +83,7 @@ def _load(path: Path) -> ImageFile:
 
 
 def _skipped(header: Mapping[str, str], whole: int, size: int) -> int:
-    """Bytes before the voxels of a data file: HeaderSize, or all that is too much where it is
-    -1.
-    """
+    """Bytes before the voxels of a data file: HeaderSize; where it is -1, all that is too much."""
     skip = int(header.get("HeaderSize", "0"))
     if skip < 0:
         return max(whole - size, 0)

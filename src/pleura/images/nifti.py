@@ -141,17 +141,13 @@ def write(path: Path, mask: LungMask) -> None:
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8], grid: Grid, said: str) -> None:
-    """Write a label map of anything else; `said` tells in the header what the labels are, in at
-    most 79 characters.
-    """
+    """Write any other label map; `said` describes the labels in the header, 79 characters."""
     even = grid.even()
     _save(path, labels if even is grid else resample_labels(labels, grid, even), even, said)
 
 
 def write_volume(path: Path, volume: Volume) -> None:
-    """Write HU as int16, true values, padding included; on their even grid, where slices are
-    uneven.
-    """
+    """Write HU as int16, true values, padding included; uneven slices on their even grid."""
     even = resample_volume(volume, volume.grid.even())
     _save(path, even.hu, even.grid, "HU")
 

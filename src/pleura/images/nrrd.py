@@ -1,6 +1,4 @@
-"""NRRD files (`.nrrd`, `.nhdr`): `space` LPS, RAS or LAS turned to LPS; segmentations of 3D
-Slicer in layers.
-"""
+"""NRRD files (`.nrrd`, `.nhdr`): `space` LPS, RAS or LAS to LPS; layers of 3D Slicer."""
 
 import re
 import zlib
@@ -93,9 +91,7 @@ def _load(path: Path) -> ImageFile:
 def _geometry(
     header: Mapping[str, str], sizes: list[int]
 ) -> tuple[int | None, NDArray[np.float64]]:
-    """The axis of layers, where there is one, and the affine from `[slice, row, column]` to LPS
-    mm.
-    """
+    """The axis of layers, if there is one, and the affine from `[slice, row, column]` to LPS mm."""
     sign = TO_LPS.get(header.get("space", "").lower())
     words = [found[0] for found in VECTOR.finditer(header.get("space directions", ""))]
     spatial = [axis for axis, word in enumerate(words) if word != "none"]

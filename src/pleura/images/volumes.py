@@ -1,6 +1,4 @@
-"""CT volumes in NIfTI, NRRD and MetaImage files: what a format without a DICOM header lets us
-check.
-"""
+"""CT volumes in NIfTI, NRRD and MetaImage files: what can be checked without a DICOM header."""
 
 import hashlib
 import re
@@ -138,9 +136,7 @@ def case_of(path: Path) -> str:
 
 
 def volume_id(path: Path, root: Path) -> str:
-    """The id of an image file; it holds nothing of the file's name that could identify a
-    patient.
-    """
+    """The id of an image file; nothing of the file's name that could identify a patient."""
     for name in (case_of(path), path.parent.name):
         if CASE.fullmatch(name):
             return name

@@ -102,9 +102,7 @@ def source_headers(planes: Sequence["Plane"]) -> list[Any]:
 
 
 def source_header(path: Path | IO[bytes]) -> Any:
-    """The header of a slice, for a label object to copy patient and study from. Raises
-    `UnreadableFile`.
-    """
+    """The header of a slice, with patient and study for a label object. Raises `UnreadableFile`."""
     return open_dataset(path, pixels=False)
 
 

@@ -232,9 +232,7 @@ def _without(entry: MaskFiles, images: set[Path]) -> MaskFiles | None:
 def _by_case(
     found: Mapping[str, MaskFiles], seen: Sequence[Series], usable: Sequence[Series], source: Path
 ) -> dict[str, MaskFiles]:
-    """Masks by the ids of the cases: they have the name of an image file, or of a folder that
-    holds the CT of one case only.
-    """
+    """Masks by case id, named as an image file or as a folder with the CT of one case."""
     ids = {case_of(one.image): one.id for one in seen if one.image is not None}
     owners: dict[str, set[str]] = defaultdict(set)
     for one in usable:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.bool_]
 
-WHOLE_STEP = 0.02
-"""[voxels] How well steps to the next row and column agree, so that a pixel is a voxel."""
 ONE_POSITION = 0.1
 """[steps] Frames that are nearer to each other along the normal lie on one slice."""
 

@@ -5,21 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pleura.core.errors import Exit
-from pleura.core.results import Table
+from pleura.core.results import Result, Table
 from pleura.store.layout import FINE_TUNED, MODEL
 
 
 @dataclass(frozen=True)
-class TrainResult:
+class TrainResult(Result):
     """The models: name (loss, and what differs from the preset) to the content of `model.json`."""
 
     out: Path
     models: Mapping[str, Mapping[str, Any]]
-
-    @property
-    def exit_code(self) -> Exit:
-        return Exit.OK
 
     def as_json(self) -> dict[str, Any]:
         """`models`: name to model card."""
@@ -48,7 +43,7 @@ class TrainResult:
 
 
 @dataclass(frozen=True)
-class FineTuneResult:
+class FineTuneResult(Result):
     """The model that `train --preset fine-tune` made; `card` is the content of `lungs.json`."""
 
     out: Path
@@ -58,10 +53,6 @@ class FineTuneResult:
     def models(self) -> Mapping[str, Mapping[str, Any]]:
         """The name of its folder to the card."""
         return {FINE_TUNED: self.card}
-
-    @property
-    def exit_code(self) -> Exit:
-        return Exit.OK
 
     def as_json(self) -> dict[str, Any]:
         """`models`: the name of its folder to the card."""

@@ -1,6 +1,4 @@
-"""All scores of one case, as plain values: its entry in `scores.json`, and a table of its
-slices.
-"""
+"""All scores of one case, as plain values for `scores.json`, and a table of its slices."""
 
 import math
 from collections.abc import Mapping
@@ -30,9 +28,7 @@ Bool = NDArray[np.bool_]
 STRUCTURES = ("right", "left", "both")
 NAMES = {"right": "right lung", "left": "left lung", "both": "lungs"}
 PLACES = ("airway", "body", "couch", "outside_body")
-"""Where lung can be predicted wrongly: in the airways, elsewhere in the body, in the couch, or
-in the air around.
-"""
+"""Where lung can be predicted wrongly: airways, elsewhere in the body, couch, outside."""
 UNSIDED = "the mask has no left/right labels"
 ABSENT = "in neither mask"
 MISSED = "missed: counted as the worst case"
@@ -98,9 +94,7 @@ def score_case(
 def score_raw(
     raw: Bool, reference: LungMask, policy: Policy, *, places: Mapping[str, Bool]
 ) -> dict[str, Any]:
-    """Score the mask before cleaning, as `score_case` does but for both lungs together and
-    without distances.
-    """
+    """Score the mask before cleaning as `score_case` does, both lungs only, without distances."""
     grid = reference.grid
     overlap = slice_overlap(raw, reference.lungs)
     both = _ratios(overlap, policy) | _volumes(overlap, grid) | _slice_counts(overlap, grid)
@@ -112,9 +106,7 @@ def score_raw(
 def slice_table(
     overlap: Overlap, grid: Grid, policy: Policy, *, structure: str, source: str
 ) -> dict[str, Any]:
-    """The slices of one structure as columns, ascending: `slice`, `position_mm`, `class`,
-    `region` and each ratio.
-    """
+    """Slices of a structure as columns: `slice`, `position_mm`, `class`, `region`, each ratio."""
     values = ratios(overlap, policy.empty_value)
     return {
         "structure": structure,
@@ -153,9 +145,7 @@ def false_positives(
 
 
 def is_one_lung_alone(prediction: LungMask, reference: LungMask) -> bool:
-    """Whether a mask with label 1 alone leaves out the reference's left lung, which then counts
-    as missed.
-    """
+    """Whether a mask with label 1 alone lacks the reference's left lung, which is then missed."""
     if prediction.sided or not reference.sided:
         return False
     covered = int(np.count_nonzero(prediction.lungs & reference.left))
@@ -163,9 +153,7 @@ def is_one_lung_alone(prediction: LungMask, reference: LungMask) -> bool:
 
 
 def _head(both: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    """The head of a case: Dice and accuracy of both lungs, and its slices by class and by
-    region.
-    """
+    """The head of a case: Dice and accuracy of both lungs, its slices by class and region."""
     classes, regions = np.array(table["class"]), np.array(table["region"])
     dice = np.array(table["dice"], dtype=np.float64)  # NaN where there is none
     return {
@@ -273,9 +261,7 @@ def _volumes(overlap: Overlap, grid: Grid) -> dict[str, Any]:
 
 
 def _slice_counts(overlap: Overlap, grid: Grid) -> dict[str, Any]:
-    """Number of slices of each class, and the volumes in ml on hallucinated and on missed
-    slices.
-    """
+    """Number of slices of each class, and ml on hallucinated and on missed slices."""
     counts = class_counts(slice_classes(overlap))
     volumes = {
         "hallucinated_ml": float(_slice_ml(grid) @ (overlap.predicted * (overlap.true == 0))),

@@ -60,9 +60,7 @@ def distances(prediction: Bool, reference: Bool, grid: Grid) -> dict[str, float]
 
 
 def area_distances(prediction: Bool, reference: Bool, grid: Grid) -> dict[str, float]:
-    """The area-weighted distances alone (`BASIC`); arguments, units and empties as in
-    `distances`.
-    """
+    """The area-weighted distances alone (`BASIC`); arguments and units as in `distances`."""
     box = _box(prediction, reference)
     if box is None:
         return _without_surface(prediction, reference, grid, BASIC)
@@ -73,9 +71,7 @@ def area_distances(prediction: Bool, reference: Bool, grid: Grid) -> dict[str, f
 
 
 def weighted_percentile(values: Floats, weights: Floats, percent: float) -> float:
-    """The smallest of `values` `(n,)` such that it and the smaller ones hold `percent` of the
-    weight `(n,)`, all above 0.
-    """
+    """The smallest of `values` up to which `percent` of the weight lies; both `(n,)`, above 0."""
     order = np.argsort(values)
     shares = np.cumsum(weights[order]) / weights.sum()
     at = min(int(np.searchsorted(shares, percent / 100)), len(order) - 1)

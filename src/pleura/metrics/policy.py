@@ -1,6 +1,4 @@
-"""The rules for empty and missed structures, by which every score is made; `scores.json` states
-them.
-"""
+"""The rules for empty and missed structures, which every score follows and `scores.json` states."""
 
 import math
 from dataclasses import dataclass
@@ -16,9 +14,7 @@ EMPTY_VALUE: dict[str, float] = {"one": 1.0, "zero": 0.0, "undefined": math.nan}
 """What a ratio counts as where prediction and reference are both empty."""
 
 APEX_AND_BASE = 0.1
-"""The highest and the lowest part of a lung's height in the reference that is called its apex
-and its base.
-"""
+"""The highest and the lowest part of a lung's height in the reference: its apex and its base."""
 
 EMPTY_TEXT = {
     "one": (
@@ -37,9 +33,7 @@ EMPTY_TEXT = {
 
 @dataclass(frozen=True)
 class Policy:
-    """How empty and missed structures count. `empty` decides what a ratio is where both masks
-    are empty.
-    """
+    """How empty and missed structures count; `empty` decides a ratio where both masks are empty."""
 
     empty: Empty = "one"
 
@@ -101,9 +95,7 @@ class Policy:
 
 
 def worst_distance_mm(grid: Grid) -> float:
-    """The distance in mm between the two farthest voxel centres of a grid, which a missed structure
-    gets.
-    """
+    """Distance in mm of the two farthest voxel centres of a grid, which a missed structure gets."""
     corners = grid.to_world(
         np.array(np.meshgrid(*[(0, n - 1) for n in grid.shape])).reshape(3, -1).T
     )

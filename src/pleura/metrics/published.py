@@ -1,6 +1,4 @@
-"""Published lung scores, as printed in the cited source, to be shown beside ours: they come from
-other cases.
-"""
+"""Published lung scores, as printed in the cited source, beside ours; they are of other cases."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

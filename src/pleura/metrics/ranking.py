@@ -95,8 +95,6 @@ def explanation(case: Case) -> str:
 
 
 def ranking(cases: Sequence[Case]) -> dict[str, Any]:
-    """The order of cases for `scores.json`: the rule, and each case with its explanation, worst
-    first.
-    """
+    """The order of cases for `scores.json`: the rule, and each case explained, worst first."""
     order = [{"case": case["case"], "because": explanation(case)} for case in worst_first(cases)]
     return {"rule": RULE, "worst_first": order}

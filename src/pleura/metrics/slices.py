@@ -16,9 +16,7 @@ REGIONS = ("apex", "middle", "base")
 
 
 def slice_classes(overlap: Overlap) -> Words:
-    """Name each slice `lung`, `empty` (rightly), `hallucinated` or `missed`, from its counts
-    `(slices,)`.
-    """
+    """Name slices `lung`, `empty` (rightly), `hallucinated` or `missed`, by counts `(slices,)`."""
     found, true = overlap.predicted > 0, overlap.true > 0
     return np.where(
         true, np.where(found, "lung", "missed"), np.where(found, "hallucinated", "empty")
@@ -58,9 +56,7 @@ def slice_regions(overlap: Overlap, grid: Grid) -> Words:
 
 
 def slice_positions_mm(grid: Grid) -> NDArray[np.float64]:
-    """Position of each slice `(slices,)` in mm along the slice normal, from the origin of
-    patient space.
-    """
+    """Position of each slice `(slices,)` in mm along the normal, from patient space's origin."""
     first_voxels = np.zeros((grid.shape[0], 3))
     first_voxels[:, 0] = np.arange(grid.shape[0])
     positions: NDArray[np.float64] = grid.to_world(first_voxels) @ grid.normal
@@ -70,9 +66,7 @@ def slice_positions_mm(grid: Grid) -> NDArray[np.float64]:
 def region_scores(
     dice: NDArray[np.float64], classes: Words, regions: Words
 ) -> dict[str, dict[str, Any]]:
-    """For apex, middle and base: number of slices, how many are missed, and the mean Dice of all
-    of them, missed ones as 0.
-    """
+    """For apex, middle, base: slices, how many are missed, their mean Dice with missed as 0."""
     counts = {}
     for name in REGIONS:
         here = (regions == name) & np.isin(classes, ("lung", "missed"))

@@ -117,9 +117,7 @@ def paired_test(first: Sequence[float], second: Sequence[float]) -> PairedTest:
 
 
 def _exact_p(ranks: Floats, favours: NDArray[np.bool_]) -> float:
-    """The probability of a rank sum at least as far from its mean as the observed one, if both
-    signs are equally likely.
-    """
+    """Probability of a rank sum as far from its mean as the observed, if both signs are equal."""
     doubled = np.rint(2 * ranks).astype(int)  # shared ranks are halves
     chances = np.ones(1)
     for rank in doubled:
@@ -130,9 +128,7 @@ def _exact_p(ranks: Floats, favours: NDArray[np.bool_]) -> float:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """P values adjusted for each other by Holm's step-down method (Holm 1979), in the given
-    order; `None` stays `None`.
-    """
+    """P values adjusted by Holm's step-down method (Holm 1979), in order; `None` stays `None`."""
     known = sorted((p, k) for k, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)
     highest = 0.0

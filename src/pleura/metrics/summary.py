@@ -1,6 +1,4 @@
-"""Summaries over cases: spread over patients, by site, two methods side by side, and ratios over
-all voxels.
-"""
+"""Summaries over cases: spread over patients, by site, two methods compared, all voxels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace

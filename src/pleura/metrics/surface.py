@@ -46,9 +46,7 @@ class Surface:
 
 
 def bounding_box(mask: NDArray[Any]) -> Box | None:
-    """The smallest box `[slice, row, column]` that holds every true voxel; `None` where there is
-    none.
-    """
+    """The smallest box `[slice, row, column]` with every true voxel; `None` where there is none."""
     plane = np.asarray(mask.any(axis=0))
     if not plane.any():
         return None
@@ -145,9 +143,7 @@ def _points(cell: tuple[NDArray[np.intp], ...], box: Box, grid: Grid, shift: flo
 
 
 def _cell_steps(grid: Grid, slices: slice) -> list[Floats]:
-    """The three edge vectors `(3, 3)` in mm (columns: slice, row, column) of the cells, for each
-    layer of cells of a box.
-    """
+    """Edge vectors `(3, 3)` in mm (columns: slice, row, column) of cells, for each layer."""
     if grid.positions_mm is None:
         return [grid.affine[:3, :3]]
     layers = np.arange(slices.start - 1, slices.stop + 1, dtype=np.float64)
@@ -188,9 +184,7 @@ def element_areas(steps: Floats) -> Floats:
 
 @cache
 def _triangles() -> tuple[Floats, NDArray[np.int64], Floats]:
-    """Every triangle `(n, 3 corners, 3)` in units of the cell, its code `(n,)`, and the share
-    `(n,)` to which it counts.
-    """
+    """Every triangle `(n, 3 corners, 3)` in cells, its code `(n,)`, and its share `(n,)`."""
     triangles, codes, shares = [], [], []
     for code in range(256):
         corners = np.array([code >> (7 - bit) & 1 for bit in range(8)], dtype=bool).reshape(2, 2, 2)
@@ -236,9 +230,7 @@ def _cuts(corners: Bool, axis: int, side: int) -> list[tuple[tuple[float, ...], 
 
 
 def _largest(loop: Floats) -> Floats:
-    """Those triangulations of a loop whose area is largest, `(triangulations, triangles, 3
-    corners, 3)`.
-    """
+    """Triangulations of a loop of the largest area, `(triangulations, triangles, 3 corners, 3)`."""
     every = np.array(
         [loop[list(map(list, triangles))] for triangles in _triangulations(range(len(loop)))]
     )

@@ -1,6 +1,4 @@
-"""Scores as tidy rows and as tables. A row holds one number; an undefined number has an empty value
-and a reason.
-"""
+"""Scores as tidy rows and tables: one number a row; an undefined one is empty, with a reason."""
 
 import csv
 import io
@@ -23,9 +21,7 @@ RAW = "raw_"
 BY_PLACE = tuple(f"_{place}_ml" for place in PLACES)
 """Endings of volumes by place, which are of both lungs together."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A text cell that starts with one of these runs as a formula in a spreadsheet (OWASP, CSV
-injection).
-"""
+"""A cell that starts with one of these runs as a formula in a spreadsheet (OWASP CSV injection)."""
 
 Row = tuple[str, ...]
 
@@ -42,9 +38,7 @@ def unit(metric: str) -> str:
 
 
 def score_rows(case: Mapping[str, Any]) -> Iterator[Row]:
-    """The rows of one case for `scores.csv`: every structure and metric, then those of the mask
-    before cleaning.
-    """
+    """The rows of a case for `scores.csv`: every structure and metric; then before cleaning."""
     name = str(case["case"])
     for structure in STRUCTURES:
         notes = case["notes"].get(structure, {})
@@ -76,9 +70,7 @@ def score_rows(case: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def slice_rows(name: str, tables: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
-    """The rows of one case for `slices.csv`, from its slice tables, ascending: of the mask, then of
-    the mask before cleaning as `raw_…`.
-    """
+    """The rows of a case for `slices.csv`, ascending: of the mask, then `raw_…` before cleaning."""
     for table in tables:
         before = RAW if table["source"] == "raw" else ""
         for k, number in enumerate(table["slice"]):
@@ -103,9 +95,7 @@ def text(value: float | int | None) -> str:
 
 
 def cell(value: str) -> str:
-    """A text for a CSV cell: with control characters as escapes, and with `'` before what a
-    spreadsheet would run.
-    """
+    """A text for a CSV cell: controls as escapes, `'` before what a spreadsheet would run."""
     plain = visible(value)
     if value.startswith(FORMULA):
         return f"'{plain}"
@@ -113,9 +103,7 @@ def cell(value: str) -> str:
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
-    """Rows as CSV with a heading, RFC 4180 quoting, a line feed after each line; numbers are
-    unchanged, texts pass through `cell`.
-    """
+    """Rows as CSV with a heading, RFC 4180 quoting and line feeds; texts pass through `cell`."""
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(columns)
@@ -167,9 +155,7 @@ def hallucinated(case: Mapping[str, Any]) -> str:
 
 
 def _missed(case: Mapping[str, Any]) -> tuple[str, str]:
-    """Missed slices of the right and of the left lung; of both together in the first column
-    where there are no sides.
-    """
+    """Missed slices of right and left lung; of both in the first column without sides."""
     if not case["right"]:
         return f"{case['slices']['missed']} (both)", "-"
     return str(case["right"]["slices_missed"]), str(case["left"]["slices_missed"])

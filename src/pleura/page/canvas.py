@@ -1,6 +1,4 @@
-"""The only module that imports matplotlib: a figure to draw on, its fonts, and reproducible PNG
-bytes.
-"""
+"""The only module that imports matplotlib: a figure, its fonts, and reproducible PNG bytes."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -55,9 +53,7 @@ CJK_FONTS = (
 
 @cache
 def families() -> tuple[str, ...]:
-    """Names of the fonts to draw with: matplotlib's own, then those of `CJK_FONTS` that are
-    installed.
-    """
+    """Names of the fonts to draw with: matplotlib's own, then the installed `CJK_FONTS`."""
     installed = {entry.name for entry in font_manager.fontManager.ttflist}
     return ("DejaVu Sans", *(name for name in CJK_FONTS if name in installed))
 
@@ -72,9 +68,7 @@ def _letters() -> frozenset[int]:
 
 
 def figure_names(names: Sequence[str]) -> dict[str, str]:
-    """Names of cases in figures: shortened, or `no. 3` (the number in the list) where no font has
-    the letters.
-    """
+    """Names of cases in figures: shortened, or `no. 3` (its place) if no font has the letters."""
     labels = {}
     for number, name in enumerate(names, 1):
         if not all(ord(char) in _letters() for char in name) or not name.isprintable():
@@ -90,9 +84,7 @@ def figure_names(names: Sequence[str]) -> dict[str, str]:
 
 @contextmanager
 def figure(path: Path, size_inches: tuple[float, float], *, dpi: int = 110) -> Iterator[Any]:
-    """Yield a matplotlib `Figure` to draw on; written to `path` as PNG, atomically and without a
-    date.
-    """
+    """Yield a matplotlib `Figure` to draw on; written to `path` as PNG, atomically, undated."""
     with rc_context(STYLE | {"font.family": list(families())}):
         drawn = Figure(figsize=size_inches, dpi=dpi, layout="constrained")
         FigureCanvasAgg(drawn)

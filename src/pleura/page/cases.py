@@ -1,6 +1,4 @@
-"""How scores spread over cases: a point for each lung of each case, and the median of the test
-cases.
-"""
+"""How scores spread over cases: a point a lung and case, and the median of the test cases."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,9 +18,7 @@ FAR_MM = 60.0
 MANY = 20
 """More points than these are drawn small."""
 WIDTH = 0.5
-"""Points of one lung lie side by side over this width, in case order, so that equal runs draw equal
-figures.
-"""
+"""Width over which the points of a lung lie side by side, in case order, so figures are equal."""
 
 
 def distributions_png(cases: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -73,9 +69,7 @@ def distributions_png(cases: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 def sides_of(cases: Sequence[Mapping[str, Any]]) -> Mapping[str, tuple[str, str]]:
-    """The structures to draw, with colour and marker: right and left, or both together where no
-    case has sides.
-    """
+    """The structures to draw, with colour and marker: right and left, or both if none has sides."""
     if any(case.get(side) for case in cases for side in SIDES):
         return SIDES
     return UNSIDED

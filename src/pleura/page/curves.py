@@ -16,9 +16,7 @@ LABELS = {"test": "test (watched, decides nothing)"}
 def curves_png(
     histories: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, path: Path
 ) -> None:
-    """Draw `loss` or `accuracy` of the training, validation and test slices, one panel for each
-    loss function.
-    """
+    """Draw `loss` or `accuracy` of training, validation and test slices, a panel for each loss."""
     with figure(path, (6.2 * len(histories), 4.4)) as drawn:
         panels = drawn.subplots(1, len(histories), squeeze=False, sharey=metric == "accuracy")[0]
         for axis, (loss, history) in zip(panels, histories.items(), strict=True):

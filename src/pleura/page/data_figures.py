@@ -1,6 +1,4 @@
-"""The report's figures of its data: a slice before any processing (Fig. 1.1), and three planes
-(Fig. 1.2).
-"""
+"""The report's figures of its data: an unprocessed slice (Fig. 1.1), three planes (Fig. 1.2)."""
 
 from collections.abc import Iterator
 from functools import partial

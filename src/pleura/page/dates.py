@@ -10,9 +10,7 @@ from pleura.core.errors import UsageError
 
 
 def date_of(path: Path) -> str:
-    """The day on which a result was written, `2026-11-29` in UTC; of SOURCE_DATE_EPOCH where
-    that is set.
-    """
+    """The day a result was written, `2026-11-29` in UTC; of SOURCE_DATE_EPOCH where that is set."""
     return timestamp(path.stat().st_mtime).strftime("%Y-%m-%d")
 
 

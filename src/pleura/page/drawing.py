@@ -15,9 +15,7 @@ OURS = re.compile(r"fig-(\d\.\d+[a-z]*|[A-Z]{1,2})-.+\.(png|gif)")
 
 @dataclass(frozen=True)
 class Image:
-    """One picture: the end of its file name, the function that draws it, its description, and a
-    label below it.
-    """
+    """One picture: end of its file name, the function that draws it, description, label below."""
 
     slug: str
     draw: Callable[[Path], None]
@@ -64,9 +62,7 @@ def single(
 def draw_all(
     numbered: Sequence[tuple[str, Drawing]], folder: Path, progress: Progress = silent
 ) -> list[Figure]:
-    """Draw the figures, each with its number (`page.numbering`), in this order; remove those of
-    an earlier page.
-    """
+    """Draw the figures in order, each with its number, and remove those of an earlier page."""
     figures = []
     for done, (number, drawing) in enumerate(numbered):
         progress("figures", done, len(numbered))

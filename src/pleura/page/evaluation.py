@@ -153,9 +153,7 @@ class Evaluation:
         return ", ".join(parts)
 
     def _inputs(self) -> Iterator[list[str]]:
-        """What was scored: side, method, number of masks, labels, and a digest of all their
-        bytes.
-        """
+        """What was scored: side, method, number of masks, labels, digest of all their bytes."""
         for side, words in (("mask", "masks"), ("reference", "references")):
             digests = sorted(case["inputs"][side] for case in self.cases)
             whole = hashlib.sha256("".join(digests).encode()).hexdigest()
@@ -164,9 +162,7 @@ class Evaluation:
             yield [words, name, str(len(digests)), labels, whole[:16]]
 
     def _glance(self) -> Iterator[tuple[str, str]]:
-        """The first lines of the page: which case is worst and why, what was refused, whether sides
-        are right.
-        """
+        """The first lines of the page: the worst case and why, what was refused, the sides."""
         if self.cases:
             worst = self.cases[0]
             yield "Worst case", f"{worst['case']}: {explanation(worst)}"

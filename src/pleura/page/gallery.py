@@ -1,8 +1,6 @@
-"""Choose the slices to show over all cases: the best, the median, and the worst, including
-hallucinations on empty slices.
-"""
+"""Choose the slices to show over all cases: best, median, worst, and hallucinations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,8 +83,3 @@ def _dice(one: Chosen) -> tuple[float, str]:
 def _accuracy(one: Chosen) -> tuple[float, str]:
     accuracy = one.score("accuracy")
     return (2.0 if accuracy is None else accuracy), one.case
-
-
-def ranked(cases: Sequence[str], pictures: Mapping[str, Pictures], most: int) -> list[str]:
-    """The first `most` of some cases that have pictures."""
-    return [case for case in cases if pictures.get(case) and pictures[case].views][:most]

@@ -1,6 +1,4 @@
-"""The page of all cases of a segmentation: picture, volumes, density, and the verdict with its
-reason.
-"""
+"""The page of all cases of a segmentation: picture, volumes, density, verdict with reason."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,9 +11,7 @@ from pleura.page.html import Picture, page_html
 from pleura.store.layout import PLANES
 
 EMBEDDED = 100
-"""Most pictures that are embedded in the page; further ones are linked, so that browsers can open
-it.
-"""
+"""Most pictures that are embedded in the page, so that browsers can open it; others are linked."""
 ORDER = ("refused", "review", "repaired", "ok")
 """Cases that need a look come first."""
 

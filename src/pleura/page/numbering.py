@@ -1,6 +1,4 @@
-"""Numbers of figures: by section of the page; or those of the student report, and letters for
-ours.
-"""
+"""Numbers of figures: by section of the page; or the student report's, and letters for ours."""
 
 from collections import Counter
 from collections.abc import Sequence

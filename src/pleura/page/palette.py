@@ -1,23 +1,12 @@
-"""The page's colours, each with one meaning, from the palette of Okabe and Ito for colour-blind
-readers.
-"""
+"""The page's colours, each with one meaning: Okabe and Ito's palette for colour-blind readers."""
 
-BLUE, ORANGE, GREEN, PURPLE, GREY, SKY, RED = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#6b6b6b",
-    "#56B4E9",
-    "#D55E00",
-)
-BLACK, LIGHT = "#222222", "#b0b0b0"
+BLUE, SKY, ORANGE, RED = "#0072B2", "#56B4E9", "#E69F00", "#D55E00"
+GREEN, PURPLE, GREY = "#009E73", "#CC79A7", "#6b6b6b"
+BLACK = "#222222"
 
 RIGHT_LUNG, LEFT_LUNG, BOTH_LUNGS = ORANGE, SKY, BLUE
 REFERENCE, PREDICTION, WRONG_SIDE = GREEN, PURPLE, RED
-"""Voxels of the reference only (missed) have the reference's colour, voxels of the mask only the
-prediction's.
-"""
+"""Voxels of one mask only have its colour; those of the reference only are missed."""
 
 
 def rgb(colour: str) -> tuple[int, int, int]:

@@ -1,6 +1,4 @@
-"""Draw a view of a case: CT in grey, outlines of the masks, or where they differ. Uses Pillow
-alone.
-"""
+"""Draw a view of a case with Pillow alone: CT in grey, mask outlines, or where they differ."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -137,9 +135,7 @@ def _stripes(shape: tuple[int, ...], direction: int, period: int) -> Bool:
 
 
 def _hatch_errors(pixels: Pixels, reference: Pixels, prediction: Pixels, *, sided: bool) -> None:
-    """Mark voxels of one mask only, hatched in one direction or the other and outlined, and voxels
-    that the masks assign to different sides.
-    """
+    """Hatch and outline voxels of one mask only, and mark those with different sides."""
     missed, added = (reference > 0) & (prediction == 0), (prediction > 0) & (reference == 0)
     for region, colour, direction in ((missed, REFERENCE, 1), (added, PREDICTION, -1)):
         hatched = region & _stripes(pixels.shape, direction, HATCH_PX)

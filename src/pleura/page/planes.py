@@ -1,6 +1,4 @@
-"""A case in three planes: axial, coronal, sagittal, in true proportion, window stated, sides
-marked (Figs 1.1, 1.2).
-"""
+"""A case in three planes, in true proportion, with window and sides (Figs 1.1, 1.2)."""
 
 from pathlib import Path
 from typing import Any
@@ -42,9 +40,7 @@ def planes_png(
 
 
 def _centre(shape: tuple[int, ...], labels: NDArray[np.uint8] | None) -> tuple[int, ...]:
-    """The index that the planes go through: the middle of the right lung, so that the sagittal
-    plane misses the spine.
-    """
+    """The index that the planes go through: the middle of the right lung, beside the spine."""
     if labels is None or not labels.any():
         return tuple(n // 2 for n in shape)
     chosen = labels == 1

@@ -22,9 +22,7 @@ NOTE = "* The report does not say of which loss."
 
 
 def published_rows(story: Story) -> list[list[str]]:
-    """One row for each quantity: words, the report with BCE and with the combined loss, and each of
-    our models.
-    """
+    """One row a quantity: words, the report with BCE and with the combined loss, our models."""
     ours = {loss: _ours(story, loss) for loss in story.cards}
     return [
         [words, bce, combined, *(own[name] for own in ours.values())]

@@ -54,9 +54,7 @@ def run_drawings(story: Story) -> Iterator[Drawing]:
 
 
 def _case_drawings(story: Story) -> Iterator[Drawing]:
-    """Each case against its reference, the worst first; without a reference, its mask with ml,
-    verdict and reason.
-    """
+    """Each case against its reference, worst first; without one, its mask, verdict and reason."""
     scored = [] if story.primary is None else story.scores[story.primary]["ranking"]["worst_first"]
     results = story.folder / "results" / str(story.primary) / "cases"
     pictures = pictures_of(results, [entry["case"] for entry in scored[:MOST_CASES]])
@@ -282,9 +280,7 @@ def run_context(story: Story) -> dict[str, Any]:
 
 
 def _glance(story: Story) -> Iterator[tuple[str, str]]:
-    """The first lines of the page: which case is worst and why, what was refused, what needs a
-    look.
-    """
+    """The first lines of the page: the worst case and why, what was refused, what needs a look."""
     if story.primary is not None:
         order = story.scores[story.primary]["ranking"]["worst_first"]
         if order:

@@ -1,6 +1,4 @@
-"""Dice and accuracy of every slice, in case and slice order (Figs 2.6 to 2.9), and Dice against
-position.
-"""
+"""Dice and accuracy of every slice in order (Figs 2.6 to 2.9), and Dice against position."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,9 +25,7 @@ NAMED = 8
 
 
 def slices_png(scores: Sequence[SliceScore], metric: str, title: str, path: Path) -> None:
-    """Draw `dice` or `accuracy` of slices in order; lines separate the cases, colour and shape the
-    classes.
-    """
+    """Draw `dice` or `accuracy` of slices; lines separate cases, colour and shape the classes."""
     with figure(path, (12, 4.2)) as drawn:
         axis = drawn.subplots()
         _points(axis, range(len(scores)), scores, metric)
@@ -126,9 +122,7 @@ def _worst_first(scores: Sequence[SliceScore]) -> list[str]:
 
 
 def volumes_png(rows: Sequence[tuple[str, str, float, float]], path: Path) -> None:
-    """Bland–Altman of lung volume: difference against mean, ml. Rows: case, side (or both),
-    predicted, reference.
-    """
+    """Bland–Altman of lung volume, ml. Rows: case, side (or both), predicted, reference."""
     drawn_sides = {name for _, name, _, _ in rows}
     with figure(path, (7.5, 4.6)) as drawn:
         axis = drawn.subplots()

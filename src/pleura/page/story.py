@@ -144,9 +144,7 @@ class Story:
 
     @cached_property
     def answers(self) -> dict[str, Mapping[str, Any]]:
-        """Case to the record of `segment` (`verdict`, `reason`), for the loss that represents the
-        run.
-        """
+        """Case to the record of `segment` (`verdict`, `reason`), for the loss of the run."""
         runs = self._each(MASKS_STAGE, RUN)
         record = runs.get(self.model, {})
         return {case["id"]: case for case in record.get("cases", ())}
@@ -226,9 +224,7 @@ def mask_file(masks: Path, case: str) -> Path | None:
 
 
 def read_slices(path: Path) -> list[SliceScore]:
-    """The slices of `slices.csv`, both lungs, in case and slice order; none where there is no
-    such file.
-    """
+    """The slices of `slices.csv`, both lungs, in case and slice order; none without that file."""
     if not path.exists():
         return []
     held: dict[tuple[str, int, str], dict[str, Any]] = {}

@@ -46,9 +46,7 @@ def differences_png(
 def levels_png(
     values: Mapping[str, Mapping[float, float]], axis_labels: tuple[str, str], path: Path
 ) -> None:
-    """Draw a line for each patient over the levels of a factor; `values` are patient to level to
-    value.
-    """
+    """Draw a line for each patient over the levels of a factor; `values` by patient and level."""
     styles = _styles(list(values))
     with figure(path, (7.5, 4.4)) as drawn:
         axis = drawn.subplots()

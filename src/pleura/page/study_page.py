@@ -45,9 +45,7 @@ class StudyContent:
 
 
 def study_page(content: StudyContent, out: Path) -> tuple[str, tuple[str, ...]]:
-    """Draw the figures into `OUT/figures`; return the page as text, and the names of the figures
-    below OUT.
-    """
+    """Draw the figures into `OUT/figures`; return the page as text and the figures' names."""
     folder = out / FIGURES
     folder.mkdir(parents=True, exist_ok=True)
     pictures: list[Picture] = []

@@ -92,9 +92,7 @@ def site_row(name: str, both: Mapping[str, Any]) -> list[str]:
 def published_rows(
     lctsc: Mapping[str, Any], sources: Sequence[str], method: str
 ) -> Iterator[list[str]]:
-    """Our means beside published ones; HD95 by both definitions, because the published table
-    names none.
-    """
+    """Our means beside published ones; HD95 by both definitions: the published one is unknown."""
     for hd95, words in (("hd95_mm", "area-weighted"), ("hd95_mm_voxel", "border voxels")):
         own = [f"{method} (HD95: {words})"]
         for metric in ("dice", "msd_mm", hd95):

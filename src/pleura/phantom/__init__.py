@@ -1,3 +1,1 @@
-"""Synthetic chests, written as real DICOM CT. `phantom` does not import `dicom`, so that the writer
-cannot inherit the reader's mistakes.
-"""
+"""Synthetic chests as real DICOM CT, written without `dicom`, so as not to share its mistakes."""

@@ -1,6 +1,4 @@
-"""Synthetic chests: a CT volume of an invented body and the exact mask of its lungs, computed slice
-by slice.
-"""
+"""Synthetic chests: a CT volume of an invented body and the exact mask of its lungs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -87,9 +85,7 @@ def couch(
     seed: int = 0,
     **variation: Any,
 ) -> Bools:
-    """The couch in `chest` of the same arguments, including its light core: bool `[slice, row,
-    column]`.
-    """
+    """The couch in `chest` of the same arguments, with its core: bool `[slice, row, column]`."""
     body = Body.sample(seed, **variation)
     scene, grid = _laid_out(shape, spacing_mm, body)
     bare = replace(scene, body=replace(body, couch=False))
@@ -216,9 +212,7 @@ class _Scene:
             np.copyto(hu, np.float32(value), where=inside)
 
     def _skeleton(self, hu: Floats, z: float) -> None:
-        """Ribs that run down to the front, sternum, shoulder blades; muscle between, soft tissue
-        within.
-        """
+        """Ribs running down to the front, sternum, shoulder blades, muscle, soft tissue."""
         body = self.body
         a, b = body.cavity(z)
         for side in (-1, 1):
@@ -306,9 +300,7 @@ class _Scene:
             self._paint(hu, GAS, 6, body.spine - 32, 3.5, 2.5)
 
     def _abdomen(self, hu: Floats, z: float) -> None:
-        """Liver under the right half of the diaphragm, stomach and spleen under the left, gas in
-        the bowel.
-        """
+        """Liver under the right half of the diaphragm, stomach, spleen and bowel gas at left."""
         body = self.body
         a, b = body.cavity(z)
         within = self._ellipse(0, 0, a, b)
@@ -336,9 +328,7 @@ class _Scene:
             )
 
     def _air(self, hu: Floats, lungs: NDArray[np.uint8], z: float) -> None:
-        """Lung tissue, denser towards the back, with its vessels; then the airways and their
-        walls.
-        """
+        """Lung tissue, denser towards the back, its vessels; then airways and their walls."""
         body = self.body
         tissue = body.lung_hu + 45 * self.y[:, None] / body.cavity_depth
         np.copyto(hu, tissue.astype(np.float32), where=lungs > 0)

@@ -116,9 +116,7 @@ class Body:
         return self.cavity_width * (1 - 0.45 * closing), self.cavity_depth * (1 - 0.3 * closing)
 
     def outline(self, z: float) -> tuple[float, float]:
-        """Half width and half depth of the trunk at height `z`: shoulders above, then the neck;
-        a waist below.
-        """
+        """Half width and depth of the trunk at height `z`: neck, shoulders, a waist below."""
         width, depth = self.cavity_width + self.wall, self.cavity_depth + self.wall
         neck = smoothstep((z - self.top - 12) / 48)
         shoulder = smoothstep(1 - abs(z - self.top + 12) / 55)

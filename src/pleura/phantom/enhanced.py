@@ -1,6 +1,4 @@
-"""The same phantom as one Enhanced CT object: a frame per slice, geometry and rescale in
-functional groups (PS3.3 A.38).
-"""
+"""The phantom as one Enhanced CT object: a frame a slice, functional groups (PS3.3 A.38)."""
 
 from collections.abc import Sequence
 from copy import deepcopy

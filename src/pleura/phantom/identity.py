@@ -1,6 +1,4 @@
-"""Invented people and places for the headers of synthetic series, and UIDs and file names that a
-seed decides.
-"""
+"""Invented people and places of synthetic series; UIDs and file names that a seed decides."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,6 +1,4 @@
-"""Tubes: straight pieces with round ends, for vessels and airways, and their cut through one
-slice.
-"""
+"""Tubes: straight pieces with round ends, for vessels and airways, and their cut by one slice."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -220,9 +220,7 @@ def stored(hu: NDArray[Any], spec: SeriesSpec) -> NDArray[Any]:
 
 
 def encode(dataset: "Dataset", values: NDArray[Any]) -> None:
-    """Set PixelData of `dataset` to stored `values` `[row, column]`, in the transfer syntax that
-    its file meta names.
-    """
+    """Set PixelData to stored `values` `[row, column]`, in the syntax of the file meta."""
     import imagecodecs
     from pydicom.encaps import encapsulate
     from pydicom.uid import ExplicitVRLittleEndian, RLELossless

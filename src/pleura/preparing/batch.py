@@ -22,9 +22,7 @@ from pleura.store.spread import How
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """How cases are split: rule, seed, and case id to PatientID of the source, where the caller
-    knows it.
-    """
+    """How cases are split: rule, seed, and case id to PatientID of the source, if known."""
 
     rule: str
     seed: int = 0

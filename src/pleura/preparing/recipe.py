@@ -51,9 +51,7 @@ def job_format() -> JobFormat:
 
 @dataclass(frozen=True)
 class CasePlan:
-    """The cases to make, a line about each series and mask that cannot be used, and the files of
-    masks without a case.
-    """
+    """The cases to make, a line about each unusable series and mask, and masks without a case."""
 
     jobs: list[CaseJob]
     refused: list[str]

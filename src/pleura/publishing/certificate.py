@@ -1,6 +1,4 @@
-"""A certificate for the records of a privacy officer: what was done or checked, with which options,
-and what is not covered.
-"""
+"""A certificate for a privacy officer: what was done, with which options, what is not covered."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -14,9 +14,7 @@ from pleura.store.run_record import RunRecord
 def certificate_of(
     result: DeidentifyResult, choices: Choices, options: Mapping[str, Any], run: RunRecord
 ) -> Certificate:
-    """The certificate of a run. It identifies the input by the digest over names, sizes and times
-    in `run.json`.
-    """
+    """The certificate of a run, with the digest over names, sizes and times of the input."""
     codes = list(profile(choices).codes)
     if choices.blank:
         codes.append("113101")

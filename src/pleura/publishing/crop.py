@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pleura.core.errors import InputRefused
-from pleura.core.findings import Verdict
+from pleura.core.findings import refusing_code
 from pleura.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -21,9 +21,7 @@ NO_APEX = "NO-APEX"
 def cropped(
     headers: list["Header"], source: Path, margin_mm: float | None, progress: Progress
 ) -> tuple[list["Header"], dict[str, int]]:
-    """The headers of objects that may be published, and the number of CT slices that are too high
-    or cannot be located.
-    """
+    """Headers that may be published, and how many CT slices are too high or not located."""
     if margin_mm is None:
         return headers, {}
     from pleura.dicom.series import CT_CLASSES, find_series
@@ -57,14 +55,12 @@ def cropped(
 
 
 def _above(series: "Series", margin_mm: float) -> list[bool] | str:
-    """For each slice of a series whether it is too high; or the code for which the series cannot be
-    cropped.
-    """
+    """For each slice whether it is too high; or the code for which it cannot be cropped."""
     from pleura.quality.gate import gate
     from pleura.segmenters.apex import above_apex
 
     if not series.usable:
-        return next((f.code for f in series.findings if f.verdict is Verdict.REFUSED), NO_APEX)
+        return refusing_code(series.findings) or NO_APEX
     if any(plane.frames > 1 for plane in series.files):
         return NO_APEX
     try:
@@ -72,7 +68,7 @@ def _above(series: "Series", margin_mm: float) -> list[bool] | str:
     except InputRefused as error:
         return error.code
     if not judged.usable:
-        return judged.refusal_code
+        return refusing_code(judged.findings)
     above = above_apex(judged.anatomy, margin_mm)
     if above is None:
         return NO_APEX

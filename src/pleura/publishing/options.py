@@ -47,9 +47,7 @@ def check_crop(profile: str, margin_mm: float | None) -> None:
 
 
 def recorded(choices: Choices, secret: bytes) -> dict[str, Any]:
-    """The options that decide the result, for `run.json` and the audit record; the key as a
-    fingerprint.
-    """
+    """Options that decide the result, for `run.json` and the audit; the key as a fingerprint."""
     return {
         "profile": choices.profile,
         "dates": choices.dates,

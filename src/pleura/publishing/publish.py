@@ -1,6 +1,4 @@
-"""The check of each file before it is published, by the audit, which shares no code with the
-engine.
-"""
+"""The check of each file before it is published, by the audit, which shares no code with `deid`."""
 
 from pleura.audit.check import check_file
 from pleura.audit.identifiers import harvest
@@ -12,9 +10,7 @@ from pleura.files.walk import read_file
 
 
 def sought(planned: Plan, case: str) -> frozenset[Identifier]:
-    """Identifiers of a patient from one object of each of the patient's series, for the audit to
-    search for.
-    """
+    """Identifiers of a patient, from one object of each series, for the audit to search for."""
     headers = planned.headers(case)
     one_each = {header.get("SeriesInstanceUID"): header.file for header in headers}
     found: frozenset[Identifier] = frozenset()

@@ -14,16 +14,12 @@ from pleura.files.accounting import Accounting
 from pleura.publishing.crop import UNCROPPED
 
 REFUSED, OTHER = "refused ", "other "
-"""Keys of counts, before the code of a file that could not be read, and before a kind that is
-not copied.
-"""
+"""Keys of counts, before the code of an unreadable file and before a kind that is not copied."""
 
 
 @dataclass(frozen=True)
 class DeidentifyResult:
-    """What was written. `units` maps each folder of OUT to its record: case, series, files,
-    refused, actions.
-    """
+    """What was written; `units`: folder of OUT to case, series, files, refused, actions."""
 
     out: Path
     profile: str
@@ -168,9 +164,7 @@ def _files(count: int) -> str:
 
 
 def keyword_of(tag: str) -> str:
-    """The keyword of a tag `(gggg,eeee)`; empty for private ones and those newer than the
-    dictionary.
-    """
+    """The keyword of a tag `(gggg,eeee)`; empty if private or not in the dictionary."""
     from pydicom.datadict import keyword_for_tag
 
     if tag.startswith("("):

@@ -15,8 +15,8 @@ from pleura.deid.batch import Hands, UnitRecord, write_unit
 from pleura.deid.choices import Choices
 from pleura.deid.plan import Plan, Unit
 from pleura.publishing.publish import audit_of, sought
-from pleura.store.failures import LOST
-from pleura.store.in_turn import in_turn, note_result
+from pleura.store.failures import LOST, note_attempt
+from pleura.store.in_turn import in_turn
 from pleura.store.item import files_below
 from pleura.store.items import Batch
 from pleura.store.part_results import ShareResult
@@ -96,7 +96,7 @@ class UnitWork:
                 units[id] = self._one(job, record, advance)
                 codes = [refusal["code"] for refusal in units[id]["refused"]]
                 code = codes[0] if codes else ""
-                note_result(self.run, id, claim, code, time.monotonic() - begun)
+                note_attempt(self.run.folder, id, code, time.monotonic() - begun, claim.attempt)
             else:
                 units[id] = kept
         return {job.id: units[job.id] for job in jobs if job.id in units}

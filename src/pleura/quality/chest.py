@@ -61,9 +61,7 @@ class Chest:
         return (self.levels[1] - self.levels[0]) * self.spacing[0]
 
     def level(self, part: float) -> int:
-        """The slice at a share of the height of the lungs, 0 for their lowest and 1 for their
-        highest.
-        """
+        """The slice at a share of the lungs' height: 0 is their lowest slice, 1 their highest."""
         low, high = self.levels
         return int(low + part * (high - low))
 

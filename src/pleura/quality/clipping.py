@@ -35,9 +35,7 @@ def _clipped(counts: NDArray[np.int64]) -> tuple[Finding, ...]:
 
 
 def _wrapped(volume: Volume, counts: NDArray[np.int64]) -> tuple[Finding, ...]:
-    """Voxels far below air whose neighbours are bone or metal; adding the range of 12 bits fits
-    them.
-    """
+    """Voxels far below air between bone or metal, which fit with the range of 12 bits added."""
     if counts[: landmarks.NO_MATTER + 32768].sum() < t.LEAST_WRAPPED:
         return ()
     hu = volume.hu

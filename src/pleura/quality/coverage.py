@@ -64,9 +64,7 @@ def _median_hu(mask: LungMask, volume: Volume) -> float:
 
 
 def _truncated(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
-    """`CHEST-CUT`, where lung is on an end slice of the patient, or at the edge of the field of
-    view.
-    """
+    """`CHEST-CUT`, where lung is on an end slice of the patient or at the field of view's edge."""
     upright = Upright.of(mask.grid)
     by_slice = (mask.counts(RIGHT)[upright.axes[0]] + mask.counts(LEFT)[upright.axes[0]])[
         :: upright.steps[0]

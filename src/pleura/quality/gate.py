@@ -11,7 +11,7 @@ from typing import Literal
 
 from pleura.anatomy.anatomy import Anatomy
 from pleura.core.errors import InputRefused
-from pleura.core.findings import Finding, Verdict, reason, worst
+from pleura.core.findings import Finding, Verdict, reason, refusing_code, worst
 from pleura.geometry.resample import coarse_in_plane, every_nth, factors_for, shrink
 from pleura.geometry.volume import LungMask, Volume
 from pleura.quality.coverage import check_coverage
@@ -54,13 +54,6 @@ class Judged:
         """Whether the volume may be used."""
         return self.verdict is not Verdict.REFUSED
 
-    @property
-    def refusal_code(self) -> str:
-        """The code of the first finding that refuses; empty where the volume may be used."""
-        return next(
-            (finding.code for finding in self.findings if finding.verdict is Verdict.REFUSED), ""
-        )
-
     def require_usable(self) -> "Judged":
         """The object itself, where the volume may be used.
 
@@ -68,7 +61,7 @@ class Judged:
             InputRefused: the volume may not be used; `code` is that of the first refusal.
         """
         if not self.usable:
-            raise InputRefused(reason(self.findings), code=self.refusal_code)
+            raise InputRefused(reason(self.findings), code=refusing_code(self.findings))
         return self
 
     def with_lungs(self, mask: LungMask) -> "Judged":

@@ -12,9 +12,7 @@ VERSION = 1
 # Sample (gate)
 
 SAMPLE_SLICES = 48
-"""[slices] Most slices on which anatomy is checked: 10 mm apart in a long scan; lungs are 200 mm
-high.
-"""
+"""[slices] Most slices on which anatomy is checked: 10 mm apart in a long scan (lungs: 200 mm)."""
 SAMPLE_MM = 3.0
 """[mm] Pixels on which anatomy is checked: vertebrae and airways are still visible."""
 
@@ -198,9 +196,7 @@ EDGE_ML = 1.0
 FIT_MM = 3.0
 """[mm] Voxels on which mask and volume are compared."""
 FITS = 0.9
-"""[share of the mask] Airy and within the body; 0.93 and more in real references, less in dense
-lung.
-"""
+"""[share of the mask] Airy and within the body; 0.93 and more in references, less if dense."""
 PARTLY_FITS = 0.8
 """[share of the mask] Less needs review."""
 FITS_NOWHERE = 0.5
@@ -254,9 +250,7 @@ LOWER_LEVELS = (0.03, 0.2)
 TAPER = 1 / 1.4
 """[ratio] Roundness near the head over that near the foot; 1.2 to 4 in whole real series."""
 LOW_TRACHEA = 0.3
-"""[share of the lungs' height] The mean of the airways is higher: 0.72 to 0.76 in whole real
-series.
-"""
+"""[share of the lungs' height] The mean of the airways is higher: 0.72 to 0.76 in real series."""
 LOWEST_TRACHEA = -0.2
 """[share of the lungs' height] A gas that lies lower is in the bowel: an upside-down trachea is at
 0.24 to 0.28, a little lower with the neck."""

@@ -1,3 +1,1 @@
-"""Volumes and densities of lungs; `docs/measurements.md` defines each number and gives its
-source.
-"""
+"""Volumes and densities of lungs, each number defined with its source in `docs/measurements.md`."""

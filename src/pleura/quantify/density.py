@@ -1,6 +1,4 @@
-"""Density of lung from the histogram of its HU: mass, mean, median, percentiles, and volumes
-below and between thresholds.
-"""
+"""Density of lung from the histogram of its HU: mass, mean, percentiles, volumes by threshold."""
 
 from dataclasses import dataclass
 
@@ -17,9 +15,7 @@ HIGH_ATTENUATION_HU = (-600, -250)
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """How much of a region has each HU: `ml[i]` is the volume at `lowest_hu + i`; `voxel_ml` is
-    the volume of a voxel.
-    """
+    """Volume of each HU: `ml[i]` is that at `lowest_hu + i`; `voxel_ml` that of a voxel."""
 
     lowest_hu: int
     ml: Array
@@ -37,9 +33,7 @@ class Histogram:
 
     @property
     def mass_g(self) -> float:
-        """Mass, taking HU for density: (HU + 1000) / 1000 g/ml, so that air has none and water 1
-        g/ml.
-        """
+        """Mass, with (HU + 1000) / 1000 g/ml as density: air has none, water has 1 g/ml."""
         return float(self.ml @ (self.hu + 1000.0)) / 1000.0
 
     @property
@@ -48,9 +42,7 @@ class Histogram:
         return float(self.ml @ self.hu) / self.volume_ml
 
     def percentile_hu(self, percent: float) -> float:
-        """The HU that `percent` of the region's volume lies below, linear between voxels, as
-        `numpy.percentile`.
-        """
+        """The HU below which `percent` of the volume lies, as `numpy.percentile` (linear)."""
         present = np.flatnonzero(self.ml)
         counts = np.cumsum(self.ml[present]) / self.voxel_ml  # voxels up to each HU
         place = percent / 100.0 * (counts[-1] - 1.0)

@@ -73,9 +73,7 @@ def _measured(regions: "_Regions") -> dict[str, Any]:
 
 
 class _Regions:
-    """Histograms of one lung by third and half: `ml` is `(3 thirds from below, 2 halves from the
-    front, HU)`.
-    """
+    """Histograms of a lung by third and half: `ml` is `(3 thirds from below, 2 halves, HU)`."""
 
     def __init__(self, lowest_hu: int, ml: Array, voxel_ml: float) -> None:
         self.lowest_hu, self.ml, self.voxel_ml = lowest_hu, ml, voxel_ml
@@ -143,9 +141,7 @@ def _world(volume: Volume, box: tuple[slice, slice, slice], axis: int) -> tuple[
 
 
 def _place(terms: tuple[Array, ...], k: int) -> Array:
-    """The world coordinate of slice `k`, `(rows, columns)`; one row or column where all are the
-    same.
-    """
+    """World coordinate of slice `k`, `(rows, columns)`; one row or column where all are equal."""
     place: Array = terms[0][k] + terms[1][:, None] + terms[2]
     return place
 

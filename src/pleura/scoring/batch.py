@@ -1,6 +1,4 @@
-"""All cases of one evaluation: each scored in the pool, then gathered into tables. `scores.json`
-is written last.
-"""
+"""All cases of an evaluation: scored in the pool, gathered in tables, last `scores.json`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,9 +82,7 @@ class Evaluation:
         ]
 
     def unclear(self, pairing: Pairing) -> dict[str, str]:
-        """Cases with several masks or references, by the name that stands in results, with the
-        reason.
-        """
+        """Cases with several masks or references, by their name in results, with the reason."""
         reasons = {
             case: REFERENCE + reason for case, reason in self.references.unclear.items()
         } | dict(pairing.unclear)

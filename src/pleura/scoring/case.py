@@ -1,6 +1,4 @@
-"""Score one case in a worker process: read its mask and its reference, score them, write the
-scores.
-"""
+"""Score one case in a worker process: read mask and reference, score them, write the scores."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -32,9 +30,7 @@ from pleura.store.layout import MASK, RAW
 from pleura.store.views import picture_case
 
 OWN_MASKS = ("lungs.", "lungs_seg.")
-"""Masks that `segment` writes start with one of these; `raw.npz` beside them is the mask before
-cleaning.
-"""
+"""Masks of `segment` start with one of these; `raw.npz` beside them is the mask before cleaning."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +59,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Scoring:
-    """How to score. `folder` gets `CASE.json` with the scores and `CASE.npz` with the pictures'
-    slices.
-    """
+    """How to score; `folder` gets `CASE.json` (scores) and `CASE.npz` (slices of pictures)."""
 
     folder: Path
     policy: Policy
@@ -218,9 +212,7 @@ def _raw_mask(job: Job, reference: LungMask) -> NDArray[np.bool_] | None:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a mask's bytes; of a folder, over the digests of its files in order of their
-    names.
-    """
+    """SHA-256 of a mask's bytes; of a folder, over the digests of its files by name."""
     if path.is_file():
         return sha256_file(path)
     import hashlib

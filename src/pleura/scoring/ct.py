@@ -49,9 +49,7 @@ class CohortCt:
         return case.volume(), case.findings
 
     def removed_couch(self, volume: Volume) -> Bool | None:
-        """What `prepare --couch remove` replaced by air, bool of the volume's shape; `None`
-        where nothing was.
-        """
+        """What `prepare --couch remove` replaced by air, bool; `None` where nothing was."""
         path = self.folder / REMOVED_COUCH
         if not path.is_file():
             return None

@@ -12,9 +12,7 @@ MASKS, AGAINST = "PRED", "AGAINST"
 
 
 def method_name(given: str, masks: Path, default: str) -> str:
-    """The user's name for a method; else what `segment` recorded beside its masks; else
-    `default`.
-    """
+    """The user's name for a method, else what `segment` recorded beside its masks, or `default`."""
     if given:
         return given
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):

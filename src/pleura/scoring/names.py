@@ -1,6 +1,4 @@
-"""Which names of cases may stand in results. File names can contain a patient's name, so only
-neutral ones may, unless the user asks for all.
-"""
+"""Which names of cases may stand in results: neutral ones, because others can name a patient."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -23,9 +21,7 @@ MOST_DIGITS = 6
 
 
 def is_neutral(name: str) -> bool:
-    """Whether a name is numbering only, as `Case_012`, `s0001`, `LCTSC-Train-S1-001`: known
-    words, letters, few digits.
-    """
+    """Whether a name is only numbering (`Case_012`, `LCTSC-Train-S1-001`): words, few digits."""
     if re.fullmatch(r"[A-Za-z0-9]+(?:[-_.][A-Za-z0-9]+)*", name) is None:
         return False
     tokens = re.split(r"[-_.]", name.lower())
@@ -35,9 +31,7 @@ def is_neutral(name: str) -> bool:
 
 
 def _is_numbering(token: str) -> bool:
-    """A number with or without a known word (`lung1`), or with one letter on either side
-    (`c3n`); or such a word alone.
-    """
+    """A number with or without a known word (`lung1`) or a letter (`c3n`); or a word alone."""
     if len(token) == 1 or re.sub(r"\d", "", token) in WORDS:
         return True
     return re.fullmatch(r"[a-z]?\d+[a-z]?", token) is not None

@@ -59,9 +59,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class References:
-    """The references by case; `unclear` cases have several, or one that cannot be read, each
-    with a reason.
-    """
+    """References by case; `unclear` cases have several, or an unreadable one, with a reason."""
 
     cases: Mapping[str, Reference]
     scans: Sequence[Scan] = ()
@@ -201,9 +199,7 @@ def _scan_of_case(case: str, about: Mapping[str, object]) -> Scan:
 
 
 def _ct_cases(places: Iterable[Path], *, given: bool) -> dict[str, CtCase]:
-    """The CT that lies in folders: a cohort, DICOM series, or (where the user gives the folder)
-    label maps with a grid.
-    """
+    """The CT in folders: a cohort, DICOM series, or (if given by the user) label maps' grids."""
     found: dict[str, CtCase] = {}
     for place in places:
         if (place / COHORT).exists():

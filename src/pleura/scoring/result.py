@@ -44,9 +44,7 @@ class EvaluateResult:
         return None
 
     def notes(self) -> Sequence[str]:
-        """Refusals, masks and references without a counterpart, findings, the comparison, and where
-        the tables are.
-        """
+        """Refusals, masks or references alone, findings, the comparison, where tables are."""
         from pleura.metrics.tables import score_notes
 
         count = len(self.scores["cases"])

@@ -10,9 +10,7 @@ from pleura.core.results import Table, number_or_dash
 
 @dataclass(frozen=True)
 class RunResult:
-    """The result of a run. `scores` is the content of `OUT/scores.json`, or `None` where no case
-    has a reference.
-    """
+    """The result of a run; `scores` is `OUT/scores.json`, `None` if no case has a reference."""
 
     exit_code: Exit
     scores: Mapping[str, Any] | None

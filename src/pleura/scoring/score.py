@@ -14,9 +14,7 @@ from pleura.metrics.ranking import worse_lung
 
 @dataclass(frozen=True, repr=False)
 class Score:
-    """The scores of one case, as they stand in `scores.json`: `score["right"]["hd95_mm"]`,
-    `score.dice`.
-    """
+    """The scores of a case as in `scores.json`: `score["right"]["hd95_mm"]`, `score.dice`."""
 
     values: Mapping[str, Any]
 

@@ -57,9 +57,7 @@ def off_wall(
 
 
 def ends_apart_mm(labels: Labels, spacing_mm: float) -> tuple[float, float]:
-    """How far the right lung ends above the left, at the base and at the apex; 0 where one is
-    missing.
-    """
+    """How far the right lung ends above the left at base and apex; 0 where one is missing."""
     ends = []
     for label in (RIGHT, LEFT):
         cm2 = np.count_nonzero(labels == label, axis=(1, 2)) * spacing_mm**2 / 100

@@ -44,9 +44,7 @@ def _solid_end(
     most: int,
     pixel_cm2: float,
 ) -> list[int]:
-    """The first slices of `order` that show no air or a speck; none where they are too many or too
-    large.
-    """
+    """The first slices of `order` without air but a speck; none where too many or too large."""
     solid: list[int] = []
     for k in order:
         values = hu[k][marks[k] == side]

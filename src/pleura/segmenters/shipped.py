@@ -116,9 +116,7 @@ class ShippedNetwork:
         )
 
     def logits(self, coarse_hu: Floats) -> Floats:
-        """One forward pass, from HU on the coarse lattice to logits `(classes, slice, row,
-        column)`.
-        """
+        """One forward pass: HU on the coarse lattice to logits `(classes, slice, row, column)`."""
         multiple = int(self.card["multiple_of"])
         short = [-n % multiple for n in coarse_hu.shape]
         padded = np.pad(coarse_hu, [(0, n) for n in short], constant_values=AIR_HU)

@@ -30,9 +30,7 @@ class CouchRecipe:
 
 
 def _case(out: Path, job: Job) -> Done:
-    """One case: read, separated, written. A refusal is a record with the findings that came
-    before it.
-    """
+    """One case: read, separated, written. A refusal is a record with the findings before it."""
     findings = list(job.findings)
     try:
         if worst(findings) is Verdict.REFUSED:

@@ -13,9 +13,7 @@ LABELS = {"1": "body", "2": "couch"}
 
 @dataclass(frozen=True)
 class CouchResult:
-    """What was found in each case: `id`, `series_uid`, `verdict`, `reason`, `body_ml`,
-    `couch_ml`, `volume` (or `None`).
-    """
+    """Each case: `id`, `series_uid`, `verdict`, `reason`, `body_ml`, `couch_ml`, `volume`."""
 
     out: Path
     cases: tuple[Mapping[str, Any], ...]

@@ -1,6 +1,4 @@
-"""The main job in Python, without files: an image in, lungs and numbers out, and lungs as images
-of other libraries.
-"""
+"""The main job in Python, without files: an image in, lungs and numbers or images out."""
 
 import os
 from importlib import import_module
@@ -111,9 +109,7 @@ def to_nifti(lungs: LungMask) -> Any:
 
 
 def to_seg(lungs: LungMask, series: "Series", path: "str | os.PathLike[str]") -> None:
-    """Write the mask as a DICOM Segmentation that refers to its series; `path` ends in
-    `.seg.dcm`.
-    """
+    """Write the mask as DICOM Segmentation that refers to its series, to a `.seg.dcm` file."""
     from pleura.labels.registry import write_mask
 
     write_mask(Path(path), lungs, series)

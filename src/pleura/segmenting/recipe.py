@@ -195,9 +195,7 @@ def _number(value: Any) -> float | None:
 
 
 def _words(value: Any) -> str | None:
-    """An attribute as text, several values separated by a backslash as in DICOM; `None` where it
-    is empty.
-    """
+    """An attribute as text, its values separated by a backslash; `None` where it is empty."""
     if value is None or value == "":
         return None
     return "\\".join(str(one) for one in value) if isinstance(value, (list, tuple)) else str(value)

@@ -35,9 +35,7 @@ class Outcome:
 
 
 def attempt(work: Callable[[Any], Any], index: int, job: Any) -> Outcome:
-    """Do one job in this process. Raises errors about the call only: `UsageError`,
-    `MissingExtra`.
-    """
+    """Do one job here. Raises errors about the call only: `UsageError`, `MissingExtra`."""
     begun, before = time.monotonic(), noted()
     try:
         value = work(job)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pleura.core.atomic import BOOKKEEPING, HOST, create_exclusive, dump_json, read_json
+from pleura.core.errors import OutputBusy
 from pleura.store.failures import LOST, Failure
 from pleura.store.item import item_file, stem_of
 from pleura.store.layout import CLAIMS
@@ -32,14 +33,14 @@ LEASE_S = 180.0
 MOST_LOST = 3
 """Number of processes that may be lost over one case before it is given up."""
 
-Answer = Literal["taken", "busy", "given up", "collected"]
+Answer = Literal["taken", "busy", "given up"]
 State = Literal["alive", "dead", "unknown"]
 
 
 @dataclass(frozen=True)
 class Claim:
     """The answer to a request for a case: `taken` as attempt n, `busy` where another process has
-    attempt n, `given up` after too many lost attempts, `collected` where the plan is gone.
+    attempt n, `given up` after too many lost attempts.
     """
 
     answer: Answer
@@ -58,14 +59,18 @@ class Claims:
         return self.out / BOOKKEEPING / CLAIMS
 
     def take(self, id: str, dead: int = 0) -> Claim:
-        """Request a case. Attempts up to number `dead` are known to be dead."""
+        """Request a case. Attempts up to number `dead` are known to be dead.
+
+        Raises:
+            OutputBusy: the plan is gone.
+        """
         attempt, lost = 1, 0
         while lost < MOST_LOST:
             try:
                 if self._created(id, attempt, lost):
                     return Claim("taken", attempt)
             except FileNotFoundError:
-                return Claim("collected")
+                raise plan_is_gone() from None
             holder = self._holder(id, attempt)
             failure = Failure.read(self.out, id)
             if failure is not None and failure.attempt >= attempt:
@@ -168,6 +173,11 @@ class Watch:
         return "dead" if now - since > LEASE_S else "unknown"
 
 
+def plan_is_gone() -> OutputBusy:
+    """The error of a task whose plan is gone."""
+    return OutputBusy("the plan of OUT is gone: another run has collected it")
+
+
 def process_of_this() -> dict[str, Any]:
     """This process: its host's name, its machine, its number and when it started."""
     pid = os.getpid()
@@ -175,9 +185,7 @@ def process_of_this() -> dict[str, Any]:
 
 
 def is_gone(holder: Mapping[str, Any]) -> bool:
-    """Whether a process ran on this very machine (boot and process numbers are the same) and is
-    gone.
-    """
+    """Whether a process ran on this machine (same boot and process numbers) and is gone."""
     if not holder or holder.get("machine") != _machine():
         return False
     started = _started(int(holder.get("pid", 0)))

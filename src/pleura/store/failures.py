@@ -36,14 +36,30 @@ class Failure:
         return _read(_path(out, id))
 
     def write(self, out: Path) -> None:
-        """Write it atomically. It is not flushed to disk: a case whose failure is lost is tried
-        again.
-        """
+        """Write it atomically, not flushed: a case whose failure is lost is tried again."""
         path = _path(out, self.id)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".part-{HOST}-{secrets.token_hex(8)}")
         part.write_text(json.dumps(asdict(self), sort_keys=True), encoding="utf-8")
         part.replace(path)
+
+
+def note_attempt(out: Path, id: str, code: str, seconds: float, attempt: int = 0) -> None:
+    """Note that a case failed with a code, or, with an empty one, that it did not.
+
+    Args:
+        out: the output folder.
+        id: the case.
+        code: of the finding or fault.
+        seconds: the time that it took.
+        attempt: the number of the attempt; 0 = one more than the last that failed.
+    """
+    before = Failure.read(out, id)
+    if code:
+        attempt = attempt or (before.attempt if before else 0) + 1
+        Failure(id, code, attempt, round(seconds, 2)).write(out)
+    elif before is not None:
+        forget_failure(out, id)
 
 
 def forget_failure(out: Path, id: str) -> None:

@@ -13,9 +13,7 @@ LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
 def fingerprint(sources: Iterable[Path], *facts: Any) -> dict[str, Any]:
-    """Number of files and a digest over their relative names, sizes and times, and over `facts`:
-    changes when they do.
-    """
+    """Number of files, and a digest over their names, sizes and times and over `facts`."""
     digest = hashlib.sha256(repr(facts).encode())
     count = 0
     for source in sources:

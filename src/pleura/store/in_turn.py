@@ -3,9 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 
-from pleura.core.errors import OutputBusy
 from pleura.store.claims import Claim, Claims, Watch
-from pleura.store.failures import Failure, forget_failure
 from pleura.store.items import LOOK_S
 from pleura.store.run_record import RunRecord
 
@@ -30,8 +28,6 @@ def in_turn(run: RunRecord, ids: Sequence[str]) -> Iterator[tuple[str, Claim]]:
         busy = {}
         for id, dead in waiting.items():
             claim = claims.take(id, dead)
-            if claim.answer == "collected":
-                raise OutputBusy("the plan of OUT is gone: another run has collected it")
             if claim.answer == "busy":
                 busy[id] = claim
                 continue
@@ -45,13 +41,3 @@ def in_turn(run: RunRecord, ids: Sequence[str]) -> Iterator[tuple[str, Claim]]:
                 yield id, claim
             else:
                 waiting[id] = claim.attempt if state == "dead" else 0
-
-
-def note_result(run: RunRecord, id: str, claim: Claim, code: str, seconds: float) -> None:
-    """Note that an item failed with a code, or, with an empty one, that it did not."""
-    before = Failure.read(run.folder, id)
-    if code:
-        attempt = claim.attempt or (before.attempt if before else 0) + 1
-        Failure(id, code, attempt, round(seconds, 2)).write(run.folder)
-    elif before is not None:
-        forget_failure(run.folder, id)

@@ -41,6 +41,12 @@ class Item:
             return None
         return item if path.stem == stem_of(item.id) and all(map(is_inside, files)) else None
 
+    @classmethod
+    def standing(cls, out: Path, id: str, input: str, check: Check) -> "Item | None":
+        """Read the record of an item of this input whose results stand; else `None`."""
+        item = cls.read(item_file(out, id))
+        return item if item and item.input == input and item.stands(out, check) else None
+
     def write(self, out: Path) -> None:
         """Write the record, with a digest of its own content."""
         about = {

@@ -15,8 +15,8 @@ from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
 from pleura.store.attempts import Outcome, Recipe
 from pleura.store.claims import Claims, Watch
-from pleura.store.failures import LOST, Failure, forget_failure, write_failures
-from pleura.store.item import Item, item_file
+from pleura.store.failures import LOST, note_attempt, write_failures
+from pleura.store.item import Item
 from pleura.store.planned import opened
 from pleura.store.run_record import RunRecord, measured
 from pleura.store.spread import How, spread
@@ -179,9 +179,7 @@ class _Work:
         self.claims = Claims(self.run.folder)
 
     def outcomes(self, todo: Sequence[int]) -> Iterator[tuple[int, Outcome | None]]:
-        """Do items; yield each with its outcome, recorded, or `None` where another process does
-        it.
-        """
+        """Do items; yield each with its recorded outcome, `None` if another process does it."""
         watch = Watch(self.claims)
         waiting, busy = dict.fromkeys(todo, 0), dict[int, int]()
         while waiting or busy:
@@ -215,9 +213,7 @@ class _Work:
             yield numbers[outcome.index], outcome
 
     def _recorded(self, number: int, outcome: Outcome) -> Outcome:
-        """Record an outcome, unless it is a passing fault. An outcome that cannot be written
-        becomes one.
-        """
+        """Record an outcome, unless it is passing or cannot be written and so becomes passing."""
         if isinstance(outcome.value, _Kept):
             return outcome
         if isinstance(outcome.value, _GivenUp):
@@ -232,24 +228,15 @@ class _Work:
                 refusal = refusal_of(error)
                 value = self._failed(number, refusal)
                 outcome = Outcome(outcome.index, value, refusal, True, outcome.seconds)
-        self._note(self.ids[number], outcome)
+        code = outcome.value.refused or ("DISK-ERROR" if outcome.passing else "")
+        id, out = self.ids[number], self.run.folder
+        attempt = self.claims.attempts(id) if code and self.run.planned else 0
+        with suppress(OSError):  # a full disk does not end the batch
+            note_attempt(out, id, code, outcome.seconds, attempt)
         return outcome
 
     def _failed(self, number: int, refusal: Finding) -> _Value:
         return _Value(self.refused(opened(self.jobs[number]), refusal), {}, refusal.code)
-
-    def _note(self, id: str, outcome: Outcome) -> None:
-        """Record that an item failed, or clear that record; a full disk does not end the batch."""
-        out = self.run.folder
-        code = outcome.value.refused or ("DISK-ERROR" if outcome.passing else "")
-        before = Failure.read(out, id)
-        with suppress(OSError):
-            if code:
-                attempt = (before.attempt if before else 0) + 1
-                attempt = self.claims.attempts(id) if self.run.planned else attempt
-                Failure(id, code, attempt, round(outcome.seconds, 2)).write(out)
-            elif before is not None:
-                forget_failure(out, id)
 
 
 @dataclass(frozen=True)
@@ -269,12 +256,10 @@ class _Recorded:
         if self.claims is None:
             return self._done(work, sent)
         claim = self.claims.take(sent.id, sent.dead)
-        if claim.answer == "collected":
-            raise OutputBusy("the plan of OUT is gone: another run has collected it")
         if claim.answer == "busy":
             return _Busy(claim.attempt)
-        item = Item.read(item_file(self.out, sent.id))
-        if item is not None and item.input == sent.input and item.stands(self.out, "size"):
+        item = Item.standing(self.out, sent.id, sent.input, "size")
+        if item is not None:
             return _Kept(item.record)
         if claim.answer == "given up":
             return _GivenUp()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pleura.core.atomic import BOOKKEEPING, PART
-from pleura.core.errors import OutputBusy
+from pleura.store.claims import plan_is_gone
 from pleura.store.item import Item
 from pleura.store.layout import CLAIMS, FAILED, INPUT, ITEMS, JOB_BODIES, JOBS, LOCK, RUN
 from pleura.store.objects import Entry, Objects
@@ -95,7 +95,7 @@ class Mirror:
     def check_planned(self) -> None:
         """Raise `OutputBusy` where another run has collected the plan meanwhile."""
         if self.objects.read(JOBS) is None:
-            raise OutputBusy("the plan of OUT is gone: another run has collected it")
+            raise plan_is_gone()
 
     def _changed(self, folder: str = "") -> list[str]:
         found = []

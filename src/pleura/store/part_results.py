@@ -2,13 +2,14 @@
 
 import json
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pleura.core.errors import Exit
-from pleura.core.results import Table
+from pleura.core.results import Result
 from pleura.store.addresses import is_remote
 from pleura.store.call import Call
 from pleura.store.layout import JOBS
@@ -23,7 +24,7 @@ MEMORY_GB = 2
 
 
 @dataclass(frozen=True)
-class PlanResult:
+class PlanResult(Result):
     """A plan in OUT: `cases` of the input, `left` without a result yet, for `tasks` tasks."""
 
     out: Path
@@ -33,18 +34,13 @@ class PlanResult:
     tasks: int
 
     @property
-    def exit_code(self) -> Exit:
-        """All well."""
-        return Exit.OK
-
-    @property
     def slurm(self) -> str:
         """The line that submits the tasks to Slurm."""
         workers = max(1, self.call.workers)
         return (
             f"sbatch --array=0-{self.tasks - 1} --cpus-per-task={workers} "
             f"--mem={MEMORY_GB * workers}G --requeue "
-            f"--wrap={_quoted(self.call.line('--task', 'auto'))}"
+            f"--wrap={shlex.quote(self.call.line('--task', 'auto'))}"
         )
 
     @property
@@ -96,10 +92,6 @@ class PlanResult:
             "collect": self.call.line(),
         }
 
-    def table(self) -> Table | None:
-        """No table."""
-        return None
-
     def notes(self) -> Sequence[str]:
         """What was planned, and the lines to copy."""
         return [
@@ -113,10 +105,8 @@ class PlanResult:
 
 
 @dataclass(frozen=True)
-class ShareResult:
-    """What a task did with its `share`: `failed` ids with codes; `elsewhere` are ids that another
-    process is doing.
-    """
+class ShareResult(Result):
+    """A task's `share`: `failed` ids with codes; `elsewhere` are being done by another process."""
 
     out: Path
     share: int
@@ -144,10 +134,6 @@ class ShareResult:
             "elsewhere": list(self.elsewhere),
         }
 
-    def table(self) -> Table | None:
-        """No table."""
-        return None
-
     def notes(self) -> Sequence[str]:
         """Each failed case, then counts."""
         about = self.as_json()
@@ -156,10 +142,3 @@ class ShareResult:
         if self.elsewhere:
             last += f"; another process is doing {len(self.elsewhere)}"
         return [*lines, last]
-
-
-def _quoted(line: str) -> str:
-    """A shell line as one word of another."""
-    import shlex
-
-    return shlex.quote(line)

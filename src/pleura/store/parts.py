@@ -156,9 +156,7 @@ class Part:
         format: JobFormat | None = None,
         facts: Any = None,
     ) -> None:
-        """Write the plan of all groups of jobs, by prefix; without a format every task makes the
-        jobs itself.
-        """
+        """Write the plan of all jobs, by prefix; without a format each task makes the jobs."""
         redo = []
         for group, listed in jobs.items():
             inputs = {f"{group}{job.id}": job.input for job in listed}

@@ -74,9 +74,7 @@ class RunRecord:
 
     @property
     def has_faults(self) -> bool:
-        """Whether a passing fault was noted since the run was opened, so that the next run has to
-        try something again.
-        """
+        """Whether a passing fault came since opening, so that the next run has to try again."""
         return noted() != self.faults_before
 
     @property
@@ -85,9 +83,7 @@ class RunRecord:
         return Exit(self.record.get("exit_code", Exit.OK))
 
     def kept(self, id: str, input: str) -> Any:
-        """The record of an item with the same input and all its results, or `None` where it must be
-        done.
-        """
+        """The record of an item with the same input and all results; `None` if it must be done."""
         item = self.items.get(id)
         if item is None or item.input != input or not item.stands(self.folder, self.check):
             return None

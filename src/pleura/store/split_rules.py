@@ -20,9 +20,7 @@ KNOWN = "order, seeded, kfold:K/I, leave-one-out:I, lctsc, or a CSV file"
 
 @dataclass(frozen=True)
 class SplitRule:
-    """A rule. `text` names it in `split.json`, never a path; `listed` are the parts of a file, by
-    patient or case.
-    """
+    """A rule: `text` names it in `split.json` (no path), `listed` are parts by patient or case."""
 
     text: str
     fold: tuple[int, int] | None = None
@@ -74,9 +72,7 @@ def _listed(content: bytes) -> dict[str, str]:
 
 
 def patient_of(case: str) -> str:
-    """The patient of a case: `Case_012_2` is the second series of `Case_012`; a patient is never
-    in two parts.
-    """
+    """The patient of a case: that of `Case_012_2` is `Case_012`; never in two parts."""
     return re.sub(r"^((?:Case|Deid)_\d+)_\d+$", r"\1", case)
 
 

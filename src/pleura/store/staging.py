@@ -27,6 +27,7 @@ from pleura.core.atomic import (
 from pleura.core.errors import OutputBusy, UsageError
 from pleura.store.addresses import is_remote, remote_path
 from pleura.store.call import Call
+from pleura.store.claims import plan_is_gone
 from pleura.store.fingerprints import fingerprint
 from pleura.store.item import Item, item_file, stem_of
 from pleura.store.layout import CLAIMS, JOBS, RUN
@@ -250,7 +251,7 @@ class Staging:
         own = [id for id in own if not _stands(mirror, share[id])]
         bodies = {f"{BODIES}{stem_of(id)}.json" for id in own}
         if not bodies <= mirror.entries.keys():
-            raise OutputBusy("the plan of OUT is gone: another run has collected it")
+            raise plan_is_gone()
         mirror.stage(bodies)
         for source in sources.values():
             source.show()
@@ -315,8 +316,7 @@ class Staging:
 def _stands(mirror: Mirror, case: Sequence[Any]) -> bool:
     """Whether a case of the plan has a record of the same input, and all its results."""
     id, _, input = case
-    item = Item.read(item_file(mirror.folder, id))
-    return item is not None and item.input == input and item.stands(mirror.folder, "size")
+    return Item.standing(mirror.folder, id, input, "size") is not None
 
 
 def _taken(claims: ObjectClaims, ids: Sequence[str]) -> list[str]:

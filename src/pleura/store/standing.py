@@ -17,9 +17,7 @@ from pleura.store.planned import Plan
 from pleura.store.run_record import OUTPUTS, record_in
 
 SILENT_S = 900.0
-"""A claim of another host without a beat for this long counts as lost; clocks may differ by
-minutes.
-"""
+"""A claim of another host without a beat for this long counts as lost; clocks may differ."""
 RECENT = 1000
 """Number of records from which the rate is computed."""
 

@@ -1,6 +1,4 @@
-"""One task among many on one OUT: it shares OUT's lock, reads only the records of its share, and
-leaves `run.json` to the run that collects.
-"""
+"""One task among many on one OUT: it shares the lock and leaves `run.json` to the collector."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +8,7 @@ from typing import Any
 from pleura.core.atomic import BOOKKEEPING
 from pleura.core.errors import Exit, OutputConflict, UsageError
 from pleura.core.locks import locked
-from pleura.store.item import Item, item_file
+from pleura.store.item import Item
 from pleura.store.layout import LOCK
 from pleura.store.run_record import RunRecord, head_of, record_in
 
@@ -25,10 +23,8 @@ class TaskRecord(RunRecord):
 
     def kept(self, id: str, input: str) -> Any:
         """The record of an item whose input is the same and whose results stand."""
-        item = Item.read(item_file(self.folder, id))
-        if item is None or item.input != input or not item.stands(self.folder, self.check):
-            return None
-        return item.record
+        item = Item.standing(self.folder, id, input, self.check)
+        return item and item.record
 
     def gone(self, ids: Iterable[str], group: str = "") -> list[str]:
         """Nothing: only the run that collects sees all items."""

@@ -15,9 +15,7 @@ from pleura.store.pictures import WINDOW_HU, Pictures, View
 LARGEST = 512
 """[pixels] Longest side of a picture; of larger ones every second pixel is used."""
 GREYS = 4
-"""Grey values are multiples of this: finer steps would store invisible noise, which takes most of
-the bytes.
-"""
+"""Grey values are multiples of this: finer steps would store noise, which takes most bytes."""
 
 
 def picture_case(

@@ -164,9 +164,7 @@ def _without_checkpoints(folder: Path, name: str) -> tuple[str, ...]:
 
 
 def cpu_minutes(out: Path, arms: Sequence[str]) -> dict[str, float]:
-    """CPU minutes of each arm so far, over all its runs; of interrupted ones only what was
-    noted.
-    """
+    """CPU minutes of each arm so far, over all its runs, interrupted ones as far as noted."""
     total = dict.fromkeys(arms, 0.0)
     for path in sorted((out / BOOKKEEPING / CPU_SECONDS).glob("*.json")):
         noted = json.loads(path.read_text(encoding="utf-8"))

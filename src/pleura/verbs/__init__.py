@@ -1,3 +1,1 @@
-"""F4: the story of each verb, one function a module. Independent of one another; only `run` uses
-the others.
-"""
+"""The story of each verb, one function a module; only `run` and `study` use the others."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from pleura import __version__
 from pleura.core.atomic import sha256_file
-from pleura.core.errors import Exit, InputRefused, UsageError
+from pleura.core.errors import InputRefused, UsageError
 from pleura.core.inventory import components, version_and_licence
 from pleura.core.progress import Progress, silent
-from pleura.core.results import Table
+from pleura.core.results import Result, Table
 from pleura.store.layout import MODEL
 
 LIBRARIES = (
@@ -22,21 +22,14 @@ LIBRARIES = (
 
 
 @dataclass(frozen=True)
-class DoctorResult:
-    """`syntaxes`: UID, name, whether it can be read, by what; `libraries`: name, version (empty:
-    not here) and licence.
-    """
+class DoctorResult(Result):
+    """`syntaxes`: UID, name, readable, by what; `libraries`: name, version or empty, licence."""
 
     python: str
     threads: int
     syntaxes: tuple[tuple[str, str, bool, str], ...]
     libraries: tuple[tuple[str, str, str], ...]
     weights: tuple[tuple[str, str], ...]
-
-    @property
-    def exit_code(self) -> Exit:
-        """Always 0: a missing library is not a failure."""
-        return Exit.OK
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, as `--json` prints them."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pleura.core.errors import InputRefused, NothingUsable
-from pleura.core.findings import Verdict, reason
+from pleura.core.findings import Verdict, reason, refusing_code
 from pleura.geometry.volume import Volume
 from pleura.store.cohort import Cohort
 from pleura.store.layout import COHORT
@@ -76,12 +76,12 @@ def load(folder: Path | str) -> Volumes:
 
 
 def _read(series: "Series") -> Volume:
-    """A series' volume: HU validated, and corrected where unambiguous. Raises `InputRefused`
-    where the gate refuses it.
-    """
+    """A series' volume: HU validated and corrected if certain. Raises `InputRefused`."""
     from pleura.quality.gate import gate
 
     judged = gate(series.read())
     if not judged.usable:
-        raise InputRefused(f"{series.id}: {reason(judged.findings)}", code=judged.refusal_code)
+        raise InputRefused(
+            f"{series.id}: {reason(judged.findings)}", code=refusing_code(judged.findings)
+        )
     return judged.volume

@@ -6,27 +6,20 @@ from typing import Any
 
 from pleura.core.errors import Exit, UsageError
 from pleura.core.progress import Progress, silent
-from pleura.core.results import Table
+from pleura.core.results import Result
 
 
 @dataclass(frozen=True)
-class PhantomResult:
+class PhantomResult(Result):
     """The cases that lie in OUT now."""
 
     out: Path
     cases: tuple[str, ...]
     shape: tuple[int, int, int]
 
-    @property
-    def exit_code(self) -> Exit:
-        return Exit.OK
-
     def as_json(self) -> Any:
         """`cases` by name, and `shape` `[slices, rows, columns]` of each."""
         return {"cases": list(self.cases), "shape": list(self.shape)}
-
-    def table(self) -> Table | None:
-        return None
 
     def notes(self) -> list[str]:
         slices, rows, columns = self.shape

@@ -6,29 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from pleura.core.atomic import atomic_file, clear_dead_parts, is_internal
-from pleura.core.errors import Exit, OutputConflict, UsageError
+from pleura.core.errors import OutputConflict, UsageError
 from pleura.core.progress import Progress, silent
-from pleura.core.results import Table
+from pleura.core.results import Result
 from pleura.store.layout import FIGURES, PAGE
 
 
 @dataclass(frozen=True)
-class ReportResult:
+class ReportResult(Result):
     """The page and its figures."""
 
     page: Path
     figures: tuple[str, ...]
 
-    @property
-    def exit_code(self) -> Exit:
-        return Exit.OK
-
     def as_json(self) -> dict[str, Any]:
         """Names of the page and of its figures."""
         return {"page": self.page.name, "figures": list(self.figures)}
-
-    def table(self) -> Table | None:
-        return None
 
     def notes(self) -> Sequence[str]:
         """Where the page is."""

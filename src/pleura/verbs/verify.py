@@ -20,9 +20,7 @@ FOUND = "Identifiers found: do not share this output"
 
 @dataclass(frozen=True)
 class VerifyResult:
-    """What the audit found: counts and tag paths, never a value. With `paths`, names of files,
-    which can identify.
-    """
+    """What the audit found: counts and tag paths, no value; with `paths` also names of files."""
 
     report: "Report"
     paths: bool = False

@@ -175,6 +175,3 @@ QUALITY: Mapping[str, Code] = {
     **_MASK,
     **_BODY,
 }
-
-GATE_REFUSALS = tuple(code for code in GATE if Verdict.REFUSED in QUALITY[code].verdicts)
-"""The codes for which the gate refuses a volume."""

@@ -1,6 +1,6 @@
-"""Make the two data files of this room. Run by maintainers of the tables, never by users.
+"""Make two data files of `pleura.deid`. Run by maintainers of the tables, never by users.
 
-    python -m pleura.deid.make_tables TABLE_E1_1.json
+    python docs/make_deid_data.py TABLE_E1_1.json
 
 `table_e1_1.json` is PS3.15 Table E.1-1 with every option column, from innolitics/dicom-standard
 (MIT). Rows that later editions added are appended from `LATER`. `types.json` holds the Type of
@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "src/pleura/deid/data"
 
 COLUMNS = {
     "cleanDescOpt": "descriptors",
@@ -140,7 +140,7 @@ def _hex(tag: int | None) -> str:
 if __name__ == "__main__":
     for file, value in (("table_e1_1.json", table(Path(sys.argv[1]))), ("types.json", types())):
         text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-        (HERE / file).write_text(
+        (DATA / file).write_text(
             text.replace('],"', '],\n"').replace("},{", "},\n{") + "\n",
             encoding="utf-8",
             newline="\n",
