@@ -7,50 +7,13 @@ from datetime import datetime
 from functools import lru_cache
 from math import prod
 
-from pleura.audit.declared import (
-    BASIC_PROFILE,
-    CHARACTERISTICS,
-    CLEAN_DESCRIPTORS,
-    CLEAN_GRAPHICS,
-    CLEAN_PIXELS,
-    CODE_SCHEME,
-    CODE_VALUE,
-    DEVICE,
-    INSTITUTION,
-    METHOD,
-    METHOD_CODES,
-    REMOVED,
-    SAFE_PRIVATE,
-    TEMPORAL,
-    UIDS,
-    Declared,
-)
+from pleura.audit import declared as d
+from pleura.audit import vocabulary as v
+from pleura.audit.declared import Declared
 from pleura.audit.pieces import NATIVE, PIXEL_DATA, Layout, Path_, Piece
 from pleura.audit.private import is_safe
 from pleura.audit.required import required
 from pleura.audit.vocabulary import (
-    CHARACTERISTICS as ABOUT_PEOPLE,
-)
-from pleura.audit.vocabulary import (
-    COMMENTS,
-    DEIDENTIFICATION,
-    DESCRIPTORS,
-    DEVICE_DATES,
-    DEVICE_UID,
-    GONE_UNLESS,
-    IDENTIFYING,
-    IDS,
-    INSTITUTION_TEXT,
-    NEVER,
-    NUMBERS_OF_PEOPLE,
-    NUMERIC,
-    PLACES_AND_LENSES,
-    STANDARD_ROOT,
-    STANDARD_SCHEMES,
-    STATE,
-    TAGS_OF_CLASSES,
-    TECHNICAL,
-    TIME_ZONE,
     is_known,
     is_number,
     is_private,
@@ -81,7 +44,9 @@ Their content cannot be searched for identifiers.
 
 def gone(before: Layout, after: Layout, said: Declared) -> Seen:
     """Attributes that the profile and the declared options remove, and that are still there."""
-    forbidden = NEVER.union(*(tags for option, tags in GONE_UNLESS.items() if not said.has(option)))
+    forbidden = v.NEVER.union(
+        *(tags for option, tags in v.GONE_UNLESS.items() if not said.has(option))
+    )
     for piece in after.pieces:
         tag = piece.path[-1]
         tags = piece.path[::2]
@@ -90,7 +55,7 @@ def gone(before: Layout, after: Layout, said: Declared) -> Seen:
             yield from _meta(piece, after)
             continue
         if _private(tags):
-            if not said.has(SAFE_PRIVATE) or not is_safe(after, piece.path):
+            if not said.has(d.SAFE_PRIVATE) or not is_safe(after, piece.path):
                 yield "PRIVATE-LEFT", piece.path
             continue
         present = tags if piece.end > piece.start else tags[:-1]  # an empty value identifies nobody
@@ -113,7 +78,7 @@ def _unwanted(piece: Piece, said: Declared) -> str:
         return "GROUP-LENGTH-LEFT"
     if 0x5000 <= group <= 0x50FF:
         return "CURVE-LEFT"
-    if 0x6000 <= group <= 0x60FF and not said.has(CLEAN_GRAPHICS):
+    if 0x6000 <= group <= 0x60FF and not said.has(d.CLEAN_GRAPHICS):
         return "OVERLAY-LEFT"
     if not is_known(tag) or (vr_of(piece) == "UN" != vr_of_tag(tag)):
         return "UNKNOWN-LEFT"
@@ -147,7 +112,7 @@ def _kept(piece: Piece, before: Layout, after: Layout, said: Declared) -> Seen:
     value = _value(after, piece)
     old = before.values.get(piece.path)
     same = old is not None and _value(before, old) == value
-    if tag == 0x00101010 and said.has(CHARACTERISTICS):
+    if tag == 0x00101010 and said.has(d.CHARACTERISTICS):
         years = re.match(rb"(\d+)Y", value)
         if years and int(years[1]) > 90:  # 090Y stands for 90 or more
             yield "AGE-OVER-89", piece.path
@@ -156,7 +121,7 @@ def _kept(piece: Piece, before: Layout, after: Layout, said: Declared) -> Seen:
         return
     if _is_personal(tag, vr, said):
         yield "VALUE-LEFT", piece.path
-    elif tag in DEVICE_DATES and said.has(DEVICE) and said.dates == "removed":
+    elif tag in v.DEVICE_DATES and said.has(d.DEVICE) and said.dates == "removed":
         return
     elif (vr == "TM" and said.dates == "removed") or (vr in ("DA", "DT") and said.dates != "kept"):
         if value.strip(b"0.:") and not (vr != "TM" and value[:4] in (b"1900", b"0001")):
@@ -167,15 +132,15 @@ def _kept(piece: Piece, before: Layout, after: Layout, said: Declared) -> Seen:
 
 def _is_personal(tag: int, vr: str, said: Declared) -> bool:
     """Whether an attribute names or describes people, and no declared option keeps it."""
-    if vr == "PN" or tag in IDS:
+    if vr == "PN" or tag in v.IDS:
         return True
-    if tag in IDENTIFYING and not _may_stay(tag, said):
+    if tag in v.IDENTIFYING and not _may_stay(tag, said):
         return True
-    if tag in ABOUT_PEOPLE and not said.has(CHARACTERISTICS):
+    if tag in v.CHARACTERISTICS and not said.has(d.CHARACTERISTICS):
         return True
-    if tag in PLACES_AND_LENSES and not said.has(DEVICE):
+    if tag in v.PLACES_AND_LENSES and not said.has(d.DEVICE):
         return True
-    return tag in DESCRIPTORS and not said.has(CLEAN_DESCRIPTORS)
+    return tag in v.DESCRIPTORS and not said.has(d.CLEAN_DESCRIPTORS)
 
 
 def _may_keep_uid(tag: int, value: bytes, said: Declared) -> bool:
@@ -183,22 +148,26 @@ def _may_keep_uid(tag: int, value: bytes, said: Declared) -> bool:
 
     It may where it is defined by the Standard, names a class, or a declared option keeps it.
     """
-    if said.has(UIDS) or (tag == DEVICE_UID and said.has(DEVICE)):
+    if said.has(d.UIDS) or (tag == v.DEVICE_UID and said.has(d.DEVICE)):
         return True
-    return tag in TAGS_OF_CLASSES or value.startswith(STANDARD_ROOT)
+    return tag in v.TAGS_OF_CLASSES or value.startswith(v.STANDARD_ROOT)
 
 
 def _may_stay(tag: int, said: Declared) -> bool:
     """Whether identifying text may be kept, cleaned, under one of the declared options."""
-    if tag == TIME_ZONE:
+    if tag == v.TIME_ZONE:
         return said.dates != "removed"
-    options = {CLEAN_DESCRIPTORS: COMMENTS, CHARACTERISTICS: STATE, INSTITUTION: INSTITUTION_TEXT}
+    options = {
+        d.CLEAN_DESCRIPTORS: v.COMMENTS,
+        d.CHARACTERISTICS: v.STATE,
+        d.INSTITUTION: v.INSTITUTION_TEXT,
+    }
     return any(said.has(option) and tag in tags for option, tags in options.items())
 
 
 def _unsafe(after: Layout, said: Declared) -> Seen:
     kind = after.text(0x00080016)
-    if kind in UNSAFE_CLASSES and not (kind in SC_CLASSES and said.has(CLEAN_PIXELS)):
+    if kind in UNSAFE_CLASSES and not (kind in SC_CLASSES and said.has(d.CLEAN_PIXELS)):
         yield "UNSAFE-OBJECT", (0x00080016,)
     if after.text(0x00280301).upper() == "YES":
         yield "BURNED-IN", (0x00280301,)
@@ -209,15 +178,15 @@ def claims(after: Layout, said: Declared) -> Seen:
 
     See PS3.15 E.2.
     """
-    if after.text(REMOVED) != "YES":
-        yield "NOT-DECLARED", (REMOVED,)
-    if not after.text(METHOD) and not said.codes:
-        yield "NOT-DECLARED", (METHOD,)
-    if not said.has(BASIC_PROFILE):
-        yield "NOT-DECLARED", (METHOD_CODES,)
+    if after.text(d.REMOVED) != "YES":
+        yield "NOT-DECLARED", (d.REMOVED,)
+    if not after.text(d.METHOD) and not said.codes:
+        yield "NOT-DECLARED", (d.METHOD,)
+    if not said.has(d.BASIC_PROFILE):
+        yield "NOT-DECLARED", (d.METHOD_CODES,)
     expected = {"removed": "REMOVED", "shifted": "MODIFIED", "kept": "UNMODIFIED"}[said.dates]
-    if after.text(TEMPORAL) != expected:
-        yield "DATES-MISDECLARED", (TEMPORAL,)
+    if after.text(d.TEMPORAL) != expected:
+        yield "DATES-MISDECLARED", (d.TEMPORAL,)
 
 
 def form(after: Layout) -> Seen:
@@ -244,25 +213,25 @@ def stayed(before: Layout, after: Layout) -> Seen:
         items.update(piece.path[:k] for k in range(2, len(piece.path), 2))
     schemes: dict[Path_, bytes] = {}
     for piece in before.pieces:
-        if piece.path[-1] == CODE_SCHEME:
+        if piece.path[-1] == d.CODE_SCHEME:
             schemes[piece.path[:-1]] = _value(before, piece)
     for piece in before.pieces:
         tag, path = piece.path[-1], piece.path
-        if path[:-1] not in items or _private(path[::2]) or not NEVER.isdisjoint(path[::2]):
+        if path[:-1] not in items or _private(path[::2]) or not v.NEVER.isdisjoint(path[::2]):
             continue
-        code = tag in (CODE_VALUE, CODE_SCHEME) and schemes.get(path[:-1]) in STANDARD_SCHEMES
+        code = tag in (d.CODE_VALUE, d.CODE_SCHEME) and schemes.get(path[:-1]) in v.STANDARD_SCHEMES
         number = _is_number(tag, vr_of(piece)) and (
             vr_of(piece) not in ("DS", "IS") or is_number(_value(before, piece))
         )
         kind = (
-            tag in TAGS_OF_CLASSES
+            tag in v.TAGS_OF_CLASSES
             and tag >> 16 > 2
-            and _value(before, piece).startswith(STANDARD_ROOT)
+            and _value(before, piece).startswith(v.STANDARD_ROOT)
         )
         if (
-            not (code or tag in TECHNICAL or number or kind)
-            or tag in DEIDENTIFICATION
-            or METHOD_CODES in path
+            not (code or tag in v.TECHNICAL or number or kind)
+            or tag in v.DEIDENTIFICATION
+            or d.METHOD_CODES in path
         ):
             continue
         new = after.values.get(path)
@@ -282,7 +251,7 @@ def _private(tags: Path_) -> bool:
 def _is_number(tag: int, vr: str) -> bool:
     group = tag >> 16
     if (
-        tag in NUMBERS_OF_PEOPLE
+        tag in v.NUMBERS_OF_PEOPLE
         or tag in PIXEL_DATA
         or tag & 0xFFFF == 0
         or group in (0x0002, 0x0004, 0x0400)
@@ -290,7 +259,7 @@ def _is_number(tag: int, vr: str) -> bool:
         return False
     if 0x5000 <= group <= 0x50FF or 0x6000 <= group <= 0x60FF or not is_known(tag):
         return False
-    return vr in NUMERIC
+    return vr in v.NUMERIC
 
 
 def complete(before: Layout, after: Layout) -> Seen:

@@ -6,41 +6,16 @@ from functools import lru_cache
 from pathlib import Path
 
 from pleura.audit import attributes
-from pleura.audit.declared import (
-    CLEAN_PIXELS,
-    CODE_MEANING,
-    CODE_SCHEME,
-    CODE_VALUE,
-    DEVICE,
-    REPORT,
-    Declared,
-    declared,
-)
+from pleura.audit import declared as d
+from pleura.audit import vocabulary as v
+from pleura.audit.declared import Declared, declared
 from pleura.audit.identifiers import harvest, original_uids
 from pleura.audit.pieces import Layout, Path_, Piece, shown, take_apart
 from pleura.audit.required import is_image
 from pleura.audit.sweep import ENCODED, Identifier, Needle, Needles, needles, shares, sweep
 from pleura.audit.terms import is_structure, is_technical, meanings
 from pleura.audit.texts import dated_pieces, spelled_pieces
-from pleura.audit.vocabulary import (
-    CASE,
-    CLAIMS,
-    COMMON,
-    DESCRIPTORS,
-    DEVICE_DATES,
-    DEVICE_UID,
-    IDENTIFYING,
-    IDS,
-    KEPT_TEXT,
-    NUMERIC,
-    SAYING,
-    STANDARD_ROOT,
-    STANDARD_SCHEMES,
-    SUSPECT,
-    TEXT,
-    is_number,
-    vr_of,
-)
+from pleura.audit.vocabulary import is_number, vr_of
 from pleura.core.codes import finding
 from pleura.core.findings import Finding, Verdict, worst
 
@@ -84,7 +59,7 @@ def check_file(
     seen += attributes.complete(before, after)
     seen += _stayed(before, after, declaration, identifiers)
     without = after.pixels if pixels else (0, 0)
-    if declaration.profile == REPORT:
+    if declaration.profile == d.REPORT:
         kept = {
             path
             for _, path in _found(before, after, declaration, identifiers, uids, without=without)
@@ -117,14 +92,14 @@ def _stayed(
     for code, path in attributes.stayed(before, after):
         piece = before.values[path]
         old, vr = before.data[piece.start : piece.end], vr_of(piece)
-        fixed = path[-1] in (CODE_VALUE, CODE_SCHEME) or (
-            vr in NUMERIC and (vr not in ("DS", "IS") or len(old) < 6)
+        fixed = path[-1] in (d.CODE_VALUE, d.CODE_SCHEME) or (
+            vr in v.NUMERIC and (vr not in ("DS", "IS") or len(old) < 6)
         )
-        suspect = not fixed and vr not in NUMERIC and SUSPECT.search(old)
+        suspect = not fixed and vr not in v.NUMERIC and v.SUSPECT.search(old)
         if not suspect and (
             fixed
             or not shares(
-                _wanted(harvest(before), frozenset(identifiers), declaration), old, COMMON
+                _wanted(harvest(before), frozenset(identifiers), declaration), old, v.COMMON
             )
         ):
             yield code, path
@@ -134,7 +109,7 @@ def _pixels(before: Layout, after: Layout, declaration: Declared, *, same: bool)
     if after.pixels == (0, 0):
         if before.pixels != (0, 0) or is_image(before.text(0x00080016)):
             yield "PIXELS-LOST", (0x7FE00010,)
-    elif not same and not declaration.has(CLEAN_PIXELS):
+    elif not same and not declaration.has(d.CLEAN_PIXELS):
         yield "PIXELS-CHANGED", (0x7FE00010,)
     declared_size = attributes.declared_bytes(after)
     if (
@@ -189,7 +164,7 @@ def _found(
     """Search the file for identifiers, leaving out finds that the declared options allow."""
     wanted = _wanted(harvest(before), frozenset(identifiers), declaration)
     own = original_uids(before)
-    devices = original_uids(before, only=DEVICE_UID) if declaration.has(DEVICE) else frozenset()
+    devices = original_uids(before, only=v.DEVICE_UID) if declaration.has(d.DEVICE) else frozenset()
     seek = declaration.sought("uid")
     shifted = _shifted_dates(before, after) if declaration.dates == "shifted" else set()
 
@@ -197,7 +172,7 @@ def _found(
         is_date = vr_of(piece) in ("DA", "DT")
         if piece.path in shifted and needle.kind == "date":
             return True
-        is_device_date = piece.path[-1] in DEVICE_DATES and declaration.has(DEVICE)
+        is_device_date = piece.path[-1] in v.DEVICE_DATES and declaration.has(d.DEVICE)
         if is_device_date and needle.kind in ("date", "birth"):
             return True
         if declaration.dates == "kept" and needle.kind == "id" and is_date:
@@ -205,7 +180,9 @@ def _found(
             return piece.path[-1] != BIRTH_DATE
         return _excused(before, after, needle, piece, at)
 
-    texts = [p for p in after.pieces if vr_of(p) in TEXT and not _same(before, after, p, KEPT_TEXT)]
+    texts = [
+        p for p in after.pieces if vr_of(p) in v.TEXT and not _same(before, after, p, v.KEPT_TEXT)
+    ]
     hits = sweep(
         after,
         wanted,
@@ -269,23 +246,23 @@ def _excused(before: Layout, after: Layout, needle: Needle, piece: Piece, at: in
     tag, vr = piece.path[-1], vr_of(piece)
     value = after.data[piece.start : piece.end]
     if vr == "UI":
-        return value.startswith(STANDARD_ROOT) or tag == 0x00020012
-    if tag in (0x00100010, 0x00100020) and CASE.fullmatch(value.strip(b" \0").decode("latin-1")):
+        return value.startswith(v.STANDARD_ROOT) or tag == 0x00020012
+    if tag in (0x00100010, 0x00100020) and v.CASE.fullmatch(value.strip(b" \0").decode("latin-1")):
         return True  # a case id, even if a person is called Case
-    if tag in SAYING and needle.kind == "name":
-        return _is_made_of(needle.raw, CLAIMS)
+    if tag in v.SAYING and needle.kind == "name":
+        return _is_made_of(needle.raw, v.CLAIMS)
     unchanged = before.raw(*piece.path) == value
     if needle.bound == "w":
         return _is_excused_short(after, needle, piece, unchanged=unchanged)
-    if vr in NUMERIC:
+    if vr in v.NUMERIC:
         return unchanged and (vr not in ("DS", "IS") or is_number(value))
     if tag in LABELS and unchanged and is_structure(value.strip(b" \0").decode("latin-1")):
         return True
-    if _same(before, after, piece, KEPT_TEXT) or vr == "CS":
+    if _same(before, after, piece, v.KEPT_TEXT) or vr == "CS":
         return _is_excused_text(needle, piece, value, at)
-    if tag in (CODE_MEANING, CODE_VALUE):
-        standard = tag == CODE_VALUE and _scheme(after, piece) in STANDARD_SCHEMES
-        if unchanged and (_is_made_of(needle.raw, COMMON) or standard):
+    if tag in (d.CODE_MEANING, d.CODE_VALUE):
+        standard = tag == d.CODE_VALUE and _scheme(after, piece) in v.STANDARD_SCHEMES
+        if unchanged and (_is_made_of(needle.raw, v.COMMON) or standard):
             return True
         return _standard(after, piece)
     return False
@@ -298,10 +275,10 @@ def _is_made_of(raw: bytes, words: Collection[bytes]) -> bool:
 def _is_excused_short(after: Layout, needle: Needle, piece: Piece, *, unchanged: bool) -> bool:
     """Whether a short id or name is excused: only where the attribute does not describe people."""
     tag = piece.path[-1]
-    if tag in (CODE_VALUE, CODE_MEANING):
-        has_scheme = after.raw(*piece.path[:-1], CODE_SCHEME) is not None
-        return has_scheme and _scheme(after, piece) in STANDARD_SCHEMES
-    describes_people = tag in IDS or tag in IDENTIFYING or tag in DESCRIPTORS
+    if tag in (d.CODE_VALUE, d.CODE_MEANING):
+        has_scheme = after.raw(*piece.path[:-1], d.CODE_SCHEME) is not None
+        return has_scheme and _scheme(after, piece) in v.STANDARD_SCHEMES
+    describes_people = tag in v.IDS or tag in v.IDENTIFYING or tag in v.DESCRIPTORS
     return needle.kind == "id" and not describes_people and unchanged
 
 
@@ -310,9 +287,9 @@ def _is_excused_text(needle: Needle, piece: Piece, value: bytes, at: int) -> boo
     tag = piece.path[-1]
     inside = at - piece.start
     beside = value[max(0, inside - 1) : inside] + value[inside + len(needle.raw) :][:1]
-    if beside.isalnum() or _is_made_of(needle.raw, COMMON):
+    if beside.isalnum() or _is_made_of(needle.raw, v.COMMON):
         return True
-    return tag in KEPT_TEXT and (needle.kind != "name" or is_technical(value.decode("latin-1")))
+    return tag in v.KEPT_TEXT and (needle.kind != "name" or is_technical(value.decode("latin-1")))
 
 
 LABELS = frozenset({0x30060026, 0x00620005, 0x30060085, 0x00620006})
@@ -320,14 +297,14 @@ LABELS = frozenset({0x30060026, 0x00620005, 0x30060085, 0x00620006})
 
 
 def _scheme(layout: Layout, piece: Piece) -> bytes:
-    return (layout.raw(*piece.path[:-1], CODE_SCHEME) or b"").strip(b" \0")
+    return (layout.raw(*piece.path[:-1], d.CODE_SCHEME) or b"").strip(b" \0")
 
 
 def _standard(after: Layout, piece: Piece) -> bool:
     """Whether a code's meaning is the one that the Standard gives to its value (PS3.16)."""
     item = piece.path[:-1]
     value, scheme, meaning = (
-        after.text(*item, tag) for tag in (CODE_VALUE, CODE_SCHEME, CODE_MEANING)
+        after.text(*item, tag) for tag in (d.CODE_VALUE, d.CODE_SCHEME, d.CODE_MEANING)
     )
     return meaning in meanings().get((scheme, value), ())
 

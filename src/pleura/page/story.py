@@ -10,25 +10,8 @@ from typing import Any
 from pleura.core.atomic import parse_json, read_json
 from pleura.core.errors import UsageError
 from pleura.metrics.tables import RAW
-from pleura.store.layout import (
-    ARCHITECTURE,
-    BOTH_LUNGS,
-    CARD,
-    CASE,
-    CASES,
-    COHORT,
-    COHORT_STAGE,
-    HISTORY,
-    LUNGS_NIFTI,
-    MASKS_STAGE,
-    MODELS_STAGE,
-    RESULTS_STAGE,
-    RUN,
-    SCORES,
-    SLICES_CSV,
-    SPLIT,
-    primary_model,
-)
+from pleura.store import layout
+from pleura.store.layout import primary_model
 
 ORDER = ("bce", "dice", "bce_dice", "lungs", "classical")
 TITLES = {
@@ -58,7 +41,7 @@ class Story:
     @classmethod
     def open(cls, folder: Path) -> "Story":
         """Open a run. Raises `UsageError` where the folder has no cohort."""
-        if not (folder / COHORT_STAGE / COHORT).exists():
+        if not (folder / layout.COHORT_STAGE / layout.COHORT).exists():
             raise UsageError(
                 "report: no run there: cohort/cohort.json is missing; give the folder that "
                 "pleura run or evaluate wrote"
@@ -68,21 +51,21 @@ class Story:
     @cached_property
     def cohort(self) -> Mapping[str, Any]:
         """`cohort.json`."""
-        about: Mapping[str, Any] = read_json(self.folder / COHORT_STAGE / COHORT)
+        about: Mapping[str, Any] = read_json(self.folder / layout.COHORT_STAGE / layout.COHORT)
         return about
 
     @cached_property
     def split(self) -> Mapping[str, Any]:
         """`split.json`."""
-        split: Mapping[str, Any] = read_json(self.folder / COHORT_STAGE / SPLIT)
+        split: Mapping[str, Any] = read_json(self.folder / layout.COHORT_STAGE / layout.SPLIT)
         return split
 
     @cached_property
     def histories(self) -> dict[str, list[dict[str, Any]]]:
         """Loss to its lines of `history.jsonl`."""
         found = {}
-        for loss in self._models(MODELS_STAGE):
-            path = self.folder / MODELS_STAGE / loss / HISTORY
+        for loss in self._models(layout.MODELS_STAGE):
+            path = self.folder / layout.MODELS_STAGE / loss / layout.HISTORY
             if path.exists():
                 found[loss] = [
                     parse_json(line) for line in path.read_text(encoding="utf-8").splitlines()
@@ -92,23 +75,23 @@ class Story:
     @cached_property
     def cards(self) -> dict[str, Mapping[str, Any]]:
         """Loss to `model.json`."""
-        return self._each(MODELS_STAGE, CARD)
+        return self._each(layout.MODELS_STAGE, layout.CARD)
 
     @cached_property
     def architecture(self) -> Mapping[str, Any] | None:
         """`architecture.json` of any loss: they share one."""
-        return next(iter(self._each(MODELS_STAGE, ARCHITECTURE).values()), None)
+        return next(iter(self._each(layout.MODELS_STAGE, layout.ARCHITECTURE).values()), None)
 
     @cached_property
     def scores(self) -> dict[str, Mapping[str, Any]]:
         """Loss to `scores.json`."""
-        return self._each(RESULTS_STAGE, SCORES)
+        return self._each(layout.RESULTS_STAGE, layout.SCORES)
 
     @cached_property
     def slices(self) -> dict[str, list["SliceScore"]]:
         """Loss to the scores of its slices, both lungs, in case and slice order."""
         return {
-            loss: read_slices(self.folder / RESULTS_STAGE / loss / SLICES_CSV)
+            loss: read_slices(self.folder / layout.RESULTS_STAGE / loss / layout.SLICES_CSV)
             for loss in self.scores
         }
 
@@ -120,7 +103,7 @@ class Story:
     @property
     def model(self) -> str:
         """The model whose masks represent the run; empty where there are none."""
-        return self.primary or next(iter(self._models(MASKS_STAGE)), "")
+        return self.primary or next(iter(self._models(layout.MASKS_STAGE)), "")
 
     def drawable(self, loss: str) -> list[str]:
         """Scored cases whose masks are still in the folder."""
@@ -145,13 +128,13 @@ class Story:
     @cached_property
     def answers(self) -> dict[str, Mapping[str, Any]]:
         """Case to the record of `segment` (`verdict`, `reason`), for the loss of the run."""
-        runs = self._each(MASKS_STAGE, RUN)
+        runs = self._each(layout.MASKS_STAGE, layout.RUN)
         record = runs.get(self.model, {})
         return {case["id"]: case for case in record.get("cases", ())}
 
     def why(self, case: str) -> str:
         """Why a case is not `ok`, in the words of `prepare` and of `segment`."""
-        path = self.folder / COHORT_STAGE / CASES / case / CASE
+        path = self.folder / layout.COHORT_STAGE / layout.CASES / case / layout.CASE
         found = read_json(path).get("findings", ()) if path.exists() else ()
         seen = [f"{one['code']}: {one['message']}" for one in found if one["verdict"] != "ok"]
         return "; ".join(
@@ -174,7 +157,7 @@ class Story:
     @property
     def refused(self) -> list[str]:
         """Series and masks that `prepare` refused, and references without a score, a line each."""
-        path = self.folder / COHORT_STAGE / RUN
+        path = self.folder / layout.COHORT_STAGE / layout.RUN
         lines = list(read_json(path).get("refused", ())) if path.exists() else []
         for model, scores in self.scores.items():
             head = f"not scored, {title_of(model)}"
@@ -219,7 +202,7 @@ class SliceScore:
 
 def mask_file(masks: Path, case: str) -> Path | None:
     """Where `segment` put the mask of a case; `None` where it is not."""
-    places = (masks / case / name for name in (LUNGS_NIFTI, BOTH_LUNGS))
+    places = (masks / case / name for name in (layout.LUNGS_NIFTI, layout.BOTH_LUNGS))
     return next((path for path in places if path.exists()), None)
 
 

@@ -12,20 +12,7 @@ from pleura.core.atomic import atomic_file, read_json, remove
 from pleura.core.errors import Exit, NothingUsable
 from pleura.core.progress import Progress
 from pleura.core.results import Result
-from pleura.store.layout import (
-    BESIDE,
-    COHORT,
-    COHORT_STAGE,
-    DEIDENTIFIED_STAGE,
-    MASKS_STAGE,
-    MODELS_STAGE,
-    RESULTS_STAGE,
-    SCORES,
-    SCORES_CSV,
-    SPLIT,
-    beside,
-    primary_model,
-)
+from pleura.store import layout
 from pleura.store.run_record import Check, RunRecord
 
 UNTRAINED = "lungs"
@@ -76,12 +63,12 @@ class Stages:
             if seen.exit_code is Exit.NOTHING_USABLE:
                 raise NothingUsable("; ".join(list(seen.notes())[:5]))
             self.take(seen)
-        with self.stage("deidentify", DEIDENTIFIED_STAGE) as clean:
-            names = [name for name in BESIDE if profile == "basic" or name != "key"]
-            places: dict[str, Any] = {name: beside(self.out, name) for name in names}
+        with self.stage("deidentify", layout.DEIDENTIFIED_STAGE) as clean:
+            names = [name for name in layout.BESIDE if profile == "basic" or name != "key"]
+            places: dict[str, Any] = {name: layout.beside(self.out, name) for name in names}
             common: Any = {"workers": self.workers, "progress": self.progress}
             self.take(deidentify(self.source, clean, profile=profile, **places, **common))
-        with self.stage("prepare", COHORT_STAGE) as cohort:
+        with self.stage("prepare", layout.COHORT_STAGE) as cohort:
             persons = read_map(places["map"])
             known = names_of_cases(self.source, persons)
             patients = patient_ids(persons, known)
@@ -102,10 +89,10 @@ class Stages:
     def _drop_outdated_stages(self, cohort: Path) -> None:
         """Remove models, masks and scores of a cohort that had other cases or another split."""
         digest = hashlib.sha256(
-            (cohort / COHORT).read_bytes() + (cohort / SPLIT).read_bytes()
+            (cohort / layout.COHORT).read_bytes() + (cohort / layout.SPLIT).read_bytes()
         ).hexdigest()
         if self.whole.kept("cohort", digest) is None:
-            for folder in (MODELS_STAGE, MASKS_STAGE, RESULTS_STAGE):
+            for folder in (layout.MODELS_STAGE, layout.MASKS_STAGE, layout.RESULTS_STAGE):
                 remove(self.out / folder)
             self.whole.keep("cohort", digest, {"sha256": digest})
 
@@ -114,8 +101,8 @@ class Stages:
 
         Without a mask the only name is `UNTRAINED`.
         """
-        cohort = self.out / COHORT_STAGE
-        if not read_json(cohort / SPLIT)["train"]:
+        cohort = self.out / layout.COHORT_STAGE
+        if not read_json(cohort / layout.SPLIT)["train"]:
             self.notes.append(
                 "run: no case has a mask, so nothing was trained or scored; masks are by the "
                 "network of pleura"
@@ -123,7 +110,7 @@ class Stages:
             return (UNTRAINED,)
         from pleura.verbs.train import train
 
-        with self.stage("train", MODELS_STAGE) as models:
+        with self.stage("train", layout.MODELS_STAGE) as models:
             common: Any = {"seed": seed, "progress": self.progress}
             result = train(cohort, models, **recipe, device=device, **common)
         return tuple(result.models)
@@ -133,16 +120,16 @@ class Stages:
         from pleura.verbs.evaluate import evaluate
         from pleura.verbs.segment import segment
 
-        cohort = self.out / COHORT_STAGE
+        cohort = self.out / layout.COHORT_STAGE
         common: Any = {"verify_done": self.check, "progress": self.progress}
         for name in names:
-            model = None if name == UNTRAINED else self.out / MODELS_STAGE / name
+            model = None if name == UNTRAINED else self.out / layout.MODELS_STAGE / name
             chosen: Any = "cuda" if device == "cuda" else "cpu"
             options: Any = {} if model is None else {"threshold": threshold, "device": chosen}
-            with self.stage(f"segment {name}", f"{MASKS_STAGE}/{name}") as masks:
+            with self.stage(f"segment {name}", f"{layout.MASKS_STAGE}/{name}") as masks:
                 self.take(segment(cohort, masks, model=model, **options, **common))
             if model is not None:
-                with self.stage(f"evaluate {name}", f"{RESULTS_STAGE}/{name}") as results:
+                with self.stage(f"evaluate {name}", f"{layout.RESULTS_STAGE}/{name}") as results:
                     self.take(evaluate(masks, cohort, results, workers=self.workers, **common))
 
     def to_report(self) -> None:
@@ -151,10 +138,12 @@ class Stages:
 
         with self.stage("report"):
             self.take(report(self.out, progress=self.progress))
-        scored = [path.parent for path in (self.out / RESULTS_STAGE).glob(f"*/{SCORES}")]
-        primary = primary_model(path.name for path in scored)
+        scored = [
+            path.parent for path in (self.out / layout.RESULTS_STAGE).glob(f"*/{layout.SCORES}")
+        ]
+        primary = layout.primary_model(path.name for path in scored)
         if primary is None:
             return
-        for file in (SCORES, SCORES_CSV):
+        for file in (layout.SCORES, layout.SCORES_CSV):
             with atomic_file(self.out / file) as part:
-                part.write_bytes((self.out / RESULTS_STAGE / primary / file).read_bytes())
+                part.write_bytes((self.out / layout.RESULTS_STAGE / primary / file).read_bytes())
