@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import pleura
-from pleura.audit.pieces import Layout
+from pleura.audit.parsing import Layout
 from pleura.verbs.phantom import phantom
 
 READERS = {
     "pleura.dicom.header.planes_of": "headers",
     "pleura.deid.headers.HeaderReader.read": "headers",
     "pydicom.dcmread": "whole, pydicom",
-    "pleura.audit.pieces.take_apart": "whole, audit",
+    "pleura.audit.parsing.take_apart": "whole, audit",
 }
 """`deid` and `audit` share no code, so each parses for itself."""
 MASKS = {

@@ -272,7 +272,7 @@ def test_the_reports_four_rules(source):
 
 
 def test_identifiers_of_other_files_are_looked_for_too(source):
-    from pleura.audit.sweep import Identifier
+    from pleura.audit.search import Identifier
 
     ds = cleaned(source)
     ds.ImageComments = "see Bartholomew"
@@ -285,7 +285,7 @@ def test_identifiers_of_other_files_are_looked_for_too(source):
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
 def test_every_syntax_is_taken_apart(syntax):
-    from pleura.audit.pieces import take_apart
+    from pleura.audit.parsing import take_apart
 
     ds = series(chest((1, 16, 16), seed=1)[0], SeriesSpec(syntax=syntax))[0]
     layout = take_apart(packed(ds))

@@ -9,7 +9,7 @@ from pydicom import config, dcmread, dcmwrite
 from pydicom._private_dict import private_dictionaries
 
 from pleura.audit.check import check_file
-from pleura.audit.pieces import take_apart
+from pleura.audit.parsing import take_apart
 from pleura.audit.private import is_safe
 from pleura.deid import writing
 from pleura.deid.choices import Choices

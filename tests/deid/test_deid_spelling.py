@@ -227,7 +227,7 @@ def test_no_pattern_can_go_back_over_a_text():
     import re._constants as kinds
     import re._parser as parser
 
-    from pleura.deid import dates
+    from pleura.deid import date_patterns as dates
     from pleura.deid import text as room
     from pleura.deid.values import VALID
 

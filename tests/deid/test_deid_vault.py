@@ -6,8 +6,8 @@ import os
 import pytest
 
 from pleura.core.errors import UsageError
+from pleura.deid.key_and_map import check_key, open_key, read_map, write_map, write_secret
 from pleura.deid.people import Person
-from pleura.deid.vault import check_key, open_key, read_map, write_map, write_secret
 
 KEY, OTHER = bytes(range(32)), bytes(range(1, 33))
 PATIENTS = {"Deid_000": (Person("4711", "", "Roe^Jane", "19500101", "", ""),)}

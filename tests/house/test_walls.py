@@ -21,7 +21,7 @@ ONE_HOME = {
     "jinja2": {"page/html.py"},
     "distributed": {"store/cluster.py", "store/spread.py"},
     "matplotlib": {"page/canvas.py"},
-    "s3fs": {"store/objects.py"},
+    "s3fs": {"store/object_store.py"},
 }
 """Library to the only module that may import it; `torch` has a room instead."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pleura.deid.vault import read_map
+from pleura.deid.key_and_map import read_map
 from pleura.labels.source_names import names_of_cases
 from pleura.phantom.dataset import write_dataset
 from pleura.verbs.deidentify import deidentify

@@ -17,7 +17,7 @@ from testing.toy_batch import main
 from pleura.core.atomic import BOOKKEEPING, read_json
 from pleura.core.errors import UsageError
 from pleura.store.call import Call
-from pleura.store.parts import INDEX_VARIABLES, Part
+from pleura.store.job_array import INDEX_VARIABLES, Part
 
 CASES = 12
 

@@ -17,7 +17,7 @@ from testing.toy_batch import toy
 from pleura.core.errors import Exit, OutputBusy, OutputFailed, UsageError
 from pleura.store import object_claims
 from pleura.store.object_claims import ObjectClaims, case_claim
-from pleura.store.objects import Objects
+from pleura.store.object_store import Objects
 from pleura.verbs.evaluate import evaluate
 from pleura.verbs.measure import measure
 from pleura.verbs.phantom import phantom

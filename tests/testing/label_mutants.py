@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from pleura.core.atomic import dump_json, read_json, sha256_file
 from pleura.core.errors import InputRefused, PleuraError
-from pleura.deid.vault import open_key, read_map
+from pleura.deid.key_and_map import open_key, read_map
 from pleura.dicom.pixels import read_hu
 from pleura.dicom.series import find_series, survey
 from pleura.geometry.grid import Grid

@@ -23,9 +23,9 @@ from pleura.core.results import batch_exit
 from pleura.store.call import Call
 from pleura.store.fingerprints import fingerprint
 from pleura.store.items import Done, do_items
+from pleura.store.job_array import Part
 from pleura.store.job_files import JobFormat
 from pleura.store.part_results import PlanResult, ShareResult
-from pleura.store.parts import Part
 from pleura.store.remote import over_object_stores
 from pleura.store.spread import How
 

@@ -10,7 +10,7 @@ from testing.toy_batch import main
 
 from pleura.core.atomic import BOOKKEEPING
 from pleura.core.errors import Exit, UsageError
-from pleura.store import standing
+from pleura.store import status as store_status
 from pleura.verbs.status import status
 
 
@@ -75,9 +75,9 @@ def test_a_run_that_is_done(tmp_path, source):
 
 
 def test_the_time_left_follows_the_rate_of_the_records():
-    assert standing._seconds_left([100.0, 110.0, 120.0], 4) == 40.0
-    assert standing._seconds_left([100.0], 4) is None
-    assert standing._seconds_left([100.0, 110.0], 0) == 0.0
+    assert store_status._seconds_left([100.0, 110.0, 120.0], 4) == 40.0
+    assert store_status._seconds_left([100.0], 4) is None
+    assert store_status._seconds_left([100.0, 110.0], 0) == 0.0
 
 
 def test_a_folder_that_is_no_output(tmp_path):

@@ -10,7 +10,7 @@ from math import prod
 from pleura.audit import declared as d
 from pleura.audit import vocabulary as v
 from pleura.audit.declared import Declared
-from pleura.audit.pieces import NATIVE, PIXEL_DATA, Layout, Path_, Piece
+from pleura.audit.parsing import NATIVE, PIXEL_DATA, Layout, Path_, Piece
 from pleura.audit.private import is_safe
 from pleura.audit.required import required
 from pleura.audit.vocabulary import (

@@ -10,9 +10,9 @@ from pleura.audit import declared as d
 from pleura.audit import vocabulary as v
 from pleura.audit.declared import Declared, declared
 from pleura.audit.identifiers import harvest, original_uids
-from pleura.audit.pieces import Layout, Path_, Piece, shown, take_apart
+from pleura.audit.parsing import Layout, Path_, Piece, shown, take_apart
 from pleura.audit.required import is_image
-from pleura.audit.sweep import ENCODED, Identifier, Needle, Needles, needles, shares, sweep
+from pleura.audit.search import ENCODED, Identifier, Needle, Needles, needles, shares, sweep
 from pleura.audit.terms import is_structure, is_technical, meanings
 from pleura.audit.texts import dated_pieces, spelled_pieces
 from pleura.audit.vocabulary import is_number, vr_of

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pleura.audit.pieces import Layout
+from pleura.audit.parsing import Layout
 
 METHOD, METHOD_CODES, REMOVED, TEMPORAL = 0x00120063, 0x00120064, 0x00120062, 0x00280303
 CODE_VALUE, CODE_SCHEME, CODE_MEANING = 0x00080100, 0x00080102, 0x00080104

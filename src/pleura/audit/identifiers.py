@@ -5,8 +5,8 @@ from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from pleura.audit.pieces import Layout, take_apart
-from pleura.audit.sweep import Identifier
+from pleura.audit.parsing import Layout, take_apart
+from pleura.audit.search import Identifier
 from pleura.audit.vocabulary import (
     DEVICE,
     IDS,

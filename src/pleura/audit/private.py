@@ -6,7 +6,7 @@ other sources. Any other private attribute is a find, whatever its value.
 
 from functools import lru_cache
 
-from pleura.audit.pieces import Layout, Path_
+from pleura.audit.parsing import Layout, Path_
 
 _ROWS = """
 0019 GEMS_ACQU_01              | 23 24 27 9E

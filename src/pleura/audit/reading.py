@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pleura.audit.pieces import Layout, take_apart
+from pleura.audit.parsing import Layout, take_apart
 from pleura.core.codes import CODES
 from pleura.core.faults import is_passing
 from pleura.files.contents import LINK

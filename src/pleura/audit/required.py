@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from pleura.audit.pieces import Path_
+from pleura.audit.parsing import Path_
 
 
 @cache

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pleura.audit.repaired import repaired
 from pleura.audit.romanised import romanised
-from pleura.audit.sweep import Identifier
+from pleura.audit.search import Identifier
 
 _LATIN = re.compile(
     r"(?:FULLWIDTH |MODIFIER LETTER |SUPERSCRIPT )?LATIN (?:SMALL |CAPITAL |)?"

@@ -5,9 +5,9 @@ from functools import lru_cache
 
 from pleura.audit.dates import days_in
 from pleura.audit.identifiers import decoded
-from pleura.audit.pieces import Layout, Piece
+from pleura.audit.parsing import Layout, Piece
+from pleura.audit.search import Identifier
 from pleura.audit.spelling import Names, names, spelled
-from pleura.audit.sweep import Identifier
 
 CHARACTER_SET = 0x00080005
 

@@ -15,10 +15,10 @@ from pleura.audit import attributes
 from pleura.audit.check import check_file
 from pleura.audit.declared import REPORT, declared
 from pleura.audit.identifiers import harvest, original_uids
-from pleura.audit.pieces import Layout, take_apart
+from pleura.audit.parsing import Layout, take_apart
 from pleura.audit.reading import Files, foreign_part
 from pleura.audit.report import Judged, Report, Tree
-from pleura.audit.sweep import Identifier, needles, sweep
+from pleura.audit.search import Identifier, needles, sweep
 from pleura.audit.vocabulary import NEVER, TAGS_OF_CLASSES, is_placeholder, vr_of
 from pleura.core.atomic import read_json_if_any
 from pleura.core.codes import finding

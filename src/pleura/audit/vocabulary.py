@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from pydicom.datadict import DicomDictionary, RepeatersDictionary, tag_for_keyword
 
-from pleura.audit.pieces import Piece
+from pleura.audit.parsing import Piece
 
 
 def _tags(keywords: str) -> frozenset[int]:

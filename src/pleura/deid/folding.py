@@ -11,9 +11,6 @@ from functools import lru_cache
 from itertools import islice, product
 from typing import NamedTuple
 
-from pleura.deid.han import VARIANTS
-from pleura.deid.lookalikes import unmixed
-
 _TRANSLITERATIONS = """
 ø:o,oe  ö:o,oe  ő:o,oe  œ:oe,o  ō:o,ou,oo,oh  ô:o,ou,oo
 å:a,aa  ä:a,ae  æ:ae,a,e  ā:a,aa
@@ -31,6 +28,41 @@ _SHORTENED = "oe:o ae:a ue:u aa:a ss:s sz:ss th:t dj:d dh:d ou:o oo:o uu:u oh:o 
 SHORTENED = tuple(tuple(entry.split(":")) for entry in _SHORTENED.split())
 """Single plain letters that headers use for letters of `SPELLINGS`."""
 
+_GROUPS = (
+    "萧蕭 张張 陈陳 刘劉 杨楊 黄黃 赵趙 吴吳呉 孙孫 马馬 许許 郑鄭 谢謝 "
+    "邓鄧 冯馮 蒋蔣 叶葉 苏蘇 卢盧 罗羅 钟鍾鐘 钱錢 谭譚 韩韓 贾賈 龙龍竜 "
+    "国國 岛島嶋嶌 广廣広 真眞 惠恵 实實実 荣榮栄 伟偉 华華 丽麗 军軍 强強 "
+    "东東 杰傑 涛濤 红紅 兰蘭 凤鳳 严嚴 范範 泷瀧滝 条條 关關関 学學 寿壽 "
+    "礼禮 贵貴 宝寶 静靜 颖穎 洁潔 宁寧 飞飛 欧歐 陆陸 赖賴 阎閻闫 顾顧 "
+    "龚龔 汤湯 万萬 庄莊 吕呂 单單 邹鄒 聂聶 阳陽 庞龐 云雲 庆慶 义義 胜勝 "
+    "伦倫 贤賢 达達 运運 远遠 锋鋒 铭銘 锦錦 顺順 爱愛 晓曉暁 梦夢 瑶瑤 "
+    "琼瓊 枫楓 边邊邉辺 斋齋齊斎斉齐 高髙 崎﨑嵜 滨濱濵浜 德徳 泽澤沢 樱櫻桜 "
+    "桥橋 铃鈴 冈岡 渊淵渕 盐鹽塩 户戶戸 黑黒 清淸 吉𠮷 尧堯 弥彌 骏駿 彦彥 "
+    "绫綾 绘繪絵 结結 纯純 纪紀 绪緒 绢絹 诚誠 谦謙 赞贊 轩軒 辉輝煇 连連 "
+    "进進 逊遜 钧鈞 铁鐵鉄 长長 门門 闻聞 风風 鹏鵬 鸿鴻 麦麥 龄齡 温溫 "
+    "娄婁 蓝藍 鲁魯 韦韋 项項 缪繆 芦蘆 苍蒼 诸諸 贺賀 车車 辽遼 邝鄺 闵閔 "
+    "隽雋 饶饒 骆駱 鲍鮑 仪儀 优優 传傳 侠俠 仓倉 凯凱 刚剛 劲勁 卫衞衛 "
+    "坚堅 妍姸 娇嬌 婵嬋 宪憲 宽寬 将將 尔爾 岚嵐 岭嶺 峡峽 峰峯 帅帥 "
+    "应應応 开開 怀懷 恒恆 悦悅 扬揚 晋晉 晖暉 机機 权權 来來 柏栢 栋棟 "
+    "树樹 桢楨 标標 欢歡 汉漢 沧滄 浚濬 润潤 济濟 渐漸 满滿 滢瀅 灿燦 炜煒 "
+    "烁爍 焕煥 玮瑋 玺璽 珑瓏 琏璉 璎瓔 画畫 睿叡 祯禎 禄祿 竞競 笃篤 绍紹 "
+    "维維 缘緣 群羣 联聯 肃肅 腾騰 艺藝芸 芗薌 苇葦 莲蓮 莹瑩 蔼藹 蕴蘊 "
+    "观觀 誉譽 语語 诗詩 谊誼 谨謹 贝貝 贞貞 赟贇 跃躍 轮輪 迈邁 适適 钰鈺 "
+    "钢鋼 锐銳 镇鎮 韵韻 顶頂 颂頌 飒颯 骁驍 鲜鮮 鸣鳴 鹤鶴"
+)
+"""Chinese characters that names have in several forms: simplified, traditional, Japanese.
+
+A selection, made by hand, of those that are frequent in names.
+"""
+_VARIANTS = {other: group[0] for group in _GROUPS.split() for other in group[1:]}
+
+_CYRILLIC = dict(zip("аеорсухіјѕкмтвнһԁґ", "aeopcyxijskmtbhhdr", strict=True))
+_GREEK = dict(zip("αβεικνορτυχ", "abeiknoptux", strict=True))
+_TO_LATIN = str.maketrans(_CYRILLIC | _GREEK)
+_TO_CYRILLIC = str.maketrans(dict(zip("aeopcyxijskmtbh", "аеорсухіјѕкмтвн", strict=True)))
+_TO_GREEK = str.maketrans({latin: greek for greek, latin in _GREEK.items()})
+"""Letters of other scripts that look like Latin ones: a keyboard in the other layout mixes them."""
+
 _SAME_LETTER = str.maketrans(
     {
         "ς": "σ",
@@ -46,7 +78,7 @@ _SAME_LETTER = str.maketrans(
         "ھ": "ه",
     }
     | dict(zip("ぁぃぅぇぉっゃゅょゎゕゖ", "あいうえおつやゆよわかけ", strict=True))
-    | VARIANTS
+    | _VARIANTS
 )
 _KATAKANA, _TO_HIRAGANA = range(0x30A1, 0x30F7), 0x60
 _RANGES = (
@@ -175,7 +207,7 @@ def readings(word: str) -> frozenset[str]:
 @lru_cache(maxsize=4096)
 def _readings(word: str) -> frozenset[str]:
     forms = _combined(word, _READINGS)
-    return frozenset(forms.union(*map(unmixed, forms)))
+    return frozenset(forms.union(*map(_unmixed, forms)))
 
 
 def _combined(word: str, most: int) -> set[str]:
@@ -209,3 +241,11 @@ def plain(text: str) -> str:
     if text.isascii():
         return text.lower()
     return "".join(_one(character) for character in text)
+
+
+def _unmixed(form: str) -> set[str]:
+    """A word that mixes Latin with Cyrillic or Greek, read as of one script; else nothing."""
+    if form.isascii() or not any("a" <= letter <= "z" for letter in form):
+        return set()
+    read = {form.translate(table) for table in (_TO_LATIN, _TO_CYRILLIC, _TO_GREEK)}
+    return read - {form}

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from pleura.deid import damaged
-from pleura.deid.dates import DATES, date_pattern
+from pleura.deid.date_patterns import DATES, date_pattern
 from pleura.deid.folding import composed, plain, spellings, tokens, usual
 from pleura.deid.identifiers import Identifiers
 from pleura.deid.names import WORD, Index, Names, Span

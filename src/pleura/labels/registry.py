@@ -124,7 +124,7 @@ def printable(name: str) -> str:
 
 def _masks_of_case(folder: Path) -> Iterator[Path]:
     """Masks in a case's folder: the first known name of each kind, else the folder of parts."""
-    from pleura.labels.parts import parts_of
+    from pleura.labels.file_per_structure import parts_of
 
     names = list(OWN.items())
     names += [(stem, (*MAPS, ".npz")) for stem in (*OTHERS, folder.name, f"{folder.name}_seg")]
@@ -204,11 +204,11 @@ def read_judged(
 ) -> tuple[LungMask, tuple[Finding, ...]]:
     """Read a mask as `read_mask` does, with the findings about it."""
     from pleura.files.contents import is_dicom_file
-    from pleura.labels import label_maps, npz, parts
+    from pleura.labels import file_per_structure, label_maps, npz
 
     suffix = suffix_of(path)
     if path.is_dir():
-        mask, findings = parts.read(path, MAPS, read_mask)
+        mask, findings = file_per_structure.read(path, MAPS, read_mask)
         return onto(mask, grid), findings
     found = unread_suffix(path)
     if found and not suffix:

@@ -11,9 +11,9 @@ from pleura.labels.source_names import patient_id_of
 from pleura.preparing.recipe import CaseJob, CasePlan, CaseRecipe, job_format, refused_line
 from pleura.store.cohort import write_cohort
 from pleura.store.items import Batch, do_items
+from pleura.store.job_array import Part
 from pleura.store.layout import COHORT, SPLIT
 from pleura.store.part_results import PlanResult, ShareResult
-from pleura.store.parts import Part
 from pleura.store.planned import opened
 from pleura.store.run_record import RunRecord
 from pleura.store.split import make_split

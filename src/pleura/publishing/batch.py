@@ -14,19 +14,19 @@ from pleura.core.progress import Progress
 from pleura.core.results import gone_notes
 from pleura.deid.batch import Hands, processes, read_headers, show_unit
 from pleura.deid.choices import Choices
+from pleura.deid.key_and_map import check_key, open_key, read_map, write_map, write_secret
 from pleura.deid.objects import Header
 from pleura.deid.plan import Plan, Unit, make_plan
-from pleura.deid.vault import check_key, open_key, read_map, write_map, write_secret
 from pleura.files.walk import Walk, walk
-from pleura.publishing.certified import certificate_of
+from pleura.publishing.certificate import certificate_of
 from pleura.publishing.crop import cropped
 from pleura.publishing.options import Places, option_notes
 from pleura.publishing.result import OTHER, REFUSED, DeidentifyResult
 from pleura.publishing.units import UnitJob, Units, UnitWork, can_be_retried
 from pleura.store.failures import write_failures
+from pleura.store.job_array import Part
 from pleura.store.ordered import Ordered
 from pleura.store.part_results import PlanResult, ShareResult
-from pleura.store.parts import Part
 from pleura.store.run_record import RunRecord, fingerprint
 from pleura.store.spread import Pool
 

@@ -14,13 +14,13 @@ from pleura.core.progress import Progress
 from pleura.deid.batch import Hands, UnitRecord, write_unit
 from pleura.deid.choices import Choices
 from pleura.deid.plan import Plan, Unit
-from pleura.publishing.publish import audit_of, sought
+from pleura.publishing.file_check import audit_of, sought
 from pleura.store.failures import LOST, note_attempt
 from pleura.store.in_turn import in_turn
 from pleura.store.item import files_below
 from pleura.store.items import Batch
+from pleura.store.job_array import Part
 from pleura.store.part_results import ShareResult
-from pleura.store.parts import Part
 from pleura.store.planned import Plan as TaskPlan
 from pleura.store.run_record import RunRecord
 

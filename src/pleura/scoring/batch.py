@@ -20,9 +20,9 @@ from pleura.scoring.methods import MASKS, method_name
 from pleura.scoring.pairing import Pairing, References
 from pleura.scoring.result import EvaluateResult
 from pleura.store.items import Batch, do_items
+from pleura.store.job_array import Part
 from pleura.store.layout import AGAINST, CASES, SCORES, SCORES_CSV, SLICES_CSV
 from pleura.store.part_results import ShareResult
-from pleura.store.parts import Part
 from pleura.store.run_record import RunRecord
 from pleura.store.spread import How
 

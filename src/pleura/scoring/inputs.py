@@ -14,8 +14,8 @@ from pleura.scoring.batch import Evaluation, methods_of, score_methods, score_sh
 from pleura.scoring.pairing import find_references, pair_masks
 from pleura.scoring.people import people_of, show_names
 from pleura.scoring.result import EvaluateResult
+from pleura.store.job_array import Part
 from pleura.store.part_results import PlanResult, ShareResult
-from pleura.store.parts import Part
 from pleura.store.run_record import RunRecord
 from pleura.store.spread import How
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pleura.core.atomic import dump_json, read_json
 from pleura.core.errors import UsageError
-from pleura.deid.vault import write_secret
+from pleura.deid.key_and_map import write_secret
 
 FORMAT = "pleura-names/1"
 NEUTRAL_WORDS = """

@@ -6,7 +6,7 @@ from pathlib import Path
 from pleura.scoring.batch import check_people
 from pleura.scoring.names import neutral_names
 from pleura.scoring.pairing import Pairing, References
-from pleura.store.people import read_people
+from pleura.store.patients_table import read_people
 
 
 def show_names(

@@ -8,9 +8,9 @@ from pleura.core.findings import Finding
 from pleura.core.progress import Progress
 from pleura.store.attempts import Recipe
 from pleura.store.items import Batch, do_items
+from pleura.store.job_array import Part
 from pleura.store.job_files import JobFormat
 from pleura.store.part_results import PlanResult, ShareResult
-from pleura.store.parts import Part
 from pleura.store.run_record import RunRecord
 from pleura.store.spread import How
 

@@ -15,7 +15,7 @@ from pleura.core.atomic import BOOKKEEPING, PART
 from pleura.store.claims import plan_is_gone
 from pleura.store.item import Item
 from pleura.store.layout import CLAIMS, FAILED, INPUT, ITEMS, JOB_BODIES, JOBS, LOCK, RUN
-from pleura.store.objects import Entry, Objects
+from pleura.store.object_store import Entry, Objects
 
 READ_AGAIN = (".json", ".jsonl", ".png")
 """Endings of files in OUT that a later run reads."""

@@ -22,7 +22,7 @@ from pleura.store import claims
 from pleura.store.claims import is_gone, process_of_this
 from pleura.store.item import stem_of
 from pleura.store.layout import CLAIMS, LOCK
-from pleura.store.objects import Objects
+from pleura.store.object_store import Objects
 
 BEATS = f"{BOOKKEEPING}/beats/"
 RUN_LOCK = f"{BOOKKEEPING}/{LOCK}"

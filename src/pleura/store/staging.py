@@ -30,12 +30,12 @@ from pleura.store.call import Call
 from pleura.store.claims import plan_is_gone
 from pleura.store.fingerprints import fingerprint
 from pleura.store.item import Item, item_file, stem_of
+from pleura.store.job_array import Part
 from pleura.store.layout import CLAIMS, JOBS, RUN
 from pleura.store.mirror import BODIES, FAILED_FOLDER, ITEM_FOLDER, Mirror, placeholder
 from pleura.store.object_claims import LOOK_S, RUN_LOCK, ObjectClaims, case_claim
-from pleura.store.objects import Entry, Objects
+from pleura.store.object_store import Entry, Objects
 from pleura.store.part_results import PlanResult
-from pleura.store.parts import Part
 from pleura.store.planned import Plan
 
 SCRATCH = f"pleura-scratch-{HOST}-"

@@ -86,7 +86,7 @@ def deidentify(
     call = Call.of(deidentify, locals())
     from pleura.publishing.batch import Publication
     from pleura.publishing.options import check_crop, choices_of, places_of, recorded
-    from pleura.store.parts import Part
+    from pleura.store.job_array import Part
 
     part = Part.of(call)
     if (plan or task) and crop_above_apex is not None:

@@ -96,7 +96,7 @@ def evaluate(
     """
     call = Call.of(evaluate, locals())
     from pleura.scoring.inputs import Inputs, score_inputs
-    from pleura.store.parts import Part
+    from pleura.store.job_array import Part
     from pleura.store.spread import How
 
     part = Part.of(call)

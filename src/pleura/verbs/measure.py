@@ -57,8 +57,8 @@ def measure(
     from pleura.segmenting.measure_batch import finish_measures, masked_jobs
     from pleura.segmenting.measuring import MaskedJob, MeasureRecipe, refused_masked
     from pleura.store.call import Call
+    from pleura.store.job_array import Part
     from pleura.store.job_files import JobFormat
-    from pleura.store.parts import Part
     from pleura.store.spread import How
 
     part = Part.of(Call.of(measure, call))

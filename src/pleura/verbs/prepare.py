@@ -86,7 +86,7 @@ def prepare(
     from pleura.preparing.recipe import CaseRecipe, plan_cases
     from pleura.store.call import Call
     from pleura.store.input_names import input_names
-    from pleura.store.parts import Part
+    from pleura.store.job_array import Part
     from pleura.store.split_rules import read_rule
     from pleura.store.spread import How
 

@@ -52,7 +52,7 @@ class Stages:
 
     def to_cohort(self, masks: Path, profile: Any, gaps: Any, parts: Mapping[str, Any]) -> None:
         """Scan, de-identify, prepare."""
-        from pleura.deid.vault import read_map
+        from pleura.deid.key_and_map import read_map
         from pleura.labels.source_names import names_of_cases, patient_ids
         from pleura.verbs.deidentify import deidentify
         from pleura.verbs.prepare import prepare

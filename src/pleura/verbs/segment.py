@@ -84,8 +84,8 @@ def segment(
     from pleura.segmenting.recipe import is_trained, refused_record
     from pleura.store.call import Call
     from pleura.store.input_names import input_names
+    from pleura.store.job_array import Part
     from pleura.store.jobs import is_cohort
-    from pleura.store.parts import Part
     from pleura.store.spread import How
 
     part = Part.of(Call.of(segment, call))

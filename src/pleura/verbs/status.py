@@ -10,7 +10,7 @@ from pleura.core.errors import Exit, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
 from pleura.store.failures import Failure
-from pleura.store.standing import Standing, standing_of
+from pleura.store.status import Standing, standing_of
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pleura.core.errors import PleuraError
-from pleura.deid.vault import read_map
+from pleura.deid.key_and_map import read_map
 from pleura.dicom.series import find_series
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask, Volume

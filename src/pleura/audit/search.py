@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from pleura.audit.pieces import Layout, Path_, Piece
+from pleura.audit.parsing import Layout, Path_, Piece
 
 ENCODINGS = (
     "utf-8", "latin-1", "cp1252", "iso8859-2", "iso8859-5", "iso8859-6", "iso8859-7", "iso8859-8",

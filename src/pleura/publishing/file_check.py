@@ -2,7 +2,7 @@
 
 from pleura.audit.check import check_file
 from pleura.audit.identifiers import harvest
-from pleura.audit.sweep import Identifier
+from pleura.audit.search import Identifier
 from pleura.core.faults import is_passing
 from pleura.core.findings import Verdict
 from pleura.deid.plan import Plan
