@@ -104,10 +104,7 @@ def _territory(labels: NDArray[Any], foreign: Bool, spacing: Spacing, radius: fl
 def _foreign_cores(
     labels: NDArray[Any], counts: NDArray[np.int64], hu: NDArray[np.int16], ml: float
 ) -> Bool:
-    """Which cores are gas or solid tissue, by label.
-
-    Cores under 1 ml (`ml` voxels) go with the part that they belong to.
-    """
+    """Which cores are gas or solid, by label; cores under 1 ml (`ml`) go with their part."""
     medians = np.full(len(counts), np.nan)
     for label, box in boxes_of(labels):
         if counts[label] >= ml:

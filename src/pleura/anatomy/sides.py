@@ -90,10 +90,7 @@ def _two_seeds(
 
 
 def _are_on_both_sides(one: tuple[float, float], other: tuple[float, float], middle: float) -> bool:
-    """Whether two parts lie on different sides of the midline and clear of it.
-
-    Each part is given by its mean L coordinate and its width.
-    """
+    """Whether two parts lie on both sides of the midline, by mean L coordinate and width."""
     low, high = sorted((one, other))
     return (
         middle - low[0] > t.CLEAR_OF_MIDDLE * low[1]
@@ -129,10 +126,7 @@ def _flooded(
     seeds: NDArray[np.uint8],
     place: tuple[NDArray[np.float64], ...],
 ) -> NDArray[np.uint8]:
-    """Grow the seeds over the region, deepest voxels first.
-
-    Parts that no seed reaches get the side that they are nearer to.
-    """
+    """Grow seeds, deepest voxels first; parts that none reaches get the nearer side."""
     labels = np.pad(seeds, 1)
     deep = np.pad(depth, 1)
     step = t.FLOOD_STEP_MM
@@ -155,10 +149,7 @@ def _assign_rest(
 
 
 def _flood(labels: NDArray[np.uint8], open_to: Bool) -> None:
-    """Grow both labels step by step over face neighbours in `open_to`.
-
-    The outermost voxels of `labels` are empty.
-    """
+    """Grow both labels over face neighbours in `open_to`; the outermost voxels are empty."""
     flat, free = labels.reshape(-1), open_to.reshape(-1)
     hops = [
         sign * stride

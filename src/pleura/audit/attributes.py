@@ -36,10 +36,7 @@ UNSAFE_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.104.1", "1.2.840.10008.5.1.4.1.1.104.2",
     "1.2.840.10008.5.1.4.1.1.104.3",
 )  # fmt: skip
-"""Secondary captures, DICOMDIR, dose reports and encapsulated documents.
-
-Their content cannot be searched for identifiers.
-"""
+"""Secondary captures, DICOMDIR, dose reports, documents: their content cannot be searched."""
 
 
 def gone(before: Layout, after: Layout, said: Declared) -> Seen:
@@ -174,10 +171,7 @@ def _unsafe(after: Layout, said: Declared) -> Seen:
 
 
 def claims(after: Layout, said: Declared) -> Seen:
-    """What the file must declare about its de-identification, and declares wrongly or not at all.
-
-    See PS3.15 E.2.
-    """
+    """What the file must declare about its de-identification, and does not (PS3.15 E.2)."""
     if after.text(d.REMOVED) != "YES":
         yield "NOT-DECLARED", (d.REMOVED,)
     if not after.text(d.METHOD) and not said.codes:
@@ -317,10 +311,7 @@ def report_rules(after: Layout) -> Seen:
 
 
 def declared_bytes(layout: Layout) -> int:
-    """Size of uncompressed PixelData in bytes as the header declares it (PS3.3 C.7.6.3).
-
-    0 where the header does not declare it.
-    """
+    """Bytes of uncompressed PixelData as the header declares (PS3.3 C.7.6.3), or 0."""
     if layout.syntax not in NATIVE or PIXEL_DATA[-1:] not in layout.values:
         return 0
     bits = [layout.number(tag) for tag in (0x00280010, 0x00280011, 0x00280100)]

@@ -152,10 +152,7 @@ def _name_forms(value: str) -> set[str]:
 
 
 def date_forms(value: str) -> set[str]:
-    """A DICOM date in the forms in which people write it.
-
-    Empty for a value that is not a date, or that is a placeholder date.
-    """
+    """A DICOM date as people write it; empty where it is none, or a placeholder."""
     try:
         day = datetime.strptime(value, "%Y%m%d").date()
     except ValueError:

@@ -1,7 +1,4 @@
-"""Read the files of an audit through the one walk.
-
-Each member of an archive is read at most once, as far as memory allows.
-"""
+"""Read files of an audit through the one walk; an archive's members once, if memory allows."""
 
 import hashlib
 import json

@@ -11,10 +11,7 @@ from pleura.files.accounting import Accounting
 
 @dataclass(frozen=True)
 class Judged:
-    """One checked file of the output.
-
-    `number` is its position in sorted order; `name` is shown on request only.
-    """
+    """One checked file; `number` is its position in sorted order, `name` is shown on request."""
 
     number: int
     name: str

@@ -28,10 +28,7 @@ ENCODED: Path_ = ()
 
 
 class Identifier(NamedTuple):
-    """One identifier to search for.
-
-    `kind` is name, id, birth, date, place or device; `text` is a form in which people write it.
-    """
+    """An identifier to search for: name, id, birth, date, place or device, as people write it."""
 
     kind: str
     text: str

@@ -69,10 +69,7 @@ class _Input:
 
 @dataclass
 class _Between:
-    """What is collected while the files of the output are checked one by one.
-
-    `profile` is set where the whole output declares one.
-    """
+    """What is collected over all files of OUT; `profile` where the whole output declares one."""
 
     profile: str | None = None
     forward: dict[bytes, bytes] = field(default_factory=dict)
@@ -180,10 +177,7 @@ def _read_input(found: Walk, files: Files, progress: Progress) -> _Input:
 
 
 def _is_dicom(layout: Layout) -> bool:
-    """Whether a file is a DICOM object.
-
-    It is where it has a SOP class, or, because some tools remove that, a SOPInstanceUID.
-    """
+    """Whether a file is DICOM: it has a SOP class or, since tools remove that, a SOPInstanceUID."""
     return bool(layout.preamble or layout.text(0x00080018) or layout.text(0x00020003))
 
 
@@ -333,10 +327,7 @@ def _remember(k: int, before: Layout, after: Layout, known: _Input, between: _Be
 
 
 def _profile(out: Path) -> str | None:
-    """`report` where the record of the whole output says so.
-
-    Files under that profile declare nothing themselves.
-    """
+    """`report` where the record of OUT says so: such files declare nothing themselves."""
     with suppress(KeyError, TypeError):
         record = read_json_if_any(out / "run.json")
         if record["verb"] == "deidentify" and record["options"]["profile"] == REPORT:

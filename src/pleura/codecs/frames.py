@@ -64,10 +64,7 @@ def name_of(syntax: str) -> str:
 
 @lru_cache
 def can_decode(syntax: str) -> bool:
-    """Whether frames of this transfer syntax can be decoded.
-
-    A small sample of each compressed syntax is decoded to find out.
-    """
+    """Whether a transfer syntax can be decoded, found out with a small sample of each."""
     if syntax not in ENCODED:
         return syntax in NATIVE
     try:
@@ -136,10 +133,7 @@ def decode_frame(
 
 
 def unreadable_pixels(problem: str, **words: Any) -> InputRefused:
-    """The exception for pixels that cannot be read.
-
-    `problem` is a key of `PIXEL_PROBLEMS`; `words` fill its sentence.
-    """
+    """The exception for unreadable pixels: a key of `PIXEL_PROBLEMS` and the words to fill in."""
     return refused(
         "UNREADABLE-PIXELS",
         UnreadableFile,
@@ -186,10 +180,7 @@ def _check_segments(encoded: bytes, count: int) -> None:
 
 
 def size_in_stream(encoded: bytes) -> tuple[int, int, int] | None:
-    """`(rows, columns, samples)` in the header of a JPEG, JPEG-LS or JPEG 2000 stream.
-
-    It is read before anything is decoded.
-    """
+    """`(rows, columns, samples)` of a JPEG, JPEG-LS or JPEG 2000 stream, before it is decoded."""
     # a codestream, or one in the boxes of a JP2 file
     start = encoded.find(b"\xff\x4f\xff\x51", 0, 512)
     if encoded[:2] != b"\xff\xd8" and 0 <= start <= len(encoded) - 42:

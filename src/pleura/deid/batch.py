@@ -36,10 +36,7 @@ class Hands(Protocol):
     """Does many small items, in this process or in others."""
 
     def each(self, work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-        """Yield `work(item)` for every item, in order.
-
-        An item that fails yields the `Finding` that refuses it.
-        """
+        """Yield `work(item)` for every item, in order; of a failing one the refusing `Finding`."""
         ...
 
 
@@ -193,10 +190,7 @@ def _record(
 
 
 class _Job:
-    """What the files of one unit share: the writer, with all that it remembers.
-
-    It holds every UID of a patient, so it is pickled once.
-    """
+    """What the files of a unit share: the writer, with every UID of a patient; pickled once."""
 
     def __init__(self, choices: Choices, patient: Patient, verify: Verify | None = None) -> None:
         self._what = (choices, patient, verify)

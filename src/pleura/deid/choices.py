@@ -12,10 +12,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Choices:
-    """A profile and its options (PS3.15 E.3).
-
-    `blank` holds rectangles `x0, y0, x1, y1` in pixels, end-exclusive.
-    """
+    """A profile and its options (PS3.15 E.3); `blank` are boxes `x0, y0, x1, y1`, end-exclusive."""
 
     profile: ProfileName = "basic"
     dates: Dates = "remove"

@@ -12,10 +12,7 @@ SCHEME = 0x00080102
 VALUE = 0x00080100
 MEANING = 0x00080104
 FIXED = frozenset({VALUE, SCHEME, 0x00080103, 0x00080119, 0x00080120})
-"""Code value, scheme, version, long value and URN value of a coded entry.
-
-They are never changed in a scheme of `FORMS`.
-"""
+"""Code value, scheme, version, long and URN value of a coded entry; kept in schemes of `FORMS`."""
 
 FORMS = {
     "SCT": r"\d{6,18}",
@@ -94,10 +91,7 @@ def number_of(item: "Dataset") -> Any:
 
 
 def claim(dataset: "Dataset", codes: Sequence[str], version: str) -> None:
-    """Record in the data set what was done to it, and nothing else.
-
-    See PS3.15 E.1.1 and E.3, and PS3.3 C.12.1.1.9.
-    """
+    """Record in the data set what was done (PS3.15 E.1.1, E.3; PS3.3 C.12.1.1.9), nothing else."""
     from pydicom import Dataset
 
     if not codes:

@@ -62,10 +62,7 @@ class Patient:
 
 
 class Engine:
-    """Applies a profile to the objects of one patient.
-
-    It remembers decisions and short values from file to file.
-    """
+    """Applies a profile to the objects of one patient, remembering decisions and short values."""
 
     def __init__(self, profile: Profile, patient: Patient) -> None:
         self.profile = profile

@@ -119,10 +119,7 @@ def composed(text: str) -> str:
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The words of a text, each of one kind of script.
-
-    Marks and invisible characters belong to the word that they are in.
-    """
+    """The words of a text, each of one kind of script, with marks and invisible characters."""
     if text.isascii():
         yield from (
             Token(*found.span(), found[0], False) for found in _PLAIN_WORD.finditer(text.lower())
@@ -159,10 +156,7 @@ def _kind(character: str) -> int:
 
 @lru_cache(maxsize=8192)
 def letters(character: str) -> tuple[str, ...]:
-    """The plain forms of one character, the usual one first.
-
-    Marks and invisible characters have one empty form.
-    """
+    """Plain forms of a character, the usual one first; of marks and invisible ones an empty one."""
     lower = character.lower()
     listed = SPELLINGS.get(lower) or SPELLINGS.get(unicodedata.normalize("NFKC", lower))
     if listed:

@@ -38,10 +38,7 @@ class HeaderReader:
         self._known: dict[tuple[bytes, bytes], tuple[str, Identifiers]] = {}
 
     def read(self, file: InputFile, data: bytes | None = None) -> Header:
-        """Read the header of one file, from its bytes where they are given.
-
-        A file that cannot be read gives a header with a code.
-        """
+        """Read a file's header, from its bytes if given; an unreadable one gets a code."""
         place = (case_folder(file.name, self.source), file.name.rpartition("/")[0])
         try:
             with (

@@ -221,10 +221,7 @@ def _tells(word: str) -> bool:
 
 
 def _given(word: str) -> set[str]:
-    """The given name in a Chinese, Japanese or Korean name written without a space.
-
-    It is all but one character, or all but two.
-    """
+    """The given name in a name of Han or Hangul without a space: all but one or two characters."""
     if 3 <= len(word) <= 4:
         return {word[k:] for k in (1, 2)}
     return set()

@@ -7,10 +7,7 @@ from hashlib import sha256
 from pleura.core.errors import UsageError
 
 STANDARD_ROOT = "1.2.840.10008."
-"""Root of the Standard's UIDs (classes, syntaxes, schemes, well-known frames of reference).
-
-They identify nobody.
-"""
+"""Root of the Standard's UIDs (classes, syntaxes, schemes, frames); they identify nobody."""
 
 YEAR = 365
 
@@ -36,10 +33,7 @@ def key_fingerprint(key: bytes) -> str:
 
 
 def new_uid(key: bytes, uid: str) -> str:
-    """The UID that replaces `uid`, of the form 2.25.<UUID> (PS3.5 B.2).
-
-    It is HMAC-SHA256 under `key` as a version 8 UUID (RFC 9562).
-    """
+    """The UID that replaces `uid`: 2.25.<UUID> (PS3.5 B.2), HMAC-SHA256 as UUID 8 (RFC 9562)."""
     number = int.from_bytes(_digest(key, "uid", uid)[:16], "big")
     number = number & ~(0xF << 76) | (8 << 76)
     number = number & ~(0x3 << 62) | (2 << 62)

@@ -90,10 +90,7 @@ class Names:
         self._continuous = Index((form for form in continuous if len(form) > 1), 2)
 
     def found(self, text: str) -> list[Span]:
-        """Where a text names somebody.
-
-        A short name counts only next to another part of the name.
-        """
+        """Where a text names somebody. A short name counts only beside another part of the name."""
         cut = list(tokens(text))
         spans = [span for token in cut for span in self._in_token(text, token)]
         if spans and self._short:

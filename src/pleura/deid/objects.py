@@ -26,10 +26,7 @@ HEADER_TAGS = tuple(
 
 @dataclass(frozen=True)
 class Header:
-    """What the header pass keeps of one DICOM object.
-
-    It holds identifiers, and stays in this process and its map.
-    """
+    """What the header pass keeps of an object: identifiers, only for this process and the map."""
 
     file: InputFile
     folder: str  # the nearest case folder above it, or ""

@@ -1,7 +1,4 @@
-"""Group objects by patient, and give patients their case ids.
-
-No two patients are merged, and no patient is split.
-"""
+"""Group objects by patient, none merged or split, and give patients their case ids."""
 
 import re
 from collections import defaultdict

@@ -16,10 +16,7 @@ from pleura.deid.people import Person, group_people, name_cases
 
 @dataclass(frozen=True)
 class Unit:
-    """One folder of OUT.
-
-    `files` are pairs of the name in the folder and the object; `case` is the patient's id.
-    """
+    """One folder of OUT: `files` are names in it with their objects; `case` is the patient's id."""
 
     folder: str
     case: str
@@ -118,10 +115,7 @@ def make_plan(
 
 
 def _believed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Case folders that hold one patient only, with that patient.
-
-    A folder with two patients names neither.
-    """
+    """Case folders that hold one patient only, with that patient; two patients name neither."""
     living: dict[str, set[int]] = defaultdict(set)
     for folder, patient in pairs:
         living[folder].add(patient)

@@ -58,10 +58,7 @@ REPORT = Profile(
     {**IDENTITY, 0x00100030: (Action.EMPTY,), 0x00100032: (Action.REMOVE,)},
     required=(0x00100010, 0x00100020, 0x00100030),
 )
-"""The report's four rules (its section 1.2).
-
-Dates, UIDs, institutions and staff stay as they are.
-"""
+"""The report's four rules (section 1.2); dates, UIDs, institutions and staff stay as they are."""
 
 UNLISTED: Mapping[str, Rule] = {
     "UI": (Action.UID,),
@@ -184,10 +181,7 @@ def _rule(tag: int, action: str, options: list[str], columns: set[str]) -> Rule:
 
 
 def kept_tags(profile: Profile) -> frozenset[int] | None:
-    """Attributes that the user's choices keep, so that their values are not identifiers.
-
-    `None` where no text is cleaned.
-    """
+    """Attributes that choices keep, so no identifiers; `None` where no text is cleaned."""
     if not profile.vrs:
         return None
     kept = frozenset(tag for tag, rule in profile.tags.items() if Action.CHECK in rule)

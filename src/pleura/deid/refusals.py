@@ -110,10 +110,7 @@ def check_pixels(dataset: "Dataset") -> None:
 
 
 def _decode(dataset: "Dataset") -> None:
-    """Decode every compressed greyscale frame.
-
-    There is no decoder for colour and video; only their structure is checked.
-    """
+    """Decode compressed greyscale frames; of colour and video only the structure is checked."""
     from pydicom.encaps import generate_frames
 
     from pleura.codecs.frames import can_decode, decode_frame

@@ -122,10 +122,7 @@ class Repeats:
         return done
 
     def _learnt(self, data: bytes, parts: Parts, done: Done) -> _Context | None:
-        """The context of an object that was processed as a whole.
-
-        `None` where objects like it cannot be assembled from elements.
-        """
+        """The context of an object processed as a whole; `None` if it cannot be assembled."""
         after = take_apart(done[0])
         if after is None or after.syntax != parts.syntax:
             return None
@@ -148,10 +145,7 @@ class Repeats:
         return context
 
     def _again(self, data: bytes, parts: Parts, context: _Context) -> Done | None:
-        """An object assembled from its elements.
-
-        `None` where it has an identifier that the patient's other objects do not have.
-        """
+        """An object assembled from its elements; `None` if it has an identifier of its own."""
         if parts.syntax not in NATIVE:
             looked_at = (one for one in parts.elements if one.tag in CONTEXT or one.tag in PIXELS)
             self._check(data[: parts.elements[0].start] + _joined(data, looked_at))

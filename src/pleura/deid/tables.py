@@ -15,10 +15,7 @@ UNKNOWN = ""
 
 @dataclass(frozen=True)
 class Row:
-    """One row of Table E.1-1.
-
-    It has the Basic Profile's action (`X/Z/D`…), and K or C for each option that changes it.
-    """
+    """A row of Table E.1-1: the Basic Profile's action (`X/Z/D`…), and options with K or C."""
 
     name: str
     action: str
@@ -33,10 +30,7 @@ def edition() -> str:
 
 @lru_cache(maxsize=1)
 def rows() -> Mapping[int, Row]:
-    """Table E.1-1 by tag, without private attributes, curves and overlays.
-
-    Those have rules by group.
-    """
+    """Table E.1-1 by tag, without private attributes, curves and overlays (rules by group)."""
     listed = _load("table_e1_1.json")["rows"]
     return {
         int(tag, 16): Row(*row)
@@ -85,10 +79,7 @@ class Types:
         return UNKNOWN
 
     def below(self, place: int, tag: int) -> int:
-        """The place of the items of the sequence `tag`.
-
-        Content items can be nested without limit, so they stay at their place.
-        """
+        """The place of a sequence's items; content items can nest and stay at their place."""
         trees = {
             self._nodes[node][tag][1] for node in self._trees[place] if tag in self._nodes[node]
         } - {0}

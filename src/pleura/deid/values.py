@@ -82,10 +82,7 @@ def day_of(value: str) -> str:
 
 
 def shifted(vr: str, text: str, days: int) -> str | None:
-    """A DA or DT value moved by whole days; `None` for an incomplete date.
-
-    The time of day and the time zone stay.
-    """
+    """A DA or DT moved by whole days, its time and zone kept; `None` for an incomplete date."""
     parts = []
     for part in text.rstrip(" \0").split("\\"):
         match = re.fullmatch(r"(\d{4})[.:]?(\d{2})[.:]?(\d{2})(.*)", part.strip())

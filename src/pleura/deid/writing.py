@@ -174,10 +174,7 @@ def read_whole(data: bytes) -> "Dataset":
 
 
 def _correct_syntax(dataset: "Dataset", data: bytes) -> None:
-    """Set the transfer syntax that the data set really has.
-
-    Some writers declare implicit and write explicit, or vice versa.
-    """
+    """Set the transfer syntax that the data really have: some declare implicit, write explicit."""
     from pydicom.uid import UID
 
     at = 144 + int.from_bytes(data[140:144], "little")
@@ -200,10 +197,7 @@ def _native_syntax(dataset: "Dataset") -> Any:
 
 
 def _rebuild_meta(dataset: "Dataset", kind: str, name: str) -> None:
-    """Write a new file meta group (PS3.10 7.1) and an empty preamble.
-
-    Of the source's, only the transfer syntax stays.
-    """
+    """Write a new file meta group (PS3.10 7.1) that keeps the syntax only, an empty preamble."""
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import UID
 

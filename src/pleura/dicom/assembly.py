@@ -32,10 +32,7 @@ BOLUS_TRACKING = " (all slices share one position: bolus tracking?)"
 
 @dataclass
 class Candidate:
-    """Planes that make one volume, or are refused together.
-
-    `missing` are the slices of the grid that have to be interpolated.
-    """
+    """Planes of one volume, or refused together; `missing` slices have to be interpolated."""
 
     planes: Sequence[Plane]
     findings: list[Finding]

@@ -1,7 +1,4 @@
-"""What users know a series by: folder, description and date.
-
-These can identify, so they are read and shown on request only.
-"""
+"""What users know a series by: folder, description, date. They can identify: only on request."""
 
 import warnings
 from collections.abc import Sequence

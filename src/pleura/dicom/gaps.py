@@ -30,10 +30,7 @@ class Stack(NamedTuple):
 
 
 def apply_gap_policy(planes: Sequence[Plane], gaps: Gaps) -> list[Stack]:
-    """Apply the policy to an ascending stack of two or more planes.
-
-    Returns one stack, or with `split` one for each run of slices.
-    """
+    """Apply the policy to an ascending stack: one stack, or with `split` one for each run."""
     grid, findings = grid_of(planes)
     gap = next((found for found in findings if found.code == GAP), None)
     if gaps == "refuse" or grid is None or gap is None:

@@ -249,10 +249,7 @@ def _alike_along(way: Way) -> Plane | None:
 
 @lru_cache(maxsize=1024)
 def _alike(image: bool, *values: Any) -> Plane:
-    """The attributes in which slices of a series usually agree, computed once.
-
-    `values` are those of `ALIKE`.
-    """
+    """Attributes in which slices of a series usually agree; `values` are those of `ALIKE`."""
     attributes = dict(zip(ALIKE, values, strict=True))
     technical = {name: technical_of(name, attributes[name]) for name in TECHNICAL}
     plane = Plane(

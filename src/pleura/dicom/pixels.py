@@ -138,10 +138,7 @@ class _Reader:
 
 
 def _batches(planes: Sequence[Plane]) -> Iterator[list[tuple[int, bytes | None]]]:
-    """Plane numbers, with the bytes of planes in archives.
-
-    Each archive is read once, and never as a whole.
-    """
+    """Plane numbers, with bytes of planes in archives, each read once and never as a whole."""
     yield [(number, None) for number, plane in enumerate(planes) if plane.archive is None]
     wanted: dict[Path, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for number, plane in enumerate(planes):

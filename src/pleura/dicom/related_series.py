@@ -103,10 +103,7 @@ def _shared_finding(other: str, interleave: bool, same_number: bool) -> Finding:
 
 
 def _duplicates(found: Sequence[Series]) -> list[Series]:
-    """Note series with the pixels of another, exported under another name.
-
-    The first by id is not noted.
-    """
+    """Note series with the pixels of another under another name; not the first by id."""
 
     def geometry(series: Series) -> Hashable:
         first = series.files[0]
@@ -126,10 +123,7 @@ def _duplicates(found: Sequence[Series]) -> list[Series]:
 
 
 def _digests(series: Series, *where: float) -> Hashable:
-    """Digests of some slices.
-
-    Where a slice cannot be read or is constant, the series id, which is unique.
-    """
+    """Digests of some slices; the (unique) series id where a slice is unreadable or constant."""
     from pleura.dicom.pixels import stored_values
 
     digests = []

@@ -116,10 +116,7 @@ def _by_attributes(ordered: Sequence[Plane]) -> Separation | None:
 
 
 def _by_single(groups: Iterator[tuple[str, Parts]], most: int) -> Separation | None:
-    """The first attribute that gives uniform stacks.
-
-    There may be no more stacks than planes at a position.
-    """
+    """The first attribute that gives uniform stacks, no more than planes at a position."""
     for name, parts in groups:
         if 1 < len(parts) <= most and all(is_even(part) for part in parts):
             return Separation(parts, (name,))
@@ -198,10 +195,7 @@ def _are_complete(stacks: Parts) -> bool:
 
 
 def _by_instance_number(ordered: Sequence[Plane]) -> Separation | None:
-    """Separate by runs of InstanceNumber.
-
-    Every position must have the same number of planes, and each run one at every position.
-    """
+    """Separate by runs of InstanceNumber, each with one plane at every position."""
     counts = _planes_per_position(ordered)
     numbers = {plane.instance_number for plane in ordered} - {None}
     if len(set(counts)) > 1 or len(counts) < 2 or len(numbers) < len(ordered):
@@ -235,10 +229,7 @@ def _separate_interleaved(ordered: list[Plane]) -> tuple[Parts, list[Finding]]:
 
 
 def _goes_with(is_uneven: bool) -> Callable[[str, Parts], bool]:
-    """Whether to accept the stacks that an attribute gives.
-
-    They must interleave; for some attributes they need not.
-    """
+    """Whether to accept the stacks of an attribute: they must interleave, except for some."""
 
     def taken(name: str, parts: Parts) -> bool:
         return (is_uneven and name in ONE_ABOVE_ANOTHER) or _interleave(parts)

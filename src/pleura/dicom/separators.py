@@ -15,10 +15,7 @@ SEPARATORS = tuple(
 
 @lru_cache(maxsize=1024)
 def separators_of(*values: Any) -> tuple[str, ...]:
-    """The values of `SEPARATORS` in a comparable form.
-
-    A description is kept as a digest only, because it can identify.
-    """
+    """The values of `SEPARATORS` to compare; a description, which can identify, as a digest."""
     texts = [text(value) for value in values]
     for name in ("SliceThickness", "KVP"):
         index = SEPARATORS.index(name)

@@ -1,7 +1,4 @@
-"""Zip, tar and gzip files, read in place.
-
-Nothing is extracted to disk, so no name in an archive can escape its folder.
-"""
+"""Zip, tar and gzip files, read in place: no name in an archive can escape its folder."""
 
 import bz2
 import gzip
@@ -68,10 +65,7 @@ class Member(NamedTuple):
 
 
 def not_read(problem: str) -> InputRefused:
-    """The exception for an archive, or a file in it, that is not read.
-
-    `problem` is a key of `ARCHIVE_PROBLEMS`.
-    """
+    """The exception for an archive that is not read; `problem` is in `ARCHIVE_PROBLEMS`."""
     return refused(
         "ARCHIVE-REFUSED", UnreadableFile, n=1, why=ARCHIVE_PROBLEMS[problem], problem=problem
     )
@@ -331,10 +325,7 @@ def _expanded(path: Path) -> Iterator[Any]:
 
 
 def _gzip_member(path: Path, only: Collection[int] | None) -> Iterator[Member]:
-    """One compressed file.
-
-    Its last four bytes declare the expanded size (RFC 1952 2.3.1), which is checked first.
-    """
+    """One compressed file; the size in its last bytes (RFC 1952 2.3.1) is checked first."""
     compressed = path.stat().st_size
     with path.open("rb") as file:
         file.seek(max(0, compressed - 4))

@@ -167,10 +167,7 @@ class _Lister:
             self.listing.paths.append(entry.path)
 
     def _is_file_link(self, path: str) -> bool:
-        """Whether a link leads to a regular file.
-
-        A link to a folder is followed, any other link is refused.
-        """
+        """Whether a link leads to a file; one to a folder is followed, others are refused."""
         try:
             target = os.stat(path)  # noqa: PTH116
         except OSError as error:

@@ -33,10 +33,7 @@ UNIT = np.array([[0.0] * 2 + [1.0]] * 3)
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the voxels of a map lie in a volume.
-
-    `order` and `flips` are those of its axes, `offset` is that of its first voxel.
-    """
+    """Where the voxels of a map lie in a volume: `order`, `flips` of axes, first voxel `offset`."""
 
     order: tuple[int, int, int]
     flips: tuple[int, ...]

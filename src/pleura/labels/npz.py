@@ -50,10 +50,7 @@ def read(path: Path, grid: Grid | None, naming: Naming = LUNGS) -> LungMask:
 
 
 def _array(path: Path, grid: Grid) -> NDArray[np.generic]:
-    """The array; its size is checked against the volume's shape before memory is allocated.
-
-    The zip format has a checksum.
-    """
+    """The array of a zip, which has a checksum; its size is checked before memory is taken."""
     with open_regular(path) as opened, zipfile.ZipFile(opened) as archive:
         if ENTRY not in archive.namelist():
             raise refused("NPZ-NO-MASKS", UnreadableFile, key=KEY)

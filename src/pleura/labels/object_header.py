@@ -1,7 +1,4 @@
-"""The header of a new label object: patient and study of its series, made valid.
-
-Nothing is invented.
-"""
+"""The header of a new label object: patient and study of its series, made valid, none invented."""
 
 import hashlib
 import re

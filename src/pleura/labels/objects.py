@@ -79,10 +79,7 @@ def _source(path: Path | IO[bytes]) -> Path | IO[bytes]:
 
 
 def source_headers(planes: Sequence["Plane"]) -> list[Any]:
-    """The headers of the objects that slices lie in, once each, in the order of the slices.
-
-    Files in archives are read in place.
-    """
+    """Headers of the objects of slices, once each, in slice order, from archives too."""
     from pleura.files.archives import read_members
 
     wanted: dict[Path, set[int]] = {}

@@ -29,10 +29,7 @@ They run clockwise around the inside, on the displayed slice.
 
 
 def polygon_area(points: Points) -> float:
-    """Signed area in pixels (shoelace formula).
-
-    It is positive where the points run clockwise on the displayed slice.
-    """
+    """Signed area in pixels (shoelace formula), positive where the slice shows it clockwise."""
     row, column = points[:, 0], points[:, 1]
     return float((column @ np.roll(row, -1) - row @ np.roll(column, -1)) / 2)
 
@@ -110,10 +107,7 @@ def trace(mask: NDArray[np.bool_]) -> list[Points]:
 
 
 def _loops(mask: NDArray[np.bool_], pieces: NDArray[np.int32]) -> Iterable[tuple[Points, int]]:
-    """Closed outlines along pixel edges, corners only, each with the piece that it encloses.
-
-    The inside is on the right.
-    """
+    """Closed outlines along pixel edges, corners only, with the piece inside, on the right."""
     padded = np.pad(mask, 1)
     rows, columns = mask.shape
     # an edge in this direction starts at this pixel corner

@@ -29,10 +29,7 @@ NEITHER = "(a name that is not a case id)"
 
 @dataclass(frozen=True)
 class Reference:
-    """The sources of one series' reference.
-
-    Files named by case come before DICOM label objects that were matched with it.
-    """
+    """The sources of a series' reference: files named by case before matched label objects."""
 
     files: MaskFiles | None = None
     objects: Sequence[LabelObject] = ()
@@ -166,10 +163,7 @@ def _renamed(found: Mapping[str, MaskFiles], names: Mapping[str, str]) -> dict[s
 
 
 def cases_of(series: Sequence[Series]) -> tuple[list[Series], dict[str, Finding]]:
-    """Series that become cases, and refusals by case.
-
-    Refused are series, and two CT volumes in one case folder.
-    """
+    """Series that become cases, and refusals: of series, and of two CT volumes in one folder."""
     together: dict[Path, list[Series]] = defaultdict(list)
     for one in series:
         if one.usable and one.folder is not None:

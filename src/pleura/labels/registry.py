@@ -161,10 +161,7 @@ def suffix_of(path: Path) -> str:
 
 
 def is_object(path: Path) -> bool:
-    """Whether a mask's file is a DICOM label object.
-
-    It is where it ends in `.dcm`, or has no suffix of another format.
-    """
+    """Whether a mask is a DICOM label object: a `.dcm`, or without a suffix of another format."""
     suffix = suffix_of(path)
     return suffix.endswith(".dcm") or (not suffix and not unread_suffix(path) and path.is_file())
 

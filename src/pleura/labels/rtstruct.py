@@ -69,10 +69,7 @@ class _Tally:
 
 @dataclass(frozen=True)
 class _Contour:
-    """A closed contour in index coordinates.
-
-    It has its mean slice index, its outline, and whether it combines by exclusive or.
-    """
+    """A closed contour by index: mean slice, outline, and whether it combines by exclusive or."""
 
     at: float
     outline: Points

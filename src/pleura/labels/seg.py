@@ -31,10 +31,7 @@ ONE_POSITION = 0.1
 
 @dataclass(frozen=True)
 class _Frame:
-    """Position of a frame: centre of its first pixel, and steps to the next row and column.
-
-    All are in LPS mm.
-    """
+    """A frame's position: centre of its first pixel, steps to the next row and column; LPS mm."""
 
     number: int
     corner: NDArray[np.float64]

@@ -1,7 +1,4 @@
-"""Write DICOM Segmentations (PS3.3 A.51): BINARY, frames by segment, then by slice.
-
-Empty frames are left out.
-"""
+"""Write DICOM Segmentations (PS3.3 A.51): BINARY, by segment, then slice, no empty frames."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,10 +106,7 @@ def segmentation(mask: LungMask, series: "Series", algorithm: Algorithm | None) 
 
 
 def _frames(mask: LungMask, labels: list[int]) -> list[tuple[int, int, int]]:
-    """Segment number, label and slice of each frame.
-
-    All slices of the first segment where the mask is empty.
-    """
+    """Segment number, label and slice of each frame; all of the first segment if empty."""
     found = []
     for number, label in enumerate(labels, 1):
         for k in np.flatnonzero(mask.counts(label)[0]).tolist():

@@ -168,10 +168,7 @@ class SliceDataset(Slices):
 
 
 def _places(number: int, case: Case, held_out: Any, part: Part) -> list[Place]:
-    """The slices of a case that belong to a part.
-
-    Held-out blocks validate, and the rest of such a case trains.
-    """
+    """Slices of a case in a part; held-out blocks validate, the rest of such a case trains."""
     turn = Upright.of(case.grid)
     count = case.grid.shape[turn.axes[0]]
     blocked = {k for first, end in held_out.get(case.id, ()) for k in range(first, end)}

@@ -58,10 +58,7 @@ def rate(recipe: Recipe, done: float) -> float:
 
 @dataclass(frozen=True)
 class Budget:
-    """The length of a training: `per_epoch` steps in each epoch, `total` steps in all.
-
-    The last epoch may be shorter.
-    """
+    """Steps of a training: `per_epoch` in each epoch (the last may be shorter), `total` in all."""
 
     per_epoch: int
     total: int

@@ -90,10 +90,7 @@ def checkpoint(out: Path, name: str) -> Path:
 
 
 def cross_validate(data: Path, out: Path) -> list[CoarseScore]:
-    """Score every case with the network of its fold.
-
-    The network is kept, and so are the logits on the coarse grid.
-    """
+    """Score every case with the network of its fold; keep network and logits on the coarse grid."""
     scores = []
     for case in REAL_CASES:
         network = out / "folds" / f"{case.patient}.onnx"

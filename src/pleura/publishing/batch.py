@@ -244,10 +244,7 @@ def _kept_key(path: Path, secret: bytes) -> bytes:
 
 
 def _input_digest(planned: Plan, unit: Unit) -> str:
-    """A digest of all files of the unit's patient.
-
-    All of them count, because the identifiers of a patient are gathered from all of them.
-    """
+    """A digest of all files of the unit's patient, because identifiers come from all of them."""
     paths: set[Path] = set()
     for other in planned.units:
         if other.case == unit.case:

@@ -42,10 +42,7 @@ def certain_offset(counts: Counts) -> int | None:
 
 
 def air_centre(counts: Counts, offset: int) -> int:
-    """The median of air once `offset` is added.
-
-    The lowest value is left out, because scanners clip lower values to it.
-    """
+    """The median of air with `offset` added, without the lowest value, to which scanners clip."""
     reach = t.AIR_TOLERANCE_HU + t.AIR_MARGIN_HU
     start = max(0, landmarks.AIR - reach - offset + 32768)
     air = counts[start : max(start + 1, landmarks.AIR + reach - offset + 32768)].copy()

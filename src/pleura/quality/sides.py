@@ -61,10 +61,7 @@ def _spine_column(chest: Chest) -> int:
 
 
 def _is_one_sided(chest: Chest, spine: int) -> bool:
-    """Whether a side of the chest is missing.
-
-    The image ends within the body, or nearly all lung is on one side.
-    """
+    """Whether a side of the chest is missing: the image ends in the body, or lung is one-sided."""
     body = chest.body[chest.between((0.0, 1.0))]
     depth = np.maximum(1, body.sum(axis=1).max(axis=1))
     for side in (0, -1):
@@ -109,10 +106,7 @@ def _heart_mm(chest: Chest, spine: int) -> float | None:
 
 
 def _aorta_mm2(chest: Chest, spine: int) -> float | None:
-    """Soft tissue beside and in front of the vertebra, left minus right, in mm².
-
-    Median over the slices with lung.
-    """
+    """Soft tissue beside and before the vertebra, left minus right, mm²; median of the slices."""
     low, high = chest.levels
     differences = []
     for k in range(low, high + 1):

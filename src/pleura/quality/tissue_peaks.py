@@ -77,10 +77,7 @@ def _prominence(heights: NDArray[np.float64], k: int) -> float:
 
 
 def _air_peak(counts: NDArray[np.int64]) -> int | None:
-    """The most frequent value near air or below, or `None`.
-
-    Single values that stick out (clipping, padding) are ignored.
-    """
+    """The most frequent value near air or below, or `None`, without single clipped values."""
     low, high = t.AIR_PEAK_HU
     part = counts[low + 32768 : high + 32768].astype(np.float64)
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(part, 5, mode="edge"), 11)

@@ -1,4 +1,1 @@
-"""Segmenters, `Volume -> Segmentation`, behind one protocol.
-
-They know arrays, and neither files nor metrics.
-"""
+"""Segmenters, `Volume -> Segmentation`, behind one protocol; they know no files or metrics."""

@@ -68,10 +68,7 @@ class Classical:
 
 
 def _closed(mask: LungMask, radius_mm: float, body: Bool) -> LungMask:
-    """Each lung closed over its vessels and filled.
-
-    Voxels that both closings add belong to neither.
-    """
+    """Each lung closed over its vessels and filled; voxels of both closings belong to neither."""
     upright = Upright.of(mask.grid)
     pixel = upright.spacing_mm[1] * upright.spacing_mm[2]
     grown = {}

@@ -16,10 +16,7 @@ Check = Literal["size", "hash"]
 
 @dataclass
 class Item:
-    """The record of one finished item.
-
-    `input` is a digest, `record` what the verb recorded, and `files` have size and SHA-256.
-    """
+    """The record of a finished item: `input` digest, the verb's `record`, `files` with SHA-256."""
 
     id: str
     input: str
@@ -70,10 +67,7 @@ class Item:
 
 
 def stem_of(id: str) -> str:
-    """The file name of an item's record, without suffix.
-
-    An id may be a name from the input, which must not become a file name.
-    """
+    """File name of an item's record, without suffix: an id must not become a file name."""
     return hashlib.sha256(id.encode("utf-8", "surrogateescape")).hexdigest()[:24]
 
 
@@ -103,10 +97,7 @@ def read_items(out: Path) -> dict[str, Item]:
 
 
 def remove_files(out: Path, item: Item) -> None:
-    """Remove an item's files, and folders that are empty then.
-
-    Nothing outside OUT is removed, not through a link either.
-    """
+    """Remove an item's files, then empty folders; nothing outside OUT, nor through a link."""
     here = out.resolve()
     for name in item.files:
         path = out / name

@@ -1,7 +1,4 @@
-"""Many small items over the one pool, in order, sent in chunks.
-
-Sending a single item costs more than processing it.
-"""
+"""Many small items over the one pool, in order, in chunks: sending one costs more than its work."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

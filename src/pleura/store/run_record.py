@@ -274,10 +274,7 @@ def _is_of_other_input(run: RunRecord) -> bool:
 
 
 def _check_content(out: Path, head: Mapping[str, Any]) -> None:
-    """Refuse content that this command did not write.
-
-    A run without any result does not conflict with other options.
-    """
+    """Refuse content that this command did not write; a run without results never conflicts."""
     verb = head["verb"]
     names = _content(out, verb)
     record = record_in(out)

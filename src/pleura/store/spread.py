@@ -239,10 +239,7 @@ def _give(worker: _Worker, recipe: bytes, jobs: Sequence[Any], waiting: deque[in
 
 @contextmanager
 def _limited_threads(threads: int) -> Iterator[None]:
-    """Limit numerical libraries in processes that start meanwhile.
-
-    These libraries read the environment when they are imported.
-    """
+    """Limit numerical libraries of processes that start meanwhile: they read the environment."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     try:
@@ -304,10 +301,7 @@ def _send_error(pipe: Connection, error: Exception) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent ends, even by SIGKILL.
-
-    On Linux the kernel does it, elsewhere a thread.
-    """
+    """End this process with its parent, even by SIGKILL: by the kernel on Linux, else a thread."""
     parent = parent_process()
     if parent is None:
         return

@@ -64,10 +64,7 @@ def film_views(
 
 
 def chosen_slices(tables: Sequence[Mapping[str, Any]]) -> dict[int, tuple[str, ...]]:
-    """Slice number to the reasons for its picture.
-
-    Reasons of the mask before cleaning begin with `raw `.
-    """
+    """Slice number to the reasons for its picture; before cleaning they begin with `raw `."""
     chosen: dict[int, tuple[str, ...]] = {}
     for table in tables:
         if table["structure"] != "both":
