@@ -151,11 +151,8 @@ def _assign_rest(
 def _flood(labels: NDArray[np.uint8], open_to: Bool) -> None:
     """Grow both labels over face neighbours in `open_to`; the outermost voxels are empty."""
     flat, free = labels.reshape(-1), open_to.reshape(-1)
-    hops = [
-        sign * stride
-        for stride in (labels.shape[1] * labels.shape[2], labels.shape[2], 1)
-        for sign in (1, -1)
-    ]
+    plane, row = labels.shape[1] * labels.shape[2], labels.shape[2]
+    hops = [plane, -plane, row, -row, 1, -1]
     fronts = {side: np.flatnonzero(flat == side) for side in (RIGHT, LEFT)}
     while any(len(front) for front in fronts.values()):
         for side, front in fronts.items():

@@ -110,11 +110,8 @@ def frames_of(dataset: Any) -> set[str]:
         *dataset.get("ReferencedFrameOfReferenceSequence", ()),
         *dataset.get("StructureSetROISequence", ()),
     ]
-    uids = {
-        str(one.get(key) or "")
-        for one in items
-        for key in ("FrameOfReferenceUID", "ReferencedFrameOfReferenceUID")
-    }
+    uids = {str(one.get("FrameOfReferenceUID") or "") for one in items}
+    uids |= {str(one.get("ReferencedFrameOfReferenceUID") or "") for one in items}
     return uids - {""}
 
 
@@ -212,20 +209,17 @@ def _scan_of_labels(dataset: Any, volumes: Sequence["Series | Scan"]) -> tuple[s
 
 def _named(dataset: Any) -> tuple[set[str], set[str]]:
     """SeriesInstanceUIDs and SOPInstanceUIDs that a label object references."""
-    series = {
-        str(one.get("SeriesInstanceUID", "")) for one in dataset.get("ReferencedSeriesSequence", ())
-    }
-    instances = {
-        str(image.get("ReferencedSOPInstanceUID", ""))
-        for one in dataset.get("ReferencedSeriesSequence", ())
-        for image in one.get("ReferencedInstanceSequence", ())
-    }
+    listed = [
+        (one, "ReferencedInstanceSequence") for one in dataset.get("ReferencedSeriesSequence", ())
+    ]
     for frame in dataset.get("ReferencedFrameOfReferenceSequence", ()):
         for study in frame.get("RTReferencedStudySequence", ()):
-            for one in study.get("RTReferencedSeriesSequence", ()):
-                series.add(str(one.get("SeriesInstanceUID", "")))
-                instances |= {
-                    str(image.get("ReferencedSOPInstanceUID", ""))
-                    for image in one.get("ContourImageSequence", ())
-                }
+            of_contours = study.get("RTReferencedSeriesSequence", ())
+            listed += [(one, "ContourImageSequence") for one in of_contours]
+    series: set[str] = set()
+    instances: set[str] = set()
+    for one, images in listed:
+        series.add(str(one.get("SeriesInstanceUID", "")))
+        for image in one.get(images, ()):
+            instances.add(str(image.get("ReferencedSOPInstanceUID", "")))
     return series - {""}, instances - {""}

@@ -16,6 +16,7 @@ needs no even spacing.
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -244,9 +245,9 @@ def _triangulations(ring: range) -> list[list[tuple[int, int, int]]]:
     """Every way to cut a polygon into triangles by diagonals."""
     if len(ring) < 3:
         return [[]]
-    return [
-        [*left, (ring[0], ring[middle], ring[-1]), *right]
-        for middle in range(1, len(ring) - 1)
-        for left in _triangulations(ring[: middle + 1])
-        for right in _triangulations(ring[middle:])
-    ]
+    found = []
+    for middle in range(1, len(ring) - 1):
+        triangle = (ring[0], ring[middle], ring[-1])
+        rest = product(_triangulations(ring[: middle + 1]), _triangulations(ring[middle:]))
+        found += [[*left, triangle, *right] for left, right in rest]
+    return found

@@ -77,34 +77,24 @@ class DeidentifyResult:
     def table(self) -> Table | None:
         """One row for each folder of OUT; of a plan, one row for each attribute and action."""
         if self.planned:
-            actions: Counter[str] = sum(
-                (Counter(unit["actions"]) for unit in self.units.values()), Counter()
-            )
-            found = tuple(
-                (tag, keyword_of(tag), action, str(count))
-                for name, count in sorted(actions.items())
-                for tag, action in [name.rsplit(" ", 1)]
-            )
-            return Table(
-                f"Plan, profile {self.profile}",
-                ("attribute", "keyword", "action", "times [n]"),
-                found,
-            )
-        rows = tuple(
-            (
-                name,
-                unit["case"],
-                str(unit["series"]),
-                str(unit["files"]),
-                "refused" if unit["refused"] else "ok",
-            )
-            for name, unit in self.units.items()
-        )
-        return Table(
-            f"De-identified, profile {self.profile}",
-            ("folder", "case", "series", "files [n]", "verdict"),
-            rows,
-        )
+            return self._plan()
+        rows = []
+        for name, unit in self.units.items():
+            verdict = "refused" if unit["refused"] else "ok"
+            rows.append((name, unit["case"], str(unit["series"]), str(unit["files"]), verdict))
+        columns = ("folder", "case", "series", "files [n]", "verdict")
+        return Table(f"De-identified, profile {self.profile}", columns, tuple(rows))
+
+    def _plan(self) -> Table:
+        actions: Counter[str] = Counter()
+        for unit in self.units.values():
+            actions.update(unit["actions"])
+        rows = []
+        for name, count in sorted(actions.items()):
+            tag, action = name.rsplit(" ", 1)
+            rows.append((tag, keyword_of(tag), action, str(count)))
+        columns = ("attribute", "keyword", "action", "times [n]")
+        return Table(f"Plan, profile {self.profile}", columns, tuple(rows))
 
     @property
     def unread(self) -> Sequence[str]:
@@ -117,44 +107,35 @@ class DeidentifyResult:
         return sorted(key.removeprefix(UNCROPPED) for key in self.left if key.startswith(UNCROPPED))
 
     def notes(self) -> Sequence[str]:
-        """Each refusal, then what was left out, then where the output is."""
-        lines = [
-            f"{name}: {_files(r['files'])} refused: {r['code']}: {_reason(r)}"
-            for name, unit in self.units.items()
-            for r in unit["refused"]
-        ]
-        for key, text in (
-            (
-                "unreadable",
-                f"refused: PARSE-FAILED: {CODES['PARSE-FAILED'].message({'reason': 'header'})}",
-            ),
-            (f"{OTHER}DICOMDIR", "not copied: DICOMDIR (would reference the original file names)"),
-            *(
-                (f"{REFUSED}{code}", f"refused: {code}: {CODES[code].remedy}")
-                for code in self.unread
-            ),
-            *(
-                (f"{UNCROPPED}{code}", f"refused: {code}: {CODES['NO-APEX'].message({})}")
-                for code in self.uncropped
-            ),
-            ("cropped", "not copied: too far above the lung apex"),
-            ("others", "not copied: not DICOM"),
-        ):
+        """Each refusal, what was left out, where the output is, and names of refused files."""
+        lines = []
+        for name, unit in self.units.items():
+            for refusal in unit["refused"]:
+                code = refusal["code"]
+                why = CODES[code].message(refusal["evidence"])
+                lines.append(f"{name}: {_files(refusal['files'])} refused: {code}: {why}")
+        for key, text in self._left_in_words().items():
             if self.left.get(key):
                 lines.append(f"{_files(self.left[key])} {text}")
-        return [*lines, self.accounting.sentence(), *self.option_notes, *self._named()]
+        lines += [self.accounting.sentence(), *self.option_notes]
+        for code, names in sorted(self.names.items()):
+            lines += [f"{code}: {visible(name)}" for name in names]
+        return lines
 
-    def _named(self) -> list[str]:
-        """With --paths, the names of refused files by code."""
-        return [
-            f"{code}: {visible(name)}"
-            for code, names in sorted(self.names.items())
-            for name in names
-        ]
-
-
-def _reason(refusal: Mapping[str, Any]) -> str:
-    return CODES[refusal["code"]].message(refusal["evidence"])
+    def _left_in_words(self) -> dict[str, str]:
+        """Keys of `left` to words, in the order of the report."""
+        broken = CODES["PARSE-FAILED"].message({"reason": "header"})
+        no_apex = CODES["NO-APEX"].message({})
+        return {
+            "unreadable": f"refused: PARSE-FAILED: {broken}",
+            f"{OTHER}DICOMDIR": "not copied: DICOMDIR (would reference the original file names)",
+            **{
+                f"{REFUSED}{code}": f"refused: {code}: {CODES[code].remedy}" for code in self.unread
+            },
+            **{f"{UNCROPPED}{code}": f"refused: {code}: {no_apex}" for code in self.uncropped},
+            "cropped": "not copied: too far above the lung apex",
+            "others": "not copied: not DICOM",
+        }
 
 
 def _files(count: int) -> str:

@@ -62,12 +62,12 @@ def run_jobs(design: Design, slices: Mapping[str, int], cases: str) -> list[RunJ
         make_split(slices, rule=f"kfold:{design.folds}/{fold}").without_validation()
         for fold in range(1, design.folds + 1)
     ]
-    return [
-        _job(arm, replace(arm.recipe, seed=seed), number, split, cases)
-        for seed in design.seeds
-        for arm in design.arms()
-        for number, split in enumerate(folds, 1)
-    ]
+    jobs = []
+    for seed in design.seeds:
+        for arm in design.arms():
+            recipe = replace(arm.recipe, seed=seed)
+            jobs += [_job(arm, recipe, fold, split, cases) for fold, split in enumerate(folds, 1)]
+    return jobs
 
 
 def _job(arm: Arm, recipe: Recipe, fold: int, split: Any, cases: str) -> RunJob:
