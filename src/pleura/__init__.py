@@ -64,21 +64,7 @@ _HOME = {
 _HOME |= {verb: f"pleura.verbs.{verb}" for verb in VERBS}
 _HOME |= dict.fromkeys(IMAGES, "pleura.segmenting.images")
 
-__all__ = [
-    "Finding",
-    "Grid",
-    "LungMask",
-    "PleuraError",
-    "Verdict",
-    "Volume",
-    "__version__",
-    "read_mask",
-    "write_mask",
-]
-__all__ += ["Score", "score"]
-__all__ += VERBS
-__all__ += IMAGES
-__all__.sort()
+__all__ = sorted([*_HOME, "__version__"])
 
 
 def __getattr__(name: str) -> Any:

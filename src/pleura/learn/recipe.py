@@ -1,6 +1,7 @@
 """The recipe of a training: a preset and the user's changes. This module does not import torch."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -95,6 +96,20 @@ DEFAULT = Recipe()
 PRESETS = {"default": DEFAULT, "report": REPORT}
 STEPS = 720
 """Optimiser steps of preset `default` for any cohort; they give 2 to 60 epochs."""
+
+
+def parsed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a command as a recipe has them: names of augmentations, schedule with `_`.
+
+    Raises:
+        UsageError: a name is not one of `AUGMENTATIONS`.
+    """
+    changes = dict(options)
+    if changes["schedule"] is not None:
+        changes["schedule"] = changes["schedule"].replace("-", "_")
+    if changes["augment"] is not None:
+        changes["augment"] = augmentations(changes["augment"])
+    return changes
 
 
 def make_recipe(preset: str, **changes: Any) -> Recipe:

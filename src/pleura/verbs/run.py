@@ -137,16 +137,12 @@ def _models(options: Mapping[str, Any], seed: int) -> set[str]:
     Raises:
         UsageError: a number or a name is wrong; before anything is done.
     """
-    from pleura.learn.recipe import augmentations, losses_of, make_recipe, recipe_key
+    from pleura.learn.recipe import losses_of, make_recipe, parsed, recipe_key
 
-    changes = {name: value for name, value in options.items() if name not in ("preset", "loss")}
-    if changes["augment"] is not None:
-        changes["augment"] = augmentations(changes["augment"])
-    if changes["schedule"] is not None:
-        changes["schedule"] = changes["schedule"].replace("-", "_")
-    preset = options["preset"]
+    changes = parsed(options)
+    preset, loss = changes.pop("preset"), changes.pop("loss")
     recipe = make_recipe(preset, seed=seed, **changes)
-    losses = losses_of(options["loss"], preset)
+    losses = losses_of(loss, preset)
     return {recipe_key(replace(recipe, loss=loss), preset) for loss in losses}
 
 

@@ -124,13 +124,9 @@ def train(
 
 def _changes(call: Mapping[str, Any]) -> dict[str, Any]:
     """What the options of a call change in a preset's recipe; `None` leaves it."""
-    from pleura.learn.recipe import augmentations
+    from pleura.learn.recipe import parsed
 
-    changes = {name: call[name] for name in CHANGES}
-    if changes["schedule"] is not None:
-        changes["schedule"] = changes["schedule"].replace("-", "_")
-    if changes["augment"] is not None:
-        changes["augment"] = augmentations(changes["augment"])
+    changes = parsed({name: call[name] for name in CHANGES})
     if changes["watch_test"] is not None:
         changes["watch_test"] = changes["watch_test"] == "yes"
     return changes
