@@ -217,7 +217,7 @@ STUDY = (
     ),
     Mutant(
         "a failure counts as a perfect answer",
-        "studying/answers.py",
+        "studying/run_scores.py",
         "return score_answer(~lungs, lungs",
         "return score_answer(lungs, lungs",
     ),
@@ -247,7 +247,7 @@ STUDY = (
     ),
     Mutant(
         "hallucinated lung on slices with lung too",
-        "studying/answers.py",
+        "studying/run_scores.py",
         '"hallucinated_ml": int(answer[empty].sum())',
         '"hallucinated_ml": int(answer.sum())',
     ),

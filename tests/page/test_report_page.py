@@ -16,9 +16,9 @@ from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask, Volume
 from pleura.labels.registry import write_mask
 from pleura.metrics.ranking import ranking
-from pleura.page.cases import distributions_png
 from pleura.page.planes import planes_png
 from pleura.page.run_page import run_drawings
+from pleura.page.score_distributions import distributions_png
 from pleura.page.slices import positions_png, slices_png
 from pleura.page.story import SliceScore, Story, of_cases
 from pleura.phantom.anatomy import chest

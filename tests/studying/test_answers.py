@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from pleura.metrics.case import PLACES
-from pleura.studying.answers import score_answer, score_failure
+from pleura.studying.run_scores import score_answer, score_failure
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from pleura.core.text import sentence, visible
 from pleura.metrics.ranking import explanation, worse_lung, worst_first
 from pleura.metrics.tables import hallucinated
 from pleura.page.case_figures import KEY, MOST_CASES, case_drawing, pictures_of, slice_drawings
-from pleura.page.dates import date_of, read_record
 from pleura.page.drawing import Drawing, single
+from pleura.page.records import date_of, read_record
 from pleura.page.story import SliceScore, read_slices
 from pleura.page.tables import overall_rows, printed, published_rows, site_row, test_row
 from pleura.store.layout import SCORES, SLICES_CSV
@@ -72,7 +72,7 @@ class Evaluation:
             yield from self._spread()
 
     def _spread(self) -> Iterator[Drawing]:
-        from pleura.page.cases import distributions_png
+        from pleura.page.score_distributions import distributions_png
         from pleura.page.slices import PANELS, positions_png, volume_rows, volumes_png
 
         alt = (

@@ -17,9 +17,9 @@ from pleura.page.case_figures import (
     slice_drawings,
 )
 from pleura.page.data_figures import data_drawings
-from pleura.page.dates import date_of
 from pleura.page.drawing import Drawing, single
 from pleura.page.panels import beside, panel, save_film
+from pleura.page.records import date_of
 from pleura.page.report_numbers import FIGURES as REPORT_FIGURES
 from pleura.page.report_numbers import NOTE, published_rows
 from pleura.page.story import Story, mask_file, of_cases, title_of
@@ -167,7 +167,7 @@ def _renamed(image: Any, loss: str) -> Any:
 
 
 def _spread_drawings(story: Story, primary: str) -> Iterator[Drawing]:
-    from pleura.page.cases import distributions_png
+    from pleura.page.score_distributions import distributions_png
     from pleura.page.slices import PANELS, positions_png, volume_rows, volumes_png
 
     cases = story.scores[primary]["cases"]

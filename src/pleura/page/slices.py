@@ -6,8 +6,8 @@ from statistics import fmean
 from typing import Any
 
 from pleura.page.canvas import figure, figure_names
-from pleura.page.cases import MANY, NAMES, SIDES, UNSIDED, sides_of
 from pleura.page.palette import BLACK, GREY, PREDICTION, REFERENCE
+from pleura.page.score_distributions import MANY, NAMES, SIDES, UNSIDED, sides_of
 from pleura.page.story import SliceScore
 
 CLASSES = {

@@ -18,9 +18,9 @@ from pleura.store.item import digest_of, stem_of
 from pleura.store.items import Done
 from pleura.store.layout import HISTORY, STUDY_RUNS
 from pleura.store.split import make_split
-from pleura.studying.answers import score_answer, score_failure
 from pleura.studying.design import Arm, Design
 from pleura.studying.ready_slices import ReadyCase, read_ready, version_name
+from pleura.studying.run_scores import score_answer, score_failure
 
 CPU_SECONDS = "cpu-seconds"
 """Folder of the bookkeeping with what each run cost; not a result, so not in `run.json`."""

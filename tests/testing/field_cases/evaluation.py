@@ -21,9 +21,9 @@ from pleura.labels.registry import write_mask
 from pleura.labels.source_names import names_of_cases
 from pleura.metrics.tables import case_table
 from pleura.page.case_figures import pictures_of
-from pleura.page.cases import distributions_png
 from pleura.page.gallery import choose
 from pleura.page.panels import panel, save_film
+from pleura.page.score_distributions import distributions_png
 from pleura.phantom.anatomy import chest
 from pleura.phantom.writer import SeriesSpec, series, write_files
 from pleura.store.cohort import Cohort
