@@ -22,6 +22,7 @@ WORDING = {
     r"\bwhat is (said|told|written) (of|is whole)": "name the thing",
     r"\bthe disk says\b": "disk error",
     r"\bwho is who\b": "re-identification map",
+    r"\bthread that asks\b": "the calling thread",
     r"\ba bug of ours\b": "internal error",
     r"\bmade if need be\b": "created if it does not exist",
     r"\bgive yourself the right\b": "permission denied",

@@ -25,17 +25,12 @@ from pleura.audit.vocabulary import (
 Seen = Iterator[tuple[str, Path_]]
 """Pairs of a finding's code and the path of the attribute."""
 
-SC_CLASSES = (
-    "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.1", "1.2.840.10008.5.1.4.1.1.7.2",
-    "1.2.840.10008.5.1.4.1.1.7.3",
-    "1.2.840.10008.5.1.4.1.1.7.4",
-)  # fmt: skip
+_SC, _DOSE, _DOCUMENT = (f"1.2.840.10008.5.1.4.1.1.{number}" for number in ("7", "88", "104"))
+SC_CLASSES = (_SC, *(f"{_SC}.{number}" for number in range(1, 5)))
 UNSAFE_CLASSES = (
-    *SC_CLASSES, "1.2.840.10008.1.3.10", "1.2.840.10008.5.1.4.1.1.88.67",
-    "1.2.840.10008.5.1.4.1.1.88.68",
-    "1.2.840.10008.5.1.4.1.1.104.1", "1.2.840.10008.5.1.4.1.1.104.2",
-    "1.2.840.10008.5.1.4.1.1.104.3",
-)  # fmt: skip
+    *(*SC_CLASSES, "1.2.840.10008.1.3.10", f"{_DOSE}.67", f"{_DOSE}.68"),
+    *(f"{_DOCUMENT}.{number}" for number in range(1, 4)),
+)
 """Secondary captures, DICOMDIR, dose reports, documents: their content cannot be searched."""
 
 

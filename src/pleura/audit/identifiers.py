@@ -18,13 +18,9 @@ from pleura.audit.vocabulary import (
     vr_of,
 )
 
-_MONTHS = (
-    ("January", "Januar"), ("February", "Februar"), ("March", "März"), ("April", "April"),
-    ("May", "Mai"), ("June", "Juni"),
-    ("July", "Juli"), ("August", "August"), ("September", "September"), ("October", "Oktober"),
-    ("November", "November"),
-    ("December", "Dezember"),
-)  # fmt: skip
+_ENGLISH = "January February March April May June July August September October November December"
+_GERMAN = "Januar Februar März April Mai Juni Juli August September Oktober November Dezember"
+_MONTHS = tuple(zip(_ENGLISH.split(), _GERMAN.split(), strict=True))
 
 
 def harvest(source: bytes | Path | Layout) -> frozenset[Identifier]:

@@ -4,10 +4,9 @@ import html
 import re
 from collections.abc import Iterator
 
-_CHARSETS = (
-    "utf-8", "iso8859-2", "iso8859-5", "iso8859-7", "iso8859-9", "cp1251", "shift_jis", "euc_kr",
-    "gb18030", "tis-620",
-)  # fmt: skip
+_CHARSETS = tuple(
+    "utf-8 iso8859-2 iso8859-5 iso8859-7 iso8859-9 cp1251 shift_jis euc_kr gb18030 tis-620".split()
+)
 _HEX = re.compile("(?:%|=|\\\\x)([0-9A-Fa-f]{2})")
 _WIDE = re.compile("\\\\u([0-9A-Fa-f]{4})")
 

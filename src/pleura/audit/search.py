@@ -9,13 +9,11 @@ from typing import NamedTuple
 
 from pleura.audit.parsing import Layout, Path_, Piece
 
-ENCODINGS = (
-    "utf-8", "latin-1", "cp1252", "iso8859-2", "iso8859-5", "iso8859-6", "iso8859-7", "iso8859-8",
-    "iso8859-9",
-    "tis-620", "shift_jis", "euc_jp", "iso2022_jp", "iso2022_jp_2", "euc_kr", "iso2022_kr",
-    "gb18030", "big5",
-    "utf-16-le", "utf-16-be",
-)  # fmt: skip
+ENCODINGS = tuple(
+    "utf-8 latin-1 cp1252 iso8859-2 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-9 tis-620 "
+    "shift_jis euc_jp iso2022_jp iso2022_jp_2 euc_kr iso2022_kr gb18030 big5 utf-16-le "
+    "utf-16-be".split()
+)
 _UTF16 = re.compile(rb"(?:[\x20-\x7e]\x00){4,}|(?:\x00[\x20-\x7e]){4,}")
 # in every find of _UTF16, and found faster
 _WIDE = re.compile(rb"\x00[\x20-\x7e]\x00[\x20-\x7e]\x00[\x20-\x7e]\x00")

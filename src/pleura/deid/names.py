@@ -13,9 +13,7 @@ from pleura.deid.folding import Token, composed, plain, readings, spellings, tok
 from pleura.deid.romanised import foreign_keys, is_foreign, latin_keys
 
 INSIDE = 5  # letters: a longer name is found inside a word too, and the whole word goes
-WORD = (
-    3  # letters: a shorter name is found as a whole value only, or beside another part of the name
-)
+WORD = 3  # letters: a shorter name is found as a whole value only, or beside another part of it
 BEGINS = 4  # letters: in scripts other than Latin, a longer name is found with other endings
 MOST_ENDING = 4  # letters
 BESIDE = 3  # characters between the parts of one name

@@ -14,9 +14,8 @@ from pleura.files.listing import InputFile
 CASE_FOLDER = re.compile(r"(?:Case|Deid)_\d+")
 """Folder names that are taken for a case id; any other name can be a patient's."""
 
-DIRECTORY = (
-    "1.2.840.10008.1.3.10"  # Media Storage Directory: an index of files under their old names
-)
+DIRECTORY = "1.2.840.10008.1.3.10"
+"""Media Storage Directory: an index of files under their old names."""
 
 HEADER_TAGS = tuple(
     "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID PatientID PatientName "

@@ -81,16 +81,12 @@ OURS: Mapping[int, Rule] = {
     0x00120062: GONE,  # Patient Identity Removed,
     0x00120063: GONE,  # Method and
     0x00120064: GONE,  # Method Code Sequence: earlier claims are replaced, not trusted
-    0x0040A160: (
-        Action.DUMMY,
-    ),  # Text Value of content items: the table leaves it to its Content Sequence (D)
-    0x00401101: (
-        Action.REMOVE,
-        Action.EMPTY,
-    ),  # Person Identification Code Sequence: D in the table, and a code can be a person
-    0x30060026: (
-        Action.LABEL,
-    ),  # ROI Name: Z in the table; a structure without its name is of no use
+    # Text Value of content items: the table leaves it to its Content Sequence (D)
+    0x0040A160: (Action.DUMMY,),
+    # Person Identification Code Sequence: D in the table, and a code can be a person
+    0x00401101: (Action.REMOVE, Action.EMPTY),
+    # ROI Name: Z in the table; a structure without its name is of no use
+    0x30060026: (Action.LABEL,),
     0x00620005: (Action.LABEL,),  # Segment Label
     0x30060085: (Action.LABEL,),  # ROI Observation Label
     0x04000500: GONE,  # Encrypted Attributes Sequence
@@ -141,9 +137,8 @@ def profile(choices: Choices) -> Profile:
         ours |= {0x00700006: (Action.CLEAN,)}
     if "descriptors" in choices.retain:
         ours |= {0x0040A160: (Action.CLEAN,)}
-    if (
-        "uids" in choices.retain
-    ):  # the table has no K for it, and a reference that changes alone is broken
+    # the table has no K for it, and a reference that changes alone is broken
+    if "uids" in choices.retain:
         ours |= {0x0040A124: (Action.KEEP,)}
     if "patient" in choices.retain:
         ours |= {0x00101010: (Action.AGE,)}
@@ -169,9 +164,8 @@ def _rule(tag: int, action: str, options: list[str], columns: set[str]) -> Rule:
     if not options:
         return tuple(Action(letter) for letter in action.split("/"))
     vr = dictionary_VR(tag)
-    if (
-        vr in ("DA", "DT") and "dates-shift" in columns
-    ):  # a calibration on the same day would reveal the shift
+    # a calibration on the same day would reveal the shift
+    if vr in ("DA", "DT") and "dates-shift" in columns:
         return (Action.SHIFT,)
     if "K" in options:
         return (Action.CHECK,)

@@ -19,20 +19,9 @@ VALID = {
 """The form of a single value, with old forms of dates and times, and padding."""
 
 WIDTHS = {
-    "US": 2,
-    "SS": 2,
-    "AT": 4,
-    "UL": 4,
-    "SL": 4,
-    "FL": 4,
-    "FD": 8,
-    "UV": 8,
-    "SV": 8,
-    "OW": 2,
-    "OF": 4,
-    "OL": 4,
-    "OD": 8,
-    "OV": 8,
+    **dict.fromkeys(("US", "SS", "OW"), 2),
+    **dict.fromkeys(("AT", "UL", "SL", "FL", "OF", "OL"), 4),
+    **dict.fromkeys(("FD", "UV", "SV", "OD", "OV"), 8),
 }
 
 DUMMIES = {

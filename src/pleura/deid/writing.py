@@ -109,9 +109,8 @@ class Writer:
         )
         if not kind:
             raise refused("NO-CLASS")
-        dataset.SOPClassUID = (
-            kind  # Type 1, but emptied by some anonymisers; the file meta group still has them
-        )
+        # Type 1, but emptied by some anonymisers; the file meta group still has them
+        dataset.SOPClassUID = kind
         dataset.SOPInstanceUID = str(name)
         check_kind(dataset, blanked=bool(self.choices.blank))
         check_pixels(dataset)

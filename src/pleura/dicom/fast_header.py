@@ -258,9 +258,8 @@ def _way(buffer: bytes, steps: Sequence[Step], values: dict[str, Any]) -> Way | 
         if step.vr == STRETCH:
             continue
         name = TAGS.get(step.first)
-        if (
-            not step.size or name == "TransferSyntaxUID"
-        ):  # which decides the encoding of what follows
+        # the transfer syntax decides the encoding of what follows
+        if not step.size or name == "TransferSyntaxUID":
             return None
         length_at = step.start + _offset_of_length(step.vr)
         own.append((buffer[begin:length_at], name, step.vr, step.size))

@@ -154,9 +154,7 @@ def _batches(planes: Sequence[Plane]) -> Iterator[list[tuple[int, bytes | None]]
         yield batch
 
 
-def _taken(
-    parts: deque[Part],
-) -> Iterator[Part]:
+def _taken(parts: deque[Part]) -> Iterator[Part]:
     """Yield parts, each for the first free thread."""
     while True:
         try:
@@ -166,9 +164,7 @@ def _taken(
         yield part
 
 
-def _blocks(
-    part: Part,
-) -> Iterator[Part]:
+def _blocks(part: Part) -> Iterator[Part]:
     """Yield successive slices together, at most `BLOCK`; slices of an archive come in any order."""
     for start in range(0, len(part), BLOCK):
         block = part[start : start + BLOCK]
@@ -309,9 +305,8 @@ def _encoded(plane: Plane, file: IO[bytes]) -> bytes:
         )
     else:
         fragments = _fragments(file)
-    if (
-        len(fragments) == plane.frames + 1
-    ):  # one fragment for each frame, whatever the offset table says
+    # one fragment for each frame, whatever the offset table says
+    if len(fragments) == plane.frames + 1:
         start, length = fragments[plane.frame + 1]
         file.seek(start)
         data = file.read(length)

@@ -24,8 +24,10 @@ FAR = "Where distances exceed 60 mm, as for a missed lung, the axis is logarithm
 COUNTED = ("slices_missed", "slices_hallucinated")
 MOST_NAMED = 40
 """Most cases that are named in a line at the top."""
-HEADS = ("no.", "case", "Dice right", "Dice left", "Dice both", "HD95 area", "HD95 voxel", "max.",
-         "missed R / L", "hallu\u00adcinated", "volume error [ml]")  # fmt: skip
+HEADS = (
+    *("no.", "case", "Dice right", "Dice left", "Dice both", "HD95 area", "HD95 voxel", "max."),
+    *("missed R / L", "hallu\u00adcinated", "volume error [ml]"),
+)
 
 
 @dataclass(frozen=True)

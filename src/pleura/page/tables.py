@@ -16,9 +16,8 @@ OVERALL = {
     "slices_hallucinated": "hallucinated slices",
     "hallucinated_ml": "volume on empty slices [ml]",
 }
-DIGITS = {"dice": 4, "iou": 4, "surface_dice_1mm": 4, "surface_dice_2mm": 4, "volume_error_ml": 0,
-          "slices_missed": 1,
-          "slices_hallucinated": 1}  # fmt: skip
+DIGITS = dict.fromkeys(("dice", "iou", "surface_dice_1mm", "surface_dice_2mm"), 4)
+DIGITS |= {"volume_error_ml": 0, "slices_missed": 1, "slices_hallucinated": 1}
 """Decimal places, where they are not 2."""
 STRUCTURES = ("right", "left", "both")
 
