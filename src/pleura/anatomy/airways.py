@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from pleura.anatomy import thresholds as t
 from pleura.geometry import hu as landmarks
-from pleura.geometry.morphology import box_of, boxes_of, components, dilated
+from pleura.geometry.morphology import box_of, boxes_of, components, dilated, present
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import Volume
 
@@ -123,7 +123,7 @@ def _grown(hu: NDArray[np.int16], inside: Bool, trachea: Bool, voxel_ml: float) 
     before = float(len(seeds)) * voxel_ml
     for threshold in t.GROWTH_HU:
         labels, counts = components((hu < threshold) & inside, connectivity=6)
-        hit = np.unique(labels.ravel()[seeds])
+        hit = present(labels.ravel()[seeds])
         hit = hit[hit > 0]
         if not len(hit):
             continue

@@ -11,8 +11,10 @@ from pleura.geometry.morphology import (
     components,
     convex_hull,
     dilated,
+    directions_met,
     eroded,
     opened,
+    present,
     slice_holes_filled,
     within_fov,
 )
@@ -162,7 +164,7 @@ def _may_be_patient(body: Bool, fov: Bool, pixel_mm2: float) -> Bool:
         torso = labels[0] == largest
         cut = bool((torso & fov[k] & ~within_fov(fov[k])).any())
         least = 2 if cut else 3
-        kept[k] = _directions_met(body[k]) >= least
+        kept[k] = directions_met(body[k]) >= least
         if cut and np.count_nonzero(_open_within(body[k], fov[k])) * pixel_mm2 > t.OPEN_CM2 * 100:
             kept[k] = True
     return kept
@@ -177,7 +179,7 @@ def _is_child(body: Bool, spacing: tuple[float, float, float]) -> bool:
 def _open_within(body: Bool, fov: Bool) -> Bool:
     """Air in the convex hull of a slice's body that is connected to the image edge."""
     labels, _ = components((fov & ~body)[None], connectivity=6)
-    at_edge = np.unique(labels[0][fov & ~within_fov(fov) & ~body])
+    at_edge = present(labels[0][fov & ~within_fov(fov) & ~body])
     opening: Bool = convex_hull(body) & np.isin(labels[0], at_edge[at_edge > 0])
     return opening
 
@@ -231,10 +233,10 @@ def _cavities(body: Bool, coarse: NDArray[np.float32], fov: Bool) -> Bool:
     edge = fov & ~within_fov(fov)
     fill = np.ones(len(counts), dtype=np.bool_)
     fill[0] = False
-    met = _directions_met(body)
+    met = directions_met(body)
     columns = np.flatnonzero(body.any(axis=0))
     middle = (columns[0] + columns[-1]) / 2
-    for label in np.unique(labels[edge & ~body]):
+    for label in present(labels[edge & ~body]):
         region = labels == label
         lung_like = landmarks.GAS < float(np.median(coarse[region])) < landmarks.BODY
         to_the_left = float(region[:, int(middle) + 1 :].sum()) / float(region.sum())
@@ -242,12 +244,3 @@ def _cavities(body: Bool, coarse: NDArray[np.float32], fov: Bool) -> Bool:
         enclosed = float(met[region].mean()) > t.DIRECTIONS_MET
         fill[label] = label > 0 and lung_like and (one_sided or enclosed)
     return fill[labels]
-
-
-def _directions_met(body: Bool) -> NDArray[np.uint8]:
-    """In how many of the four directions along rows and columns there is body, for each pixel."""
-    met = np.zeros(body.shape, dtype=np.uint8)
-    for axis in (0, 1):
-        met += np.logical_or.accumulate(body, axis=axis)
-        met += np.flip(np.logical_or.accumulate(np.flip(body, axis), axis=axis), axis)
-    return met

@@ -16,6 +16,7 @@ from pleura.geometry.morphology import (
     dilated,
     eroded,
     holes_filled,
+    present,
     slice_holes_filled,
 )
 from pleura.geometry.resample import Upright
@@ -79,7 +80,7 @@ def _without_foreign(mask: Bool, hu: NDArray[np.int16], spacing: Spacing, voxel_
         mask, connectivity=26
     )  # thin recesses are connected by edges and corners
     keep = np.zeros(len(sizes), dtype=np.bool_)
-    keep[np.unique(parts[labels > 0])] = True
+    keep[present(parts[labels > 0])] = True
     keep[0] = False
     if keep.any():
         largest = float(sizes[keep].max())

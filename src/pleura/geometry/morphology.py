@@ -24,17 +24,39 @@ def components(
     Returns:
         Labels of the same shape (0 background), and voxel counts by label, the background's first.
     """
+    box = box_of(mask)
+    if box is None:
+        return np.zeros(mask.shape, dtype=np.uint16), np.array([mask.size])
+    inner = _labelled(mask[box], connectivity)
+    counts = np.bincount(inner.ravel())
+    counts[0] += mask.size - inner.size
+    if inner.shape == mask.shape:
+        return inner, counts
+    labels = np.zeros(mask.shape, dtype=inner.dtype)
+    labels[box] = inner
+    return labels, counts
+
+
+def _labelled(mask: Bool, connectivity: Literal[6, 26]) -> NDArray[Any]:
+    """The labels of the components of a mask, in the order in which they are met."""
     import cc3d
 
     # cc3d raises on a few voxels, because its estimate of the number of labels is too low
     padding = 1 if mask.size < 64 else 0
     padded = np.pad(mask, padding)
-    labels = cc3d.connected_components(
+    labels: NDArray[Any] = cc3d.connected_components(
         np.ascontiguousarray(padded), connectivity=connectivity, max_labels=padded.size // 2 + 8
     )
     if padding:
         labels = np.ascontiguousarray(labels[1:-1, 1:-1, 1:-1])
-    return labels, np.bincount(labels.ravel())
+    return labels
+
+
+def present(labels: NDArray[Any]) -> NDArray[np.intp]:
+    """The distinct values of an array of labels from 0, rising; `np.unique` sorts for that, and
+    imports numpy.ma.
+    """
+    return np.flatnonzero(np.bincount(labels.ravel()))
 
 
 def box_of(mask: Bool, margin: int = 0) -> tuple[slice, slice, slice] | None:
@@ -203,6 +225,23 @@ def within_fov(fov: Bool) -> Bool:
         fov[1:-1, 1:-1] & fov[:-2, 1:-1] & fov[2:, 1:-1] & fov[1:-1, :-2] & fov[1:-1, 2:]
     )
     return inner
+
+
+def directions_met(mask: Bool) -> NDArray[np.uint8]:
+    """In how many of the four directions along rows and columns there is mask, for each pixel of
+    each slice `[…, row, column]`; a pixel of the mask meets it in all four.
+    """
+    met = np.zeros(mask.shape, dtype=np.uint8)
+    for axis in (-2, -1):
+        length = mask.shape[axis]
+        place = np.arange(length, dtype=np.int32)
+        place = place[:, np.newaxis] if axis == -2 else place
+        seen = mask.any(axis=axis, keepdims=True)
+        first = mask.argmax(axis=axis, keepdims=True).astype(np.int32)
+        last = length - 1 - np.flip(mask, axis).argmax(axis=axis, keepdims=True).astype(np.int32)
+        met += (place >= first) & seen
+        met += (place <= last) & seen
+    return met
 
 
 def convex_hull(mask: Bool) -> Bool:

@@ -104,6 +104,7 @@ class PatientAxes:
             return
         stored = np.argsort(self.upright.axes)
         turned = np.ascontiguousarray(coarse.transpose(stored))
+        flat = turned.reshape(len(turned), -1)
         first, rows, columns = (
             _linear(self._positions(axis)[part], self.shape[axis])
             for axis, part in zip(stored, box, strict=True)
@@ -111,7 +112,8 @@ class PatientAxes:
         turn = _PlaneMap(rows, columns)
         for weights in first:
             near = np.flatnonzero(weights)
-            yield turn(np.tensordot(weights[near], turned[near], axes=1))
+            plane = np.dot(weights[near][np.newaxis], flat[near])
+            yield turn(plane.reshape(turned.shape[1:]))
 
     def source_box(self, coarse: NDArray[np.bool_]) -> Box | None:
         """The smallest box of the source with all true voxels of a coarse array, or `None`."""

@@ -114,6 +114,8 @@ def _outside(volume: Volume) -> NDArray[np.bool_]:
     """
     same = np.ones(volume.hu.shape[1:], dtype=np.bool_)
     for k, hu in enumerate(volume.hu):
+        if not same.any():
+            return same
         alike = hu == hu[0, 0]
         same &= alike if volume.padding is None else alike | volume.padding[k]
     pieces = components(same[None], connectivity=6)[0][0]

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from pleura.core.codes import finding
 from pleura.core.findings import Finding, Verdict, worst
 from pleura.geometry import hu as landmarks
+from pleura.geometry.percentiles import percentiles
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import Volume
 from pleura.quality import offsets
@@ -72,8 +73,10 @@ def _padding(volume: Volume) -> tuple[Finding, ...]:
     counts = [int(np.count_nonzero(padding)) for padding in volume.padding]
     padded_slices = np.flatnonzero(counts)
     few = padded_slices[:: -(-len(padded_slices) // t.PADDING_SLICES)]
-    seen = np.concatenate([np.unique(volume.hu[k][volume.padding[k]]) for k in few])
-    hu = [int(value) for value in np.unique(seen)[:3]]
+    seen = np.zeros(65536, np.bool_)
+    for k in few:
+        seen[volume.hu[k][volume.padding[k]].view(np.uint16)] = True
+    hu = [int(value) - 32768 for value in np.flatnonzero(np.roll(seen, 32768))[:3]]
     padded = sum(counts) / volume.padding.size
     listed = ", ".join(str(value) for value in hu)
     return (
@@ -91,8 +94,8 @@ def _histogram(volume: Volume) -> Counts:
     counts = np.zeros(65536, np.int64)
     for k, hu in enumerate(volume.hu):
         measured = hu if volume.padding is None else hu[~volume.padding[k]]
-        counts += np.bincount(measured.ravel().view(np.uint16) ^ np.uint16(0x8000), minlength=65536)
-    return counts
+        counts += np.bincount(measured.ravel().view(np.uint16), minlength=65536)
+    return np.roll(counts, 32768)  # as uint16, negative values come last
 
 
 def _is_plausible(counts: Counts) -> bool:
@@ -129,17 +132,23 @@ def _value_ends(volume: Volume) -> NDArray[np.float64]:
     """Low and high end of the measured values, `(slices, 2)`, of slices with enough of them."""
     step = max(1, min(volume.hu.shape[1:]) // t.SPARSE_PIXELS)
     sparse = volume.hu[:, ::step, ::step]
-    ends = []
     if volume.padding is None:
-        ends = [np.percentile(hu, t.VALUE_ENDS) for hu in sparse if hu.size > t.LEAST_PIXELS]
-        return np.array(ends)
+        return _ends(sparse.reshape(len(sparse), -1))
     hidden = volume.padding[:, ::step, ::step]
     usual = hidden.mean(axis=0) > 0.5  # padding of a slice with another intercept is not recognised
+    if hidden.strides[0] == 0:  # padding that all slices share
+        return _ends(sparse[:, ~(hidden[0] | usual)])
+    ends = []
     for hu, padding in zip(sparse, hidden, strict=True):
-        measured = hu[~(padding | usual)]
-        if measured.size > t.LEAST_PIXELS:
-            ends.append(np.percentile(measured, t.VALUE_ENDS))
-    return np.array(ends)
+        ends.append(_ends(hu[~(padding | usual)][np.newaxis]))
+    return np.concatenate(ends)
+
+
+def _ends(values: NDArray[np.int16]) -> NDArray[np.float64]:
+    """Low and high end of each row, `(rows, 2)`; no rows where these are too short."""
+    if values.shape[1] <= t.LEAST_PIXELS:
+        return np.empty((0, 2))
+    return percentiles(values, t.VALUE_ENDS).T
 
 
 def _not_hu(counts: Counts) -> Finding:

@@ -109,6 +109,8 @@ def _numbers(slices: list[int]) -> str:
 
 def _blank_rows(hu: NDArray[np.int16]) -> int:
     """Number of last rows of a slice that contain only its last value."""
+    if (hu[-1] != hu[-1, -1]).any():  # the usual case, in one row
+        return 0
     written = np.flatnonzero((hu != hu[-1, -1]).any(axis=1))
     return len(hu) - (int(written[-1]) + 1 if len(written) else 0)
 

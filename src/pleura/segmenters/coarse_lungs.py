@@ -6,7 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.geometry import hu as landmarks
-from pleura.geometry.morphology import boxes_of, components, holes_filled
+from pleura.geometry.morphology import (
+    box_of,
+    boxes_of,
+    components,
+    directions_met,
+    holes_filled,
+    present,
+)
 from pleura.geometry.volume import LEFT, RIGHT
 
 Bool = NDArray[np.bool_]
@@ -63,7 +70,13 @@ def margins(logits: Floats) -> tuple[Floats, Floats]:
 
 def _log_sum(a: Floats, b: Floats) -> Floats:
     """log(exp a + exp b); np.logaddexp takes four times as long on float32."""
-    total: Floats = np.maximum(a, b) + np.log(1 + np.exp(-np.abs(a - b)))
+    total: Floats = a - b
+    np.abs(total, out=total)
+    np.negative(total, out=total)
+    np.exp(total, out=total)
+    total += 1
+    np.log(total, out=total)
+    total += np.maximum(a, b)
     return total
 
 
@@ -78,11 +91,7 @@ def enclosed(coarse_hu: Floats) -> Bool:
     if len(counts) < 2:
         return np.zeros(coarse_hu.shape, dtype=np.bool_)
     patient = parts == int(np.argmax(counts[1:])) + 1
-    met = np.zeros(patient.shape, dtype=np.uint8)
-    for axis in (1, 2):
-        met += np.logical_or.accumulate(patient, axis=axis)
-        met += np.flip(np.logical_or.accumulate(np.flip(patient, axis), axis=axis), axis)
-    return (met >= 3) & ~_open_air(coarse_hu)
+    return (directions_met(patient) >= 3) & ~_open_air(coarse_hu)
 
 
 def _open_air(coarse_hu: Floats) -> Bool:
@@ -91,7 +100,7 @@ def _open_air(coarse_hu: Floats) -> Bool:
     edges = (parts[:, 0], parts[:, -1], parts[:, :, 0], parts[:, :, -1])
     at_edge = np.zeros(len(counts), dtype=np.bool_)
     for edge in edges:
-        at_edge[np.unique(edge)] = True
+        at_edge[present(edge)] = True
     at_edge[0] = False
     return grown(at_edge[parts])
 
@@ -107,9 +116,12 @@ def fat(coarse_hu: Floats, margin: Floats) -> Bool:
 
 def thick(region: Bool) -> Bool:
     """The parts of a region that are thicker than two voxels."""
-    core = _eroded(region)
-    grown = ~_eroded(~core)
-    return grown & region
+    result = np.zeros_like(region)
+    box = box_of(region, margin=1)
+    if box is not None:
+        core = _eroded(region[box])
+        result[box] = grown(core) & region[box]
+    return result
 
 
 def cleaned(margin: Floats, side: Floats, spacing_mm: float, body: Bool) -> CoarseLungs:
@@ -150,7 +162,7 @@ def cleaned(margin: Floats, side: Floats, spacing_mm: float, body: Bool) -> Coar
 
 def _settled_sides(labels: NDArray[np.uint8], side: Floats) -> Floats:
     """Log odds of left that agree with the labels; around the lungs, with the nearer lung."""
-    signs = (labels == LEFT).astype(np.float32) - (labels == RIGHT)
+    signs = (labels == LEFT).astype(np.int16) - (labels == RIGHT)
     around = signs
     for _ in range(REACH):
         around = _summed(around)
@@ -163,20 +175,23 @@ def _settled_sides(labels: NDArray[np.uint8], side: Floats) -> Floats:
 
 def _large_parts(lung: Bool, voxel_ml: float) -> Bool:
     """The largest part of one lung (joined by faces), and large parts that are near or similar."""
-    parts, counts = components(lung, connectivity=6)
-    if len(counts) < 2:
+    box = box_of(lung)
+    if box is None:
         return lung
+    parts, counts = components(lung[box], connectivity=6)
     counts[0] = 0
     largest = int(np.argmax(counts))
     near = parts == largest
     for _ in range(NEAR):
         near = grown(near)
     close = np.zeros(len(counts), dtype=np.bool_)
-    close[np.unique(parts[near])] = True
+    close[present(parts[near])] = True
     keep = counts >= LARGE_SHARE * counts[largest]
     keep |= close & (counts >= min(LEAST_ML / voxel_ml, LEAST_SHARE * counts[largest]))
     keep &= counts >= LEAST_LUNG_ML / voxel_ml
-    return keep[parts]
+    kept = np.zeros_like(lung)
+    kept[box] = keep[parts]
+    return kept
 
 
 def _one_side_each(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -211,7 +226,7 @@ def grown(region: Bool) -> Bool:
     return grown
 
 
-def _summed(values: Floats) -> Floats:
+def _summed(values: NDArray[np.int16]) -> NDArray[np.int16]:
     """Sums over each voxel's neighbourhood of three by three by three."""
     for axis in range(3):
         upper, lower = _shifted(axis)

@@ -1,10 +1,11 @@
 """The shipped network: lungs and sides on a coarse lattice, and the rim settled on the CT."""
 
 import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pleura.core.cores import threads as default_threads
 from pleura.core.memory import give_back_freed_memory
 from pleura.core.progress import Progress, silent
 from pleura.geometry import hu as landmarks
-from pleura.geometry.patient_axes import Floats, PatientAxes
+from pleura.geometry.patient_axes import Box, Floats, PatientAxes
 from pleura.geometry.volume import AIR_HU, LEFT, RIGHT, LungMask, Volume
 from pleura.segmenters.coarse_lungs import (
     CoarseLungs,
@@ -105,7 +106,7 @@ class ShippedNetwork:
         )
         progress("segment", 3, steps)
         give_back_freed_memory()
-        raw, labels = settle_rim(volume, axes, margin, coarse, dense)
+        raw, labels = settle_rim(volume, axes, margin, coarse, dense, self._threads)
         trim_solid_ends(labels, volume)
         progress("segment", steps, steps)
         return Segmentation(
@@ -126,11 +127,20 @@ class ShippedNetwork:
 
     @cached_property
     def _network(self) -> Network:
-        return open_network(self.weights, ["logits"], threads=self.threads or default_threads())
+        return open_network(self.weights, ["logits"], threads=self._threads)
+
+    @property
+    def _threads(self) -> int:
+        return self.threads or default_threads()
 
 
 def settle_rim(
-    volume: Volume, axes: PatientAxes, margin: Floats, coarse: CoarseLungs, dense: NDArray[np.bool_]
+    volume: Volume,
+    axes: PatientAxes,
+    margin: Floats,
+    coarse: CoarseLungs,
+    dense: NDArray[np.bool_],
+    threads: int = 1,
 ) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
     """Bring coarse lungs to the volume's voxels, and settle their rim on the CT.
 
@@ -144,6 +154,7 @@ def settle_rim(
         margin: the network's log odds of lung before cleaning.
         coarse: the cleaned lungs.
         dense: lung without air on the coarse lattice.
+        threads: how many do the slices.
 
     Returns:
         The network's result before cleaning, bool, and the labels, uint8, both of the volume's
@@ -160,16 +171,44 @@ def settle_rim(
         else coarse.margin
     )
     changed = own is not coarse.margin or coarse.removed_ml > 0 or coarse.added_ml > 0
-    fields = [axes.on_source(field, box) for field in (own, coarse.side)]
-    untouched = axes.on_source(margin, box) if changed else repeat(None)
-    for k, sure, side, before in zip(
-        range(box[0].start, box[0].stop), *fields, untouched, strict=False
-    ):
+    fields = [own, coarse.side, *([margin] if changed else [])]
+    running = []
+    # slices do not depend on one another, and NumPy does not hold the interpreter
+    with ThreadPoolExecutor(threads) as pool:
+        for part in _shares(box[0], threads):
+            arguments = (volume, axes, fields, (part, *box[1:]), raw, labels)
+            running.append(pool.submit(_settle_slices, *arguments))
+    for one in running:
+        one.result()
+    return raw, labels
+
+
+def _settle_slices(
+    volume: Volume,
+    axes: PatientAxes,
+    fields: Sequence[Floats],
+    box: Box,
+    raw: NDArray[np.bool_],
+    labels: NDArray[np.uint8],
+) -> None:
+    """Settle the rim on the slices of a box, in place.
+
+    `fields` are log odds on the coarse lattice: of lung, of left, and, where cleaning changed the
+    first, of lung before it.
+    """
+    planes = zip(*(axes.on_source(field, box) for field in fields), strict=True)
+    for k, (sure, side, *before) in zip(range(box[0].start, box[0].stop), planes, strict=True):
         aerated = volume.hu[k][box[1:]] < landmarks.HALF_WAY
         if volume.padding is not None:
             aerated &= ~volume.padding[k][box[1:]]
         lung = (sure > SURE) | ((sure > POSSIBLE) & aerated)
         is_left = (side > 0).view(np.uint8)
         labels[k][box[1:]] = lung.view(np.uint8) * (RIGHT + (LEFT - RIGHT) * is_left)
-        raw[k][box[1:]] = (sure if before is None else before) > 0
-    return raw, labels
+        raw[k][box[1:]] = (before[0] if before else sure) > 0
+
+
+def _shares(slices: slice, count: int) -> list[slice]:
+    """Slices in runs of equal length, one for each thread."""
+    length = -(-(slices.stop - slices.start) // count)
+    starts = range(slices.start, slices.stop, length)
+    return [slice(start, min(start + length, slices.stop)) for start in starts]
