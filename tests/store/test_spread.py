@@ -13,7 +13,8 @@ import pytest
 
 from pleura.core.cores import cores
 from pleura.core.errors import InputRefused, UnreadableFile, UsageError
-from pleura.store.spread import How, Pool, spread
+from pleura.store.pool import Pool
+from pleura.store.spread import How, spread
 
 
 def refuse(n):

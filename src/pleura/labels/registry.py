@@ -268,9 +268,6 @@ def write_mask(
         GridMismatch: the mask does not lie on the series.
         OutputFailed: `path` cannot be written.
     """
-    from pleura.images import metaimage, nifti, nrrd
-    from pleura.labels import npz, rtstruct_writer, seg_writer
-
     suffix = suffix_of(path)
     if suffix in WRITTEN:
         mask = resample_mask(mask, mask.grid.even())
@@ -284,23 +281,48 @@ def write_mask(
             series = series.measured()
             mask = LungMask(mask.labels[true], series.grid, mask.sided)  # type: ignore[arg-type]
         with atomic_file(path) as part:
-            (seg_writer.write if suffix == ".seg.dcm" else rtstruct_writer.write)(
-                part, mask, series, algorithm
-            )
+            _write_object(part, mask, series, algorithm, suffix)
         return
-    writers = {
-        ".npz": npz.write,
-        ".nrrd": nrrd.write,
-        ".mha": metaimage.write,
-        ".nii": nifti.write,
-        ".nii.gz": nifti.write,
-    }
-    if suffix not in writers:
+    if suffix not in (*WRITTEN, ".npz"):
         raise UsageError(
-            f"masks are written as {', '.join([*writers, *OBJECTS])}, not {path.suffix}"
+            f"masks are written as {', '.join(['.npz', *WRITTEN, *OBJECTS])}, not {path.suffix}"
         )
     with atomic_file(path) as part:
-        writers[suffix](part, mask)
+        _write_map(part, mask, suffix)
+
+
+def _write_object(
+    part: Path, mask: LungMask, series: "Series", algorithm: "Algorithm | None", suffix: str
+) -> None:
+    """Write a DICOM label object; only its own writer is imported."""
+    if suffix == ".seg.dcm":
+        from pleura.labels import seg_writer
+
+        seg_writer.write(part, mask, series, algorithm)
+    else:
+        from pleura.labels import rtstruct_writer
+
+        rtstruct_writer.write(part, mask, series, algorithm)
+
+
+def _write_map(part: Path, mask: LungMask, suffix: str) -> None:
+    """Write a label map or an NPZ; only its own writer is imported."""
+    if suffix == ".npz":
+        from pleura.labels import npz
+
+        npz.write(part, mask)
+    elif suffix == ".nrrd":
+        from pleura.images import nrrd
+
+        nrrd.write(part, mask)
+    elif suffix == ".mha":
+        from pleura.images import metaimage
+
+        metaimage.write(part, mask)
+    else:
+        from pleura.images import nifti
+
+        nifti.write(part, mask)
 
 
 def onto(mask: LungMask, grid: Grid | None) -> LungMask:

@@ -27,8 +27,8 @@ from pleura.store.failures import write_failures
 from pleura.store.job_array import Part
 from pleura.store.ordered import Ordered
 from pleura.store.part_results import PlanResult, ShareResult
+from pleura.store.pool import Pool
 from pleura.store.run_record import RunRecord, fingerprint
-from pleura.store.spread import Pool
 
 AUDIT = "pleura-deid-audit/2"
 

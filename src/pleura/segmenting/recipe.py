@@ -222,9 +222,7 @@ def _write(
     from concurrent.futures import ThreadPoolExecutor
 
     from pleura.geometry.volume import LungMask
-    from pleura.images.nifti import write_volume
     from pleura.labels.registry import write_mask
-    from pleura.labels.sr_writer import write_report
     from pleura.page.overlay import overlay_png
 
     mask, grid = segmentation.mask, segmentation.mask.grid
@@ -242,10 +240,14 @@ def _write(
         if main != BOTH_LUNGS:
             written[BOTH_LUNGS] = pool.submit(write_mask, folder / BOTH_LUNGS, mask)
         if recipe.export_ct:
+            from pleura.images.nifti import write_volume
+
             written[CT_NIFTI] = pool.submit(write_volume, folder / CT_NIFTI, judged.volume)
         for one in written.values():
             one.result()
         if report is not None:
+            from pleura.labels.sr_writer import write_report
+
             assert job.series is not None
             write_report(folder / SR, folder / main, job.series, *report, recipe.algorithm)
     order = [name for name in (main, BOTH_LUNGS, RAW, PLANES, CT_NIFTI) if name in written]

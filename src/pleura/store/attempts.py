@@ -1,7 +1,7 @@
 """One attempt of a job: the recipe, its work, and the outcome."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -46,3 +46,11 @@ def attempt(work: Callable[[Any], Any], index: int, job: Any) -> Outcome:
             raise
         seconds = time.monotonic() - begun
         return Outcome(index, None, refusal_of(error), is_passing(error), seconds)
+
+
+def in_this_process(recipe: Recipe, jobs: Sequence[Any]) -> Iterator[Outcome]:
+    """Do every job in turn; the recipe is opened where there is one."""
+    if jobs:
+        work = recipe.open()
+        for index, job in enumerate(jobs):
+            yield attempt(work, index, job)

@@ -16,13 +16,13 @@ from pleura.dicom.gaps import Gaps
 from pleura.geometry.volume import Volume
 from pleura.quality.gate import Judged, gate
 from pleura.quality.thresholds import VERSION
-from pleura.store.cohort import Cohort
 from pleura.store.fingerprints import fingerprint
 from pleura.store.layout import CASES, COHORT
 from pleura.store.volume_files import series_in
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
+    from pleura.store.cohort import Cohort
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ def jobs_of(source: Path, progress: Progress = silent, gaps: Gaps = "refuse") ->
         UsageError: `source` does not exist, or its cohort is broken.
     """
     if is_cohort(source):
+        from pleura.store.cohort import Cohort
+
         cohort = Cohort.open(source)
         return [_case_job(cohort, entry["id"]) for entry in cohort.about["cases"]]
     found = series_in(source, gaps=gaps, progress=progress)
@@ -99,7 +101,7 @@ def _below(name: str, source: Path) -> str:
     return name.removeprefix(str(source))
 
 
-def _case_job(cohort: Cohort, name: str) -> Job:
+def _case_job(cohort: "Cohort", name: str) -> Job:
     digest = str(fingerprint([cohort.folder / CASES / name])["sha256"])
     try:
         case = cohort.case(name)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pleura.core.faults import note_passing
-from pleura.store.spread import Pool
+from pleura.store.pool import Pool
 
 CHUNK = 16
 

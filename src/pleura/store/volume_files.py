@@ -7,8 +7,6 @@ from pleura.core.progress import Progress, silent
 from pleura.dicom.gaps import Gaps
 from pleura.dicom.series import Series, find_series
 from pleura.geometry.volume import Volume
-from pleura.images.reading import map_suffix
-from pleura.images.volumes import find_volumes, read_volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,17 +24,25 @@ class VolumeFile(Series):
 
     def read(self, progress: Progress = silent) -> Volume:
         """Read the volume. Raises `InputRefused`; see `images.volumes.read_volume`."""
+        from pleura.images.volumes import read_volume
+
         assert self.image is not None
         return read_volume(self.image)
 
 
 def is_volume_file(source: Path) -> bool:
     """Whether a path is itself an image file."""
-    return source.is_file() and bool(map_suffix(source))
+    if not source.is_file():
+        return False
+    from pleura.images.reading import map_suffix
+
+    return bool(map_suffix(source))
 
 
 def volume_files(source: Path) -> list[Series]:
     """The CT image files at or below a path, by id."""
+    from pleura.images.volumes import find_volumes
+
     found = sorted(find_volumes(source).items())
     return [
         VolumeFile(name, "", "", "", "CT", "", 0, 0, 0, None, (), (), image=path)
