@@ -3,6 +3,7 @@ network written by hand.
 """
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -142,6 +143,13 @@ def test_odd_shapes_are_segmented_or_found_empty(network, shape):
 
 def test_the_same_volume_gives_the_same_mask(network, phantom, straight):
     assert np.array_equal(network(phantom[0]).mask.labels, straight.mask.labels)
+
+
+@pytest.mark.parametrize("threads", [1, 3, 60])
+def test_the_number_of_threads_changes_nothing(network, phantom, straight, threads):
+    found = replace(network, threads=threads)(phantom[0])
+    assert np.array_equal(found.mask.labels, straight.mask.labels)
+    assert np.array_equal(found.raw, straight.raw)
 
 
 def test_changed_weights_are_refused(tmp_path):
