@@ -128,6 +128,16 @@ def test_profile_report_is_declared_by_the_folder(tmp_path):
     assert report.clean
 
 
+def test_input_that_cannot_be_read_proves_nothing_and_finds_nobody(trees):
+    source, out = trees
+    (source / "export.zip").write_bytes(b"PK\3\4" + bytes(40))
+    result = verify(source, out)
+    assert result.exit_code == Exit.SOME_FAILED
+    assert "nothing is proved" in result.notes()[-1]
+    assert "(INPUT-UNREAD 1)" in result.notes()[-1]  # --quiet drops the table
+    assert "nothing is proved" in result.certificate[-1].read_text(encoding="utf-8")
+
+
 def test_ends_without_input(trees, tmp_path):
     source, out = trees
     (tmp_path / "empty").mkdir()

@@ -16,7 +16,7 @@ import typer
 from typer.testing import CliRunner
 
 from pleura import __version__
-from pleura.cli.app import VERBS, app
+from pleura.cli.app import VERBS, app, main
 from pleura.cli.options import IN_PYTHON_ONLY, arguments_help, command_function, dashed
 from pleura.core.errors import Exit, InputRefused, NothingUsable
 from pleura.core.results import Table
@@ -158,6 +158,24 @@ def test_every_end_is_one_line_and_a_code(order, code, line):
 )
 def test_wrong_usage_is_two(arguments):
     assert run(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_a_negative_number_of_workers_or_tasks_is_wrong_usage(verb):
+    command = inspect.getsource(import_module(f"pleura.verbs.{verb}"))
+    for option in ("workers", "tasks"):
+        if f"{option}: int" in command:
+            told = CliRunner().invoke(app, [verb, "x", "y", "z", f"--{option}", "-1"])
+            assert told.exit_code == 2
+            assert f"'--{option}'" in told.stderr
+
+
+@pytest.mark.parametrize("arguments", [("scan", ""), ("deidentify", "x", ""), ("segment", "", "o")])
+def test_an_empty_argument_is_not_the_current_folder(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(list(arguments))
+    assert end.value.code == 2
+    assert "an argument is empty" in capsys.readouterr().err
 
 
 def test_help_is_the_docstring():

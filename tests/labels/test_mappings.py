@@ -28,10 +28,17 @@ def test_lobes_become_lungs():
 
 
 def test_an_unknown_label_is_an_error_in_a_map_of_lungs_and_background_in_one_of_everything():
-    for values in ([0, 1, 7], [0.0, 1.0, 7.0], [-1, 0, 1], [0, 0.5], [0, 1e12]):
+    for values in ([0, 1, 7], [0.0, 1.0, 7.0], [-1, 0, 1], [0, 1e12]):
         with pytest.raises(InputRefused, match="expected 0, 1 right, 2 left"):
             mapped(values, LUNGS)
     assert mapped([0, 10, 90], MAPPINGS["totalsegmentator"]) == [0, 2, 0]
+
+
+@pytest.mark.parametrize("naming", [LUNGS, MAPPINGS["totalsegmentator"]])
+def test_a_map_of_probabilities_is_not_a_question_of_the_mapping(naming):
+    with pytest.raises(InputRefused, match=r"not whole numbers \(0.25, 0.5\).*threshold") as told:
+        mapped([0, 0.25, 0.5, 1], naming)
+    assert told.value.code == "MASK-VALUES"
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int64, np.float32, np.float64, ">i2"])

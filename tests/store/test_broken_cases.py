@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from testing.classical import segment
 
 from pleura.core.errors import Exit, InputRefused, UsageError
+from pleura.core.faults import refusal_of
 from pleura.labels.registry import write_mask
 from pleura.phantom.dataset import write_dataset
-from pleura.store.arrays import open_array
+from pleura.store.arrays import open_array, save_array
 from pleura.store.case import Case
 from pleura.store.cohort import Cohort
 from pleura.store.layout import is_case_id, is_inside
@@ -37,6 +38,23 @@ def made(tmp_path_factory):
 @pytest.fixture
 def cohort(made, tmp_path):
     return Path(shutil.copytree(made, tmp_path / "cohort"))
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8, np.bool_])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_arrays_are_written_as_numpy_writes_them(dtype, order, tmp_path):
+    array = np.asarray(np.arange(24).reshape(2, 3, 4) % 3, dtype, order=order)
+    save_array(tmp_path / "ours.npy", array)
+    np.save(tmp_path / "theirs.npy", np.ascontiguousarray(array))
+    assert (tmp_path / "ours.npy").read_bytes() == (tmp_path / "theirs.npy").read_bytes()
+    np.testing.assert_array_equal(open_array(tmp_path / "ours.npy", (2, 3, 4), dtype), array)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_that_and_no_internal_error():
+    with pytest.raises(OSError, match="No space left") as told:
+        save_array(Path("/dev/full"), np.zeros(1 << 22, np.int16))
+    assert refusal_of(told.value).code == "DISK-FULL"
 
 
 def cut(path: Path, keep: float) -> None:

@@ -115,7 +115,13 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path, text, named):
         make_split(slices_of(TWELVE), rule=str(file), sources=SOURCES)
 
 
-@pytest.mark.parametrize("rule", ["kfold:1/1", "kfold:3/4", "leave-one-out:0", "none.csv", "x"])
+@pytest.mark.parametrize("rule", ["kfold:1/1", "kfold:3/4", "leave-one-out:0", "x"])
 def test_no_such_rule(rule):
     with pytest.raises(UsageError, match="--split is order"):
+        make_split(slices_of(TWELVE), rule=rule)
+
+
+@pytest.mark.parametrize("rule", ["none.csv", "folder/parts"])
+def test_a_file_that_is_not_there_is_not_called_a_wrong_rule(rule):
+    with pytest.raises(UsageError, match="CSV file of --split does not exist"):
         make_split(slices_of(TWELVE), rule=rule)

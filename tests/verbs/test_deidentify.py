@@ -133,6 +133,15 @@ def test_a_broken_object_is_refused_in_one_line_and_the_rest_goes_on(source, tmp
     assert deidentify(source, tmp_path / "out", profile="report").exit_code is Exit.SOME_FAILED
 
 
+def test_files_that_cannot_be_read_are_refused_with_what_happened(source, tmp_path):
+    (source / "export.zip").write_bytes(b"PK\3\4" + bytes(40))
+    (source / "gone").symlink_to(source / "nowhere")
+    for _ in range(2):  # a run, and the report of a finished run
+        told = deidentify(source, tmp_path / "out").notes()
+        assert "1 file refused: ARCHIVE-REFUSED: 1 archive(s)" in " ".join(told)
+        assert "1 symbolic link(s) lead to a file or folder that does not exist" in " ".join(told)
+
+
 def test_a_folder_that_is_named_as_a_patient_is_numbered(chests, tmp_path):
     shutil.copytree(chests / "Images" / "Case_001", tmp_path / "in" / "Smith^John 19500101")
     deidentify(tmp_path / "in", tmp_path / "out", profile="report")
@@ -148,6 +157,11 @@ def test_errors_say_what_to_do(source, tmp_path):
         deidentify(tmp_path / "none", tmp_path / "out", profile="report")
     with pytest.raises(UsageError, match="inside"):
         deidentify(source, source / "out", profile="report")
+    with pytest.raises(UsageError, match=r"^OUT contains an input"):
+        deidentify(source, source / "out")
+    with pytest.raises(UsageError, match="empty rectangle"):
+        deidentify(source, tmp_path / "out", blank=("0,0,5,5", "9,3,4,8"))
+    assert not (tmp_path / "out").exists()
     (tmp_path / "held").mkdir()
     (tmp_path / "held" / "mine.txt").write_text("mine")
     with pytest.raises(OutputConflict, match="--overwrite"):

@@ -165,6 +165,12 @@ def test_what_an_empty_slice_counts_as_is_asked_for_and_written_down(folders, em
     assert (first["class"], first["value"]) == ("empty", value)
 
 
+def test_an_empty_mask_misses_both_lungs_and_has_no_label_to_explain(folders):
+    write(folders / "pred" / "Case_000" / "lungs.nii.gz", np.zeros_like(lungs()))
+    (case,) = score(folders).scores["cases"]
+    assert [one["code"] for one in case["findings"]] == ["LUNG-MISSED", "LUNG-MISSED"]
+
+
 def test_a_missed_lung_is_counted_and_never_dropped(folders):
     labels = lungs()
     labels[labels == 2] = 0

@@ -97,6 +97,17 @@ def test_npz_and_map_must_agree(copy, tmp_path):
     assert "differ in 16 voxels" in result.failures[0]
 
 
+def test_every_kind_of_file_that_cannot_be_read_is_refused_by_code(copy, tmp_path):
+    (copy / "Images" / "gone").symlink_to(tmp_path / "nowhere")
+    (copy / "Images" / "export.zip").write_bytes(b"PK\3\4" + bytes(40))
+    (copy / "Images" / "export.7z").write_bytes(b"7z\xbc\xaf\x27\x1c" + bytes(40))
+    result = prepare(copy, tmp_path / "out")
+    assert result.exit_code is Exit.SOME_FAILED
+    told = "\n".join(result.refused)
+    for words in ("BROKEN-LINK", "corrupt or truncated", "archive format not supported"):
+        assert told.count(words) == 1, told
+
+
 def test_a_map_on_another_grid_is_refused(copy, tmp_path):
     path = copy / "Labels" / "Case_000.nii.gz"
     image = sitk.ReadImage(str(path))

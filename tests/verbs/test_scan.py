@@ -60,6 +60,16 @@ def test_pixels_are_looked_at(flaw, code, verdict, volume, tmp_path):
     assert {f["verdict"] for f in one["findings"] if f["code"] == code} == {verdict}
 
 
+def test_a_slice_is_named_by_its_number_in_the_series_not_in_the_sample(tmp_path):
+    volume, _ = chest((100, 48, 48), seed=3)
+    lost = 39  # every third slice is sampled
+    hu = volume.hu.copy()
+    hu[lost] = -1024
+    write_files(tmp_path, series(Volume(hu, volume.grid)))
+    (blank,) = [f for f in entry(tmp_path)["findings"] if f["code"] == "BLANK-SLICES"]
+    assert blank["evidence"]["where"] == f"slice {lost + 1}"
+
+
 def test_water_is_no_chest(tmp_path):
     hu = np.full((20, 48, 48), -1000, np.int16)
     hu[:, 8:40, 8:40] = 10

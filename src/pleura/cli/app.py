@@ -15,6 +15,7 @@ from typer.main import get_command
 from pleura import __version__
 from pleura.cli.options import command_function, dashed
 from pleura.core.cores import keep_blas_to_one_thread
+from pleura.core.errors import Exit
 from pleura.core.quiet import silence_libraries
 from pleura.core.text import visible
 
@@ -36,6 +37,10 @@ VERBS = {
     "phantom": "Write synthetic chest CTs in the report's folder layout.",
 }
 """Name and first sentence of each verb; a test keeps them equal to the functions' docstrings."""
+
+EMPTY_ARGUMENT = (
+    "pleura: an argument is empty, as an unset variable of the shell is; give a path or a value"
+)
 
 HELP = "help"
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
@@ -142,7 +147,11 @@ def main(argv: list[str] | None = None) -> Any:
     for stream in (sys.stdout, sys.stderr):  # a console that cannot print ≥ must not end a run
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    app(args=argv, prog_name="pleura")
+    words = sys.argv[1:] if argv is None else argv
+    if "" in words:  # as a path it would mean the current folder
+        print(EMPTY_ARGUMENT, file=sys.stderr)
+        sys.exit(int(Exit.USAGE))
+    app(args=words, prog_name="pleura")
 
 
 __all__ = ["VERBS", "app", "dashed", "main"]

@@ -16,6 +16,9 @@ METAVARS = {"source": "IN"}
 IN_PYTHON_ONLY = ("names", "sources", "progress")
 """Parameters that the command line does not have."""
 
+COUNTS = ("workers", "tasks")
+"""Parameters for which 0 means "choose", so a negative number is a mistake."""
+
 
 def dashed(name: str) -> str:
     """The option of a parameter: `order_by` is `--order-by`."""
@@ -56,7 +59,10 @@ def command_function(name: str, verb: Callable[..., Any]) -> Callable[..., None]
         declared: Any
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             declared = typer.Option(
-                dashed(parameter.name), help=text, show_default=default not in (None, "")
+                dashed(parameter.name),
+                help=text,
+                show_default=default not in (None, ""),
+                min=0 if parameter.name in COUNTS else None,
             )
         else:
             declared = typer.Argument(

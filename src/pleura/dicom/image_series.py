@@ -109,14 +109,20 @@ class Series:
         grid = Grid((len(numbers), self.rows, self.columns), affine, positions)
         return replace(self, slices=len(numbers), grid=grid, missing=())
 
+    def sample_step(self, most: int) -> int:
+        """Which n-th slices `sample` reads; 1 = all."""
+        if self.grid is None or self.missing:
+            return 1
+        return -(-self.slices // most)
+
     def sample(self, most: int) -> Volume:
         """Read every n-th slice, at most `most` of them, on a grid of their own.
 
         Raises:
             InputRefused: as `read`.
         """
-        step = -(-self.slices // most)
-        if step == 1 or self.grid is None or self.missing:
+        step = self.sample_step(most)
+        if step == 1 or self.grid is None:
             return self.read()
         files = self.files[::step]
         positions, mean = self.grid.positions_mm, float(step)

@@ -13,8 +13,9 @@ from pleura.dicom.fast_header import Known
 from pleura.dicom.header import planes_of
 from pleura.dicom.plane import Plane
 from pleura.files.contents import DICOM, DICOMDIR, DICOMDIR_CLASS
+from pleura.files.dicomdir import missing_files
 from pleura.files.listing import ON_DISK, InputFile, Listing, RefusedFile, list_files
-from pleura.files.walk import OpenFile, Walk, open_files
+from pleura.files.walk import OpenFile, Walk, open_files, read_file
 
 CHUNK = 64
 """Files in a task of a thread: reading a header takes less time than passing it to a thread."""
@@ -63,6 +64,7 @@ def read_tree(
         tree.add(part)
         done += len(chunk)
         progress("read headers", done, len(paths))
+    tree.refused += missing_files(tree.files, tuple(tree.refused), read_file)
     return Walk(listing.root, tuple(tree.files), tuple(tree.refused)), tree.planes
 
 

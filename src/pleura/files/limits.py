@@ -26,6 +26,9 @@ GROWTH: Final = 100
 GROWTH_FREE: Final = 256 << 20
 """Size that any compressed file may expand to; masks compress several hundredfold."""
 
+DICOMDIR_BYTES: Final = 64 << 20
+"""Largest DICOMDIR that is searched; one of 10,000 images has about 5 MB."""
+
 SPARSE_FREE: Final = 64 << 20
 """Files up to this size are not checked for holes."""
 

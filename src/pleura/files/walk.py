@@ -30,6 +30,7 @@ from pleura.files.contents import (
     is_dicomdir,
     kind_of,
 )
+from pleura.files.dicomdir import missing_files
 from pleura.files.limits import FILE_BYTES, HEAD_BYTES
 from pleura.files.listing import ON_DISK, InputFile, RefusedFile, list_files
 from pleura.files.sparse import is_sparse
@@ -113,6 +114,7 @@ def walk(source: Path, progress: Progress = silent) -> Walk:
             else:
                 files.append(found.file)
         progress("find files", done, len(listing.paths))
+    refused += missing_files(files, tuple(refused), read_file)
     return Walk(listing.root, tuple(files), tuple(refused))
 
 

@@ -25,8 +25,8 @@ def labels_of(array: NDArray[Any], naming: Naming = LUNGS) -> NDArray[np.uint8]:
     """Labels as uint8: 0 background, 1 right (or either), 2 left.
 
     Raises:
-        InputRefused: `MASK-LABELS`: a value that `naming` does not have, in a map of lungs only, or
-            not a whole number; `MASK-VALUES`: NaN, infinity, or not numbers.
+        InputRefused: `MASK-LABELS`: a value that `naming` does not have, in a map of lungs only;
+            `MASK-VALUES`: fractions, NaN, infinity, or not numbers.
     """
     if array.dtype.kind not in "biuf":
         raise refused("MASK-VALUES", found="no numbers")
@@ -64,7 +64,8 @@ def _whole(part: NDArray[Any]) -> NDArray[np.int64]:
     rounded = np.rint(part)
     broken = part[np.abs(part - rounded) > ROUNDING]
     if broken.size:
-        raise _unknown(np.unique(broken).tolist())
+        some = ", ".join(f"{value:g}" for value in np.unique(broken)[:MENTIONED])
+        raise refused("MASK-VALUES", found=f"values that are not whole numbers ({some})")
     return rounded.astype(np.int64)
 
 

@@ -12,6 +12,7 @@ from pleura.core.atomic import atomic_file, atomic_folder
 from pleura.core.findings import Finding, worst
 from pleura.core.progress import Progress
 from pleura.core.text import shown_uid
+from pleura.store.arrays import save_array
 from pleura.store.case import write_case
 from pleura.store.fingerprints import fingerprint
 from pleura.store.items import Done
@@ -62,10 +63,11 @@ def plan_cases(
     source: Path, masks: Path | None, gaps: Any, names: Mapping[str, str] | None, progress: Progress
 ) -> CasePlan:
     """Read the headers of the input and match masks with series."""
+    from pleura.dicom.series import UNREADABLE
     from pleura.labels.references import cases_of, find_references
 
     seen = series_in(source, gaps=gaps, progress=progress)
-    usable, refusals = cases_of([one for one in seen if one.is_ct or one.id == "unreadable"])
+    usable, refusals = cases_of([one for one in seen if one.is_ct or one.id == UNREADABLE])
     references = find_references(
         seen, usable, source, masks, mentioned=frozenset(refusals), names=names, progress=progress
     )
@@ -74,7 +76,10 @@ def plan_cases(
         reference = references.of(one)
         digest = fingerprint(reference.paths, series_input(one, source))["sha256"]
         jobs.append(CaseJob(one.id, digest, one, reference))
+    unread = [refusal for one in seen if one.id == UNREADABLE for refusal in one.findings]
+    refusals.pop(UNREADABLE, None)  # it has one finding for each kind of file that was not read
     lines = [_line(case, refusal) for case, refusal in refusals.items()]
+    lines += [_line(UNREADABLE, refusal) for refusal in unread]
     return CasePlan(jobs, [*lines, *references.unmatched], references.unmatched_files)
 
 
@@ -123,7 +128,7 @@ def _case(recipe: CaseRecipe, job: CaseJob) -> Done:
             **facts,
         )
         if removed is not None:
-            np.save(part / REMOVED_COUCH, np.packbits(removed), allow_pickle=False)
+            save_array(part / REMOVED_COUCH, np.packbits(removed))
         planes_png(volume, None if mask is None else mask.labels, part / PLANES)
     files = [f"{CASES}/{job.id}/{path.name}" for path in sorted(folder.iterdir())]
     entry = {
@@ -174,5 +179,5 @@ def _export(out: Path, case: str, volume: "Volume", kind: str) -> tuple[str, ...
         if kind == "nifti":
             write_volume(part, volume)
         else:
-            np.save(part, volume.hu, allow_pickle=False)
+            save_array(part, volume.hu)
     return (name,)

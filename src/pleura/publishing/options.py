@@ -23,6 +23,11 @@ def choices_of(profile: Any, dates: Any, retain: Sequence[Any], blank: Sequence[
                 "deidentify: --blank takes X0,Y0,X1,Y1 in pixels, such as --blank 0,0,200,40"
             )
         x0, y0, x1, y1 = (int(number) for number in match.groups())
+        if x0 >= x1 or y0 >= y1:
+            raise UsageError(
+                f"deidentify: --blank {x0},{y0},{x1},{y1} is an empty rectangle: X1 must be larger "
+                "than X0, and Y1 than Y0"
+            )
         boxes.append((x0, y0, x1, y1))
     if profile == "report" and (dates != "remove" or retain or blank):
         raise UsageError(

@@ -130,12 +130,19 @@ class DeidentifyResult:
             "unreadable": f"refused: PARSE-FAILED: {broken}",
             f"{OTHER}DICOMDIR": "not copied: DICOMDIR (would reference the original file names)",
             **{
-                f"{REFUSED}{code}": f"refused: {code}: {CODES[code].remedy}" for code in self.unread
+                f"{REFUSED}{code}": f"refused: {code}: {_unread(code, self.left)}"
+                for code in self.unread
             },
             **{f"{UNCROPPED}{code}": f"refused: {code}: {no_apex}" for code in self.uncropped},
             "cropped": "not copied: too far above the lung apex",
             "others": "not copied: not DICOM",
         }
+
+
+def _unread(code: str, left: Mapping[str, int]) -> str:
+    """Why files were not read; `scan` names the problem of each archive."""
+    why = "corrupt, encrypted, nested or of a format that is not supported"
+    return CODES[code].message({"n": left[f"{REFUSED}{code}"], "why": why})
 
 
 def _files(count: int) -> str:

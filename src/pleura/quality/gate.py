@@ -81,7 +81,11 @@ class Judged:
 
 
 def gate(
-    volume: Volume, lungs: LungMask | None = None, *, detail: Literal["sample", "full"] = "sample"
+    volume: Volume,
+    lungs: LungMask | None = None,
+    *,
+    detail: Literal["sample", "full"] = "sample",
+    every: int = 1,
 ) -> Judged:
     """Decide whether a volume may be used.
 
@@ -92,12 +96,13 @@ def gate(
         detail: `full` where the caller needs body and airways on every voxel anyway: they are
             computed once, and those of the sample are taken from them. `sample` computes them on
             the sample only.
+        every: the volume has every n-th slice of its series; findings name slices of the series.
 
     Returns:
         The volume, with values corrected where this is certain, and every finding. A refused volume
         is returned too: check `usable`, or call `require_usable()`.
     """
-    volume, findings = check_hounsfield(volume)
+    volume, findings = check_hounsfield(volume, every)
     findings = (*findings, *check_field_of_view(volume))
     whole = Anatomy(volume)
     if worst(findings) is Verdict.REFUSED:

@@ -18,7 +18,7 @@ from pleura.quality.slices import check_slices
 from pleura.quality.tissue_peaks import check_peaks
 
 
-def check_hounsfield(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
+def check_hounsfield(volume: Volume, every: int = 1) -> tuple[Volume, tuple[Finding, ...]]:
     """Validate a volume's values, and correct an intercept that was left out or applied twice.
 
     An offset is corrected only where it is certain: the values cannot be HU, exactly one of the
@@ -28,6 +28,7 @@ def check_hounsfield(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
 
     Args:
         volume: CT as its header describes it.
+        every: the volume has every n-th slice of its series.
 
     Returns:
         The volume (a corrected copy where it was repaired; filler around its circle is marked as
@@ -37,7 +38,7 @@ def check_hounsfield(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
     """
     volume = mark_inner_padding(mark_filler(volume))
     jumps = _rescale_jumps(volume)
-    findings = (*_padding(volume), *check_slices(volume), *jumps)
+    findings = (*_padding(volume), *check_slices(volume, every), *jumps)
     if worst(jumps) is Verdict.REFUSED:
         return volume, findings
     counts = _histogram(volume)
@@ -49,7 +50,7 @@ def check_hounsfield(volume: Volume) -> tuple[Volume, tuple[Finding, ...]]:
     corrected, offset = _corrected(volume)
     if corrected is None:
         return volume, (*findings, *saturated, _not_hu(counts))
-    return corrected, (*_padding(corrected), *check_slices(corrected), *saturated, offset)
+    return corrected, (*_padding(corrected), *check_slices(corrected, every), *saturated, offset)
 
 
 def _corrected(volume: Volume) -> tuple[Volume, Finding] | tuple[None, None]:

@@ -10,19 +10,24 @@ from pleura.geometry.volume import Volume
 from pleura.quality import thresholds as t
 
 
-def check_slices(volume: Volume) -> tuple[Finding, ...]:
+def check_slices(volume: Volume, every: int = 1) -> tuple[Finding, ...]:
     """Find slices that are blank, that repeat another one, or that do not match their neighbours.
 
     Args:
         volume: CT in HU.
+        every: the volume has every n-th slice of its series; findings name slices of the series.
 
     Returns:
         `BLANK-SLICES`, `SLICES-REPEATED`, `SLICES-OUT-OF-PLACE`: refused or review.
     """
-    return (*check_blank(volume), *check_repeated(volume), *check_neighbours(volume))
+    return (
+        *check_blank(volume, every),
+        *check_repeated(volume, every),
+        *check_neighbours(volume, every),
+    )
 
 
-def check_blank(volume: Volume) -> tuple[Finding, ...]:
+def check_blank(volume: Volume, every: int = 1) -> tuple[Finding, ...]:
     """`BLANK-SLICES`: slices, or their last rows, with a single value.
 
     An interrupted copy into a pre-allocated file leaves such slices. Refused where the slices
@@ -36,14 +41,14 @@ def check_blank(volume: Volume) -> tuple[Finding, ...]:
     first, last = int(written[0]), int(written[-1])
     lost = [k for k in range(first, last + 1) if _is_lost(volume, k, blank_rows)]
     if lost:
-        return (finding("BLANK-SLICES", n=len(lost), where=f"slice {_numbers(lost)}"),)
+        return (finding("BLANK-SLICES", n=len(lost), where=f"slice {_numbers(lost, every)}"),)
     at_ends = len(blank_rows) - (last - first + 1)
     if at_ends:
         return (finding("BLANK-SLICES", Verdict.REVIEW, n=at_ends, where="at the ends"),)
     return ()
 
 
-def check_repeated(volume: Volume) -> tuple[Finding, ...]:
+def check_repeated(volume: Volume, every: int = 1) -> tuple[Finding, ...]:
     """`SLICES-REPEATED`: slices equal to the one before; refused, or review if they are many."""
     hu = volume.hu
     row = hu.shape[1] // 2
@@ -57,10 +62,10 @@ def check_repeated(volume: Volume) -> tuple[Finding, ...]:
         return ()
     many = len(repeated) > t.MANY_REPEATED * len(hu)
     verdict = Verdict.REVIEW if many else Verdict.REFUSED
-    return (finding("SLICES-REPEATED", verdict, n=len(repeated), where=_numbers(repeated)),)
+    return (finding("SLICES-REPEATED", verdict, n=len(repeated), where=_numbers(repeated, every)),)
 
 
-def check_neighbours(volume: Volume) -> tuple[Finding, ...]:
+def check_neighbours(volume: Volume, every: int = 1) -> tuple[Finding, ...]:
     """`SLICES-OUT-OF-PLACE`: slices that do not match their neighbours.
 
     They resemble neither neighbour although these resemble each other, or fit better when
@@ -87,7 +92,9 @@ def check_neighbours(volume: Volume) -> tuple[Finding, ...]:
         many = len(misplaced) > t.MANY_ODD * len(coarse)
         verdict = Verdict.REFUSED if many else Verdict.REVIEW
         return (
-            finding("SLICES-OUT-OF-PLACE", verdict, n=len(misplaced), where=_numbers(misplaced)),
+            finding(
+                "SLICES-OUT-OF-PLACE", verdict, n=len(misplaced), where=_numbers(misplaced, every)
+            ),
         )
     jumps = _jumps(near) if grid.is_even else []
     if jumps:
@@ -96,15 +103,15 @@ def check_neighbours(volume: Volume) -> tuple[Finding, ...]:
                 "SLICES-OUT-OF-PLACE",
                 Verdict.REVIEW,
                 n=len(jumps),
-                where=f"after {_numbers(jumps)}",
+                where=f"after {_numbers(jumps, every)}",
             ),
         )
     return ()
 
 
-def _numbers(slices: list[int]) -> str:
-    """The first few slice numbers, counted from 1."""
-    return ", ".join(str(k + 1) for k in slices[: t.MOST_LISTED])
+def _numbers(slices: list[int], every: int) -> str:
+    """The first few slice numbers in the series, counted from 1."""
+    return ", ".join(str(k * every + 1) for k in slices[: t.MOST_LISTED])
 
 
 def _blank_rows(hu: NDArray[np.int16]) -> int:

@@ -184,7 +184,8 @@ def _comparable(
         mask = resample_mask(mask, reference.grid)
     if is_one_lung_alone(mask, reference):
         mask = LungMask(mask.labels, mask.grid)
-        findings.append(finding("LABEL-ONE-ALONE"))
+        if mask.labels.any():  # an empty mask has no label to explain
+            findings.append(finding("LABEL-ONE-ALONE"))
     return mask, findings
 
 

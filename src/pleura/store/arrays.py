@@ -52,6 +52,18 @@ def open_array(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[
         raise _broken(path, str(error)) from error
 
 
+def save_array(path: Path, array: NDArray[np.generic]) -> None:
+    """Write a `.npy` file, as `np.save` does, whose error of a full disk has no number.
+
+    Raises:
+        OSError: the file cannot be written; `errno` says why.
+    """
+    whole = np.ascontiguousarray(array)
+    with path.open("wb") as file:
+        npy.write_array_header_1_0(file, npy.header_data_from_array_1_0(whole))
+        file.write(whole.reshape(-1).view(np.uint8).data)
+
+
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     try:
         version = npy.read_magic(file)

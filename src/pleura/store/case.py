@@ -14,7 +14,7 @@ from pleura.core.errors import InputRefused
 from pleura.core.findings import Finding, Verdict
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask, Volume
-from pleura.store.arrays import open_array
+from pleura.store.arrays import open_array, save_array
 from pleura.store.layout import CASE, MASK, PADDING, VOLUME, is_case_id
 
 FORMAT = "pleura-case/1"
@@ -118,9 +118,9 @@ def write_case(
     The caller makes the folder appear when it is complete. `facts` go into `case.json` with id,
     grid and mask: series_uid, verdict, findings and the like, nothing that identifies a patient.
     """
-    np.save(folder / VOLUME, volume.hu, allow_pickle=False)
+    save_array(folder / VOLUME, volume.hu)
     if volume.padding is not None:
-        np.save(folder / PADDING, volume.padding, allow_pickle=False)
+        save_array(folder / PADDING, volume.padding)
     about: dict[str, Any] = {
         "format": FORMAT,
         "id": case,
@@ -130,7 +130,7 @@ def write_case(
         "mask": None,
     }
     if mask is not None:
-        np.save(folder / MASK, mask.labels, allow_pickle=False)
+        save_array(folder / MASK, mask.labels)
         about["mask"] = {"sided": mask.sided, "volume_ml": mask.volume_ml()}
     write_json(folder / CASE, about | facts)
 

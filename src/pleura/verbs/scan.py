@@ -80,7 +80,11 @@ def _content_checked(series: "Series") -> "Series":
 
     try:
         few = all(finding.code not in ALL_SLICES for finding in series.findings)
-        findings = gate(series.sample(SAMPLE_SLICES) if few else series.read()).findings
+        if few:
+            step = series.sample_step(SAMPLE_SLICES)
+            findings = gate(series.sample(SAMPLE_SLICES), every=step).findings
+        else:
+            findings = gate(series.read()).findings
     except InputRefused as error:
         findings = (Finding(error.code, Verdict.REFUSED, str(error)),)
     return replace(series, findings=(*series.findings, *findings))

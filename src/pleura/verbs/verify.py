@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 4096
 FOUND = "Identifiers found: do not share this output"
+UNREAD = "Some files could not be read, so nothing is proved: do not share this output yet"
+UNREAD_CODES = frozenset({"INPUT-UNREAD", "OUTPUT-UNREAD", "REPORT-KEEPS"})
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class VerifyResult:
         if self.certificate:
             lines.append(f"certificate: {self.certificate[-1]}")
         if not report.clean:
-            lines.append(FOUND)
+            listed = ", ".join(f"{code} {count}" for code, count in report.counts().items())
+            lines.append(f"{_outcome(report)} ({listed})")
         elif kept:
             lines.append("the four rules of profile report are kept")
         else:
@@ -128,6 +131,13 @@ def verify(
     return VerifyResult(report, paths, written)
 
 
+def _outcome(report: "Report") -> str:
+    """The result in one sentence."""
+    if report.clean:
+        return "nothing was found"
+    return UNREAD if UNREAD_CODES.issuperset(report.counts()) else FOUND
+
+
 def _certificate(report: "Report") -> Any:
     from pleura.publishing.certificate import Certificate, not_covered, option_words
 
@@ -143,7 +153,7 @@ def _certificate(report: "Report") -> Any:
         options = ["profile report (four rules)" if kept else "none declared"]
     return Certificate(
         title="Verification of de-identified DICOM files",
-        outcome="nothing was found" if report.clean else FOUND,
+        outcome=_outcome(report),
         facts=facts,
         options=options,
         counts=report.counts(),

@@ -149,7 +149,8 @@ FILES: Mapping[str, Code] = {
     ),
     "MASK-SHAPE": refusal("the mask has {found} voxels, the volume {expected}", SAME_SERIES),
     "MASK-VALUES": refusal(
-        "the mask has {found} where labels are expected", "Export it as whole numbers."
+        "the mask has {found} where labels are expected",
+        "Export it as whole numbers; apply a threshold to a map of probabilities first.",
     ),
     "MASK-LABELS": refusal(
         "the mask has the values {found}; expected 0, 1 right, 2 left, or 0 and 1{hint}"

@@ -53,6 +53,10 @@ FILES: Mapping[str, Code] = {
         "{n} symbolic link(s) lead to a file or folder that does not exist",
         "Restore what they lead to.",
     ),
+    "FILES-MISSING": refusal(
+        "{n} file(s) that DICOMDIR lists do not exist",
+        "Copy the whole medium again, or remove DICOMDIR where the rest is complete.",
+    ),
     "ARCHIVE-REFUSED": refusal(
         "{n} archive(s) or file(s) in them not read: {why}", "Extract the archive first."
     ),
