@@ -35,7 +35,8 @@ def missing_files(
     directories = [file for file in files if file.kind == DICOMDIR]
     if not directories:
         return
-    present = {_comparable(file.name) for file in (*files, *refused)}
+    names_here = [*(file.name for file in files), *(file.name for file in refused)]
+    present = {_comparable(name) for name in names_here}
     for directory in directories:
         folder = PurePosixPath(directory.name).parent
         names = sorted({str(folder / path) for path in _listed(directory, read)})

@@ -54,6 +54,7 @@ class MeasureRecipe:
 def measure_case(job: MaskedJob, recipe: MeasureRecipe) -> Done:
     """Measure one case. A refusal is a record with the findings that came before it."""
     from pleura.labels.registry import read_judged
+    from pleura.quality.mask_fit import check_mask_fit
 
     findings = list(job.case.findings)
     try:
@@ -65,8 +66,11 @@ def measure_case(job: MaskedJob, recipe: MeasureRecipe) -> Done:
         judged = job.case.judged("sample")
         if judged.usable:
             mask, odd = read_judged(job.mask, judged.volume.grid, job.case.series)
-            findings += odd
-            judged = judged.with_lungs(mask) if mask.sided and mask.labels.any() else judged
+            findings += (*odd, *check_mask_fit(mask, judged.volume))
+            if mask.sided:
+                judged = judged.with_lungs(mask)
+            else:
+                findings.append(finding("NO-SIDES"))
         findings += judged.findings
         if worst(findings) is Verdict.REFUSED:
             return Done(record_of(job.case, findings), refused=refusing_code(findings))

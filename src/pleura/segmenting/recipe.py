@@ -134,7 +134,8 @@ def record_of(
     mask: str | None = None,
 ) -> dict[str, Any]:
     """The record of a case in `run.json`; without a mask, one that was refused."""
-    ml = None if measures is None else {side: _ml(measures[side]) for side in SIDES}
+    # a mask without sides has no volume of a right or left lung, not 0 ml of it
+    ml = measures and {side: _ml(measures[side]) for side in SIDES if side in measures}
     header = {} if job.series is None else job.series.header
     return {
         "id": job.id,

@@ -66,6 +66,10 @@ STRUCTURES: Mapping[str, Code] = {
         "{n} segment(s) are named as one lung and coded as the other; the code was used",
         "Check the sides of the mask.",
     ),
+    "NO-SIDES": ok(
+        "the mask has no labels of right and left; both lungs are measured together",
+        "Give a mask with 1 right and 2 left where each lung is wanted.",
+    ),
     "ONE-LUNG": review("the labels contain a {lung} only"),
     "LUNG-DERIVED": repaired(
         "the labels have no {lung}; it was derived as both lungs without the {other}"

@@ -110,7 +110,9 @@ _ORIENTATION: Mapping[str, Code] = {
 }
 
 _FIT: Mapping[str, Code] = {
-    "MASK-EMPTY": refusal("the mask is empty", "Remove the file for a case without reference."),
+    "MASK-EMPTY": refusal(
+        "the mask is empty", "Make it again, or remove the file for a case without a mask."
+    ),
     "SIDES-EXCHANGED": Code(
         (Verdict.REVIEW, Verdict.REFUSED),
         "right and left lung labels appear swapped",

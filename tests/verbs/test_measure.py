@@ -1,0 +1,89 @@
+"""measure: masks of any tool are measured where they lie on lung, and refused by code where not."""
+
+import json
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from pleura.core.errors import Exit
+from pleura.labels.registry import write_mask
+from pleura.phantom.dataset import write_dataset
+from pleura.verbs.measure import measure
+
+CASE = "Case_000"
+
+
+@pytest.fixture(scope="module")
+def chests(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "chests"
+    write_dataset(folder, cases=1, shape=(20, 48, 48), seed=3, label=write_mask)
+    return folder
+
+
+@pytest.fixture
+def measured(chests, tmp_path):
+    """Measure the phantom's lungs after a change of their labels: the result and its one case."""
+    reference = sitk.ReadImage(str(chests / "Labels" / f"{CASE}.nii.gz"))
+
+    def run(change, **options):
+        image = sitk.GetImageFromArray(change(sitk.GetArrayFromImage(reference)))
+        image.CopyInformation(reference)
+        sitk.WriteImage(image, str(tmp_path / f"{CASE}.nii.gz"))
+        result = measure(
+            chests / "Images", tmp_path / f"{CASE}.nii.gz", tmp_path / "out", **options
+        )
+        (case,) = json.loads((tmp_path / "out" / "run.json").read_text())["cases"]
+        return result, case
+
+    return run
+
+
+def codes(case):
+    return {finding["code"] for finding in case["findings"]}
+
+
+def test_each_lung_has_the_volume_of_its_voxels(measured):
+    counts = {}
+
+    def count(labels):
+        counts.update({side: int((labels == k).sum()) for side, k in (("right", 1), ("left", 2))})
+        return labels
+
+    result, case = measured(count)
+    assert result.exit_code is Exit.OK
+    volumes = case["volume_ml"]
+    assert volumes["right"] / volumes["left"] == pytest.approx(counts["right"] / counts["left"])
+    assert volumes["both"] == pytest.approx(volumes["right"] + volumes["left"], abs=0.002)
+
+
+@pytest.mark.parametrize("value", [1, 255])
+def test_a_mask_without_sides_is_measured_as_both_lungs(measured, value):
+    result, case = measured(lambda labels: np.where(labels > 0, value, 0).astype(np.uint8))
+    assert result.exit_code is Exit.OK
+    assert set(case["volume_ml"]) == {"both"}  # not 0 ml of a right lung
+    assert case["volume_ml"]["both"] > 1000
+    assert "NO-SIDES" in codes(case)
+
+
+def test_an_npz_and_a_report_of_a_mask_without_sides(chests, tmp_path):
+    masks = chests / "Segmentations"
+    result = measure(chests / "Images", masks, tmp_path / "out", sr=True)
+    assert result.exit_code is Exit.OK
+    assert (tmp_path / "out" / CASE / "measurements.sr.dcm").is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (np.zeros_like, "MASK-EMPTY"),
+        (lambda labels: np.array([0, 2, 1], np.uint8)[labels], "SIDES-EXCHANGED"),
+        (lambda labels: np.roll(labels, 20, axis=1), "MASK-NOT-LUNG"),
+        (lambda labels: np.roll(labels > 0, 20, axis=1).astype(np.uint8), "MASK-NOT-LUNG"),
+    ],
+)
+def test_a_mask_that_is_not_on_the_lungs_is_refused(measured, change, code):
+    result, case = measured(change)
+    assert result.exit_code is Exit.NOTHING_USABLE
+    assert code in codes(case)
+    assert case["measures"] is None
