@@ -129,6 +129,7 @@ def test_a_mapping_is_named_or_read_beside_the_masks(tmp_path):
         "lungmusk",
         "right=1",
         "right=1,left=1",
+        "right=1,left=2,right=3",  # the first right must not get lost
         "right=0,left=1",
         "right=,left=1",
         "",

@@ -165,6 +165,15 @@ def test_what_an_empty_slice_counts_as_is_asked_for_and_written_down(folders, em
     assert (first["class"], first["value"]) == ("empty", value)
 
 
+def test_masks_that_all_equal_their_references_are_questioned(folders):
+    write(folders / "pred" / "Case_000" / "lungs.nii.gz", lungs())
+    assert "every mask equals its reference" in " ".join(score(folders).notes())
+    half = lungs()
+    half[: len(half) // 2] = 0
+    write(folders / "pred" / "Case_000" / "lungs.nii.gz", half)
+    assert "every mask equals" not in " ".join(score(folders, out="second").notes())
+
+
 def test_an_empty_mask_misses_both_lungs_and_has_no_label_to_explain(folders):
     write(folders / "pred" / "Case_000" / "lungs.nii.gz", np.zeros_like(lungs()))
     (case,) = score(folders).scores["cases"]

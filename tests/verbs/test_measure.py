@@ -1,12 +1,13 @@
 """measure: masks of any tool are measured where they lie on lung, and refused by code where not."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from pleura.core.errors import Exit
+from pleura.core.errors import Exit, UsageError
 from pleura.labels.registry import write_mask
 from pleura.phantom.dataset import write_dataset
 from pleura.verbs.measure import measure
@@ -66,11 +67,45 @@ def test_a_mask_without_sides_is_measured_as_both_lungs(measured, value):
     assert "NO-SIDES" in codes(case)
 
 
+def test_label_maps_of_other_tools_are_measured_with_their_mapping(measured, tmp_path):
+    """TotalSegmentator's lobes: 10, 11 left, 12 to 14 right (its class map)."""
+
+    def lobes(labels):
+        return np.array([0, 13, 10], np.uint8)[labels]
+
+    result, case = measured(lobes)
+    assert result.exit_code is Exit.NOTHING_USABLE
+    assert "with --mapping" in case["reason"]
+    shutil.rmtree(tmp_path / "out")
+    result, case = measured(lobes, mapping="totalsegmentator")
+    assert result.exit_code is Exit.OK
+    assert case["volume_ml"]["right"] > case["volume_ml"]["left"]
+    with pytest.raises(UsageError, match="no such mapping"):
+        measured(lobes, mapping="lungmusk")
+
+
+def test_a_dataset_json_beside_the_masks_says_which_lung_is_which(measured, tmp_path):
+    """nnU-Net's names, with the left lung first."""
+    named = {"labels": {"background": 0, "lung_left": 1, "lung_right": 2}}
+    (tmp_path / "dataset.json").write_text(json.dumps(named))
+    result, case = measured(lambda labels: np.array([0, 2, 1], np.uint8)[labels])
+    assert result.exit_code is Exit.OK
+    assert case["volume_ml"]["right"] > case["volume_ml"]["left"]
+
+
 def test_an_npz_and_a_report_of_a_mask_without_sides(chests, tmp_path):
     masks = chests / "Segmentations"
     result = measure(chests / "Images", masks, tmp_path / "out", sr=True)
     assert result.exit_code is Exit.OK
     assert (tmp_path / "out" / CASE / "measurements.sr.dcm").is_file()
+
+
+def test_a_lobe_or_a_lung_that_is_left_out_goes_to_review(measured):
+    result, case = measured(lambda labels: (labels == 1).astype(np.uint8))
+    assert result.exit_code is Exit.OK
+    assert case["verdict"] == "review"
+    (missed,) = [f for f in case["findings"] if f["code"] == "AIR-OUTSIDE-MASK"]
+    assert missed["evidence"]["ml"] == pytest.approx(1800, rel=0.3)  # the other lung
 
 
 @pytest.mark.parametrize(

@@ -109,10 +109,8 @@ def verify_tree(
     secret = _read_key(key)
     everyone = frozenset().union(*known.identifiers.values())
     between = _Between(profile=_profile(out))
-    between.found["INPUT-UNREAD"] += sum(
-        file.code != "FILES-MISSING"
-        for file in given.refused  # nothing was read or written
-    )
+    # of files that are not there nothing was read or written
+    between.found["INPUT-UNREAD"] += sum(one.code != "FILES-MISSING" for one in given.refused)
     between.found["OUTPUT-UNREAD"] += len(made.refused)
     _names(
         [*(file.name for file in made.files), *(file.name for file in made.refused)],

@@ -97,9 +97,11 @@ def naming_of(option: str, folder: Path) -> Naming:
     parts = re.fullmatch(r"(?:(?:right|left|either)=\d+(?:\+\d+)*(?:,(?!$)|$))+", option)
     if not parts:
         raise UsageError(f"There is no such mapping of labels. Use {CHOICES}.")
-    sides = {}
+    sides: dict[str, tuple[int, ...]] = {}
     for part in option.split(","):
         side, labels = part.split("=")
+        if side in sides:
+            raise UsageError(f"A mapping names {side} once; join its labels, as in {side}=1+2.")
         sides[side] = tuple(map(int, labels.split("+")))
     every = [label for labels in sides.values() for label in labels]
     if len(set(every)) < len(every) or 0 in every or ("either" not in sides and len(sides) < 2):

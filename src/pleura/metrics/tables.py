@@ -174,6 +174,10 @@ def score_notes(scores: Mapping[str, Any]) -> list[str]:
     lines = [f"{entry['case']}: refused: {entry['reason']}" for entry in scores["refused"]]
     for case in scores["cases"]:
         lines += [f"{case['case']}: {one['code']}: {one['message']}" for one in case["findings"]]
+    if scores["cases"] and all(_is_perfect(case) for case in scores["cases"]):
+        lines.append(
+            "every mask equals its reference: check that PRED and REF are not the same masks"
+        )
     without = {
         "unanswered": "reference(s) have no mask in PRED",
         "without_reference": "mask(s) have no reference",
@@ -190,6 +194,10 @@ def score_notes(scores: Mapping[str, Any]) -> list[str]:
             _compared(test) for test in other["tests"] if test["metric"] in ("dice", "hd95_mm")
         ]
     return [visible(line) for line in lines]
+
+
+def _is_perfect(case: Mapping[str, Any]) -> bool:
+    return (case["both"] or {}).get("dice") == 1.0
 
 
 def _some(names: Sequence[str], words: str) -> str:

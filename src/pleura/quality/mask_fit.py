@@ -7,6 +7,7 @@ from pleura.anatomy.anatomy import Anatomy
 from pleura.core.codes import finding, refused
 from pleura.core.findings import Finding
 from pleura.geometry import hu as landmarks
+from pleura.geometry.morphology import opened
 from pleura.geometry.resample import Upright, coarse, shrink
 from pleura.geometry.volume import LEFT, RIGHT, LungMask, Volume
 from pleura.quality import thresholds as t
@@ -28,7 +29,7 @@ def check_mask_fit(
         anatomy: that of `volume` at about 3 mm, upright, where it is known.
 
     Returns:
-        `MASK-PARTLY-LUNG`, `MASK-ON-FEW-SLICES` (review), or nothing.
+        `MASK-PARTLY-LUNG`, `MASK-ON-FEW-SLICES`, `AIR-OUTSIDE-MASK` (review), or nothing.
 
     Raises:
         InputRefused: `MASK-EMPTY`; `SIDES-EXCHANGED`, where the right lung is to the left of the
@@ -40,7 +41,8 @@ def check_mask_fit(
     if mask.sided and _is_exchanged(mask):
         raise refused("SIDES-EXCHANGED")
     small, upright, factors = coarse(volume, t.FIT_MM)
-    airy = (small.hu > landmarks.LIGHTEST_LUNG) & (small.hu < landmarks.BODY) & _patient(small)
+    patient = _patient(small)
+    airy = (small.hu > landmarks.LIGHTEST_LUNG) & (small.hu < landmarks.BODY) & patient
     lungs = shrink(upright.turn(mask.lungs), factors)
     share = _airy_share(lungs, airy)
     if share < t.FITS:
@@ -59,7 +61,18 @@ def check_mask_fit(
                 "MASK-ON-FEW-SLICES", covered=int(covered.sum()), with_lung=int(with_lung.sum())
             )
         )
+    missed_ml = _missed_ml(small, patient, lungs)
+    if missed_ml > t.MOST_MISSED_ML:
+        found.append(finding("AIR-OUTSIDE-MASK", ml=round(missed_ml)))
     return tuple(found)
+
+
+def _missed_ml(small: Volume, patient: Bool, lungs: NDArray[np.float32]) -> float:
+    """Aerated tissue within the patient that is not in the mask, without thin rims, in ml."""
+    low, high = landmarks.AERATED_LUNG
+    aerated = (small.hu > low) & (small.hu < high) & patient & (lungs < t.IN_MASK)
+    thick = opened(aerated, small.grid.spacing_mm, t.MISSED_RADIUS_MM)
+    return float(np.count_nonzero(thick)) * small.grid.voxel_ml
 
 
 def _airy_share(lungs: NDArray[np.float32], airy: Bool) -> float:

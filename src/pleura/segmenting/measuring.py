@@ -1,7 +1,7 @@
 """One case of `pleura measure`: its CT and any tool's mask of it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from pleura.store.layout import PLANES, SR, main_mask
 
 if TYPE_CHECKING:
     from pleura.geometry.volume import LungMask, Volume
+    from pleura.labels.mappings import Naming
     from pleura.store.jobs import Job
 
 
@@ -41,9 +42,10 @@ class MaskedJob:
 
 @dataclass(frozen=True)
 class MeasureRecipe:
-    """Where to write, and whether a DICOM SR with its segmentation."""
+    """Where to write, what labels mean, and whether a DICOM SR with its segmentation."""
 
     out: Path
+    naming: "Naming"
     sr: bool = False
 
     def open(self) -> Callable[[MaskedJob], Done]:
@@ -65,7 +67,7 @@ def measure_case(job: MaskedJob, recipe: MeasureRecipe) -> Done:
             return Done(record_of(job.case, findings), refused="MASK-MISSING")
         judged = job.case.judged("sample")
         if judged.usable:
-            mask, odd = read_judged(job.mask, judged.volume.grid, job.case.series)
+            mask, odd = read_judged(job.mask, judged.volume.grid, job.case.series, recipe.naming)
             findings += (*odd, *check_mask_fit(mask, judged.volume))
             if mask.sided:
                 judged = judged.with_lungs(mask)
@@ -80,9 +82,17 @@ def measure_case(job: MaskedJob, recipe: MeasureRecipe) -> Done:
     except InputRefused as error:
         if is_passing(error):
             raise
-        refusal = refusal_of(error)
+        refusal = _refusal(error)
         return Done(refused_record(job.case, refusal, findings), refused=refusal.code)
     return Done(record_of(job.case, findings, measures, names[0]), names)
+
+
+def _refusal(error: InputRefused) -> Finding:
+    """The refusal of a case; of labels that have no meaning, with the option that gives one."""
+    refusal = refusal_of(error)
+    if refusal.code != "MASK-LABELS":
+        return refusal
+    return replace(refusal, message=f"{refusal.message}; specify the label mapping with --mapping")
 
 
 def refused_masked(job: MaskedJob, refusal: Finding) -> dict[str, Any]:

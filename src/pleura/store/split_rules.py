@@ -45,7 +45,7 @@ def read_rule(text: str) -> SplitRule:
         content = Path(text).read_bytes()
         digest = hashlib.sha256(content).hexdigest()[:16]
         return SplitRule(f"file:{digest}", listed=_listed(content))
-    if Path(text).suffix or len(Path(text).parts) > 1:
+    if not re.match(r"[a-z-]+:", text) and (Path(text).suffix or len(Path(text).parts) > 1):
         raise UsageError("the CSV file of --split does not exist; check the path given for it")
     raise UsageError(f"--split is {KNOWN}; K and I are numbers as in kfold:5/1, I from 1 to K")
 

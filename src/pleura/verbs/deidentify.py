@@ -106,10 +106,7 @@ def deidentify(
     )
     if dry_run:
         return publication.show()
-    options = {
-        **recorded(choices, publication.secret),
-        "crop_above_apex_mm": crop_above_apex,
-    }
+    options = {**recorded(choices, publication.secret), "crop_above_apex_mm": crop_above_apex}
     with part.open_run(
         out,
         verb="deidentify",

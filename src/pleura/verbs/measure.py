@@ -18,6 +18,7 @@ def measure(
     masks: Path,
     out: Path,
     *,
+    mapping: str = "auto",
     sr: bool = False,
     workers: int = 1,
     scheduler: str = "",
@@ -38,6 +39,10 @@ def measure(
         masks: One mask file for one CT, or a folder of masks by case, of any format that pleura
             reads.
         out: Folder to write to; created if it does not exist.
+        mapping: Meaning of the labels of label maps: lungs (1 right, 2 left), lungmask,
+            lungmask-lobes, totalsegmentator, totalsegmentator-v1, nnunet (the names in
+            dataset.json), or labels by side, as right=3+4+5,left=1+2 or either=1. auto = nnunet
+            where dataset.json is in or above the folder, else lungs.
         sr: Also write the measurements as OUT/ID/measurements.sr.dcm, a DICOM structured report,
             and the mask as OUT/ID/lungs.seg.dcm, to which it refers; from DICOM series.
         workers: Processes, each with a case of its own; 0 = one for each core.
@@ -47,12 +52,13 @@ def measure(
         The measures of each case; of a plan or a task, counts.
 
     Raises:
-        UsageError: an input does not exist, one mask is given for several CT, or --sr for CT that
-            is not DICOM.
+        UsageError: an input does not exist, there is no such mapping, one mask is given for several
+            CT, or --sr for CT that is not DICOM.
         NothingUsable: the input has no CT series.
         OutputFailed: OUT cannot be written.
     """
     call = locals()
+    from pleura.labels.mappings import naming_of
     from pleura.segmenting.cases import CaseWork, do_cases
     from pleura.segmenting.measure_batch import finish_measures, masked_jobs
     from pleura.segmenting.measuring import MaskedJob, MeasureRecipe, refused_masked
@@ -66,12 +72,14 @@ def measure(
     for path, name in ((source, "CT"), (masks, "MASKS")):
         if not path.exists():
             raise UsageError(f"measure: {name} does not exist; check the path")
+    naming = naming_of(mapping, masks if masks.is_dir() else masks.parent)
+    options = {"sr": sr, "labels": naming.as_json()}
     with part.open_run(
-        out, verb="measure", sources=[source, masks], options={"sr": sr}, overwrite=overwrite
+        out, verb="measure", sources=[source, masks], options=options, overwrite=overwrite
     ) as run:
         if not run.done:
             load = partial(masked_jobs, source, masks, sr, progress)
-            recipe, form = MeasureRecipe(out, sr), JobFormat((MaskedJob,))
+            recipe, form = MeasureRecipe(out, naming, sr), JobFormat((MaskedJob,))
             work = CaseWork(recipe, load, refused_masked, finish_measures, form)
             share = do_cases(run, part, work, How(workers, scheduler=scheduler), progress)
             if share is not None:
