@@ -33,7 +33,10 @@ FILES: Mapping[str, Code] = {
         "permission denied for {n} folder(s), whose content is unknown",
         "Grant read permission and run again.",
     ),
-    "READ-ERROR": refusal("disk error while reading {n} file(s) or folder(s)", "Copy them again."),
+    "READ-ERROR": refusal(
+        "{n} file(s) or folder(s) cannot be read (disk error, or a path that is too long)",
+        "Copy them again, to a shorter path where theirs is long.",
+    ),
     "FILE-TOO-LARGE": refusal(
         "{n} file(s) are larger than any DICOM object (5 GiB)", "Export the series again."
     ),
@@ -127,7 +130,7 @@ HEADERS: Mapping[str, Code] = {
         _OF_SLICES + "declare an impossible size (over 4096 × 4096 pixels, or none)"
     ),
     "NO-RESCALE": refusal(
-        _OF_SLICES + "have no RescaleSlope and RescaleIntercept, so no HU",
+        _OF_SLICES + "have no usable RescaleSlope and RescaleIntercept, so no HU",
         "Export the original series.",
     ),
     "ZERO-SLOPE": refusal(_OF_SLICES + "have RescaleSlope 0", "Export the series again."),
