@@ -93,6 +93,16 @@ def test_a_dataset_json_beside_the_masks_says_which_lung_is_which(measured, tmp_
     assert case["volume_ml"]["right"] > case["volume_ml"]["left"]
 
 
+def test_two_masks_of_a_case_are_refused_and_not_one_of_them_measured(chests, tmp_path):
+    masks = tmp_path / "masks"
+    shutil.copytree(chests / "Labels", masks)
+    empty = sitk.ReadImage(str(masks / f"{CASE}.nii.gz")) * 0
+    sitk.WriteImage(empty, str(masks / f"{CASE}.nrrd"))
+    result = measure(chests / "Images", masks, tmp_path / "out")
+    assert result.exit_code is Exit.NOTHING_USABLE
+    assert "MASKS-SEVERAL" in codes(result.cases[0])
+
+
 def test_an_npz_and_a_report_of_a_mask_without_sides(chests, tmp_path):
     masks = chests / "Segmentations"
     result = measure(chests / "Images", masks, tmp_path / "out", sr=True)

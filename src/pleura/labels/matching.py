@@ -1,7 +1,7 @@
 """Match masks with cases: by name or, for DICOM label objects, by what they reference."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pleura.core.codes import refused
@@ -12,11 +12,14 @@ from pleura.labels.registry import MaskFiles, find_masks, is_object
 
 @dataclass(frozen=True)
 class Matched:
-    """Masks by case; and the cases whose mask is ambiguous, each with the reason."""
+    """Masks by case; the cases whose mask is ambiguous, each with the reason; label objects of no
+    scan here; and the number of masks of cases that have several.
+    """
 
     masks: Mapping[str, MaskFiles]
     unclear: Mapping[str, str]
     lost: tuple[str, ...] = ()
+    several: Mapping[str, int] = field(default_factory=dict)
 
 
 def match(folder: Path, scans: Sequence[Scan], *, wanted: frozenset[str] = frozenset()) -> Matched:
@@ -54,11 +57,14 @@ def match(folder: Path, scans: Sequence[Scan], *, wanted: frozenset[str] = froze
         joined, lost = _below(folder, seen, scans)
         for case, paths in joined.items():
             found.setdefault(case, []).extend(MaskFiles(case, path) for path in paths)
+    several: dict[str, int] = {}
     for case, held in found.items():
         count = len(held) + sum(len(files.more) for files in held)
         if count > 1:
+            several[case] = count
             unclear[case] = str(refused("MASKS-SEVERAL", n=count))
-    return Matched({case: held[0] for case, held in sorted(found.items())}, unclear, tuple(lost))
+    masks = {case: held[0] for case, held in sorted(found.items())}
+    return Matched(masks, unclear, tuple(lost), several)
 
 
 def _named(folder: Path) -> list[tuple[str, MaskFiles]]:

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MaskedJob:
-    """A case and its mask; `mask` is `None` where it has none."""
+    """A case and its mask; `mask` is `None` where it has none, `count` is the number of masks."""
 
     case: "Job"
     mask: Path | None
+    count: int = 1
 
     @property
     def id(self) -> str:
@@ -62,9 +63,9 @@ def measure_case(job: MaskedJob, recipe: MeasureRecipe) -> Done:
     try:
         if worst(findings) is Verdict.REFUSED:
             return Done(record_of(job.case, findings), refused=refusing_code(findings))
-        if job.mask is None:
-            findings.append(finding("MASK-MISSING"))
-            return Done(record_of(job.case, findings), refused="MASK-MISSING")
+        if job.mask is None or job.count > 1:
+            findings.append(_without_mask(job))
+            return Done(record_of(job.case, findings), refused=findings[-1].code)
         judged = job.case.judged("sample")
         if judged.usable:
             mask, odd = read_judged(job.mask, judged.volume.grid, job.case.series, recipe.naming)
@@ -85,6 +86,13 @@ def measure_case(job: MaskedJob, recipe: MeasureRecipe) -> Done:
         refusal = _refusal(error)
         return Done(refused_record(job.case, refusal, findings), refused=refusal.code)
     return Done(record_of(job.case, findings, measures, names[0]), names)
+
+
+def _without_mask(job: MaskedJob) -> Finding:
+    """Why a case has no mask to measure."""
+    if job.count > 1:
+        return finding("MASKS-SEVERAL", n=job.count)
+    return finding("MASK-MISSING")
 
 
 def _refusal(error: InputRefused) -> Finding:
@@ -144,5 +152,6 @@ def pair_cases(cases: Sequence["Job"], masks: Path) -> list[MaskedJob]:
         for case in cases
         if case.series is not None
     ]
-    found = match(masks, scans, wanted=frozenset(case.id for case in cases)).masks
-    return [MaskedJob(case, found[case.id].path if case.id in found else None) for case in cases]
+    matched = match(masks, scans, wanted=frozenset(case.id for case in cases))
+    paths = {case: files.path for case, files in matched.masks.items()}
+    return [MaskedJob(one, paths.get(one.id), matched.several.get(one.id, 1)) for one in cases]

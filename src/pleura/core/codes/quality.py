@@ -111,7 +111,7 @@ _ORIENTATION: Mapping[str, Code] = {
 
 _FIT: Mapping[str, Code] = {
     "MASK-EMPTY": refusal(
-        "the mask is empty", "Make it again, or remove the file for a case without a mask."
+        "the mask is empty", "Regenerate it, or remove the file for a case without a mask."
     ),
     "SIDES-EXCHANGED": Code(
         (Verdict.REVIEW, Verdict.REFUSED),
