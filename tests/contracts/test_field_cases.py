@@ -2,6 +2,7 @@
 docs/field-cases.md shows.
 """
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,13 @@ def test_the_page_has_these_cases_and_no_others():
     given = [(case.fault, case.given) for case in FIELD_CASES]
     assert len(set(given)) == len(given)
     assert set(ROWS) - {("fault", "input"), ("---", "---")} == set(given)
+
+
+def test_every_fault_has_three_siblings():
+    """Each stands for its kind, so cases that the trial did not list were tried."""
+    listed = {case.fault for case in FIELD_CASES if not case.sibling} - {"R2"}
+    counts = Counter(case.fault for case in FIELD_CASES if case.sibling)
+    assert {fault for fault in listed if counts[fault] < 3} == set()
 
 
 @pytest.mark.filterwarnings("ignore")

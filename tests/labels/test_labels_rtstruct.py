@@ -188,7 +188,8 @@ def test_what_is_odd_is_counted(series, tmp_path):
     counted = codes(findings)
     assert counted.pop("CONTOURS-WRONG-INSTANCE") >= 3
     assert counted == {
-        "CONTOURS-DEGENERATE": 2,
+        "CONTOURS-BROKEN": 1,
+        "CONTOURS-DEGENERATE": 1,
         "CONTOURS-OUTSIDE": 1,
         "CONTOURS-BETWEEN-SLICES": 1,
         "CONTOURS-CROWDED": 1,

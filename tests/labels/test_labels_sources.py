@@ -3,6 +3,7 @@ without UIDs.
 """
 
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pydicom
@@ -81,3 +82,12 @@ def test_slices_that_cannot_be_referred_to(keyword, tmp_path):
             write_mask(tmp_path / f"m{suffix}", mask(one.grid), one)
         assert told.value.code == "NO-UIDS"
         assert not (tmp_path / f"m{suffix}").exists()
+
+
+@pytest.mark.parametrize("uid", ["{0C3F-a1b2}", "1.2." + "3" * 64, "1.2.", "12"])
+def test_what_is_no_uid_is_not_referenced(uid, tmp_path):
+    write_files(tmp_path / "ct", SLICES)
+    (one,) = find_series(tmp_path / "ct")
+    with pytest.raises(InputRefused, match="UIDs") as told:
+        write_mask(tmp_path / "m.seg.dcm", mask(one.grid), replace(one, series_uid=uid))
+    assert told.value.code == "NO-UIDS"

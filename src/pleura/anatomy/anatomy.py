@@ -10,6 +10,7 @@ from pleura.anatomy import thresholds as t
 from pleura.anatomy.airways import airways, with_wall
 from pleura.anatomy.couch import body_mask
 from pleura.anatomy.lungs import clean_lungs
+from pleura.anatomy.midline import midline_column
 from pleura.anatomy.sides import split_sides
 from pleura.geometry import hu as landmarks
 from pleura.geometry.morphology import box_of
@@ -68,24 +69,14 @@ class Anatomy:
     def midline_mm(self) -> float | None:
         """The L coordinate of the spine, or `middle_mm` where no spine is found.
 
-        The spine is bone in the back half of the body. Ribs are on both sides, so they hardly move
-        the median of the bone's columns. An arm, or a side cut by the field of view, moves the
-        middle of the body but not the spine.
+        An arm, or a side cut by the field of view, moves the middle of the body but not the spine.
         """
         upright = Upright.of(self.volume.grid)
         hu, body = upright.turn(self.volume.hu), upright.turn(self.body)
         box = box_of(body)
-        if box is None:
-            return None
-        back = slice((box[1].start + box[1].stop) // 2, box[1].stop)
-        bone = (hu[box[0], back] > landmarks.BONE) & body[box[0], back]
-        columns = bone.sum(axis=(0, 1))
-        area_mm2 = (
-            float(columns.sum()) * upright.spacing_mm[1] * upright.spacing_mm[2] / bone.shape[0]
-        )
-        if area_mm2 < t.LEAST_SPINE_MM2:
+        column = midline_column(hu, body, upright.spacing_mm)
+        if box is None or column is None:
             return self.middle_mm
-        column = int(np.searchsorted(np.cumsum(columns), columns.sum() / 2))
         at = [(part.start + part.stop - 1) / 2 for part in box]
         at[2] = column
         index = [0.0, 0.0, 0.0]

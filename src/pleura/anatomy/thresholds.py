@@ -58,6 +58,16 @@ LEAK_MARGIN_ML = 60.0
 
 LEAST_SPINE_MM2 = 300.0
 """[mm²] Bone in the back half of the body, mean over slices; with less, no spine is seen."""
+SPINE_MM = 40.0
+"""[mm] Width of the columns in which the spine is looked for where a side of the chest is cut."""
+SPINE_AT_CUT_MM2 = 240.0
+"""[mm²] Bone in columns of that width, mean over slices; ribs and shoulder blades have less."""
+MISSING_SIDE = 0.7
+"""[share of the body's depth] With more body along the left or right edge of the image, a side of
+the chest is missing; shoulders and flanks that leave a narrow field have less."""
+MOSTLY_ONE_LUNG = 0.9
+"""[share of all lung] With more on one side of the midline of a chest whose other side is cut, all
+of it is one lung."""
 WALL_MM = 2.6
 """[mm] Wall of trachea and main bronchi, which is not lung."""
 

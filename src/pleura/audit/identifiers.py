@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pleura.audit.parsing import Layout, take_apart
 from pleura.audit.search import Identifier
+from pleura.audit.terms import is_of_collection
 from pleura.audit.vocabulary import (
     DEVICE,
     IDS,
@@ -130,6 +131,7 @@ def _name_forms(value: str) -> set[str]:
             word for part in named for word in re.split(r"[\s\-_,.;]+", part) if len(word) >= 4
         }
         words -= {word for word in words if word.casefold() in PLACEHOLDERS}  # "Removed by CTP"
+        words -= {word for word in words if is_of_collection(word, group)}
         forms |= set(named) | words
         if len(named) >= 2:
             family, given = named[0], named[1]

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from pleura.audit.repaired import repaired
 from pleura.audit.romanised import romanised
 from pleura.audit.search import Identifier
+from pleura.audit.terms import is_of_collection
 
 _LATIN = re.compile(
     r"(?:FULLWIDTH |MODIFIER LETTER |SUPERSCRIPT )?LATIN (?:SMALL |CAPITAL |)?"
@@ -111,7 +112,7 @@ def names(identifiers: frozenset[Identifier]) -> Names:
     for kind, text in identifiers:
         if kind != "name":
             continue
-        cut = list(_cut(text))
+        cut = [one for one in _cut(text) if not is_of_collection(one[0], text)]
         if 1 < len(cut) < 4 and not any(is_unspaced for _, is_unspaced in cut):
             # O'Brien, Al-Ali written as one word
             cut.append(("".join(word for word, _ in cut), False))

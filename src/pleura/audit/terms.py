@@ -29,6 +29,22 @@ PLANNING = _words(
     "sternum sub supra surface table tabletop target thick thin tissue total trachea tumor "
     "tumour upper vessel vessels wall water wire wires zone"
 )
+TG263 = _words(
+    "acetabulum arytenoid areola airway anal ascending atrium bag bowel brachioceph "
+    "brachiocephls brachialplex brachialplexs cartlg cauda equina cavernosum cavity cerebrum "
+    "cerv cflx cingulate cist cochlea colon condyloid constrict coronoid cribriform cricoid "
+    "cricopharyngeus decending dens digastric dist duodenum gallbladder genioglossus "
+    "geniohyoid glenohum glottis growth gyrus helmet hepatogastrc hippocampi hippocampus "
+    "humeral hyoglossus hypophyseal hypothalmus iliac iliacus incus inguinofem isodose jejuno "
+    "jejunum joint laryngl large larynx leptomeninges lumbar malleus masseter maxilry "
+    "mesenteric mesorectum mylohyoid nadj nasalconcha obturator omohyoid orbit ostomy ovaries "
+    "ovary paraaortic parametrium parotid platysma plexus pons pontine portahepatis postop "
+    "presacral proc prostatc prox psoas pterygoid pubic pylorus quad retrophar retrosty sacro "
+    "scalp sclav sclmast shaft sinus small sphenoid spongiosum stapes sternocleid strct "
+    "sublings subclavicular submand supmammary suprapatel supraclav suprasellar surf symphys "
+    "temporalis tendon thor tmjoint urethra ventricular"
+)
+"""Abbreviations and other words of AAPM TG-263 that are not among the Standard's meanings."""
 SCANNERS = _words(
     "accuray activion alexion all alpha apex aquilion as ascend asteion astelion at axiom "
     "balance big biograph bone bore brightspeed brilliance canon cardiac computed confidence "
@@ -84,7 +100,13 @@ def _is_term(word: str) -> bool:
     if len(word) < 4 or re.fullmatch("[ij]?[gcpi]tv[a-z]{0,3}", word):
         return True  # too short to search for inside text
     forms = {word, word.removesuffix("s"), word + "s"}
-    return bool(forms & PLANNING) or bool(forms & _anatomy()) or word.encode() in COMMON
+    return bool(forms & (PLANNING | TG263)) or bool(forms & _anatomy()) or word.encode() in COMMON
+
+
+def is_of_collection(word: str, name: str) -> bool:
+    """Whether a word of a subject's name with a number is anatomy: Lung of Lung_Dx-A0001."""
+    has_number = any(character.isdigit() for character in name)
+    return has_number and is_structure(word)
 
 
 @lru_cache(maxsize=1024)

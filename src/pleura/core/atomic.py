@@ -178,7 +178,7 @@ def read_json(path: Path) -> Any:
     """
     if path.stat().st_size > JSON_BYTES:
         raise ValueError(f"larger than {JSON_BYTES} bytes")
-    return parse_json(path.read_text(encoding="utf-8"))
+    return parse_json(path.read_text(encoding="utf-8-sig"))  # some editors write a BOM
 
 
 def parse_json(text: str | bytes) -> Any:

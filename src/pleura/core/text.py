@@ -36,11 +36,11 @@ def sentence(message: str) -> str:
 
 
 def delimiter_of(table: str) -> str:
-    """What separates the columns of a CSV text, by its heading: a comma or a semicolon."""
+    """What separates the columns of a CSV text, by its heading: a comma, a semicolon or a tab."""
     heading = table.split("\n", 1)[0]
-    if ";" in heading and "," not in heading:
-        return ";"
-    return ","
+    if "," in heading:
+        return ","
+    return next((sign for sign in ";\t" if sign in heading), ",")
 
 
 def _escaped(character: str) -> str:

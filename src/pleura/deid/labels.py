@@ -18,7 +18,7 @@ MAX_DOSE_CGY = 12_000
 _WORDS = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SIGNS = re.compile(r"[\w\s.,:;/+~^&()\[\]%=<>|!#-]*")
-_TARGET = re.compile(r"[ij]?(?:gtv|ctv|itv|ptv|htv|btv)(?:n|p|t|v|sb|par|vas)?")
+_TARGET = re.compile(r"[ijz]?(?:gtv|ctv|itv|ptv|htv|btv)(?:n|p|t|v|sb|par|vas|opt)?")
 _KERNEL = re.compile(r"(?:[bchijqsutalv][a-z]?\d{1,2}[a-z]?|fc\d\d|y[a-z]?|[a-l])", re.IGNORECASE)
 
 

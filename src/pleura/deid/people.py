@@ -38,12 +38,13 @@ class Person:
 
 
 _PLACEHOLDERS = (
-    "a annotation anon anonym anonyme anonymised anonymisiert anonymized anonymous anonymus "
-    "applicable available blank case ct de default deidentified dummy empty example id "
+    "a annotation anon anonimizado anonimizzato anonimo anonym anonyme anonymised anonymisiert "
+    "anonymisé anonymized anonymous anonymus anónimo applicable available blank by case ct ctp de "
+    "default deidentified dummy empty example id "
     "identified identity inconnu masked missing mrn n na name namen nn no nobody nom noname "
     "none not null of ohne patient patientid patientname phantom qa redacted removed sample "
     "sans scrubbed subject sujet test tester testing the unbekannt undefined unidentified "
-    "unknown unnamed unspecified without x xx xxx"
+    "unknown unnamed unspecified without x xx xxx аноним анонимный 不明 匿名 無名 未知 익명"
 )
 PLACEHOLDERS = frozenset(_PLACEHOLDERS.split())
 """Words that replace an identity."""

@@ -162,6 +162,7 @@ def read_whole(data: bytes) -> "Dataset":
             raise refused("PARSE-FAILED", UnreadableFile, reason=type(error).__name__) from None
     if not len(dataset) or any("End of file" in str(warning.message) for warning in warned):
         raise refused("FILE-TRUNCATED", UnreadableFile, detail="it ends inside an element")
+    _drop_padding(dataset)
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if not syntax:
         dataset.file_meta.TransferSyntaxUID = _native_syntax(dataset)
@@ -170,6 +171,15 @@ def read_whole(data: bytes) -> "Dataset":
     elif syntax in NATIVE:
         _correct_syntax(dataset, data)
     return dataset
+
+
+def _drop_padding(dataset: "Dataset") -> None:
+    """Remove elements of group 0000, which no file can have (PS3.7 9.1).
+
+    Zero bytes behind the data set are read as an element (0000,0000).
+    """
+    for tag in [tag for tag in dataset.keys() if tag >> 16 == 0]:  # noqa: SIM118
+        del dataset[tag]
 
 
 def _correct_syntax(dataset: "Dataset", data: bytes) -> None:

@@ -21,7 +21,8 @@ MASK_FOLDERS = {"segmentations", "labels", "labelstr", "labelsts", "masks"}
 IMAGE_FOLDERS = ("Images", "images", "CT", "ct", "imagesTr", "imagesTs")
 """Folders of a data set that hold CT beside a folder of masks."""
 MASK_NAME = re.compile(
-    r"(?:^|[._-])(seg|lungs?|lungmask|R231|mask|pred|prediction|labels?)$", re.IGNORECASE
+    r"(?:^|[._-])(seg|lungs?|lungmask|R231|mask|pred|prediction|gt|groundtruth|labels?)$",
+    re.IGNORECASE,
 )
 IMAGE_ENDING = re.compile(r"[._-](ct|image|img|volume|0000)$", re.IGNORECASE)
 """What tools put behind the name of a case's image."""

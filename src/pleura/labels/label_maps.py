@@ -43,7 +43,8 @@ def read(image: ImageFile, naming: Naming = LUNGS) -> tuple[LungMask, tuple[Find
         UnreadableFile: layers without names.
     """
     check_numbers(image.array)
-    segments = _segments(image.header) if naming == LUNGS else []
+    is_layered = image.array.ndim == 4
+    segments = _segments(image.header, is_layered) if naming == LUNGS else []
     if segments:
         return _by_names(image, segments)
     if image.array.ndim != 3:
@@ -67,18 +68,22 @@ def _by_names(image: ImageFile, segments: list[_Segment]) -> tuple[LungMask, tup
     return assemble(structures, [segment.name for segment in segments], image.grid)
 
 
-def _segments(header: Mapping[str, str]) -> list[_Segment]:
-    """The segments named in a header, in order; empty for a plain label map."""
+def _segments(header: Mapping[str, str], is_layered: bool) -> list[_Segment]:
+    """The segments named in a header, in order; empty for a plain label map.
+
+    Slicer up to 4.10 named no layers and no values: each segment is 1 in a layer of its own.
+    """
     fields: dict[int, dict[str, str]] = {}
     for key, value in header.items():
         found = SEGMENT.fullmatch(key)
         if found:
             fields.setdefault(int(found[1]), {})[found[2]] = value
+    has_own_layers = is_layered and not any("Layer" in values for values in fields.values())
     segments = []
     for number, values in sorted(fields.items()):
         if "Name" in values:
-            label = _whole(values.get("LabelValue"), number + 1)
-            layer = _whole(values.get("Layer"), 0)
+            label = _whole(values.get("LabelValue"), 1 if has_own_layers else number + 1)
+            layer = _whole(values.get("Layer"), number if has_own_layers else 0)
             segments.append(_Segment(values["Name"], label, layer, values.get("Tags", "")))
     return segments
 

@@ -34,6 +34,7 @@ CHARACTER_SETS = re.compile(
     r"GB18030|GBK|(ISO 2022 IR \d+)|"
 )
 UTF8 = "ISO_IR 192"
+UID = re.compile(r"(?=.{3,64}$)\d+(\.\d+)+")
 UNKNOWN_DATE = "19000101"
 """Content Date of a segmentation (Type 1) whose series has no date."""
 SERIES_NUMBERS = {"SEG": 1, "RTSTRUCT": 2, "SR": 3}
@@ -47,13 +48,13 @@ def uid_of(*parts: str | bytes) -> str:
 
 
 def check_references(planes: Sequence["Plane"], series: "Series") -> None:
-    """Raise `InputRefused` (NO-UIDS) where slices or series cannot be referenced."""
-    if not (
-        series.study_uid
-        and series.series_uid
-        and series.frame_uid
-        and all(plane.sop_uid for plane in planes)
-    ):
+    """Raise `InputRefused` (NO-UIDS) where slices or series cannot be referenced.
+
+    A reference repeats a UID, so that it finds its source; a GUID is no value that an element of VR
+    UI can have (PS3.5 9.1).
+    """
+    uids = (series.study_uid, series.series_uid, series.frame_uid)
+    if not all(UID.fullmatch(uid) for uid in (*uids, *(plane.sop_uid for plane in planes))):
         raise refused("NO-UIDS")
 
 

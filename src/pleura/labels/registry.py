@@ -40,7 +40,9 @@ PARTS_FOLDER = "segmentations"
 """Folder of TotalSegmentator's data set with one file for each structure, below the case."""
 IMAGE = re.compile(r"(?:^|[._-])(?:ct|image|img|volume|0000)$", re.IGNORECASE)
 """Ending of the names of images that are kept beside masks."""
-ENDING = re.compile(r"[._](seg|lungs?|lungmask|R231|mask|pred|prediction|labels?)$", re.IGNORECASE)
+ENDING = re.compile(
+    r"[._](seg|lungs?|lungmask|R231|mask|pred|prediction|gt|groundtruth|labels?)$", re.IGNORECASE
+)
 """Endings that tools add to a case's name."""
 
 

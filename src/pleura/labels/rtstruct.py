@@ -35,6 +35,7 @@ XOR = {"CLOSEDPLANAR_XOR", "CLOSED_PLANAR_XOR"}
 OPEN = {"POINT", "OPEN_PLANAR", "OPEN_NONPLANAR", "OPENPLANAR", "OPENNONPLANAR"}
 COUNTED = (
     ("degenerate", "CONTOURS-DEGENERATE"),
+    ("broken", "CONTOURS-BROKEN"),
     ("open", "CONTOURS-OPEN"),
     ("type", "CONTOURS-TYPE"),
     ("outside", "CONTOURS-OUTSIDE"),
@@ -99,6 +100,9 @@ def read(
     """
     check_frame(dataset, series)
     names, drawn = _structures(dataset)
+    if not drawn and (lungs := _made_without_contours(dataset)):
+        note = finding("LUNG-NOT-DRAWN", names=", ".join(lungs.values()))
+        return LungMask(np.zeros(grid.shape, np.uint8), grid, "both" not in lungs), (note,)
     found: list[Finding] = []
     structures = []
     inside = False
@@ -139,6 +143,24 @@ def _structures(dataset: Any) -> tuple[list[str], list[tuple[str, LungPart, list
         if contours and part is not None:
             drawn.append((name, part, contours))
     return names, drawn
+
+
+def _made_without_contours(dataset: Any) -> dict[str, str]:
+    """The names of both lungs by side, where an algorithm, or pleura, made them; else empty.
+
+    What no algorithm made is the unused name of a template.
+    """
+    is_ours = str(dataset.get("Manufacturer") or "") == "pleura"
+    lungs: dict[str, str] = {}
+    for roi in dataset.get("StructureSetROISequence") or ():
+        name = str(roi.get("ROIName") or "")
+        part = part_of(name)
+        is_made = is_ours or str(roi.get("ROIGenerationAlgorithm") or "") == "AUTOMATIC"
+        if is_made and part is not None and part == LungPart(part.side):
+            lungs[part.side] = name
+    if "both" in lungs or lungs.keys() >= {"right", "left"}:
+        return lungs
+    return {}
 
 
 def _number(item: Any, keyword: str) -> int:
@@ -231,9 +253,12 @@ def _closed(contour: Any, grid: Grid, tally: _Tally) -> _Contour | None:
         tally.types["open"].add(kind)
         return None
     points = points_of(contour)
+    if points is not None and len(points) < 3:
+        tally.counts["degenerate"] += 1
+        return None
     index = None if points is None else grid.to_index(points)
     if index is None or np.ptp(index[:, 0]) > 0.5:
-        tally.counts["degenerate"] += 1
+        tally.counts["broken"] += 1
         return None
     if kind not in CLOSED | XOR | OPEN:
         tally.counts["type"] += 1
@@ -253,7 +278,7 @@ def _returns(contour: Any) -> bool:
 
 
 def points_of(contour: Any) -> NDArray[np.float64] | None:
-    """The points `(n, 3)` of a contour, LPS mm; `None` for fewer than three, or no numbers."""
+    """The points `(n, 3)` of a contour, LPS mm; `None` where they are not whole or no numbers."""
     try:
         raw = contour.get_item("ContourData")
         # not converted yet: much faster than through pydicom
@@ -263,7 +288,7 @@ def points_of(contour: Any) -> NDArray[np.float64] | None:
             data = np.asarray(contour.get("ContourData") or [], dtype=np.float64)
     except (ValueError, TypeError):
         return None
-    if data.size % 3 or data.size < 9 or not np.isfinite(data).all():
+    if data.size % 3 or not np.isfinite(data).all():
         return None
     return data.reshape(-1, 3)
 
@@ -278,7 +303,7 @@ def _wrong_instances(
     wrong = 0
     for contour in contours:
         points, images = points_of(contour), contour.get("ContourImageSequence")
-        if points is not None and images:
+        if points is not None and len(points) and images:
             at = grid.to_index(points)[:, 0].mean()
             named = place.get(str(images[0].get("ReferencedSOPInstanceUID", "")), -9)
             wrong += bool(abs(named - at) > 0.5 + UPWARDS)

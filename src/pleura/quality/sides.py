@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.anatomy.midline import sides_cut
 from pleura.core.codes import finding
 from pleura.core.findings import Finding
 from pleura.geometry import hu as landmarks
@@ -62,11 +63,8 @@ def _spine_column(chest: Chest) -> int:
 
 def _is_one_sided(chest: Chest, spine: int) -> bool:
     """Whether a side of the chest is missing: the image ends in the body, or lung is one-sided."""
-    body = chest.body[chest.between((0.0, 1.0))]
-    depth = np.maximum(1, body.sum(axis=1).max(axis=1))
-    for side in (0, -1):
-        if np.median(body[:, :, side].sum(axis=1) / depth) > t.MISSING_SIDE:
-            return True
+    if any(sides_cut(chest.body[chest.between((0.0, 1.0))])):
+        return True
     left = np.count_nonzero(chest.lungs[:, :, spine:]) / np.count_nonzero(chest.lungs)
     return not t.ONE_SIDED < left < 1 - t.ONE_SIDED
 

@@ -271,9 +271,6 @@ SIDE_CUT = 1 / 3
 """[share of slices] If the field of view cuts the sides in more, the width is not known."""
 ONE_SIDED = 0.15
 """[share of the lungs] With less on one side of the spine, half of the chest is missing."""
-MISSING_SIDE = 0.7
-"""[share of the body's depth] With more body along the left or right edge of the image, a side of
-the chest is missing; shoulders and flanks that leave a narrow field have less."""
 BELLY_LEVELS = (0.0, 0.25)
 """[share of the lungs' height] Liver on the right; stomach, bowel, gas and fat on the left."""
 HEART_LEVELS = (0.35, 0.55)

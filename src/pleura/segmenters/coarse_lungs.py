@@ -1,10 +1,12 @@
 """Clean a network's result on its coarse lattice: no blobs, no holes, one side for each part."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.anatomy.midline import midline_column, sides_cut
+from pleura.anatomy.thresholds import MOSTLY_ONE_LUNG
 from pleura.geometry import hu as landmarks
 from pleura.geometry.morphology import (
     box_of,
@@ -14,6 +16,7 @@ from pleura.geometry.morphology import (
     holes_filled,
     present,
 )
+from pleura.geometry.resample import Upright
 from pleura.geometry.volume import LEFT, RIGHT
 
 Bool = NDArray[np.bool_]
@@ -158,6 +161,29 @@ def cleaned(margin: Floats, side: Floats, spacing_mm: float, body: Bool) -> Coar
         float(np.count_nonzero(filled)) * voxel_ml,
         swapped,
     )
+
+
+def of_one_lung(
+    lungs: CoarseLungs, hu: Floats, body: Bool, spacing_mm: float, upright: Upright
+) -> CoarseLungs:
+    """The lungs with one side, where the image has one side of the chest only.
+
+    The network takes a part of a lung for the other one where it does not see the other side.
+    """
+    turned = upright.turn(body)
+    right, left = sides_cut(turned)
+    if right == left:
+        return lungs
+    column = midline_column(upright.turn(hu), turned, (spacing_mm,) * 3)
+    both = upright.turn(lungs.labels > 0)
+    if column is None or not both.any():
+        return lungs
+    beyond = np.count_nonzero(both[:, :, column:]) / np.count_nonzero(both)
+    if max(beyond, 1 - beyond) < MOSTLY_ONE_LUNG:
+        return lungs
+    label = np.uint8(LEFT if beyond > 0.5 else RIGHT)
+    labels = np.where(lungs.labels > 0, label, np.uint8(0))
+    return replace(lungs, labels=labels, side=_settled_sides(labels, lungs.side))
 
 
 def _settled_sides(labels: NDArray[np.uint8], side: Floats) -> Floats:

@@ -20,6 +20,7 @@ from pleura.core.memory import give_back_freed_memory
 from pleura.core.progress import Progress, silent
 from pleura.geometry import hu as landmarks
 from pleura.geometry.patient_axes import Box, Floats, PatientAxes
+from pleura.geometry.resample import Upright
 from pleura.geometry.volume import AIR_HU, LEFT, RIGHT, LungMask, Volume
 from pleura.segmenters.coarse_lungs import (
     CoarseLungs,
@@ -28,6 +29,7 @@ from pleura.segmenters.coarse_lungs import (
     fat,
     grown,
     margins,
+    of_one_lung,
     thick,
 )
 from pleura.segmenters.ends import trim_solid_ends
@@ -100,6 +102,7 @@ class ShippedNetwork:
         body = enclosed(coarse_hu)
         tube = grown(airways(overview, body))
         coarse = cleaned(margin, side, axes.spacing_mm, body & ~tube & ~fat(coarse_hu, margin))
+        coarse = of_one_lung(coarse, coarse_hu, body, axes.spacing_mm, Upright.of(axes.grid))
         dense = thick((coarse.labels > 0) & (coarse_hu > landmarks.BODY))
         findings = evidence_findings(
             gathered(margin, coarse, coarse_hu, body & ~tube, axes.spacing_mm, volume.grid)

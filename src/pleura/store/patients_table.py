@@ -13,7 +13,7 @@ COLUMNS = ("patient", "site")
 def read_people(table: Path) -> Mapping[str, Mapping[str, str]]:
     """Read case to `patient` and `site` from a CSV file with a heading.
 
-    Commas or semicolons separate the columns.
+    Commas, semicolons or tabs separate the columns.
 
     Raises:
         UsageError: not a CSV file, a column or a value is missing, or a case has two rows that
@@ -32,7 +32,7 @@ def read_people(table: Path) -> Mapping[str, Mapping[str, str]]:
         {str(k).strip().lower(): v.strip() for k, v in row.items() if isinstance(v, str)}
         for row in parsed
     ]
-    columns = {name.strip().lower() for name in text.split("\n", 1)[0].split(delimiter)}
+    columns = {name for row in rows for name in row}
     wanted = [name for name in COLUMNS if name in columns]
     if not rows or "case" not in columns or not wanted:
         raise UsageError(

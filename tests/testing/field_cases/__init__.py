@@ -5,7 +5,18 @@ docs/make_field_cases.py writes docs/field-cases.md from these; a test keeps the
 is seen.
 """
 
-from testing.field_cases import evaluation, identity, labels_in, labels_out, reading, siblings
+from testing.field_cases import (
+    evaluation,
+    identity,
+    labels_in,
+    labels_out,
+    reading,
+    siblings,
+    siblings_identity,
+    siblings_labels,
+    siblings_reading,
+    siblings_scores,
+)
 from testing.field_cases.case import FieldCase
 
 FIELD_CASES: tuple[FieldCase, ...] = (
@@ -15,6 +26,10 @@ FIELD_CASES: tuple[FieldCase, ...] = (
     *identity.CASES,
     *evaluation.CASES,
     *siblings.CASES,
+    *siblings_reading.CASES,
+    *siblings_labels.CASES,
+    *siblings_identity.CASES,
+    *siblings_scores.CASES,
 )
 """In the order of the page."""
 

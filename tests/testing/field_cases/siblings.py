@@ -24,7 +24,7 @@ from testing.field_cases.labels_in import (
 )
 
 CASES: list[FieldCase] = []
-I1 = collector("I1", CASES)
+I1 = collector("I1", CASES, sibling=True)
 ALL_SEEN = r"^(\d+) of \1 taken out by deidentify; (\d+) of \2 seen by verify; chest 5 mm stays$"
 
 
@@ -124,7 +124,7 @@ DAYS = (
 )
 
 
-@collector("I10", CASES)(
+@collector("I10", CASES, sibling=True)(
     "the birth date in other languages, digits and signs: " + DAYS.replace("|", ", "),
     before="published",
     authority="PS3.15 E.3.6 (dates of the study, not of birth)",
@@ -139,7 +139,7 @@ def birth_date_in_words(folder: Path) -> str:
     return f"{out} of 9 taken out by deidentify; {seen} of 9 seen by verify"
 
 
-@collector("I10", CASES)(
+@collector("I10", CASES, sibling=True)(
     "`--dates keep`, an AcquisitionDate of the birth date in the old form 1951.03.12",
     before="kept; the file is refused by its own audit",
     authority="PS3.5 6.2 (DA, old form)",
@@ -157,7 +157,7 @@ def old_form(folder: Path) -> str:
     return f"published; AcquisitionDate {left or 'empty'}"
 
 
-@collector("I8", CASES)(
+@collector("I8", CASES, sibling=True)(
     "patients called Other, Files, Run and Done; `verify`",
     before="NOT clean, because of keys of our own run.json",
     authority="our own rule: no false alarm over our own words",
@@ -169,7 +169,7 @@ def our_own_words(folder: Path) -> str:
     return audit(folder)
 
 
-L1 = collector("L1", CASES)
+L1 = collector("L1", CASES, sibling=True)
 RIGHT = [loop(k, WHOLE["right"]) for k in SLICES]
 
 
@@ -222,7 +222,7 @@ def beside(folder: Path) -> str:
     return contours(folder, [*RIGHT, [(x + 500, y, z) for x, y, z in RIGHT[0]]])
 
 
-@collector("L7", CASES)(
+@collector("L7", CASES, sibling=True)(
     "all contours of a lung are POINT or OPEN_PLANAR",
     before="refused: check that it was drawn on this series",
     authority="PS3.3 C.8.8.6",
@@ -239,7 +239,7 @@ def open_types(folder: Path) -> str:
     return " ".join(seen)
 
 
-@collector("L6", CASES)(
+@collector("L6", CASES, sibling=True)(
     "lungs named in German, French, Spanish, Portuguese and Italian",
     before="refused, NO-LUNG",
     authority="habits of planning systems outside of English",
@@ -257,7 +257,7 @@ def languages(folder: Path) -> str:
     return seen
 
 
-@collector("L9", CASES)(
+@collector("L9", CASES, sibling=True)(
     "SEG whose segments are coded as one lung and labelled as the other",
     before="read by the codes without a word",
     authority="our own rule: sides that are in doubt go to review",

@@ -8,7 +8,12 @@ SAME_SERIES = "Give labels made on this series."
 
 CONTOURS: Mapping[str, Code] = {
     "CONTOURS-DEGENERATE": repaired(
-        "{lung}: {n} contour(s) enclose nothing or cross slices; they were left out"
+        "{lung}: {n} contour(s) have one or two points, which enclose nothing; they were left out"
+    ),
+    "CONTOURS-BROKEN": review(
+        "{lung}: {n} contour(s) cross slices, or their coordinates are incomplete or not numbers; "
+        "they were left out",
+        "Export the structure set again.",
     ),
     "CONTOURS-OPEN": review(
         "{lung}: {n} contour(s) are not closed (ContourGeometricType {types}); they were left out",
@@ -89,6 +94,10 @@ STRUCTURES: Mapping[str, Code] = {
     "LOBES-MISSING": review(
         "the {lung} is made of {found} without {missing}", "Check that no lobe is missing."
     ),
+    "LUNG-NOT-DRAWN": review(
+        "an algorithm made {names} and drew no contour, so the mask is empty",
+        "Check whether lung is missing.",
+    ),
     "LUNG-NAMES-UNUSED": ok("structures with names close to a lung were not used: {names}"),
     "NO-LUNG": refusal(
         "no structure is a lung, by code or by name{near}",
@@ -119,7 +128,8 @@ OBJECTS: Mapping[str, Code] = {
         "the mask does not lie on the series that it should reference", SAME_SERIES
     ),
     "NO-UIDS": refusal(
-        "the series lacks UIDs that labels in DICOM must reference", "Write NIfTI instead."
+        "UIDs that labels in DICOM must reference are missing, or are not digits and dots",
+        "Write NIfTI instead, or export the series with valid UIDs.",
     ),
     "NOT-LABELS": refusal(
         "the DICOM file is not a segmentation or a structure set", "Give a SEG or RTSTRUCT object."
