@@ -26,6 +26,8 @@ from pleura.deid.repeats import Done, Repeats
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+DELIMITERS = 0xFFFE
+"""The group of the delimiters of items and sequences, which are no elements (PS3.5 7.5)."""
 IMPLEMENTATION = "2.25.219411287253829187104623570948154923407"
 """pleura's own ImplementationClassUID."""
 
@@ -162,6 +164,8 @@ def read_whole(data: bytes) -> "Dataset":
             raise refused("PARSE-FAILED", UnreadableFile, reason=type(error).__name__) from None
     if not len(dataset) or any("End of file" in str(warning.message) for warning in warned):
         raise refused("FILE-TRUNCATED", UnreadableFile, detail="it ends inside an element")
+    if any(tag >> 16 == DELIMITERS for tag in dataset.keys()):  # noqa: SIM118
+        raise refused("PARSE-FAILED", UnreadableFile, reason="a delimiter outside of a sequence")
     _drop_padding(dataset)
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if not syntax:
