@@ -69,8 +69,8 @@ def _section(entry: Mapping[str, Any]) -> str:
     lines += [f"<p>{_escaped(note)}</p>" for note in entry["notes"]]
     if entry["picture"]:
         lines.append(
-            f'<img src="{_escaped(entry["picture"])}" alt="Outlines of the lungs of {id} in three '
-            'axial planes, a coronal and a sagittal one">'
+            f'<div class="planes"><img src="{_escaped(entry["picture"])}" alt="Outlines of the '
+            f'lungs of {id} in three axial planes, a coronal and a sagittal one"></div>'
         )
     if entry["rows"]:
         lines += _table(entry["rows"])
