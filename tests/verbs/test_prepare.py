@@ -103,7 +103,7 @@ def test_every_kind_of_file_that_cannot_be_read_is_refused_by_code(copy, tmp_pat
     (copy / "Images" / "export.7z").write_bytes(b"7z\xbc\xaf\x27\x1c" + bytes(40))
     result = prepare(copy, tmp_path / "out")
     assert result.exit_code is Exit.SOME_FAILED
-    told = "\n".join(result.refused)
+    told = "\n".join(result.notes())
     for words in ("BROKEN-LINK", "corrupt or truncated", "archive format not supported"):
         assert told.count(words) == 1, told
 
