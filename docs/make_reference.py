@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from pleura.cli.app import VERBS
+from pleura.cli.commands import VERBS
 from pleura.cli.options import METAVARS, arguments_help, dashed
 from pleura.core.codes import TOPICS
 from pleura.core.codes.code import Code

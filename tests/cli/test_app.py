@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,15 +11,16 @@ from importlib import import_module
 from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
-import typer
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from pleura import __version__
-from pleura.cli.app import VERBS, app, main
-from pleura.cli.options import IN_PYTHON_ONLY, arguments_help, command_function, dashed
+from pleura.cli import options
+from pleura.cli.app import main
+from pleura.cli.commands import VERBS, app
+from pleura.cli.options import COUNTS, FLAGS, IN_PYTHON_ONLY, arguments_help, dashed, verb_command
 from pleura.core.errors import Exit, InputRefused, NothingUsable
 from pleura.core.results import Table
 
@@ -86,9 +89,7 @@ def example(
 
 
 def run(*arguments):
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command("example")(command_function("example", example))
-    return CliRunner().invoke(app, list(arguments))
+    return CliRunner().invoke(verb_command("example", example), list(arguments))
 
 
 def test_options_reach_the_verb_with_their_types():
@@ -203,12 +204,114 @@ def test_verbs_and_commands_are_one_thing(name):
     assert [name for name in helps if name not in IN_PYTHON_ONLY] == names, (
         "every parameter is told in Args, in order"
     )
-    command = inspect.signature(command_function(name, verb))
-    assert list(command.parameters) == [*names, "json_", "quiet_", "debug_"]
-    for parameter in command.parameters.values():
-        declared = parameter.annotation.__metadata__[0]
-        if declared.param_decls:
-            assert declared.param_decls[0] == dashed(parameter.name).removesuffix("-")
+    command = verb_command(name, verb)
+    assert [one.name for one in command.params] == [*names, *FLAGS]
+    for one in command.params:
+        assert one.required or one.opts == [dashed(one.name)]
+
+
+def word_and_value(hint):
+    """A word of the command line for a parameter of this type, and what it must become."""
+    kinds = [kind for kind in get_args(hint) if kind is not type(None)]
+    if get_origin(hint) is Literal:
+        return kinds[-1], kinds[-1]
+    if hint in (str, Path, int, float):
+        return {str: ("-a b", "-a b"), Path: ("a/b", Path("a/b")), int: ("-7", -7)}.get(
+            hint, ("0.25", 0.25)
+        )
+    return word_and_value(kinds[0])
+
+
+def reprs(values):
+    """Text that differs where types do: 1, 1.0 and True."""
+    return {name: repr(value) for name, value in values.items()}
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """The values that verbs are called with, in place of the calls."""
+    found = []
+
+    def carry_out(name, verb, values, **show):
+        found.append((name, values, show))
+        return 0
+
+    monkeypatch.setattr(options, "carry_out", carry_out)
+    return found
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_option_of_every_verb_arrives_with_its_type(name, called):
+    verb = getattr(import_module(f"pleura.verbs.{name}"), name)
+    hints = get_type_hints(verb)
+    places, defaults, words, values = [], {}, [], {}
+    for one in inspect.signature(verb).parameters.values():
+        if one.name in IN_PYTHON_ONLY:
+            continue
+        if one.kind is not inspect.Parameter.KEYWORD_ONLY:
+            places.append(one.name)
+            continue
+        defaults[one.name] = one.default
+        if hints[one.name] is bool:
+            words.append(dashed(one.name))
+            values[one.name] = True
+        elif get_origin(hints[one.name]) is tuple:
+            word, value = word_and_value(hints[one.name])
+            words += [dashed(one.name), word, f"{dashed(one.name)}={word}"]
+            values[one.name] = (value, value)
+        else:
+            word, values[one.name] = word_and_value(hints[one.name])
+            if one.name in COUNTS:  # none are negative
+                word, values[one.name] = "3", 3
+            words += [dashed(one.name), word]
+    given = {one: Path(one) for one in places}
+    assert pleura(name, *places).exit_code == 0
+    assert pleura(name, *words, "--json", *places, "--debug").exit_code == 0
+    no_flags = {"json": False, "quiet": False, "debug": False}
+    flags = {"json": True, "quiet": False, "debug": True}
+    assert called == [(name, given | defaults, no_flags), (name, given | values, flags)]
+    assert reprs(called[0][1]) == reprs(given | defaults)
+    assert reprs(called[1][1]) == reprs(given | values)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("segment", "Missing argument 'IN'"),
+        ("segment in", "Missing argument 'OUT'"),
+        ("segment in out more", "unexpected extra argument"),
+        ("segment in out --form seg", "--format"),
+        ("segment in out --format SEG", "'nifti', 'nrrd', 'npz', 'seg', 'rtstruct'"),
+        ("segment in out --format", "requires an argument"),
+        ("segment in out --workers two", "--workers"),
+        ("segment in out --overwrit", "--overwrite"),
+        ("segment in out --no-overwrite", "--overwrite"),
+        ("help segmnt", "Did you mean 'segment'?"),
+        ("--completion tcsh", "'bash', 'zsh', 'fish'"),
+    ],
+)
+def test_wrong_usage_names_what_is_wrong(line, message, called):
+    ended = pleura(*line.split())
+    assert ended.exit_code == 2
+    assert message in ended.stderr
+    assert not called
+
+
+def test_the_last_of_two_options_and_words_behind_two_dashes(called):
+    pleura("segment", "--workers", "1", "in", "--workers=0", "--", "-out")
+    [(_, values, _)] = called
+    assert values["workers"] == 0
+    assert (values["source"], values["out"]) == (Path("in"), Path("-out"))
+
+
+@pytest.mark.parametrize(
+    "words", [("segment", "a", "b", "\x1b[2J"), ("--\x1b[2J",), ("scan", "--\x1b")]
+)
+def test_control_characters_of_wrong_usage_are_escaped(words):
+    ended = pleura(*words)
+    assert ended.exit_code == 2
+    assert "\x1b" not in ended.output
+    assert "\\x1b" in ended.output
 
 
 def test_help_is_quick_and_loads_nothing_heavy():
@@ -222,8 +325,84 @@ def test_help_is_quick_and_loads_nothing_heavy():
     assert all(name in done.stdout for name in VERBS)
 
 
-def pleura(*arguments):
-    return CliRunner().invoke(app, list(arguments), prog_name="pleura")
+def pleura(*arguments, env=None):
+    return CliRunner().invoke(app, list(arguments), prog_name="pleura", env=env)
+
+
+def test_a_refused_run_loads_no_rich_and_a_worker_no_click(tmp_path):
+    code = (
+        "import sys, pleura.cli.app as a\n"
+        "print('click' in sys.modules)\n"
+        f"try: a.main(['segment', {str(tmp_path / 'none')!r}, {str(tmp_path / 'out')!r}])\n"
+        "except SystemExit as end: print(end.code)\n"
+        "print('rich' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n2\nFalse\n"
+    assert "IN does not exist" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("seg", ["segment"]),
+        ("--comp", ["--completion"]),
+        ("--completion z", ["zsh"]),
+        ("help pha", ["phantom"]),
+        ("segment --form", ["--format"]),
+        ("segment --format n", ["nifti", "nrrd", "npz"]),
+        ("xyzzy sc", ["scan"]),
+    ],
+)
+def test_completion(typed, expected):
+    words = f"pleura {typed}"
+    count = str(len(words.split()) - 1)
+    asked = {"_PLEURA_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": count}
+    assert pleura(env=asked).stdout.split() == [f"plain,{word}" for word in expected]
+
+
+def test_completing_a_verb_imports_none():
+    code = (
+        "import sys, pleura.cli.app as a\ntry: a.main([])\nexcept SystemExit: pass\n"
+        "print([m for m in sys.modules if m.startswith('pleura.verbs')], file=sys.stderr)"
+    )
+    asked = {"_PLEURA_COMPLETE": "bash_complete", "COMP_WORDS": "pleura ", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **asked},
+    )
+    assert done.stdout.split() == [f"plain,{name}" for name in VERBS]
+    assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_the_script_of_a_shell_asks_for_its_completions(shell):
+    ended = pleura("--completion", shell)
+    assert ended.exit_code == 0
+    assert f"_PLEURA_COMPLETE={shell}_complete" in ended.stdout
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
+def test_bash_completes_with_the_script(tmp_path):
+    script = tmp_path / "pleura"
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pleura "$@"\n')
+    script.chmod(0o755)
+    lines = (
+        'eval "$(pleura --completion bash)"\n'
+        "COMP_WORDS=(pleura segm) COMP_CWORD=1; _pleura_completion pleura\n"
+        'echo "${COMPREPLY[@]}"'
+    )
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "--norc", "-c", lines],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": path},
+    )
+    assert done.stdout == "segment\n", done.stderr
 
 
 @pytest.mark.parametrize("asked", [("help",), ("-h",), ("--help",), ()])

@@ -1,6 +1,5 @@
 """What the documents say is so: snippets run, commands and options exist, links lead somewhere."""
 
-import inspect
 import re
 import shlex
 from importlib import import_module
@@ -8,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pleura.cli.app import VERBS
-from pleura.cli.options import command_function, dashed
+from pleura.cli.commands import VERBS
+from pleura.cli.options import verb_command
 from pleura.labels.registry import write_mask
 from pleura.phantom.dataset import write_dataset
 from pleura.verbs.prepare import prepare
@@ -43,14 +42,10 @@ def test_commands_and_their_options_exist(page, line):
         return
     assert verb in VERBS
     function = getattr(import_module(f"pleura.verbs.{verb}"), verb)
-    parameters = inspect.signature(command_function(verb, function)).parameters
-    options = {
-        dashed(name.rstrip("_"))
-        for name, p in parameters.items()
-        if p.default is not inspect.Parameter.empty
-    }
+    parameters = verb_command(verb, function).params
+    options = {p.opts[0] for p in parameters if not p.required}
     assert {word for word in words if word.startswith("--")} <= options | {"--help"}
-    needed = [p for p in parameters.values() if p.default is inspect.Parameter.empty]
+    needed = [p for p in parameters if p.required]
     assert len([word for word in words if not word.startswith("-")]) >= len(needed)
 
 

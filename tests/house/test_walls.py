@@ -17,6 +17,7 @@ ONE_HOME = {
     "nrrd": set(),
     "highdicom": set(),
     "onnxruntime": {"segmenters/runtime.py"},
+    "click": {"cli/commands.py", "cli/options.py"},
     "rich": {"cli/terminal.py", "cli/progress_bars.py"},
     "jinja2": {"page/html.py"},
     "distributed": {"store/cluster.py", "store/spread.py"},

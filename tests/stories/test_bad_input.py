@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
-from pleura.cli.app import app
+from pleura.cli.commands import app
 from pleura.phantom.dataset import write_dataset
 
 CANARY = "Canary"

@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
-from pleura.cli.app import app
+from pleura.cli.commands import app
 from pleura.phantom.dataset import write_dataset
 
 QUICK = ("--epochs", "1", "--size", "64", "--quiet")

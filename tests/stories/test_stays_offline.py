@@ -20,7 +20,7 @@ from testing.networks import write_run
 from testing.tiny_study import TINY_STUDY
 
 import pleura
-from pleura.cli.app import VERBS
+from pleura.cli.commands import VERBS
 from pleura.labels.registry import write_mask
 from pleura.phantom.dataset import write_dataset
 

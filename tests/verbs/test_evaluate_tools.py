@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
-from pleura.cli.app import app
+from pleura.cli.commands import app
 from pleura.phantom.anatomy import chest
 
 SHAPE = (10, 20, 24)

@@ -3,9 +3,11 @@
 import inspect
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-import typer
+import click
 
 from pleura.cli.terminal import carry_out
 
@@ -18,6 +20,14 @@ IN_PYTHON_ONLY = ("names", "sources", "progress")
 
 COUNTS = ("workers", "tasks")
 """Parameters for which 0 means "choose", so a negative number is a mistake."""
+
+
+FLAGS = {
+    "json": "Print the result as JSON.",
+    "quiet": "No tables or progress; refusals are still printed.",
+    "debug": "Print the traceback of an internal error.",
+}
+"""Options of every verb, and what they do."""
 
 
 def dashed(name: str) -> str:
@@ -44,64 +54,55 @@ def arguments_help(function: Callable[..., Any]) -> dict[str, str]:
     return helps
 
 
-def command_function(name: str, verb: Callable[..., Any]) -> Callable[..., None]:
-    """The function from which typer makes a command: the parameters of the verb without `progress`,
-    plus `--json --quiet --debug`.
+def verb_command(name: str, verb: Callable[..., Any]) -> click.Command:
+    """The command of a verb: the parameters that it has on the command line, plus
+    `--json --quiet --debug`. The exit code is that of the result.
     """
     hints = get_type_hints(verb)
     helps = arguments_help(verb)
-    parameters = []
-    for parameter in inspect.signature(verb).parameters.values():
-        if parameter.name in IN_PYTHON_ONLY:
-            continue
-        kind, default = _typed(hints[parameter.name], parameter.default)
-        text = helps.get(parameter.name, "")
-        declared: Any
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            declared = typer.Option(
-                dashed(parameter.name),
-                help=text,
-                show_default=default not in (None, ""),
-                min=0 if parameter.name in COUNTS else None,
-            )
-        else:
-            declared = typer.Argument(
-                metavar=METAVARS.get(parameter.name, parameter.name.upper()), help=text
-            )
-            default = inspect.Parameter.empty
-        parameters.append(_parameter(parameter.name, Annotated[kind, declared], default))
-    for flag, text in (
-        ("json", "Print the result as JSON."),
-        ("quiet", "No tables or progress; refusals are still printed."),
-        ("debug", "Print the traceback of an internal error."),
-    ):
-        parameters.append(
-            _parameter(f"{flag}_", Annotated[bool, typer.Option(f"--{flag}", help=text)], False)
-        )
+    parameters = [
+        _on_command_line(parameter, hints[parameter.name], helps.get(parameter.name, ""))
+        for parameter in inspect.signature(verb).parameters.values()
+        if parameter.name not in IN_PYTHON_ONLY
+    ]
+    parameters += [click.Option([f"--{flag}"], is_flag=True, help=FLAGS[flag]) for flag in FLAGS]
 
-    def command(**given: Any) -> None:
-        show = {flag: given.pop(f"{flag}_") for flag in ("json", "quiet", "debug")}
-        values = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
-        }
-        raise typer.Exit(carry_out(name, verb, values, **show))
+    @click.pass_context
+    def call(context: click.Context, /, **values: Any) -> None:
+        show = {flag: values.pop(flag) for flag in FLAGS}
+        context.exit(carry_out(name, verb, values, **show))
 
-    command.__name__ = name
-    command.__doc__ = inspect.cleandoc(verb.__doc__ or "").split("\n\nArgs:")[0].split("\nArgs:")[0]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in parameters}
-    return command
+    text = inspect.cleandoc(verb.__doc__ or "").split("\nArgs:")[0]
+    return click.Command(name, params=parameters, callback=call, help=text)
 
 
-def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+def _on_command_line(parameter: inspect.Parameter, hint: Any, text: str) -> click.Parameter:
+    """A keyword-only parameter as an option, any other as a required argument."""
+    name = parameter.name
+    if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+        metavar = METAVARS.get(name, name.upper())
+        return click.Argument([name], type=_click_type(hint), metavar=metavar, help=text)
+    if hint is bool:
+        return click.Option([dashed(name)], is_flag=True, default=parameter.default, help=text)
+    return click.Option(
+        [dashed(name), name],
+        type=click.IntRange(min=0) if name in COUNTS else _click_type(hint),
+        multiple=get_origin(hint) is tuple,
+        default=parameter.default,
+        show_default=parameter.default not in (None, "", ()),
+        help=text,
     )
 
 
-def _typed(hint: Any, default: Any) -> tuple[Any, Any]:
-    """The type for typer, and the default: a tuple of X becomes a repeatable option."""
-    if get_origin(hint) in (tuple, list):
-        inner: Any = get_args(hint)[0]
-        return list[inner], list(default or ())
-    return hint, default
+def _click_type(hint: Any) -> Any:
+    """The type that click converts a word to: that of `X`, of `X | None` and of each item of
+    `tuple[X, ...]` is `X`.
+    """
+    if get_origin(hint) is Literal:
+        return click.Choice(get_args(hint))
+    if hint is Path:
+        return click.Path(path_type=Path)
+    if hint in (str, int, float):
+        return hint
+    [inner] = [kind for kind in get_args(hint) if kind not in (NoneType, Ellipsis)]
+    return _click_type(inner)
