@@ -97,7 +97,7 @@ def test_the_export_is_small_and_the_same_each_time(tmp_path):
     assert data == (tmp_path / "two").read_bytes()
     assert len(data) < 10_000_000
     kinds = {node.op_type for node in onnx.load_from_string(data).graph.node}
-    assert kinds == {"Clip", "Add", "Mul", "Conv", "ConvTranspose", "Relu"}
+    assert kinds == {"Clip", "Add", "Mul", "Concat", "Conv", "ConvTranspose", "Relu"}
     check_weights(data, hashlib.sha256(data).hexdigest())
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pleura.geometry.volume import LEFT, RIGHT
-from pleura.segmenters.coarse_lungs import cleaned, enclosed, fat, margins
+from pleura.segmenters.coarse_lungs import cleaned, enclosed, fat, fluid, margins
 
 MM = 3.0
 
@@ -93,3 +93,25 @@ def test_fat_is_not_lung_and_partial_volume_at_the_rim_is():
     assert found[:8].all()
     assert not found[8:].any()
     assert not fat(hu, margin + 3.0).any()
+
+
+def test_fluid_is_even_and_as_dense_as_water_and_consolidation_is_neither():
+    rng = np.random.default_rng(0)
+    hu = np.full((24, 24, 24), -850.0, np.float32)
+    hu[:, :8] = rng.normal(8.0, 8.0, (24, 8, 24))  # fluid
+    hu[:, 16:] = rng.normal(45.0, 8.0, (24, 8, 24))  # consolidation
+    margin = np.full(hu.shape, 2.0, np.float32)
+    found = fluid(hu, margin)
+    assert found[1:-1, 1:6, 1:-1].mean() > 0.99
+    assert not found[:, 8:].any()
+    assert not fluid(hu, -margin).any(), "outside the lung nothing is sought"
+
+
+@pytest.mark.parametrize("change", ["bronchi", "thin"])
+def test_airless_lung_with_bronchi_and_thin_layers_are_not_fluid(change):
+    hu = np.full((24, 24, 24), 8.0, np.float32)
+    if change == "bronchi":
+        hu[::2, ::2] = -50.0
+    else:
+        hu[:, :10] = hu[:, 12:] = -850.0
+    assert not fluid(hu, np.full(hu.shape, 2.0, np.float32)).any()

@@ -54,6 +54,12 @@ FAT = (-135, -65)
 """Peak of fat. Source: -107 to -77 in six real series of four vendors' kernels."""
 COARSE_FAT = (-180, -40)
 """Range of a coarse voxel (3 mm) of fat, partial volume included."""
+FLUID = (-15, 20)
+"""Range of pleural fluid over about 10 mm; consolidated and collapsed lung is above 25."""
+FLUID_SPREAD = 20
+"""Standard deviation over about 10 mm above which it is not fluid alone: bronchi, blood, edges."""
+AIRLESS = (-60, 130)
+"""Range of a coarse voxel (3 mm) of fluid or airless lung, noise included."""
 MUSCLE = (-20, 120)
 """Peak of muscle, blood and liver, contrast included. Source: 47 to 97 in the same series."""
 BONE = 250

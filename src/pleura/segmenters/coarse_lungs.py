@@ -1,6 +1,7 @@
 """Clean a network's result on its coarse lattice: no blobs, no holes, one side for each part."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,8 @@ FILLED = 3.0
 REACH = 2
 """[voxels] The rim may lie this far around the cleaned lungs."""
 FAT_MARGIN = 3.0
+LEAST_AIRLESS = 16
+"""[of 27 voxels] With fewer around it, a voxel's mean says nothing about fluid."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +118,25 @@ def fat(coarse_hu: Floats, margin: Floats) -> Bool:
     """
     low, high = landmarks.COARSE_FAT
     return thick((coarse_hu > low) & (coarse_hu < high) & (margin < FAT_MARGIN))
+
+
+def fluid(coarse_hu: Floats, margin: Floats) -> Bool:
+    """Pleural fluid that the network takes for airless lung: as dense as water, and even.
+
+    Averages are over three by three by three voxels, of those without air.
+    """
+    low, high = landmarks.AIRLESS
+    airless = (coarse_hu > low) & (coarse_hu < high)
+    candidates = thick(airless & (margin > 0))
+    if not candidates.any():
+        return candidates
+    weight = airless.astype(np.float32)
+    count = _summed(weight)
+    mean = _summed(weight * coarse_hu) / np.maximum(count, 1)
+    variance = _summed(weight * coarse_hu**2) / np.maximum(count, 1) - mean**2
+    least, most = landmarks.FLUID
+    even = (mean > least) & (mean < most) & (variance < landmarks.FLUID_SPREAD**2)
+    return thick(candidates & even & (count > LEAST_AIRLESS))
 
 
 def thick(region: Bool) -> Bool:
@@ -252,7 +274,7 @@ def grown(region: Bool) -> Bool:
     return grown
 
 
-def _summed(values: NDArray[np.int16]) -> NDArray[np.int16]:
+def _summed(values: NDArray[Any]) -> NDArray[Any]:
     """Sums over each voxel's neighbourhood of three by three by three."""
     for axis in range(3):
         upper, lower = _shifted(axis)

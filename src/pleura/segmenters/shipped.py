@@ -23,10 +23,12 @@ from pleura.geometry.patient_axes import Box, Floats, PatientAxes
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import AIR_HU, LEFT, RIGHT, LungMask, Volume
 from pleura.segmenters.coarse_lungs import (
+    STEEP,
     CoarseLungs,
     cleaned,
     enclosed,
     fat,
+    fluid,
     grown,
     margins,
     of_one_lung,
@@ -97,6 +99,7 @@ class ShippedNetwork:
         coarse_hu = axes.coarse_hu(volume)
         progress("segment", 1, steps)
         margin, side = margins(self.logits(coarse_hu))
+        margin[fluid(coarse_hu, margin)] = -STEEP
         progress("segment", 2, steps)
         overview = Volume(np.rint(coarse_hu).astype(np.int16), axes.grid)
         body = enclosed(coarse_hu)

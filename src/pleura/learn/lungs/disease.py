@@ -23,6 +23,8 @@ from pleura.learn.lungs.samples import (
 )
 
 MIN_LUNG_VOXELS = 2000
+FLUID_HU = (-5.0, 22.0)
+"""[HU] Pleural fluid. Airless lung starts at 25 HU: by that the network separates them."""
 Painter = Callable[[Sample, Bools, np.random.Generator], Sample]
 
 
@@ -65,10 +67,31 @@ def _plane(shape: tuple[int, ...], rng: np.random.Generator, rough: float = 12.0
     )
 
 
+def _level(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+    """Height in voxels over the back of a lying patient, tilted and uneven."""
+    axes = np.ogrid[tuple(slice(n) for n in shape)]
+    tilt = np.float32(rng.uniform(-0.5, 0.5))
+    flat = -axes[1].astype(np.float32) + tilt * axes[0]
+    return np.asarray(flat + 1.5 * smooth_noise(shape, (4, 4, 4), rng), dtype=np.float32)
+
+
+def _one_or_both(sample: Sample, lung: Bools, rng: np.random.Generator) -> Bools:
+    """The lung, or in three of ten samples both lungs."""
+    if rng.random() < 0.7:
+        return lung
+    return np.asarray((sample.label == RIGHT) | (sample.label == LEFT))
+
+
 def consolidation(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
-    """Airless lung of 20-60 HU (more with contrast) with air bronchograms: dense lung."""
-    where = lowest_part(_plane(lung.shape, rng), lung, float(rng.uniform(0.08, 1.0)))
-    base = rng.uniform(10, 65) + (rng.uniform(20, 80) if rng.random() < 0.3 else 0)
+    """Airless lung of 25-65 HU (more with contrast) with air bronchograms: dense lung.
+
+    It lies at the back, as fluid does, or beyond a random plane.
+    """
+    lung = _one_or_both(sample, lung, rng)
+    behind = rng.random() < 0.4
+    height = _level(lung.shape, rng) if behind else _plane(lung.shape, rng)
+    where = lowest_part(height, lung, float(rng.uniform(0.08, 1.0)))
+    base = rng.uniform(25, 65) + (rng.uniform(20, 80) if rng.random() < 0.3 else 0)
     values = base + 15 * smooth_noise(lung.shape, (12, 12, 12), rng)
     if rng.random() < 0.6:
         cells = tuple(n // 4 + 2 for n in lung.shape)
@@ -85,8 +108,11 @@ def patchy(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
     lungs = (sample.label == RIGHT) | (sample.label == LEFT)
     cells = tuple(max(3, int(n * NETWORK_MM / rng.uniform(25, 60))) for n in lung.shape)
     field = smooth_noise(lung.shape, cells, rng) + rng.uniform(-0.8, 0.6)  # type: ignore[arg-type]
+    if rng.random() < 0.5:  # most at the rim
+        depth_mm = ndimage.distance_transform_edt(lungs) * NETWORK_MM
+        field = field + np.clip(1 - depth_mm / rng.uniform(10, 30), -1, 1)
     filling = np.clip(field * rng.uniform(0.5, 2.0), 0, 1) * lungs
-    hu = sample.hu + filling * (rng.uniform(-20, 50) - sample.hu)
+    hu = sample.hu + filling * (rng.uniform(0, 60) - sample.hu)
     hu = np.where(filling > 0, hu, sample.hu).astype(np.float32)
     dense = (filling > 0.85) & lungs
     unsure = (filling > 0.65) & ~dense
@@ -120,27 +146,20 @@ def emphysema(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
 
 
 def effusion(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
-    """Fluid of 0-25 HU behind, or below a rough plane: background.
+    """Fluid behind, or below a rough plane: background.
 
     A strip of lung along it is dense.
     """
-    if rng.random() < 0.75:
-        axes = np.ogrid[tuple(slice(n) for n in lung.shape)]
-        tilt = rng.uniform(-0.5, 0.5)
-        height = (
-            -axes[1].astype(np.float32)
-            + np.float32(tilt) * axes[0]
-            + 1.5 * smooth_noise(lung.shape, (4, 4, 4), rng)
-        )
-    else:
-        height = _plane(lung.shape, rng)
+    lung = _one_or_both(sample, lung, rng)
+    behind = rng.random() < 0.75
+    height = _level(lung.shape, rng) if behind else _plane(lung.shape, rng)
     share = float(rng.uniform(0.04, 0.9))
-    fluid = lowest_part(np.asarray(height, dtype=np.float32), lung, share)
+    fluid = lowest_part(height, lung, share)
     strip_mm = rng.uniform(0, 25)
     near = ndimage.distance_transform_edt(~fluid) * NETWORK_MM < strip_mm
     collapsed = lung & near & ~fluid
     hu = blend(sample.hu, collapsed, float(rng.uniform(25, 90)))
-    hu = blend(hu, fluid, float(rng.uniform(-5, 28)))
+    hu = blend(hu, fluid, float(rng.uniform(*FLUID_HU)))
     label = as_dense(sample.label, collapsed)
     label[fluid] = BACKGROUND
     return replace(sample, hu=hu, label=label)
@@ -161,7 +180,7 @@ def collapse(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sample:
     )
     core = lowest_part(score, lung, float(rng.uniform(0.12, 0.6)))
     fluid = lung & ~core
-    hu = blend(sample.hu, fluid, float(rng.uniform(-5, 28)))
+    hu = blend(sample.hu, fluid, float(rng.uniform(*FLUID_HU)))
     aerated = rng.random() < 0.5
     label = sample.label.copy()
     if not aerated:
@@ -218,12 +237,12 @@ def pneumothorax(sample: Sample, lung: Bools, rng: np.random.Generator) -> Sampl
 
 PAINTERS: dict[str, tuple[Painter, float]] = {
     "consolidation": (consolidation, 0.26),
-    "patchy": (patchy, 0.14),
+    "patchy": (patchy, 0.18),
     "ground_glass": (ground_glass, 0.12),
-    "emphysema": (emphysema, 0.08),
+    "emphysema": (emphysema, 0.06),
     "effusion": (effusion, 0.16),
     "collapse": (collapse, 0.08),
-    "mass": (mass, 0.08),
+    "mass": (mass, 0.06),
     "nodule": (nodule, 0.05),
     "pneumothorax": (pneumothorax, 0.03),
 }

@@ -1,7 +1,7 @@
 """Write the network as ONNX, node by node, with standardised weights and gains folded in.
 
 Space to depth and the stem become one strided convolution; the head and depth to space become one
-transposed convolution. The graph has Clip, Add, Mul, Conv, ConvTranspose, Relu and Add only.
+transposed convolution. The graph has Clip, Add, Mul, Concat, Conv, ConvTranspose and Relu only.
 """
 
 from pathlib import Path
@@ -16,11 +16,9 @@ from torch import Tensor
 from pleura.core.atomic import atomic_file
 from pleura.learn.lungs.net import (
     CLASSES,
-    HIGH_HU,
-    LOW_HU,
     MULTIPLE,
     RELU_GAIN,
-    SCALE_HU,
+    WINDOWS,
     LungNet,
     StandardConv,
 )
@@ -35,7 +33,7 @@ def write_onnx(net: LungNet, path: Path) -> None:
     The input `ct` is (1, 1, D, H, W) HU, the output `logits` (1, classes, D, H, W), float32.
     """
     graph = _Graph()
-    x = graph.scaled("ct")
+    x = graph.windowed("ct")
     weight, bias = _weights(net.stem)
     x = graph.conv("stem", x, stem_weight(weight), bias, kernel=6, stride=2, pad=2)
     x = graph.residual("refine", x, [net.refine])
@@ -59,10 +57,13 @@ def write_onnx(net: LungNet, path: Path) -> None:
 
 
 def stem_weight(weight: Floats) -> Floats:
-    """Weights `(out, 8, 3, 3, 3)` over cells of eight voxels as `(out, 1, 6, 6, 6)` over voxels."""
-    out = weight.shape[0]
-    blocks = weight.reshape(out, 2, 2, 2, 3, 3, 3).transpose(0, 4, 1, 5, 2, 6, 3)
-    return np.ascontiguousarray(blocks.reshape(out, 1, 6, 6, 6))
+    """Weights over cells of eight voxels, `(out, 8 · c, 3, 3, 3)`, as weights over voxels.
+
+    These are `(out, c, 6, 6, 6)`, with `c` the number of input channels.
+    """
+    out, inputs = weight.shape[:2]
+    blocks = weight.reshape(out, 2, 2, 2, inputs // 8, 3, 3, 3).transpose(0, 4, 5, 1, 6, 2, 7, 3)
+    return np.ascontiguousarray(blocks.reshape(out, inputs // 8, 6, 6, 6))
 
 
 def head_weight(weight: Floats) -> Floats:
@@ -109,11 +110,15 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
         return name
 
-    def scaled(self, x: str) -> str:
-        limits = [self.constant("low", LOW_HU), self.constant("high", HIGH_HU)]
-        x = self.node("Clip", "clipped", [x, *limits])
-        x = self.node("Add", "above_air", [x, self.constant("minus_low", -LOW_HU)])
-        return self.node("Mul", "scaled", [x, self.constant("per_hu", 1.0 / SCALE_HU)])
+    def windowed(self, ct: str) -> str:
+        channels = []
+        for number, (low, high, unit) in enumerate(WINDOWS):
+            limits = [self.constant(f"low{number}", low), self.constant(f"high{number}", high)]
+            x = self.node("Clip", f"clipped{number}", [ct, *limits])
+            x = self.node("Add", f"above{number}", [x, self.constant(f"minus_low{number}", -low)])
+            unit_name = self.constant(f"per_hu{number}", 1.0 / unit)
+            channels.append(self.node("Mul", f"window{number}", [x, unit_name]))
+        return self.node("Concat", "windows", channels, axis=1)
 
     def relu(self, x: str) -> str:
         self.count += 1

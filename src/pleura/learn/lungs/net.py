@@ -14,8 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv3d, interpolate, linear
 
-LOW_HU, HIGH_HU, SCALE_HU = -1024.0, 400.0, 500.0
-"""HU are clipped to this range and scaled so that air is 0; zero padding at the edges is then air.
+WINDOWS = ((-1024.0, 400.0, 500.0), (-150.0, 150.0, 100.0))
+"""[HU] Lower end, upper end and unit of each input channel: the whole range, and soft tissue alone.
+
+Clipped and scaled so that air is 0; zero padding at the edges is then air. In the second, fluid
+(0 to 25 HU) and airless lung (25 to 100 HU) lie apart.
 """
 CLASSES = 5
 """Background, aerated right, aerated left, dense right, dense left."""
@@ -108,7 +111,7 @@ class LungNet(nn.Module):
     def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
         super().__init__()
         steps = list(pairwise(widths))
-        self.stem = StandardConv(8, widths[0], 3)
+        self.stem = StandardConv(8 * len(WINDOWS), widths[0], 3)
         self.refine = StandardConv(widths[0], widths[0], 3, gain=BRANCH)
         self.down = nn.ModuleList(StandardConv(above, below, 2, stride=2) for above, below in steps)
         self.encode = nn.ModuleList(Residual(width) for width in widths[1:])
@@ -120,7 +123,7 @@ class LungNet(nn.Module):
 
     def forward(self, ct: Tensor) -> Tensor:
         """Compute the logits."""
-        x = space_to_depth((ct.clamp(LOW_HU, HIGH_HU) - LOW_HU) / SCALE_HU)
+        x = space_to_depth(windowed(ct))
         x = self.stem(x.contiguous(memory_format=torch.channels_last_3d))
         x = x + self.refine(activate(x))
         skips = [x]
@@ -134,11 +137,21 @@ class LungNet(nn.Module):
         return depth_to_space(self.head(activate(x)))
 
 
+def windowed(ct: Tensor) -> Tensor:
+    """HU `(batch, 1, d, h, w)` as one channel for each of `WINDOWS`."""
+    channels = [(ct.clamp(low, high) - low) / unit for low, high, unit in WINDOWS]
+    return torch.cat(channels, dim=1)
+
+
 def space_to_depth(x: Tensor) -> Tensor:
-    """Turn each 2 × 2 × 2 block of `(batch, 1, d, h, w)` into eight channels of one cell."""
-    batch, _, d, h, w = x.shape
-    blocks = x.reshape(batch, d // 2, 2, h // 2, 2, w // 2, 2)
-    return blocks.permute(0, 2, 4, 6, 1, 3, 5).reshape(batch, 8, d // 2, h // 2, w // 2)
+    """Turn each 2 × 2 × 2 block of `(batch, c, d, h, w)` into `8 · c` channels of one cell.
+
+    In the channels, the position comes before the channel of the input.
+    """
+    batch, channels, d, h, w = x.shape
+    blocks = x.reshape(batch, channels, d // 2, 2, h // 2, 2, w // 2, 2)
+    cells = blocks.permute(0, 3, 5, 7, 1, 2, 4, 6)
+    return cells.reshape(batch, 8 * channels, d // 2, h // 2, w // 2)
 
 
 def depth_to_space(x: Tensor) -> Tensor:
@@ -154,7 +167,7 @@ def depth_to_space(x: Tensor) -> Tensor:
 def multiply_adds(widths: Sequence[int] = WIDTHS) -> float:
     """Number of multiply-adds of the convolutions for each input voxel."""
     first, *rest = widths
-    total = 27 * (8 * first + 2 * first * first) + first * CLASSES * 8
+    total = 27 * (8 * len(WINDOWS) * first + 2 * first * first) + first * CLASSES * 8
     above = first
     for level, width in enumerate(rest, 1):
         decode = 27 * width * width if level < len(rest) else 0

@@ -1,9 +1,8 @@
 """The runs that make the shipped network: shared phases, cross-validation, the final model.
 
-Every patient is held out once. To make that affordable, runs share their first phases: all start
-from a network that was trained on phantoms only, and three patients share a base that was trained
-without them. Each run then continues from its base with the other two patients included, so the
-network that scores a patient was trained without that patient.
+Every patient is held out once, in one of three folds of three patients. All runs start from a
+network that was trained on phantoms only; the network that scores a patient was trained without
+the three patients of its fold.
 """
 
 from collections.abc import Sequence
@@ -20,17 +19,17 @@ PHANTOMS, NEGATIVES = 32, 20
 
 PHANTOM_PHASE = Phase(steps=250, first_rate=2e-3, last_rate=1.5e-3, warm_up=30)
 BASE_PHASE = Phase(steps=500, first_rate=2e-3, last_rate=1.5e-3)
-FOLD_PHASE = Phase(steps=200, first_rate=1.5e-3, last_rate=2e-5, skip=500)
+FOLD_PHASE = Phase(steps=250, first_rate=1.5e-3, last_rate=2e-5, skip=500)
 FINAL_PHASES = (
     Phase(steps=500, first_rate=2e-3, last_rate=1.5e-3),
-    Phase(steps=3000, first_rate=1.5e-3, last_rate=2e-5, skip=500),
+    Phase(steps=2500, first_rate=1.5e-3, last_rate=2e-5, skip=500),
 )
 FOLD_GROUPS = (
     ("LIDC-IDRI-1011", "LIDC-IDRI-0001", "C3N-00247"),
     ("LIDC-IDRI-0003", "A0001", "LIDC-IDRI-0314"),
     ("113_HM10395", "R01-001", "LIDC-IDRI-0002"),
 )
-"""Patients that share a base; every patient with a reference occurs once."""
+"""Patients that are held out together; every patient with a reference occurs once."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +49,16 @@ def runs() -> list[Run]:
     final = Run("final-1", FINAL_PHASES[0], first.name, "chests")
     plan = [first, final]
     for number, group in enumerate(FOLD_GROUPS):
-        plan.append(Run(f"base-{number}", BASE_PHASE, first.name, "chests", group))
-    for number, group in enumerate(FOLD_GROUPS):
-        for patient in group:
-            plan.append(Run(fold_name(patient), FOLD_PHASE, f"base-{number}", "chests", (patient,)))
+        base = Run(f"base-{number}", BASE_PHASE, first.name, "chests", group)
+        plan += [base, Run(f"fold-{number}", FOLD_PHASE, base.name, "chests", group)]
     plan.append(Run("final-2", FINAL_PHASES[1], final.name, "chests"))
     return plan
 
 
 def fold_name(patient: str) -> str:
     """Name of the run that was trained without a patient."""
-    return f"fold-{patient}"
+    (number,) = [number for number, group in enumerate(FOLD_GROUPS) if patient in group]
+    return f"fold-{number}"
 
 
 def synthetic_volumes(cache: Path) -> tuple[list[TrainingVolume], list[TrainingVolume]]:

@@ -19,7 +19,8 @@ def density(sample: Sample, rng: np.random.Generator) -> Sample:
     if rng.random() < 0.3:
         enhanced = np.clip(smooth_noise(hu.shape, (7, 7, 7), rng), 0, 2) * rng.uniform(20, 140)
         hu = np.where((hu > 20) & (hu < 150), hu + enhanced, hu)
-    return replace(sample, hu=(hu + np.float32(rng.uniform(-20, 20))).astype(np.float32))
+    offset_hu = rng.uniform(-20, 20) if rng.random() < 0.15 else rng.uniform(-5, 5)
+    return replace(sample, hu=(hu + np.float32(offset_hu)).astype(np.float32))
 
 
 def bowel_gas(sample: Sample, rng: np.random.Generator) -> Sample:

@@ -55,10 +55,10 @@ def _fill(net: LungNet, arrays: dict[str, Floats]) -> None:
 
 
 def stem_cells(weight: Floats) -> Floats:
-    """Inverse of `export.stem_weight`: `(out, 1, 6, 6, 6)` as `(out, 8, 3, 3, 3)`."""
-    out = len(weight)
-    blocks = weight.reshape(out, 3, 2, 3, 2, 3, 2).transpose(0, 2, 4, 6, 1, 3, 5)
-    return np.ascontiguousarray(blocks.reshape(out, 8, 3, 3, 3))
+    """Inverse of `export.stem_weight`: `(out, c, 6, 6, 6)` as `(out, 8 · c, 3, 3, 3)`."""
+    out, inputs = weight.shape[:2]
+    blocks = weight.reshape(out, inputs, 3, 2, 3, 2, 3, 2).transpose(0, 3, 5, 7, 1, 2, 4, 6)
+    return np.ascontiguousarray(blocks.reshape(out, 8 * inputs, 3, 3, 3))
 
 
 def head_cells(weight: Floats) -> Floats:
