@@ -558,8 +558,8 @@ def one_label(folder: Path) -> str:
 
 @L8(
     "labels with 1e-6 of noise; NaN as background; an interpolated 1.2; probabilities",
-    right=rf"^noise: {BOTH} \| NaN: refused, MASK-VALUES[^|]* \| 1\.2: refused, MASK-LABELS[^|]*"
-    r"1\.2[^|]* \| probabilities: refused, MASK-LABELS",
+    right=rf"^noise: {BOTH} \| NaN: refused, MASK-VALUES[^|]* \| 1\.2: refused, MASK-VALUES[^|]*"
+    r"1\.2[^|]* \| probabilities: refused, MASK-VALUES",
 )
 def not_whole(folder: Path) -> str:
     base = TRUTH.astype(np.float32)
