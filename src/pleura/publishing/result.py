@@ -142,7 +142,8 @@ class DeidentifyResult:
 def _unread(code: str, left: Mapping[str, int]) -> str:
     """Why files were not read; `scan` names the problem of each archive."""
     why = "corrupt, encrypted, nested or of a format that is not supported"
-    return CODES[code].message({"n": left[f"{REFUSED}{code}"], "why": why})
+    evidence = {"n": left[f"{REFUSED}{code}"], "why": why, "reason": "input/output error"}
+    return CODES[code].message(evidence)
 
 
 def _files(count: int) -> str:
