@@ -6,13 +6,16 @@ import json
 import os
 import shutil
 import stat
+from collections import Counter
 
 import pydicom
 import pytest
 
+from pleura.core.codes import CODES
 from pleura.core.errors import Exit, NothingUsable, OutputConflict, UsageError
 from pleura.deid.writing import Writer
 from pleura.phantom.dataset import write_dataset
+from pleura.publishing.result import DeidentifyResult
 from pleura.verbs.deidentify import deidentify
 
 
@@ -140,6 +143,15 @@ def test_files_that_cannot_be_read_are_refused_with_what_happened(source, tmp_pa
         told = deidentify(source, tmp_path / "out").notes()
         assert "1 file refused: ARCHIVE-REFUSED: 1 archive(s)" in " ".join(told)
         assert "1 symbolic link(s) lead to a file or folder that does not exist" in " ".join(told)
+
+
+@pytest.mark.parametrize("code", [code for code in CODES if CODES[code].remedy])
+def test_every_code_can_be_that_of_a_file_that_was_not_read(code, tmp_path):
+    """Of a header only the code is kept; a sentence that needs more must not end the command."""
+    left = Counter({"unreadable": 0, f"refused {code}": 1})
+    told = DeidentifyResult(tmp_path, "basic", {}, left, ()).notes()
+    assert told[0].startswith(f"1 file refused: {code}: ")
+    assert "{" not in told[0]
 
 
 def test_a_folder_that_is_named_as_a_patient_is_numbered(chests, tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pleura.core.codes import CODES
+from pleura.core.codes.reading import FILES
 from pleura.core.errors import Exit
 from pleura.core.results import Table, batch_exit
 from pleura.core.text import visible
@@ -130,7 +131,7 @@ class DeidentifyResult:
             "unreadable": f"refused: PARSE-FAILED: {broken}",
             f"{OTHER}DICOMDIR": "not copied: DICOMDIR (would reference the original file names)",
             **{
-                f"{REFUSED}{code}": f"refused: {code}: {_unread(code, self.left)}"
+                f"{REFUSED}{code}": f"refused: {code}: {_unread(code, self.left[REFUSED + code])}"
                 for code in self.unread
             },
             **{f"{UNCROPPED}{code}": f"refused: {code}: {no_apex}" for code in self.uncropped},
@@ -139,11 +140,15 @@ class DeidentifyResult:
         }
 
 
-def _unread(code: str, left: Mapping[str, int]) -> str:
-    """Why files were not read; `scan` names the problem of each archive."""
+def _unread(code: str, count: int) -> str:
+    """Why files were not read; of a header only the code is kept, so that has the remedy alone.
+
+    `scan` names the problem of each archive.
+    """
+    if code not in FILES:
+        return CODES[code].remedy
     why = "corrupt, encrypted, nested or of a format that is not supported"
-    evidence = {"n": left[f"{REFUSED}{code}"], "why": why, "reason": "input/output error"}
-    return CODES[code].message(evidence)
+    return CODES[code].message({"n": count, "why": why})
 
 
 def _files(count: int) -> str:
