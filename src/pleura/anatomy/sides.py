@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from pleura.anatomy import thresholds as t
 from pleura.geometry.grid import Grid
 from pleura.geometry.morphology import box_of, components, depth_mm
-from pleura.geometry.percentiles import percentiles
 from pleura.geometry.volume import LEFT, RIGHT, LungMask
 
 Bool = NDArray[np.bool_]
@@ -102,7 +101,7 @@ def _are_on_both_sides(one: tuple[float, float], other: tuple[float, float], mid
 def _width(region: Bool, place: tuple[NDArray[np.float64], ...]) -> float:
     """Width of a region in mm, from its 5th to its 95th percentile along L."""
     a, b, c = np.nonzero(region)
-    low, high = percentiles(place[0][a] + place[1][b] + place[2][c], [5, 95])
+    low, high = np.percentile(place[0][a] + place[1][b] + place[2][c], [5, 95])
     return float(high - low)
 
 

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from pleura.core.codes import finding
 from pleura.core.findings import Finding
-from pleura.geometry.percentiles import percentiles
 
 ROUNDING_MM = 0.11
 """[mm] Positions written with one decimal are up to this far from a uniform stack."""
@@ -38,7 +37,7 @@ def same_position_mm(depths: Sequence[float]) -> float:
     """
     if len(depths) < 2:
         return SAME_POSITION_MM
-    return max(SAME_POSITION_MM, SAME_POSITION * float(percentiles(np.diff(depths), [75])[0]))
+    return max(SAME_POSITION_MM, SAME_POSITION * float(np.percentile(np.diff(depths), 75)))
 
 
 def _tolerance_mm(spacing: float) -> float:

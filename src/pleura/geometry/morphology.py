@@ -53,9 +53,7 @@ def _labelled(mask: Bool, connectivity: Literal[6, 26]) -> NDArray[Any]:
 
 
 def present(labels: NDArray[Any]) -> NDArray[np.intp]:
-    """The distinct values of an array of labels from 0, rising; `np.unique` sorts for that, and
-    imports numpy.ma.
-    """
+    """The distinct values of an array of labels from 0, rising; `np.unique` sorts for that."""
     return np.flatnonzero(np.bincount(labels.ravel()))
 
 

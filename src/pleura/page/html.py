@@ -1,11 +1,14 @@
 """Self-contained pages. The only module that imports jinja2."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import jinja2
 
 
 @dataclass(frozen=True)
@@ -27,17 +30,28 @@ class Picture:
 
 
 def page_html(template: str, pictures: Sequence[object], context: Mapping[str, Any]) -> str:
-    """The page as text. `told` holds the tables and sentences that the template names."""
+    """The page as text; `context` holds the tables and sentences that the template names."""
+    filled = environment(text_of).get_template(template)
+    return filled.render(pictures=pictures, **context) + "\n"
+
+
+def text_of(name: str) -> str:
+    """A file of this room: a template or a style."""
+    return files("pleura.page").joinpath(name).read_text(encoding="utf-8")
+
+
+def environment(texts: Callable[[str], str]) -> "jinja2.Environment":
+    """How templates are filled in: values are escaped, and a missing one is an error.
+
+    Args:
+        texts: name of a template to its text.
+    """
     import jinja2
 
-    loader = jinja2.FunctionLoader(
-        lambda name: files("pleura.page").joinpath(name).read_text(encoding="utf-8")
-    )
-    environment = jinja2.Environment(
-        loader=loader,
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(texts),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template(template).render(pictures=pictures, **context) + "\n"

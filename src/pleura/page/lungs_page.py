@@ -7,25 +7,20 @@ It is filled in without jinja2: importing that and compiling a template costs 0.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
+from html import escape
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from pleura import __version__
 from pleura.core.text import sentence
-from pleura.page.html import Picture
+from pleura.page.html import Picture, text_of
 from pleura.store.layout import PLANES
 
 EMBEDDED = 100
 """Most pictures that are embedded in the page, so that browsers can open it; others are linked."""
 PAGE, STYLE = "lungs.html", "style.html.j2"
-HEADINGS = (
-    *("lung", "volume [ml]", "mass [g]", "mean [HU]", "Perc15 [HU]", "LAA−950 [%]", "HAA [%]"),
-)
-ENTITIES = str.maketrans(
-    {"&": "&amp;", ">": "&gt;", "<": "&lt;", "'": "&#39;", '"': "&#34;"},
-)
+HEADINGS = "lung", "volume [ml]", "mass [g]", "mean [HU]", "Perc15 [HU]", "LAA−950 [%]", "HAA [%]"
 ORDER = ("refused", "review", "repaired", "ok")
 """Cases that need a look come first."""
 
@@ -42,41 +37,32 @@ def lungs_page(out: Path, cases: Sequence[Mapping[str, Any]], title: str) -> str
     entries = [_entry(out, case, number < EMBEDDED) for number, case in enumerate(ordered)]
     counts = Counter(case["verdict"] for case in cases)
     summary = ", ".join(f"{counts[word]} {word}" for word in reversed(ORDER) if counts[word])
-    return Template(_text_of(PAGE)).substitute(
-        title=_escaped(title),
-        style=_text_of(STYLE).removesuffix("\n"),
-        version=_escaped(__version__),
+    return Template(text_of(PAGE)).substitute(
+        title=escape(title),
+        style=text_of(STYLE).removesuffix("\n"),
+        version=escape(__version__),
         count=len(entries),
-        summary=_escaped(summary or "no cases"),
+        summary=escape(summary or "no cases"),
         sections="".join(_section(entry) for entry in entries),
     )
 
 
-def _text_of(name: str) -> str:
-    return files("pleura.page").joinpath(name).read_text(encoding="utf-8")
-
-
-def _escaped(value: object) -> str:
-    """Text for a page, in its elements and its attributes."""
-    return str(value).translate(ENTITIES)
-
-
 def _section(entry: Mapping[str, Any]) -> str:
     """The HTML of one case."""
-    id, verdict = _escaped(entry["id"]), _escaped(entry["verdict"])
+    id, verdict = escape(entry["id"]), escape(entry["verdict"])
     lines = ['<section class="case">']
     lines.append(f'<h3>{id} <span class="verdict {verdict}">{verdict}</span></h3>')
-    lines += [f"<p>{_escaped(note)}</p>" for note in entry["notes"]]
+    lines += [f"<p>{escape(note)}</p>" for note in entry["notes"]]
     if entry["picture"]:
         lines.append(
-            f'<div class="planes"><img src="{_escaped(entry["picture"])}" alt="Outlines of the '
+            f'<div class="planes"><img src="{escape(entry["picture"])}" alt="Outlines of the '
             f'lungs of {id} in three axial planes, a coronal and a sagittal one"></div>'
         )
     if entry["rows"]:
         lines += _table(entry["rows"])
     if entry["scan"]:
         cut = " Numbers are of an incomplete lung." if entry["incomplete"] and entry["rows"] else ""
-        lines.append(f"<p>Scan: {_escaped(entry['scan'])}.{cut}</p>")
+        lines.append(f"<p>Scan: {escape(entry['scan'])}.{cut}</p>")
     return "\n".join([*lines, "</section>", ""])
 
 
@@ -85,7 +71,7 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
     headings = "".join(f"<th>{heading}</th>" for heading in HEADINGS)
     lines = ['<div class="scroll"><table>', f"<thead><tr>{headings}</tr></thead>", "<tbody>"]
     for row in rows:
-        cells = "".join(f"<td>{_escaped(cell)}</td>" for cell in row)
+        cells = "".join(f"<td>{escape(cell)}</td>" for cell in row)
         lines.append(f"<tr>{cells}</tr>")
     return [*lines, "</tbody></table></div>"]
 

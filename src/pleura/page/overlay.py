@@ -77,7 +77,7 @@ def overlay_png(volume: Volume, labels: NDArray[np.uint8], path: Path) -> None:
         pen.text((start + 4, PANEL_PX // 2 - 8), plane.ends[0], **style)
         pen.text((start + panel.shape[1] - 14, PANEL_PX // 2 - 8), plane.ends[1], **style)
         pen.text((start + 4, PANEL_PX + 2), plane.name, **style)
-    # a format that is told by the name loads one plugin, `format="PNG"` loads five
+    # the ending of the name chooses the format: that loads one plugin, `format="PNG"` loads five
     data = BytesIO()
     data.name = "planes.png"
     picture.save(data, compress_level=LEVEL)

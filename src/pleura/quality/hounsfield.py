@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from pleura.core.codes import finding
 from pleura.core.findings import Finding, Verdict, worst
 from pleura.geometry import hu as landmarks
-from pleura.geometry.percentiles import percentiles
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import Volume
 from pleura.quality import offsets
@@ -149,7 +148,7 @@ def _ends(values: NDArray[np.int16]) -> NDArray[np.float64]:
     """Low and high end of each row, `(rows, 2)`; no rows where these are too short."""
     if values.shape[1] <= t.LEAST_PIXELS:
         return np.empty((0, 2))
-    return percentiles(values, t.VALUE_ENDS).T
+    return np.percentile(values, t.VALUE_ENDS, axis=1).T
 
 
 def _not_hu(counts: Counts) -> Finding:

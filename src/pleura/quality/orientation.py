@@ -10,7 +10,6 @@ from pleura.core.codes import finding
 from pleura.core.findings import Finding, Verdict
 from pleura.geometry import hu as landmarks
 from pleura.geometry.morphology import depth_mm
-from pleura.geometry.percentiles import percentiles
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import LungMask, Volume
 from pleura.quality import thresholds as t
@@ -70,8 +69,8 @@ def _spine_in_front(chest: Chest) -> list[Finding]:
     bone = (chest.hu[levels, :, strip] > landmarks.BONE) & chest.body[levels, :, strip]
     before = bone[:, : max(0, min(row, centre) - gap)].sum(axis=(1, 2))
     behind = bone[:, max(row, centre) + gap :].sum(axis=(1, 2))
-    front = float(percentiles(before, [t.BONE_PERCENTILE])[0]) * chest.pixel_cm2
-    back = float(percentiles(behind, [t.BONE_PERCENTILE])[0]) * chest.pixel_cm2
+    front = float(np.percentile(before, t.BONE_PERCENTILE)) * chest.pixel_cm2
+    back = float(np.percentile(behind, t.BONE_PERCENTILE)) * chest.pixel_cm2
     clear = front > t.FRONT_CM2 and front > t.FRONT_RATIO * back
     likely = front > t.LITTLE_FRONT_CM2 and front > t.LITTLE_FRONT_RATIO * back
     if back > t.SPINE_CM2 or not (clear or likely):
