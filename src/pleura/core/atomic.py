@@ -138,7 +138,7 @@ def remove(path: Path) -> None:
 
 
 def flush(path: Path) -> None:
-    """Put a file, or a folder's entries, on disk. Windows neither can nor needs the latter."""
+    """Put a file, or a folder's entries, on disk; Windows need not flush a folder."""
     if path.is_dir() and os.name == "nt":
         return
     handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)

@@ -123,7 +123,11 @@ def fat(coarse_hu: Floats, margin: Floats) -> Bool:
 def fluid(coarse_hu: Floats, margin: Floats) -> Bool:
     """Pleural fluid that the network takes for airless lung: as dense as water, and even.
 
-    Averages are over three by three by three voxels, of those without air.
+    Mean and spread are taken over 3 × 3 × 3 voxels; aerated ones do not count.
+
+    Args:
+        coarse_hu: HU `[slice, row, column]` on the network's lattice.
+        margin: log odds of lung, of its shape.
     """
     low, high = landmarks.AIRLESS
     airless = (coarse_hu > low) & (coarse_hu < high)

@@ -44,7 +44,10 @@ def _solid_end(
     most: int,
     pixel_cm2: float,
 ) -> list[int]:
-    """The first slices of `order` without air but a speck; none where too many or too large."""
+    """The first slices of `order` that show no air or only a speck.
+
+    None are returned where they are too many, or one is too large.
+    """
     solid: list[int] = []
     for k in order:
         values = hu[k][marks[k] == side]
