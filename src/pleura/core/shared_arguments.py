@@ -22,7 +22,7 @@ ARGUMENTS = {
     "retry": "Do the cases again that failed with this code, which pleura status OUT lists.",
     "verify_done": "How finished results are checked before they are kept: size, or hash (reads "
     "every file).",
-    "overwrite": "Empty OUT first.",
+    "overwrite": "Empty OUT first; refused where pleura did not write OUT.",
 }
 _LINE = re.compile(r"^( +)([\w, ]+): See core\.shared_arguments\.$", re.MULTILINE)
 

@@ -10,7 +10,6 @@ each item. An item is done if its record has the same input and its results are 
 the same command finishes an interrupted run, does what is new, and repeats what was damaged.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -31,6 +30,12 @@ from pleura.core.atomic import (
 from pleura.core.errors import Exit, OutputBusy, OutputConflict, OutputFailed, UsageError
 from pleura.core.faults import noted
 from pleura.core.locks import locked
+from pleura.store.emptying import (
+    check_bookkeeping,
+    check_may_empty,
+    check_written_by_pleura,
+    empty,
+)
 from pleura.store.fingerprints import LITTER
 from pleura.store.fingerprints import fingerprint as fingerprint
 from pleura.store.item import Check, Item, digest_of, item_file, read_items, remove_files
@@ -189,7 +194,7 @@ def open_run(
         also: files that are read or written beside OUT and must not be in it, such as a model.
         grows: whether the verb does new items and keeps the others; without, other input is a
             conflict.
-        overwrite: empty OUT first.
+        overwrite: empty OUT first, if pleura wrote it.
         check: how results are compared with their records before they count as done.
 
     Yields:
@@ -198,22 +203,25 @@ def open_run(
     Raises:
         UsageError: a source does not exist, lies in `out`, or contains it (input is never written
             to).
-        OutputConflict: `out` has other content and `overwrite` is not set.
+        OutputConflict: `out` has other content, and `overwrite` is not set or pleura did not write
+            that content.
         OutputBusy: another process writes `out`.
         OutputFailed: `out` cannot be written.
     """
     check_apart(out, [*sources, *also])
-    if overwrite:
-        _check_may_empty(out)
     head = head_of(verb, options)
-    if not overwrite:
-        # before anything is written, so that a usage error leaves nothing
+    # before anything is written, so that a usage error leaves nothing
+    if overwrite:
+        check_may_empty(out)
+        _check_may_replace(out, verb)
+    else:
         _check_content(out, head)
     made = _missing_folders(out)
     try:
         with locked(out / BOOKKEEPING / LOCK, what="OUT"):
             if overwrite:
-                _empty(out)
+                _check_may_replace(out, verb)
+                empty(out)
             run = _opened(out, head, fingerprint(sources), check)
             if not grows and run.record["state"] != "fresh" and _is_of_other_input(run):
                 raise OutputConflict(_conflict(verb, "a run with other input"))
@@ -281,7 +289,8 @@ def _check_content(out: Path, head: Mapping[str, Any]) -> None:
     if not names or (record is not None and _same(record, head)):
         return
     if record is None:
-        raise OutputConflict(_conflict(verb, "files that pleura did not write"))
+        check_written_by_pleura(out, verb, has_record=False)
+        raise OutputConflict(_conflict(verb, "no readable run.json"))
     if record.get("verb") == verb and record.get("state") == "refused":
         return  # a usage error ended it: the corrected command may take over
     if names <= {RUN, JOBS} and not read_items(out):
@@ -292,7 +301,14 @@ def _check_content(out: Path, head: Mapping[str, Any]) -> None:
     raise OutputConflict(_conflict(verb, f"a run with other {' and '.join(changed)}"))
 
 
+def _check_may_replace(out: Path, verb: str) -> None:
+    """Refuse to empty content that pleura did not write."""
+    if _content(out, verb):
+        check_written_by_pleura(out, verb, record_in(out) is not None)
+
+
 def _content(out: Path, verb: str) -> set[str]:
+    check_bookkeeping(out, verb)
     try:
         names = {entry.name for entry in out.iterdir()}
     except FileNotFoundError:
@@ -358,24 +374,3 @@ def _missing_folders(out: Path) -> list[Path]:
             break
         missing.append(folder)
     return missing
-
-
-def _check_may_empty(out: Path) -> None:
-    here = out.resolve()
-    if here == here.parent or any(
-        here == p or here in p.parents for p in (Path.home().resolve(), Path.cwd().resolve())
-    ):
-        raise UsageError(
-            "--overwrite would empty a home, a root or the current folder; choose another OUT"
-        )
-
-
-def _empty(out: Path) -> None:
-    """Empty a folder at the user's request; the lock stays."""
-    bookkeeping = out / BOOKKEEPING
-    entries = [entry for entry in out.iterdir() if entry != bookkeeping]
-    entries += [entry for entry in bookkeeping.iterdir() if not entry.name.startswith(LOCK)]
-    for entry in entries:
-        remove(entry)
-        if os.path.lexists(entry):
-            raise OutputFailed("cannot empty OUT: a file or folder in it cannot be removed")

@@ -31,7 +31,7 @@ def couch(
         workers: Processes, each with a case of its own; 0 = one for each core.
         verify_done: How finished results are checked before they are kept: size, or hash (reads
             every file).
-        overwrite: Empty OUT first.
+        overwrite: Empty OUT first; refused where pleura did not write OUT.
 
     Returns:
         Each case with verdict, reason, and the ml of body and couch.

@@ -71,7 +71,7 @@ def deidentify(
         retry: Do the folders again that failed with this code, which pleura status OUT lists.
         verify_done: How finished files are checked before they are kept: size, or hash (reads every
             file).
-        overwrite: Empty OUT first.
+        overwrite: Empty OUT first; refused where pleura did not write OUT.
         paths: Show the names of refused files. They can identify patients.
 
     Returns:

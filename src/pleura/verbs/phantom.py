@@ -53,7 +53,7 @@ def phantom(
         size: Rows and columns of a slice.
         slices: Slices of a chest; they always span 34 cm.
         seed: Decides the bodies, the noise and the people.
-        overwrite: Empty OUT first.
+        overwrite: Empty OUT first; refused where pleura did not write OUT.
 
     Returns:
         The names of the cases and their shape.

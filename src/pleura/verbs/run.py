@@ -85,7 +85,7 @@ def run(
         workers: Processes that de-identify and evaluate; 0 = one for each core.
         verify_done: How finished results are checked before they are kept: size, or hash (reads
             every file).
-        overwrite: Empty OUT first.
+        overwrite: Empty OUT first; refused where pleura did not write OUT.
 
     Returns:
         Scores of every case that has a reference.

@@ -104,7 +104,7 @@ def study(
             page of the runs that are done.
         workers: Processes, each with a run of its own on one thread; 0 = one for each core. It
             changes no result.
-        overwrite: Empty OUT first.
+        overwrite: Empty OUT first; refused where pleura did not write OUT.
 
     Returns:
         The analysis.

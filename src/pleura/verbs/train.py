@@ -86,7 +86,7 @@ def train(
             leaves them closed.
         device: cpu, cuda, or auto.
         seed: Random seed for weights, order and augmentation.
-        overwrite: Replace what OUT contains.
+        overwrite: Empty OUT first; refused where pleura did not write OUT.
 
     Returns:
         A model card for each loss; of fine-tune, one.
