@@ -57,6 +57,40 @@ def test_dense_matter_that_did_not_is_no_such_thing(value):
     assert "VALUES-WRAPPED" not in codes(dense(value))
 
 
+def with_block(value, row, column, seed=3):
+    """A chest with a block of one value and sharp edges: 8 × 8 pixels on five slices."""
+    hu = chest((40, 128, 128), seed=seed)[0].hu.astype(np.int32)
+    hu[15:20, row : row + 8, column : column + 8] = value
+    return hu
+
+
+@pytest.mark.parametrize("intercept", [0, -1024])
+@pytest.mark.parametrize("value", [2100, 2500, 3000])
+@pytest.mark.parametrize(("row", "column"), [(85, 64), (50, 62), (45, 62)])
+def test_metal_with_sharp_edges_that_wrapped_is_told(value, intercept, row, column):
+    """No bone around it tells that its values left the range of 12 bits, signed."""
+    stored = with_block(value, row, column) - intercept
+    wrapped = np.where(stored >= 2048, stored - 4096, stored) + intercept
+    (finding,) = [
+        one
+        for one in check_hounsfield(Volume(wrapped.astype(np.int16), BODY.grid))[1]
+        if one.code == "VALUES-WRAPPED"
+    ]
+    assert finding.verdict is Verdict.REVIEW
+    assert finding.evidence["n"] >= 320
+
+
+@pytest.mark.parametrize("value", [-1000, -1024, -1050, 3071])
+def test_gas_and_metal_with_sharp_edges_are_none(value):
+    assert "VALUES-WRAPPED" not in codes(with_block(value, 64, 60))
+
+
+@pytest.mark.parametrize("spread", [60, 150])
+def test_noise_of_a_low_dose_is_none(spread):
+    noise = np.random.default_rng(1).normal(0, spread, BODY.hu.shape)
+    assert "VALUES-WRAPPED" not in codes(BODY.hu + noise)
+
+
 def test_streaks_beside_metal_are_no_wrapping():
     hu = dense(3071)
     rng = np.random.default_rng(0)

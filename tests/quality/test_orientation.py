@@ -154,3 +154,12 @@ def test_gas_in_the_bowel_is_no_trachea_where_the_head_end_is_cut(seed):
     top = int(lungs[0] + 0.7 * (lungs[-1] - lungs[0]))
     hu = np.ascontiguousarray(volume.hu[:top])
     assert check_orientation(Volume(hu, Grid.axial(hu.shape, volume.grid.spacing_mm))) == ()
+
+
+@pytest.mark.parametrize(("seed", "first"), [(4, 1), (7, 0)])
+def test_gas_below_the_domes_is_no_trachea_where_the_head_end_is_cut(seed, first):
+    """The lower third of these parts has gas, and hardly any lung."""
+    volume, _ = chest((40, 128, 128), seed=seed)
+    hu = np.ascontiguousarray(volume.hu[first : first + 16])
+    found = check_orientation(Volume(hu, Grid.axial(hu.shape, volume.grid.spacing_mm)))
+    assert "UPSIDE-DOWN" not in {finding.code for finding in found}

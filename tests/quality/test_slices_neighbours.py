@@ -45,6 +45,38 @@ def test_one_slice_out_of_place_wants_a_look(change, k):
     assert f"(slice {k + 1})" in finding.message
 
 
+CHANGES = {
+    "left to right": lambda hu, k: hu[k][:, ::-1],
+    "by 180 degrees": lambda hu, k: hu[k][::-1, ::-1],
+    "another patient's": lambda hu, k: chest(hu.shape, seed=102)[0].hu[k],
+    "repeated from elsewhere": lambda hu, k: hu[(k + 20) % len(hu)],
+}
+
+
+@pytest.mark.parametrize("k", [20, 32, 41])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("seed", range(3))
+def test_one_of_64_slices_that_was_changed_wants_a_look(seed, change, k):
+    """A chest is nearly as its mirror image, so a mirrored slice still resembles its neighbours."""
+    volume, _ = chest((64, 64, 64), seed=seed)
+    hu = volume.hu.copy()
+    hu[k] = change(volume.hu, k)
+    (finding,) = found(hu, volume)
+    assert (finding.code, finding.verdict) == ("SLICES-OUT-OF-PLACE", Verdict.REVIEW)
+    assert f"(slice {k + 1})" in finding.message
+
+
+@pytest.mark.parametrize("block", [slice(20, 23), slice(20, 40), slice(40, None), slice(None, 30)])
+def test_slices_that_were_mirrored_together_want_a_look(block):
+    volume, _ = chest((64, 64, 64), seed=2)
+    hu = volume.hu.copy()
+    hu[block] = hu[block, :, ::-1]
+    (finding,) = found(hu, volume)
+    assert finding.verdict is Verdict.REVIEW
+    ends = [k for k in (block.start, block.stop) if k]
+    assert f"(slice after {', '.join(map(str, ends))})" in finding.message
+
+
 def test_two_slices_exchanged_want_a_look():
     """Blocks on a slant, far above their noise: of noise alone nothing can be told."""
     hu = np.full((20, 60, 60), -800, np.int16)
@@ -103,7 +135,7 @@ def test_a_jump_wants_a_look(change, at):
 def test_where_steps_change_the_picture_may_jump():
     volume, _ = chest(SHAPE, seed=2)
     hu = volume.hu.copy()
-    hu[18:] = hu[18:, ::-1]
+    hu[18:] += 200
     uneven = np.where(np.arange(36) < 18, np.arange(36) * 3.0, 54.0 + (np.arange(36) - 18) * 9.0)
     affine = Grid.axial(hu.shape, (uneven[-1] / 35, *volume.grid.spacing_mm[1:])).affine
     assert check_neighbours(Volume(hu, Grid(hu.shape, affine, uneven))) == ()

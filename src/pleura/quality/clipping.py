@@ -35,9 +35,15 @@ def _clipped(counts: NDArray[np.int64]) -> tuple[Finding, ...]:
 
 
 def _wrapped(volume: Volume, counts: NDArray[np.int64]) -> tuple[Finding, ...]:
-    """Voxels far below air between bone or metal, which fit with the range of 12 bits added."""
+    """Voxels below air that matter surrounds: metal and dense bone whose values wrapped around."""
+    wrapped = max(_wrapped_in_bone(volume, counts), _wrapped_in_tissue(volume, counts))
+    return (finding("VALUES-WRAPPED", n=wrapped),) if wrapped else ()
+
+
+def _wrapped_in_bone(volume: Volume, counts: NDArray[np.int64]) -> int:
+    """Voxels far below air, if most fit between bone or metal with the range of 12 bits added."""
     if counts[: landmarks.NO_MATTER + 32768].sum() < t.LEAST_WRAPPED:
-        return ()
+        return 0
     hu = volume.hu
     inner, lows = _low_voxels(volume)
     k, i, j = inner[:, 0], inner[:, 1] + 1, inner[:, 2] + 1
@@ -50,9 +56,40 @@ def _wrapped(volume: Volume, counts: NDArray[np.int64]) -> tuple[Finding, ...]:
     )
     wrapped = int(fits.any(axis=0).sum())
     at_rim = int((neighbours > nothing).any(axis=0).sum())
-    if wrapped < max(t.LEAST_WRAPPED, t.MOST_OF * at_rim):
-        return ()
-    return (finding("VALUES-WRAPPED", n=lows),)
+    return lows if wrapped >= max(t.LEAST_WRAPPED, t.MOST_OF * at_rim) else 0
+
+
+def _wrapped_in_tissue(volume: Volume, counts: NDArray[np.int64]) -> int:
+    """Voxels below air in patches that soft tissue or bone surrounds without a rim.
+
+    Gas has a rim of partial volume; metal with sharp edges has none when its values wrap around.
+    """
+    if counts[: landmarks.LOWEST_AIR + 32768].sum() < t.LEAST_WRAPPED:
+        return 0
+    found = 0
+    for k, hu in enumerate(volume.hu):
+        low = hu < landmarks.LOWEST_AIR
+        if volume.padding is not None:
+            low &= ~volume.padding[k]
+        matter = hu > landmarks.COARSE_SOLID
+        if (low[:, :-1] & matter[:, 1:]).any():
+            patches = _between(low, matter) & _between(low.T, matter.T).T
+            found += int(np.count_nonzero(patches))
+    return found if found >= t.LEAST_WRAPPED else 0
+
+
+def _between(low: NDArray[np.bool_], matter: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Low pixels of runs along a row of at least `LEAST_RUN`, with matter at both ends."""
+    steps = np.diff(low.astype(np.int8), axis=1, prepend=0, append=0)
+    rows, starts = np.nonzero(steps == 1)
+    ends = np.nonzero(steps == -1)[1]
+    last = low.shape[1] - 1
+    inside = (starts > 0) & (ends <= last) & (ends - starts >= t.LEAST_RUN)
+    inside &= matter[rows, np.maximum(starts - 1, 0)] & matter[rows, np.minimum(ends, last)]
+    found = np.zeros_like(low)
+    for row, start, end in zip(rows[inside], starts[inside], ends[inside], strict=True):
+        found[row, start:end] = True
+    return found
 
 
 def _low_voxels(volume: Volume) -> tuple[NDArray[np.intp], int]:

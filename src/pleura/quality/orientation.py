@@ -36,9 +36,9 @@ def check_orientation(
 
     Returns:
         `SPINE-IN-FRONT`, `UPSIDE-DOWN` and `SIDEWAYS` (refused, because no anatomy explains them;
-        review where no trachea, or less than 120 mm of lung, is seen), `MIRRORED` (review: situs
-        inversus, one in 10,000, looks the same). Empty where nothing contradicts the header, or too
-        little is seen.
+        review where no trachea, neither end of the lungs, or less than 120 mm of lung is seen),
+        `MIRRORED` (review: situs inversus, one in 10,000, looks the same). Empty where nothing
+        contradicts the header, or too little is seen.
     """
     axes = volume.grid.affine[:3, :3] / np.linalg.norm(volume.grid.affine[:3, :3], axis=0)
     is_askew = np.abs(axes).max(axis=0).min() < t.UPRIGHT_COSINE
@@ -94,7 +94,9 @@ def _upside_down(chest: Chest) -> list[Finding]:
     tapers_down = taper <= t.TAPER and chest.shows_head and chest.shows_foot
     if not is_low and (is_high or not tapers_down):
         return []
-    verdict = Verdict.REVIEW if height is None or taper > t.TAPER else Verdict.REFUSED
+    shows_an_end = chest.shows_head or chest.shows_foot
+    is_clear = height is not None and taper <= t.TAPER and shows_an_end
+    verdict = Verdict.REFUSED if is_clear else Verdict.REVIEW
     shown_height = None if height is None else round(height, 2)
     return [finding("UPSIDE-DOWN", verdict, taper=round(taper, 2), trachea_height=shown_height)]
 
@@ -150,11 +152,15 @@ def _roundness(chest: Chest, parts: tuple[float, float]) -> float:
 def _airway_height(chest: Chest) -> float | None:
     """Mean height of the airways between the lowest (0) and the highest (1) slice of the lungs.
 
-    `None` where there are none: gas far below the lungs is in the bowel, and is taken for an airway
-    where the trachea is cut off.
+    `None` where there are none: gas far below the lungs, or beside their ends only, is in the
+    bowel, and is taken for an airway where the trachea is cut off.
     """
     per_slice = chest.airways.sum(axis=(1, 2))
     if per_slice.sum() * chest.voxel_ml < t.LEAST_AIRWAY_ML:
+        return None
+    lung = chest.lungs.sum(axis=(1, 2))
+    beside_lung = per_slice[lung >= t.MUCH_LUNG * lung.max()].sum() / per_slice.sum()
+    if beside_lung < t.BESIDE_LUNG:
         return None
     mean = float(np.average(np.arange(len(per_slice)), weights=per_slice))
     height = (mean - chest.levels[0]) / (chest.levels[1] - chest.levels[0])

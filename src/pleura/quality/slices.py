@@ -69,9 +69,9 @@ def check_neighbours(volume: Volume, every: int = 1) -> tuple[Finding, ...]:
     """`SLICES-OUT-OF-PLACE`: slices that do not match their neighbours.
 
     They resemble neither neighbour although these resemble each other, or fit better when
-    exchanged, or the images jump after them. Review, because metal and motion look the same;
-    refused where there are many. Only axial stacks are checked: a coronal slice along the couch
-    resembles no other.
+    exchanged, mirrored or turned, or the images jump after them. Review, because metal and motion
+    look the same; refused where there are many. Only axial stacks are checked: a coronal slice
+    along the couch resembles no other.
     """
     grid = volume.grid
     if (
@@ -87,7 +87,9 @@ def check_neighbours(volume: Volume, every: int = 1) -> tuple[Finding, ...]:
     far = np.abs(coarse[2:] - coarse[:-2]).mean(axis=(1, 2))
     odd = np.flatnonzero(np.minimum(near[:-1], near[1:]) > t.ODD_RATIO * np.maximum(far, 1.0)) + 1
     swapped = np.flatnonzero(far[:-1] + far[1:] < t.SWAPPED_RATIO * (near[:-2] + near[2:])) + 1
-    misplaced = sorted({*odd, *swapped, *(swapped + 1)})
+    turned = _turned(coarse, near)
+    alone = turned & {k + 1 for k in turned}
+    misplaced = sorted({*odd, *swapped, *(swapped + 1), *alone})
     if misplaced:
         many = len(misplaced) > t.MANY_ODD * len(coarse)
         verdict = Verdict.REFUSED if many else Verdict.REVIEW
@@ -96,7 +98,7 @@ def check_neighbours(volume: Volume, every: int = 1) -> tuple[Finding, ...]:
                 "SLICES-OUT-OF-PLACE", verdict, n=len(misplaced), where=_numbers(misplaced, every)
             ),
         )
-    jumps = _jumps(near) if grid.is_even else []
+    jumps = sorted({*(_jumps(near) if grid.is_even else []), *turned})
     if jumps:
         return (
             finding(
@@ -142,6 +144,18 @@ def _jumps(near: NDArray[np.float32]) -> list[int]:
     usual = np.maximum(near[:-2], near[2:])
     jumps = (near[1:-1] > t.JUMP_RATIO * usual) & (near[1:-1] > t.LEAST_JUMP_HU)
     return [int(k) + 1 for k in np.flatnonzero(jumps)]
+
+
+def _turned(coarse: NDArray[np.float32], near: NDArray[np.float32]) -> set[int]:
+    """Slices after which the next one fits better when it is mirrored, or turned by 180 degrees.
+
+    Two in a row are a single slice that was turned; one alone is where the rest was, or one end.
+    """
+    turned: set[int] = set()
+    for mirrored in (coarse[:, :, ::-1], coarse[:, ::-1], coarse[:, ::-1, ::-1]):
+        distance = np.abs(mirrored[1:] - coarse[:-1]).mean(axis=(1, 2))
+        turned.update(int(k) for k in np.flatnonzero(distance < t.TURNED_RATIO * near))
+    return turned
 
 
 def _coarse_slices(volume: Volume) -> NDArray[np.float32]:
