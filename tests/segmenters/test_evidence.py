@@ -54,6 +54,25 @@ def test_as_much_in_vessels_or_specks_is_no_finding(value):
     assert not {"SOLID-PART", "GAS-PART"} & findings_of(labels, hu, margin).keys()
 
 
+@pytest.mark.parametrize("value", [-960.0, -1000.0])
+def test_gas_that_touches_a_lung_and_is_left_out_is_told_with_its_volume(value):
+    """Severe emphysema and bullae, which a network can take for air outside the body."""
+    labels, hu, margin = scene()
+    part = (slice(10, 18), slice(5, 15), slice(33, 40))
+    hu[part], labels[part], margin[part] = value, 0, -6.0
+    found = findings_of(labels, hu, margin)
+    assert found.keys() == {"GAS-BESIDE-MASK"}
+    assert found["GAS-BESIDE-MASK"].evidence["ml"] == pytest.approx(8 * 10 * 7 * ML, rel=0.2)
+
+
+def test_gas_behind_a_wall_and_a_little_gas_are_no_finding():
+    """The bowel below the diaphragm, and what is left of bronchi."""
+    labels, hu, margin = scene()
+    hu[0:3, 8:34, 33:56] = -1000.0  # a wall of one voxel between
+    hu[10:14, 5:10, 27:31] = -1000.0  # 2.6 ml, next to the right lung
+    assert findings_of(labels, hu, margin) == {}
+
+
 def test_no_lungs_at_all():
     labels, hu, margin = scene()
     assert list(findings_of(labels * 0, hu, margin * 0 - 6)) == ["NO-LUNGS-FOUND"]

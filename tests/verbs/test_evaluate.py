@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -265,6 +266,36 @@ def test_another_grid_is_refused_or_resampled_and_said(folders):
     assert again.exit_code is Exit.OK
     assert again.scores["cases"][1]["dice"] == 1
     assert any(one["code"] == "MASK-RESAMPLED" for one in again.scores["cases"][1]["findings"])
+
+
+@pytest.mark.parametrize("without", ["pred/Case_001/lungs.nii.gz", "ref/Case_001.nii.gz"])
+def test_a_mask_that_does_not_say_where_it_lies_is_not_resampled(folders, without):
+    """nibabel would lay it around the scanner's centre, with columns from left to right."""
+    write(folders / "ref" / "Case_001.nii.gz", lungs())
+    write(
+        folders / "pred" / "Case_001" / "lungs.nii.gz",
+        lungs().repeat(2, axis=0),
+        spacing=(2.0, 2.0, 1.5),
+    )
+    image = nibabel.load(folders / without)
+    image.header.set_sform(None, code=0)
+    image.header.set_qform(None, code=0)
+    bare = nibabel.Nifti1Image(np.asarray(image.dataobj), None, image.header)
+    nibabel.save(bare, folders / without)
+    told = score(folders, resample=True)
+    assert told.exit_code is Exit.SOME_FAILED
+    (refused,) = told.scores["refused"]
+    assert refused["case"] == "Case_001"
+    assert "neither qform nor sform" in refused["reason"]
+
+
+def test_two_masks_without_orientation_are_compared_voxel_by_voxel(folders):
+    for place in ("pred/Case_001/lungs.nii.gz", "ref/Case_001.nii.gz"):
+        (folders / place).parent.mkdir(exist_ok=True)
+        nibabel.save(nibabel.Nifti1Image(lungs().T, None), folders / place)
+    told = score(folders)
+    assert told.exit_code is Exit.OK
+    assert told.scores["cases"][1]["dice"] == 1
 
 
 def test_what_has_no_partner_is_said_and_fails(folders):

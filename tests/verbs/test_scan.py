@@ -45,6 +45,22 @@ def test_headers_alone_say_so(volume, tmp_path):
     assert "not checked" in " ".join(told.notes())
 
 
+def test_a_sample_says_how_many_slices_it_is(tmp_path):
+    for number, slices in enumerate((100, 12)):
+        volume, _ = chest((slices, 48, 48), seed=number)
+        (tmp_path / str(slices)).mkdir()
+        write_files(tmp_path / str(slices), series(volume, SeriesSpec(seed=number)))
+    told = scan(tmp_path)
+    rows = {one["slices"]: one for one in told.as_json()}
+    assert {slices: one["slices_read"] for slices, one in rows.items()} == {100: 34, 12: 12}
+    lines = [line for line in told.notes() if "some slices" in line]
+    assert len(lines) == 1
+    assert f"34 of 100 ({rows[100]['id']});" in lines[0]
+    headers = scan(tmp_path, headers=True)
+    assert {one["slices_read"] for one in headers.as_json()} == {0}
+    assert not [line for line in headers.notes() if "some slices" in line]
+
+
 @pytest.mark.parametrize(
     ("flaw", "code", "verdict"),
     [

@@ -22,6 +22,9 @@ NOT_CHOSEN = "not chosen"
 IMAGE_KINDS = ("nii.gz", "nii", "nrrd", "nhdr", "mha", "mhd")
 """Kinds of files that are CT volumes or masks in image formats, as `files.contents` names them."""
 
+MOST_LISTED = 3
+"""[series] A line lists at most this many."""
+
 UNREADABLE = "unreadable"
 """Id of the entry of the files that could not be read."""
 
@@ -30,13 +33,15 @@ UNREADABLE = "unreadable"
 class ScanResult:
     """Every series of an input, sorted by id, and an account of every file.
 
-    `content` tells whether pixels were checked. `refused` are the files that could not be read.
+    `content` tells whether pixels were checked, and `slices_read` on how many slices, by series id.
+    `refused` are the files that could not be read.
     `descriptions` are folder, files, description and date by series id, where `paths` asked for
     them.
     """
 
     series: tuple["Series", ...]
     content: bool = True
+    slices_read: Mapping[str, int] = field(default_factory=dict)
     accounting: Accounting = field(default_factory=Accounting)
     refused: tuple[RefusedFile, ...] = ()
     descriptions: Mapping[str, "Description"] | None = None
@@ -64,7 +69,10 @@ class ScanResult:
         return entries
 
     def _series_entry(self, series: "Series") -> dict[str, Any]:
-        entry = _entry(series) | {"content_checked": self.content and bool(series.grid)}
+        entry = _entry(series) | {
+            "content_checked": self.content and bool(series.grid),
+            "slices_read": self.slices_read.get(series.id, 0),
+        }
         if self.descriptions is not None:
             described = self.descriptions[series.id]
             entry["folders"] = list(described.folders)
@@ -110,10 +118,25 @@ class ScanResult:
             lines.append("scan: --paths names the files that could not be read")
         if not self.content:
             lines.append("scan: only headers were read; pixels were not checked")
+        lines += self._sampled()
         usable = sum(series.usable for series in self.series)
         lines.append(f"scan: {usable} usable CT volume(s) of {len(self.series)} series")
         lines.append(f"scan: {self.accounting.sentence()}")
         return lines
+
+    def _sampled(self) -> list[str]:
+        """A line that says how many slices were read, where these are not all."""
+        parts = []
+        for series in self.series:
+            read = self.slices_read.get(series.id, series.slices)
+            if 0 < read < series.slices:
+                parts.append(f"{read} of {series.slices} ({series.id})")
+        if not parts:
+            return []
+        shown = ", ".join(parts[:MOST_LISTED])
+        if len(parts) > MOST_LISTED:
+            shown += f" and {len(parts) - MOST_LISTED} more series"
+        return [f"scan: pixels of some slices were read: {shown}; segment and prepare read all"]
 
     def _no_dicom(self) -> str:
         images = 0
@@ -199,4 +222,5 @@ def _empty_entry(name: str, verdict: Verdict) -> dict[str, Any]:
         "findings": [],
         "header": {},
         "content_checked": False,
+        "slices_read": 0,
     }

@@ -66,3 +66,17 @@ def load_image(path: Path, *, oriented: bool = False) -> ImageFile:
         return metaimage.load(path)
     found = UNREAD.get(unread_suffix(path), "the file")
     raise refused("MASK-FORMAT", found=found, known=", ".join(MAPS))
+
+
+def check_oriented(path: Path) -> None:
+    """Refuse image files whose header leaves open where their voxels lie in the patient.
+
+    Args:
+        path: a file, or a folder of files for each structure; other formats than NIfTI always say.
+
+    Raises:
+        UnreadableFile: `NIFTI-NO-ORIENTATION`, `NIFTI-ORIENTATIONS-DISAGREE`.
+    """
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if map_suffix(file) in (".nii", ".nii.gz"):
+            load_image(file, oriented=True)

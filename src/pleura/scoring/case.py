@@ -15,6 +15,7 @@ from pleura.core.errors import GridMismatch, InputRefused
 from pleura.core.findings import Finding
 from pleura.geometry.resample import resample_mask
 from pleura.geometry.volume import LungMask, Volume
+from pleura.images.reading import check_oriented
 from pleura.labels.lattice import mismatch
 from pleura.labels.mappings import Naming
 from pleura.labels.pair import REFERENCE, Judged, read_pair
@@ -106,7 +107,7 @@ def _record(how: Scoring, job: Job) -> tuple[dict[str, Any], Any]:
         *found,
         *(replace(one, message=f"{REFERENCE}{one.message}") for one in found_reference),
     ]
-    mask, more = _comparable(mask, reference, resample=how.resample)
+    mask, more = _comparable(mask, reference, job, resample=how.resample)
     findings += more
     volume, ct_findings = image or _read_ct(job, reference)
     if volume is not None and not volume.grid.same_as(reference.grid, tolerance_mm=0.01):
@@ -169,17 +170,21 @@ def _read_both(how: Scoring, job: Job, image: _Read | None) -> tuple[Judged, Jud
 
 
 def _comparable(
-    mask: LungMask, reference: LungMask, *, resample: bool
+    mask: LungMask, reference: LungMask, job: Job, *, resample: bool
 ) -> tuple[LungMask, list[Finding]]:
     """The mask on the reference's grid, and findings about what was done for that.
 
     Raises:
         GridMismatch: the grids differ and `resample` is not set.
+        UnreadableFile: they differ, and a file does not say where its voxels lie in the patient.
     """
     findings = []
     if not mask.grid.same_as(reference.grid):
         if not resample:
             raise mismatch(mask.grid, reference.grid, other="reference")
+        check_oriented(job.mask)
+        if not job.reference.in_cohort:
+            check_oriented(job.reference.path)
         findings.append(finding("MASK-RESAMPLED", found=_lattice(mask)))
         mask = resample_mask(mask, reference.grid)
     if is_one_lung_alone(mask, reference):

@@ -12,7 +12,7 @@ from pleura.geometry.grid import Grid
 from pleura.geometry.morphology import components
 from pleura.geometry.volume import LEFT, RIGHT
 from pleura.segmenters.chest_wall import NEAR_WALL_MM, ends_apart_mm, off_wall, shows_ribs
-from pleura.segmenters.coarse_lungs import CoarseLungs, Floats, thick
+from pleura.segmenters.coarse_lungs import CoarseLungs, Floats, grown, thick
 
 Bool = NDArray[np.bool_]
 
@@ -22,6 +22,9 @@ UNSURE = 1.5
 MOST_UNSURE = 0.17
 """Unsure ml as a share of the lungs' ml."""
 MOST_OUTSIDE_ML = 200.0
+MOST_BESIDE_ML = 20.0
+CONTACT = 0.05
+"""[share of its voxels] Gas that touches a lung with fewer has a wall between: bowel, bronchi."""
 MOST_REMOVED_ML = 100.0
 MOST_DENSE = 0.04
 MOST_SWAPPED_ML = 40.0
@@ -32,7 +35,8 @@ MOST_OFF_SIDE = 0.2
 MOST_APART_MM = 35.0
 """Limits above which a mask goes to review, set on the masks of docs/model-verdict.md: few good
 masks in review, and hardly any bad one called ok. The last three were set on the scenes of
-bench/unseen.py: chests without disease at the wall and phantoms have at most 0.14, 0.06, 28 mm."""
+bench/unseen.py: chests without disease at the wall and phantoms have at most 0.14, 0.06, 28 mm.
+`MOST_BESIDE_ML` too: 113 ml in the phantom with emphysema, 0 in the others."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Evidence:
     """What is known about one mask, all in ml but for `unsure`, a share.
 
     `unsure`: where the network is between 18 and 82 %, against the lungs. `outside_ml`: aerated
-    tissue within the body that is in no lung. `removed_ml`, `swapped_ml`: what cleaning took away
+    tissue within the body that is in no lung. `beside_ml`: gas outside the lungs, without a wall
+    between. `removed_ml`, `swapped_ml`: what cleaning took away
     or gave to the other lung. `dense_ml`: lung with little air, thicker than vessels, right and
     left. `solid_ml` and `gas_ml`: the largest connected part of each lung without any air, and of
     nothing but air. `off_back` and `off_side`: how much of each lung ends before the ribs do.
@@ -49,6 +54,7 @@ class Evidence:
 
     unsure: float
     outside_ml: float
+    beside_ml: float
     removed_ml: float
     swapped_ml: float
     lung_ml: tuple[float, float]
@@ -92,6 +98,7 @@ def gathered(
     return Evidence(
         unsure=float(np.count_nonzero(np.abs(margin) < UNSURE)) / count,
         outside_ml=float(np.count_nonzero(thick(aerated & ~both))) * ml,
+        beside_ml=_beside(thick((coarse_hu < low) & body & ~both), both, ml),
         removed_ml=lungs.removed_ml,
         swapped_ml=lungs.swapped_ml,
         lung_ml=_of_each(sides, ml),
@@ -121,6 +128,16 @@ def _largest_of_each(regions: list[Bool], voxel_ml: float) -> tuple[float, float
     return found[0], found[1]
 
 
+def _beside(gas: Bool, lungs: Bool, voxel_ml: float) -> float:
+    """Volume of the parts of gas outside the lungs that touch them over more than a point."""
+    if np.count_nonzero(gas) * voxel_ml <= MOST_BESIDE_ML:
+        return 0.0
+    parts, counts = components(gas, connectivity=6)
+    touching = np.bincount(parts[gas & grown(lungs)], minlength=len(counts))
+    touching[0] = 0
+    return float(counts[touching > CONTACT * counts].sum()) * voxel_ml
+
+
 def evidence_findings(evidence: Evidence) -> tuple[Finding, ...]:
     """The findings from the evidence; empty where the mask can be trusted."""
     found: list[Finding] = []
@@ -130,6 +147,8 @@ def evidence_findings(evidence: Evidence) -> tuple[Finding, ...]:
         found.append(finding("NETWORK-UNSURE", percent=round(100 * evidence.unsure, 1)))
     if evidence.outside_ml > MOST_OUTSIDE_ML:
         found.append(finding("AIR-OUTSIDE-MASK", ml=round(evidence.outside_ml)))
+    if evidence.beside_ml > MOST_BESIDE_ML:
+        found.append(finding("GAS-BESIDE-MASK", ml=round(evidence.beside_ml)))
     if evidence.removed_ml > MOST_REMOVED_ML:
         found.append(finding("PARTS-REMOVED", ml=round(evidence.removed_ml)))
     if evidence.swapped_ml > MOST_SWAPPED_ML:

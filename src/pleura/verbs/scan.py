@@ -29,10 +29,10 @@ def scan(
 ) -> ScanResult:
     """List every series of a folder with a verdict and a reason.
 
-    Files are found by content, not by name, in zip and tar files too. Headers are read, and some
-    slices of each CT series, spread over it: are the values HU, is it a chest, complete, the right
-    way round? Every file is accounted for: used, refused with a code, or counted by kind. Nothing
-    is written.
+    Files are found by content, not by name, in zip and tar files too. Headers are read, and up to
+    48 slices of each CT series, spread over it: are the values HU, is it a chest, complete, the
+    right way round? Every file is accounted for: used, refused with a code, or counted by kind.
+    Nothing is written.
 
     Args:
         source: Folder, file, archive or DICOMDIR to scan.
@@ -54,34 +54,51 @@ def scan(
 
     found = survey(source, gaps=gaps, workers=workers, progress=progress)
     series = list(found.series)
+    slices_read: dict[str, int] = {}
     if not headers:
-        series = _all_checked(series, progress)
+        series, slices_read = _all_checked(series, progress)
     chosen = _chosen(series, rules) if rules else series
     return ScanResult(
         tuple(chosen),
         content=not headers,
+        slices_read=slices_read,
         accounting=found.accounting(series, chosen, NOT_CHOSEN),
         refused=found.walk.refused,
         descriptions=found.descriptions(chosen) if paths else None,
     )
 
 
-def _all_checked(found: Sequence["Series"], progress: Progress) -> list["Series"]:
-    checked = []
+def _all_checked(
+    found: Sequence["Series"], progress: Progress
+) -> tuple[list["Series"], dict[str, int]]:
+    """Every series, and by id how many slices of it were read."""
+    checked, slices_read = [], {}
     for done, series in enumerate(found, 1):
-        checked.append(_content_checked(series) if series.usable else series)
+        if series.usable:
+            step = _step(series)
+            checked.append(_content_checked(series, step))
+            slices_read[series.id] = -(-series.slices // step)
+        else:
+            checked.append(series)
         progress("check pixels", done, len(found))
-    return checked
+    return checked, slices_read
 
 
-def _content_checked(series: "Series") -> "Series":
-    """The series with what the gate found in its pixels."""
+def _step(series: "Series") -> int:
+    """Which n-th slices of a series are read; 1 = all."""
+    from pleura.quality.gate import SAMPLE_SLICES
+
+    if any(finding.code in ALL_SLICES for finding in series.findings):
+        return 1
+    return series.sample_step(SAMPLE_SLICES)
+
+
+def _content_checked(series: "Series", step: int) -> "Series":
+    """The series with what the gate found in every n-th of its slices."""
     from pleura.quality.gate import SAMPLE_SLICES, gate
 
     try:
-        few = all(finding.code not in ALL_SLICES for finding in series.findings)
-        if few:
-            step = series.sample_step(SAMPLE_SLICES)
+        if step > 1:
             findings = gate(series.sample(SAMPLE_SLICES), every=step).findings
         else:
             findings = gate(series.read()).findings

@@ -196,11 +196,11 @@ FILES: Mapping[str, Code] = {
     "IMAGE-PAIR": refusal("NIfTI in two files (.hdr, .img) is not read", "Convert it to .nii.gz."),
     "NIFTI-NO-ORIENTATION": refusal(
         "the NIfTI file has neither qform nor sform, so its sides are unknown",
-        "Convert the DICOM series again.",
+        "Convert the DICOM series again; save a mask with the affine of its CT.",
     ),
     "NIFTI-ORIENTATIONS-DISAGREE": refusal(
         "qform and sform of the NIfTI file run different ways, so its sides are unknown",
-        "Convert the DICOM series again.",
+        "Convert the DICOM series again; save a mask with the affine of its CT.",
     ),
 }
 

@@ -36,6 +36,11 @@ SEGMENTATION: Mapping[str, Code] = {
         "{ml} ml of aerated tissue within the body is in neither lung",
         "Look whether a part of a lung is missing.",
     ),
+    "GAS-BESIDE-MASK": review(
+        "{ml} ml of gas touches the lungs in the mask and is left out: a bulla or emphysema, which "
+        "is lung, or pneumothorax, which is not",
+        "Look whether a part of a lung is missing.",
+    ),
     "PARTS-REMOVED": review(
         "{ml} ml that the network called lung was removed as separate parts",
         "Look at the outlines.",
