@@ -314,6 +314,21 @@ def test_control_characters_of_wrong_usage_are_escaped(words):
     assert "\\x1b" in ended.output
 
 
+@pytest.mark.parametrize("name", [verb for verb in VERBS if verb != "doctor"])
+def test_a_path_that_no_file_system_has_is_wrong_usage(name, tmp_path):
+    """Too long a name, or a circle of links, as IN or OUT of any verb."""
+    (tmp_path / "loop").symlink_to("loop")
+    verb = getattr(import_module(f"pleura.verbs.{name}"), name)
+    parameters = inspect.signature(verb).parameters.values()
+    count = sum(one.kind is not inspect.Parameter.KEYWORD_ONLY for one in parameters)
+    for number in range(count):
+        for bad in ("x" * 300, str(tmp_path / "loop" / "x")):
+            words = [bad if k == number else str(tmp_path / str(k)) for k in range(count)]
+            ended = pleura(name, *words)
+            assert ended.exit_code == 2
+            assert "a path cannot be used" in ended.stderr
+
+
 def test_help_is_quick_and_loads_nothing_heavy():
     code = (
         "import sys, pleura.cli.app as a\ntry: a.main(['--help'])\nexcept SystemExit: "

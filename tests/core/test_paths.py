@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 import pleura
+from pleura.core.errors import UsageError
 from pleura.core.paths import accepts_str_paths
 
 
@@ -33,6 +34,20 @@ def test_every_verb_takes_str(name):
     exist is wrong usage.
     """
     assert getattr(pleura, name).__wrapped__.__name__ == name
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "/".join(["d" * 200] * 30)])
+def test_a_path_that_no_file_system_has_is_wrong_usage(name):
+    called = accepts_str_paths(example)
+    for arguments in ({"source": name}, {"source": "a", "model": Path(name)}):
+        with pytest.raises(UsageError, match="a path"):
+            called(**arguments)
+
+
+def test_a_circle_of_links_is_wrong_usage(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UsageError, match="link"):
+        accepts_str_paths(example)(tmp_path / "loop" / "below")
 
 
 def test_a_verb_called_with_str(tmp_path):

@@ -12,6 +12,7 @@ from typing import Any
 from pleura.core.atomic import dump_json
 from pleura.core.errors import Exit, PleuraError
 from pleura.core.faults import PASSING
+from pleura.core.paths import check_path
 from pleura.core.progress import silent
 from pleura.core.results import Result, Table
 from pleura.core.text import visible
@@ -31,6 +32,8 @@ def carry_out(
 ) -> int:
     """Call a verb, show its result, and return the exit code."""
     try:
+        for value in values.values():
+            check_path(value)
         with _progress(quiet) as progress:
             result = verb(**values, progress=progress)
         _show(result, json=json, quiet=quiet)

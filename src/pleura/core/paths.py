@@ -1,11 +1,17 @@
 """Paths as callers give them: `str` or any `PathLike`."""
 
+import errno
 import inspect
 import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
+
+from pleura.core.errors import UsageError
+
+UNUSABLE = (errno.ENAMETOOLONG, errno.ELOOP)
+"""What the file system says of a path at which nothing can ever be."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,9 +34,33 @@ def accepts_str_paths(function: Callable[P, R]) -> Callable[P, R]:
     return called
 
 
+def check_path(value: Any) -> None:
+    """Refuse a path that no file system can have; any other value passes.
+
+    Raises:
+        UsageError: it is too long, runs in a circle of links, or has a null character.
+    """
+    if not isinstance(value, Path):
+        return
+    try:
+        value.stat()
+    except ValueError:
+        raise UsageError("a path has a null character; give another path") from None
+    except OSError as error:
+        if error.errno not in UNUSABLE:
+            return
+        raise UsageError(
+            f"a path cannot be used: {os.strerror(error.errno)}; give another path"
+        ) from error
+
+
 def _is_path(annotation: Any) -> bool:
     return annotation is Path or Path in getattr(annotation, "__args__", ())
 
 
 def _as_path(value: Any) -> Any:
-    return Path(value) if isinstance(value, str | os.PathLike) else value
+    if not isinstance(value, str | os.PathLike):
+        return value
+    path = Path(value)
+    check_path(path)
+    return path

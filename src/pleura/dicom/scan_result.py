@@ -133,10 +133,10 @@ class ScanResult:
                 parts.append(f"{read} of {series.slices} ({series.id})")
         if not parts:
             return []
-        shown = ", ".join(parts[:MOST_LISTED])
+        listed = ", ".join(parts[:MOST_LISTED])
         if len(parts) > MOST_LISTED:
-            shown += f" and {len(parts) - MOST_LISTED} more series"
-        return [f"scan: pixels of some slices were read: {shown}; segment and prepare read all"]
+            listed += f" and {len(parts) - MOST_LISTED} more series"
+        return [f"scan: pixels of some slices were read: {listed}; segment and prepare read all"]
 
     def _no_dicom(self) -> str:
         images = 0
