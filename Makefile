@@ -13,6 +13,9 @@ SYSTEM := $(shell $(PYTHON) -c "import platform as p, sys; \
   print(sys.platform, p.machine(), p.libc_ver()[0], 'py%d%d' % sys.version_info[:2], sep='-')")
 LOCK := $(wildcard lock-$(SYSTEM).txt)
 
+# tests start hundreds of processes, each of which would compile pleura anew
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup lock check test demo demo-train bench soak docs model clean
 
 setup: $(STAMP)

@@ -16,6 +16,8 @@ os.environ.setdefault("SLURM_CPUS_PER_TASK", "1")
 
 import pytest
 from hypothesis import settings
+from matplotlib.figure import Figure
+from PIL import Image
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -23,6 +25,32 @@ ROOT = HERE.parent
 sys.path.insert(0, str(HERE))
 settings.register_profile("pleura", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("pleura")
+
+
+RENDER = Figure.savefig
+
+
+def one_pixel(figure, file, **_):
+    Image.new("L", (1, 1)).save(file, format="png")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def figures_of_one_pixel():
+    """Figures are drawn and written as one pixel: rendering is half of a tiny run.
+
+    `figures_rendered` renders them, as all commands in processes of their own do.
+    """
+    Figure.savefig = one_pixel
+    yield
+    Figure.savefig = RENDER
+
+
+@pytest.fixture(scope="module")
+def figures_rendered(figures_of_one_pixel):
+    """Figures as users get them."""
+    Figure.savefig = RENDER
+    yield
+    Figure.savefig = one_pixel
 
 
 @pytest.fixture(scope="session")

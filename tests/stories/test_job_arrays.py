@@ -12,6 +12,8 @@ from pleura.verbs.phantom import phantom
 from pleura.verbs.prepare import prepare
 from pleura.verbs.segment import segment
 
+pytestmark = pytest.mark.usefixtures("figures_rendered")
+
 
 @pytest.fixture(scope="module")
 def chests(tmp_path_factory):

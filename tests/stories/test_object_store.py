@@ -24,6 +24,8 @@ from pleura.verbs.phantom import phantom
 from pleura.verbs.prepare import prepare
 from pleura.verbs.segment import segment
 
+pytestmark = pytest.mark.usefixtures("figures_rendered")
+
 CASES = 5
 
 

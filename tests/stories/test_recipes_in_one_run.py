@@ -8,7 +8,7 @@ from pleura.phantom.dataset import write_dataset
 from pleura.verbs import evaluate as evaluating
 from pleura.verbs.run import run
 
-TINY = {"profile": "report", "loss": "bce_dice", "lr": 0.01, "size": 32, "steps": 40, "workers": 1}
+TINY = {"profile": "report", "loss": "bce_dice", "lr": 0.01, "size": 32, "steps": 12, "workers": 1}
 pytestmark = pytest.mark.usefixtures("one_thread_and_one_date")
 LOW, HIGH = "bce_dice-alpha-0-lr-0.01", "bce_dice-alpha-1-lr-0.01"
 

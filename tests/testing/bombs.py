@@ -329,11 +329,11 @@ class Cost:
     megabytes: float
     printed: str
 
-    def problems(self, bomb: Bomb) -> list[str]:
+    def problems(self, bomb: Bomb, most_seconds: float = SECONDS) -> list[str]:
         """What breaks the rule."""
         found = [] if self.exit_code in (0, 1, 2, 3) else [f"exit {self.exit_code}"]
         found += ["traceback"] if "Traceback" in self.printed else []
-        found += [] if self.seconds < SECONDS else [f"{self.seconds:.1f} s"]
+        found += [] if self.seconds < most_seconds else [f"{self.seconds:.1f} s"]
         found += [] if self.megabytes < MEGABYTES else [f"{self.megabytes:.0f} MB"]
         if bomb.says and not any(words in self.printed for words in bomb.says):
             found.append(f"says {self.printed[-200:]!r}")

@@ -16,6 +16,8 @@ from pleura.store.case import Case
 from pleura.verbs.couch import couch
 from pleura.verbs.prepare import prepare
 
+pytestmark = pytest.mark.usefixtures("figures_rendered")
+
 
 @pytest.fixture(scope="module")
 def chests(tmp_path_factory):

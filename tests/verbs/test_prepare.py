@@ -16,6 +16,8 @@ from pleura.phantom.dataset import write_dataset
 from pleura.store.cohort import Cohort
 from pleura.verbs.prepare import prepare
 
+pytestmark = pytest.mark.usefixtures("figures_rendered")
+
 
 @pytest.fixture(scope="module")
 def chests(tmp_path_factory):

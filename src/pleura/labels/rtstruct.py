@@ -19,7 +19,7 @@ from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
 from pleura.labels.names import LungPart, part_of
 from pleura.labels.nesting import combine, combine_xor
-from pleura.labels.objects import Scan, check_frame
+from pleura.labels.objects import Scan, check_frame, items_in
 from pleura.labels.rasterisation import Points
 from pleura.labels.structures import WORDS, Structure, assemble
 
@@ -99,7 +99,7 @@ def read(
         GridMismatch: no contour lies within the volume.
     """
     check_frame(dataset, series)
-    names, drawn = _structures(dataset)
+    names, drawn = _structures(dataset, CONTOURS_IN_PLANE * grid.shape[0])
     if not drawn and (lungs := _made_without_contours(dataset)):
         note = finding("LUNG-NOT-DRAWN", names=", ".join(lungs.values()))
         return LungMask(np.zeros(grid.shape, np.uint8), grid, "both" not in lungs), (note,)
@@ -127,21 +127,33 @@ def _words(part: LungPart) -> str:
     return WORDS[part.side]
 
 
-def _structures(dataset: Any) -> tuple[list[str], list[tuple[str, LungPart, list[Any]]]]:
-    """The names of all structures with contours; and the lungs and lobes, with their contours."""
+def _structures(dataset: Any, most: int) -> tuple[list[str], list[tuple[str, LungPart, list[Any]]]]:
+    """The names of all structures with contours; and the lungs and lobes, with their contours.
+
+    Contours of other structures are counted and not read.
+
+    Raises:
+        InputRefused: a lung has more than `most` contours.
+    """
     by_number: dict[int, list[Any]] = defaultdict(list)
     for item in dataset.get("ROIContourSequence") or ():
-        by_number[_number(item, "ReferencedROINumber")] += item.get("ContourSequence") or ()
+        by_number[_number(item, "ReferencedROINumber")].append(item)
     names = []
     drawn = []
     for roi in dataset.get("StructureSetROISequence") or ():
-        contours = by_number[_number(roi, "ROINumber")]
+        items = by_number[_number(roi, "ROINumber")]
+        count = sum(items_in(item, "ContourSequence") for item in items)
+        if not count:
+            continue
         name = str(roi.get("ROIName") or "")
+        names.append(name)
         part = part_of(name)
-        if contours:
-            names.append(name)
-        if contours and part is not None:
-            drawn.append((name, part, contours))
+        if part is None:
+            continue
+        if count > most:
+            raise _too_many(_words(part), count, "contours", most)
+        contours = [one for item in items for one in item.get("ContourSequence") or ()]
+        drawn.append((name, part, contours))
     return names, drawn
 
 
@@ -173,9 +185,6 @@ def _number(item: Any, keyword: str) -> int:
 def _rasterise(contours: Sequence[Any], grid: Grid, lung: str) -> tuple[NDArray[np.bool_], _Tally]:
     """The voxels of one structure, and what was repaired or left out."""
     tally = _Tally()
-    most = CONTOURS_IN_PLANE * grid.shape[0]
-    if len(contours) > most:
-        raise _too_many(lung, len(contours), "contours", most)
     planes: dict[int, list[_Contour]] = defaultdict(list)
     points: Counter[int] = Counter()
     for contour in contours:

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.core.codes import finding, refused
-from pleura.core.errors import GridMismatch
+from pleura.core.errors import GridMismatch, UnreadableFile
 from pleura.core.findings import Finding
 from pleura.files.limits import SEGMENTS
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
 from pleura.labels.lattice import TOLERANCE_VOXELS, describe, mismatch
 from pleura.labels.names import LungPart, part_of
-from pleura.labels.objects import Scan, check_frame
+from pleura.labels.objects import Scan, check_frame, items_in
 from pleura.labels.seg_codes import part_of_segment
 from pleura.labels.structures import Structure, assemble
 
@@ -42,6 +42,9 @@ class _Segmentation:
     """The frames of a segmentation, each with its segment, position and pixels."""
 
     def __init__(self, dataset: Any) -> None:
+        frames = items_in(dataset, "PerFrameFunctionalGroupsSequence")
+        if frames != int(dataset.get("NumberOfFrames") or frames):
+            raise refused("LABEL-OBJECT-BROKEN", UnreadableFile)
         self.dataset = dataset
         self.kind = str(dataset.get("SegmentationType") or "BINARY").strip().upper()
         self.shared = (dataset.get("SharedFunctionalGroupsSequence") or [None])[0]
@@ -124,12 +127,13 @@ def read(
         GridMismatch: frames do not lie on the voxels of `grid`.
         InputRefused: another frame of reference, no lung, or segments that contradict each other
             (`structures.assemble`).
+        UnreadableFile: not as many frames as positions (PS3.3 C.7.6.16).
     """
     check_frame(dataset, series)
     parts: dict[int, tuple[str, LungPart]] = {}
     names = []
-    if len(dataset.SegmentSequence) > SEGMENTS:
-        raise refused("SEGMENTS-TOO-MANY", n=len(dataset.SegmentSequence), limit=SEGMENTS)
+    if (count := items_in(dataset, "SegmentSequence")) > SEGMENTS:
+        raise refused("SEGMENTS-TOO-MANY", n=count, limit=SEGMENTS)
     for segment in dataset.SegmentSequence:
         name = str(segment.get("SegmentLabel") or "")
         names.append(name)

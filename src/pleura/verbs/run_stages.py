@@ -1,6 +1,5 @@
 """The stages of `pleura run`, in their order. Each one is a verb on a folder below OUT."""
 
-import gc
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +38,6 @@ class Stages:
         self.whole.note_seconds(name, time.monotonic() - begun)
         if folder:
             self.done.append(folder)
-        gc.collect()
 
     def take(self, result: Result) -> None:
         """Keep the exit code and the refusals of a stage.
