@@ -8,7 +8,8 @@ from typing import Any
 
 from pleura.core.atomic import read_json
 from pleura.core.errors import UsageError
-from pleura.labels.names import Side, lung_parts
+from pleura.labels.languages import Side
+from pleura.labels.names import lung_parts
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,29 @@
-"""Lungs and lobes by structure name: AAPM TG-263 (`Lung_R`, `Lungs`, `Lung_RUL`) and variants."""
+"""Lungs and lobes by structure name: AAPM TG-263 (`Lung_R`, `Lungs`, `Lung_RUL`) and variants.
+
+Whole lungs are known in many languages (`labels.languages`), lobes in English.
+"""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
-from unicodedata import combining, normalize
 
-Side = Literal["right", "left", "both"]
+from pleura.labels.languages import (
+    LANGUAGES_OF,
+    NEEDS_SIDE,
+    SIDES,
+    Side,
+    Words,
+    fold,
+    joined,
+    parted,
+    plain,
+    words_beside,
+)
+
 Lobe = Literal["", "upper", "middle", "lower"]
 
-SIDES: dict[str, Side] = {
-    "l": "left",
-    "lt": "left",
-    "left": "left",
-    "r": "right",
-    "rt": "right",
-    "right": "right",
-}
-_RIGHT = "rechts rechte rechter droit droite derecho derecha direito direita destro destra dx"
-_LEFT = "links linke linker gauche izquierdo izquierda esquerdo esquerda sinistro sinistra sx"
-SIDES.update(dict.fromkeys(_RIGHT.split(), "right"))
-SIDES.update(dict.fromkeys(_LEFT.split(), "left"))
-BOTH_WORDS = {"both", "total", "all", "combined", "whole", "bilateral"}
-LUNG_WORDS = {"lung", "lungs"}
-_LUNGS = "lunge lungen poumon poumons pulmon pulmones pulmao pulmoes polmone polmoni"
-LUNG_WORDS |= set(_LUNGS.split())
-"""English, German, French, Spanish, Portuguese and Italian, without accents."""
 LOBES: dict[str, Lobe] = {
     "upper": "upper",
     "superior": "upper",
@@ -44,8 +42,13 @@ JOINED = re.compile(
 
 PARTIAL = "~"
 """Marks a partial structure in AAPM TG-263 (`Lung~_L`)."""
-NEAR = re.compile(r"lung|pulm|poumon|polmon", re.IGNORECASE)
-"""Parts of names that resemble a lung's."""
+NEAR = re.compile(
+    "|".join(
+        ["lung", "pulm", "poumon", "polmon"]
+        + [re.escape(word) for word in LANGUAGES_OF if len(word) > 4 or not word.isascii()]
+    )
+)
+"""Parts of names that resemble a lung's, in folded names."""
 HARMLESS = set("gtv ctv itv ptv igtv prv opt ai auto dl dlc sub eval avoid ring".split())
 HARMLESS |= {
     "old",
@@ -82,15 +85,17 @@ def part_of(name: str) -> LungPart | None:
     `Lung_L_PRV05`, `Lungs-GTV`, `zLung_L` and `lung_nodule_left` are other structures.
     """
     words = _words(name)
-    sides = {SIDES[word] for word in words if word in SIDES}
+    lungs = frozenset(word for word in words if word in LANGUAGES_OF)
+    beside = words_beside(lungs)
+    sides = {beside.sides[word] for word in words if word in beside.sides}
     lobes = {LOBES[word] for word in words if word in LOBES}
     coded = [word for word in words if LOBE_CODE.fullmatch(word)]
     sides |= {SIDES[word[0]] for word in coded}
     lobes |= {LOBE_OF_LETTER[word[1]] for word in coded}
-    is_lung = bool(LUNG_WORDS & set(words))
+    is_lung = bool(lungs if sides else lungs - NEEDS_SIDE)
     is_lobe = bool(lobes) or bool(LOBE_WORDS & set(words))
     named = is_lung or bool(coded) or bool(LOBE_WORDS & set(words))
-    if not words or not named or not all(_is_known(word) for word in words):
+    if not words or not named or not all(_is_known(word, beside) for word in words):
         return None
     if len(sides) > 1 or len(lobes) > 1:
         return None
@@ -98,7 +103,7 @@ def part_of(name: str) -> LungPart | None:
         return None
     side: Side = sides.pop() if sides else "both"
     lobe: Lobe = lobes.pop() if lobes else ""
-    return LungPart(side, lobe, PARTIAL in name)
+    return LungPart(side, lobe, PARTIAL in plain(name))
 
 
 def lung_parts(names: Iterable[str]) -> dict[str, LungPart]:
@@ -128,7 +133,9 @@ def side_of(name: str) -> Side | None:
 def near_names(names: Iterable[str]) -> list[str]:
     """Names that resemble a lung's, for messages, without words that could identify somebody."""
     found = [
-        name for name in names if NEAR.search(name) and side_of(name) is None and not _is_lobe(name)
+        name
+        for name in names
+        if NEAR.search(fold(name)) and side_of(name) is None and not _is_lobe(name)
     ]
     listed = [
         name for name in dict.fromkeys(shown_name(name) for name in found) if name.strip("… ")
@@ -153,16 +160,18 @@ def _is_lobe(name: str) -> bool:
 
 def _is_harmless(piece: str) -> bool:
     words = _words(piece)
+    beside = words_beside(frozenset(word for word in words if word in LANGUAGES_OF))
     return all(
-        _is_known(word) or word in HARMLESS or (word.isdigit() and len(word) <= 2) for word in words
+        _is_known(word, beside) or word in HARMLESS or (word.isdigit() and len(word) <= 2)
+        for word in words
     )
 
 
-def _is_known(word: str) -> bool:
+def _is_known(word: str, beside: Words) -> bool:
     return (
-        word in SIDES
-        or word in BOTH_WORDS
-        or word in LUNG_WORDS
+        word in beside.sides
+        or word in beside.both
+        or word in LANGUAGES_OF
         or word in LOBES
         or word in LOBE_WORDS
         or bool(LOBE_CODE.fullmatch(word))
@@ -170,11 +179,23 @@ def _is_known(word: str) -> bool:
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name in lower case; `RightUpperLobe`, `LungL` and `PRV05` are split."""
-    plain = "".join(c for c in normalize("NFKD", name) if not combining(c))
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", "_", plain)
+    """The words of a name, folded; `RightUpperLobe`, `PRV05` and `rechterlong` are split."""
     words: list[str] = []
-    for word in re.split(r"[\W_]+", spaced.lower()):
-        joined = JOINED.fullmatch(word)
-        words += [part for part in joined.groups() if part] if joined else [word]
-    return [word for word in words if word]
+    for word in re.split(r"[\W_]+", fold(_spaced(plain(name)))):
+        english = JOINED.fullmatch(word)
+        words += [part for part in english.groups() if part] if english else parted(word)
+    return joined([word for word in words if word])
+
+
+def _spaced(text: str) -> str:
+    """The text with a sign before a capital after a small letter, and between letter and digit."""
+    pairs = pairwise(text)
+    return text[:1] + "".join(
+        f"_{after}" if _is_border(before, after) else after for before, after in pairs
+    )
+
+
+def _is_border(before: str, after: str) -> bool:
+    if before.islower() and after.isupper():
+        return True
+    return (before.isalpha() and after.isdigit()) or (before.isdigit() and after.isalpha())

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from pleura.labels.names import Lobe, LungPart, Side, part_of
+from pleura.labels.languages import Side
+from pleura.labels.names import Lobe, LungPart, part_of
 
 LUNG = ("SCT", "39607008")
 TISSUE = {

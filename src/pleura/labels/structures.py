@@ -15,7 +15,8 @@ from pleura.core.codes import finding, refused
 from pleura.core.findings import Finding
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LEFT, RIGHT, LungMask
-from pleura.labels.names import LungPart, Side, near_names, shown_name
+from pleura.labels.languages import Side
+from pleura.labels.names import LungPart, near_names, shown_name
 
 Mask = NDArray[np.bool_]
 

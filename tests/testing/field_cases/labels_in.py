@@ -59,6 +59,8 @@ def structures(
     made.SOPClassUID, made.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.481.3", "1.2.3.4"
     made.Modality, made.SeriesInstanceUID, made.StudyInstanceUID = "RTSTRUCT", "1.2.3.5", "1.2.3.6"
     made.StructureSetROISequence, made.ROIContourSequence = [], []
+    if any(max(name, default="") > "\xff" for name, _ in rois):
+        made.SpecificCharacterSet = "ISO_IR 192"
     for number, (name, contours) in enumerate(rois, 1):
         roi, drawn = Dataset(), Dataset()
         roi.ROINumber, roi.ROIName, roi.ReferencedFrameOfReferenceUID = number, name, ""

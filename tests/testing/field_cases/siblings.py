@@ -11,7 +11,7 @@ from pleura.audit.spelling import names, spelled
 from pleura.core.errors import InputRefused
 from pleura.deid.identifiers import Identifiers, name_orders, name_words
 from pleura.deid.text import MASK, Scrubber
-from testing.field_cases.case import FieldCase, collector, refusal
+from testing.field_cases.case import AT_ONCE, FieldCase, collector, refusal
 from testing.field_cases.identity import PROFILE, audit, ct, published
 from testing.field_cases.labels_in import (
     NESTED,
@@ -249,12 +249,60 @@ def languages(folder: Path) -> str:
     pairs = ("Lunge rechts|Lunge links", "Poumon Droit|Poumon Gauche",
              "Pulmón derecho|Pulmón izquierdo", "Pulmão_direito|Pulmão_esquerdo",
              "Polmone dx|Polmone sx")  # fmt: skip
-    seen = ""
+    return "".join(named_pairs(folder, pairs))
+
+
+def named_pairs(folder: Path, pairs: Sequence[str]) -> list[str]:
+    """What comes out of a structure set for each pair of names `right|left`."""
+    seen = []
     for number, pair in enumerate(pairs):
-        (folder / f"{number}").mkdir()
+        place = folder / f"{number}"
+        place.mkdir()
         right, left = pair.split("|")
-        seen += named(folder / f"{number}", {right: ["right"], left: ["left"]})
+        seen.append(named(place, {right: ["right"], left: ["left"]}))
     return seen
+
+
+SCRIPTS = (
+    "płuco prawe|płuco lewe", "Pluco_P|Pluco_L", "höger lunga|vänster lunga", "Lunga H|Lunga V",
+    "Højre lunge|Venstre lunge", "oikea keuhko|vasen keuhko", "pravá plíce|levá plíce",
+    "jobb tüdő|bal tüdő", "Sağ Akciğer|Sol Akciğer", "Pulmão_D|Pulmão_E", "Pulmao D|Pulmao E",
+    "plămân drept|plămân stâng", "rechterlong|linkerlong", "Poumon D|Poumon G", "右肺|左肺",
+    "우측 폐|좌측 폐", "右侧肺|左侧肺", "右側肺|左側肺", "правое лёгкое|левое лёгкое",
+    "ДЕСЕН БЯЛ ДРОБ|ЛЯВ БЯЛ ДРОБ", "Δεξιός πνεύμονας|Αριστερός πνεύμονας",
+    "الرئة اليمنى|الرئة اليسرى", "ריאה ימנית|ריאה שמאלית", "ปอดขวา|ปอดซ้าย",
+)  # fmt: skip
+UNCLEAR = ("Lung D|Lung E", "Lunge H|Lunge V", "Plausa R|Plausa L", "右肺上葉|左肺上葉")
+
+
+@collector("L6", CASES, sibling=True)(
+    "lungs named in 18 further languages, 24 pairs: " + ", ".join(SCRIPTS).replace("|", " and "),
+    before="refused, NO-LUNG",
+    authority="habits of planning systems outside of English",
+    right=r"^24 of 24 pairs: right 100 %, left 100 %$",
+)
+def scripts(folder: Path) -> str:
+    right = sum(seen.startswith("right 100 %, left 100 %") for seen in named_pairs(folder, SCRIPTS))
+    return f"{right} of {len(SCRIPTS)} pairs: right 100 %, left 100 %"
+
+
+@collector("L6", CASES, sibling=True)(
+    "names whose side or structure is not certain: " + ", ".join(UNCLEAR).replace("|", " and "),
+    before=AT_ONCE,
+    authority="our own rule: a side that is not certain is not taken",
+    right=r"^(refused, NO-LUNG[^|]*\| ){2}right 100 %, left 0 %; [^|]*ONE-LUNG[^|]*"
+    r"\| refused, NO-LUNG[^|]*$",
+)
+def unclear(folder: Path) -> str:
+    seen = []
+    for number, pair in enumerate(UNCLEAR):
+        place = folder / f"p{number}"
+        place.mkdir()
+        try:
+            seen += named_pairs(place, [pair])
+        except InputRefused as error:
+            seen.append(refusal(error))
+    return " | ".join(seen)
 
 
 @collector("L9", CASES, sibling=True)(

@@ -1,6 +1,7 @@
 """Siblings of faults L2 to L11: labels in and out."""
 
 import gzip
+import re
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
@@ -14,13 +15,15 @@ import SimpleITK as sitk
 from highdicom.seg import Segmentation, SegmentDescription
 from highdicom.sr import CodedConcept
 from numpy.typing import NDArray
-from pydicom import Dataset, dcmread
+from pydicom import DataElement, Dataset, config, dcmread
+from pydicom.datadict import dictionary_VR
 
 import pleura
 from pleura.dicom.series import find_series
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask, Volume
 from pleura.labels.registry import read_judged, write_mask
+from pleura.phantom.anatomy import chest
 from pleura.phantom.writer import SeriesSpec, series, write_files
 from pleura.verbs.evaluate import evaluate
 from testing.field_cases.case import FieldCase, Probe, each, sibling
@@ -825,3 +828,83 @@ def without_contours(folder: Path) -> str:
 
     acts: Mapping[str, Probe] = {"written": written, "template": template}
     return each(folder, acts)
+
+
+R2 = sibling("R2", CASES, "PS3.5 6.2 (values by VR); our own rule: an item fails alone")
+SLOPPY = {
+    "PatientBirthDate unknown, PatientSex FEMALE": {
+        "PatientBirthDate": "unknown",
+        "PatientSex": "FEMALE",
+    },
+    "StudyDate 2021.05.19, StudyTime 25:61": {"StudyDate": "2021.05.19", "StudyTime": "25:61"},
+    "SpecificCharacterSet ISO-IR 100": {"SpecificCharacterSet": "ISO-IR 100"},
+    "no StudyID, AccessionNumber, StudyDate and PatientName": dict.fromkeys(
+        ("StudyID", "AccessionNumber", "StudyDate", "PatientName")
+    ),
+}
+
+
+def sloppy(folder: Path, suffix: str) -> str:
+    """How many objects on CT with odd headers come back with the same voxels."""
+    good = 0
+    for number, values in enumerate(SLOPPY.values()):
+        place = folder / f"{number}"
+        slices = series(
+            Volume(np.zeros(GRID.shape, np.int16), GRID), SeriesSpec(declare_padding=False)
+        )
+        for one in slices:
+            for keyword, value in values.items():
+                put(one, keyword, value)
+        write_files(place / "ct", slices)
+        (found,) = find_series(place / "ct")
+        made(found, place / f"m{suffix}")
+        back = read_judged(place / f"m{suffix}", found.grid, found)[0]
+        good += np.array_equal(back.labels, TRUTH)
+    return f"{good} of {len(SLOPPY)} written and read back with the same voxels"
+
+
+def put(one: Dataset, keyword: str, value: str | None) -> None:
+    """Give an attribute a value that its VR does not allow; without a value, take it away."""
+    if value is None:
+        delattr(one, keyword)
+        return
+    element = DataElement(keyword, dictionary_VR(keyword), value, validation_mode=config.IGNORE)
+    one.add(element)
+
+
+ALL_WRITTEN = r"^4 of 4 written and read back with the same voxels$"
+R2_SEG = R2("`--format seg` on CT with " + ", ".join(SLOPPY), right=ALL_WRITTEN)
+R2_RTSTRUCT = R2("`--format rtstruct` on the same CT", right=ALL_WRITTEN)
+
+
+@R2_SEG
+def sloppy_seg(folder: Path) -> str:
+    return sloppy(folder, ".seg.dcm")
+
+
+@R2_RTSTRUCT
+def sloppy_rtstruct(folder: Path) -> str:
+    return sloppy(folder, ".rtstruct.dcm")
+
+
+@R2(
+    "`segment --format seg` of two patients, one of them without SOPInstanceUID; twice",
+    by="our own rule: an item fails alone",
+    right=r"^(exit 1, 1 SEG written, refused: NO-UIDS(; )?){2}$",
+)
+def one_cannot_be_referenced(folder: Path) -> str:
+    for number in range(2):
+        volume = chest((24, 64, 64), seed=number)[0]
+        slices = series(volume, SeriesSpec(seed=number, declare_padding=False))
+        for path in write_files(folder / "in" / f"{number}", slices):
+            if number:
+                one = dcmread(path)
+                del one.SOPInstanceUID
+                one.save_as(path)
+    seen = []
+    for _ in range(2):
+        done = pleura.segment(folder / "in", folder / "out", format="seg")
+        written = len([*(folder / "out").rglob("*.seg.dcm")])
+        codes = {code for line in done.notes() for code in re.findall(r"NO-[A-Z]+", line)}
+        seen.append(f"exit {done.exit_code:d}, {written} SEG written, refused: {', '.join(codes)}")
+    return "; ".join(seen)
