@@ -53,6 +53,12 @@ def figures_rendered(figures_of_one_pixel):
     Figure.savefig = one_pixel
 
 
+@pytest.fixture
+def figures_not_rendered(monkeypatch):
+    """One test that looks at words alone, among tests that look at figures."""
+    monkeypatch.setattr(Figure, "savefig", one_pixel)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder with the real chest CT (`chests`, `oddities`, `lung_dx_A0002`), read-only.

@@ -191,6 +191,7 @@ def captions(folder):
     }
 
 
+@pytest.mark.usefixtures("figures_not_rendered")
 def test_a_run_without_curves_or_masks_says_so(copied):
     (copied / "runs" / "bce_dice" / "history.jsonl").unlink()
     shutil.rmtree(copied / "masks" / "bce_dice" / "Case_001")
@@ -203,6 +204,7 @@ def test_a_run_without_curves_or_masks_says_so(copied):
     assert "film.gif" not in captions(copied)
 
 
+@pytest.mark.usefixtures("figures_not_rendered")
 def test_a_case_that_was_trained_on_is_never_called_held_out(copied):
     assert "on which nothing was trained" in captions(copied)["film.gif"]
     path = copied / "cohort" / "split.json"
@@ -214,6 +216,7 @@ def test_a_case_that_was_trained_on_is_never_called_held_out(copied):
     assert "test cases, b" not in told
 
 
+@pytest.mark.usefixtures("figures_not_rendered")
 def test_no_network_is_told_of_where_there_was_none(copied):
     shutil.rmtree(copied / "runs")
     for room in ("masks", "results"):
@@ -223,6 +226,7 @@ def test_no_network_is_told_of_where_there_was_none(copied):
     assert not any("network alone" in caption for caption in told.values())
 
 
+@pytest.mark.usefixtures("figures_not_rendered")
 def test_a_reference_without_a_score_is_on_the_page(copied):
     path = copied / "results" / "bce_dice" / "scores.json"
     scores = json.loads(path.read_text())
@@ -267,6 +271,7 @@ def test_figures_of_an_earlier_page_go_and_other_files_stay(copied):
     }
 
 
+@pytest.mark.usefixtures("figures_not_rendered")
 def test_the_worst_case_comes_first(copied):
     path = copied / "results" / "bce_dice" / "scores.json"
     scores = json.loads(path.read_text())
@@ -373,6 +378,7 @@ def test_planes_put_the_patients_right_on_the_left_whatever_the_grid(tmp_path):
     )
 
 
+@pytest.mark.usefixtures("figures_not_rendered")
 def test_what_was_refused_and_what_wants_review_is_on_the_page(run, tmp_path):
     folder = shutil.copytree(run, tmp_path / "out")
     about = folder / "cohort" / "cases" / "Case_001" / "case.json"
@@ -474,6 +480,7 @@ def test_broken_scores_are_one_clear_line(scored, tmp_path, broken):
         report(tmp_path / "out")
 
 
+@pytest.mark.usefixtures("figures_not_rendered")
 def test_the_page_is_never_written_into_somebodys_data(scored, tmp_path):
     with pytest.raises(UsageError, match="--out"):
         report(scored / "out", out=scored / "ref")
