@@ -3,9 +3,8 @@
 Between files are references, patients, dates and file names.
 """
 
-import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,57 +13,33 @@ from pathlib import Path
 from pleura.audit import attributes
 from pleura.audit.check import check_file
 from pleura.audit.declared import REPORT, declared
-from pleura.audit.identifiers import harvest, original_uids
+from pleura.audit.input_files import NOBODY, Input, is_dicom, mark_of, read_input
+from pleura.audit.pairing import Marks, known_people, patients_of
 from pleura.audit.parsing import Layout, take_apart
 from pleura.audit.reading import Files, foreign_part
 from pleura.audit.report import Judged, Report, Tree
 from pleura.audit.search import Identifier, needles, sweep
-from pleura.audit.vocabulary import NEVER, TAGS_OF_CLASSES, is_placeholder, vr_of
+from pleura.audit.vocabulary import NEVER, TAGS_OF_CLASSES, vr_of
 from pleura.core.atomic import read_json_if_any
 from pleura.core.codes import finding
 from pleura.core.errors import NothingUsable
 from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
 from pleura.files.listing import InputFile
-from pleura.files.walk import Walk
 
-_FINGERPRINT = (
-    0x00080016,
-    0x00200011,
-    0x00200013,
-    0x00200032,
-    0x00200037,
-    0x00280008,
-    0x00280010,
-    0x00280011,
-    0x00281052,
-)
-_CONTENT = frozenset({0x30060050, 0x0040A30A, 0x00700022, 0x00720502, 0x00620004})
 _COUNTED = re.compile(rb"(?:(?:Case|Deid)_\d+/(?:\d{1,3}/)?0\d{5}\.dcm|run\.json|\.pleura/.*)")
-"""Attributes whose values are only counted: some device has the serial number 000001."""
-NOBODY = -1
+"""Names of files that are only numbers: some device has the serial number 000001."""
 _MAY_GO = frozenset({0x00081110, 0x00081111, 0x00081120, 0x0040A385, 0x00400275, 0x0008113A})
 
 
 @dataclass(frozen=True)
-class _Source:
+class _Waiting:
+    """A file of OUT that several files of the input equal; `person` is its PatientID."""
+
+    number: int
     file: InputFile
-    patient: int
+    person: str
     mark: bytes
-    study: bytes
-
-
-@dataclass
-class _Input:
-    """What is kept of the input: where its files are, their patients, and the identifiers."""
-
-    sources: list[_Source] = field(default_factory=list)
-    by_mark: dict[bytes, list[int]] = field(default_factory=lambda: defaultdict(list))
-    by_place: dict[bytes, list[int]] = field(default_factory=lambda: defaultdict(list))
-    patients: list[tuple[str, str, str]] = field(default_factory=list)
-    identifiers: dict[int, frozenset[Identifier]] = field(default_factory=dict)
-    uids: set[bytes] = field(default_factory=set)
-    instances: dict[bytes, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -103,7 +78,7 @@ def verify_tree(
     """
     files = Files()
     given, made = files.walk(source), files.walk(out)
-    known = _read_input(given, files, progress)
+    known = read_input(given, files, progress)
     if not known.sources:
         raise NothingUsable("verify: no DICOM files in IN")
     secret = _read_key(key)
@@ -117,20 +92,20 @@ def verify_tree(
         everyone,
         between,
     )
-    waiting, judged = [], []
+    waiting: list[_Waiting] = []
+    judged: list[Judged] = []
     for number, (file, layout) in enumerate(files.layouts(made)):
         progress("verify", number, len(made.files))
         if secret and secret in layout.data:
             between.found["KEY-LEFT"] += 1
-        if not _is_dicom(layout):
+        if not is_dicom(layout):
             _other_file(file.name, layout, everyone, known, between)
-        elif len(known.by_mark.get(_mark(layout), ())) > 1:
-            waiting.append((number, file))
+        elif len(known.by_mark.get(mark := mark_of(layout), ())) > 1:
+            waiting.append(_Waiting(number, file, layout.text(0x00100020), mark))
         else:
             judged.append(_judge(number, file.name, layout, known, between, files))
-    # the UIDs seen in the others decide which file of the input each came from
-    for number, file in waiting:
-        judged.append(_judge(number, file.name, files.layout(file), known, between, files))
+    # the UIDs and persons seen in the others decide which file of the input each came from
+    judged += _judge_waiting(waiting, known, between, files)
     progress("verify", len(made.files), len(made.files))
     if not judged:
         raise NothingUsable("verify: no DICOM files in OUT")
@@ -154,88 +129,6 @@ def _read_key(key: Path | None) -> bytes:
     return b""
 
 
-def _read_input(found: Walk, files: Files, progress: Progress) -> _Input:
-    known = _Input()
-    gathered: dict[int, set[Identifier]] = defaultdict(set)
-    for number, (file, layout) in enumerate(files.layouts(found)):
-        progress("read", number, len(found.files))
-        # emptied by some anonymisers
-        instance = (layout.text(0x00080018) or layout.text(0x00020003)).encode()
-        known.uids |= original_uids(layout)
-        if not _is_dicom(layout):
-            continue
-        patient = _patient(layout, known.patients)
-        gathered[patient] |= harvest(layout)
-        one = _Source(file, patient, _mark(layout), layout.text(0x0020000D).encode())
-        known.by_mark[one.mark].append(len(known.sources))
-        known.by_place[_mark(layout, pixels=False)].append(len(known.sources))
-        if instance:
-            known.instances[instance] = len(known.sources)
-        known.sources.append(one)
-    progress("read", len(found.files), len(found.files))
-    known.identifiers = {patient: frozenset(held) for patient, held in gathered.items()}
-    return known
-
-
-def _is_dicom(layout: Layout) -> bool:
-    """Whether a file is DICOM: it has a SOP class or, since tools remove that, a SOPInstanceUID."""
-    return bool(layout.preamble or layout.text(0x00080018) or layout.text(0x00020003))
-
-
-def _patient(layout: Layout, patients: list[tuple[str, str, str]]) -> int:
-    """The number of a file's patient, or -1 where nothing identifies the patient.
-
-    Files are of one patient where they have the same id and no contradicting birth date (or,
-    without a birth date, no contradicting name). Nothing identifies a patient where there is no id,
-    no name with a birth date, and no study.
-    """
-    name = "".join(
-        c
-        for c in "^".join(layout.text(0x00100010).split("=")[0].split("^")[:2]).casefold()
-        if c.isalnum()
-    )
-    own = (layout.text(0x00100020), layout.text(0x00100030), name)
-    if is_placeholder(own[0]):
-        own = ("", own[1], "" if is_placeholder(layout.text(0x00100010)) else name)
-    # without an id, name and birth date together are one patient, and else a study is
-    if not own[0]:
-        own = (
-            "\0" + (f"{name}\0{own[1]}" if name and own[1] else layout.text(0x0020000D)),
-            own[1],
-            name,
-        )
-        if own[0] == "\0":
-            return NOBODY
-    for number, (ident, birth, called) in enumerate(patients):
-        both = bool(birth and own[1])
-        if ident == own[0] and (
-            birth == own[1] if both else not called or not own[2] or called == own[2]
-        ):
-            patients[number] = (ident, birth or own[1], called or own[2])
-            return number
-    patients.append(own)
-    return len(patients) - 1
-
-
-def _mark(layout: Layout, *, pixels: bool = True) -> bytes:
-    """What every correct de-identification keeps of a file, as a digest.
-
-    These are class, position, numbers, pixels, contours and measurements.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    for tag in _FINGERPRINT:
-        text = layout.text(tag)
-        if not text and tag == 0x00080016:
-            text = layout.text(0x00020002)
-        digest.update(text.strip().encode() + b"\0")
-    for piece in layout.pieces:
-        if piece.path[-1] in _CONTENT:
-            digest.update(layout.data[piece.start : piece.end].strip(b" \0"))
-    if pixels:
-        digest.update(layout.data[slice(*layout.pixels)])
-    return digest.digest()
-
-
 def _pairs(before: Layout, after: Layout) -> Iterator[tuple[bytes, bytes]]:
     """UIDs of source and output that are at the same path."""
     for piece in before.pieces:
@@ -254,11 +147,57 @@ def _pairs(before: Layout, after: Layout) -> Iterator[tuple[bytes, bytes]]:
                 )
 
 
+def _judge_waiting(
+    waiting: list[_Waiting], known: Input, between: _Between, files: Files
+) -> Iterator[Judged]:
+    """Judge files that equal several files of the input.
+
+    Where only such files show who a person is, identifiers of all patients with that file are
+    searched for: the one who was paired with it is a guess.
+    """
+    people: dict[str, Marks] = defaultdict(Counter)
+    patients: dict[int, Marks] = defaultdict(Counter)
+    for one in waiting:
+        people[one.person][one.mark] += 1
+    for mark in {one.mark for one in waiting}:
+        for k in known.by_mark[mark]:
+            patients[known.sources[k].patient][mark] += 1
+    patients.pop(NOBODY, None)
+    certain = known_people(between.ids)
+    found = patients_of(people, patients, certain)
+    for one in waiting:
+        alike = {known.sources[k].patient for k in known.by_mark[one.mark]}
+        guessed = one.person not in certain
+        suspects = known.identifiers_of(alike) if guessed else frozenset()
+        yield _judge(
+            one.number,
+            one.file.name,
+            files.layout(one.file),
+            known,
+            between,
+            files,
+            patient=found.get(one.person),
+            suspects=suspects,
+        )
+
+
 def _judge(
-    number: int, name: str, after: Layout, known: _Input, between: _Between, files: Files
+    number: int,
+    name: str,
+    after: Layout,
+    known: Input,
+    between: _Between,
+    files: Files,
+    *,
+    patient: int | None = None,
+    suspects: frozenset[Identifier] = frozenset(),
 ) -> Judged:
+    """Judge a file beside the best of its candidates, if possible one of `patient`.
+
+    `suspects` are identifiers to search for besides those of the candidate's patient.
+    """
     kind = after.text(0x00080016)
-    candidates = _candidates(after, known, between)
+    candidates = _candidates(after, known, between, patient)
     if not candidates:
         return Judged(number, name, kind, (finding("NO-SOURCE"),))
     best: tuple[int, int, tuple[Finding, ...], Layout] | None = None
@@ -269,7 +208,7 @@ def _judge(
             for o, n in _pairs(before, after)
             if o and n
         )
-        more = known.identifiers[known.sources[k].patient]
+        more = suspects or known.identifiers[known.sources[k].patient]
         findings = check_file(
             before, after, profile=between.profile, identifiers=more, uids=known.uids
         )
@@ -281,22 +220,23 @@ def _judge(
     return Judged(number, name, kind, best[2])
 
 
-def _candidates(after: Layout, known: _Input, between: _Between) -> list[int]:
+def _candidates(after: Layout, known: Input, between: _Between, patient: int | None) -> list[int]:
     """Sources that an output file can come from.
 
-    Masks of two patients may be equal; where the study of the file is known, only its sources
-    count.
+    Files of two patients may be equal; where the study of the file is known, or its patient, only
+    sources of these count.
     """
     # the second: pixels may be blanked
-    marks = (known.by_mark.get(_mark(after)), known.by_place.get(_mark(after, pixels=False)))
+    marks = (known.by_mark.get(mark_of(after)), known.by_place.get(mark_of(after, pixels=False)))
     alike: list[int] = next(
         (free for ks in marks if (free := [k for k in ks or () if k not in between.written])), []
     )
     study = between.back.get(after.text(0x0020000D).encode())
-    return [k for k in alike if known.sources[k].study == study] or alike
+    alike = [k for k in alike if known.sources[k].study == study] or alike
+    return [k for k in alike if known.sources[k].patient == patient] or alike
 
 
-def _remember(k: int, before: Layout, after: Layout, known: _Input, between: _Between) -> None:
+def _remember(k: int, before: Layout, after: Layout, known: Input, between: _Between) -> None:
     """Record what a pair of files shows about UIDs, references, the patient and the dates."""
     between.written[k] = after.text(0x00080018).encode()
     between.options |= declared(after, between.profile).codes
@@ -345,7 +285,7 @@ def _names(names: Iterable[str], everyone: frozenset[Identifier], between: _Betw
 
 
 def _other_file(
-    name: str, layout: Layout, everyone: frozenset[Identifier], known: _Input, between: _Between
+    name: str, layout: Layout, everyone: frozenset[Identifier], known: Input, between: _Between
 ) -> None:
     wanted = needles(everyone)
     if name == "run.json" or name.startswith(".pleura/"):
@@ -354,7 +294,7 @@ def _other_file(
         between.found["TEXT-LEFT"] += 1
 
 
-def _conclude(between: _Between, known: _Input) -> tuple[Finding, ...]:
+def _conclude(between: _Between, known: Input) -> tuple[Finding, ...]:
     found = between.found
     found["REFERENCE-BROKEN"] += sum(
         k in between.written and between.written[k] != new for k, new in between.references
