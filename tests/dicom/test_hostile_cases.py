@@ -108,6 +108,13 @@ def test_refused_by_name(code, tmp_path):
     assert not [one for one in found(tmp_path) if one.usable and one.slices > 1]
 
 
+@pytest.mark.parametrize("spacing", [["60", "60"], ["1", "31"], ["0.02", "0.02"], ["-3", "-3"]])
+def test_pixels_that_no_scanner_has_are_refused(spacing, tmp_path):
+    """The limits are those of image files: a field of view of 5.8 m had only a review."""
+    write_files(tmp_path, flaws.tags(series(made(), spec()), PixelSpacing=spacing))
+    assert {f.code for one in found(tmp_path) for f in one.findings} == {"NO-SPACING"}
+
+
 @pytest.mark.parametrize("syntax", SYNTAXES)
 @pytest.mark.parametrize("signed", [False, True])
 def test_every_transfer_syntax(syntax, signed, tmp_path):

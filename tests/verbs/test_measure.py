@@ -58,6 +58,29 @@ def test_each_lung_has_the_volume_of_its_voxels(measured):
     assert volumes["both"] == pytest.approx(volumes["right"] + volumes["left"], abs=0.002)
 
 
+@pytest.mark.parametrize("kind", ["image file", "folder of DICOM files"])
+def test_a_mask_may_have_the_name_of_its_ct(chests, tmp_path, kind):
+    """The id of such a case is a digest, because a name may identify the patient."""
+    if kind == "image file":
+        (tmp_path / "ct").mkdir()
+        reader = sitk.ImageSeriesReader()
+        folder = str(chests / "Images" / CASE)
+        reader.SetFileNames(reader.GetGDCMSeriesFileNames(folder))
+        sitk.WriteImage(reader.Execute(), str(tmp_path / "ct" / "P1.nii.gz"))
+    else:
+        shutil.copytree(chests / "Images" / CASE, tmp_path / "ct" / "P1")
+    for name in ("P1", "P2"):
+        shutil.copytree(chests / "Labels", tmp_path / name)
+        (tmp_path / name / f"{CASE}.nii.gz").rename(tmp_path / name / f"{name}.nii.gz")
+    assert measure(tmp_path / "ct", tmp_path / "P1", tmp_path / "out").exit_code is Exit.OK
+    (case,) = json.loads((tmp_path / "out" / "run.json").read_text())["cases"]
+    assert case["id"].startswith("CT-")
+    assert case["volume_ml"]["right"] > 1000
+    other = measure(tmp_path / "ct", tmp_path / "P2", tmp_path / "other")
+    assert other.exit_code is Exit.NOTHING_USABLE
+    assert "MASK-MISSING" in " ".join(other.notes())
+
+
 @pytest.mark.parametrize("value", [1, 255])
 def test_a_mask_without_sides_is_measured_as_both_lungs(measured, value):
     result, case = measured(lambda labels: np.where(labels > 0, value, 0).astype(np.uint8))

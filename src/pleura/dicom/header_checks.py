@@ -16,6 +16,7 @@ from pleura.dicom.private_pixels import private_pixels
 from pleura.dicom.shapes import MAPS, PROJECTIONS
 from pleura.dicom.spacing import typical_spacing
 from pleura.dicom.stack import depths_of
+from pleura.geometry.grid import VOXEL_MM
 
 NAMES_OF_HU = re.compile(r"(HU|US|hound?sfield.*)?", re.IGNORECASE)
 """RescaleType of a CT in HU: vendors' spellings, and US ("unspecified") in old objects."""
@@ -23,9 +24,8 @@ NAMES_OF_HU = re.compile(r"(HU|US|hound?sfield.*)?", re.IGNORECASE)
 MOST_PIXELS = 1 << 24
 """[pixels] A larger slice is not a CT: 4096 × 4096."""
 
-LEAST_SPACING_MM = 0.01
 MOST_MM = 1e5
-"""[mm] Positions and spacings of a CT are smaller."""
+"""[mm] Positions of a CT are smaller."""
 
 LOSSY = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81"}
 PERHAPS_LOSSY = {"1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.203"}
@@ -117,7 +117,7 @@ def _common_faults(
         "LOCALIZER": "LOCALIZER" in image_type,
         "NO-ORIENTATION": not _is_plausible(orientation) or not has_cosines,
         "BAD-COSINES": has_cosines and _is_flat(orientation or ()),
-        "NO-SPACING": not _is_plausible(spacing) or min(spacing or (0,)) < LEAST_SPACING_MM,
+        "NO-SPACING": not _is_spacing(spacing),
         "NOT-HU": not is_grey or cells.allocated != 16 or cells.stored < 10,
         "BAD-CELLS": not cells.stored <= cells.high_bit + 1 <= cells.allocated,
         "HUGE-IMAGE": rows * columns > MOST_PIXELS or not rows or not columns,
@@ -133,6 +133,12 @@ def _common_faults(
 def _is_flat(cosines: Sequence[float]) -> bool:
     """Whether row and column directions are parallel."""
     return float(np.linalg.norm(np.cross(cosines[:3], cosines[3:]))) < 0.1
+
+
+def _is_spacing(spacing: Sequence[float] | None) -> bool:
+    """Whether a scanner can have pixels of this size."""
+    low, high = VOXEL_MM
+    return spacing is not None and all(low <= mm <= high for mm in spacing)
 
 
 def _is_plausible(values: Sequence[float] | None) -> bool:

@@ -11,6 +11,9 @@ from pleura.core.errors import GridMismatch
 
 Array = NDArray[np.float64]
 
+VOXEL_MM = (0.05, 30.0)
+"""[mm] Pixels of a slice of CT, and voxels of CT in image files, are no smaller and no larger."""
+
 
 @dataclass(frozen=True, eq=False)
 class Grid:

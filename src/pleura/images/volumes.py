@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pleura.core.codes import refused
 from pleura.core.errors import UnreadableFile
-from pleura.geometry.grid import Grid
+from pleura.geometry.grid import VOXEL_MM, Grid
 from pleura.geometry.volume import Volume
 from pleura.images.image_file import ImageFile, check_numbers
 from pleura.images.reading import load_image, map_suffix
@@ -28,8 +28,6 @@ IMAGE_ENDING = re.compile(r"[._-](ct|image|img|volume|0000)$", re.IGNORECASE)
 """What tools put behind the name of a case's image."""
 LABELS_AT_MOST = 16
 """Whole numbers from 0 on, of no more values than this, are a label map."""
-SPACING_MM = (0.05, 30.0)
-"""Voxels of CT are no smaller and no larger."""
 
 
 def read_volume(path: Path) -> Volume:
@@ -52,7 +50,7 @@ def read_volume(path: Path) -> Volume:
 
 
 def _check_spacing(grid: Grid) -> None:
-    low, high = SPACING_MM
+    low, high = VOXEL_MM
     if not all(low <= mm <= high for mm in grid.spacing_mm):
         spacing = " x ".join(f"{mm:.4g}" for mm in grid.spacing_mm)
         raise refused("IMAGE-SPACING", found=spacing, low=low, high=high)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from pleura.core.codes import refused
 from pleura.core.errors import UnreadableFile
@@ -22,7 +23,13 @@ class Matched:
     several: Mapping[str, int] = field(default_factory=dict)
 
 
-def match(folder: Path, scans: Sequence[Scan], *, wanted: frozenset[str] = frozenset()) -> Matched:
+def match(
+    folder: Path,
+    scans: Sequence[Scan],
+    *,
+    wanted: frozenset[str] = frozenset(),
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> Matched:
     """The masks of a folder by case.
 
     Masks with names of cases come first (`find_masks`; where the folder has none, in the folders
@@ -33,6 +40,7 @@ def match(folder: Path, scans: Sequence[Scan], *, wanted: frozenset[str] = froze
         folder: the folder of the masks.
         scans: what is known of the scans; their ids are cases.
         wanted: cases that should have a mask.
+        names: other names of cases; see `source_names.ids_by_name`.
 
     Raises:
         UsageError: no such folder.
@@ -41,13 +49,13 @@ def match(folder: Path, scans: Sequence[Scan], *, wanted: frozenset[str] = froze
     found: dict[str, list[MaskFiles]] = {}
     unclear: dict[str, str] = {}
     for case, files in _named(folder):
-        whose: str | None = case
+        whose: str | None = names.get(case, case)
         if is_object(files.path) and case not in known:
             try:
                 whose = case_of(files.path, scans)
             except UnreadableFile as error:
                 unclear[case] = str(error)
-        found.setdefault(whose or case, []).append(files)
+        found.setdefault(whose or names.get(case, case), []).append(files)
     lost: list[str] = []
     if scans and not wanted <= found.keys():
         seen: set[Path] = set()

@@ -13,12 +13,11 @@ from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
 from pleura.dicom.series import CASE_FOLDER, LABEL_CLASSES, Series, find_series
 from pleura.geometry.volume import LungMask, Volume
-from pleura.images.volumes import case_of
 from pleura.labels.lattice import mismatch
 from pleura.labels.mappings import LUNGS, Naming, naming_of
 from pleura.labels.objects import LabelObject, join
 from pleura.labels.registry import LAYOUT, MaskFiles, find_masks, is_object, read_judged
-from pleura.labels.source_names import folder_names
+from pleura.labels.source_names import ids_by_name
 from pleura.quality.mask_fit import check_mask_fit
 
 IMAGE_FOLDERS = {"images", "imagestr", "imagests", "ct", "dicom"}
@@ -132,7 +131,11 @@ def find_references(
     naming = naming_of("auto", _mask_folder(masks or source))
     found = find_masks(masks) if masks else _masks_beside(source, seen)
     cases = {one.id for one in usable}
-    found = _by_case(found, seen, usable, source) if names is None else _renamed(found, names)
+    if names is None:
+        ids = ids_by_name(seen, usable, source)
+        found = {ids.get(case, case): files for case, files in found.items()}
+    else:
+        found = _renamed(found, names)
     named = {
         case: files for case, files in found.items() if case in cases or not is_object(files.path)
     }
@@ -221,23 +224,6 @@ def _without(entry: MaskFiles, images: set[Path]) -> MaskFiles | None:
         second,
         tuple(path for path in (*maps[1:], *arrays[1:]) if path is not None),
     )
-
-
-def _by_case(
-    found: Mapping[str, MaskFiles], seen: Sequence[Series], usable: Sequence[Series], source: Path
-) -> dict[str, MaskFiles]:
-    """Masks by case id, named as an image file or as a folder with the CT of one case."""
-    ids = {case_of(one.image): one.id for one in seen if one.image is not None}
-    owners: dict[str, set[str]] = defaultdict(set)
-    for one in usable:
-        if one.folder is None and one.image is None:
-            for name in folder_names(one, source):
-                owners[name].add(one.id)
-    cases = {one.id for one in usable}
-    for name, of in owners.items():
-        if len(of) == 1 and name not in cases and name.lower() not in IMAGE_FOLDERS:
-            ids.setdefault(name, next(iter(of)))
-    return {ids.get(case, case): files for case, files in found.items()}
 
 
 def _whole_id(series: Series) -> str:

@@ -1,11 +1,13 @@
-"""Folder names of the source by case id of de-identification, so that masks find their case."""
+"""Names in the source that lead from a mask to its case: of folders, and of image files."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pleura.core.errors import InputRefused
 from pleura.deid.people import Person, real_id, same_person
 from pleura.dicom.series import Series, find_series
+from pleura.images.volumes import IMAGE_FOLDERS, case_of
 from pleura.labels.objects import open_dataset
 
 
@@ -30,6 +32,28 @@ def names_of_cases(source: Path, patients: Mapping[str, Sequence[Person]]) -> di
         for name, cases in owners.items()
         if len(cases) == 1 and cases != {""}
     }
+
+
+def ids_by_name(seen: Sequence[Series], usable: Sequence[Series], source: Path) -> dict[str, str]:
+    """Case ids by the names that masks can have instead: of an image file, or of a folder with the
+    CT of one case.
+
+    Args:
+        seen: all series of `source`.
+        usable: those that become cases.
+        source: the tree that they are in.
+    """
+    ids = {case_of(one.image): one.id for one in seen if one.image is not None}
+    owners: dict[str, set[str]] = defaultdict(set)
+    for one in usable:
+        if one.folder is None and one.image is None:
+            for name in folder_names(one, source):
+                owners[name].add(one.id)
+    cases = {one.id for one in usable}
+    for name, of in owners.items():
+        if len(of) == 1 and name not in cases and name.lower() not in IMAGE_FOLDERS:
+            ids.setdefault(name, next(iter(of)))
+    return ids
 
 
 def _case_of(series: Series, patients: Mapping[str, Sequence[Person]]) -> str:

@@ -1,5 +1,6 @@
 """Match masks with references by case, in the folder layouts of tools and collections."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,6 +34,13 @@ PAIR = "pair"
 """The case of two single files."""
 TABLES = (".json", ".csv", ".txt", ".md", ".pkl", ".html", ".png", ".log")
 """Suffixes of files beside masks that are not images."""
+
+DIGEST = re.compile(r"CT-[0-9a-f]{8}")
+"""How the id begins that a case has whose own name may identify the patient."""
+DIGEST_HINT = (
+    ". Ids such as CT-1a2b3c4d stand for names of the CT: let pleura prepare IN COHORT --masks REF "
+    "match these, and give COHORT as REF"
+)
 
 
 @dataclass(frozen=True)
@@ -140,7 +148,10 @@ def pair_masks(pred: Path, references: References) -> Pairing:
     shared = masks.keys() & references.cases.keys()
     if not shared:
         counts = f"{len(masks)} masks and {len(references.cases)} references"
-        raise NothingUsable(f"no case has both: {counts}, matched by case name and referenced UIDs")
+        hint = DIGEST_HINT if any(map(DIGEST.match, masks)) else ""
+        raise NothingUsable(
+            f"no case has both: {counts}, matched by case name and referenced UIDs{hint}"
+        )
     left = masks.keys() - references.cases.keys() - unclear.keys()
     return Pairing(
         {case: masks[case] for case in sorted(shared)},

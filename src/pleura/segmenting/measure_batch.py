@@ -4,12 +4,14 @@ from pathlib import Path
 
 from pleura.core.errors import NothingUsable, UsageError
 from pleura.core.progress import Progress
+from pleura.labels.source_names import ids_by_name
 from pleura.segmenting.measure_result import MeasureResult
 from pleura.segmenting.measuring import MaskedJob, pair_cases
 from pleura.segmenting.tables import write_tables
 from pleura.store.items import Batch
-from pleura.store.jobs import jobs_of
+from pleura.store.jobs import is_cohort, jobs_of, jobs_of_series
 from pleura.store.run_record import RunRecord
+from pleura.store.volume_files import series_in
 
 
 def masked_jobs(source: Path, masks: Path, sr: bool, progress: Progress) -> list[MaskedJob]:
@@ -19,12 +21,18 @@ def masked_jobs(source: Path, masks: Path, sr: bool, progress: Progress) -> list
         NothingUsable: the input has no CT series.
         UsageError: one mask is given for several CT, or DICOM SR of CT that is not DICOM.
     """
-    cases = jobs_of(source, progress)
+    names: dict[str, str] = {}
+    if is_cohort(source):
+        cases = jobs_of(source, progress)
+    else:
+        found = series_in(source, progress=progress)
+        cases = jobs_of_series(found, source)
+        names = ids_by_name(found, [one for one in found if one.usable], source)
     if sr and cases and all(case.series is None for case in cases):
         raise UsageError("measure: --sr refers to DICOM files; give the folder of CT series")
     if not cases:
         raise NothingUsable("measure: IN has no CT series; pleura scan lists what it has")
-    return pair_cases(cases, masks)
+    return pair_cases(cases, masks, names)
 
 
 def finish_measures(run: RunRecord, batch: Batch) -> None:

@@ -1,6 +1,6 @@
 """One case of `pleura measure`: its CT and any tool's mask of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,8 +135,8 @@ def _write(
     return tuple(f"{case.id}/{name}" for name in names)
 
 
-def pair_cases(cases: Sequence["Job"], masks: Path) -> list[MaskedJob]:
-    """Each case with its mask."""
+def pair_cases(cases: Sequence["Job"], masks: Path, names: Mapping[str, str]) -> list[MaskedJob]:
+    """Each case with its mask; `names` are other names of cases, of image files and folders."""
     from pleura.labels.matching import match
     from pleura.labels.objects import Scan
 
@@ -152,6 +152,6 @@ def pair_cases(cases: Sequence["Job"], masks: Path) -> list[MaskedJob]:
         for case in cases
         if case.series is not None
     ]
-    matched = match(masks, scans, wanted=frozenset(case.id for case in cases))
+    matched = match(masks, scans, wanted=frozenset(case.id for case in cases), names=names)
     paths = {case: files.path for case, files in matched.masks.items()}
     return [MaskedJob(one, paths.get(one.id), matched.several.get(one.id, 1)) for one in cases]

@@ -1,6 +1,6 @@
 """Jobs for verbs that read volumes: the CT series of a tree, or the cases of a cohort."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -73,8 +73,11 @@ def jobs_of(source: Path, progress: Progress = silent, gaps: Gaps = "refuse") ->
 
         cohort = Cohort.open(source)
         return [_case_job(cohort, entry["id"]) for entry in cohort.about["cases"]]
-    found = series_in(source, gaps=gaps, progress=progress)
-    found = [series for series in found if series.is_ct or series.id == "unreadable"]
+    return jobs_of_series(series_in(source, gaps=gaps, progress=progress), source)
+
+
+def jobs_of_series(found: Sequence["Series"], source: Path) -> list[Job]:
+    """The jobs of the CT series among those of a tree, and of what could not be read."""
     return [
         Job(
             series.id,
@@ -85,6 +88,7 @@ def jobs_of(source: Path, progress: Progress = silent, gaps: Gaps = "refuse") ->
             input=series_input(series, source),
         )
         for series in found
+        if series.is_ct or series.id == "unreadable"
     ]
 
 
