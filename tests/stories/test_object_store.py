@@ -1,5 +1,6 @@
 """IN and OUT in an object store: the bytes of a run on folders, through errors and kills."""
 
+import inspect
 import json
 import os
 import shutil
@@ -8,21 +9,26 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from testing.object_store import BUCKET, ENVIRONMENT, serving
 from testing.toy_batch import toy
 
+from pleura.cli.commands import VERBS
 from pleura.core.errors import Exit, OutputBusy, OutputFailed, UsageError
 from pleura.store import object_claims
 from pleura.store.object_claims import ObjectClaims, case_claim
 from pleura.store.object_store import Objects
+from pleura.verbs.deidentify import deidentify
 from pleura.verbs.evaluate import evaluate
 from pleura.verbs.measure import measure
 from pleura.verbs.phantom import phantom
 from pleura.verbs.prepare import prepare
 from pleura.verbs.segment import segment
+from pleura.verbs.status import status
 
 pytestmark = pytest.mark.usefixtures("figures_rendered")
 
@@ -249,3 +255,78 @@ def test_verbs_write_the_bytes_of_runs_on_folders(store, tmp_path):
     assert (out / "there/scores.csv").read_text() == (out / "here/scores.csv").read_text()
     with pytest.raises(UsageError, match="folder"):
         evaluate(alone, alone, at("out"))
+
+
+def test_status_counts_what_a_run_on_folders_would_show(given, monkeypatch):
+    monkeypatch.setattr(object_claims, "LOOK_S", 0.05)
+    client = given.client
+    client.put_object(Bucket=BUCKET, Key="in/case [1] a+b%20", Body=b"refuse")
+    client.close()
+    toy(at("in"), at("out"), plan=True, tasks=2)
+    planned = status(at("out")).as_json()
+    assert (planned["state"], planned["cases"], planned["left"]) == ("planned", 5, 5)
+    case = json.loads(given.content("out")["jobs.json"])["cases"][4][0]
+    before = set(given.content("out"))
+    with ObjectClaims(Objects(f"{BUCKET}/out")).beating() as living:
+        assert living.take(case_claim(case)) == "taken"
+        assert toy(at("in"), at("out"), task="0/2").exit_code == 0
+        assert toy(at("in"), at("out"), task="1/2").exit_code is Exit.SOME_FAILED
+        given.requests.clear()
+        found = status(at("out"))
+        asked = {method for method, path in given.requests if "/beats/" not in path}
+        assert asked <= {"GET", "HEAD"}
+    counts = {name: found.as_json()[name] for name in ("done", "failed", "running", "left")}
+    assert counts == {"done": 3, "failed": 1, "running": 1, "left": 0}
+    assert [one["code"] for one in found.as_json()["failures"]] == ["TOO-FEW-SLICES"]
+    assert found.exit_code is Exit.SOME_FAILED
+    assert before < set(given.content("out"))
+    assert status(at("out")).standing.left == 1  # the beat is gone
+    toy(at("in"), at("out"))
+    assert status(at("out")).standing.state == "done"
+    with pytest.raises(UsageError, match="not a folder that pleura writes cases to"):
+        status(at("elsewhere"))
+
+
+def test_deidentify_takes_its_input_from_a_store(store, tmp_path):
+    chests, here, there = (tmp_path / name for name in ("chests", "here", "there"))
+    phantom(chests, cases=2, size=32, slices=8)
+    store.upload(chests / "Images", "chests")
+    deidentify(chests / "Images", here / "out")
+    there.mkdir()
+    shutil.copy(here / "out.key", there)
+    assert deidentify(at("chests"), there / "out").exit_code is Exit.OK
+    assert deidentify(at("chests"), there / "out").exit_code is Exit.OK
+    assert objects_in(there / "out") == objects_in(here / "out") != {}
+    assert not list((tmp_path / "scratch").iterdir())
+    for place in ("out", "key", "map", "audit"):
+        given = {"out": tmp_path / "more", place: at("more")}
+        with pytest.raises(UsageError, match="does not read or write object stores"):
+            deidentify(at("chests"), **given)
+    with pytest.raises(UsageError, match="as one command"):
+        deidentify(at("chests"), tmp_path / "more", plan=True)
+    assert not (tmp_path / "more").exists()
+
+
+def objects_in(out):
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*.dcm")}
+
+
+FOLDERS_ONLY = sorted({*VERBS} - {"segment", "measure", "prepare", "evaluate", "deidentify"})
+
+
+@pytest.mark.parametrize("name", [*FOLDERS_ONLY, "load"])
+def test_every_other_verb_says_that_it_needs_folders(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    verb = getattr(import_module(f"pleura.verbs.{name}"), name)
+    hints = get_type_hints(verb)
+    paths = [one for one, hint in hints.items() if "Path" in str(hint) and one != "return"]
+    needed = [
+        one.name
+        for one in inspect.signature(verb).parameters.values()
+        if one.default is inspect.Parameter.empty
+    ]
+    for remote in {*paths} - ({"out"} if name == "status" else set()):
+        given = dict.fromkeys(needed, Path("here")) | {remote: at("x")}
+        with pytest.raises(UsageError, match="copy the objects to a folder"):
+            verb(**given)
+    assert not list(tmp_path.iterdir())

@@ -9,7 +9,7 @@ import logging
 import random
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +72,13 @@ class Store:
             if path.is_file():
                 key = f"{prefix}/{path.relative_to(folder).as_posix()}"
                 client.put_object(Bucket=BUCKET, Key=key, Body=path.read_bytes())
+        client.close()
+
+    def delete(self, prefix: str, names: Iterable[str]) -> None:
+        """Delete objects below a prefix."""
+        client = self.client
+        for name in names:
+            client.delete_object(Bucket=BUCKET, Key=f"{prefix}/{name}")
         client.close()
 
     def content(self, prefix: str) -> dict[str, bytes]:

@@ -41,14 +41,15 @@ def remote_path(path: Path) -> Path:
     return cast(Path, ObjectPath(f"s3:/{bucket}/{prefix}"))
 
 
-def refuse_remote(*paths: Path) -> None:
+def refuse_remote(*values: Any) -> None:
     """Refuse paths in an object store where a folder is needed.
 
     Raises:
-        UsageError: one is.
+        UsageError: one of the values is such a path.
     """
-    if any(map(is_remote, paths)):
+    if any(map(is_remote, values)):
         raise UsageError(
             "this command does not read or write object stores here: copy the objects to a folder; "
-            "segment, measure and prepare take s3:// for IN and OUT, evaluate for its inputs"
+            "segment, measure and prepare take s3:// for IN and OUT, evaluate and deidentify for "
+            "their inputs, status for OUT"
         )

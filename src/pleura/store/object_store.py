@@ -78,6 +78,13 @@ class Objects:
             except FileNotFoundError:
                 return None
 
+    def read_each(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The bytes of objects by name, without those that are gone."""
+        listed = list(names)
+        with ThreadPoolExecutor(TRANSFERS) as pool:
+            contents = dict(zip(listed, pool.map(self.read, listed), strict=True))
+        return {name: content for name, content in contents.items() if content is not None}
+
     def write(self, name: str, content: bytes) -> None:
         """Write an object, in place of what is there."""
         with answers():

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pleura.core.errors import UsageError
-from pleura.store.addresses import refuse_remote
 
 
 def check_apart(out: Path, sources: Sequence[Path]) -> None:
@@ -14,7 +13,6 @@ def check_apart(out: Path, sources: Sequence[Path]) -> None:
     Raises:
         UsageError: OUT and an input overlap, or an input does not exist.
     """
-    refuse_remote(out, *sources)
     goal = out.resolve()
     for source in sources:
         if not source.exists():

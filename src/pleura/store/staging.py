@@ -4,24 +4,17 @@ The scratch folder is in TMPDIR. A run takes the whole input there, and only wha
 where OUT has a plan; a task of a job array takes its own cases.
 """
 
-import os
 import re
-import secrets
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pleura.core.atomic import (
     BOOKKEEPING,
-    HOST,
-    clear_dead_parts,
     parse_json,
     read_json,
-    remove,
     write_json,
 )
 from pleura.core.errors import OutputBusy, UsageError
@@ -37,9 +30,8 @@ from pleura.store.object_claims import LOOK_S, RUN_LOCK, ObjectClaims, case_clai
 from pleura.store.object_store import Entry, Objects
 from pleura.store.part_results import PlanResult
 from pleura.store.planned import Plan
+from pleura.store.scratch import scratch_folder
 
-SCRATCH = f"pleura-scratch-{HOST}-"
-"""How the name of a scratch folder begins; the number of its process follows."""
 INPUT_FOLDER = "in"
 OUT_FOLDER = "out"
 BY_CASE = ("source", "masks")
@@ -117,7 +109,7 @@ class Staging:
         """
         part = Part.of(Call.of(self.called, self.values))
         self._check(part)
-        with _scratch() as scratch:
+        with scratch_folder() as scratch:
             sources = self._sources(scratch)
             if not is_remote(self.values["out"]):
                 for source in sources.values():
@@ -328,16 +320,3 @@ def _taken(claims: ObjectClaims, ids: Sequence[str]) -> list[str]:
         waiting = [id for id in waiting if states[id] == "unknown"]
         time.sleep(LOOK_S if waiting else 0)
     return own
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    """A folder for this call alone. Those of processes that were killed are removed."""
-    above = Path(tempfile.gettempdir())
-    clear_dead_parts(above, own=re.compile(rf"{SCRATCH}(\d+)-"))
-    folder = above / f"{SCRATCH}{os.getpid()}-{secrets.token_hex(8)}"
-    folder.mkdir(mode=0o700)
-    try:
-        yield folder.resolve()
-    finally:
-        remove(folder)

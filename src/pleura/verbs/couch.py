@@ -6,9 +6,11 @@ from typing import Literal
 from pleura.core.errors import NothingUsable
 from pleura.core.progress import Progress, silent
 from pleura.segmenting.couch_result import LABELS, CouchResult
+from pleura.store.remote import on_folders
 from pleura.store.run_record import open_run
 
 
+@on_folders
 def couch(
     source: Path,
     out: Path,

@@ -10,8 +10,10 @@ from pleura.publishing.result import DeidentifyResult
 from pleura.store.call import Call
 from pleura.store.part_results import PlanResult, ShareResult
 from pleura.store.places import check_apart, check_beside
+from pleura.store.remote import over_object_stores
 
 
+@over_object_stores(writes=False, folders=("key", "map", "audit"))
 @shared_arguments
 def deidentify(
     source: Path,

@@ -13,6 +13,7 @@ from pleura.core.inventory import components, version_and_licence
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Result, Table
 from pleura.store.layout import MODEL
+from pleura.store.remote import on_folders
 
 LIBRARIES = (
     *("numpy", "scipy", "pydicom", "imagecodecs", "connected-components-3d", "edt", "nibabel"),
@@ -70,6 +71,7 @@ class DoctorResult(Result):
         ]
 
 
+@on_folders
 def doctor(*, model: Path | None = None, progress: Progress = silent) -> DoctorResult:
     """List supported transfer syntaxes and library versions.
 

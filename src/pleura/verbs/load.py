@@ -10,6 +10,7 @@ from pleura.core.findings import Verdict, reason, refusing_code
 from pleura.geometry.volume import Volume
 from pleura.store.cohort import Cohort
 from pleura.store.layout import COHORT
+from pleura.store.remote import on_folders
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
@@ -40,6 +41,7 @@ class Volumes(Mapping[str, Volume]):
         return len(self._readers)
 
 
+@on_folders
 def load(folder: Path | str) -> Volumes:
     """The volumes of a cohort, or of a tree of DICOM files, by id, lazily.
 

@@ -7,6 +7,7 @@ from typing import Any
 from pleura.core.errors import Exit, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Result
+from pleura.store.remote import on_folders
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class PhantomResult(Result):
         ]
 
 
+@on_folders
 def phantom(
     out: Path,
     *,

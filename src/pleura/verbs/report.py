@@ -10,6 +10,7 @@ from pleura.core.errors import OutputConflict, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Result
 from pleura.store.layout import FIGURES, PAGE
+from pleura.store.remote import on_folders
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class ReportResult(Result):
         return [f"report: {len(self.figures)} figures in {self.page}"]
 
 
+@on_folders
 def report(run: Path, *, out: Path | None = None, progress: Progress = silent) -> ReportResult:
     """Draw the figures and the page of a run, or of an evaluation.
 

@@ -17,11 +17,13 @@ from pleura.store.layout import (
     SCORES_CSV,
     primary_model,
 )
+from pleura.store.remote import on_folders
 from pleura.store.run_record import Check, RunRecord, is_complete, open_run, results_stand
 from pleura.store.split_rules import read_rule
 from pleura.verbs.run_stages import UNTRAINED, Stages
 
 
+@on_folders
 def run(
     source: Path,
     out: Path,

@@ -9,6 +9,7 @@ from pleura.core.errors import InputRefused
 from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
 from pleura.dicom.scan_result import NOT_CHOSEN, ScanResult
+from pleura.store.remote import on_folders
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
@@ -17,6 +18,7 @@ ALL_SLICES = ("RESCALE-DIFFERS", "CELLS-DIFFER", "SLICES-ALTERNATE")
 """Codes of faults in single slices, which may lie between the sampled ones."""
 
 
+@on_folders
 def scan(
     source: Path,
     *,

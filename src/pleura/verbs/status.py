@@ -9,6 +9,7 @@ from typing import Any
 from pleura.core.errors import Exit, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
+from pleura.store.addresses import is_remote
 from pleura.store.failures import Failure
 from pleura.store.status import Standing, standing_of
 
@@ -61,7 +62,7 @@ def status(out: Path, *, progress: Progress = silent) -> StatusResult:
     disturbs nobody. A case whose process ended without an answer counts as left.
 
     Args:
-        out: Folder that pleura writes to.
+        out: Folder that pleura writes to, or its s3:// address.
         progress: Called as records are counted.
 
     Returns:
@@ -70,11 +71,19 @@ def status(out: Path, *, progress: Progress = silent) -> StatusResult:
     Raises:
         UsageError: OUT is not the output of a batch.
     """
-    found = standing_of(out)
+    found = _standing(out)
     if found is None:
         raise UsageError("status: OUT is not a folder that pleura writes cases to; check the path")
     progress("cases", found[0].cases, found[0].cases)
     return StatusResult(out, *found)
+
+
+def _standing(out: Path) -> tuple[Standing, Mapping[str, Failure]] | None:
+    if is_remote(out):
+        from pleura.store.remote_status import standing_in_store
+
+        return standing_in_store(out)
+    return standing_of(out)
 
 
 def _duration(seconds: float | None) -> str:

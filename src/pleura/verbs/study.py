@@ -16,6 +16,7 @@ from pleura.store.fingerprints import fingerprint
 from pleura.store.items import do_items
 from pleura.store.jobs import is_cohort
 from pleura.store.layout import COHORT_STAGE, STUDY, STUDY_CSV, STUDY_PAGE
+from pleura.store.remote import on_folders
 from pleura.store.run_record import RunRecord, open_run
 from pleura.store.spread import How
 
@@ -77,6 +78,7 @@ class StudyResult:
         return [*lines, f"study: {self.out / STUDY_PAGE}"]
 
 
+@on_folders
 def study(
     design: Path,
     out: Path,

@@ -12,6 +12,7 @@ from pleura.core.extras import need
 from pleura.core.progress import Progress, silent
 from pleura.learn.result import FineTuneResult, TrainResult
 from pleura.store.layout import CARD, FINE_TUNED
+from pleura.store.remote import on_folders
 from pleura.store.run_record import open_run
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ CHANGES = (
 """Options that change the recipe of a preset."""
 
 
+@on_folders
 def train(
     cohort: Path,
     out: Path,

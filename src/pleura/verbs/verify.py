@@ -10,6 +10,7 @@ from pleura.core.errors import Exit, OutputFailed, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
 from pleura.core.text import visible
+from pleura.store.remote import on_folders
 
 if TYPE_CHECKING:
     from pleura.audit.report import Report
@@ -76,6 +77,7 @@ class VerifyResult:
         return lines
 
 
+@on_folders
 def verify(
     source: Path,
     out: Path,
