@@ -97,6 +97,23 @@ def test_ten_thousand_cases_are_a_small_page_without_pictures():
     assert max(rows, key=lambda row: row[8] or 0)[0] == "CT-00007"
 
 
+def test_sites_of_a_table_have_a_row_each():
+    cases = cohort(200)
+    assert "<h2>Sites</h2>" not in cohort_page(cases, "Lungs")
+    for number, case in enumerate(cases):
+        case["site"] = ("Leipzig", "<b>Kyoto", None)[number % 3]
+    page = cohort_page(cases, "Lungs")
+    start, end = page.index("<h2>Sites</h2>"), page.index("<h2>Scanners</h2>")
+    rows = re.findall(
+        r"<tr><td>(.*?)</td><td>(.*?)</td><td>(.*?)</td><td>(.*?)</td>", page[start:end]
+    )
+    assert rows == [
+        ("&lt;b&gt;Kyoto", "67", "0", "0"),
+        ("Leipzig", "67", "0", "0"),
+        ("unknown", "66", "0", "1"),
+    ]
+
+
 def test_what_a_header_says_is_never_markup():
     page = cohort_page(cohort(200), "Lungs")
     assert "<script>alert" not in page

@@ -49,7 +49,7 @@ def cohort_page(cases: Sequence[Mapping[str, Any]], title: str) -> str:
         "count": len(cases),
         "summary": ", ".join(f"{counts[word]} {word}" for word in VERDICTS if counts[word]),
         "codes": _codes(cases),
-        "scanners": _scanners(cases, values),
+        "groups": _groups(cases, values),
         "histograms": [_histogram(heading, values[heading]) for heading in DRAWN],
         "data": _data(cases, values, outlying),
     }
@@ -97,13 +97,27 @@ def _scanner(case: Mapping[str, Any]) -> str:
     return (case.get("scan") or {}).get("scanner") or ""
 
 
-def _scanners(
+def _site(case: Mapping[str, Any]) -> str:
+    return case.get("site") or ""
+
+
+def _groups(
     cases: Sequence[Mapping[str, Any]], values: Mapping[str, Values]
+) -> list[tuple[str, list[tuple[str, ...]]]]:
+    """Heading and rows by site, where a table names sites, and by scanner."""
+    groups = [("scanner", _rows_of([_scanner(case) for case in cases], cases, values))]
+    if any("site" in case for case in cases):
+        groups.insert(0, ("site", _rows_of([_site(case) for case in cases], cases, values)))
+    return groups
+
+
+def _rows_of(
+    names: Sequence[str], cases: Sequence[Mapping[str, Any]], values: Mapping[str, Values]
 ) -> list[tuple[str, ...]]:
-    """A row for each scanner: cases, those for review, refused ones, median volume and density."""
+    """A row for each name: cases, those for review, refused ones, median volume and density."""
     numbers = defaultdict(list)
-    for number, case in enumerate(cases):
-        numbers[_scanner(case)].append(number)
+    for number, name in enumerate(names):
+        numbers[name].append(number)
     rows = []
     for name, listed in sorted(numbers.items(), key=lambda entry: (-len(entry[1]), entry[0])):
         counts = Counter(cases[number]["verdict"] for number in listed)

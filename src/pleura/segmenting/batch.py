@@ -11,18 +11,22 @@ from pleura.labels.algorithm import algorithm_of
 from pleura.segmenting.options import FOR_DICOM
 from pleura.segmenting.recipe import SegmentRecipe, is_unet
 from pleura.segmenting.result import LABELS, SegmentResult
+from pleura.segmenting.sites import Sites
 from pleura.segmenting.tables import write_tables
 from pleura.store.items import Batch
 from pleura.store.jobs import Job, jobs_of
 from pleura.store.run_record import RunRecord
 
 
-def series_jobs(source: Path, gaps: Gaps, format: str, progress: Progress) -> list[Job]:
+def series_jobs(
+    source: Path, gaps: Gaps, format: str, progress: Progress, sites: Sites
+) -> list[Job]:
     """The cases to segment.
 
     Raises:
         NothingUsable: the input has no CT series.
-        UsageError: the format references DICOM files, and the input has none.
+        UsageError: the format references DICOM files, and the input has none; the table of sites
+            has none of the cases.
     """
     jobs = jobs_of(source, progress, gaps)
     if not jobs:
@@ -31,6 +35,7 @@ def series_jobs(source: Path, gaps: Gaps, format: str, progress: Progress) -> li
         raise UsageError(
             f"segment: --format {format} refers to DICOM files; give the folder of CT series"
         )
+    sites.check([job.id for job in jobs])
     return jobs
 
 
@@ -43,7 +48,9 @@ def recipe_of(
     export_ct: bool,
     sr: bool,
 ) -> tuple[SegmentRecipe, dict[str, Any]]:
-    """The recipe for the options of `segment`, and the description of its segmenter."""
+    """The recipe for the options of `segment`, and those that decide the results of a case, with
+    the description of its segmenter, as `run.json` has them.
+    """
     chosen: dict[str, Any] = {}
     if is_unet(model):
         chosen["device"] = device
@@ -51,17 +58,19 @@ def recipe_of(
             chosen["threshold"] = threshold
     recipe = SegmentRecipe(out, format, model, chosen, export_ct, sr)
     described = recipe.segmenter().describe()
-    return replace(recipe, algorithm=algorithm_of(described)), described
+    options = {"segmenter": described, "format": format, "export_ct": export_ct, "sr": sr}
+    return replace(recipe, algorithm=algorithm_of(described)), options | dict(recipe.options)
 
 
-def finish(run: RunRecord, batch: Batch) -> None:
+def finish(run: RunRecord, batch: Batch, sites: Sites) -> None:
     """Write the tables and the page of all cases, and close the record."""
-    result = SegmentResult(run.folder, tuple(batch.records))
+    records = sites.added_to(batch.records)
+    result = SegmentResult(run.folder, tuple(records))
     run.finish(
         result.exit_code,
         complete=batch.complete,
-        files=write_tables(run.folder, batch.records, title="Lungs"),
-        cases=batch.records,
+        files=write_tables(run.folder, records, title="Lungs"),
+        cases=records,
         gone=batch.gone,
         labels=LABELS,
     )

@@ -7,6 +7,7 @@ from pleura.core.progress import Progress
 from pleura.labels.source_names import ids_by_name
 from pleura.segmenting.measure_result import MeasureResult
 from pleura.segmenting.measuring import MaskedJob, pair_cases
+from pleura.segmenting.sites import Sites
 from pleura.segmenting.tables import write_tables
 from pleura.store.items import Batch
 from pleura.store.jobs import is_cohort, jobs_of, jobs_of_series
@@ -14,12 +15,15 @@ from pleura.store.run_record import RunRecord
 from pleura.store.volume_files import series_in
 
 
-def masked_jobs(source: Path, masks: Path, sr: bool, progress: Progress) -> list[MaskedJob]:
+def masked_jobs(
+    source: Path, masks: Path, sr: bool, progress: Progress, sites: Sites
+) -> list[MaskedJob]:
     """Each CT of the input with its mask.
 
     Raises:
         NothingUsable: the input has no CT series.
-        UsageError: one mask is given for several CT, or DICOM SR of CT that is not DICOM.
+        UsageError: one mask is given for several CT, DICOM SR of CT that is not DICOM, or the table
+            of sites has none of the cases.
     """
     names: dict[str, str] = {}
     if is_cohort(source):
@@ -32,16 +36,18 @@ def masked_jobs(source: Path, masks: Path, sr: bool, progress: Progress) -> list
         raise UsageError("measure: --sr refers to DICOM files; give the folder of CT series")
     if not cases:
         raise NothingUsable("measure: IN has no CT series; pleura scan lists what it has")
+    sites.check([case.id for case in cases])
     return pair_cases(cases, masks, names)
 
 
-def finish_measures(run: RunRecord, batch: Batch) -> None:
+def finish_measures(run: RunRecord, batch: Batch, sites: Sites) -> None:
     """Write the tables and the page of all cases, and close the record."""
-    result = MeasureResult(run.folder, tuple(batch.records), tuple(batch.gone))
+    records = sites.added_to(batch.records)
+    result = MeasureResult(run.folder, tuple(records), tuple(batch.gone))
     run.finish(
         result.exit_code,
         complete=batch.complete,
-        files=write_tables(run.folder, batch.records, title="Lung measurements"),
-        cases=batch.records,
+        files=write_tables(run.folder, records, title="Lung measurements"),
+        cases=records,
         gone=batch.gone,
     )

@@ -19,6 +19,8 @@ COLUMNS = (
     *(f"{region}_{measure}" for region in REGIONS for measure in REGION_MEASURES),
     *("asymmetry", "reason"),
 )
+SITE = "site"
+"""The last column, and a key of each case, where a table names the sites."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A cell of text that begins so is a formula to a spreadsheet."""
 
@@ -45,13 +47,14 @@ def write_tables(out: Path, cases: Sequence[Mapping[str, Any]], *, title: str) -
 
 def _entry(case: Mapping[str, Any]) -> dict[str, Any]:
     kept = ("id", "series_uid", "verdict", "reason", "incomplete", "scan", "measures")
-    return {key: case.get(key) for key in kept}
+    return {key: case.get(key) for key in kept} | {key: case[key] for key in {SITE} & case.keys()}
 
 
 def _csv(cases: Sequence[Mapping[str, Any]]) -> str:
     """One row for each lung and for both, a refused case one row without numbers; RFC 4180."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
+    more = (SITE,) if any(SITE in case for case in cases) else ()
+    writer = csv.DictWriter(text, (*COLUMNS, *more), lineterminator="\r\n")
     writer.writeheader()
     for case in cases:
         for row in _rows(case):
@@ -63,6 +66,7 @@ def _rows(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     about = {"case": case["id"], "verdict": case["verdict"], "reason": case["reason"]}
     about |= {"incomplete": "; ".join(case.get("incomplete") or ())}
     about |= {key: (case.get("scan") or {}).get(key) for key in SCAN}
+    about |= {key: case[key] for key in {SITE} & case.keys()}
     measures = case.get("measures")
     if measures is None:
         return [about | {"lung": ""}]

@@ -20,6 +20,7 @@ def measure(
     *,
     mapping: str = "auto",
     sr: bool = False,
+    patients: Path | None = None,
     workers: int = 1,
     scheduler: str = "",
     plan: bool = False,
@@ -45,6 +46,8 @@ def measure(
             where dataset.json is in or above the folder, else lungs.
         sr: Also write the measurements as OUT/ID/measurements.sr.dcm, a DICOM structured report,
             and the mask as OUT/ID/lungs.seg.dcm, to which it refers; from DICOM series.
+        patients: CSV file with the columns case and site (case = its id). lungs.csv names the site,
+            and the page over more than 100 cases has a row for each.
         workers: Processes, each with a case of its own; 0 = one for each core.
         scheduler, plan, tasks, task, retry, overwrite: See core.shared_arguments.
 
@@ -62,6 +65,7 @@ def measure(
     from pleura.segmenting.cases import CaseWork, do_cases
     from pleura.segmenting.measure_batch import finish_measures, masked_jobs
     from pleura.segmenting.measuring import MaskedJob, MeasureRecipe, refused_masked
+    from pleura.segmenting.sites import Sites
     from pleura.store.call import Call
     from pleura.store.job_array import Part
     from pleura.store.job_files import JobFormat
@@ -73,14 +77,17 @@ def measure(
         if not path.exists():
             raise UsageError(f"measure: {name} does not exist; check the path")
     naming = naming_of(mapping, masks if masks.is_dir() else masks.parent)
+    sites = Sites.read(patients)
+    sources = [source, masks, *sites.inputs]
     options = {"sr": sr, "labels": naming.as_json()}
     with part.open_run(
-        out, verb="measure", sources=[source, masks], options=options, overwrite=overwrite
+        out, verb="measure", sources=sources, options=options, overwrite=overwrite
     ) as run:
         if not run.done:
-            load = partial(masked_jobs, source, masks, sr, progress)
+            load = partial(masked_jobs, source, masks, sr, progress, sites)
             recipe, form = MeasureRecipe(out, naming, sr), JobFormat((MaskedJob,))
-            work = CaseWork(recipe, load, refused_masked, finish_measures, form)
+            end = partial(finish_measures, sites=sites)
+            work = CaseWork(recipe, load, refused_masked, end, form)
             share = do_cases(run, part, work, How(workers, scheduler=scheduler), progress)
             if share is not None:
                 return share

@@ -1,6 +1,5 @@
 """`pleura segment`: a lung mask with a verdict for each CT series or case of a cohort."""
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -24,6 +23,7 @@ def segment(
     gaps: Literal["refuse", "interpolate", "split"] = "refuse",
     export_ct: bool = False,
     sr: bool = False,
+    patients: Path | None = None,
     device: Literal["cpu", "cuda"] = "cpu",
     workers: int = 1,
     scheduler: str = "",
@@ -62,6 +62,8 @@ def segment(
         export_ct: Also write the CT as OUT/ID/ct.nii.gz, in HU, on the grid of the mask.
         sr: Also write the measurements as OUT/ID/measurements.sr.dcm, a DICOM structured report
             that refers to the segmentation; with --format seg.
+        patients: CSV file with the columns case and site (case = its id). lungs.csv names the site,
+            and the page over more than 100 cases has a row for each.
         device: Where the model runs: cpu or cuda.
         workers: Processes, each with a case of its own and about 1.5 GB; 0 = one for each core.
         scheduler, plan, tasks, task, retry, verify_done, overwrite: See core.shared_arguments.
@@ -82,6 +84,7 @@ def segment(
     from pleura.segmenting.cases import CaseWork, do_cases
     from pleura.segmenting.options import check_options
     from pleura.segmenting.recipe import is_trained, refused_record
+    from pleura.segmenting.sites import Sites
     from pleura.store.call import Call
     from pleura.store.input_names import input_names
     from pleura.store.job_array import Part
@@ -92,26 +95,23 @@ def segment(
     source, out = part.shared(source, out)
     if model is not None and model.exists():
         (model,) = part.shared(model)
+    sites = Sites.read(patients)
     check_options(source, model, format, threshold, gaps, device, sr)
-    recipe, described = recipe_of(out, format, model, device, threshold, export_ct, sr)
-    options = {"segmenter": described, "format": format, "gaps": gaps, "export_ct": export_ct}
-    options |= {"sr": sr}
+    recipe, options = recipe_of(out, format, model, device, threshold, export_ct, sr)
     with part.open_run(
         out,
         verb="segment",
-        sources=[source],
-        options=options | dict(recipe.options),
+        sources=[source, *sites.inputs],
+        options=options | {"gaps": gaps},
         also=[model] if model is not None and is_trained(model) else [],
         overwrite=overwrite,
         check=verify_done,
     ) as run:
         if not run.done:
-            load = partial(series_jobs, source, gaps, format, progress)
-            work = CaseWork(recipe, load, refused_record, finish)
+            load = partial(series_jobs, source, gaps, format, progress, sites)
+            work = CaseWork(recipe, load, refused_record, partial(finish, sites=sites))
             share = do_cases(run, part, work, How(workers, scheduler=scheduler), progress)
             if share is not None:
                 return share
-        result = SegmentResult(out, tuple(run.record["cases"]), tuple(run.record["gone"]))
-    if paths and not is_cohort(source):
-        return replace(result, names=input_names(source, gaps))
-    return result
+    names = input_names(source, gaps) if paths and not is_cohort(source) else None
+    return SegmentResult(out, tuple(run.record["cases"]), tuple(run.record["gone"]), names)
