@@ -1,16 +1,25 @@
 """What a job array costs for each case, how that grows, and what kills at random moments do.
 
     python bench/job_arrays.py growth [CASES…]
+    python bench/job_arrays.py overhead [CASES…]
     python bench/job_arrays.py kills [KILLS]
+    python bench/job_arrays.py worker-kills [KILLS]
     python bench/job_arrays.py dask-kills [KILLS]
+    python bench/job_arrays.py store-kills [KILLS]
     python bench/job_arrays.py plot docs/benchmarks.md docs/pictures/job-arrays.png
 
 The verb is that of tests/testing/toy_batch.py, whose cases take no time of their own. `growth`
 prints milliseconds a case and the memory of the largest process (plan, two tasks at once, run that
-collects, and a plain run with one worker). `kills` starts four tasks, kills one of them (SIGKILL)
-at a random moment, and starts again; at the end OUT must have the bytes of a plain run.
-`dask-kills` does that with the workers of a Dask cluster of two, and one time in four with the
-client. `plot` draws the table of `growth` that stands in docs/benchmarks.md.
+collects, and a plain run with one worker). `overhead` runs one worker, two, and a Dask cluster of
+two: milliseconds a case, how often a worker opened the recipe, and the memory of each worker after
+a tenth of its cases and after the last.
+
+`kills` starts four tasks, kills one of them (SIGKILL) at a random moment, and starts again; at the
+end OUT must have the bytes of a plain run. `worker-kills` does that with the two worker processes
+of a run, `dask-kills` with the workers of a Dask cluster of two; one time in four they kill the
+client. `store-kills` kills a run whose IN and OUT are in an object store (moto's server) that
+answers one request in 20 with 500 or 503. `plot` draws the table of `growth` that stands in
+docs/benchmarks.md.
 """
 
 import os
@@ -21,8 +30,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1] / "tests"
@@ -160,44 +169,178 @@ def dask_cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[byte
             process.wait()
 
 
-def workers_of(nanny: int) -> list[int]:
-    """The process of a worker, below its nanny."""
-    threads = Path(f"/proc/{nanny}/task").glob("*/children")
-    children = " ".join(thread.read_text() for thread in threads).split()
-    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+def processor_s(pid: int) -> float:
+    """Processor seconds of a process and of all below it, as far as these are alive or over."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    own = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(map(processor_s, children_of(pid)))
+
+
+def overhead(counts: tuple[int, ...]) -> int:
+    """Print a row for each number of cases and way; return 1 where bytes or openings differ."""
+    print("| cases | way | wall ms a case | CPU ms a case | opened | MB of each worker |")
+    print("|---|---|---|---|---|---|", flush=True)
+    wrong = 0
+    with tempfile.TemporaryDirectory() as name:
+        notes = {kind: Path(name, kind) for kind in ("TOY_OPENED", "TOY_MEMORY")}
+        os.environ |= {kind: str(path) for kind, path in notes.items()}
+        for count in counts:
+            folder = Path(name, str(count))
+            source = make(folder, count)
+            for workers, way in ((1, "1 worker"), (2, "2 workers"), (2, "Dask, 2 workers")):
+                for path in notes.values():
+                    path.write_text("")
+                out = folder / way
+                wall, cpu = timed(folder, source, out, workers, dask="Dask" in way)
+                opened = len(notes["TOY_OPENED"].read_text().split())
+                each = f"{1000 * wall / count:.1f} | {1000 * cpu / count:.1f}"
+                memory = memory_of_workers(notes["TOY_MEMORY"])
+                print(f"| {count} | {way} | {each} | {opened} | {memory} |", flush=True)
+                wrong += opened != workers or results(out) != results(folder / "1 worker")
+    return int(wrong > 0)
+
+
+def timed(
+    folder: Path, source: Path, out: Path, workers: int, *, dask: bool
+) -> tuple[float, float]:
+    """Wall and CPU seconds of a run; on a Dask cluster, without the start of the cluster."""
+    if not dask:
+        begun = time.monotonic()
+        cpu, _ = ended([start(source, out, "--workers", workers)])
+        return time.monotonic() - begun, cpu
+    with dask_cluster(folder) as (address, _):
+        servers = children_of(os.getpid())
+        before, begun = sum(map(processor_s, servers)), time.monotonic()
+        cpu, _ = ended([start(source, out, "--scheduler", address)])
+        return time.monotonic() - begun, cpu + sum(map(processor_s, servers)) - before
+
+
+def memory_of_workers(notes: Path) -> str:
+    """MB of each process after a tenth of its cases, and after its last."""
+    sizes: dict[str, list[int]] = {}
+    for line in notes.read_text().splitlines():
+        pid, size = line.split()
+        sizes.setdefault(pid, []).append(int(size))
+    pairs = ((all[len(all) // 10] / 1024, all[-1] / 1024) for all in sizes.values())
+    return ", ".join(f"{first:.1f} to {last:.1f}" for first, last in pairs)
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started and not yet waited for."""
+    found: list[int] = []
+    with suppress(OSError):  # it ends meanwhile
+        for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+            found += map(int, thread.read_text().split())
+    return found
+
+
+def workers_of(parent: int) -> list[int]:
+    """The worker processes below a nanny of Dask, or below a run."""
+    commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children_of(parent)}
     return [pid for pid, command in commands.items() if b"spawn_main" in command]
 
 
-def dask_kills(count: int, cases: int = 40, seed: int = 24) -> int:
+def slow_cases(folder: Path, cases: int) -> tuple[Path, Path]:
+    """An input whose cases take a second each, without work for the processor, and an OUT of it."""
+    source = make(folder, cases)
+    for path in source.iterdir():
+        path.write_text("slow")
+    ended([start(source, folder / "plain", "--workers", 8)])
+    return source, folder / "plain"
+
+
+def worker_kills(count: int) -> int:
+    """Kill worker processes and runs at random moments; return 1 where the bytes differ."""
+    with tempfile.TemporaryDirectory() as name:
+        return kill_workers(Path(name), count, ("--workers", 2), lambda client: client)
+
+
+def dask_kills(count: int) -> int:
     """Kill Dask workers and clients at random moments; return 1 where the bytes differ."""
-    chance = random.Random(seed)
-    workers, clients, runs = 0, 0, 0
+    chance = random.Random(24)
     with tempfile.TemporaryDirectory() as name, dask_cluster(Path(name)) as (address, nannies):
-        folder = Path(name)
-        source, out = make(folder, cases), folder / "out"
-        for path in source.iterdir():
-            path.write_text("slow")  # a second each, without work for the processor
-        ended([start(source, folder / "plain", "--workers", 8)])
-        while workers + clients < count:
-            client, runs = start(source, out, "--scheduler", address), runs + 1
-            while client.poll() is None and workers + clients < count:
-                time.sleep(chance.uniform(0.5, 6))
-                if chance.random() < 0.25 and client.poll() is None:
-                    os.killpg(client.pid, signal.SIGKILL)
-                    clients += 1
-                for pid in workers_of(chance.choice(nannies).pid)[:1]:
-                    os.kill(pid, signal.SIGKILL)
-                    workers += 1
-            assert client.wait() in (0, 1, -signal.SIGKILL), client.returncode
-            records = sorted((out / ".pleura" / "items").glob("*.json"))
-            for path in chance.sample(records, min(10, len(records))):
-                path.unlink()  # so that there is work for the next run
-        code = start(source, out, "--scheduler", address).wait()
-        same = code == 0 and results(out) == results(folder / "plain")
-        left = len(list(out.rglob(".part-*")))
+        where = ("--scheduler", address)
+        return kill_workers(Path(name), count, where, lambda _: chance.choice(nannies).pid)
+
+
+def kill_workers(
+    folder: Path, count: int, options: tuple[object, ...], parent_of: Callable[[int], int]
+) -> int:
+    """Kill workers, and one time in four the client.
+
+    Args:
+        folder: a place for input and output.
+        count: the number of kills.
+        options: of the client's command.
+        parent_of: a process whose children are workers, from the number of the client's process.
+    """
+    chance = random.Random(24)
+    workers, clients, runs = 0, 0, 0
+    source, plain = slow_cases(folder, 40)
+    out = folder / "out"
+    while workers + clients < count:
+        client, runs = start(source, out, *options), runs + 1
+        while client.poll() is None and workers + clients < count:
+            time.sleep(chance.uniform(0.5, 6))
+            found = workers_of(parent_of(client.pid))
+            if chance.random() < 0.25 and client.poll() is None:
+                os.killpg(client.pid, signal.SIGKILL)
+                clients += 1
+            elif found:
+                os.kill(chance.choice(found), signal.SIGKILL)
+                workers += 1
+        assert client.wait() in (0, 1, -signal.SIGKILL), client.returncode
+        made = sorted(out.glob("case_*/square"))
+        for path in chance.sample(made, min(10, len(made))):
+            path.unlink()  # so that there is work for the next run
+    code = start(source, out, *options).wait()
+    same = code == 0 and results(out) == results(plain)
+    left = len(list(out.rglob(".part-*")))
     print(
         f"{workers} kills of workers and {clients} of clients in {runs} runs: "
         f"{'equal' if same else 'OTHER'} bytes, {left} left over"
+    )
+    return int(not same or left > 0)
+
+
+def store_kills(count: int, cases: int = 12, seed: int = 24) -> int:
+    """Kill runs on an object store that fails at random; return 1 where the bytes differ."""
+    sys.path.insert(0, str(TESTS))
+    from testing.object_store import BUCKET, ENVIRONMENT, serving
+
+    chance, places = random.Random(seed), (f"s3://{BUCKET}/in", f"s3://{BUCKET}/out")
+    with tempfile.TemporaryDirectory() as name, serving() as store:
+        folder = Path(name)
+        source = make(folder, cases)
+        (folder / "scratch").mkdir()
+        os.environ |= {**ENVIRONMENT, "AWS_ENDPOINT_URL_S3": store.url}
+        os.environ["TMPDIR"] = str(folder / "scratch")
+        ended([start(source, folder / "plain")])
+        store.upload(source, "in")
+        store.faults = 0.05
+        begun = time.monotonic()
+        ended([start(places[0], f"s3://{BUCKET}/first")])
+        took, hits = time.monotonic() - begun, 0
+        while hits < count:
+            client = start(*places)
+            time.sleep(chance.uniform(0.2, 1.0) * took)
+            if client.poll() is None:
+                os.killpg(client.pid, signal.SIGKILL)
+                hits += 1
+            assert client.wait() in (0, -signal.SIGKILL), client.returncode
+            made = sorted(name for name in store.content("out") if name.endswith("/square"))
+            store.delete("out", chance.sample(made, min(4, len(made))))  # work for the next run
+        code = start(*places).wait()
+        store.faults = 0.0
+        content = {k: v for k, v in store.content("out").items() if not k.startswith(".pleura")}
+        same = code == 0 and content == results(folder / "plain")
+        left = len(list((folder / "scratch").iterdir()))
+    print(
+        f"{hits} kills of runs on an object store; of {len(store.requests)} requests "
+        f"{store.failed} failed: {'equal' if same else 'OTHER'} bytes, {left} left over"
     )
     return int(not same or left > 0)
 
@@ -235,10 +378,16 @@ def main(words: list[str]) -> int:
     if words[:1] == ["plot"]:
         return plot(Path(words[1]), Path(words[2]))
     numbers = tuple(int(word) for word in words[1:])
-    if words[:1] == ["kills"]:
-        return kills(*numbers[:1] or (30,))
-    if words[:1] == ["dask-kills"]:
-        return dask_kills(*numbers[:1] or (30,))
+    killers = {
+        "kills": kills,
+        "worker-kills": worker_kills,
+        "dask-kills": dask_kills,
+        "store-kills": store_kills,
+    }
+    if words[:1] and words[0] in killers:
+        return killers[words[0]](*numbers[:1] or (30,))
+    if words[:1] == ["overhead"]:
+        return overhead(numbers or CASES)
     return growth(numbers or CASES)
 
 

@@ -52,6 +52,9 @@ class ToyRecipe:
         if os.environ.get("TOY_DONE"):
             with open(os.environ["TOY_DONE"], "a") as file:  # noqa: PTH123
                 file.write(f"{job.id}\n")
+        if os.environ.get("TOY_MEMORY"):
+            with open(os.environ["TOY_MEMORY"], "a") as file:  # noqa: PTH123
+                file.write(f"{os.getpid()} {resident_kb()}\n")
         if text == "refuse":
             raise InputRefused("too few slices", code="TOO-FEW-SLICES")
         if text == "kill":
@@ -63,6 +66,12 @@ class ToyRecipe:
         with atomic_folder(self.out / job.id) as folder:
             (folder / "square").write_text(str(int(text) ** 2 if text.isdigit() else text))
         return Done({"id": job.id}, (f"{job.id}/square",))
+
+
+def resident_kb() -> int:
+    """What this process holds in memory (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 def scan(source: Path) -> list[ToyJob]:
