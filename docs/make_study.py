@@ -1,8 +1,8 @@
 """Write what a study found so far into docs/study.md: `python docs/make_study.py DESIGN OUT`.
 
 OUT is the folder of `pleura study`, or a copy of it that `pleura study … --minutes 0` has closed.
-The section between the two marks is replaced; the figure goes to docs/pictures. Credit for the
-cases: docs/evidence.md.
+The section between the two marks of that design is replaced; the figure goes to docs/pictures.
+Credit for the cases: docs/evidence.md.
 """
 
 import os
@@ -20,22 +20,24 @@ from pleura.studying.tables import arm_label, study_content
 
 HERE = Path(__file__).parent
 PAGE = HERE / "study.md"
-FIGURE = "pictures/study-screen.png"
-BEGIN, END = "<!-- results: begin (docs/make_study.py) -->", "<!-- results: end -->"
+FIGURE = "pictures/study-{}.png"
+BEGIN, END = "<!-- results of {}: begin (docs/make_study.py) -->", "<!-- results of {}: end -->"
 
 
 def main() -> None:
+    name = Path(sys.argv[1]).stem
     design, out = read_design(Path(sys.argv[1])), Path(sys.argv[2])
     records = [
         item.record for id, item in sorted(read_items(out).items()) if id.startswith("runs/")
     ]
     text = PAGE.read_text(encoding="utf-8")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    lines = [BEGIN, *results(design, out, records), END]
+    begin, end = BEGIN.format(name), END.format(name)
+    before, after = text.split(begin)[0], text.split(end)[1]
+    lines = [begin, *results(design, out, records, FIGURE.format(name)), end]
     PAGE.write_text(before + "\n".join(lines) + after, encoding="utf-8")
 
 
-def results(design: Design, out: Path, records: list[dict]) -> Iterator[str]:
+def results(design: Design, out: Path, records: list[dict], figure: str) -> Iterator[str]:
     analysis = analyse(design, records)
     content = study_content(design, analysis, records)
     wanted = len(design.arms()) * design.folds * len(design.seeds)
@@ -53,8 +55,8 @@ def results(design: Design, out: Path, records: list[dict]) -> Iterator[str]:
             yield from markdown(table.columns, table.rows)
     drawn = out / "figures" / "study-differences.png"
     if content.differences and drawn.exists():
-        shutil.copy(drawn, HERE / FIGURE)
-        yield f"\n![Each patient's difference in Dice between an arm and the baseline]({FIGURE})"
+        shutil.copy(drawn, HERE / figure)
+        yield f"\n![Each patient's difference in Dice between an arm and the baseline]({figure})"
 
 
 def of_arms(design: Design, analysis: object, out: Path) -> Iterator[str]:

@@ -140,11 +140,15 @@ def _listed(*words: str) -> Iterator[str]:
         yield from fold(text).split()
 
 
-LANGUAGES_OF: Mapping[str, frozenset[Language]] = {
-    word: frozenset(language for language in LANGUAGES if word in _listed(language.lungs))
-    for language in LANGUAGES
-    for word in _listed(language.lungs)
-}
+def _languages_of() -> dict[str, frozenset[Language]]:
+    found: dict[str, frozenset[Language]] = {}
+    for language in LANGUAGES:
+        for word in _listed(language.lungs):
+            found[word] = found.get(word, frozenset()) | {language}
+    return found
+
+
+LANGUAGES_OF: Mapping[str, frozenset[Language]] = _languages_of()
 """Word for lung to its languages."""
 SIDES: Mapping[str, Side] = {
     **{word: "right" for language in LANGUAGES for word in _listed(language.right)},
@@ -187,8 +191,7 @@ def _languages(lungs: Iterable[str]) -> frozenset[Language]:
 
 PHRASES = frozenset(
     word
-    for language in LANGUAGES
-    for word in _listed(language.lungs, language.right, language.left, language.both)
+    for word in (*LANGUAGES_OF, *SIDES, *_listed(*(language.both for language in LANGUAGES)))
     if "_" in word
 )
 """Words of two parts, which a name separates by a space or a sign."""
