@@ -3,13 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.anatomy.thresholds import TRIM_MM
+from pleura.anatomy.thresholds import AIRY_SHARE, TRIM_MM
 from pleura.geometry import hu as landmarks
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import LEFT, RIGHT, Volume
 
-AIRY_SHARE = 0.35
-"""Share of a slice's lung below `landmarks.HALF_WAY` from which the slice shows lung."""
+AIRY_SHARES = (AIRY_SHARE, 0.05)
+"""Shares of a slice's lung below `landmarks.HALF_WAY` from which the slice shows lung: the second
+where slices up to the first are too many to be a tip, as in a dome that thins out.
+"""
 END_CM2 = 6.0
 """A larger slice without air is consolidated lung, not a tip that the network drew too far."""
 SPECK_CM2 = 0.2
@@ -48,13 +50,16 @@ def _solid_end(
 
     None are returned where they are too many, or one is too large.
     """
-    solid: list[int] = []
-    for k in order:
+    areas, shares = [], []
+    for k in order[: most + 1]:
         values = hu[k][marks[k] == side]
-        cm2 = values.size * pixel_cm2
-        if cm2 >= SPECK_CM2 and np.mean(values < landmarks.HALF_WAY) >= AIRY_SHARE:
-            return solid
-        if len(solid) == most or cm2 > END_CM2:
-            return []
-        solid.append(int(k))
+        areas.append(values.size * pixel_cm2)
+        shares.append(np.mean(values < landmarks.HALF_WAY))
+    for airy in AIRY_SHARES:
+        shows = (np.array(areas) >= SPECK_CM2) & (np.array(shares) >= airy)
+        if not shows.any():
+            continue
+        count = int(np.argmax(shows))
+        if max(areas[:count], default=0) <= END_CM2:
+            return [int(k) for k in order[:count]]
     return []
