@@ -292,7 +292,12 @@ def test_the_worst_case_comes_first(copied):
     )
     text = report(copied).page.read_text(encoding="utf-8")
     table = text[text.index('<h2 id="scores"') : text.index('<h2 id="cases"')]
-    assert re.findall(r"<td>(Case_\d+)", table) == ["Case_011", "Case_012", "Case_010", "Case_013"]
+    assert re.findall(r'<td data-label="case">(Case_\d+)', table) == [
+        "Case_011",
+        "Case_012",
+        "Case_010",
+        "Case_013",
+    ]
     assert "Case_013" in text[text.index("Worst case") : text.index("Worst case") + 60]
 
 

@@ -121,7 +121,7 @@ def test_run_counts_them_too(chests, tmp_path, monkeypatch):
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "NO-LUNGS-FOUND" in page
     for case in result.scores["cases"]:
-        assert f"<td>{case['case']}</td>" in page
+        assert f'<td data-label="case">{case["case"]}</td>' in page
 
 
 @pytest.mark.parametrize("form", ["nii.gz", "npz", "seg.nrrd"])

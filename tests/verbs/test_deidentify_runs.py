@@ -1,5 +1,6 @@
 """Runs of deidentify that meet: on one map, one OUT, one key, or on input that grew."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -212,3 +213,32 @@ def test_archives_are_read_and_every_file_is_accounted_for(chests, tmp_path):
         json.loads((tmp_path / "out.certificate.json").read_text())["counts"]
         == accounting["refused"]
     )
+
+
+def sha256_of(texts):
+    return hashlib.sha256("".join(sorted(texts)).encode()).hexdigest()
+
+
+def test_the_certificate_digests_content_that_names_sizes_and_times_do_not_show(chests, tmp_path):
+    source = some(chests, tmp_path / "in", 0, 1)
+    one = min(source.rglob("*.dcm"))
+    times = one.stat().st_atime_ns, one.stat().st_mtime_ns
+    key, seen = tmp_path / "key", []
+    for name in ("a", "b", "c"):
+        if name == "c":  # the same name, size and times
+            data = bytearray(one.read_bytes())
+            data[-1] ^= 1
+            one.write_bytes(data)
+            os.utime(one, ns=times)
+        result = deidentify(source, tmp_path / name, key=key, map=tmp_path / "map")
+        assert result.files == 6
+        seen.append(json.loads((tmp_path / f"{name}.certificate.json").read_text())["input"])
+    digests = [one["sha256_of_content_published"] for one in seen]
+    assert seen[0]["sha256_of_names_sizes_and_times"] == seen[2]["sha256_of_names_sizes_and_times"]
+    assert digests[0] == digests[1] != digests[2]
+    folders = [sorted(source.glob(f"exam{number}/**/*.dcm")) for number in (0, 1)]
+    wanted = [
+        sha256_of(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
+        for paths in folders
+    ]
+    assert digests[2] == sha256_of(wanted)

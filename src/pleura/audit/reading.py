@@ -70,10 +70,10 @@ class Files:
 
 
 _KEYS = (
-    "DICOMDIR accounting actions blank case code codes count crop_above_apex_mm cropped dates "
-    "detail done evidence exit_code files format gone id indexes input key kinds left n options "
-    "other others output outputs profile reason record refused retain running seconds series sha "
-    "shared size state uncropped units unnamed unreadable used verb version where"
+    "DICOMDIR accounting actions blank case code codes content count crop_above_apex_mm cropped "
+    "dates detail done evidence exit_code files format gone id indexes input key kinds left n "
+    "options other others output outputs profile reason record refused retain running seconds "
+    "series sha shared size state uncropped units unnamed unreadable used verb version where"
 )
 KEYS = frozenset(_KEYS.split())
 """Keys of pleura's own records."""

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -88,7 +89,10 @@ def unread(file: InputFile, root: Path, code: str) -> Header:
 
 @dataclass
 class UnitRecord:
-    """The result for one unit: counts, and the names of refused files, for the user only."""
+    """The result for one unit: counts, and the names of refused files, for the user only.
+
+    `contents` are the SHA-256 of the sources that were published.
+    """
 
     case: str
     series: int = 0
@@ -96,6 +100,7 @@ class UnitRecord:
     refused: Counter[tuple[str, tuple[tuple[str, Any], ...]]] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
     names: list[tuple[str, str]] = field(default_factory=list)
+    contents: list[str] = field(default_factory=list)
 
     def add(self, file: InputFile, outcome: Outcome) -> None:
         """Count the outcome of one file."""
@@ -104,15 +109,17 @@ class UnitRecord:
             self.names.append((outcome.code, file.name))
         else:
             self.files += 1
+            self.contents.append(outcome.content)
             self.actions.update(outcome.actions)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values without file names.
 
-        Keys are `case`, `series`, `files`, `refused` (a list of `code`, `evidence`, `files`) and
-        `actions`.
+        Keys are `case`, `series`, `files`, `refused` (a list of `code`, `evidence`, `files`),
+        `actions` and, where files were written, `content`, the SHA-256 over the sorted SHA-256 of
+        their sources.
         """
-        return {
+        about: dict[str, Any] = {
             "case": self.case,
             "series": self.series,
             "files": self.files,
@@ -122,6 +129,9 @@ class UnitRecord:
             ],
             "actions": dict(sorted(self.actions.items())),
         }
+        if any(self.contents):
+            about["content"] = sha256("".join(sorted(self.contents)).encode()).hexdigest()
+        return about
 
 
 def write_unit(

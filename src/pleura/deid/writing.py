@@ -38,9 +38,13 @@ Verify = Callable[[bytes, bytes], str]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result for one file: what was done to it (no values), or why it was refused."""
+    """The result for one file: what was done to it (no values), or why it was refused.
+
+    `content` is the SHA-256 of a source that was published, and empty otherwise.
+    """
 
     actions: Counter[str] = field(default_factory=Counter)
+    content: str = ""
     code: str = ""
     evidence: tuple[tuple[str, Any], ...] = ()
 
@@ -69,9 +73,9 @@ class Writer:
 
     def show(self, source: Path | bytes | Unread) -> Outcome:
         """What `write` would do; nothing is written."""
-        return _outcome(lambda: self._done(_read(source))[1])
+        return _outcome(lambda: Outcome(self._done(_read(source))[1]))
 
-    def _publish(self, source: Path | bytes | Unread, goal: Path) -> Counter[str]:
+    def _publish(self, source: Path | bytes | Unread, goal: Path) -> Outcome:
         before = _read(source)
         after, actions = self._done(before)
         found = self.verify(before, after) if self.verify else ""
@@ -81,7 +85,7 @@ class Writer:
             goal.write_bytes(after)
         except OSError as error:
             raise refused("WRITE-FAILED", reason=error.strerror or type(error).__name__) from None
-        return actions
+        return Outcome(actions, sha256(before).hexdigest())
 
     def _whole(self, source: bytes) -> Done:
         dataset, actions = self.changed(source)
@@ -125,11 +129,11 @@ class Writer:
         return dataset, actions
 
 
-def _outcome(work: Callable[[], Counter[str]]) -> Outcome:
+def _outcome(work: Callable[[], Outcome]) -> Outcome:
     """Process one file; any exception becomes the refusal of that file."""
     try:
         with quiet_pydicom():
-            return Outcome(work())
+            return work()
     except InputRefused as error:
         return Outcome(code=error.code, evidence=tuple(sorted(error.evidence.items())))
     # damaged files break libraries in many ways, and the messages may quote values

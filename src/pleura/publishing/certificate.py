@@ -115,11 +115,16 @@ class Certificate:
 def certificate_of(
     result: DeidentifyResult, choices: Choices, options: Mapping[str, Any], run: RunRecord
 ) -> Certificate:
-    """The certificate of a run, with the digest over names, sizes and times of the input."""
+    """The certificate of a run.
+
+    It has a digest over names, sizes and times of the input, and one over the content of all files
+    that were published, which no name or time can hide.
+    """
     codes = list(profile(choices).codes)
     if choices.blank:
         codes.append("113101")
     report = choices.profile == "report"
+    contents = sorted(unit.get("content", "") for unit in result.units.values())
     written = sorted(digest for item in run.items.values() for _, digest in item.files.values())
     facts = {
         "files_written": result.files,
@@ -127,6 +132,7 @@ def certificate_of(
         "input": {
             **result.accounting.as_json(),
             "sha256_of_names_sizes_and_times": run.input.get("sha256", ""),
+            "sha256_of_content_published": hashlib.sha256("".join(contents).encode()).hexdigest(),
         },
         "output": {
             "files": len(written),
