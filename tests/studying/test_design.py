@@ -94,6 +94,13 @@ def test_what_is_wrong_is_named(tmp_path, text, named):
         design_of(tmp_path, text)
 
 
+def test_a_design_that_an_editor_of_windows_saved(tmp_path):
+    plain, windows = tmp_path / "plain.toml", tmp_path / "windows.toml"
+    plain.write_bytes((BASE + ALPHA).encode())
+    windows.write_bytes(b"\xef\xbb\xbf" + (BASE + ALPHA).replace("\n", "\r\n").encode())
+    assert read_design(windows) == read_design(plain)
+
+
 def test_a_design_that_is_not_there(tmp_path):
     with pytest.raises(UsageError, match="cannot be read"):
         read_design(tmp_path / "none.toml")

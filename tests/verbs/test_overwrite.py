@@ -100,7 +100,7 @@ def test_bookkeeping_that_is_a_link_is_neither_written_nor_emptied(place, tmp_pa
     (other / "input.json").write_text("{}")
     (other / "thesis.txt").write_text("mine")
     (out / ".pleura").symlink_to(other)
-    (out / "run.json").write_text('{"format": "pleura-run/2"}')
+    (out / "run.json").write_text('{"format": "pleura-run/2", "verb": "phantom"}')
     with pytest.raises(OutputConflict, match="link"):
         function("phantom")(out, overwrite=overwrite)
     assert content(other) == {"input.json": b"{}", "thesis.txt": b"mine"}
@@ -110,7 +110,7 @@ def test_a_run_record_that_is_a_link_shows_nothing(place, tmp_path):
     out, other = tmp_path / "out", tmp_path / "other"
     out.mkdir()
     other.mkdir()
-    (other / "run.json").write_text('{"format": "pleura-run/2"}')
+    (other / "run.json").write_text('{"format": "pleura-run/2", "verb": "phantom"}')
     (out / "thesis.txt").write_text("mine")
     (out / "run.json").symlink_to(other / "run.json")
     with pytest.raises(OutputConflict, match="did not write"):

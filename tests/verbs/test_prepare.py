@@ -59,6 +59,17 @@ def test_again_ends_at_once_and_other_options_conflict(chests, tmp_path):
     )
 
 
+@pytest.mark.parametrize("masks", ["empty", "images"])
+def test_a_folder_of_masks_without_a_mask_is_said(chests, tmp_path, masks):
+    """The cohort is unlabelled then, which nobody wanted who named the masks."""
+    (tmp_path / "empty").mkdir()
+    where = tmp_path / "empty" if masks == "empty" else chests / "Images"
+    result = prepare(chests / "Images", tmp_path / "out", masks=where)
+    assert result.exit_code is Exit.SOME_FAILED
+    assert any(line.startswith("--masks: no mask") for line in result.notes())
+    assert len(result.about["cases"]) == 2
+
+
 def test_masks_elsewhere_and_none_at_all(chests, tmp_path):
     result = prepare(chests / "Images", tmp_path / "none")
     assert result.exit_code is Exit.OK

@@ -1,6 +1,7 @@
 """scan looks at headers and pixels, says what it saw, and changes nothing."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,3 +146,8 @@ def test_json_tells_what_each_series_is(tmp_path):
         "orientation": "SPL",
     }
     assert {key: entry[key] for key in wanted} == wanted
+
+
+def test_an_object_store_is_named_as_what_scan_does_not_read():
+    with pytest.raises(UsageError, match="object stores"):
+        scan(Path("s3://bucket/prefix"))

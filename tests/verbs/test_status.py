@@ -80,6 +80,15 @@ def test_the_time_left_follows_the_rate_of_the_records():
     assert store_status._seconds_left([100.0, 110.0], 0) == 0.0
 
 
+@pytest.mark.parametrize(
+    "record", ["{", "[]", '{"format": "pleura-run/2"}', '{"format": "pleura-run/2", "verb": 7}']
+)
+def test_a_record_that_is_none_of_ours(tmp_path, record):
+    (tmp_path / "run.json").write_text(record)
+    with pytest.raises(UsageError, match="check the path"):
+        status(tmp_path)
+
+
 def test_a_folder_that_is_no_output(tmp_path):
     with pytest.raises(UsageError):
         status(tmp_path)

@@ -59,6 +59,12 @@ class CasePlan:
     unmatched_masks: Sequence[Path]
 
 
+NO_MASKS = (
+    "--masks: no mask was found there; give the folder with a mask for each case, such as "
+    "Case_000.nii.gz"
+)
+
+
 def plan_cases(
     source: Path, masks: Path | None, gaps: Any, names: Mapping[str, str] | None, progress: Progress
 ) -> CasePlan:
@@ -80,7 +86,10 @@ def plan_cases(
     refusals.pop(UNREADABLE, None)  # it has one finding for each kind of file that was not read
     lines = [_line(case, refusal) for case, refusal in refusals.items()]
     lines += [_line(UNREADABLE, refusal) for refusal in unread]
-    return CasePlan(jobs, [*lines, *references.unmatched], references.unmatched_files)
+    lines += references.unmatched
+    if masks and jobs and not references.unmatched and not any(job.reference.paths for job in jobs):
+        lines.append(NO_MASKS)
+    return CasePlan(jobs, lines, references.unmatched_files)
 
 
 @dataclass(frozen=True)

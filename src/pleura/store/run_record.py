@@ -331,9 +331,9 @@ def _same(record: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
 def record_in(out: Path) -> dict[str, Any] | None:
     """The content of `run.json`; `None` where there is none, or it is not ours."""
     record = read_json_if_any(out / RUN)
-    if isinstance(record, dict) and str(record.get("format", "")).startswith("pleura-run/"):
-        return record
-    return None
+    if not isinstance(record, dict) or not isinstance(record.get("verb"), str):
+        return None
+    return record if str(record.get("format", "")).startswith("pleura-run/") else None
 
 
 def _opened(out: Path, head: dict[str, Any], input: dict[str, Any], check: Check) -> RunRecord:

@@ -64,7 +64,7 @@ def _listed(content: bytes) -> dict[str, str]:
         if not name or part not in PARTS:
             raise UsageError(
                 f"the --split file needs columns patient (or case) and part ({', '.join(PARTS)}); "
-                f"line {number} lacks one"
+                f"line {number} does not have both"
             )
         if listed.setdefault(name, part) != part:
             raise UsageError(f"the --split file has a patient twice (line {number})")

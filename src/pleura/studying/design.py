@@ -226,7 +226,7 @@ def read_design(file: Path) -> Design:
     try:
         if not file.is_file() or file.stat().st_size > DESIGN_BYTES:
             raise UsageError("study: the design cannot be read; give a TOML file of at most 1 MiB")
-        value = tomllib.loads(file.read_text(encoding="utf-8"))
+        value = tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors write a BOM
     except (OSError, UnicodeDecodeError, RecursionError):
         raise UsageError("study: the design cannot be read; give a TOML file") from None
     except tomllib.TOMLDecodeError as error:

@@ -53,7 +53,9 @@ def scan(
         UsageError: `source` does not exist.
     """
     from pleura.dicom.series import survey
+    from pleura.store.addresses import refuse_remote
 
+    refuse_remote(source)
     found = survey(source, gaps=gaps, workers=workers, progress=progress)
     series = list(found.series)
     slices_read: dict[str, int] = {}
