@@ -242,3 +242,30 @@ def test_the_certificate_digests_content_that_names_sizes_and_times_do_not_show(
         for paths in folders
     ]
     assert digests[2] == sha256_of(wanted)
+
+
+@pytest.mark.parametrize("retain", [(), ("uids",)])
+def test_a_referenced_patient_stays_with_uids_only(chests, tmp_path, retain):
+    """PS3.15 Table E.1-1: X, and K with Retain UIDs; the audit knows both."""
+    source = some(chests, tmp_path / "in", 0)
+    for path in source.rglob("*.dcm"):
+        one = pydicom.dcmread(path)
+        item = pydicom.Dataset()
+        item.ReferencedSOPClassUID = "1.2.840.10008.3.1.2.1.1"
+        item.ReferencedSOPInstanceUID = "1.2.3.4.5"
+        one.ReferencedPatientSequence = [item]
+        one.save_as(path)
+    out = tmp_path / "out"
+    result = deidentify(source, out, retain=retain)
+    assert (result.files, result.refused) == (3, 0)
+    assert verify(source, out).report.clean
+    kept = [
+        path for path in out.rglob("*.dcm") if "ReferencedPatientSequence" in pydicom.dcmread(path)
+    ]
+    assert len(kept) == (3 if retain else 0)
+    for path in kept:  # not declared any more
+        one = pydicom.dcmread(path)
+        codes = one.DeidentificationMethodCodeSequence
+        one.DeidentificationMethodCodeSequence = [c for c in codes if c.CodeValue != "113110"]
+        one.save_as(path)
+    assert ("FORBIDDEN-LEFT" in verify(source, out).report.counts()) == bool(kept)

@@ -132,7 +132,7 @@ NEVER = _tags(
     "DigitalSignaturesSequence MACParametersSequence IconImageSequence OtherPatientIDsSequence "
     "ReferringPhysicianIdentificationSequence PerformingPhysicianIdentificationSequence "
     "OperatorIdentificationSequence PhysiciansOfRecordIdentificationSequence "
-    "PhysiciansReadingStudyIdentificationSequence ReferencedPatientSequence "
+    "PhysiciansReadingStudyIdentificationSequence "
     "ReferencedPatientPhotoSequence DataSetTrailingPadding "
     "NonconformingModifiedAttributesSequence AuthorObserverSequence ParticipantSequence "
     "PersonIdentificationCodeSequence ConsultingPhysicianIdentificationSequence "
@@ -161,7 +161,9 @@ GONE_UNLESS = {
         "AdmittingDiagnosesCodeSequence ReasonForVisitCodeSequence RequestAttributesSequence"
         " ReasonForRequestedProcedureCodeSequence PrescriptionNotesSequence"
     ),
-    "113110": _tags("ReferencedStudySequence ReferencedPerformedProcedureStepSequence"),
+    "113110": _tags(
+        "ReferencedStudySequence ReferencedPerformedProcedureStepSequence ReferencedPatientSequence"
+    ),
     "113104": _tags("AcquisitionContextSequence SpecimenPreparationSequence"),
 }
 """Sequences that may have items only under one option, by the option's code."""
