@@ -312,12 +312,12 @@ def store_kills(count: int, cases: int = 12, seed: int = 24) -> int:
     from testing.object_store import BUCKET, ENVIRONMENT, serving
 
     chance, places = random.Random(seed), (f"s3://{BUCKET}/in", f"s3://{BUCKET}/out")
+    os.environ |= ENVIRONMENT
     with tempfile.TemporaryDirectory() as name, serving() as store:
         folder = Path(name)
         source = make(folder, cases)
         (folder / "scratch").mkdir()
-        os.environ |= {**ENVIRONMENT, "AWS_ENDPOINT_URL_S3": store.url}
-        os.environ["TMPDIR"] = str(folder / "scratch")
+        os.environ |= {"AWS_ENDPOINT_URL_S3": store.url, "TMPDIR": str(folder / "scratch")}
         ended([start(source, folder / "plain")])
         store.upload(source, "in")
         store.faults = 0.05

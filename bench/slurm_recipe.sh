@@ -2,7 +2,7 @@
 # The Slurm recipe of docs/howto-cluster.md on a cluster of one machine: plan, an array of four tasks,
 # collect. One task is killed, one is requeued, one runs twice; OUT must have the bytes of one worker.
 #
-#   sudo apt-get install slurm-wlm munge
+#   sudo apt-get install slurm-wlm munge iproute2
 #   sudo env "PATH=$PATH" bench/slurm_recipe.sh [CASES]
 #
 # The daemons run in a network namespace of their own, so nothing outside this machine sees them, and
