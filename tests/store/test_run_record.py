@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -320,6 +322,23 @@ def test_a_second_process_is_refused_at_once_and_a_killed_one_holds_nothing(tmp_
     with opened(tmp_path / "out", source) as run:
         assert run.kept("a", "input") == 1
         assert not part.exists()
+
+
+def test_a_lock_that_a_dying_process_still_holds_is_waited_for(tmp_path, source):
+    with opened(tmp_path / "out", source):
+        pass
+    held = threading.Event()
+
+    def hold():
+        with locked(tmp_path / "out" / BOOKKEEPING / layout.LOCK, what="OUT"):
+            held.set()
+            time.sleep(0.3)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(10)
+    with opened(tmp_path / "out", source):  # OutputBusy before
+        holder.join()
 
 
 def test_a_shared_file_is_changed_by_one_run_at_a_time(tmp_path):

@@ -16,6 +16,8 @@ from pleura.core.atomic import HOST, create_exclusive
 from pleura.core.errors import OutputBusy, OutputFailed
 
 RETRY_S = 0.05
+KILLED_S = 1.0
+"""[s] On a loaded machine, a killed process lets go of its lock a moment after it was killed."""
 NO_LOCKS = {
     errno.ENOLCK,
     errno.ENOSYS,

@@ -29,7 +29,7 @@ from pleura.core.atomic import (
 )
 from pleura.core.errors import Exit, OutputBusy, OutputConflict, OutputFailed, UsageError
 from pleura.core.faults import noted
-from pleura.core.locks import locked
+from pleura.core.locks import KILLED_S, locked
 from pleura.store.emptying import (
     check_bookkeeping,
     check_may_empty,
@@ -218,7 +218,7 @@ def open_run(
         _check_content(out, head)
     made = _missing_folders(out)
     try:
-        with locked(out / BOOKKEEPING / LOCK, what="OUT"):
+        with locked(out / BOOKKEEPING / LOCK, what="OUT", wait_s=KILLED_S):
             if overwrite:
                 _check_may_replace(out, verb)
                 empty(out)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pleura.core.atomic import BOOKKEEPING
 from pleura.core.errors import Exit, OutputConflict, UsageError
-from pleura.core.locks import locked
+from pleura.core.locks import KILLED_S, locked
 from pleura.store.item import Item
 from pleura.store.layout import LOCK
 from pleura.store.run_record import RunRecord, head_of, record_in
@@ -64,5 +64,5 @@ def open_task(out: Path, *, verb: str, options: Mapping[str, Any]) -> Iterator[T
     run = TaskRecord(out, record, {}, "size", {}, True, is_task=True)
     if not run.planned and record.get("state") != "done":
         raise UsageError(f"{verb}: OUT has no plan; make it once with --plan, without --task")
-    with locked(out / BOOKKEEPING / LOCK, what="OUT", shared=True):
+    with locked(out / BOOKKEEPING / LOCK, what="OUT", wait_s=KILLED_S, shared=True):
         yield run
