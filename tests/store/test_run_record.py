@@ -327,16 +327,16 @@ def test_a_second_process_is_refused_at_once_and_a_killed_one_holds_nothing(tmp_
 def test_a_lock_that_a_dying_process_still_holds_is_waited_for(tmp_path, source):
     with opened(tmp_path / "out", source):
         pass
-    held = threading.Event()
+    taken = threading.Event()
 
     def hold():
         with locked(tmp_path / "out" / BOOKKEEPING / layout.LOCK, what="OUT"):
-            held.set()
+            taken.set()
             time.sleep(0.3)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert held.wait(10)
+    assert taken.wait(10)
     with opened(tmp_path / "out", source):  # OutputBusy before
         holder.join()
 
