@@ -72,7 +72,7 @@ def of_arms(design: Design, analysis: object, out: Path) -> Iterator[str]:
         each = f"{minutes.get(arm.key, 0.0) / runs:.1f}"
         rows.append([arm_label(design, arm.key), f"{runs} of {of}", seeds, each])
     yield "\nRuns by arm; arms that are not listed were not begun:\n"
-    yield from markdown(("arm", "runs", "whole seeds", "CPU min a run"), rows)
+    yield from markdown(("arm", "runs", "seeds that are whole, by number", "CPU min a run"), rows)
 
 
 def markdown(columns: object, rows: object) -> Iterator[str]:
