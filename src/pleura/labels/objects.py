@@ -11,6 +11,7 @@ from pleura.codecs.frames import DEFLATED
 from pleura.core.codes import refused
 from pleura.core.errors import InputRefused, UnreadableFile
 from pleura.dicom.deflated import inflated
+from pleura.dicom.fast_header import UNDEFINED
 from pleura.files.limits import most_expanded
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 
 ITEM_HEAD = 8
 """[bytes] Tag and length of an item."""
-UNDEFINED_LENGTH = 0xFFFFFFFF
 META_BYTES = 1024
 """The file meta group lies within this many bytes."""
 
@@ -94,7 +94,7 @@ def items_in(dataset: Any, keyword: str) -> int:
     count, at = 0, 0
     while at + ITEM_HEAD <= len(value):
         length = int.from_bytes(value[at + 4 : at + ITEM_HEAD], order)
-        if length == UNDEFINED_LENGTH:
+        if length == UNDEFINED:
             return len(dataset.get(keyword) or ())
         count += 1
         at += ITEM_HEAD + length
