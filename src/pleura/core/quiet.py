@@ -4,7 +4,7 @@ import logging
 import sys
 import warnings
 
-LIBRARIES = ("pydicom", "nibabel", "matplotlib", "PIL")
+LIBRARIES = ("pydicom", "nibabel", "matplotlib", "PIL", "botocore", "aiobotocore")
 
 
 def silence_libraries() -> None:

@@ -5,6 +5,7 @@ profiles, roles. Answers 500 and 503, and lost connections, are tried again; wha
 is about the store, never about a case.
 """
 
+import asyncio
 import hashlib
 import os
 import threading
@@ -26,7 +27,18 @@ TRIES = 10
 """Requests for one answer, with pauses that double up to 20 s."""
 TRANSFERS = 8
 """Objects that are transferred at the same time."""
-NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound")
+CREDENTIALS_S = 30
+"""[s] Time for the AWS tools to find credentials: a metadata service, or a login helper of a
+profile, may answer slowly without end. Their own limits of each request are shorter."""
+NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError")
+WRONG_SETTINGS = (
+    "ConfigParseError",
+    "InvalidConfigError",
+    "InvalidRegionError",
+    "ProfileNotFound",
+    "ValueError",
+)
+"""What the AWS tools raise for wrong settings, before any request."""
 
 
 @dataclass(frozen=True)
@@ -131,12 +143,14 @@ class Objects:
         with self._lock:
             if self._system is None:
                 s3fs = need("s3fs", extra="s3", purpose="s3://")
-                self._system = s3fs.S3FileSystem(
+                system = s3fs.S3FileSystem(
                     anon=False,
                     use_listings_cache=False,
                     skip_instance_cache=True,
                     config_kwargs={"retries": {"mode": "standard", "max_attempts": TRIES}},
                 )
+                asyncio.run_coroutine_threadsafe(_connect(system), system.loop).result()
+                self._system = system
             return self._system
 
     def _key(self, name: str) -> str:
@@ -174,12 +188,57 @@ class Objects:
                 raise
 
 
+async def _connect(system: Any) -> None:
+    """Find the credentials, all that some sources put off until the first request as well.
+
+    Raises:
+        UsageError: there are none, or the settings are wrong; the message names no credential.
+    """
+    try:
+        async with asyncio.timeout(CREDENTIALS_S):
+            await system.set_session()
+            found = await system.session.get_credentials()
+            if found is None:
+                raise _no_credentials()
+            await found.get_frozen_credentials()
+    except UsageError:
+        raise
+    except Exception as error:
+        raise _without_credentials(error) from error
+
+
+def _no_credentials() -> UsageError:
+    return UsageError(
+        "there are no credentials for the object store; set AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY, or use a profile or a role"
+    )
+
+
+def _without_credentials(error: Exception) -> UsageError:
+    """What is wrong with the credentials or with the settings beside them."""
+    kind = type(error).__name__
+    if kind in NO_CREDENTIALS:
+        return _no_credentials()
+    if kind in WRONG_SETTINGS:
+        return UsageError(
+            f"the settings of the object store are invalid ({kind}); check AWS_PROFILE, "
+            "AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3 and the files of the AWS tools"
+        )
+    problem = f"failed ({kind})"
+    if isinstance(error, TimeoutError):
+        problem = f"did not answer within {CREDENTIALS_S} s"
+    return UsageError(
+        f"the source of credentials for the object store {problem}; check the profile or the role, "
+        "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    )
+
+
 @contextmanager
 def answers() -> Iterator[None]:
     """Turn what the library raises into errors that name no key, object or credential.
 
     Raises:
-        UsageError: there are no credentials, they are not accepted, or the bucket does not exist.
+        UsageError: the credentials are not accepted, or the bucket does not exist.
         OutputFailed: the store did not answer, or the scratch disk has no room.
     """
     try:
@@ -194,19 +253,13 @@ def answers() -> Iterator[None]:
             "they may list, read, write and delete"
         ) from error
     except Exception as error:
-        kind = type(error).__name__
-        if kind in NO_CREDENTIALS:
-            raise UsageError(
-                "there are no credentials for the object store; set AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY, or use a profile or a role"
-            ) from error
         if isinstance(error, OSError) and error.errno in FULL:
             raise OutputFailed(
                 "the scratch disk has no room; set TMPDIR to a larger one, or plan more tasks"
             ) from error
         raise OutputFailed(
-            f"the object store did not answer after {TRIES} tries ({kind}); nothing was recorded "
-            "that is not there: run the same command again"
+            f"the object store did not answer after {TRIES} tries ({type(error).__name__}); "
+            "nothing was recorded that is not there: run the same command again"
         ) from error
 
 
