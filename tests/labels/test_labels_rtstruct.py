@@ -7,11 +7,11 @@ import pydicom
 import pytest
 from pydicom.dataset import FileMetaDataset
 
+from pleura.anatomy.names import side_of
 from pleura.core.errors import GridMismatch, InputRefused, UnreadableFile
 from pleura.dicom.series import find_series
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask, Volume
-from pleura.labels.names import side_of
 from pleura.labels.registry import read_judged, read_mask, write_mask
 from pleura.phantom.writer import SeriesSpec, write_series
 

@@ -309,6 +309,13 @@ class Engine:
         text = "\\".join(str(part) for part in parts)
         return self._scrub.clean(text) != text
 
+    def _label(self, part: str) -> str | None:
+        """The name of a structure; `None` where it would have a new word that names the patient."""
+        label = clean_label(part)
+        if label in (None, part) or self._scrub.clean(label) == label:
+            return label
+        return None
+
     def _shifted(self, vr: str, part: str) -> str | None:
         """A date moved by the patient's days; `None` where it is the date of birth."""
         if day_of(part) in self._births:
@@ -324,7 +331,7 @@ class Engine:
         if action is Action.AGE:
             return capped_age(part)
         if action is Action.LABEL:
-            return clean_label(part, f"ROI_{codes.number_of(dataset)}")
+            return self._label(part) or f"ROI_{codes.number_of(dataset)}"
         # a technical value is kept as a whole, or cleaned
         if (tag in TECHNICAL or vr == "CS") and is_technical(part):
             return part

@@ -1,12 +1,13 @@
 """Names of structures, scanners and kernels. A value made of these words only is kept.
 
 Structures are named by TG-263 or by common terms for organs and planning: words, sides, levels,
-doses and operators.
+doses and operators. Whole lungs are known in many languages (`anatomy.names`).
 """
 
 import re
 from functools import lru_cache
 
+from pleura.anatomy.names import LUNG_NAMES, side_of
 from pleura.deid.tables import words
 
 STRUCTURES = words("labels")
@@ -77,8 +78,13 @@ def _is_term(part: str) -> bool:
     )
 
 
-def clean_label(label: str, fallback: str) -> str:
-    """The label where all of it names a structure, else `fallback`."""
+def clean_label(label: str) -> str | None:
+    """The label where all of it names a structure; the TG-263 name of a lung; else `None`.
+
+    A lung that is named in another language gets its TG-263 name, so that no word stays of which
+    only its language says that it is not a person's.
+    """
     if is_structure(label):
         return label
-    return fallback
+    side = side_of(label)
+    return LUNG_NAMES[side] if side else None

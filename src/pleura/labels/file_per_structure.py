@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from pleura.anatomy.names import LungPart, lung_parts
 from pleura.core.codes import refused
 from pleura.core.errors import GridMismatch
 from pleura.core.findings import Finding
 from pleura.geometry.volume import LungMask
 from pleura.labels.lattice import mismatch
-from pleura.labels.names import LungPart, lung_parts
 from pleura.labels.structures import Structure, assemble
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pleura.anatomy.names import LungPart, lung_parts
 from pleura.core.codes import refused
 from pleura.core.errors import UnreadableFile
 from pleura.core.findings import Finding
 from pleura.geometry.volume import LungMask
 from pleura.images.image_file import ImageFile, check_numbers
 from pleura.labels.mappings import LUNGS, Naming
-from pleura.labels.names import LungPart, lung_parts
 from pleura.labels.seg_codes import as_sct, part_of_codes
 from pleura.labels.structures import Structure, assemble
 from pleura.labels.values import labels_of, sided

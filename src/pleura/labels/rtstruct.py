@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.anatomy.names import LungPart, part_of
 from pleura.core.codes import finding, refused
 from pleura.core.errors import GridMismatch, InputRefused
 from pleura.core.findings import Finding
 from pleura.files.limits import CONTOUR_POINTS, CONTOURS_IN_PLANE, PLANE_POINTS
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
-from pleura.labels.names import LungPart, part_of
 from pleura.labels.nesting import combine, combine_xor
 from pleura.labels.objects import Scan, check_frame, items_in
 from pleura.labels.rasterisation import Points

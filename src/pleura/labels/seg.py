@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.anatomy.names import LungPart, part_of
 from pleura.core.codes import finding, refused
 from pleura.core.errors import GridMismatch, UnreadableFile
 from pleura.core.findings import Finding
@@ -15,7 +16,6 @@ from pleura.files.limits import SEGMENTS
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
 from pleura.labels.lattice import TOLERANCE_VOXELS, describe, mismatch
-from pleura.labels.names import LungPart, part_of
 from pleura.labels.objects import Scan, check_frame, items_in
 from pleura.labels.seg_codes import part_of_segment
 from pleura.labels.structures import Structure, assemble

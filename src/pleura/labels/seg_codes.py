@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from pleura.labels.languages import Side
-from pleura.labels.names import Lobe, LungPart, part_of
+from pleura.anatomy.languages import Side
+from pleura.anatomy.names import Lobe, LungPart, part_of
 
 LUNG = ("SCT", "39607008")
 TISSUE = {

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pleura.anatomy.names import LUNG_NAMES
 from pleura.core.atomic import atomic_file
 from pleura.core.codes import refused
 from pleura.core.findings import Verdict
@@ -63,8 +64,6 @@ MEASURES: Mapping[str, Measure] = {
     "haa_percent": Measure(coded("HAA", "Share from -600 to below -250 HU", PRIVATE), PERCENT),
 }
 """The measures of `quantify.lungs` that a report has, in its order."""
-LUNGS = {"right": "Lung_R", "left": "Lung_L", "both": "Lungs"}
-"""Segment of each lung; both lungs together have one only where the mask has no sides."""
 LATERALITY = {
     "right": coded("24028007", "Right"),
     "left": coded("7771000", "Left"),
@@ -151,7 +150,7 @@ def report(
     day, time = content_date(made)
     groups = [
         _group(side, segmented, series, measures[side], verdict, algorithm)
-        for side, label in LUNGS.items()
+        for side, label in LUNG_NAMES.items()
         if measures.get(side) and label in segmented.segments
     ]
     if not groups:
@@ -239,7 +238,7 @@ def _group(
     algorithm: Algorithm | None,
 ) -> Item:
     """The measurements of one lung (TID 1411), and the verdict on its mask."""
-    label, context, holds = LUNGS[side], "HAS OBS CONTEXT", "CONTAINS"
+    label, context, holds = LUNG_NAMES[side], "HAS OBS CONTEXT", "CONTAINS"
     site = _code("HAS CONCEPT MOD", coded("363698007", "Finding Site"), coded("39607008", "Lung"))
     laterality = _code("HAS CONCEPT MOD", coded("272741003", "Laterality"), LATERALITY[side])
     segment = {

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.anatomy.languages import Side
+from pleura.anatomy.names import LungPart, near_names, shown_name
 from pleura.core.codes import finding, refused
 from pleura.core.findings import Finding
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LEFT, RIGHT, LungMask
-from pleura.labels.languages import Side
-from pleura.labels.names import LungPart, near_names, shown_name
 
 Mask = NDArray[np.bool_]
 

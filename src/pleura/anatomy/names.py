@@ -1,6 +1,6 @@
 """Lungs and lobes by structure name: AAPM TG-263 (`Lung_R`, `Lungs`, `Lung_RUL`) and variants.
 
-Whole lungs are known in many languages (`labels.languages`), lobes in English.
+Whole lungs are known in many languages (`anatomy.languages`), lobes in English.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from pleura.labels.languages import (
+from pleura.anatomy.languages import (
     LANGUAGES_OF,
     NEEDS_SIDE,
     SIDES,
@@ -24,6 +24,8 @@ from pleura.labels.languages import (
 
 Lobe = Literal["", "upper", "middle", "lower"]
 
+LUNG_NAMES: dict[str, str] = {"right": "Lung_R", "left": "Lung_L", "both": "Lungs"}
+"""Whole lungs by their names in AAPM TG-263."""
 LOBES: dict[str, Lobe] = {
     "upper": "upper",
     "superior": "upper",
