@@ -125,6 +125,17 @@ def test_two_single_files_are_a_pair(tmp_path):
     assert (case["case"], case["dice"]) == ("pair", 1)
 
 
+@pytest.mark.parametrize("name", ["mask.txt", "mask", "mask.pdf"])
+def test_files_of_other_kinds_are_not_called_corrupt_dicom(tmp_path, name):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_text("no mask\n" * 50)
+    result = evaluate(tmp_path / "a" / name, tmp_path / "b" / name, tmp_path / "out")
+    assert result.exit_code == 3
+    (refused,) = result.scores["refused"]
+    assert "is not a format that pleura reads" in refused["reason"]
+
+
 def test_a_single_file_answers_a_folder_of_one_case_only(tmp_path, ref):
     put(tmp_path / "mask.mha", lungs())
     (case,) = scored(tmp_path / "mask.mha", ref, tmp_path / "out")["cases"]

@@ -13,6 +13,7 @@ from pleura.core.atomic import PART, atomic_file
 from pleura.core.codes import refused
 from pleura.core.errors import GridMismatch, PleuraError, UnreadableFile, UsageError
 from pleura.core.findings import Finding
+from pleura.files.contents import is_dicom_file
 from pleura.geometry.grid import Grid
 from pleura.geometry.resample import resample_mask
 from pleura.geometry.volume import LungMask
@@ -163,9 +164,14 @@ def suffix_of(path: Path) -> str:
 
 
 def is_object(path: Path) -> bool:
-    """Whether a mask is a DICOM label object: a `.dcm`, or without a suffix of another format."""
+    """Whether a mask is a DICOM label object: a `.dcm`, or DICOM in a name of another suffix."""
     suffix = suffix_of(path)
-    return suffix.endswith(".dcm") or (not suffix and not unread_suffix(path) and path.is_file())
+    if suffix or unread_suffix(path):
+        return suffix.endswith(".dcm")
+    try:
+        return path.is_file() and is_dicom_file(path)
+    except OSError:
+        return True  # not readable: refused when it is read
 
 
 def read_mask(
@@ -202,7 +208,6 @@ def read_judged(
     naming: Naming = LUNGS,
 ) -> tuple[LungMask, tuple[Finding, ...]]:
     """Read a mask as `read_mask` does, with the findings about it."""
-    from pleura.files.contents import is_dicom_file
     from pleura.labels import file_per_structure, label_maps, npz
 
     suffix = suffix_of(path)
