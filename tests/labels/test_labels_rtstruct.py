@@ -7,8 +7,8 @@ import pydicom
 import pytest
 from pydicom.dataset import FileMetaDataset
 
-from pleura.anatomy.names import side_of
 from pleura.core.errors import GridMismatch, InputRefused, UnreadableFile
+from pleura.core.lung_names import side_of
 from pleura.dicom.series import find_series
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask, Volume

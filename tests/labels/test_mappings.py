@@ -9,8 +9,8 @@ import nibabel
 import numpy as np
 import pytest
 
-from pleura.anatomy.names import part_of
 from pleura.core.errors import InputRefused, UsageError
+from pleura.core.lung_names import part_of
 from pleura.labels.mappings import LUNGS, MAPPINGS, from_names, naming_of
 from pleura.labels.registry import read_mask
 from pleura.labels.values import labels_of

@@ -6,9 +6,9 @@ from unicodedata import normalize
 import numpy as np
 import pytest
 
-from pleura.anatomy.languages import LANGUAGES, LANGUAGES_OF, SIDES, fold
-from pleura.anatomy.names import LungPart, lung_parts, near_names, part_of, side_of
 from pleura.core.errors import InputRefused
+from pleura.core.lung_names import LungPart, lung_parts, near_names, part_of, side_of
+from pleura.core.lung_words import LANGUAGES, LANGUAGES_OF, SIDES, fold
 from pleura.geometry.grid import Grid
 from pleura.labels.structures import Structure, assemble
 

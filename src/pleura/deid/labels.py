@@ -1,13 +1,13 @@
 """Names of structures, scanners and kernels. A value made of these words only is kept.
 
 Structures are named by TG-263 or by common terms for organs and planning: words, sides, levels,
-doses and operators. Whole lungs are known in many languages (`anatomy.names`).
+doses and operators. Whole lungs are known in many languages (`core.lung_names`).
 """
 
 import re
 from functools import lru_cache
 
-from pleura.anatomy.names import LUNG_NAMES, side_of
+from pleura.core.lung_names import LUNG_NAMES, side_of
 from pleura.deid.tables import words
 
 STRUCTURES = words("labels")

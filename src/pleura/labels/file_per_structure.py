@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pleura.anatomy.names import LungPart, lung_parts
 from pleura.core.codes import refused
 from pleura.core.errors import GridMismatch
 from pleura.core.findings import Finding
+from pleura.core.lung_names import LungPart, lung_parts
 from pleura.geometry.volume import LungMask
 from pleura.labels.lattice import mismatch
 from pleura.labels.structures import Structure, assemble

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pleura.anatomy.names import LungPart, lung_parts
 from pleura.core.codes import refused
 from pleura.core.errors import UnreadableFile
 from pleura.core.findings import Finding
+from pleura.core.lung_names import LungPart, lung_parts
 from pleura.geometry.volume import LungMask
 from pleura.images.image_file import ImageFile, check_numbers
 from pleura.labels.mappings import LUNGS, Naming

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pleura.anatomy.languages import Side
-from pleura.anatomy.names import lung_parts
 from pleura.core.atomic import read_json
 from pleura.core.errors import UsageError
+from pleura.core.lung_names import lung_parts
+from pleura.core.lung_words import Side
 
 
 @dataclass(frozen=True)

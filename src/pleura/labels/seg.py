@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.anatomy.names import LungPart, part_of
 from pleura.core.codes import finding, refused
 from pleura.core.errors import GridMismatch, UnreadableFile
 from pleura.core.findings import Finding
+from pleura.core.lung_names import LungPart, part_of
 from pleura.files.limits import SEGMENTS
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask

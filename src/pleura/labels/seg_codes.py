@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from pleura.anatomy.languages import Side
-from pleura.anatomy.names import Lobe, LungPart, part_of
+from pleura.core.lung_names import Lobe, LungPart, part_of
+from pleura.core.lung_words import Side
 
 LUNG = ("SCT", "39607008")
 TISSUE = {

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pleura.anatomy.names import LUNG_NAMES
 from pleura.core.atomic import atomic_file
 from pleura.core.codes import refused
 from pleura.core.findings import Verdict
+from pleura.core.lung_names import LUNG_NAMES
 from pleura.labels.algorithm import Algorithm
 from pleura.labels.encoder import Item, decimal, encode_file
 from pleura.labels.object_header import (

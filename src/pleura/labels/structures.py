@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.anatomy.languages import Side
-from pleura.anatomy.names import LungPart, near_names, shown_name
 from pleura.core.codes import finding, refused
 from pleura.core.findings import Finding
+from pleura.core.lung_names import LungPart, near_names, shown_name
+from pleura.core.lung_words import Side
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LEFT, RIGHT, LungMask
 

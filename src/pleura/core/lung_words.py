@@ -1,4 +1,4 @@
-"""Words for lungs and their sides in many languages: the one table that `anatomy.names` reads.
+"""Words for lungs and their sides in many languages: the one table that `core.lung_names` reads.
 
 A wrong side is the worst fault of a label, so a word is listed only where its side is certain:
 

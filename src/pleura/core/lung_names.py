@@ -1,6 +1,6 @@
 """Lungs and lobes by structure name: AAPM TG-263 (`Lung_R`, `Lungs`, `Lung_RUL`) and variants.
 
-Whole lungs are known in many languages (`anatomy.languages`), lobes in English.
+Whole lungs are known in many languages (`core.lung_words`), lobes in English.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from pleura.anatomy.languages import (
+from pleura.core.lung_words import (
     LANGUAGES_OF,
     NEEDS_SIDE,
     SIDES,
