@@ -16,7 +16,7 @@ os.environ.setdefault("SLURM_CPUS_PER_TASK", "1")
 
 import pytest
 from hypothesis import settings
-from matplotlib.figure import Figure
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 HERE = Path(__file__).parent
@@ -27,10 +27,10 @@ settings.register_profile("pleura", deadline=None, derandomize=True, max_example
 settings.load_profile("pleura")
 
 
-RENDER = Figure.savefig
+RENDER = FigureCanvasAgg.print_png
 
 
-def one_pixel(figure, file, **_):
+def one_pixel(canvas, file, **_):
     Image.new("L", (1, 1)).save(file, format="png")
 
 
@@ -40,23 +40,23 @@ def figures_of_one_pixel():
 
     `figures_rendered` renders them, as all commands in processes of their own do.
     """
-    Figure.savefig = one_pixel
+    FigureCanvasAgg.print_png = one_pixel
     yield
-    Figure.savefig = RENDER
+    FigureCanvasAgg.print_png = RENDER
 
 
 @pytest.fixture(scope="module")
 def figures_rendered(figures_of_one_pixel):
     """Figures as users get them."""
-    Figure.savefig = RENDER
+    FigureCanvasAgg.print_png = RENDER
     yield
-    Figure.savefig = one_pixel
+    FigureCanvasAgg.print_png = one_pixel
 
 
 @pytest.fixture
 def figures_not_rendered(monkeypatch):
     """One test that looks at words alone, among tests that look at figures."""
-    monkeypatch.setattr(Figure, "savefig", one_pixel)
+    monkeypatch.setattr(FigureCanvasAgg, "print_png", one_pixel)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from matplotlib import colors
-from matplotlib.figure import Figure
 
 from pleura.page.network import network_png
 from pleura.page.palette import LEFT_LUNG, PREDICTION, RIGHT_LUNG, rgb
@@ -14,17 +13,6 @@ from pleura.page.slices import volumes_png
 from pleura.page.story import SliceScore
 from pleura.page.study_figures import DifferenceRow, differences_png, levels_png
 from pleura.store.pictures import View
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The matplotlib figures that are drawn, not saved."""
-    figures = []
-    monkeypatch.setattr(
-        Figure, "savefig", lambda self, path, **_: (figures.append(self), path.write_bytes(b""))
-    )
-    return figures
-
 
 ROWS = (
     DifferenceRow("first", {"Case_000": -0.5, "Case_001": 0.25}, -0.125, -0.4, 0.1),

@@ -5,7 +5,6 @@ accuracy is accuracy.
 import numpy as np
 import pytest
 from matplotlib import colors
-from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from pleura.geometry.grid import Grid
@@ -144,16 +143,6 @@ def test_pictures_come_back_as_they_were_written(tmp_path):
     np.testing.assert_array_equal(again.views[0].prediction, pictures.views[0].prediction)
     (tmp_path / "a.npz").write_bytes(b"broken")
     assert Pictures.read(tmp_path / "a.npz").views == []
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The matplotlib figures that are drawn, not saved."""
-    figures = []
-    monkeypatch.setattr(
-        Figure, "savefig", lambda self, path, **_: (figures.append(self), path.write_bytes(b""))
-    )
-    return figures
 
 
 HISTORY = [

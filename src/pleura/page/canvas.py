@@ -26,7 +26,6 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "legend.frameon": False,
     "figure.facecolor": "white",
-    "savefig.facecolor": "white",
     "svg.hashsalt": "pleura",
     "text.parse_math": False,
 }
@@ -87,7 +86,8 @@ def figure(path: Path, size_inches: tuple[float, float], *, dpi: int = 110) -> I
     """Yield a matplotlib `Figure` to draw on; written to `path` as PNG, atomically, undated."""
     with rc_context(STYLE | {"font.family": list(families())}):
         drawn = Figure(figsize=size_inches, dpi=dpi, layout="constrained")
-        FigureCanvasAgg(drawn)
+        canvas = FigureCanvasAgg(drawn)
         yield drawn
         with atomic_file(path) as part:
-            drawn.savefig(part, format="png", metadata={"Software": "pleura"})
+            # `Figure.savefig` would lay out and draw twice, in twice the time
+            canvas.print_png(part, metadata={"Software": "pleura"})
