@@ -1,6 +1,7 @@
 """One cohort by every way of doing many cases: OUT must have the same bytes.
 
     python bench/equality.py [CASES] [--source FOLDER] [--size 48] [--slices 16] [--model classical]
+        [--ways "1 worker" "2 workers" …]
 
 Ways: 1 worker, 2 workers, a job array of 4 tasks, a Dask cluster of 2 workers, and an object store
 (moto's server on loopback). Without --source the cohort is CASES phantoms. With --tasks-in-store
@@ -53,12 +54,14 @@ class Memory:
 
 
 def resident(pid: int) -> int:
-    """Resident MB of a process, 0 where it is gone."""
+    """Resident MB of a process without the pages of mapped files, which the system drops and reads
+    again as it likes; 0 where it is gone.
+    """
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        _, pages, shared = map(int, Path(f"/proc/{pid}/statm").read_text().split()[:3])
     except OSError:
         return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") // MB
+    return (pages - shared) * os.sysconf("SC_PAGE_SIZE") // MB
 
 
 def family(pid: int) -> list[int]:
@@ -138,18 +141,20 @@ def main(words: argparse.Namespace) -> int:
             return segment(given, out, model=words.model, progress=memory, **more)
 
         found = {}
-        for way, call in ways_of(folder, source, do, words.tasks_in_store).items():
+        ways = ways_of(folder, source, do, words.tasks_in_store)
+        for way in words.ways or ways:
+            call = ways[way]
             begun = cpu_s()
             memory.first.clear()
             found[way] = call()
-            same = found[way] == found["1 worker"]
+            same = found[way] == next(iter(found.values()))
             sizes = [size for size, _ in found[way].values()]
             print(
                 f"{way}: {'equal' if same else 'OTHER'} ({len(sizes)} files, {sum(sizes)} bytes; "
                 f"{cpu_s() - begun:.0f} CPU s; MB: {memory})",
                 flush=True,
             )
-    return int(any(one != found["1 worker"] for one in found.values()))
+    return int(any(one != next(iter(found.values())) for one in found.values()))
 
 
 def asked() -> argparse.Namespace:
@@ -159,6 +164,7 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=48)
     parser.add_argument("--slices", type=int, default=16)
     parser.add_argument("--model", type=Path)
+    parser.add_argument("--ways", nargs="+", help="their names; by default all")
     parser.add_argument("--tasks-in-store", action="store_true")
     return parser.parse_args()
 

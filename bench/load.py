@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,8 +35,10 @@ try:
 except SystemExit as ended:
     code = ended.code or 0
 used = resource.getrusage(resource.RUSAGE_SELF)
+with open("/proc/self/status") as status:  # ru_maxrss is at least that of the parent
+    peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 with open(sys.argv[1], "w") as file:
-    print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, code, file=file)
+    print(used.ru_utime + used.ru_stime, peak / 1024, code, file=file)
 """
 SLOWER, MORE, FREE_MB = 1.5, 1.25, 100.0
 
@@ -89,27 +92,24 @@ def junk(folder: Path, count: int) -> Path:
     return folder
 
 
-def costs(folder: Path, small: int, large: int) -> list[Cost]:
-    """Every command on a small and on a large input, smallest first."""
-    found = []
-    for count in (small, large):
-        source = cases(folder / "cases", count)
-        out = folder / "out"
-        for words in (["segment", "--model", "classical"], ["prepare"]):
-            verb, *options = words
-            command = [verb, str(source), str(out), *options, "--workers", "1"]
-            found.append(measured(verb, count, command, folder))
-            shutil.rmtree(out)
-        shutil.rmtree(source)
+def costs(folder: Path, small: int, large: int) -> Iterator[Cost]:
+    """Every command on a small and then on a large input."""
     for make, what, counts in (
         (slices, "scan, slices", (300, 3000)),
         (junk, "scan, other files", (5000, 50_000)),
     ):
         for count in counts:
             source = make(folder / "in", count)
-            found.append(measured(what, count, ["scan", str(source), "--workers", "1"], folder))
+            yield measured(what, count, ["scan", str(source), "--workers", "1"], folder)
             shutil.rmtree(source)
-    return found
+    for words in (["segment", "--model", "classical"], ["prepare"]):
+        verb, *options = words
+        for count in (small, large):
+            source, out = cases(folder / "cases", count), folder / "out"
+            command = [verb, str(source), str(out), *options, "--workers", "1"]
+            yield measured(verb, count, command, folder)
+            shutil.rmtree(out)
+            shutil.rmtree(source)
 
 
 def problems(small: Cost, large: Cost, begun: float) -> list[str]:
@@ -149,23 +149,23 @@ def main() -> int:
     parser.add_argument("counts", type=int, nargs="*", default=[200, 2000])
     parser.add_argument("--picture", type=Path)
     given = parser.parse_args()
-    small, large = given.counts
+    found: list[Cost] = []
+    wrong = 0
+    print("| command | items | CPU [s] | ms an item | peak [MB] | exit | |")
+    print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "nothing").mkdir()
         begun = measured("scan", 0, ["scan", str(folder / "nothing")], folder).seconds
-        found = costs(folder, small, large)
-    wrong = 0
-    print("| command | items | CPU [s] | ms an item | peak [MB] | exit | |")
-    print("|---|---|---|---|---|---|---|")
-    for what in dict.fromkeys(one.what for one in found):
-        pair = [one for one in found if one.what == what]
-        told = "; ".join(problems(*pair, begun))
-        wrong += bool(told)
-        for one in pair:
+        for one in costs(folder, *given.counts):
+            smaller = [before for before in found if before.what == one.what]
+            told = "; ".join(problems(smaller[0], one, begun)) if smaller else ""
+            found.append(one)
+            wrong += bool(told)
             each = 1000 * (one.seconds - begun) / one.count
             cells = (one.what, f"{one.count:,}", f"{one.seconds:.1f}", f"{each:.2f}")
-            print("|", " | ".join((*cells, f"{one.megabytes:.0f}", str(one.exit_code), told)), "|")
+            row = (*cells, f"{one.megabytes:.0f}", str(one.exit_code), told)
+            print("|", " | ".join(row), "|", flush=True)
     print(json.dumps([vars(one) for one in found]), file=sys.stderr)
     if given.picture:
         draw(found, given.picture)

@@ -167,3 +167,47 @@ def test_no_scheduler_is_a_usage_error(monkeypatch):
     for wrong in ("tcp://127.0.0.1:9", "127.0.0.1:8786", "udp://host:1"):
         with pytest.raises(UsageError):
             list(spread(toy_batch.ToyRecipe(None), [1], How(scheduler=wrong)))
+
+
+class LostOnTheWay:
+    """A future of Dask that had finished, and whose value was lost with its workers."""
+
+    status = "finished"
+
+    def result(self):
+        self.status = "error"
+        raise self.exception()
+
+    def exception(self):
+        from distributed.scheduler import KilledWorker
+
+        return KilledWorker("key", None, 3)
+
+
+def test_a_value_that_is_lost_on_its_way_is_the_loss_of_a_worker():
+    from pleura.store.cluster import _outcome
+
+    outcome = _outcome(LostOnTheWay(), 7)
+    assert (outcome.index, outcome.refusal.code, outcome.passing) == (7, "WORKER-LOST", True)
+
+
+def test_a_worker_that_is_lost_while_the_recipe_opens_is_no_error(monkeypatch):
+    from pleura.core.errors import UsageError
+    from pleura.store import cluster as module
+
+    monkeypatch.setattr(module, "LOOK_S", 0)
+    asked = []
+
+    class Losing:
+        def register_plugin(self, plugin):
+            asked.append(plugin)
+            if len(asked) < lost:
+                raise OSError("in <TCP (closed)>: Stream is closed")
+
+    lost = 3
+    module._register(Losing(), "opener")
+    assert asked == ["opener"] * 3
+    asked.clear()
+    lost = 99
+    with pytest.raises(UsageError, match="ended 5 times while they opened the model"):
+        module._register(Losing(), "opener")

@@ -11,12 +11,13 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pleura.core.atomic import atomic_folder, write_json
-from pleura.core.errors import InputRefused, PleuraError
+from pleura.core.errors import Exit, InputRefused, PleuraError
 from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
 from pleura.core.results import batch_exit
@@ -69,9 +70,11 @@ class ToyRecipe:
 
 
 def resident_kb() -> int:
-    """What this process holds in memory (Linux)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") // 1024
+    """What this process holds in memory, without the pages of mapped files, which the system drops
+    and reads again as it likes (Linux).
+    """
+    _, resident, shared = map(int, Path("/proc/self/statm").read_text().split()[:3])
+    return (resident - shared) * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 def scan(source: Path) -> list[ToyJob]:
@@ -144,6 +147,9 @@ def main(words: list[str]) -> int:
     except PleuraError as error:
         print(error, file=sys.stderr)
         return int(error.exit_code)
+    except Exception:
+        traceback.print_exc()
+        return int(Exit.BUG)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,14 @@ the local pool, so Dask only repeats jobs whose worker was lost.
 """
 
 import logging
+import math
 import re
 import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from distributed import Client, WorkerPlugin, as_completed
@@ -26,8 +28,14 @@ from pleura.store.failures import LOST
 
 WAIT_S = 30
 """Seconds to wait for the scheduler, and for its first worker."""
+REQUESTS = 5
+"""Requests to open the recipe, of which each fails where a worker is lost meanwhile."""
 AHEAD = 2
 """Jobs sent ahead for each thread of the cluster, so that the scheduler never holds all jobs."""
+
+LOOK_S = 1.0
+"""Seconds between two questions how many threads the cluster has: asking takes a tenth of a short
+case."""
 
 _works: dict[str, Callable[[Any], Any]] = {}
 
@@ -66,7 +74,7 @@ def spread_on_cluster(recipe: Recipe, jobs: Sequence[Any], address: str) -> Iter
     """
     with _connected(address) as client:
         opener = Opener(recipe)
-        client.register_plugin(opener)
+        _register(client, opener)
         suspects = []
         for outcome in _all(client, opener.name, jobs, range(len(jobs))):
             if outcome.refusal is not None and outcome.refusal.code == LOST:
@@ -75,7 +83,26 @@ def spread_on_cluster(recipe: Recipe, jobs: Sequence[Any], address: str) -> Iter
                 yield outcome
         for index in suspects:  # alone: Dask blames all that a lost worker had
             yield from _all(client, f"{opener.name}-again", jobs, [index], opener.name)
-        client.unregister_worker_plugin(opener.name)
+        with suppress(OSError):  # a worker is lost at the end: all jobs are done
+            client.unregister_worker_plugin(opener.name)
+
+
+def _register(client: Any, opener: Opener) -> None:
+    """Open the recipe in every worker. A worker that is lost meanwhile ends the request.
+
+    Raises:
+        UsageError: workers are lost again and again.
+    """
+    for _ in range(REQUESTS):
+        try:
+            client.register_plugin(opener)
+            return
+        except OSError:
+            time.sleep(LOOK_S)
+    raise UsageError(
+        f"workers of the Dask cluster ended {REQUESTS} times while they opened the model; look "
+        "into their logs, and give them more memory"
+    )
 
 
 def _all(
@@ -84,8 +111,11 @@ def _all(
     """Do the jobs of these indices; keys begin with `prefix`, the recipe is that of `name`."""
     waiting, running_by_key = deque(indices), dict[str, int]()
     running = as_completed(loop=client.loop)
+    threads, asked = 0, -math.inf
     while waiting or running_by_key:
-        room = AHEAD * sum(client.nthreads().values()) + 1 - len(running_by_key)
+        if time.monotonic() - asked > LOOK_S:
+            threads, asked = sum(client.nthreads().values()), time.monotonic()
+        room = AHEAD * threads + 1 - len(running_by_key)
         for _ in range(min(room, len(waiting))):
             index = waiting.popleft()
             key = f"{prefix}-{index}"
@@ -103,8 +133,9 @@ def _do(name: str, index: int, job: Any) -> Outcome:
 
 def _outcome(future: Any, index: int) -> Outcome:
     if future.status == "finished":
-        outcome: Outcome = future.result()
-        return outcome
+        with suppress(KilledWorker):  # its worker, and those that repeated it, did not send it
+            outcome: Outcome = future.result()
+            return outcome
     error = future.exception() if future.status == "error" else None
     if error is not None and stops_the_batch(error):
         raise error
