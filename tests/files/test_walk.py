@@ -45,6 +45,8 @@ def test_every_file_is_told_by_content_and_counted(tmp_path):
         "a/b/raw": bytes(range(256)),
         "lost.dcm": b"",
         "zeros.dcm": bytes(4096),
+        "nothing": b"",
+        "odd.dcm": b"\1\2\3",
         "Thumbs.db": b"\1\2",
         "._IM0001": b"\0\5\x16\7" * 99,
         "DICOMDIR": DICOMDIR,
@@ -55,7 +57,10 @@ def test_every_file_is_told_by_content_and_counted(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(data)
     found = walk(tmp_path)
-    assert {file.name for file in found.files} == set(contents)
+    lost = {"lost.dcm", "zeros.dcm"}
+    assert {file.name for file in found.files} == set(contents) - lost
+    assert {file.name for file in found.refused} == lost
+    assert codes(found) == {"EMPTY-FILE": 2}
     assert kinds(found) == {
         **{
             "DICOM": 1,
@@ -234,3 +239,56 @@ def test_an_input_that_does_not_exist(tmp_path):
 )
 def test_is_dicom(head, answer):
     assert is_dicom(head) is answer
+
+
+@pytest.mark.parametrize("content", [b"", bytes(5000)])
+@pytest.mark.parametrize("name", ["a.dcm", "A.DCM", "scan.IMA", "x.dicom"])
+def test_a_placeholder_is_refused_on_disk_and_in_archives(name, content, tmp_path):
+    """What a cloud folder leaves before it downloads, and what a broken copy leaves."""
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / f"._{name}").write_bytes(b"")
+    with zipfile.ZipFile(tmp_path / "e.zip", "w") as archive:
+        archive.writestr(name, content)
+    assert codes(walk(tmp_path)) == {"EMPTY-FILE": 2}
+
+
+def zipped(path, members=3, **how):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, **how) as archive:
+        for number in range(members):
+            archive.writestr(f"{number}", OBJECT + os.urandom(500))
+
+
+def problems(found):
+    return {(file.code, file.problem) for file in found.refused}
+
+
+def test_volumes_of_an_archive_are_named_as_such(tmp_path):
+    whole = tmp_path / "e.zip"
+    zipped(whole)
+    data = whole.read_bytes()
+    end = data.rindex(b"PK\5\6")
+    last = data[: end + 4] + b"\2\0\2\0" + data[end + 8 :]  # the third disk of three
+    for name, part in (("e.z01", data[:900]), ("e.z02", data[900:1300]), ("e.zip", last[1300:])):
+        (tmp_path / name).write_bytes(part)
+    for name in ("f.zip.001", "f.zip.002", "g.7z.001", "h.part1.rar", "h.r00"):
+        (tmp_path / name).write_bytes(os.urandom(64))
+    found = walk(tmp_path)
+    assert problems(found) == {("ARCHIVE-REFUSED", "volumes")}
+    assert len(found.refused) == 8
+
+
+def test_a_zip_with_a_comment_is_no_volume(tmp_path):
+    zipped(tmp_path / "e.zip")
+    with zipfile.ZipFile(tmp_path / "e.zip", "a") as archive:
+        archive.comment = b"\1" * 60000
+    assert len(walk(tmp_path).dicom()) == 3
+
+
+def test_a_compression_that_is_not_known_is_not_called_corrupt(tmp_path):
+    """Deflate64 (method 9): Windows uses it for files over 2 GB."""
+    zipped(tmp_path / "e.zip", members=1)
+    data = (tmp_path / "e.zip").read_bytes()
+    data = data.replace(b"\x08\x00", b"\x09\x00", 1)
+    where = data.rindex(b"PK\1\2") + 10
+    (tmp_path / "e.zip").write_bytes(data[:where] + b"\x09" + data[where + 1 :])
+    assert problems(walk(tmp_path)) == {("ARCHIVE-REFUSED", "method")}

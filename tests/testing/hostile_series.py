@@ -439,7 +439,7 @@ HOSTILE_SERIES = (
     Hostile("GUIDs for UIDs", SAME, files=guids),
     Hostile("no SOPInstanceUID", SAME, lambda s: flaws.tags(s, SOPInstanceUID="")),
     Hostile("wrong value representations", SAME, wrong_vrs),
-    Hostile("zero bytes", "nothing", files=each(lambda _: b"")),
+    Hostile("zero bytes", "EMPTY-FILE", files=each(lambda _: b"")),
     Hostile("links that go round", SAME, files=looped),
     Hostile("a zip bomb", "ARCHIVE-REFUSED", files=bomb),
 )

@@ -116,3 +116,11 @@ SMALLER = 0.05
 """[share of the first lung] A second lung is not smaller; a cut-off lobe or a speck is."""
 ONE_LUNG = (0.25, 0.75)
 """[share] A region whose left part lies outside this range is one lung, on the larger side."""
+
+# Patients (dicom.patient)
+
+ADULT_YEARS = 18
+"""[years] Younger patients are children: the network and every figure come from adults."""
+LIGHTEST_ADULT_KG = 35.0
+"""[kg] A lighter patient of unknown age is taken for a child; girls of 11 years weigh about 37 kg
+at the median (CDC growth charts of 2000)."""

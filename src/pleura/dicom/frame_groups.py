@@ -4,7 +4,7 @@ from typing import Any
 
 from pleura.dicom.plane import Plane
 from pleura.dicom.separators import SEPARATORS
-from pleura.dicom.values import numbers, several, text
+from pleura.dicom.values import image_type_of, numbers, text
 
 FRAME_SEPARATORS = {
     "AcquisitionNumber": ("FrameContentSequence", "FrameAcquisitionNumber"),
@@ -21,6 +21,9 @@ FRAME_SEPARATORS = {
 }
 """For an attribute of a single-frame slice, its functional group and attribute in a frame."""
 
+COMPUTED = ("VolumetricProperties", "VolumeBasedCalculationTechnique")
+"""How an enhanced image was computed, beside FrameType and ImageType."""
+
 
 def attributes_of_frame(plane: Plane, groups: list[Any]) -> dict[str, Any]:
     """`separators` and `image_type` of a frame, from its functional groups or else the object."""
@@ -28,15 +31,21 @@ def attributes_of_frame(plane: Plane, groups: list[Any]) -> dict[str, Any]:
     image_type = plane.image_type
     for name, (sequence, inner) in FRAME_SEPARATORS.items():
         items = [item for group in groups[1:] for item in (group.get(sequence) or ())[:1]]
-        value = next(
-            (item.get(inner) for item in reversed(items) if item.get(inner) not in (None, "")), None
-        )
+        value = _of_items(items, inner)
         if value is not None:
             attributes[name] = text(value)
             if name == "ImageType":
+                own = image_type_of(value, *(_of_items(items, inner) for inner in COMPUTED))
                 object_type = () if "MIXED" in image_type else image_type
-                image_type = tuple(dict.fromkeys((*map(str, several(value)), *object_type)))
+                image_type = tuple(dict.fromkeys((*own, *object_type)))
     return {"separators": tuple(attributes.values()), "image_type": image_type}
+
+
+def _of_items(items: list[Any], name: str) -> Any:
+    """The value in the last item that has one, which takes precedence; `None` where none has."""
+    return next(
+        (item.get(name) for item in reversed(items) if item.get(name) not in (None, "")), None
+    )
 
 
 DIRECT = {

@@ -22,16 +22,17 @@ from pleura.dicom.fast_header import (
     Way,
     walk,
 )
-from pleura.dicom.frame_groups import attributes_of_frame, geometry_of
+from pleura.dicom.frame_groups import COMPUTED, attributes_of_frame, geometry_of
 from pleura.dicom.header_values import TAGS
+from pleura.dicom.patient import unlike_an_adult
 from pleura.dicom.plane import Cells, Plane
 from pleura.dicom.separators import SEPARATORS, separators_of
 from pleura.dicom.values import (
     digest,
+    image_type_of,
     modality_of,
     numbers,
     padding_of,
-    several,
     technical_of,
     text,
     whole,
@@ -65,6 +66,11 @@ OWN = {
 BOTH = {"ConvolutionKernel", "ImageType", "SliceThickness", "KVP", "SeriesNumber"}
 ALIKE = tuple(name for name in WANTED if name not in OWN or name in BOTH)
 
+
+OF_PATIENT = tuple(
+    "PatientAge PatientBirthDate StudyDate PatientWeight PatientSpeciesDescription".split()
+)
+"""The arguments of `unlike_an_adult`."""
 
 FIRST_ALIKE = Plane._fields.index("patient")
 DICOMDIR = "1.2.840.10008.1.3.10"
@@ -276,6 +282,7 @@ def _alike(image: bool, *values: Any) -> Plane:
         syntax=attributes["TransferSyntaxUID"],
         series_number=whole(attributes["SeriesNumber"]) or 0,
         technical={name: value for name, value in technical.items() if value},
+        unlike_adult=unlike_an_adult(*map(attributes.get, OF_PATIENT)),
     )
     if not image:
         return plane
@@ -299,7 +306,7 @@ def _alike(image: bool, *values: Any) -> Plane:
             sign is not None,
         ),
         padding=padding_of(attributes, signed, allocated),
-        image_type=tuple(str(v).upper() for v in several(attributes["ImageType"])),
+        image_type=image_type_of(attributes["ImageType"], *map(attributes.get, COMPUTED)),
         part=(
             whole(attributes["InConcatenationNumber"]) or 1,
             whole(attributes["InConcatenationTotalNumber"]) or 1,

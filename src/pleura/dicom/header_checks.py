@@ -7,19 +7,24 @@ from typing import Any
 
 import numpy as np
 
+from pleura.anatomy import thresholds as t
 from pleura.codecs.frames import NATIVE, can_decode, name_of
 from pleura.core.codes import finding
 from pleura.core.codes.reading import NOT_GREYSCALE
 from pleura.core.findings import Finding, Verdict
 from pleura.dicom.plane import Cells, Plane
 from pleura.dicom.private_pixels import private_pixels
-from pleura.dicom.shapes import MAPS, PROJECTIONS
+from pleura.dicom.shapes import MAPS, is_projection
 from pleura.dicom.spacing import typical_spacing
 from pleura.dicom.stack import depths_of
 from pleura.geometry.grid import VOXEL_MM
 
 NAMES_OF_HU = re.compile(r"(HU|US|hound?sfield.*)?", re.IGNORECASE)
 """RescaleType of a CT in HU: vendors' spellings, and US ("unspecified") in old objects."""
+
+CONE_BEAM = re.compile(r"on-?board imager|\bXVI\b|CBCT|cone.?beam|\bartis\b", re.IGNORECASE)
+"""In ManufacturerModelName or ImageType of a cone-beam CT: linear accelerators of Varian (On-Board
+Imager) and Elekta (XVI), angiography (Artis), and names that say so."""
 
 MOST_PIXELS = 1 << 24
 """[pixels] A larger slice is not a CT: 4096 × 4096."""
@@ -37,6 +42,15 @@ CODES = tuple(
     "ZERO-SLOPE RESCALE-NOT-HU MAP MODALITY-LUT".split()
 )
 """Codes for which headers alone refuse a series, in the order of the report."""
+
+
+DESCRIBED = {
+    "PatientAge": f"a patient under {t.ADULT_YEARS} years",
+    "PatientBirthDate": f"a patient under {t.ADULT_YEARS} years",
+    "PatientWeight": f"a patient under {t.LIGHTEST_ADULT_KG:g} kg",
+    "PatientSpeciesDescription": "an animal",
+}
+"""What an attribute that shows no adult says, for `NOT-AN-ADULT`."""
 
 
 def check_headers(planes: Sequence[Plane]) -> list[Finding]:
@@ -153,6 +167,7 @@ def check_stack_headers(planes: Sequence[Plane]) -> list[Finding]:
         *_identity_notes(planes),
         *_value_notes(planes),
         *_image_type_notes(planes[0]),
+        *_cone_beam(planes[0]),
     ]
 
 
@@ -196,6 +211,9 @@ def _identity_notes(planes: Sequence[Plane]) -> Iterator[Finding]:
     patients = len({plane.patient for plane in planes} - {""})
     if patients > 1:
         yield finding("PATIENTS-DIFFER", n=patients)
+    attribute = max(plane.unlike_adult for plane in planes)
+    if attribute:
+        yield finding("NOT-AN-ADULT", attribute=attribute, whom=DESCRIBED[attribute])
 
 
 def _value_notes(planes: Sequence[Plane]) -> Iterator[Finding]:
@@ -212,10 +230,17 @@ def _value_notes(planes: Sequence[Plane]) -> Iterator[Finding]:
 
 
 def _image_type_notes(plane: Plane) -> Iterator[Finding]:
-    if set(plane.image_type) & set(PROJECTIONS):
+    if any(map(is_projection, plane.image_type)):
         yield finding("PROJECTION")
     elif "DERIVED" in plane.image_type:
         yield finding("DERIVED")
+
+
+def _cone_beam(plane: Plane) -> Iterator[Finding]:
+    if CONE_BEAM.search(plane.technical.get("ManufacturerModelName", "")):
+        yield finding("CONE-BEAM", attribute="ManufacturerModelName")
+    elif any(map(CONE_BEAM.search, plane.image_type)):
+        yield finding("CONE-BEAM", attribute="ImageType")
 
 
 def _number(text: str | None) -> float | None:

@@ -32,7 +32,8 @@ class Plane(NamedTuple):
     and `pixel_data` is `None`. `surplus` counts bytes beyond the declared ones. In an `archive`
     (zip, tar), `member` is the number of the file, and `file` is the archive's path followed by the
     member's name. `patient` is a digest that distinguishes patients. `part` is the number of this
-    object and of all objects in a concatenation.
+    object and of all objects in a concatenation. `unlike_adult` is the attribute that shows a child
+    or an animal.
     """
 
     file: str
@@ -72,6 +73,7 @@ class Plane(NamedTuple):
     series_number: int = 0
     technical: Mapping[str, str] = {}
     length: int = 0
+    unlike_adult: str = ""
 
     @property
     def path(self) -> Path:

@@ -23,7 +23,7 @@ Slices that differ in one of these are of different stacks, even where they inte
 uniform one.
 """
 
-ONE_ABOVE_ANOTHER = ("ConvolutionKernel", "AcquisitionNumber")
+ONE_ABOVE_ANOTHER = ("ConvolutionKernel", "AcquisitionNumber", "StackID")
 """Attributes that also separate an uneven series whose stacks lie one above the other."""
 
 MOST_INTERLEAVED = 4

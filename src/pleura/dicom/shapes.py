@@ -1,5 +1,6 @@
 """Group planes by matrix size, pixel spacing, orientation and kind of image."""
 
+import re
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
@@ -10,8 +11,16 @@ from pleura.dicom.stack import is_even
 
 COSINE_TOLERANCE = 1e-3
 SPACING_TOLERANCE_MM = 1e-3
-PROJECTIONS = ("MIP", "MINIP", "MNIP", "AVERAGE", "AVG", "PROJECTION IMAGE", "RESAMPLED")
-"""Values of ImageType for images computed from slices, which can be in the same series."""
+PROJECTIONS = (
+    *"MIP MINIP MNIP AVERAGE AVG RESAMPLED MAXIMUM MINIMUM MEAN".split(),
+    "PROJECTION IMAGE",
+    *"MAX_IP MIN_IP VOLUME_RENDER SURFACE_RENDER CURVED_MPR SAMPLED DISTORTED".split(),
+)
+"""Values of ImageType for images computed from slices, which can be in the same series; then those
+of VolumeBasedCalculationTechnique and VolumetricProperties (PS3.3 C.8.16.2.1)."""
+
+PROJECTION_WORDS = frozenset("MIP MAXIP MINIP MNIP AVERAGE AVG".split())
+"""Words of vendors' own values, such as `CSA MIP` and `MIP_THIN`."""
 
 MAPS = tuple(
     "RCBF RCBV CBF CBV MTT TTP TTD TMAX TTS PERMEABILITY FLOW_MAP PBV SUBTRACTION DIVISION "
@@ -26,6 +35,7 @@ class Shape(NamedTuple):
 
     rows: int
     columns: int
+    samples: int
     spacing: tuple[float, ...] | None
     orientation: tuple[float, ...] | None
     kind: tuple[str, ...]
@@ -33,7 +43,8 @@ class Shape(NamedTuple):
     def is_near(self, other: "Shape") -> bool:
         """Whether two shapes are equal except for rounding."""
         return (
-            (self.rows, self.columns, self.kind) == (other.rows, other.columns, other.kind)
+            self._replace(spacing=None, orientation=None)
+            == other._replace(spacing=None, orientation=None)
             and _are_near(self.spacing, other.spacing, SPACING_TOLERANCE_MM)
             and _are_near(self.orientation, other.orientation, COSINE_TOLERANCE)
         )
@@ -58,6 +69,7 @@ def by_shape(planes: Sequence[Plane]) -> list[list[Plane]]:
         key = (
             plane.rows,
             plane.columns,
+            plane.cells.samples,
             plane.spacing,
             plane.orientation,
             image_kind(plane.image_type),
@@ -81,15 +93,22 @@ def image_kind(image_type: Sequence[str]) -> tuple[str, ...]:
     """The kind of an image by ImageType: localizer, projection, map, derived or original."""
     if "LOCALIZER" in image_type:
         return ("LOCALIZER",)
-    computed = tuple(value for value in image_type if value in PROJECTIONS or value in MAPS)
+    computed = tuple(value for value in image_type if is_projection(value) or value in MAPS)
     return computed or tuple(value for value in image_type[:2] if value in ("DERIVED", "SECONDARY"))
+
+
+def is_projection(value: str) -> bool:
+    """Whether a value of ImageType is that of an image computed from several slices."""
+    return value in PROJECTIONS or not PROJECTION_WORDS.isdisjoint(re.split(r"[ _]", value))
 
 
 def _rejoined(groups: dict[Shape, list[Plane]]) -> list[list[Plane]]:
     """Join originals and derived slices where they make one uniform stack."""
     alike: dict[Hashable, list[list[Plane]]] = defaultdict(list)
     for shape, group in groups.items():
-        is_plain = not set(shape.kind) & {"LOCALIZER", *PROJECTIONS, *MAPS}
+        is_plain = not any(
+            value in ("LOCALIZER", *MAPS) or is_projection(value) for value in shape.kind
+        )
         alike[shape._replace(kind=()) if is_plain else shape].append(group)
     joined = []
     for parts in alike.values():

@@ -24,6 +24,9 @@ AS CD CF CP CS DD DF DM DS EC FA FS LP MA MS OPR ST VF
 MODALITIES = frozenset(TERMS.split())
 UNKNOWN_MODALITY = "unknown"
 
+ORDINARY = {"", "NONE", "VOLUME", "MIXED"}
+"""Values of VolumetricProperties and VolumeBasedCalculationTechnique that say nothing special."""
+
 NUMERIC = {"KVP", "SliceThickness", "SpacingBetweenSlices", "GantryDetectorTilt"}
 
 
@@ -68,6 +71,20 @@ def technical_of(name: str, value: Any) -> str:
         return text(value) if [float(part) for part in several(value)] else ""
     except (TypeError, ValueError):
         return ""
+
+
+def image_type_of(image_type: Any, volumetric: Any, technique: Any) -> tuple[str, ...]:
+    """The values of ImageType (or FrameType) in capitals, and after them how an enhanced image was
+    computed.
+
+    Args:
+        image_type: ImageType or FrameType.
+        volumetric: VolumetricProperties (PS3.3 C.8.16.2.1.2), left out where it is VOLUME.
+        technique: VolumeBasedCalculationTechnique (C.8.16.2.1.3), left out where it is NONE.
+    """
+    values = [str(value).upper() for value in several(image_type)]
+    computed = [text(value).upper() for value in (volumetric, technique)]
+    return (*values, *(value for value in computed if value not in ORDINARY))
 
 
 def whole(value: Any) -> int | None:

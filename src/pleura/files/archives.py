@@ -17,7 +17,13 @@ from pleura.core.codes import refused
 from pleura.core.codes.reading import ARCHIVE_PROBLEMS
 from pleura.core.errors import InputRefused, UnreadableFile
 from pleura.core.faults import note
-from pleura.files.contents import GZIP_SUFFIXES, TAR_SUFFIXES, archive_format, is_dicom
+from pleura.files.contents import (
+    GZIP_SUFFIXES,
+    TAR_SUFFIXES,
+    VOLUME,
+    archive_format,
+    is_dicom,
+)
 from pleura.files.limits import (
     MEMBER_BYTES,
     TAR_HEADER_BYTES,
@@ -40,6 +46,11 @@ TAIL_CHUNKS = 64
 LOCAL_HEADER_BYTES = 30
 """Shortest header of a zip member."""
 
+END_OF_ZIP = b"PK\x05\x06"
+END_BYTES = 22 + (1 << 16)
+"""The end of a zip and its comment are no longer."""
+METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
+"""Compression that can be read; not Deflate64, which Windows uses for large files."""
 HAS_DESCRIPTOR = 8
 """Flag of a zip member whose CRC and sizes stand behind its bytes."""
 ZIP64 = 0xFFFFFFFF
@@ -120,7 +131,7 @@ def members(path: Path, kind: str, only: Collection[int] | None = None) -> Itera
     """
     readers = {"zip": _zip_members, "tar": _tar_members, "gzip": _gzip_member}
     if kind not in readers:
-        raise not_read("unsupported")
+        raise not_read("volumes" if kind == VOLUME else "unsupported")
     try:
         yield from readers[kind](path, only)
     except UnreadableFile:
@@ -182,6 +193,8 @@ class _Limited:
 def _zip_members(path: Path, only: Collection[int] | None) -> Iterator[Member]:
     size = path.stat().st_size
     with path.open("rb") as file:
+        if _is_last_volume(file, size):
+            raise not_read("volumes")
         limited = _Limited(file)
         limited.left = ZIP_DIRECTORY_BYTES
         with zipfile.ZipFile(limited) as archive:
@@ -196,6 +209,17 @@ def _zip_members(path: Path, only: Collection[int] | None) -> Iterator[Member]:
                     yield from _zip_member(archive, number, info)
                 else:
                     yield Member(number, info.filename, info.file_size, None, "broken")
+
+
+def _is_last_volume(file: IO[bytes], size: int) -> bool:
+    """Whether a zip is the last of several volumes, by the disk number at its end (APPNOTE 4.3.16).
+
+    The file is left at its beginning.
+    """
+    file.seek(max(0, size - END_BYTES))
+    _, mark, end = file.read().rpartition(END_OF_ZIP)
+    file.seek(0)
+    return bool(mark) and int.from_bytes(end[:2], "little") not in (0, ZIP64 >> 16)
 
 
 def _is_as_listed(file: IO[bytes], info: zipfile.ZipInfo) -> bool:
@@ -225,6 +249,8 @@ def _zip_member(archive: zipfile.ZipFile, number: int, info: zipfile.ZipInfo) ->
         problem = "encrypted"
     elif info.file_size > MEMBER_BYTES:
         problem = "member-large"
+    elif info.compress_type not in METHODS:
+        problem = "method"
     if not problem:
         try:
             file = archive.open(info)

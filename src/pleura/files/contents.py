@@ -71,6 +71,10 @@ ARCHIVE_SUFFIXES = {
 }
 TAR_SUFFIXES = (".tgz", ".tbz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 GZIP_SUFFIXES = (".dcm.gz", ".ima.gz", ".dicom.gz")
+VOLUME = "volume"
+VOLUMES = re.compile(r"\.(z\d\d|r\d\d|part\d+\.rar|(zip|7z|rar|tar|tgz|gz)\.\d{3})$")
+"""How tools name the volumes of an archive in several files; the last of a zip is only `.zip`."""
+DICOM_SUFFIXES = (".dcm", ".ima", ".dicom")
 ZIP_DOCUMENTS = tuple(".docx .xlsx .pptx .odt .ods .jar .npz .pt .pth .whl .mrb .epub".split())
 """Formats that are zip files inside; they are documents, not archives of DICOM."""
 
@@ -105,6 +109,19 @@ def is_dicomdir(head: bytes) -> bool:
     return head[start + 8 : start + 8 + length].strip(b" \0") == DICOMDIR_CLASS
 
 
+def has_lost_content(name: str, head: bytes) -> bool:
+    """Whether a file is named as DICOM and has no content, or only zeros: a placeholder of a cloud
+    folder that was never downloaded, or a copy that was broken off.
+
+    Args:
+        name: the file's name.
+        head: its first bytes.
+    """
+    lowered = PurePath(name).name.lower()
+    is_litter = lowered in LITTER or lowered.startswith("._")
+    return lowered.endswith(DICOM_SUFFIXES) and not is_litter and not any(head)
+
+
 def kind_of(name: str, head: bytes) -> str:
     """The kind of a file that is neither an archive nor refused, for counting.
 
@@ -137,13 +154,15 @@ def kind_of(name: str, head: bytes) -> str:
 
 
 def archive_format(name: str, head: bytes) -> str:
-    """The archive format of a file: zip, tar, gzip, bzip2, xz, `unsupported`, or empty.
+    """The archive format of a file: zip, tar, gzip, bzip2, xz, `volume`, `unsupported`, or empty.
 
     It is recognised by content, for a broken archive by its suffix.
     """
     lowered = name.lower()
     if lowered.endswith(ZIP_DOCUMENTS):
         return ""
+    if VOLUMES.search(lowered):
+        return VOLUME
     if head[257:262] == b"ustar":
         return "tar"
     for magic, kind in ARCHIVE_MAGIC.items():

@@ -26,6 +26,7 @@ from pleura.files.contents import (
     DICOMDIR,
     LINK,
     archive_format,
+    has_lost_content,
     is_dicom,
     is_dicomdir,
     kind_of,
@@ -178,6 +179,9 @@ def open_files(path: str, name: str) -> Iterator[OpenFile | RefusedFile]:
             if is_dicom(head):
                 yield _open_dicom(path, name, head, stream, status.st_size)
                 return
+            if has_lost_content(name, head):
+                yield RefusedFile(name, "EMPTY-FILE")
+                return
             archive = archive_format(name, head) and archive_type(Path(path), head)
             if not archive:
                 file = InputFile(path, name, status.st_size, kind_of(name, head))
@@ -224,6 +228,8 @@ def _open_member(path: str, archive: str, member: Member) -> OpenFile | RefusedF
     except Exception as error:  # a member whose compressed bytes are broken
         note(error)
         return RefusedFile(name, "ARCHIVE-REFUSED", "broken")
+    if has_lost_content(name, head):
+        return RefusedFile(name, "EMPTY-FILE")
     if not is_dicom(head) and archive_format(name, head):
         return RefusedFile(name, "ARCHIVE-REFUSED", "nested")
     file = InputFile(path, name, member.size, kind_of(name, head), member.number, own_name)

@@ -13,11 +13,16 @@ ARCHIVE_PROBLEMS: Mapping[str, str] = MappingProxyType(
         "encrypted": "password-protected",
         "many": "more files than the limit of 100,000, or than its size allows",
         "member-large": "a file in the archive is larger than 1 GiB",
+        "method": (
+            "compressed with a method that is not supported (Deflate64, as Windows uses for large "
+            "files?)"
+        ),
         "nested": "an archive inside an archive",
         "overlap": "files in the archive overlap (possible zip bomb)",
         "unsupported": (
             "archive format not supported (zip, tar, tar.gz, tar.bz2, tar.xz and .dcm.gz are)"
         ),
+        "volumes": "one volume of an archive in several files",
     }
 )
 """Why an archive, or a file in it, was not read: the words of `ARCHIVE-REFUSED`."""
@@ -44,6 +49,11 @@ FILES: Mapping[str, Code] = {
         "{n} file(s) occupy less than a hundredth of their size on disk: the rest was never "
         "written",
         "Copy them again.",
+    ),
+    "EMPTY-FILE": refusal(
+        "{n} file(s) named as DICOM are empty or begin with zeros only: their content was lost, or "
+        "never downloaded from a cloud folder",
+        "Copy or download them again.",
     ),
     "SPECIAL-FILE": refusal(
         "{n} named pipe(s), socket(s) or device(s); only regular files are read",
@@ -161,6 +171,15 @@ HEADERS: Mapping[str, Code] = {
     ),
     "PATIENTS-DIFFER": review(
         "{n} different PatientIDs in the series", "Check that all slices are of one patient."
+    ),
+    "NOT-AN-ADULT": review(
+        "{attribute} describes {whom}; pleura was measured on adults only",
+        "Look at the outlines before you use masks and numbers.",
+    ),
+    "CONE-BEAM": review(
+        "a cone-beam CT by its {attribute}; its values are only near to HU, and pleura was never "
+        "measured on such images",
+        "Look at the outlines before you use masks and numbers.",
     ),
     "MONOCHROME1": ok("MONOCHROME1: display inverted; values are HU"),
     "RESCALE-DIFFERS": ok("rescale parameters vary between slices and were applied per slice"),

@@ -13,8 +13,8 @@ STACKS: Mapping[str, Code] = {
         "Export the series again.",
     ),
     "SERIES-IN-PARTS": review(
-        "{others} slice(s) of this series differ in size, spacing or orientation and are listed "
-        "separately",
+        "{others} slice(s) of this series differ in size, spacing, orientation or colour and are "
+        "listed separately",
         "Check that this part is complete.",
     ),
     "SPLIT-BY-ATTRIBUTE": Code(
