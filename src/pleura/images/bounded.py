@@ -45,7 +45,10 @@ def beside(header: Path, name: str) -> Path:
     """The data file of a detached header: a regular file in the same folder, and nowhere else."""
     if not name or Path(name).name != name or name in (".", ".."):
         raise refused("MASK-DATA-ELSEWHERE", UnreadableFile)
-    return header.with_name(name)
+    data = header.with_name(name)
+    if not data.exists():
+        raise refused("MASK-DATA-ELSEWHERE", UnreadableFile)
+    return data
 
 
 def check_size(size: int) -> None:

@@ -75,6 +75,8 @@ def _load(path: Path) -> ImageFile:
     spacing = np.array(
         _first(header, ("ElementSpacing", "ElementSize"), "1 1 1").split(), dtype=np.float64
     )
+    if not (spacing > 0).all():  # MetaIO has no mirrored axes but those of the matrix
+        raise refused("IMAGE-GEOMETRY", UnreadableFile)
     affine = np.eye(4)
     # a row of the matrix is an axis; ours run slice, row, column
     affine[:3, :3] = (axes * spacing[:, None])[::-1].T

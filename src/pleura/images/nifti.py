@@ -23,6 +23,8 @@ SIDED = "1 right lung, 2 left lung"
 """Stands in the header's `descrip`: tells a map with one lung alone from an unsided one."""
 MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 """Millimetres of the units that `xyzt_units` names: unknown, metre, millimetre, micrometre."""
+SIZE_TOLERANCE = 0.01
+"""[share] Voxel sizes of qform and sform differ by less; 1 % in each makes 3 % of volume."""
 MOST_BEFORE_VOXELS = 1 << 20
 """Largest `vox_offset`: header and extensions."""
 
@@ -33,7 +35,7 @@ def load(path: Path, *, oriented: bool = False) -> ImageFile:
     Args:
         path: ends in `.nii` or `.nii.gz`; what is inside decides whether it is compressed.
         oriented: refuse a file without qform and sform, and one whose qform and sform contradict
-            each other.
+            each other in direction or voxel size.
 
     Raises:
         UnreadableFile: corrupt, not of three dimensions, or larger than the limit.
@@ -110,16 +112,25 @@ def _affine(header: Any, oriented: bool) -> NDArray[np.float64]:
     if oriented:
         if sform is None and qform is None:
             raise refused("NIFTI-NO-ORIENTATION", UnreadableFile)
-        if sform is not None and qform is not None and not _agree(sform, qform):
-            raise refused("NIFTI-ORIENTATIONS-DISAGREE", UnreadableFile)
+        if sform is not None and qform is not None:
+            _check_agreement(sform, qform)
     return np.asarray(header.get_best_affine(), dtype=np.float64)
 
 
-def _agree(sform: NDArray[np.float64], qform: NDArray[np.float64]) -> bool:
-    """Whether two affines run the same way along the patient's axes."""
+def _check_agreement(sform: NDArray[np.float64], qform: NDArray[np.float64]) -> None:
+    """Refuse two affines that run different ways along the patient, or give other voxel sizes.
+
+    They may lie apart, and be turned or sheared a little: neither changes sides or volumes.
+    """
+    from nibabel.affines import voxel_sizes
     from nibabel.orientations import aff2axcodes
 
-    return bool(aff2axcodes(sform) == aff2axcodes(qform))
+    if aff2axcodes(sform) != aff2axcodes(qform):
+        raise refused("NIFTI-ORIENTATIONS-DISAGREE", UnreadableFile)
+    sizes = voxel_sizes(sform), voxel_sizes(qform)
+    if not np.allclose(*sizes, rtol=SIZE_TOLERANCE):
+        by_sform, by_qform = (" x ".join(f"{mm:.4g}" for mm in size) for size in sizes)
+        raise refused("NIFTI-SIZES-DISAGREE", UnreadableFile, by_sform=by_sform, by_qform=by_qform)
 
 
 def read_volume(path: Path) -> Volume:

@@ -23,6 +23,13 @@ TO_LPS = {
     "left-anterior-superior": (1, -1, 1),
     "las": (1, -1, 1),
 }
+MM = {
+    **dict.fromkeys(("", "mm", "millimeter", "millimeters", "millimetre", "millimetres"), 1.0),
+    **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), 10.0),
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1000.0),
+    **dict.fromkeys(("um", "\u00b5m", "\u03bcm", "micron", "microns", "micrometer"), 0.001),
+}
+"""Millimetres of the units in `space units`, which is free text."""
 TYPES = {
     "i1": ("signed char", "int8", "int8_t"),
     "u1": ("uchar", "unsigned char", "uint8", "uint8_t"),
@@ -99,12 +106,24 @@ def _geometry(
         raise refused("IMAGE-GEOMETRY", UnreadableFile)
     directions = np.array([_vector(words[axis]) for axis in spatial], dtype=np.float64)
     others = [axis for axis in range(len(sizes)) if axis not in spatial]
+    scale = np.array(sign) * _mm_of_units(header.get("space units", ""))
     affine = np.eye(4)
-    affine[:3, :3] = directions[::-1].T * np.array(sign)[:, None]
+    affine[:3, :3] = directions[::-1].T * scale[:, None]
     affine[:3, 3] = (
-        np.array(_vector(header.get("space origin", "(0,0,0)")), dtype=np.float64) * sign
+        np.array(_vector(header.get("space origin", "(0,0,0)")), dtype=np.float64) * scale
     )
     return (others[0] if others else None), affine
+
+
+def _mm_of_units(text: str) -> NDArray[np.float64]:
+    """Millimetres of the unit of each axis of space; 1 where none is given."""
+    units = re.findall(r'"([^"]*)"', text) or text.split()
+    if not units:
+        return np.ones(3)
+    mm = [MM.get(unit.strip().lower()) for unit in units]
+    if len(mm) != 3 or None in mm:
+        raise refused("IMAGE-GEOMETRY", UnreadableFile)
+    return np.array(mm, dtype=np.float64)
 
 
 def _vector(text: str) -> list[float]:

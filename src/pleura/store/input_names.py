@@ -12,7 +12,7 @@ from pleura.dicom.descriptions import Description
 from pleura.dicom.gaps import Gaps
 from pleura.dicom.series import survey
 from pleura.files.listing import RefusedFile
-from pleura.store.volume_files import is_volume_file, volume_files
+from pleura.store.volume_files import has_usable, is_volume_file, volume_files
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def input_names(source: Path, gaps: Gaps = "refuse", masks: Sequence[Path] = ())
         return InputNames(_image_files(source), masks=named)
     found = survey(source, gaps=gaps)
     series = found.descriptions(found.series)
-    if not any(one.is_ct for one in found.series):
+    if not has_usable(found.series):
         series |= _image_files(source)
     return InputNames(series, found.walk.refused, named)
 

@@ -1,8 +1,11 @@
 """CT volumes in image files (NIfTI, NRRD, MetaImage), presented as series."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pleura.core.codes import finding
+from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
 from pleura.dicom.gaps import Gaps
 from pleura.dicom.series import Series, find_series
@@ -40,18 +43,26 @@ def is_volume_file(source: Path) -> bool:
 
 
 def volume_files(source: Path) -> list[Series]:
-    """The CT image files at or below a path, by id."""
+    """The CT image files at or below a path, by id; those that repeat another say so."""
+    from pleura.images.duplicates import same_content
     from pleura.images.volumes import find_volumes
 
     found = sorted(find_volumes(source).items())
-    return [
-        VolumeFile(name, "", "", "", "CT", "", 0, 0, 0, None, (), (), image=path)
-        for name, path in found
-    ]
+    id_of = {path: name for name, path in found}
+    repeats = same_content(id_of)
+    series: list[Series] = []
+    for name, path in found:
+        findings: tuple[Finding, ...] = ()
+        if path in repeats:
+            findings = (finding("SAME-AS-ANOTHER", other=id_of[repeats[path]]),)
+        series.append(
+            VolumeFile(name, "", "", "", "CT", "", 0, 0, 0, None, findings, (), image=path)
+        )
+    return series
 
 
 def series_in(source: Path, *, gaps: Gaps = "refuse", progress: Progress = silent) -> list[Series]:
-    """The series of a tree, and its image files where it has no CT series.
+    """The series of a tree, and its image files where it has no CT series that could be used.
 
     Raises:
         UsageError: `source` does not exist.
@@ -59,4 +70,9 @@ def series_in(source: Path, *, gaps: Gaps = "refuse", progress: Progress = silen
     if is_volume_file(source):
         return volume_files(source)
     found = find_series(source, gaps=gaps, progress=progress)
-    return found if any(series.is_ct for series in found) else [*found, *volume_files(source)]
+    return found if has_usable(found) else [*found, *volume_files(source)]
+
+
+def has_usable(found: Iterable[Series]) -> bool:
+    """Whether image files beside these series are left out: the series come first."""
+    return any(series.usable for series in found)

@@ -142,10 +142,10 @@ OBJECTS: Mapping[str, Code] = {
 FILES: Mapping[str, Code] = {
     "MASK-FORMAT": refusal("{found} is not a format that pleura reads; expected one of {known}"),
     "MASK-NOT-A-FILE": refusal(
-        "the mask is not a regular file", "Give a file, not a pipe or a device."
+        "the image is not a regular file", "Give a file, not a pipe or a device."
     ),
     "MASK-UNREADABLE": refusal(
-        "the mask cannot be read: {problem}", "Check its permissions and the disk."
+        "the file cannot be read: {problem}", "Check its permissions and the disk."
     ),
     "MASK-DATA-ELSEWHERE": refusal(
         "the header names voxels that are not in one file beside it",
@@ -200,6 +200,11 @@ FILES: Mapping[str, Code] = {
     ),
     "NIFTI-ORIENTATIONS-DISAGREE": refusal(
         "qform and sform of the NIfTI file run different ways, so its sides are unknown",
+        "Convert the DICOM series again; save a mask with the affine of its CT.",
+    ),
+    "NIFTI-SIZES-DISAGREE": refusal(
+        "qform and sform of the NIfTI file give different voxel sizes ({by_qform} and {by_sform}), "
+        "so its volumes are unknown",
         "Convert the DICOM series again; save a mask with the affine of its CT.",
     ),
 }
