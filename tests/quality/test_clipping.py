@@ -120,3 +120,30 @@ def test_a_slice_of_another_intercept_is_refused_amid_padding(where):
     hu[where] += 1024
     padding[where] = False  # −1024 now, which is no padding by its value
     assert "SLICES-DISAGREE" in codes(hu, padding)
+
+
+LIMITS = [(0, 2047), (-1024, 1023)]
+"""Intercepts of 12 bits, signed, with the highest HU that they store."""
+
+
+def wrapped_to_12_bits(hu, intercept):
+    stored = hu.astype(np.int64) - intercept
+    return ((stored + 2048) % 4096 - 2048 + intercept).astype(np.int16)
+
+
+@pytest.mark.parametrize(("intercept", "limit"), LIMITS)
+@pytest.mark.parametrize("value", [4000, 4600, 6000, 8000])
+def test_metal_that_wrapped_to_values_of_tissue_is_told(value, intercept, limit):
+    """Where it lands nothing is odd, but the values above the end of 12 bits are missing."""
+    found = check_hounsfield(Volume(wrapped_to_12_bits(dense(value), intercept), BODY.grid))[1]
+    codes_found = {one.code: one for one in found}
+    assert codes_found.keys() & {"VALUES-OVERFLOW", "VALUES-WRAPPED"}
+    if "VALUES-OVERFLOW" in codes_found:
+        assert codes_found["VALUES-OVERFLOW"].evidence["hu"] == limit
+        assert codes_found["VALUES-OVERFLOW"].verdict is Verdict.REVIEW
+
+
+@pytest.mark.parametrize("limit", [1023, 2047, 3071, 3095])
+@pytest.mark.parametrize("value", [900, 1900, 3000, 6000, 12000])
+def test_a_scanner_that_saturates_lost_nothing(value, limit):
+    assert "VALUES-OVERFLOW" not in codes(dense(value).clip(-1024, limit))

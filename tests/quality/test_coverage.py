@@ -93,3 +93,28 @@ def test_more_lung_than_anybody_has(case):
     assert {code: finding.verdict for code, finding in found.items()} == {
         "MUCH-LUNG": Verdict.REVIEW
     }
+
+
+def scaled(case, factor):
+    """The same chest with all lengths multiplied by a factor."""
+    volume, mask = case
+    spacing = [factor * mm for mm in volume.grid.spacing_mm]
+    grid = Grid.axial(volume.hu.shape, spacing)
+    return Volume(volume.hu, grid), LungMask(mask.labels, grid)
+
+
+@pytest.mark.parametrize("factor", [0.3, 0.5, 0.7])
+def test_a_chest_that_is_too_small_for_an_adult(case, factor):
+    found = codes(*scaled(case, factor))
+    assert found["SMALL-CHEST"].verdict is Verdict.REVIEW
+    columns = np.flatnonzero(case[1].lungs.any(axis=(0, 1)))
+    width = (np.ptp(columns) + 1) * case[0].grid.spacing_mm[2] * factor
+    assert found["SMALL-CHEST"].evidence["width_mm"] == round(width)
+
+
+def test_the_apex_of_an_adult_is_no_small_chest(case):
+    volume, mask = case
+    levels = np.flatnonzero(mask.lungs.any(axis=(1, 2)))
+    found = codes(*cropped(volume, mask, np.s_[levels[-1] - 2 : levels[-1] + 2]))
+    assert "SMALL-CHEST" not in found
+    assert "CHEST-CUT" in found

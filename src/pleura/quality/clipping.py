@@ -1,4 +1,4 @@
-"""Ends of a volume's values that were clipped by a display window, or that wrapped around."""
+"""Ends of a volume's values: clipped by a display window, wrapped around, lost in an overflow."""
 
 from typing import Any
 
@@ -13,13 +13,14 @@ from pleura.quality import thresholds as t
 
 
 def check_ends(volume: Volume, counts: NDArray[np.int64]) -> tuple[Finding, ...]:
-    """Check both ends of a volume's values: `VALUES-CLIPPED`, `VALUES-WRAPPED` (review).
+    """Check both ends of a volume's values: `VALUES-CLIPPED`, `VALUES-WRAPPED`, `VALUES-OVERFLOW`
+    (review).
 
     Args:
         volume: CT in HU.
         counts: voxels of every int16 value without padding; index 0 is -32768.
     """
-    return (*_clipped(counts), *_wrapped(volume, counts))
+    return (*_clipped(counts), *(_wrapped(volume, counts) or _overflowed(counts)))
 
 
 def _clipped(counts: NDArray[np.int64]) -> tuple[Finding, ...]:
@@ -38,6 +39,28 @@ def _wrapped(volume: Volume, counts: NDArray[np.int64]) -> tuple[Finding, ...]:
     """Voxels below air that matter surrounds: metal and dense bone whose values wrapped around."""
     wrapped = max(_wrapped_in_bone(volume, counts), _wrapped_in_tissue(volume, counts))
     return (finding("VALUES-WRAPPED", n=wrapped),) if wrapped else ()
+
+
+def _overflowed(counts: NDArray[np.int64]) -> tuple[Finding, ...]:
+    """Whether values end where 12 bits do, though more of them must lie above.
+
+    A scanner that cannot store a value stores the highest one, where these voxels then gather.
+    Where they do not, and values become fewer too slowly towards the end for it to be their own,
+    those above wrapped around, to whatever: air, lung or tissue.
+    """
+    top = int(np.flatnonzero(counts)[-1])
+    highest = top - 32768
+    limit = next((end for end in t.TWELVE_BIT_ENDS_HU if 0 <= end - highest <= t.NEAR_END_HU), None)
+    if limit is None:
+        return ()
+    end = limit + 32768 + 1
+    last = int(counts[end - t.LAST_HU : end].sum())
+    before = int(counts[end - 2 * t.LAST_HU : end - t.LAST_HU].sum())
+    gathered = counts[top] > t.GATHERED * last / t.LAST_HU + 1
+    expected = last * last / max(before, last)
+    if gathered or expected < t.LEAST_EXPECTED:
+        return ()
+    return (finding("VALUES-OVERFLOW", hu=limit),)
 
 
 def _wrapped_in_bone(volume: Volume, counts: NDArray[np.int64]) -> int:

@@ -1,5 +1,6 @@
 """Coverage: whether both lungs are there, complete, and as dense as lungs are."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ def check_coverage(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
 
     Returns:
         `NO-LUNGS` (refused), or any of `LITTLE-LUNG`, `MUCH-LUNG`, `LUNG-MISSING`, `LUNG-DENSITY`,
-        `CHEST-CUT` (review). A truncated chest is incomplete, not wrong: the mask is right, and its
-        volume is that of the imaged part.
+        `CHEST-CUT`, `SMALL-CHEST` (review). A truncated chest is incomplete, not wrong: the mask is
+        right, and its volume is that of the imaged part.
     """
     ml = mask.volume_ml()
     tissue = float(np.count_nonzero(volume.hu > landmarks.SKIN)) * volume.grid.voxel_ml
@@ -48,7 +49,8 @@ def check_coverage(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
     median = _median_hu(mask, volume)
     if not landmarks.INFLATED_LUNG[0] < median < landmarks.INFLATED_LUNG[1]:
         found.append(finding("LUNG-DENSITY", median_hu=median))
-    return (*found, *_truncated(mask, volume))
+    found += _truncated(mask, volume)
+    return (*found, *_narrow(mask, found))
 
 
 def _median_hu(mask: LungMask, volume: Volume) -> float:
@@ -61,6 +63,31 @@ def _median_hu(mask: LungMask, volume: Volume) -> float:
     n = int(total[-1])
     middle = np.searchsorted(total, [(n - 1) // 2, n // 2], side="right")
     return float(middle.mean()) - 32768
+
+
+def _narrow(mask: LungMask, found: Sequence[Finding]) -> tuple[Finding, ...]:
+    """`SMALL-CHEST`, where both lungs are there at their full width, and it is not an adult's."""
+    width = _width_mm(mask)
+    if width >= t.LEAST_WIDTH_MM or any(map(_is_of_a_part, found)):
+        return ()
+    return (finding("SMALL-CHEST", width_mm=round(width), least_mm=t.LEAST_WIDTH_MM),)
+
+
+def _is_of_a_part(found: Finding) -> bool:
+    """Whether a finding says that the lungs are not there at their full width."""
+    if found.code == "CHEST-CUT":
+        return not {"foot", "side"}.isdisjoint(found.evidence["where"].split(", "))
+    return found.code == "LUNG-MISSING"
+
+
+def _width_mm(mask: LungMask) -> float:
+    """From the right edge of the lungs to the left, in mm."""
+    upright = Upright.of(mask.grid)
+    box = mask.box(RIGHT, LEFT)
+    if box is None:
+        return 0.0
+    columns = box[upright.axes[2]]
+    return float((columns.stop - columns.start) * upright.spacing_mm[2])
 
 
 def _truncated(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:

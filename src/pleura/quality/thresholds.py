@@ -6,7 +6,7 @@ those of `bench/gate.py`, which prints what these numbers catch and what they re
 
 # Version (gate)
 
-VERSION = 2
+VERSION = 3
 """Raised when a check changes: a cohort prepared by another version is checked again when used."""
 
 # Sample (gate)
@@ -85,6 +85,19 @@ LEAST_RUN = 2
 """[pixels] A patch below air within matter is as wide and as high; single pixels are noise."""
 MOST_EXAMINED = 20_000
 """[voxels] No more are compared with their neighbours."""
+TWELVE_BIT_ENDS_HU = (1023, 2047, 3071, 3095)
+"""[HU] Highest values of 12 bits: signed with the intercepts -1024 and 0, unsigned with -1024 and
+-1000."""
+NEAR_END_HU = 48
+"""[HU] Values that were cut off there come as near as this."""
+LAST_HU = 200
+"""[HU] Range before the end in which voxels are counted, and compared with those of the range
+before."""
+GATHERED = 10
+"""[times] The highest value has this many times the mean count where a scanner saturates."""
+LEAST_EXPECTED = 8
+"""[voxels] So many are expected above the end by how the counts fall; by chance none of 8 is seen
+in 3 of 10,000 cases."""
 
 # Peaks of air, fat and muscle (tissue_peaks)
 
@@ -190,6 +203,9 @@ LITTLE_LUNG_SHARE = 0.04
 """[share of the imaged body] A chest has 15 to 50 % lung, a whole trunk about 8 %."""
 MOST_LUNG_ML = 10_000
 """[ml] The largest healthy men have 8 to 9 l of air and tissue in fully inflated lungs."""
+LEAST_WIDTH_MM = 190.0
+"""[mm] From the right edge of an adult's lungs to the left there is more. Source: 228 to 320 in
+eleven whole real chests, 236 to 262 in phantoms."""
 MISSING_LUNG = 0.05
 """[share of both lungs] A smaller lung is as good as missing."""
 CUT_CM2 = 5.0

@@ -18,7 +18,7 @@ _VALUES: Mapping[str, Code] = {
         "RescaleIntercept is wrong: air is at {air_hu} HU; {added_hu:+d} HU was added to all voxels"
     ),
     "NOT-HU": refusal(
-        "the values are not HU: {why}", f"RescaleSlope or RescaleIntercept is wrong. {EXPORT}"
+        "the values are not HU: {why}", "Export the original series, with values in HU."
     ),
     "VALUES-CLIPPED": review(
         "values are clipped at {hu} HU ({percent} % of the voxels): a display window was applied "
@@ -29,6 +29,11 @@ _VALUES: Mapping[str, Code] = {
         "{n} voxels inside bone or metal are far below air: integer overflow "
         "(PixelRepresentation or BitsStored is wrong)",
         AGAIN,
+    ),
+    "VALUES-OVERFLOW": review(
+        "values end at {hu} HU, the highest of 12 bits, where denser bone or metal must follow: "
+        "integer overflow, and these voxels may look like lung, fat or muscle",
+        f"{AGAIN} {LOOK}",
     ),
     "SLICES-DISAGREE": Code(
         (Verdict.REFUSED, Verdict.REVIEW),
@@ -72,6 +77,11 @@ _COVERAGE: Mapping[str, Code] = {
     "MUCH-LUNG": review(
         "implausibly large lung volume ({litres:.1f} l)",
         "Check PixelSpacing and the slice positions.",
+    ),
+    "SMALL-CHEST": review(
+        "the lungs are only {width_mm} mm wide, an adult's are over {least_mm:g} mm: a child, an "
+        "animal, or a wrong PixelSpacing",
+        "Check PixelSpacing. pleura was measured on adults only.",
     ),
     "LUNG-MISSING": review("almost no {side} lung was found ({ml:.0f} of {both_ml:.0f} ml)", LOOK),
     "LUNG-DENSITY": review(
