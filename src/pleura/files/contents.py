@@ -111,7 +111,7 @@ def is_dicomdir(head: bytes) -> bool:
 
 def has_lost_content(name: str, head: bytes) -> bool:
     """Whether a file is named as DICOM and has no content, or only zeros: a placeholder of a cloud
-    folder that was never downloaded, or a copy that was broken off.
+    folder that was never downloaded, or a copy that was interrupted.
 
     Args:
         name: the file's name.
