@@ -43,7 +43,7 @@ class Memory:
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Note the memory of every process that runs Python, ten times a run."""
         tenth = max(1, total // 10)
-        if total == 0 or done < tenth or done % tenth:
+        if stage != "cases" or done < tenth or done % tenth:
             return
         self.last = {pid: resident(pid) for pid in family(os.getpid())}
         self.first = {pid: self.first.get(pid, size) for pid, size in self.last.items()}

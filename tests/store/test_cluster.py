@@ -104,6 +104,24 @@ def test_two_workers_write_the_bytes_of_a_plain_run_and_open_once_each(tmp_path,
     assert lines("TOY_DONE").count("case_05") == 2  # once here, once there: never tried again
 
 
+def profilers(dask_worker):
+    callbacks = dask_worker.periodic_callbacks
+    return [callbacks[name].is_running() for name in ("profile", "profile-cycle")]
+
+
+def test_dask_does_not_sample_call_stacks_while_its_workers_do_cases(address):
+    from distributed import Client
+
+    from pleura.store.cluster import Opener
+
+    with Client(address, set_as_default=False) as client:
+        client.wait_for_workers(1)
+        opener = Opener(toy_batch.ToyRecipe(None))
+        for asked, running in (("register_plugin", False), ("unregister_worker_plugin", True)):
+            getattr(client, asked)(opener if asked == "register_plugin" else opener.name)
+            assert {value for pair in client.run(profilers).values() for value in pair} == {running}
+
+
 def test_tasks_of_a_plan_may_use_a_cluster(tmp_path, source, address):
     out = tmp_path / "out"
     main([str(source), str(tmp_path / "plain")])
