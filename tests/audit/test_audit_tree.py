@@ -128,6 +128,13 @@ def test_profile_report_is_declared_by_the_folder(tmp_path):
     assert report.clean
 
 
+def test_an_empty_file_of_the_input_hides_nobody(trees):
+    source, out = trees
+    (source / "placeholder.dcm").write_bytes(b"")
+    (source / "zeros.IMA").write_bytes(bytes(2000))
+    assert verify(source, out).exit_code == Exit.OK
+
+
 def test_input_that_cannot_be_read_proves_nothing_and_finds_nobody(trees):
     source, out = trees
     (source / "export.zip").write_bytes(b"PK\3\4" + bytes(40))

@@ -77,3 +77,25 @@ def test_cone_beam_ct_needs_review(tags, attribute, tmp_path):
 def test_other_scanners_are_no_cone_beam(name, tmp_path):
     write_files(tmp_path, flaws.tags(series(good(), PLAIN), ManufacturerModelName=name))
     assert "CONE-BEAM" not in codes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("description", "is_projection"),
+    [
+        ("AX MIP 8/2", True),
+        ("Thorax_MinIP_5mm", True),
+        ("AVE CT", True),
+        ("4D AIP", True),
+        ("Lung 1.0 B60f", False),
+        ("MIPLESS average-free", True),
+        ("Paved road", False),
+        ("Cavernous", False),
+        ("", False),
+    ],
+)
+def test_what_the_series_is_called(description, is_projection, tmp_path):
+    write_files(tmp_path, flaws.tags(series(good(), PLAIN), SeriesDescription=description))
+    (found,) = find_series(tmp_path)
+    named = [one for one in found.findings if one.code == "PROJECTION"]
+    assert bool(named) is is_projection
+    assert all(one.evidence == {"attribute": "SeriesDescription"} for one in named)

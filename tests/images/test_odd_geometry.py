@@ -117,3 +117,11 @@ def test_image_files_are_used_where_no_series_can_be(tmp_path):
     scout, image = sorted(series_in(tmp_path), key=lambda one: one.image is not None)
     assert not scout.usable
     assert image.image == tmp_path / "a.nii"
+
+
+def test_an_image_file_that_may_not_be_read_is_refused_once(tmp_path, monkeypatch):
+    """The walk has named it CLOSED-FILES; a root user may read everything, so this is played."""
+    closed = nifti(tmp_path / "closed.nii", AFFINE, AFFINE)
+    opened = nifti(tmp_path / "open.nii", AFFINE, AFFINE)
+    monkeypatch.setattr("os.access", lambda path, mode: path != closed)
+    assert [one.image for one in series_in(tmp_path)] == [opened]

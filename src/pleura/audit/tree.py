@@ -27,6 +27,8 @@ from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
 from pleura.files.listing import InputFile
 
+NOTHING_TO_READ = frozenset({"FILES-MISSING", "EMPTY-FILE"})
+"""Codes of input files that name nobody: they are not there, or have no content."""
 _COUNTED = re.compile(rb"(?:(?:Case|Deid)_\d+/(?:\d{1,3}/)?0\d{5}\.dcm|run\.json|\.pleura/.*)")
 """Names of files that are only numbers: some device has the serial number 000001."""
 _MAY_GO = frozenset({0x00081110, 0x00081111, 0x00081120, 0x0040A385, 0x00400275, 0x0008113A})
@@ -84,8 +86,7 @@ def verify_tree(
     secret = _read_key(key)
     everyone = frozenset().union(*known.identifiers.values())
     between = _Between(profile=_profile(out))
-    # of files that are not there nothing was read or written
-    between.found["INPUT-UNREAD"] += sum(one.code != "FILES-MISSING" for one in given.refused)
+    between.found["INPUT-UNREAD"] += sum(one.code not in NOTHING_TO_READ for one in given.refused)
     between.found["OUTPUT-UNREAD"] += len(made.refused)
     _names(
         [*(file.name for file in made.files), *(file.name for file in made.refused)],

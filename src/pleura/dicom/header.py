@@ -26,6 +26,7 @@ from pleura.dicom.frame_groups import COMPUTED, attributes_of_frame, geometry_of
 from pleura.dicom.header_values import TAGS
 from pleura.dicom.patient import unlike_an_adult
 from pleura.dicom.plane import Cells, Plane
+from pleura.dicom.projections import is_described_as_projection
 from pleura.dicom.separators import SEPARATORS, separators_of
 from pleura.dicom.values import (
     digest,
@@ -63,7 +64,10 @@ OWN = {
 }
 """Attributes that differ from slice to slice; the slices of a series usually agree in all others.
 """
-BOTH = {"ConvolutionKernel", "ImageType", "SliceThickness", "KVP", "SeriesNumber"}
+BOTH = {
+    *("ConvolutionKernel", "ImageType", "SliceThickness", "KVP", "SeriesNumber"),
+    "SeriesDescription",
+}
 ALIKE = tuple(name for name in WANTED if name not in OWN or name in BOTH)
 
 
@@ -282,6 +286,7 @@ def _alike(image: bool, *values: Any) -> Plane:
         syntax=attributes["TransferSyntaxUID"],
         series_number=whole(attributes["SeriesNumber"]) or 0,
         technical={name: value for name, value in technical.items() if value},
+        described_as_projection=is_described_as_projection(text(attributes["SeriesDescription"])),
         unlike_adult=unlike_an_adult(*map(attributes.get, OF_PATIENT)),
     )
     if not image:

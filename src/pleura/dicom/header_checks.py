@@ -14,7 +14,8 @@ from pleura.core.codes.reading import NOT_GREYSCALE
 from pleura.core.findings import Finding, Verdict
 from pleura.dicom.plane import Cells, Plane
 from pleura.dicom.private_pixels import private_pixels
-from pleura.dicom.shapes import MAPS, is_projection
+from pleura.dicom.projections import is_projection
+from pleura.dicom.shapes import MAPS
 from pleura.dicom.spacing import typical_spacing
 from pleura.dicom.stack import depths_of
 from pleura.geometry.grid import VOXEL_MM
@@ -231,7 +232,9 @@ def _value_notes(planes: Sequence[Plane]) -> Iterator[Finding]:
 
 def _image_type_notes(plane: Plane) -> Iterator[Finding]:
     if any(map(is_projection, plane.image_type)):
-        yield finding("PROJECTION")
+        yield finding("PROJECTION", attribute="ImageType")
+    elif plane.described_as_projection:
+        yield finding("PROJECTION", attribute="SeriesDescription")
     elif "DERIVED" in plane.image_type:
         yield finding("DERIVED")
 

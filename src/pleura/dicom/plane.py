@@ -33,7 +33,7 @@ class Plane(NamedTuple):
     (zip, tar), `member` is the number of the file, and `file` is the archive's path followed by the
     member's name. `patient` is a digest that distinguishes patients. `part` is the number of this
     object and of all objects in a concatenation. `unlike_adult` is the attribute that shows a child
-    or an animal.
+    or an animal. `described_as_projection` is set where SeriesDescription says so.
     """
 
     file: str
@@ -74,6 +74,7 @@ class Plane(NamedTuple):
     technical: Mapping[str, str] = {}
     length: int = 0
     unlike_adult: str = ""
+    described_as_projection: bool = False
 
     @property
     def path(self) -> Path:

@@ -1,27 +1,16 @@
 """Group planes by matrix size, pixel spacing, orientation and kind of image."""
 
-import re
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pleura.dicom.plane import Plane
+from pleura.dicom.projections import is_projection
 from pleura.dicom.stack import is_even
 
 COSINE_TOLERANCE = 1e-3
 SPACING_TOLERANCE_MM = 1e-3
-PROJECTIONS = (
-    *"MIP MINIP MNIP AVERAGE AVG RESAMPLED MAXIMUM MINIMUM MEAN".split(),
-    "PROJECTION IMAGE",
-    *"MAX_IP MIN_IP VOLUME_RENDER SURFACE_RENDER CURVED_MPR SAMPLED DISTORTED".split(),
-)
-"""Values of ImageType for images computed from slices, which can be in the same series; then those
-of VolumeBasedCalculationTechnique and VolumetricProperties (PS3.3 C.8.16.2.1)."""
-
-PROJECTION_WORDS = frozenset("MIP MAXIP MINIP MNIP AVERAGE AVG".split())
-"""Words of vendors' own values, such as `CSA MIP` and `MIP_THIN`."""
-
 MAPS = tuple(
     "RCBF RCBV CBF CBV MTT TTP TTD TMAX TTS PERMEABILITY FLOW_MAP PBV SUBTRACTION DIVISION "
     "MULTIPLICATION STD_DEVIATION QUANTITY VELOCITY MAT_SPECIFIC MAT_FRACTION MAT_VALUE_BASED "
@@ -95,11 +84,6 @@ def image_kind(image_type: Sequence[str]) -> tuple[str, ...]:
         return ("LOCALIZER",)
     computed = tuple(value for value in image_type if is_projection(value) or value in MAPS)
     return computed or tuple(value for value in image_type[:2] if value in ("DERIVED", "SECONDARY"))
-
-
-def is_projection(value: str) -> bool:
-    """Whether a value of ImageType is that of an image computed from several slices."""
-    return value in PROJECTIONS or not PROJECTION_WORDS.isdisjoint(re.split(r"[ _]", value))
 
 
 def _rejoined(groups: dict[Shape, list[Plane]]) -> list[list[Plane]]:

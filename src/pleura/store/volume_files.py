@@ -1,5 +1,6 @@
 """CT volumes in image files (NIfTI, NRRD, MetaImage), presented as series."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,11 @@ def series_in(source: Path, *, gaps: Gaps = "refuse", progress: Progress = silen
     if is_volume_file(source):
         return volume_files(source)
     found = find_series(source, gaps=gaps, progress=progress)
-    return found if has_usable(found) else [*found, *volume_files(source)]
+    if has_usable(found):
+        return found
+    # those that may not be read are among the refused files already
+    images = [one for one in volume_files(source) if one.image and os.access(one.image, os.R_OK)]
+    return [*found, *images]
 
 
 def has_usable(found: Iterable[Series]) -> bool:

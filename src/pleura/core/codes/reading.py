@@ -185,7 +185,7 @@ HEADERS: Mapping[str, Code] = {
     "RESCALE-DIFFERS": ok("rescale parameters vary between slices and were applied per slice"),
     "MIXED-SYNTAX": ok("transfer syntaxes vary between slices and were decoded per slice"),
     "PROJECTION": review(
-        "ImageType: projected or averaged from other slices", "Use the original slices."
+        "{attribute}: projected or averaged from other slices", "Use the original slices."
     ),
     "DERIVED": ok("ImageType: derived (reformatted or processed), not as reconstructed"),
 }
