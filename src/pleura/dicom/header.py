@@ -289,8 +289,11 @@ def _alike(image: bool, *values: Any) -> Plane:
         described_as_projection=is_described_as_projection(text(attributes["SeriesDescription"])),
         unlike_adult=unlike_an_adult(*map(attributes.get, OF_PATIENT)),
     )
-    if not image:
-        return plane
+    return _of_image(plane, attributes) if image else plane
+
+
+def _of_image(plane: Plane, attributes: Mapping[str, Any]) -> Plane:
+    """The plane with what describes its pixels."""
     allocated = int(attributes["BitsAllocated"])
     stored = int(attributes["BitsStored"] or allocated)
     sign = attributes["PixelRepresentation"]

@@ -73,7 +73,7 @@ def series_in(source: Path, *, gaps: Gaps = "refuse", progress: Progress = silen
     found = find_series(source, gaps=gaps, progress=progress)
     if has_usable(found):
         return found
-    # those that may not be read are among the refused files already
+    # those that cannot be read are among the refused files already
     images = [one for one in volume_files(source) if one.image and os.access(one.image, os.R_OK)]
     return [*found, *images]
 
