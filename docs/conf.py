@@ -14,6 +14,7 @@ exclude_patterns = [
     "model-accuracy.md",
     "model-verdict.md",
     "model-unseen.md",
+    "model-dense.md",
     "model-hostile.md",
 ]
 html_theme = "furo"

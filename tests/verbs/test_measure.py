@@ -1,5 +1,6 @@
 """measure: masks of any tool are measured where they lie on lung, and refused by code where not."""
 
+import csv
 import json
 import shutil
 
@@ -155,3 +156,34 @@ def test_a_mask_that_is_not_on_the_lungs_is_refused(measured, change, code):
     assert result.exit_code is Exit.NOTHING_USABLE
     assert code in codes(case)
     assert case["measures"] is None
+
+
+def test_dense_parts_are_labels_and_volumes_of_their_own(measured, tmp_path):
+    """Soft tissue within the mask is dense; every number is that of the file's voxels."""
+    from scipy.ndimage import binary_dilation
+
+    def with_tissue(labels):
+        around = binary_dilation(labels == 1, iterations=3) & (labels == 0)
+        around[:8], around[12:] = False, False  # a mask of much tissue is refused
+        return np.where(around, 1, labels)
+
+    _, case = measured(with_tissue, dense=True)
+    image = sitk.ReadImage(str(tmp_path / "out" / case["id"] / "dense.nii.gz"))
+    labels = sitk.GetArrayFromImage(image)
+    mask = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / f"{CASE}.nii.gz")))
+    assert np.array_equal(np.where(labels > 2, labels - 2, labels), mask)
+    assert (labels == 3).any()
+    for side, label in (("right", 3), ("left", 4)):
+        ml = np.count_nonzero(labels == label) * np.prod(image.GetSpacing()) / 1000
+        assert case["measures"][side]["dense_ml"] == pytest.approx(ml, abs=1e-4)
+    with (tmp_path / "out" / "lungs.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["lung"]: row for row in csv.DictReader(file)}
+    assert float(rows["right"]["dense_ml"]) > 0
+    assert "dense [ml]" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+def test_without_the_option_nothing_is_said_of_dense_parts(measured, tmp_path):
+    _, case = measured(lambda labels: labels)
+    assert not (tmp_path / "out" / case["id"] / "dense.nii.gz").exists()
+    for name in ("lungs.csv", "index.html"):
+        assert "dense" not in (tmp_path / "out" / name).read_text(encoding="utf-8")

@@ -38,6 +38,21 @@ def done(chests, tmp_path_factory):
     return segment(chests, out), out
 
 
+def test_dense_parts_are_in_a_file_of_their_own(chests, done, tmp_path):
+    segment(chests, tmp_path / "out", dense=True)
+    plain = results(done[1])
+    also = results(tmp_path / "out")
+    assert {name.rsplit("/")[-1] for name in also.keys() - plain.keys()} == {"dense.nii.gz"}
+    for case in json.loads((tmp_path / "out" / "run.json").read_text())["cases"]:
+        folder = tmp_path / "out" / case["id"]
+        mask, dense = (
+            sitk.GetArrayFromImage(sitk.ReadImage(str(folder / name)))
+            for name in ("lungs.nii.gz", "dense.nii.gz")
+        )
+        assert np.array_equal(np.where(dense > 2, dense - 2, dense), mask)
+        assert plain[f"{case['id']}/lungs.nii.gz"] == also[f"{case['id']}/lungs.nii.gz"]
+
+
 def content(folder):
     return {
         p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()

@@ -259,3 +259,40 @@ def convex_hull(mask: Bool) -> Bool:
     for a, b, c in sides:
         inside &= a * row + b * column + c <= 1e-6
     return inside
+
+
+def thick(region: Bool) -> Bool:
+    """The parts of a region that are thicker than two voxels."""
+    result = np.zeros_like(region)
+    box = box_of(region, margin=1)
+    if box is not None:
+        core = _core(region[box])
+        result[box] = grown(core) & region[box]
+    return result
+
+
+def grown(region: Bool) -> Bool:
+    """A region and the voxels that share a face with it."""
+    grown = region.copy()
+    for axis in range(3):
+        upper, lower = shifted(axis)
+        grown[upper] |= region[lower]
+        grown[lower] |= region[upper]
+    return grown
+
+
+def _core(region: Bool) -> Bool:
+    """Voxels of a region whose six neighbours are in it; the array's edge counts as inside."""
+    inner = region.copy()
+    for axis in range(3):
+        upper, lower = shifted(axis)
+        inner[upper] &= region[lower]
+        inner[lower] &= region[upper]
+    return inner
+
+
+def shifted(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Index of all but the first, and of all but the last, along an axis."""
+    upper, lower = [slice(None)] * 3, [slice(None)] * 3
+    upper[axis], lower[axis] = slice(1, None), slice(None, -1)
+    return tuple(upper), tuple(lower)

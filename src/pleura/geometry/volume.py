@@ -18,6 +18,8 @@ NO_TISSUE_HU = landmarks.NO_MATTER
 
 RIGHT, LEFT = 1, 2
 """Labels of the patient's right and left lung, as lungmask R231 has them too."""
+DENSE_RIGHT, DENSE_LEFT = 3, 4
+"""Labels of the dense parts of the lungs (`quantify.dense`), where a label map has them."""
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:

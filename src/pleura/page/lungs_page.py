@@ -15,12 +15,21 @@ from typing import Any
 from pleura import __version__
 from pleura.core.text import sentence
 from pleura.page.html import Picture, text_of
+from pleura.page.palette import GREEN, LEFT_LUNG, RED, RIGHT_LUNG
 from pleura.store.layout import PLANES
 
 EMBEDDED = 100
 """Most pictures that are embedded in the page, so that browsers can open it; others are linked."""
 PAGE, STYLE = "lungs.html", "style.html.j2"
-HEADINGS = "lung", "volume [ml]", "mass [g]", "mean [HU]", "Perc15 [HU]", "LAA−950 [%]", "HAA [%]"
+HEADINGS = (
+    *("lung", "volume [ml]", "mass [g]", "mean [HU]", "Perc15 [HU]", "LAA−950 [%]", "HAA [%]"),
+    "dense [ml]",
+)
+OUTLINES = (
+    *(("right lung", RIGHT_LUNG), ("left lung", LEFT_LUNG)),
+    *(("dense right lung", RED), ("dense left lung", GREEN)),
+)
+"""Names and colours, as `page.overlay` draws them."""
 ORDER = ("refused", "review", "repaired", "ok")
 """Cases that need a look come first."""
 
@@ -43,7 +52,17 @@ def lungs_page(out: Path, cases: Sequence[Mapping[str, Any]], title: str) -> str
         version=escape(__version__),
         count=len(entries),
         summary=escape(summary or "no cases"),
+        outlines=_outlines(entries),
         sections="".join(_section(entry) for entry in entries),
+    )
+
+
+def _outlines(entries: Sequence[Mapping[str, Any]]) -> str:
+    """The colours of outlines; those of dense parts where a case has them."""
+    dense = any(len(row) == len(HEADINGS) for entry in entries for row in entry["rows"])
+    return "".join(
+        f'<i style="border-color: {colour}"></i>{name}'
+        for name, colour in OUTLINES[: len(OUTLINES) if dense else 2]
     )
 
 
@@ -67,8 +86,8 @@ def _section(entry: Mapping[str, Any]) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of the table of measures."""
-    headings = "".join(f"<th>{heading}</th>" for heading in HEADINGS)
+    """The lines of the table of measures, without its last column where the rows do not have it."""
+    headings = "".join(f"<th>{heading}</th>" for heading in HEADINGS[: len(rows[0])])
     lines = ['<div class="scroll"><table>', f"<thead><tr>{headings}</tr></thead>", "<tbody>"]
     for row in rows:
         cells = "".join(f"<td>{escape(cell)}</td>" for cell in row)
@@ -106,19 +125,21 @@ def _scan(scan: Mapping[str, Any]) -> str:
 
 
 def _rows(measures: Mapping[str, Any] | None) -> list[tuple[str, ...]]:
-    """Right, left and both: ml, mass, mean HU, Perc15, LAA-950, HAA."""
+    """Right, left and both: ml, mass, mean HU, Perc15, LAA-950, HAA, and ml of `--dense`."""
     rows = []
     for side in ("right", "left", "both"):
         values = (measures or {}).get(side)
         if values is None:
             continue
-        numbers = (
+        numbers = [
             f"{values['ml']:.0f}",
             f"{values['mass_g']:.0f}",
             f"{values['mean_hu']:.0f}",
             f"{values['perc15_hu']:.0f}",
             f"{values['laa950_percent']:.1f}",
             f"{values['haa_percent']:.1f}",
-        )
+        ]
+        if "dense_ml" in values:
+            numbers.append(f"{values['dense_ml']:.0f}")
         rows.append((side, *(text.replace("-", "−") for text in numbers)))
     return rows

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from pleura.core.atomic import atomic_file
 from pleura.geometry.resample import Upright
-from pleura.geometry.volume import AIR_HU, LEFT, RIGHT, Volume
+from pleura.geometry.volume import AIR_HU, DENSE_LEFT, DENSE_RIGHT, LEFT, RIGHT, Volume
 
 LEVEL_HU, WIDTH_HU = -600, 1500
 """The usual lung window."""
-DENSE_RIGHT, DENSE_LEFT = 3, 4
 COLOURS = {
     RIGHT: (230, 159, 0),
     LEFT: (86, 180, 233),

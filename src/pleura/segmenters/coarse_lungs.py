@@ -14,8 +14,11 @@ from pleura.geometry.morphology import (
     boxes_of,
     components,
     directions_met,
+    grown,
     holes_filled,
     present,
+    shifted,
+    thick,
 )
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import LEFT, RIGHT
@@ -143,16 +146,6 @@ def fluid(coarse_hu: Floats, margin: Floats) -> Bool:
     return thick(candidates & even & (count > LEAST_AIRLESS))
 
 
-def thick(region: Bool) -> Bool:
-    """The parts of a region that are thicker than two voxels."""
-    result = np.zeros_like(region)
-    box = box_of(region, margin=1)
-    if box is not None:
-        core = _eroded(region[box])
-        result[box] = grown(core) & region[box]
-    return result
-
-
 def cleaned(margin: Floats, side: Floats, spacing_mm: float, body: Bool) -> CoarseLungs:
     """Keep the parts that are lung, fill what they enclose, and give each part one side.
 
@@ -268,40 +261,12 @@ def _one_side_each(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return labels
 
 
-def grown(region: Bool) -> Bool:
-    """A region and the voxels that share a face with it."""
-    grown = region.copy()
-    for axis in range(3):
-        upper, lower = _shifted(axis)
-        grown[upper] |= region[lower]
-        grown[lower] |= region[upper]
-    return grown
-
-
 def _summed(values: NDArray[Any]) -> NDArray[Any]:
     """Sums over each voxel's neighbourhood of three by three by three."""
     for axis in range(3):
-        upper, lower = _shifted(axis)
+        upper, lower = shifted(axis)
         total = values.copy()
         total[upper] += values[lower]
         total[lower] += values[upper]
         values = total
     return values
-
-
-def _shifted(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Index of all but the first, and of all but the last, along an axis."""
-    upper, lower = [slice(None)] * 3, [slice(None)] * 3
-    upper[axis], lower[axis] = slice(1, None), slice(None, -1)
-    return tuple(upper), tuple(lower)
-
-
-def _eroded(region: Bool) -> Bool:
-    """Voxels of a region whose six neighbours are in it; the array's edge counts as inside."""
-    inner = region.copy()
-    for axis in range(3):
-        upper, lower = [slice(None)] * 3, [slice(None)] * 3
-        upper[axis], lower[axis] = slice(1, None), slice(None, -1)
-        inner[tuple(upper)] &= region[tuple(lower)]
-        inner[tuple(lower)] &= region[tuple(upper)]
-    return inner

@@ -9,10 +9,10 @@ from pleura.core.codes import finding
 from pleura.core.findings import Finding
 from pleura.geometry import hu as landmarks
 from pleura.geometry.grid import Grid
-from pleura.geometry.morphology import components
+from pleura.geometry.morphology import components, grown, thick
 from pleura.geometry.volume import LEFT, RIGHT
 from pleura.segmenters.chest_wall import NEAR_WALL_MM, ends_apart_mm, off_wall, shows_ribs
-from pleura.segmenters.coarse_lungs import CoarseLungs, Floats, grown, thick
+from pleura.segmenters.coarse_lungs import CoarseLungs, Floats
 
 Bool = NDArray[np.bool_]
 

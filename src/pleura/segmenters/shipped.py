@@ -19,7 +19,7 @@ from pleura.core.cores import threads as default_threads
 from pleura.core.memory import give_back_freed_memory
 from pleura.core.progress import Progress, silent
 from pleura.geometry import hu as landmarks
-from pleura.geometry.morphology import box_of
+from pleura.geometry.morphology import box_of, grown, thick
 from pleura.geometry.patient_axes import Box, Floats, PatientAxes
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import AIR_HU, LEFT, RIGHT, LungMask, Volume
@@ -30,10 +30,8 @@ from pleura.segmenters.coarse_lungs import (
     enclosed,
     fat,
     fluid,
-    grown,
     margins,
     of_one_lung,
-    thick,
 )
 from pleura.segmenters.ends import trim_solid_ends
 from pleura.segmenters.evidence import evidence_findings, gathered

@@ -47,6 +47,7 @@ def recipe_of(
     threshold: float | None,
     export_ct: bool,
     sr: bool,
+    dense: bool,
 ) -> tuple[SegmentRecipe, dict[str, Any]]:
     """The recipe for the options of `segment`, and those that decide the results of a case, with
     the description of its segmenter, as `run.json` has them.
@@ -56,9 +57,10 @@ def recipe_of(
         chosen["device"] = device
         if threshold is not None:
             chosen["threshold"] = threshold
-    recipe = SegmentRecipe(out, format, model, chosen, export_ct, sr)
+    recipe = SegmentRecipe(out, format, model, chosen, export_ct, sr, dense)
     described = recipe.segmenter().describe()
     options = {"segmenter": described, "format": format, "export_ct": export_ct, "sr": sr}
+    options["dense"] = dense
     return replace(recipe, algorithm=algorithm_of(described)), options | dict(recipe.options)
 
 

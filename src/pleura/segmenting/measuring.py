@@ -10,12 +10,21 @@ from pleura.core.codes import finding
 from pleura.core.errors import InputRefused, UsageError
 from pleura.core.faults import is_passing, refusal_of
 from pleura.core.findings import Finding, Verdict, refusing_code, worst
-from pleura.segmenting.recipe import measured, record_of, refused_record
+from pleura.segmenting.recipe import (
+    measured,
+    record_of,
+    refused_record,
+    shown_labels,
+    write_dense,
+)
 from pleura.store.fingerprints import fingerprint
 from pleura.store.items import Done
-from pleura.store.layout import PLANES, SR, main_mask
+from pleura.store.layout import DENSE_NIFTI, PLANES, SR, main_mask
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from pleura.geometry.volume import LungMask, Volume
     from pleura.labels.mappings import Naming
     from pleura.store.jobs import Job
@@ -43,11 +52,12 @@ class MaskedJob:
 
 @dataclass(frozen=True)
 class MeasureRecipe:
-    """Where to write, what labels mean, and whether a DICOM SR with its segmentation."""
+    """Where to write, what labels mean, and what else to write."""
 
     out: Path
     naming: "Naming"
     sr: bool = False
+    dense: bool = False
 
     def open(self) -> Callable[[MaskedJob], Done]:
         """The function that measures one case."""
@@ -77,9 +87,10 @@ def measure_case(job: MaskedJob, recipe: MeasureRecipe) -> Done:
         findings += judged.findings
         if worst(findings) is Verdict.REFUSED:
             return Done(record_of(job.case, findings), refused=refusing_code(findings))
-        measures = measured(judged.volume, mask)
+        labels = shown_labels(judged.volume, mask, recipe.dense)
+        measures = measured(judged.volume, mask, labels)
         report = (measures, worst(findings)) if recipe.sr and measures["both"] else None
-        names = _write(judged.volume, mask, recipe.out, job.case, report)
+        names = _write(judged.volume, mask, recipe, job.case, labels, report)
     except InputRefused as error:
         if is_passing(error):
             raise
@@ -111,21 +122,26 @@ def refused_masked(job: MaskedJob, refusal: Finding) -> dict[str, Any]:
 def _write(
     volume: "Volume",
     mask: "LungMask",
-    out: Path,
+    recipe: MeasureRecipe,
     case: "Job",
+    labels: "NDArray[np.uint8]",
     report: tuple[dict[str, Any], Verdict] | None,
 ) -> tuple[str, ...]:
     """Write a case's folder, whole or not at all; return its files below OUT, the picture first.
 
-    `report` has the measures and the verdict for a DICOM SR, which refers to a segmentation.
+    `labels` are those of `shown_labels`; `report` has the measures and the verdict for a DICOM SR,
+    which refers to a segmentation.
     """
     from pleura.labels.registry import write_mask
     from pleura.labels.sr_writer import write_report
     from pleura.page.overlay import overlay_png
 
     names = [PLANES]
-    with atomic_folder(out / case.id) as folder:
-        overlay_png(volume, mask.labels, folder / PLANES)
+    with atomic_folder(recipe.out / case.id) as folder:
+        overlay_png(volume, labels, folder / PLANES)
+        if recipe.dense:
+            write_dense(folder / DENSE_NIFTI, labels, mask.grid)
+            names.append(DENSE_NIFTI)
         if report is not None:
             segmentation = main_mask("seg")
             write_mask(folder / segmentation, mask, case.series)

@@ -12,9 +12,12 @@ from pleura.core.errors import InputRefused
 from pleura.core.faults import is_passing, refusal_of
 from pleura.core.findings import Finding, Verdict, reason, refusing_code, worst
 from pleura.store.items import Done
-from pleura.store.layout import BOTH_LUNGS, CT_NIFTI, PLANES, RAW, SR, main_mask
+from pleura.store.layout import BOTH_LUNGS, CT_NIFTI, DENSE_NIFTI, PLANES, RAW, SR, main_mask
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from pleura.geometry.grid import Grid
     from pleura.geometry.volume import LungMask, Volume
     from pleura.labels.algorithm import Algorithm
@@ -60,6 +63,7 @@ class SegmentRecipe:
     options: Mapping[str, Any] = field(default_factory=dict)
     export_ct: bool = False
     sr: bool = False
+    dense: bool = False
     algorithm: "Algorithm | None" = None
 
     def segmenter(self) -> "Segmenter":
@@ -102,9 +106,10 @@ def segment_case(job: "Job", recipe: SegmentRecipe, segmenter: "Segmenter") -> D
         findings += judged.findings
         if worst(findings) is Verdict.REFUSED:
             return Done(record_of(job, findings), refused=refusing_code(findings))
-        measures = measured(judged.volume, segmentation.mask)
+        labels = shown_labels(judged.volume, segmentation.mask, recipe.dense)
+        measures = measured(judged.volume, segmentation.mask, labels)
         report = (measures, worst(findings)) if recipe.sr and measures["both"] else None
-        files = _write(segmentation, judged, recipe, job, report)
+        files = _write(segmentation, judged, recipe, job, labels, report)
     except InputRefused as error:
         if is_passing(error):
             raise
@@ -175,11 +180,27 @@ def known_findings(job: "Job", findings: Sequence[Finding] | None) -> Sequence[F
     return findings
 
 
-def measured(volume: "Volume", mask: "LungMask") -> dict[str, Any]:
-    """What `quantify` measures, in numbers as they are written."""
+def shown_labels(volume: "Volume", mask: "LungMask", dense: bool) -> "NDArray[np.uint8]":
+    """The labels of a mask, with those of `--dense` where it is given."""
+    if not dense:
+        return mask.labels
+    from pleura.quantify.dense import with_dense_parts
+
+    return with_dense_parts(volume, mask)
+
+
+def measured(volume: "Volume", mask: "LungMask", labels: "NDArray[np.uint8]") -> dict[str, Any]:
+    """What `quantify` measures, in numbers as they are written; `labels` as in `shown_labels`."""
     from pleura.quantify.lungs import measure_lungs, rounded
 
-    return rounded(measure_lungs(volume, mask))
+    measures = measure_lungs(volume, mask)
+    if labels is not mask.labels:
+        from pleura.quantify.dense import dense_ml
+
+        for side, ml in dense_ml(volume, mask, labels).items():
+            if measures[side] is not None:
+                measures[side]["dense_ml"] = ml
+    return rounded(measures)
 
 
 def _scanner(header: Mapping[str, Any]) -> str | None:
@@ -215,10 +236,12 @@ def _write(
     judged: "Judged",
     recipe: SegmentRecipe,
     job: "Job",
+    labels: "NDArray[np.uint8]",
     report: tuple[dict[str, Any], Verdict] | None,
 ) -> tuple[str, ...]:
     """Write a case's folder, whole or not at all; return its files below OUT, the sided mask
-    first. `report` has the measures and the verdict for a DICOM SR.
+    first. `labels` are those of `shown_labels`; `report` has the measures and the verdict for a
+    DICOM SR.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -235,7 +258,7 @@ def _write(
     ):
         written = {
             main: pool.submit(write_mask, folder / main, mask, job.series, recipe.algorithm),
-            PLANES: pool.submit(overlay_png, judged.volume, mask.labels, folder / PLANES),
+            PLANES: pool.submit(overlay_png, judged.volume, labels, folder / PLANES),
             RAW: pool.submit(write_mask, folder / RAW, raw),
         }
         if main != BOTH_LUNGS:
@@ -244,6 +267,8 @@ def _write(
             from pleura.images.nifti import write_volume
 
             written[CT_NIFTI] = pool.submit(write_volume, folder / CT_NIFTI, judged.volume)
+        if recipe.dense:
+            written[DENSE_NIFTI] = pool.submit(write_dense, folder / DENSE_NIFTI, labels, grid)
         for one in written.values():
             one.result()
         if report is not None:
@@ -251,5 +276,13 @@ def _write(
 
             assert job.series is not None
             write_report(folder / SR, folder / main, job.series, *report, recipe.algorithm)
-    order = [name for name in (main, BOTH_LUNGS, RAW, PLANES, CT_NIFTI) if name in written]
+    names = (main, BOTH_LUNGS, RAW, PLANES, CT_NIFTI, DENSE_NIFTI)
+    order = [name for name in names if name in written]
     return tuple(f"{job.id}/{name}" for name in [*order, *([SR] if report else [])])
+
+
+def write_dense(path: Path, labels: "NDArray[np.uint8]", grid: "Grid") -> None:
+    """Write the label map of `--dense`."""
+    from pleura.images.nifti import DENSE, write_labels
+
+    write_labels(path, labels, grid, DENSE)

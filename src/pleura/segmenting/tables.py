@@ -19,6 +19,8 @@ COLUMNS = (
     *(f"{region}_{measure}" for region in REGIONS for measure in REGION_MEASURES),
     *("asymmetry", "reason"),
 )
+DENSE_ML = "dense_ml"
+"""A column where --dense is given."""
 SITE = "site"
 """The last column, and a key of each case, where a table names the sites."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -53,12 +55,12 @@ def _entry(case: Mapping[str, Any]) -> dict[str, Any]:
 def _csv(cases: Sequence[Mapping[str, Any]]) -> str:
     """One row for each lung and for both, a refused case one row without numbers; RFC 4180."""
     text = io.StringIO()
-    more = (SITE,) if any(SITE in case for case in cases) else ()
+    rows = [row for case in cases for row in _rows(case)]
+    more = [name for name in (DENSE_ML, SITE) if any(name in row for row in rows)]
     writer = csv.DictWriter(text, (*COLUMNS, *more), lineterminator="\r\n")
     writer.writeheader()
-    for case in cases:
-        for row in _rows(case):
-            writer.writerow({key: _cell(value) for key, value in row.items()})
+    for row in rows:
+        writer.writerow({key: _cell(value) for key, value in row.items()})
     return text.getvalue()
 
 
@@ -78,6 +80,7 @@ def _rows(case: Mapping[str, Any]) -> list[dict[str, Any]]:
         row = about | {"lung": side} | {name: values[name] for name in MEASURES}
         for region in REGIONS:
             row |= {f"{region}_{name}": values[region][name] for name in REGION_MEASURES}
+        row |= {key: values[key] for key in {DENSE_ML} & values.keys()}
         if side == "both":
             row["asymmetry"] = measures["asymmetry"]
         rows.append(row)

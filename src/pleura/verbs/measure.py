@@ -20,6 +20,7 @@ def measure(
     *,
     mapping: str = "auto",
     sr: bool = False,
+    dense: bool = False,
     patients: Path | None = None,
     workers: int = 1,
     scheduler: str = "",
@@ -46,6 +47,9 @@ def measure(
             where dataset.json is in or above the folder, else lungs.
         sr: Also write the measurements as OUT/ID/measurements.sr.dcm, a DICOM structured report,
             and the mask as OUT/ID/lungs.seg.dcm, to which it refers; from DICOM series.
+        dense: Also write OUT/ID/dense.nii.gz, in which the dense part of each lung (without air and
+            thicker than vessels, as in consolidation) is a label of its own (3 right, 4 left),
+            its outline in planes.png, and its volume in lungs.csv.
         patients: CSV file with the columns case and site (case = its id). lungs.csv names the site,
             and the page over more than 100 cases has a row for each.
         workers: Processes, each with a case of its own; 0 = one for each core.
@@ -79,13 +83,13 @@ def measure(
     naming = naming_of(mapping, masks if masks.is_dir() else masks.parent)
     sites = Sites.read(patients)
     sources = [source, masks, *sites.inputs]
-    options = {"sr": sr, "labels": naming.as_json()}
+    options = {"sr": sr, "dense": dense, "labels": naming.as_json()}
     with part.open_run(
         out, verb="measure", sources=sources, options=options, overwrite=overwrite
     ) as run:
         if not run.done:
             load = partial(masked_jobs, source, masks, sr, progress, sites)
-            recipe, form = MeasureRecipe(out, naming, sr), JobFormat((MaskedJob,))
+            recipe, form = MeasureRecipe(out, naming, sr, dense), JobFormat((MaskedJob,))
             end = partial(finish_measures, sites=sites)
             work = CaseWork(recipe, load, refused_masked, end, form)
             share = do_cases(run, part, work, How(workers, scheduler=scheduler), progress)

@@ -23,6 +23,7 @@ def segment(
     gaps: Literal["refuse", "interpolate", "split"] = "refuse",
     export_ct: bool = False,
     sr: bool = False,
+    dense: bool = False,
     patients: Path | None = None,
     device: Literal["cpu", "cuda"] = "cpu",
     workers: int = 1,
@@ -62,6 +63,9 @@ def segment(
         export_ct: Also write the CT as OUT/ID/ct.nii.gz, in HU, on the grid of the mask.
         sr: Also write the measurements as OUT/ID/measurements.sr.dcm, a DICOM structured report
             that refers to the segmentation; with --format seg.
+        dense: Also write OUT/ID/dense.nii.gz, in which the dense part of each lung (without air and
+            thicker than vessels, as in consolidation) is a label of its own (3 right, 4 left),
+            its outline in planes.png, and its volume in lungs.csv.
         patients: CSV file with the columns case and site (case = its id). lungs.csv names the site,
             and the page over more than 100 cases has a row for each.
         device: Where the model runs: cpu or cuda.
@@ -97,7 +101,7 @@ def segment(
         (model,) = part.shared(model)
     sites = Sites.read(patients)
     check_options(source, model, format, threshold, gaps, device, sr)
-    recipe, options = recipe_of(out, format, model, device, threshold, export_ct, sr)
+    recipe, options = recipe_of(out, format, model, device, threshold, export_ct, sr, dense)
     with part.open_run(
         out,
         verb="segment",
