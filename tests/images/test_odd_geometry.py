@@ -125,3 +125,15 @@ def test_an_image_file_that_may_not_be_read_is_refused_once(tmp_path, monkeypatc
     opened = nifti(tmp_path / "open.nii", AFFINE, AFFINE)
     monkeypatch.setattr("os.access", lambda path, mode: path != closed)
     assert [one.image for one in series_in(tmp_path)] == [opened]
+
+
+@pytest.mark.parametrize("name", ["b.nii.bz2", "b.img", "b.mgz", "B.NRRD.GZ", "b.gipl"])
+def test_a_volume_in_a_format_that_is_not_read_is_refused_and_not_passed_over(name, tmp_path):
+    nifti(tmp_path / "a.nii", AFFINE, AFFINE)
+    (tmp_path / name).write_bytes(b"\1" * 500)
+    (tmp_path / "table.npy").write_bytes(b"\1" * 500)
+    found = {one.image.name: one for one in series_in(tmp_path)}
+    assert set(found) == {"a.nii", name}
+    with pytest.raises(InputRefused) as caught:
+        found[name].read()
+    assert caught.value.code == "MASK-FORMAT"

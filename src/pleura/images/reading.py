@@ -32,6 +32,12 @@ UNREAD = {
 """Formats that are refused by name, so that none is passed over silently."""
 
 
+UNREAD_VOLUMES = tuple(
+    ".img .img.gz .mgz .mgh .mnc .gipl .nii.bz2 .nii.xz .nii.zst .nrrd.gz .mha.gz".split()
+)
+"""Those of `UNREAD` that hold a volume and hardly anything else."""
+
+
 def map_suffix(path: Path) -> str:
     """The suffix of an image format that is read; empty where there is none."""
     return next((suffix for suffix in MAPS if path.name.lower().endswith(suffix)), "")

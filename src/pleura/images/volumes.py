@@ -13,7 +13,13 @@ from pleura.core.errors import UnreadableFile
 from pleura.geometry.grid import VOXEL_MM, Grid
 from pleura.geometry.volume import Volume
 from pleura.images.image_file import ImageFile, check_numbers
-from pleura.images.reading import load_image, map_suffix
+from pleura.images.reading import (
+    MAPS,
+    UNREAD_VOLUMES,
+    load_image,
+    map_suffix,
+    unread_suffix,
+)
 
 CASE = re.compile(r"(?:Case|Deid)_\d+")
 MASK_FOLDERS = {"segmentations", "labels", "labelstr", "labelsts", "masks"}
@@ -82,17 +88,26 @@ def _is_label_map(array: NDArray[np.generic]) -> bool:
     return all(value == round(value) for value in values)
 
 
-def find_volumes(source: Path) -> dict[str, Path]:
+def find_volumes(source: Path, *, unread: bool = False) -> dict[str, Path]:
     """The image files of CT at or below a path, by id: `Case_<digits>` where a file or its folder
     says so, else a digest.
 
     Masks, by their names or folders, are left out.
+
+    Args:
+        source: a folder or a file.
+        unread: find volumes in formats that are not read too; reading them says so.
     """
     if source.is_file():
         if map_suffix(source):
             return {volume_id(source, source.parent): source}
         return {}
-    found = (path for path in sorted(source.rglob("*")) if map_suffix(path) and path.is_file())
+    suffixes = (*MAPS, *UNREAD_VOLUMES) if unread else MAPS
+    found = (
+        path
+        for path in sorted(source.rglob("*"))
+        if path.name.lower().endswith(suffixes) and path.is_file()
+    )
     return dict(_named((path for path in found if not is_mask(path, source)), source))
 
 
@@ -126,7 +141,7 @@ def is_mask(path: Path, root: Path) -> bool:
 
 def stem_of(path: Path) -> str:
     """A file's name without the suffix of its format."""
-    return path.name[: -len(map_suffix(path))]
+    return path.name[: -len(map_suffix(path) or unread_suffix(path))]
 
 
 def case_of(path: Path) -> str:

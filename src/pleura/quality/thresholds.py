@@ -205,7 +205,7 @@ MOST_LUNG_ML = 10_000
 """[ml] The largest healthy men have 8 to 9 l of air and tissue in fully inflated lungs."""
 LEAST_WIDTH_MM = 190.0
 """[mm] From the right edge of an adult's lungs to the left there is more. Source: 228 to 320 in
-eleven whole real chests, 236 to 262 in phantoms."""
+nine whole real chests, 236 to 262 in six phantoms."""
 MISSING_LUNG = 0.05
 """[share of both lungs] A smaller lung is as good as missing."""
 CUT_CM2 = 5.0

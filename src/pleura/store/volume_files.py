@@ -44,11 +44,14 @@ def is_volume_file(source: Path) -> bool:
 
 
 def volume_files(source: Path) -> list[Series]:
-    """The CT image files at or below a path, by id; those that repeat another say so."""
+    """The CT image files at or below a path, by id; those that repeat another say so.
+
+    Volumes in formats that are not read are among them: none is passed over silently.
+    """
     from pleura.images.duplicates import same_content
     from pleura.images.volumes import find_volumes
 
-    found = sorted(find_volumes(source).items())
+    found = sorted(find_volumes(source, unread=True).items())
     id_of = {path: name for name, path in found}
     repeats = same_content(id_of)
     series: list[Series] = []
