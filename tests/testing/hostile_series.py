@@ -1,4 +1,4 @@
-"""Hostile series, each declared once: the tests go through them, and `bench/hostile.py` lets the
+"""Hostile series, each declared once: the tests go through them, and `bench/hostile_series.py` lets the
 neighbours.
 
 A case is a change to the data sets of one good series (a small synthetic chest), or to its files.

@@ -1,5 +1,5 @@
 """What `prepare` and `evaluate` make of hostile label objects; for the tests and for
-`bench/hostile.py`.
+`bench/hostile_series.py`.
 """
 
 import json

@@ -1,5 +1,6 @@
-"""Hostile series, ours and the neighbours': `python bench/hostile.py [PYTHON_OF_PEERS [DCM2NIIX]]`
-prints two tables.
+"""Hostile series, ours and the neighbours', as two tables.
+
+    python bench/hostile_series.py [PYTHON_OF_PEERS [DCM2NIIX]]
 
 Each row is a flaw declared on one small series. "same" is the volume of the clean series, voxel for
 voxel and in geometry; "WRONG" a volume that is another one, without a refusal. Peers are run as
