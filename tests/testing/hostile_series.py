@@ -1,5 +1,5 @@
-"""Hostile series, each declared once: the tests go through them, and `bench/hostile_series.py` lets the
-neighbours.
+"""Hostile series, each declared once: the tests go through them, and `bench/hostile_series.py` lets
+the neighbours.
 
 A case is a change to the data sets of one good series (a small synthetic chest), or to its files.
 Its outcome is the good volume in its place, or a refusal by code; there is no third.

@@ -20,9 +20,9 @@ from pleura.images.nifti_writer import write_nifti
 
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 SIDED = "1 right lung, 2 left lung"
+"""Stands in the header's `descrip`: tells a map with one lung alone from an unsided one."""
 DENSE = f"{SIDED}, 3 dense right, 4 dense left"
 """What the labels of `quantify.dense` are."""
-"""Stands in the header's `descrip`: tells a map with one lung alone from an unsided one."""
 MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 """Millimetres of the units that `xyzt_units` names: unknown, metre, millimetre, micrometre."""
 SIZE_TOLERANCE = 0.01
