@@ -60,8 +60,8 @@ def lungs_page(out: Path, cases: Sequence[Mapping[str, Any]], title: str) -> str
 def _outlines(entries: Sequence[Mapping[str, Any]]) -> str:
     """The colours of outlines; those of dense parts where a case has them."""
     dense = any(len(row) == len(HEADINGS) for entry in entries for row in entry["rows"])
-    return "".join(
-        f'<i style="border-color: {colour}"></i>{name}'
+    return " ".join(
+        f'<span><i style="border-color: {colour}"></i>{name}</span>'
         for name, colour in OUTLINES[: len(OUTLINES) if dense else 2]
     )
 
