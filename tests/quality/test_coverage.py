@@ -95,21 +95,31 @@ def test_more_lung_than_anybody_has(case):
     }
 
 
-def scaled(case, factor):
-    """The same chest with all lengths multiplied by a factor."""
+def scaled(case, *factors):
+    """The same chest with its lengths along slices, rows and columns multiplied."""
     volume, mask = case
-    spacing = [factor * mm for mm in volume.grid.spacing_mm]
-    grid = Grid.axial(volume.hu.shape, spacing)
+    spacing = np.array(volume.grid.spacing_mm) * factors
+    grid = Grid.axial(volume.hu.shape, spacing.tolist())
     return Volume(volume.hu, grid), LungMask(mask.labels, grid)
 
 
 @pytest.mark.parametrize("factor", [0.3, 0.5, 0.7])
 def test_a_chest_that_is_too_small_for_an_adult(case, factor):
-    found = codes(*scaled(case, factor))
+    found = codes(*scaled(case, factor, factor, factor))
     assert found["SMALL-CHEST"].verdict is Verdict.REVIEW
     columns = np.flatnonzero(case[1].lungs.any(axis=(0, 1)))
     width = (np.ptp(columns) + 1) * case[0].grid.spacing_mm[2] * factor
     assert found["SMALL-CHEST"].evidence["width_mm"] == round(width)
+
+
+@pytest.mark.parametrize("factors", [(2, 1, 1), (0.5, 1, 1), (1, 0.5, 1), (1, 1, 2)])
+def test_one_spacing_that_is_wrong(case, factors):
+    assert codes(*scaled(case, *factors))["ODD-PROPORTIONS"].verdict is Verdict.REVIEW
+
+
+@pytest.mark.parametrize("factors", [(1.2, 1, 1), (0.8, 1, 1), (1, 0.9, 1.1), (1, 1.2, 1)])
+def test_adults_differ(case, factors):
+    assert codes(*scaled(case, *factors)) == {}
 
 
 def test_the_apex_of_an_adult_is_no_small_chest(case):

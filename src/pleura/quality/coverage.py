@@ -25,8 +25,8 @@ def check_coverage(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
 
     Returns:
         `NO-LUNGS` (refused), or any of `LITTLE-LUNG`, `MUCH-LUNG`, `LUNG-MISSING`, `LUNG-DENSITY`,
-        `CHEST-CUT`, `SMALL-CHEST` (review). A truncated chest is incomplete, not wrong: the mask is
-        right, and its volume is that of the imaged part.
+        `CHEST-CUT`, `SMALL-CHEST`, `ODD-PROPORTIONS` (review). A truncated chest is incomplete, not
+        wrong: the mask is right, and its volume is that of the imaged part.
     """
     ml = mask.volume_ml()
     tissue = float(np.count_nonzero(volume.hu > landmarks.SKIN)) * volume.grid.voxel_ml
@@ -50,7 +50,7 @@ def check_coverage(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:
     if not landmarks.INFLATED_LUNG[0] < median < landmarks.INFLATED_LUNG[1]:
         found.append(finding("LUNG-DENSITY", median_hu=median))
     found += _truncated(mask, volume)
-    return (*found, *_narrow(mask, found))
+    return (*found, *_sizes(mask, found))
 
 
 def _median_hu(mask: LungMask, volume: Volume) -> float:
@@ -65,29 +65,40 @@ def _median_hu(mask: LungMask, volume: Volume) -> float:
     return float(middle.mean()) - 32768
 
 
-def _narrow(mask: LungMask, found: Sequence[Finding]) -> tuple[Finding, ...]:
-    """`SMALL-CHEST`, where both lungs are there at their full width, and it is not an adult's."""
-    width = _width_mm(mask)
-    if width >= t.LEAST_WIDTH_MM or any(map(_is_of_a_part, found)):
+def _sizes(mask: LungMask, found: Sequence[Finding]) -> tuple[Finding, ...]:
+    """`SMALL-CHEST` and `ODD-PROPORTIONS`, where whole lungs have a size that no adult's have."""
+    if any(map(_is_of_a_part, found)):
         return ()
-    return (finding("SMALL-CHEST", width_mm=round(width), least_mm=t.LEAST_WIDTH_MM),)
+    height, depth, width = _extent_mm(mask)
+    sizes: dict[str, Any] = {
+        "height_mm": round(height),
+        "width_mm": round(width),
+        "depth_mm": round(depth),
+    }
+    if width < t.LEAST_WIDTH_MM:
+        return (finding("SMALL-CHEST", least_mm=t.LEAST_WIDTH_MM, **sizes),)
+    low, high = t.LUNG_HEIGHT_MM
+    if not low <= height <= high or width > t.MOST_WIDTH_OVER_DEPTH * depth:
+        return (finding("ODD-PROPORTIONS", **sizes),)
+    return ()
 
 
 def _is_of_a_part(found: Finding) -> bool:
-    """Whether a finding says that the lungs are not there at their full width."""
-    if found.code == "CHEST-CUT":
-        return not {"foot", "side"}.isdisjoint(found.evidence["where"].split(", "))
-    return found.code == "LUNG-MISSING"
+    """Whether a finding says that the lungs are not there at their full size."""
+    return found.code in ("CHEST-CUT", "LUNG-MISSING")
 
 
-def _width_mm(mask: LungMask) -> float:
-    """From the right edge of the lungs to the left, in mm."""
+def _extent_mm(mask: LungMask) -> tuple[float, float, float]:
+    """Height, depth and width of both lungs together, in mm."""
     upright = Upright.of(mask.grid)
     box = mask.box(RIGHT, LEFT)
     if box is None:
-        return 0.0
-    columns = box[upright.axes[2]]
-    return float((columns.stop - columns.start) * upright.spacing_mm[2])
+        return 0.0, 0.0, 0.0
+    lengths = [box[axis].stop - box[axis].start for axis in upright.axes]
+    height, depth, width = (
+        float(length * mm) for length, mm in zip(lengths, upright.spacing_mm, strict=True)
+    )
+    return height, depth, width
 
 
 def _truncated(mask: LungMask, volume: Volume) -> tuple[Finding, ...]:

@@ -206,6 +206,12 @@ MOST_LUNG_ML = 10_000
 LEAST_WIDTH_MM = 190.0
 """[mm] From the right edge of an adult's lungs to the left there is more. Source: 228 to 320 in
 nine whole real chests, 236 to 262 in six phantoms."""
+LUNG_HEIGHT_MM = (130.0, 400.0)
+"""[mm] From base to apex of an adult's lungs. Source: 207 to 311 in the same chests, 221 to 238 in
+phantoms."""
+MOST_WIDTH_OVER_DEPTH = 2.2
+"""[ratio] Width of both lungs over their depth. Source: 1.2 to 1.6 in the same chests, 1.4 to 1.7
+in phantoms."""
 MISSING_LUNG = 0.05
 """[share of both lungs] A smaller lung is as good as missing."""
 CUT_CM2 = 5.0

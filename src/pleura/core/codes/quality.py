@@ -83,6 +83,11 @@ _COVERAGE: Mapping[str, Code] = {
         "animal, or a wrong PixelSpacing",
         "Check PixelSpacing. pleura was measured on adults only.",
     ),
+    "ODD-PROPORTIONS": review(
+        "the lungs are {height_mm} mm high, {width_mm} mm wide and {depth_mm} mm deep, as hardly "
+        "any adult's are: a wrong PixelSpacing, or wrong slice positions",
+        "Check PixelSpacing and the slice positions.",
+    ),
     "LUNG-MISSING": review("almost no {side} lung was found ({ml:.0f} of {both_ml:.0f} ml)", LOOK),
     "LUNG-DENSITY": review(
         "the median density of the lungs is {median_hu:.0f} HU; inflated lung is -900 to -700 HU",
