@@ -1,6 +1,6 @@
 """Many cases, many slices, many files: how time and memory grow. `python bench/load.py`
 
-    python bench/load.py [SMALL LARGE] [--picture FILE]
+    python bench/load.py [SMALL LARGE] [--only scan segment prepare] [--picture FILE]
 
 `segment` and `prepare` on SMALL and LARGE tiny cases (200 and 2,000), `scan` on series of 300 and
 3,000 slices and on 5,000 and 50,000 files of other kinds. Seconds are of processor time and memory
@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from pleura.geometry.volume import Volume
 from pleura.phantom.anatomy import chest
 from pleura.phantom.writer import SeriesSpec, write_series
 
+OPTIONS = {"segment": ["--model", "classical"], "prepare": []}
 TINY = (14, 40, 40)
 MEASURED = """
 import resource, sys
@@ -92,8 +93,8 @@ def junk(folder: Path, count: int) -> Path:
     return folder
 
 
-def costs(folder: Path, small: int, large: int) -> Iterator[Cost]:
-    """Every command on a small and then on a large input."""
+def scanned(folder: Path) -> Iterator[Cost]:
+    """`scan` of few and then of many slices, and files of other kinds."""
     for make, what, counts in (
         (slices, "scan, slices", (300, 3000)),
         (junk, "scan, other files", (5000, 50_000)),
@@ -102,14 +103,27 @@ def costs(folder: Path, small: int, large: int) -> Iterator[Cost]:
             source = make(folder / "in", count)
             yield measured(what, count, ["scan", str(source), "--workers", "1"], folder)
             shutil.rmtree(source)
-    for words in (["segment", "--model", "classical"], ["prepare"]):
-        verb, *options = words
-        for count in (small, large):
-            source, out = cases(folder / "cases", count), folder / "out"
-            command = [verb, str(source), str(out), *options, "--workers", "1"]
+
+
+def worked(folder: Path, verbs: Sequence[str], small: int, large: int) -> Iterator[Cost]:
+    """Each verb on a small and then on a large input, of which the small one is a part."""
+    many, few, out = cases(folder / "many", large), folder / "few", folder / "out"
+    for place in sorted(many.iterdir())[:small]:
+        shutil.copytree(place, few / place.name)
+    for verb in verbs:
+        for source, count in ((few, small), (many, large)):
+            command = [verb, str(source), str(out), *OPTIONS[verb], "--workers", "1"]
             yield measured(verb, count, command, folder)
             shutil.rmtree(out)
-            shutil.rmtree(source)
+
+
+def costs(folder: Path, only: Sequence[str], small: int, large: int) -> Iterator[Cost]:
+    """Every command on a small and then on a large input."""
+    if "scan" in only:
+        yield from scanned(folder)
+    verbs = [verb for verb in OPTIONS if verb in only]
+    if verbs:
+        yield from worked(folder, verbs, small, large)
 
 
 def problems(small: Cost, large: Cost, begun: float) -> list[str]:
@@ -147,6 +161,7 @@ def main() -> int:
     """Print a row for each command; return how many do not grow as they should."""
     parser = argparse.ArgumentParser()
     parser.add_argument("counts", type=int, nargs="*", default=[200, 2000])
+    parser.add_argument("--only", nargs="+", default=["scan", *OPTIONS], help="these commands")
     parser.add_argument("--picture", type=Path)
     given = parser.parse_args()
     found: list[Cost] = []
@@ -157,7 +172,7 @@ def main() -> int:
         folder = Path(name)
         (folder / "nothing").mkdir()
         begun = measured("scan", 0, ["scan", str(folder / "nothing")], folder).seconds
-        for one in costs(folder, *given.counts):
+        for one in costs(folder, given.only, *given.counts):
             smaller = [before for before in found if before.what == one.what]
             told = "; ".join(problems(smaller[0], one, begun)) if smaller else ""
             found.append(one)
