@@ -185,7 +185,7 @@ FILES: Mapping[str, Code] = {
     ),
     "IMAGE-SPACING": refusal(
         "the voxels measure {found} mm; expected {low:g} to {high:g} mm",
-        "Check the units of the file (xyzt_units).",
+        "Check the units of the file (xyzt_units of NIfTI, space units of NRRD).",
     ),
     "IMAGE-NOT-HU": refusal(
         "the image has {found}, which are not HU", "Export CT in Hounsfield units."
