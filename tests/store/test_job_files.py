@@ -7,14 +7,14 @@ import pytest
 
 from pleura.phantom.dataset import write_dataset
 from pleura.store.job_files import JobFormat
-from pleura.store.jobs import jobs_of
+from pleura.store.jobs import jobs_and_files
 
 
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made") / "chests"
     write_dataset(folder, cases=2, shape=(12, 40, 40), seed=3)
-    return jobs_of(folder / "Images")
+    return jobs_and_files(folder / "Images")[0]
 
 
 def again(job):

@@ -117,7 +117,7 @@ def test_every_kind_of_file_that_cannot_be_read_is_refused_by_code(copy, tmp_pat
     result = prepare(copy, tmp_path / "out")
     assert result.exit_code is Exit.SOME_FAILED
     told = "\n".join(result.notes())
-    for words in ("BROKEN-LINK", "corrupt or truncated", "archive format not supported"):
+    for words in ("BROKEN-LINK:", "corrupt or truncated", "archive format not supported"):
         assert told.count(words) == 1, told
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -63,6 +63,7 @@ class Survey:
         series: Sequence[Series] | None = None,
         chosen: Sequence[Series] | None = None,
         rest: str = "",
+        also: Iterable[str] = (),
     ) -> Accounting:
         """Account for every file: used, refused by code, duplicate, or of another kind.
 
@@ -70,13 +71,14 @@ class Survey:
             series: the series of `self`, where later checks have added findings.
             chosen: the series that are used, where not all usable ones are.
             rest: kind of the files of series that are not chosen.
+            also: locations of other files that are used.
         """
         series = self.series if series is None else series
-        used: set[str] = set()
+        used = {self._name_of[place] for place in also if place in self._name_of}
         refused: dict[str, str] = {}
         kinds = {file.name: DUPLICATE for file in self.walk.dicom()}
         for one in series:
-            files = self._names(one)
+            files = self.names(one)
             if one.verdict is Verdict.REFUSED:
                 refused |= dict.fromkeys(files, one.refusing_code)
             elif chosen is None or one in chosen:
@@ -89,11 +91,15 @@ class Survey:
 
     def descriptions(self, series: Sequence[Series]) -> dict[str, Description]:
         """What users know each series by; these descriptions can identify."""
-        return {one.id: describe(one.files, self._names(one)) for one in series if one.files}
+        return {one.id: describe(one.files, self.names(one)) for one in series if one.files}
 
-    def _names(self, series: Series) -> list[str]:
+    def names(self, series: Series) -> list[str]:
         """The names of a series' files, relative to the input."""
-        return list(dict.fromkeys(self._name_of[plane.file] for plane in series.files))
+        places = [plane.file for plane in series.files]
+        if series.image is not None:
+            places.append(str(series.image))
+        known = (self._name_of[place] for place in places if place in self._name_of)
+        return list(dict.fromkeys(known))
 
     @cached_property
     def _name_of(self) -> dict[str, str]:

@@ -32,6 +32,11 @@ class Accounting:
             "other": dict(sorted(self.other.items())),
         }
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Accounting":
+        """What `as_json` returned."""
+        return cls(value["used"], value["refused"], value["other"])
+
     def sentence(self) -> str:
         """One line: `26 files: 24 used, 1 refused (UNREADABLE-FILES 1), 1 other (pdf 1)`."""
         parts = [f"{self.used} used"]

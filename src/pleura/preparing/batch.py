@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pleura.core.errors import NothingUsable
 from pleura.core.progress import Progress
@@ -10,6 +11,7 @@ from pleura.core.results import batch_exit
 from pleura.labels.source_names import patient_id_of
 from pleura.preparing.recipe import CaseJob, CasePlan, CaseRecipe, job_format, refused_line
 from pleura.store.cohort import write_cohort
+from pleura.store.input_files import InputFiles
 from pleura.store.items import Batch, do_items
 from pleura.store.job_array import Part
 from pleura.store.layout import COHORT, SPLIT
@@ -56,31 +58,32 @@ def prepare_cases(
         NothingUsable: no series could be used.
     """
 
-    def jobs_and_lines() -> tuple[Sequence[CaseJob], list[str]]:
+    def jobs_and_facts() -> tuple[Sequence[CaseJob], dict[str, Any]]:
         found = load()
-        return found.jobs, found.refused
+        return found.jobs, {"refused": found.refused, "files": found.files.as_json()}
 
-    jobs, lines = part.jobs_and_facts(run, jobs_and_lines, job_format())
+    jobs, facts = part.jobs_and_facts(run, jobs_and_facts, job_format())
     if part.plan:
         return part.planned(run)
     batch = do_items(run, recipe, jobs, how, refused_line, progress=progress)
     if part.is_task:
         return part.share_done(run, jobs, batch)
-    finish(run, batch, lines or (), split, jobs)
+    finish(run, batch, facts, split, jobs)
     return None
 
 
 def finish(
     run: RunRecord,
     batch: Batch,
-    failures: Sequence[str],
+    facts: Mapping[str, Any],
     split: SplitOptions,
     jobs: Sequence[CaseJob],
 ) -> None:
-    """Write the cohort with its split, and close the record."""
+    """Write the cohort with its split, and close the record; `facts` are those of the plan."""
     entries = [record for record in batch.records if "refused" not in record]
-    refused = [record["refused"] for record in batch.records if "refused" in record]
-    refused = [*failures, *refused]
+    lost = [record for record in batch.records if "refused" in record]
+    refused = [*facts["refused"], *(record["refused"] for record in lost)]
+    files = InputFiles.from_json(facts["files"])
     if not entries:
         raise NothingUsable(
             "; ".join(refused) or "prepare: IN has no usable CT series; see pleura scan"
@@ -99,5 +102,6 @@ def finish(
         complete=batch.complete,
         files=(COHORT, SPLIT),
         refused=refused,
+        input=files.after({one["id"]: one["code"] for one in lost}).as_json(),
         gone=batch.gone,
     )

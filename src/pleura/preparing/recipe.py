@@ -15,11 +15,12 @@ from pleura.core.text import shown_uid
 from pleura.store.arrays import save_array
 from pleura.store.case import write_case
 from pleura.store.fingerprints import fingerprint
+from pleura.store.input_files import InputFiles
 from pleura.store.items import Done
 from pleura.store.job_files import JobFormat
-from pleura.store.jobs import series_input
+from pleura.store.jobs import cases_among, series_input
 from pleura.store.layout import CASES, EXPORT, PLANES, REMOVED_COUCH
-from pleura.store.volume_files import series_in
+from pleura.store.volume_files import survey_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,11 +53,14 @@ def job_format() -> JobFormat:
 
 @dataclass(frozen=True)
 class CasePlan:
-    """The cases to make, a line about each unusable series and mask, and masks without a case."""
+    """The cases to make, a line about each unusable series and mask, masks without a case, and the
+    files of the input.
+    """
 
     jobs: list[CaseJob]
     refused: list[str]
     unmatched_masks: Sequence[Path]
+    files: InputFiles
 
 
 NO_MASKS = (
@@ -72,8 +76,8 @@ def plan_cases(
     from pleura.dicom.series import UNREADABLE
     from pleura.labels.references import cases_of, find_references
 
-    seen = series_in(source, gaps=gaps, progress=progress)
-    usable, refusals = cases_of([one for one in seen if one.is_ct or one.id == UNREADABLE])
+    seen, tree = survey_in(source, gaps=gaps, progress=progress)
+    usable, refusals = cases_of(cases_among(seen))
     references = find_references(
         seen, usable, source, masks, mentioned=frozenset(refusals), names=names, progress=progress
     )
@@ -89,7 +93,9 @@ def plan_cases(
     lines += references.unmatched
     if masks and jobs and not references.unmatched and not any(job.reference.paths for job in jobs):
         lines.append(NO_MASKS)
-    return CasePlan(jobs, lines, references.unmatched_files)
+    masks_used = [str(path) for job in jobs for path in job.reference.paths]
+    files = InputFiles.of(tree, cases_among(seen), masks_used)
+    return CasePlan(jobs, lines, references.unmatched_files, files)
 
 
 @dataclass(frozen=True)
@@ -159,7 +165,7 @@ def _kind_of(mask: "LungMask | None") -> str | None:
 
 
 def refused_line(job: CaseJob, refusal: Finding) -> dict[str, str]:
-    return {"refused": _line(job.id, refusal)}
+    return {"refused": _line(job.id, refusal), "id": job.id, "code": refusal.code}
 
 
 def _line(case: str, refusal: Finding) -> str:

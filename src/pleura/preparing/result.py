@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pleura.core.errors import Exit
 from pleura.core.results import Table, batch_exit, gone_notes
+from pleura.store.input_files import account_line
 
 if TYPE_CHECKING:
     from pleura.store.input_names import InputNames
@@ -17,8 +18,9 @@ class PrepareResult:
     """A cohort that was prepared.
 
     `about` is the content of `cohort.json`, `split` that of `split.json`. `failures` has a line for
-    each refused case and mask, `gone` the ids of cases whose input is gone. `names` are the names
-    of the input, where `paths` asked for them.
+    each refused case and mask, `gone` the ids of cases whose input is gone. `input`
+    counts the files of the input (`files.accounting`). `names` are the names of the input, where
+    `paths` asked for them.
     """
 
     out: Path
@@ -26,6 +28,7 @@ class PrepareResult:
     split: Mapping[str, Any]
     failures: tuple[str, ...]
     gone: tuple[str, ...] = ()
+    input: Mapping[str, Any] | None = None
     names: "InputNames | None" = None
 
     @property
@@ -33,12 +36,13 @@ class PrepareResult:
         return batch_exit(len(self.about["cases"]), len(self.failures))
 
     def as_json(self) -> dict[str, Any]:
-        """`cases`, `split`, `refused`; `names` of the input where they were asked for."""
+        """`cases`, `split`, `refused`, `input`; `names` of the input where they were asked for."""
         requested = {} if self.names is None else {"names": self.names.as_json()}
         return {
             "cases": self.about["cases"],
             "split": dict(self.split),
             "refused": list(self.failures),
+            "input": self.input,
         } | requested
 
     def table(self) -> Table | None:
@@ -60,4 +64,5 @@ class PrepareResult:
         made = len(self.about["cases"])
         last = f"prepare: {made} case(s) in {self.out}; validation is {self.split['validation_is']}"
         names = [] if self.names is None else self.names.lines()
-        return [*self.failures, *names, *gone_notes(self.gone), last]
+        account = account_line("prepare", self.input)
+        return [*self.failures, *names, *gone_notes(self.gone), *account, last]

@@ -13,22 +13,23 @@ from pleura.segmenting.recipe import SegmentRecipe, is_unet
 from pleura.segmenting.result import LABELS, SegmentResult
 from pleura.segmenting.sites import Sites
 from pleura.segmenting.tables import write_tables
+from pleura.store.input_files import InputFiles, account_of
 from pleura.store.items import Batch
-from pleura.store.jobs import Job, jobs_of
+from pleura.store.jobs import Job, jobs_and_files
 from pleura.store.run_record import RunRecord
 
 
 def series_jobs(
     source: Path, gaps: Gaps, format: str, progress: Progress, sites: Sites
-) -> list[Job]:
-    """The cases to segment.
+) -> tuple[list[Job], InputFiles | None]:
+    """The cases to segment, and the files of the input.
 
     Raises:
         NothingUsable: the input has no CT series.
         UsageError: the format references DICOM files, and the input has none; the table of sites
             has none of the cases.
     """
-    jobs = jobs_of(source, progress, gaps)
+    jobs, files = jobs_and_files(source, progress, gaps)
     if not jobs:
         raise NothingUsable("segment: IN has no CT series; pleura scan lists what it has")
     if format in FOR_DICOM and all(job.series is None for job in jobs):
@@ -36,7 +37,7 @@ def series_jobs(
             f"segment: --format {format} refers to DICOM files; give the folder of CT series"
         )
     sites.check([job.id for job in jobs])
-    return jobs
+    return jobs, files
 
 
 def recipe_of(
@@ -64,7 +65,7 @@ def recipe_of(
     return replace(recipe, algorithm=algorithm_of(described)), options | dict(recipe.options)
 
 
-def finish(run: RunRecord, batch: Batch, sites: Sites) -> None:
+def finish(run: RunRecord, batch: Batch, files: InputFiles | None, *, sites: Sites) -> None:
     """Write the tables and the page of all cases, and close the record."""
     records = sites.added_to(batch.records)
     result = SegmentResult(run.folder, tuple(records))
@@ -73,6 +74,7 @@ def finish(run: RunRecord, batch: Batch, sites: Sites) -> None:
         complete=batch.complete,
         files=write_tables(run.folder, records, title="Lungs"),
         cases=records,
+        input=account_of(files, records, "mask"),
         gone=batch.gone,
         labels=LABELS,
     )

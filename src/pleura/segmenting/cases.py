@@ -7,6 +7,7 @@ from typing import Any
 from pleura.core.findings import Finding
 from pleura.core.progress import Progress
 from pleura.store.attempts import Recipe
+from pleura.store.input_files import InputFiles
 from pleura.store.items import Batch, do_items
 from pleura.store.job_array import Part
 from pleura.store.job_files import JobFormat
@@ -19,14 +20,14 @@ from pleura.store.spread import How
 class CaseWork:
     """What is done with each case.
 
-    `load` lists the jobs, `refused` makes the record of a job that failed, `finish` writes what is
-    about all cases and closes the record of OUT.
+    `load` lists the jobs, and the files of the input where it is a tree; `refused` makes the record
+    of a job that failed; `finish` writes what is about all cases and closes the record of OUT.
     """
 
     recipe: Recipe
-    load: Callable[[], Sequence[Any]]
+    load: Callable[[], tuple[Sequence[Any], InputFiles | None]]
     refused: Callable[[Any, Finding], Any]
-    finish: Callable[[RunRecord, Batch], None]
+    finish: Callable[[RunRecord, Batch, InputFiles | None], None]
     format: JobFormat | None = None
 
 
@@ -38,11 +39,16 @@ def do_cases(
     Returns:
         The result of a plan or a task; `None` for a whole batch, whose record is then closed.
     """
-    jobs = part.jobs(run, work.load, work.format)
+
+    def jobs_and_facts() -> tuple[Sequence[Any], Any]:
+        jobs, files = work.load()
+        return jobs, files and files.as_json()
+
+    jobs, facts = part.jobs_and_facts(run, jobs_and_facts, work.format)
     if part.plan:
         return part.planned(run)
     batch = do_items(run, work.recipe, jobs, how, work.refused, progress=progress)
     if part.is_task:
         return part.share_done(run, jobs, batch)
-    work.finish(run, batch)
+    work.finish(run, batch, InputFiles.from_json(facts) if facts else None)
     return None

@@ -9,16 +9,17 @@ from pleura.segmenting.measure_result import MeasureResult
 from pleura.segmenting.measuring import MaskedJob, pair_cases
 from pleura.segmenting.sites import Sites
 from pleura.segmenting.tables import write_tables
+from pleura.store.input_files import InputFiles, account_of
 from pleura.store.items import Batch
-from pleura.store.jobs import is_cohort, jobs_of, jobs_of_series
+from pleura.store.jobs import cases_among, is_cohort, jobs_and_files, jobs_of_series
 from pleura.store.run_record import RunRecord
-from pleura.store.volume_files import series_in
+from pleura.store.volume_files import survey_in
 
 
 def masked_jobs(
     source: Path, masks: Path, sr: bool, progress: Progress, sites: Sites
-) -> list[MaskedJob]:
-    """Each CT of the input with its mask.
+) -> tuple[list[MaskedJob], InputFiles | None]:
+    """Each CT of the input with its mask, and the files of the input.
 
     Raises:
         NothingUsable: the input has no CT series.
@@ -27,20 +28,22 @@ def masked_jobs(
     """
     names: dict[str, str] = {}
     if is_cohort(source):
-        cases = jobs_of(source, progress)
+        cases, files = jobs_and_files(source, progress)
     else:
-        found = series_in(source, progress=progress)
-        cases = jobs_of_series(found, source)
+        found, tree = survey_in(source, progress=progress)
+        cases, files = jobs_of_series(found, source), InputFiles.of(tree, cases_among(found))
         names = ids_by_name(found, [one for one in found if one.usable], source)
     if sr and cases and all(case.series is None for case in cases):
         raise UsageError("measure: --sr refers to DICOM files; give the folder of CT series")
     if not cases:
         raise NothingUsable("measure: IN has no CT series; pleura scan lists what it has")
     sites.check([case.id for case in cases])
-    return pair_cases(cases, masks, names)
+    return pair_cases(cases, masks, names), files
 
 
-def finish_measures(run: RunRecord, batch: Batch, sites: Sites) -> None:
+def finish_measures(
+    run: RunRecord, batch: Batch, files: InputFiles | None, *, sites: Sites
+) -> None:
     """Write the tables and the page of all cases, and close the record."""
     records = sites.added_to(batch.records)
     result = MeasureResult(run.folder, tuple(records), tuple(batch.gone))
@@ -49,5 +52,6 @@ def finish_measures(run: RunRecord, batch: Batch, sites: Sites) -> None:
         complete=batch.complete,
         files=write_tables(run.folder, records, title="Lung measurements"),
         cases=records,
+        input=account_of(files, records, "measures"),
         gone=batch.gone,
     )

@@ -7,16 +7,21 @@ from typing import Any
 
 from pleura.core.errors import Exit
 from pleura.core.results import Table, batch_exit, gone_notes, number_or_dash, reason_lines
+from pleura.store.input_files import account_line
 from pleura.store.layout import INDEX
 
 
 @dataclass(frozen=True)
 class MeasureResult:
-    """The measures of each case: `id`, `verdict`, `reason`, `measures` (or `None`)."""
+    """The measures of each case: `id`, `verdict`, `reason`, `measures` (or `None`).
+
+    `input` counts the files of a tree (`files.accounting`).
+    """
 
     out: Path
     cases: tuple[Mapping[str, Any], ...]
     gone: tuple[str, ...] = ()
+    input: Mapping[str, Any] | None = None
 
     @property
     def exit_code(self) -> Exit:
@@ -25,8 +30,8 @@ class MeasureResult:
         return batch_exit(len(self.cases) - refused, refused)
 
     def as_json(self) -> Any:
-        """`cases`, as in `run.json`."""
-        return {"cases": [dict(case) for case in self.cases]}
+        """`cases` and `input`, as in `run.json`."""
+        return {"cases": [dict(case) for case in self.cases], "input": self.input}
 
     def table(self) -> Table | None:
         """One row a case, of both lungs."""
@@ -46,5 +51,6 @@ class MeasureResult:
         return [
             *lines,
             *gone_notes(self.gone),
+            *account_line("measure", self.input),
             f"{done} of {len(self.cases)} measured; see {self.out / INDEX}",
         ]

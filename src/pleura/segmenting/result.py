@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pleura.core.errors import Exit
 from pleura.core.results import Table, batch_exit, gone_notes, number_or_dash, reason_lines
+from pleura.store.input_files import account_line
 from pleura.store.layout import INDEX
 
 if TYPE_CHECKING:
@@ -19,14 +20,24 @@ LABELS = {"1": "right lung", "2": "left lung"}
 class SegmentResult:
     """The records of all cases: `id`, `series_uid`, `verdict`, `reason`, `mask` and more.
 
-    `mask` is a path below OUT, or `None`. `gone` are ids of cases whose input is gone. `names` are
-    the names of the input, where `paths` asked for them.
+    `mask` is a path below OUT, or `None`. `gone` are ids of cases whose input is gone. `input`
+    counts the files of a tree (`files.accounting`). `names` are the names of the input, where
+    `paths` asked for them.
     """
 
     out: Path
     cases: tuple[Mapping[str, Any], ...]
     gone: tuple[str, ...] = ()
+    input: Mapping[str, Any] | None = None
     names: "InputNames | None" = None
+
+    @classmethod
+    def of(
+        cls, out: Path, record: Mapping[str, Any], names: "InputNames | None"
+    ) -> "SegmentResult":
+        """The result of a run whose `run.json` is `record`."""
+        cases, gone = tuple(record["cases"]), tuple(record["gone"])
+        return cls(out, cases, gone, record.get("input"), names)
 
     @property
     def exit_code(self) -> Exit:
@@ -37,7 +48,11 @@ class SegmentResult:
     def as_json(self) -> Any:
         """`cases` and `labels`, as in `run.json`; `names` of the input where asked for."""
         requested = {} if self.names is None else {"names": self.names.as_json()}
-        return {"cases": [dict(case) for case in self.cases], "labels": LABELS} | requested
+        return {
+            "cases": [dict(case) for case in self.cases],
+            "labels": LABELS,
+            "input": self.input,
+        } | requested
 
     def table(self) -> Table | None:
         """One row for each case."""
@@ -57,4 +72,5 @@ class SegmentResult:
             f"{self.out / INDEX}"
         )
         names = [] if self.names is None else self.names.lines()
-        return [*lines, *names, *gone_notes(self.gone), last]
+        account = account_line("segment", self.input)
+        return [*lines, *names, *gone_notes(self.gone), *account, last]

@@ -2,7 +2,7 @@
 
 part = Part.of(Call.of(segment, locals()))
 with part.open_run(out, verb=…, sources=[source], options=options) as run:
-    jobs = part.jobs(run, lambda: jobs_of(source))
+    jobs = part.jobs(run, lambda: jobs_and_files(source)[0])
     if part.plan:
         return part.planned(run)
     batch = do_items(run, recipe, jobs, How(workers), refused)

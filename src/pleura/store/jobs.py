@@ -13,12 +13,14 @@ from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
 from pleura.core.text import shown_uid
 from pleura.dicom.gaps import Gaps
+from pleura.dicom.series import UNREADABLE
 from pleura.geometry.volume import Volume
 from pleura.quality.gate import Judged, gate
 from pleura.quality.thresholds import VERSION
 from pleura.store.fingerprints import fingerprint
+from pleura.store.input_files import InputFiles
 from pleura.store.layout import CASES, COHORT
-from pleura.store.volume_files import series_in
+from pleura.store.volume_files import survey_in
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
@@ -59,8 +61,11 @@ def is_cohort(source: Path) -> bool:
     return (source / COHORT).is_file()
 
 
-def jobs_of(source: Path, progress: Progress = silent, gaps: Gaps = "refuse") -> list[Job]:
-    """The cases of a cohort, the CT series of a tree, or its image files where it has no series.
+def jobs_and_files(
+    source: Path, progress: Progress = silent, gaps: Gaps = "refuse"
+) -> tuple[list[Job], InputFiles | None]:
+    """The cases of a cohort, the CT series of a tree, or its image files where it has no series;
+    and what became of the files of a tree.
 
     A refused series is a job too. `gaps` is the policy for series with missing slices; in a
     cohort `prepare` has applied it.
@@ -72,8 +77,9 @@ def jobs_of(source: Path, progress: Progress = silent, gaps: Gaps = "refuse") ->
         from pleura.store.cohort import Cohort
 
         cohort = Cohort.open(source)
-        return [_case_job(cohort, entry["id"]) for entry in cohort.about["cases"]]
-    return jobs_of_series(series_in(source, gaps=gaps, progress=progress), source)
+        return [_case_job(cohort, entry["id"]) for entry in cohort.about["cases"]], None
+    found, tree = survey_in(source, gaps=gaps, progress=progress)
+    return jobs_of_series(found, source), InputFiles.of(tree, cases_among(found))
 
 
 def jobs_of_series(found: Sequence["Series"], source: Path) -> list[Job]:
@@ -87,9 +93,13 @@ def jobs_of_series(found: Sequence["Series"], source: Path) -> list[Job]:
             None if series.image else series,
             input=series_input(series, source),
         )
-        for series in found
-        if series.is_ct or series.id == "unreadable"
+        for series in cases_among(found)
     ]
+
+
+def cases_among(found: Sequence["Series"]) -> list["Series"]:
+    """The CT series among those of a tree, and what could not be read."""
+    return [series for series in found if series.is_ct or series.id == UNREADABLE]
 
 
 def series_input(series: "Series", source: Path) -> str:

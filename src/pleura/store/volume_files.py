@@ -9,7 +9,7 @@ from pleura.core.codes import finding
 from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
 from pleura.dicom.gaps import Gaps
-from pleura.dicom.series import Series, find_series
+from pleura.dicom.series import Series, Survey, survey
 from pleura.geometry.volume import Volume
 
 
@@ -71,14 +71,22 @@ def series_in(source: Path, *, gaps: Gaps = "refuse", progress: Progress = silen
     Raises:
         UsageError: `source` does not exist.
     """
+    return survey_in(source, gaps=gaps, progress=progress)[0]
+
+
+def survey_in(
+    source: Path, *, gaps: Gaps = "refuse", progress: Progress = silent
+) -> tuple[list[Series], Survey]:
+    """The series that `series_in` returns, and the survey of the whole tree."""
+    tree = survey(source, gaps=gaps, progress=progress)
     if is_volume_file(source):
-        return volume_files(source)
-    found = find_series(source, gaps=gaps, progress=progress)
+        return volume_files(source), tree
+    found = list(tree.series)
     if has_usable(found):
-        return found
+        return found, tree
     # those that cannot be read are among the refused files already
     images = [one for one in volume_files(source) if one.image and os.access(one.image, os.R_OK)]
-    return [*found, *images]
+    return [*found, *images], tree
 
 
 def has_usable(found: Iterable[Series]) -> bool:

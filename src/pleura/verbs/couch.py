@@ -44,27 +44,33 @@ def couch(
         OutputFailed: OUT cannot be written.
     """
     from pleura.segmenting.couch_case import CouchRecipe, refused_couch
+    from pleura.store.input_files import account_of
     from pleura.store.items import do_items
-    from pleura.store.jobs import jobs_of
+    from pleura.store.jobs import jobs_and_files
     from pleura.store.spread import How
 
     with open_run(
         out, verb="couch", sources=[source], options={}, overwrite=overwrite, check=verify_done
     ) as run:
         if run.done:
-            return CouchResult(out, tuple(run.record["cases"]), tuple(run.record["gone"]))
-        jobs = jobs_of(source, progress)
+            record = run.record
+            return CouchResult(
+                out, tuple(record["cases"]), tuple(record["gone"]), record.get("input")
+            )
+        jobs, files = jobs_and_files(source, progress)
         if not jobs:
             raise NothingUsable("couch: IN has no CT series; pleura scan lists what it has")
         batch = do_items(
             run, CouchRecipe(out), jobs, How(workers), refused_couch, progress=progress
         )
-        result = CouchResult(out, tuple(batch.records), tuple(batch.gone))
+        account = account_of(files, batch.records, "volume")
+        result = CouchResult(out, tuple(batch.records), tuple(batch.gone), account)
         run.finish(
             result.exit_code,
             complete=batch.complete,
             cases=batch.records,
             gone=batch.gone,
+            input=account,
             labels=LABELS,
         )
         return result

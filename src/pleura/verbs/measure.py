@@ -95,4 +95,7 @@ def measure(
             share = do_cases(run, part, work, How(workers, scheduler=scheduler), progress)
             if share is not None:
                 return share
-        return MeasureResult(out, tuple(run.record["cases"]), tuple(run.record["gone"]))
+        record = run.record
+        return MeasureResult(
+            out, tuple(record["cases"]), tuple(record["gone"]), record.get("input")
+        )

@@ -126,4 +126,5 @@ def _result(out: Path, record: Mapping[str, Any]) -> PrepareResult:
         read_json(out / SPLIT),
         tuple(record["refused"]),
         tuple(record["gone"]),
+        record.get("input"),
     )

@@ -118,4 +118,4 @@ def segment(
             if share is not None:
                 return share
     names = input_names(source, gaps) if paths and not is_cohort(source) else None
-    return SegmentResult(out, tuple(run.record["cases"]), tuple(run.record["gone"]), names)
+    return SegmentResult.of(out, run.record, names)
