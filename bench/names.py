@@ -16,7 +16,6 @@ import unicodedata
 import warnings
 from pathlib import Path
 
-sys.path.remove(str(Path(__file__).parent))  # its hostile.py is another thing
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from hostile import corpus, spelt
