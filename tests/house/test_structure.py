@@ -1,6 +1,7 @@
 """Structure that is kept: bench/house.py counts, and these counts stay zero."""
 
 import runpy
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,9 @@ def test_is_zero(figures, name):
 @pytest.mark.parametrize("name", MOST)
 def test_is_not_exceeded(figures, name):
     assert figures[name] <= MOST[name]
+
+
+def test_no_two_test_modules_have_one_name():
+    """pytest imports a module by its name, so the second one of a name ends the whole suite."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
