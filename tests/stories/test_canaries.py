@@ -46,3 +46,17 @@ def test_a_canary_is_found_wherever_it_is_packed():
     assert told.found(word.lower().decode().encode("utf-16-le")) == {"a name"}
     assert told.found(b"%s-%s-%s" % (day[:4], day[4:6], day[6:])) == {"a date"}
     assert told.found(b"kanari9999q 17990101") == set()
+
+
+def test_each_half_of_a_date_and_time_is_found():
+    told = Canaries()
+    moment = told.value("DT", "a moment").encode()
+    for leak in (moment, moment[:8], moment[8:], b"DA\x08\0" + moment[:8] + b"\x08\0"):
+        assert told.found(leak) == {"a moment"}
+
+
+def test_a_date_among_the_digits_of_a_uid_is_no_canary():
+    told = Canaries()
+    day = told.value("DA", "a date").encode()
+    for uid in (b"2.25.31%s4159" % day, b"2.25.%s4159" % day, b"2.25.3141%s" % day):
+        assert told.found(uid) == set()

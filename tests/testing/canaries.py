@@ -38,11 +38,13 @@ from pleura.phantom.writer import SeriesSpec, series
 SHAPE = (14, 40, 40)
 TEXTS = ("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT")
 TOLD = re.compile(
-    rb"kanari\d{4}q|2\.25\.777000\d{4}|17[1-4]\d-?(?:0[1-9]|1[0-2])-?[0-2]\d|171717\.\d{6}|"
+    rb"kanari\d{4}q|2\.25\.777000\d{4}|"
+    rb"(?<![\d.])17[1-4]\d-?(?:0[1-9]|1[0-2])-?[0-2]\d(?=171717|\D|\Z)|171717\.\d{6}|"
     rb"7\.77000\d{4}|77700\d{4}",
     re.IGNORECASE,
 )
-"""Any canary: in text, as a UID, a date, a time, a decimal and an integer."""
+"""Any canary: in text, as a UID, a date, a time, a decimal and an integer. A date is a number of
+its own: among the digits of thousands of new UIDs some date stands by chance."""
 READING = re.compile(
     r"Burned|Recogniz|Lossy|Pixel|LUT|Rescale|Rows|Columns|Bits|HighBit|Samples|Photometric|Image"
     r"(?:Position|Orientation|Type)|PatientPosition|Transfer|SOPClass|Modality$|CharacterSet|"
@@ -79,9 +81,12 @@ class Canaries:
         }
         if vr in TEXTS:
             return self.word(place)
+        if vr == "DT":  # each half of it tells
+            self._new(made["DA"], place)
+            self.places[made["TM"]] = place
+            return made["DT"]
         if vr in made:
-            self._new(made[vr], place)
-            return made[vr]
+            return self._new(made[vr], place)
         return ""
 
     def _new(self, canary: str, place: str) -> str:
