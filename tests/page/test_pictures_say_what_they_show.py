@@ -2,6 +2,8 @@
 accuracy is accuracy.
 """
 
+import errno
+
 import numpy as np
 import pytest
 from matplotlib import colors
@@ -143,6 +145,20 @@ def test_pictures_come_back_as_they_were_written(tmp_path):
     np.testing.assert_array_equal(again.views[0].prediction, pictures.views[0].prediction)
     (tmp_path / "a.npz").write_bytes(b"broken")
     assert Pictures.read(tmp_path / "a.npz").views == []
+    assert Pictures.read(tmp_path / "missing.npz").views == []
+
+
+@pytest.mark.parametrize("problem", [errno.EIO, errno.ENOSPC, errno.EACCES])
+def test_a_failing_disk_is_not_taken_for_missing_pictures(tmp_path, monkeypatch, problem):
+    (pictures,) = pictured(degraded()).values()
+    pictures.write(tmp_path / "a.npz")
+
+    def failing(*_, **__):
+        raise OSError(problem, "of the disk")
+
+    monkeypatch.setattr(np, "load", failing)
+    with pytest.raises(OSError, match="of the disk"):
+        Pictures.read(tmp_path / "a.npz")
 
 
 HISTORY = [

@@ -56,8 +56,13 @@ def stops_the_batch(error: BaseException) -> bool:
 def is_passing(error: BaseException) -> bool:
     """Whether another try may succeed; everything but a plain `InputRefused` may."""
     if isinstance(error, InputRefused):
-        return any(_is_machine(cause) for cause in _chain(error))
+        return is_of_machine(error)
     return True
+
+
+def is_of_machine(error: BaseException) -> bool:
+    """Whether disk, memory or permissions are to blame, and not the content of a file."""
+    return any(_is_machine(cause) for cause in _chain(error))
 
 
 def note(error: BaseException) -> None:
@@ -67,7 +72,7 @@ def note(error: BaseException) -> None:
     What was made meanwhile must not be recorded as done: `RunRecord.finish` and the pool compare
     `noted()` before and after. Lasting errors are not noted.
     """
-    if any(_is_machine(cause) for cause in _chain(error)):
+    if is_of_machine(error):
         _noted.append(type(error))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.core.atomic import atomic_file, parse_json
+from pleura.core.faults import is_of_machine
 
 Bytes = NDArray[np.uint8]
 
@@ -73,12 +74,18 @@ class Pictures:
 
     @classmethod
     def read(cls, path: Path) -> "Pictures":
-        """Read the views; none where the file is missing or broken."""
+        """Read the views; none where the file is missing or broken.
+
+        Raises:
+            OSError: the disk fails, so that pictures would be missing without a word.
+        """
         try:
             with np.load(path, allow_pickle=False) as held:
                 about = parse_json(held["about"].tobytes())
                 return cls([_view(held, k, entry) for k, entry in enumerate(about["views"])])
-        except Exception:  # a broken archive fails in many of zipfile's, zlib's and numpy's ways
+        except Exception as error:  # zipfile, zlib and numpy raise various ones on a broken archive
+            if is_of_machine(error):
+                raise
             return cls([])
 
     def of_kind(self, kind: str) -> View | None:
