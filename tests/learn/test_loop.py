@@ -2,6 +2,7 @@
 same bits.
 """
 
+import errno
 import json
 import os
 import subprocess
@@ -77,7 +78,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(cohort, straight, tmp_path, after
 
 
 @pytest.mark.parametrize("stem", ["best", "last"])
-@pytest.mark.parametrize("writer", ["write_json", "save_file"])
+@pytest.mark.parametrize("writer", ["write_json", "write_tensors"])
 def test_killed_between_two_files_of_a_checkpoint(
     cohort, straight, tmp_path, writer, stem, monkeypatch
 ):
@@ -219,6 +220,25 @@ def test_progress_counts_the_steps_of_the_whole_run(cohort, tmp_path):
 def test_a_checkpoint_of_another_network_is_refused(straight):
     with pytest.raises(InputRefused, match="another network"):
         checkpoint.restore(straight[1] / "last", LightUNet(widths=(8, 16, 32), bottleneck=64))
+
+
+@pytest.mark.parametrize("cut", [0, 4, 100, -1])
+def test_a_corrupt_checkpoint_is_refused(straight, tmp_path, cut):
+    data = (straight[1] / "last.safetensors").read_bytes()
+    (tmp_path / "last.safetensors").write_bytes(data[:cut])
+    for read in (checkpoint.epoch_of, lambda stem: checkpoint.restore(stem, LightUNet())):
+        with pytest.raises(InputRefused, match="corrupt"):
+            read(tmp_path / "last")
+
+
+def test_a_failing_disk_raises_its_own_error(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="no space"):
+        checkpoint.write_tensors(tmp_path / "last.safetensors", {"a": torch.zeros(3)}, epoch=1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_cycle_rises_to_the_rate_and_falls_to_nothing():

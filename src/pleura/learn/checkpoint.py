@@ -3,12 +3,14 @@
 Both are written atomically, the tensors last.
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as packed
 from torch import Tensor, nn
 
 from pleura.core.atomic import atomic_file, write_json
@@ -31,8 +33,30 @@ def save(
             for name, value in state.items()
         }
     write_json(stem.with_suffix(".json"), about)
-    with atomic_file(stem.with_suffix(".safetensors")) as part:
-        save_file(tensors, part, metadata={"epoch": str(about["epoch"])})
+    write_tensors(stem.with_suffix(".safetensors"), tensors, epoch=about["epoch"])
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], **about: int) -> None:
+    """Write tensors with numbers about them, whole or not at all.
+
+    Raises:
+        OSError: the disk fails; the library's own function hides that.
+    """
+    data = packed(dict(tensors), {name: str(value) for name, value in about.items()})
+    with atomic_file(path) as part:
+        part.write_bytes(data)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """A checkpoint, open. Raises `InputRefused` where it is broken."""
+    try:
+        with safe_open(path, "pt") as file:
+            yield file
+    except SafetensorError as error:
+        raise InputRefused(
+            "a checkpoint is corrupt: give --overwrite, or train into another folder"
+        ) from error
 
 
 def epoch_of(stem: Path) -> int:
@@ -40,7 +64,7 @@ def epoch_of(stem: Path) -> int:
     path = stem.with_suffix(".safetensors")
     if not path.exists():
         return 0
-    with safe_open(path, "pt") as file:
+    with opened(path) as file:
         return int(file.metadata()["epoch"])
 
 
@@ -52,7 +76,7 @@ def restore(stem: Path, net: nn.Module, optimiser: torch.optim.Optimizer | None 
     """
     weights: dict[str, Tensor] = {}
     moments: dict[int, dict[str, Tensor]] = {}
-    with safe_open(stem.with_suffix(".safetensors"), "pt") as file:
+    with opened(stem.with_suffix(".safetensors")) as file:
         for key in file.keys():  # noqa: SIM118 - not a mapping
             kind, name = key.split(".", 1)
             if kind == "net":

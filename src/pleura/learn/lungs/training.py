@@ -10,11 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from pleura.core.atomic import atomic_file
+from pleura.learn.checkpoint import opened, write_tensors
 from pleura.learn.lungs.net import LungNet
 from pleura.learn.lungs.pool import Pool
 from pleura.learn.lungs.samples import Sample
@@ -128,8 +126,7 @@ class Learner:
                 f"adam.{number}.{name}": torch.as_tensor(value) for name, value in state.items()
             }
         tensors = {name: value.detach().clone().contiguous() for name, value in tensors.items()}
-        with atomic_file(path) as part:
-            save_file(tensors, part, metadata={"step": str(self.step)})
+        write_tensors(path, tensors, step=self.step)
 
     @classmethod
     def load(cls, path: Path) -> "Learner":
@@ -137,7 +134,7 @@ class Learner:
         learner = cls.new(0)
         parts: dict[str, dict[str, Tensor]] = {"net": {}, "average": {}}
         moments: dict[int, dict[str, Tensor]] = {}
-        with safe_open(path, "pt") as file:
+        with opened(path) as file:
             learner.step = int(file.metadata()["step"])
             for key in file.keys():  # noqa: SIM118 - not a mapping
                 part, name = key.split(".", 1)
