@@ -56,13 +56,13 @@ def stops_the_batch(error: BaseException) -> bool:
 def is_passing(error: BaseException) -> bool:
     """Whether another try may succeed; everything but a plain `InputRefused` may."""
     if isinstance(error, InputRefused):
-        return is_of_machine(error)
+        return machine_error(error) is not None
     return True
 
 
-def is_of_machine(error: BaseException) -> bool:
-    """Whether disk, memory or permissions are to blame, and not the content of a file."""
-    return any(_is_machine(cause) for cause in _chain(error))
+def machine_error(error: BaseException) -> BaseException | None:
+    """The error of disk, memory or permissions that is behind another one; libraries hide it."""
+    return next(filter(_is_machine, _chain(error)), None)
 
 
 def note(error: BaseException) -> None:
@@ -72,7 +72,7 @@ def note(error: BaseException) -> None:
     What was made meanwhile must not be recorded as done: `RunRecord.finish` and the pool compare
     `noted()` before and after. Lasting errors are not noted.
     """
-    if is_of_machine(error):
+    if machine_error(error) is not None:
         _noted.append(type(error))
 
 

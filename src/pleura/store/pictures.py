@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.core.atomic import atomic_file, parse_json
-from pleura.core.faults import is_of_machine
+from pleura.core.faults import machine_error
 
 Bytes = NDArray[np.uint8]
 
@@ -84,8 +84,9 @@ class Pictures:
                 about = parse_json(held["about"].tobytes())
                 return cls([_view(held, k, entry) for k, entry in enumerate(about["views"])])
         except Exception as error:  # zipfile, zlib and numpy raise various ones on a broken archive
-            if is_of_machine(error):
-                raise
+            hidden = machine_error(error)
+            if hidden is not None:
+                raise hidden from None
             return cls([])
 
     def of_kind(self, kind: str) -> View | None:
