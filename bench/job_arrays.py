@@ -350,17 +350,22 @@ def plot(page: Path, picture: Path) -> int:
     from matplotlib.figure import Figure
     from matplotlib.ticker import StrMethodFormatter
 
+    from pleura.page.palette import BLUE, GREEN, ORANGE, RED
+
     section = page.read_text(encoding="utf-8").split("\n## Job arrays\n")[1].split("\n## ")[0]
-    lines = [line for line in section.splitlines() if re.match(r"[|] [0-9,]+ [|]", line)]
+    lines = [line for line in section.splitlines() if re.fullmatch(r"[|]( [0-9,.]+ [|])+", line)]
     rows = [
         [float(cell.replace(",", "")) for cell in line.strip("| ").split(" | ")] for line in lines
     ]
     counts = [row[0] for row in rows]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     seconds, memory = figure.subplots(1, 2)
-    for column, step in enumerate(("plan", "2 tasks", "collect", "plain run"), 1):
-        seconds.plot(counts, [row[0] * row[column] / 1000 for row in rows], "o-", label=step)
-    memory.plot(counts, [row[-1] for row in rows], "o-")
+    looks = zip((BLUE, ORANGE, GREEN, RED), "osD^", strict=True)  # enough without colours too
+    steps = ("plan", "2 tasks", "collect", "plain run")
+    for column, (step, (color, marker)) in enumerate(zip(steps, looks, strict=True), 1):
+        spent = [row[0] * row[column] / 1000 for row in rows]
+        seconds.plot(counts, spent, color=color, marker=marker, label=step)
+    memory.plot(counts, [row[-1] for row in rows], color=BLUE, marker="o")
     for axes, label in ((seconds, "processor time [s]"), (memory, "largest process [MB]")):
         axes.set(xscale="log", xlabel="cases", ylabel=label)
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

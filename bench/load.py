@@ -23,6 +23,7 @@ import numpy as np
 
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import Volume
+from pleura.page.palette import BLUE, GREEN, ORANGE, RED
 from pleura.phantom.anatomy import chest
 from pleura.phantom.writer import SeriesSpec, write_series
 
@@ -42,6 +43,12 @@ with open(sys.argv[1], "w") as file:
     print(used.ru_utime + used.ru_stime, peak / 1024, code, file=file)
 """
 SLOWER, MORE, FREE_MB = 1.5, 1.25, 100.0
+
+LOOKS = tuple(
+    {"color": color, "marker": marker}
+    for color, marker in zip((BLUE, ORANGE, GREEN, RED), "osD^", strict=True)
+)
+"""How the line of each kind looks; its marker is enough without its colour."""
 
 
 @dataclass(frozen=True)
@@ -143,12 +150,14 @@ def draw(found: list[Cost], file: Path) -> None:
 
     figure = Figure(figsize=(8, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for what in dict.fromkeys(one.what for one in found):
+    kinds = dict.fromkeys(one.what for one in found)
+    for what, look in zip(kinds, LOOKS, strict=False):
         own = [one for one in found if one.what == what]
         most = own[-1]
         shares = [one.count / most.count for one in own]
-        left.plot(shares, [one.seconds / most.seconds for one in own], "o-", label=what)
-        right.plot(shares, [one.megabytes for one in own], "o-", label=f"{what}: {most.count:,}")
+        left.plot(shares, [one.seconds / most.seconds for one in own], **look, label=what)
+        label = f"{what}: {most.count:,}"
+        right.plot(shares, [one.megabytes for one in own], **look, label=label)
     left.plot([0, 1], [0, 1], ":", color="grey", label="proportional")
     left.set(xlabel="share of the items", ylabel="share of the processor time", ylim=(0, None))
     right.set(xlabel="share of the items", ylabel="peak memory [MB]", ylim=(0, None))
