@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
-from pleura.geometry.morphology import components, directions_met, present
+from pleura.geometry.morphology import components, directions_met, inscribed_radius_mm, present
 
 MASKS = arrays.arrays(np.bool_, arrays.array_shapes(min_dims=3, max_dims=3, max_side=6))
 
@@ -53,3 +53,27 @@ def test_directions_are_those_of_a_walk(mask):
 def test_present_labels_are_numpys(values):
     labels = np.array(values, np.uint16)
     assert present(labels).tolist() == np.unique(labels).tolist()
+
+
+@given(
+    arrays.arrays(np.bool_, st.tuples(st.integers(3, 20), st.integers(3, 20))),
+    st.floats(0.4, 4),
+    st.floats(0.4, 4),
+)
+def test_inscribed_radius_is_the_greatest_distance_to_a_voxel_outside(mask, row_mm, column_mm):
+    inside = np.argwhere(mask) * (row_mm, column_mm)
+    outside = np.argwhere(~mask) * (row_mm, column_mm)
+    found = inscribed_radius_mm(mask, (row_mm, column_mm))
+    if not len(outside):
+        assert found == np.inf
+    elif not len(inside):
+        assert found == 0
+    else:
+        distances = np.linalg.norm(inside[:, None] - outside[None], axis=2)
+        assert found == pytest.approx(distances.min(axis=1).max(), rel=1e-4)
+
+
+def test_a_disc_has_its_own_radius_at_any_spacing():
+    y, x = np.mgrid[-30:31, -30:31]
+    disc = (y * 2.0) ** 2 + (x * 1.0) ** 2 <= 20.0**2
+    assert inscribed_radius_mm(disc, (2.0, 1.0)) == pytest.approx(20.0, abs=1.0)

@@ -99,6 +99,17 @@ def depth_mm(mask: Bool, spacing_mm: Spacing) -> NDArray[np.float32]:
     return depth
 
 
+def inscribed_radius_mm(plane: NDArray[np.bool_], spacing_mm: tuple[float, float]) -> float:
+    """Radius of the largest circle within a mask of one slice, in mm; depths as in `depth_mm`.
+
+    One thread, because more take five times as long for a slice.
+    """
+    import edt
+
+    inside = np.ascontiguousarray(plane)
+    return float(edt.edt(inside, anisotropy=spacing_mm, black_border=False, parallel=1).max())
+
+
 def eroded(mask: Bool, spacing_mm: Spacing, radius_mm: float) -> Bool:
     """Voxels deeper than `radius_mm` inside the mask (ball erosion, anisotropic).
 

@@ -9,7 +9,7 @@ from pleura.anatomy.anatomy import Anatomy
 from pleura.core.codes import finding
 from pleura.core.findings import Finding, Verdict
 from pleura.geometry import hu as landmarks
-from pleura.geometry.morphology import depth_mm
+from pleura.geometry.morphology import inscribed_radius_mm
 from pleura.geometry.resample import Upright
 from pleura.geometry.volume import LungMask, Volume
 from pleura.quality import thresholds as t
@@ -140,13 +140,13 @@ def _roundness(chest: Chest, parts: tuple[float, float]) -> float:
     It is the area of the largest inscribed circle over half of the lungs' area.
     """
     lungs = chest.lungs[chest.between(parts)]
-    lungs = lungs[lungs.any(axis=(1, 2))]
+    # no circle is in a slice without lung, and none is the largest in one that is all lung
+    lungs = lungs[lungs.any(axis=(1, 2)) & ~lungs.all(axis=(1, 2))]
     if not len(lungs):
         return 1.0
-    # all slices at once, too far apart to be near one another: a call costs 5 ms
-    radii = depth_mm(lungs, (t.FAR_MM, *chest.spacing[1:])).max(axis=(1, 2))
+    radii = np.array([inscribed_radius_mm(plane, chest.spacing[1:]) for plane in lungs])
     areas = lungs.sum(axis=(1, 2)) * (chest.spacing[1] * chest.spacing[2])
-    return float(np.median(2 * np.pi * radii.astype(np.float64) ** 2 / areas))
+    return float(np.median(2 * np.pi * radii**2 / areas))
 
 
 def _airway_height(chest: Chest) -> float | None:

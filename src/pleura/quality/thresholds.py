@@ -276,8 +276,6 @@ LITTLE_FRONT_CM2 = 0.5
 """[cm²] Less bone in front is none."""
 LITTLE_FRONT_RATIO = 4.0
 """[times] This much more of little bone in front than behind needs review."""
-FAR_MM = 1e6
-"""[mm] Spacing of slices that are looked at each by itself."""
 UPPER_LEVELS = (0.8, 0.97)
 """[share of the lungs' height] Where lungs are round."""
 LOWER_LEVELS = (0.03, 0.2)
