@@ -69,7 +69,8 @@ def segment(
         patients: CSV file with the columns case and site (case = its id). lungs.csv names the site,
             and the page over more than 100 cases has a row for each.
         device: Where the model runs: cpu or cuda.
-        workers: Processes, each with a case of its own and about 1.5 GB; 0 = one for each core.
+        workers: Processes, each with a case of its own, and 0.5 GB for one of 300 slices; 0 = one
+            for each core.
         scheduler, plan, tasks, task, retry, verify_done, overwrite: See core.shared_arguments.
         paths: Show folder and file names, series description and date of each series, and the names
             of refused files. They can identify a patient, and are not written to OUT.
