@@ -53,3 +53,12 @@ def test_a_circle_of_links_is_wrong_usage(tmp_path):
 def test_a_verb_called_with_str(tmp_path):
     with pytest.raises(pleura.PleuraError):
         pleura.scan(str(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize("verb", ["load", "scan", "segment", "evaluate"])
+def test_an_empty_path_is_not_the_current_folder(verb, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    others = {"load": [], "scan": [], "segment": ["out"], "evaluate": ["ref", "out"]}[verb]
+    with pytest.raises(UsageError, match="a path is empty"):
+        getattr(pleura, verb)("", *others)
+    assert not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ import pytest
 import SimpleITK as sitk
 
 import pleura
-from pleura.core.errors import UsageError
+from pleura.core.errors import GridMismatch, InputRefused, UsageError
 from pleura.phantom.anatomy import chest
 
 RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -71,8 +71,36 @@ def test_what_is_not_a_ct_is_refused(bad):
 
 
 def test_values_that_are_not_numbers_are_refused():
-    with pytest.raises(UsageError, match="finite"):
+    with pytest.raises(InputRefused, match="NaN or infinity"):
         pleura.find_lungs((np.full((4, 4, 4), np.nan), (1, 1, 1)), model="classical")
+
+
+@pytest.mark.parametrize("code", ["NIFTI-NO-ORIENTATION", "NIFTI-ORIENTATIONS-DISAGREE"])
+def test_ct_whose_header_leaves_the_sides_open_is_refused_as_a_file_is(phantom, code, tmp_path):
+    image, file = as_nibabel(phantom[0]), tmp_path / "ct.nii.gz"
+    if code == "NIFTI-NO-ORIENTATION":
+        image = nibabel.Nifti1Image(image.dataobj, None)
+    else:
+        image.set_qform(np.diag([-1, 1, 1, 1]) @ image.affine, code=1)
+    nibabel.save(image, file)
+    with pytest.raises(InputRefused) as in_memory:
+        pleura.find_lungs(nibabel.load(file), model="classical")
+    with pytest.raises(InputRefused) as from_file:
+        next(iter(pleura.load(tmp_path).values()))
+    assert in_memory.value.code == from_file.value.code == code
+
+
+def test_masks_of_any_kind_are_measured_on_their_ct_only(phantom, straight):
+    volume, labels = phantom[0], straight.mask.labels
+    expected = pleura.measure(volume, straight)
+    flipped = sitk.Flip(pleura.to_sitk(straight.mask), [True, True, False])
+    for lungs in (straight.mask, labels, flipped, pleura.to_nifti(straight.mask)):
+        assert pleura.measure(volume, lungs) == expected
+    flipped.SetOrigin((0, 0, 0))
+    with pytest.raises(GridMismatch):
+        pleura.measure(volume, flipped)
+    with pytest.raises(GridMismatch):
+        pleura.measure(volume, labels[1:])
 
 
 def test_padding_that_nothing_declares_is_no_tissue(phantom, straight):
@@ -82,3 +110,12 @@ def test_padding_that_nothing_declares_is_no_tissue(phantom, straight):
     hu[:, np.hypot(rows - 47.5, columns - 47.5) > 47] = -2000
     padded = pleura.find_lungs((hu, volume.grid.spacing_mm), model="classical")
     assert np.mean(padded.mask.labels != straight.mask.labels) < 0.001
+
+
+def test_what_python_shows_of_a_result_fits_a_line(phantom, straight, tmp_path):
+    assert repr(phantom[0]) == "Volume(36 x 96 x 96 voxels of 9.444 x 4.375 x 4.375 mm)"
+    right = straight.mask.volume_ml()["right"]
+    assert f"Segmentation(ok; LungMask(right {right:.0f} ml, left " in repr(straight)
+    assert "\n" not in repr(straight)
+    nibabel.save(as_nibabel(phantom[0]), tmp_path / "ct.nii.gz")
+    assert repr(pleura.load(tmp_path)).startswith("Volumes(1 of 1 usable: CT-")

@@ -61,6 +61,8 @@ def _is_path(annotation: Any) -> bool:
 def _as_path(value: Any) -> Any:
     if not isinstance(value, str | os.PathLike):
         return value
+    if value == "":  # Path("") is the current folder, which nobody meant
+        raise UsageError("a path is empty, as an unset variable is; give a path")
     path = Path(value)
     check_path(path)
     return path

@@ -185,6 +185,12 @@ class Grid:
             letters.append(("LR", "PA", "SI")[world][int(direction[world] < 0)])
         return "".join(letters)
 
+    def in_words(self) -> str:
+        """Sizes and spacing, as in `140 x 512 x 512 voxels of 2.5 x 0.7 x 0.7 mm`."""
+        size = " x ".join(map(str, self.shape))
+        spacing = " x ".join(f"{mm:.4g}" for mm in self.spacing_mm)
+        return f"{size} voxels of {spacing} mm"
+
     def same_as(self, other: "Grid", *, tolerance_mm: float = 1e-3) -> bool:
         """Whether every voxel centre of both grids coincides within `tolerance_mm`."""
         if self.shape != other.shape or self.is_even != other.is_even:

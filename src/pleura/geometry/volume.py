@@ -55,6 +55,9 @@ class Volume:
             padding = _frozen(self.padding) if self.padding.any() else None
             object.__setattr__(self, "padding", padding)
 
+    def __repr__(self) -> str:
+        return f"Volume({self.grid.in_words()})"
+
     @classmethod
     def without_header(cls, hu: NDArray[np.int16], grid: Grid) -> "Volume":
         """A volume whose padding nothing declares: its lowest value, where that is below matter."""
@@ -95,6 +98,10 @@ class LungMask:
                 f"mask holds the label {int(self.labels.max())}; expected 0 to {highest}"
             )
         object.__setattr__(self, "labels", _frozen(self.labels))
+
+    def __repr__(self) -> str:
+        volumes = ", ".join(f"{side} {ml:.0f} ml" for side, ml in self.volume_ml().items())
+        return f"LungMask({volumes}; {self.grid.in_words()})"
 
     @property
     def lungs(self) -> NDArray[np.bool_]:

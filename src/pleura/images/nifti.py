@@ -74,13 +74,22 @@ def _load(path: Path, oriented: bool) -> ImageFile:
     slope, intercept = header.get_slope_inter()
     if slope is not None and (slope, intercept or 0.0) != (1.0, 0.0):
         array = array * np.float64(slope) + np.float64(intercept or 0.0)
-    affine = np.diag([*[MM.get(int(header["xyzt_units"]) & 7, 1.0)] * 3, 1.0]) @ _affine(
-        header, oriented
-    )
-    lps = TO_RAS @ affine
-    note = bytes(header["descrip"].item()).decode("latin-1")
+    if oriented:
+        check_oriented(header)
+    lps = TO_RAS @ to_mm(header) @ np.asarray(header.get_best_affine(), dtype=np.float64)
     transposed = array.T
-    return ImageFile(transposed, grid_of(transposed.shape, lps[:, [2, 1, 0, 3]]), {}, note == SIDED)
+    grid = grid_of(transposed.shape, lps[:, [2, 1, 0, 3]])
+    return ImageFile(transposed, grid, {}, says_sides(header))
+
+
+def says_sides(header: Any) -> bool:
+    """Whether pleura's own note in a header says that 1 and 2 are sides."""
+    return bytes(header["descrip"].item()).decode("latin-1") == SIDED
+
+
+def to_mm(header: Any) -> NDArray[np.float64]:
+    """From the unit of a header to mm, `(4, 4)`."""
+    return np.diag([*[MM.get(int(header["xyzt_units"]) & 7, 1.0)] * 3, 1.0])
 
 
 def _header(read: Any) -> Any:
@@ -109,14 +118,18 @@ def _header(read: Any) -> Any:
     return header
 
 
-def _affine(header: Any, oriented: bool) -> NDArray[np.float64]:
+def check_oriented(header: Any) -> None:
+    """Refuse a header of NIfTI without qform and sform, and one in which they contradict.
+
+    Raises:
+        UnreadableFile: `NIFTI-NO-ORIENTATION`, `NIFTI-ORIENTATIONS-DISAGREE`,
+            `NIFTI-SIZES-DISAGREE`.
+    """
     sform, qform = header.get_sform(coded=True)[0], header.get_qform(coded=True)[0]
-    if oriented:
-        if sform is None and qform is None:
-            raise refused("NIFTI-NO-ORIENTATION", UnreadableFile)
-        if sform is not None and qform is not None:
-            _check_agreement(sform, qform)
-    return np.asarray(header.get_best_affine(), dtype=np.float64)
+    if sform is None and qform is None:
+        raise refused("NIFTI-NO-ORIENTATION", UnreadableFile)
+    if sform is not None and qform is not None:
+        _check_agreement(sform, qform)
 
 
 def _check_agreement(sform: NDArray[np.float64], qform: NDArray[np.float64]) -> None:

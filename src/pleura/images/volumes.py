@@ -47,7 +47,11 @@ def read_volume(path: Path) -> Volume:
             orientation.
         InputRefused: values that cannot be HU, or a label map.
     """
-    image = load_image(path, oriented=True)
+    return volume_of(load_image(path, oriented=True))
+
+
+def volume_of(image: ImageFile) -> Volume:
+    """The CT volume in an image, checked as `read_volume` says."""
     if image.array.ndim != 3:
         raise refused("IMAGE-DIMENSIONS", UnreadableFile, found=f"{len(image.array)} layers")
     check_numbers(image.array)

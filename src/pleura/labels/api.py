@@ -4,20 +4,17 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pleura.core.errors import GridMismatch, UsageError
+from pleura.core.errors import UsageError
 from pleura.geometry.grid import Grid
-from pleura.geometry.volume import LEFT, LungMask
+from pleura.geometry.volume import LungMask
+from pleura.images.in_memory import own_grid
 from pleura.labels import registry
+from pleura.labels.in_memory import as_mask, is_array, mask_on
 from pleura.labels.lattice import mismatch
 from pleura.labels.mappings import naming_of
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
-
-RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def read_mask(path: str | os.PathLike[str], like: Any = None, *, mapping: str = "auto") -> LungMask:
@@ -40,45 +37,35 @@ def read_mask(path: str | os.PathLike[str], like: Any = None, *, mapping: str = 
     """
     place = Path(path)
     series, grid = _like(like)
-    mask = registry.read_mask(place, grid, series, naming_of(mapping, place.parent))
+    mask = registry.read_mask(place, grid, series, naming_of(str(mapping), place.parent))
     if grid is not None and not mask.grid.same_as(grid):
         raise mismatch(mask.grid, grid)
     return mask
 
 
-def write_mask(
-    path: str | os.PathLike[str], mask: "LungMask | NDArray[Any]", like: Any = None
-) -> None:
+def write_mask(path: str | os.PathLike[str], mask: Any, like: Any = None) -> None:
     """Write a lung mask in the format that the suffix of `path` names.
 
     Args:
         path: ends in `.nii.gz`, `.nii`, `.nrrd`, `.mha`, `.npz`, `.seg.dcm` or `.rtstruct.dcm`.
-        mask: a `LungMask`, or an array `[slice, row, column]` of 0, 1 right, 2 left (or of 0 and 1,
-            both lungs).
+        mask: a `LungMask`, what `find_lungs` returned, a SimpleITK or nibabel image, or an array
+            `[slice, row, column]` of 0, 1 right, 2 left (or of 0 and 1, both lungs).
         like: where an array lies, as for `read_mask`. SEG and RTSTRUCT need the CT series: a
             `Series` or its path.
 
     Raises:
         UsageError: an array without `like`, or a DICOM object without its series.
-        GridMismatch: shapes or grids differ.
+        InputRefused: the values are not labels of lungs.
+        GridMismatch: the mask does not lie on the voxels of `like`.
     """
     series, grid = _like(like)
-    if not isinstance(mask, LungMask):
-        mask = _as_mask(np.asarray(mask), grid)
-    registry.write_mask(Path(path), mask, series)
-
-
-def _as_mask(array: NDArray[Any], grid: Grid | None) -> LungMask:
-    if grid is None:
+    if grid is not None:
+        lungs = mask_on(mask, grid)
+    elif is_array(mask):
         raise UsageError("An array has no geometry. Give like=, the volume that the mask lies on.")
-    if array.shape != grid.shape:
-        raise GridMismatch(f"The mask has the shape {array.shape}, the volume {grid.shape}.")
-    if array.dtype.kind not in "biu":
-        raise UsageError(f"A mask holds whole numbers, not {array.dtype}.")
-    labels = array.astype(np.uint8)
-    if not np.array_equal(labels, array):
-        raise UsageError("A mask holds the labels 0, 1 and 2.")
-    return LungMask(labels, grid, sided=bool((labels == LEFT).any()))
+    else:
+        lungs = as_mask(mask)
+    registry.write_mask(Path(path), lungs, series)
 
 
 def _like(like: Any) -> tuple["Series | None", Grid | None]:
@@ -89,13 +76,7 @@ def _like(like: Any) -> tuple["Series | None", Grid | None]:
         return None, like
     if isinstance(like, str | os.PathLike):
         return _like_path(Path(like))
-    if hasattr(like, "GetDirection"):
-        return None, _grid_of_simpleitk(like)
-    if hasattr(like, "affine") and hasattr(like, "shape"):
-        affine = RAS @ np.asarray(like.affine, dtype=np.float64)
-        shape = tuple(int(n) for n in like.shape[:3])
-        return None, Grid((shape[2], shape[1], shape[0]), affine[:, [2, 1, 0, 3]])
-    grid = getattr(like, "grid", None)
+    grid = own_grid(like) or getattr(like, "grid", None)
     if not isinstance(grid, Grid):
         raise UsageError(
             "like= takes a Volume, LungMask, Grid, Series, SimpleITK or nibabel image, or the "
@@ -114,14 +95,3 @@ def _like_path(path: Path) -> tuple["Series | None", Grid | None]:
     if len(usable) != 1:
         raise UsageError(f"like= names {len(usable)} usable CT series; expected one.")
     return usable[0], usable[0].grid
-
-
-def _grid_of_simpleitk(image: Any) -> Grid:
-    columns, rows, slices = image.GetSize()
-    axes = np.array(image.GetDirection(), dtype=np.float64).reshape(3, 3) * np.array(
-        image.GetSpacing()
-    )
-    affine = np.eye(4)
-    affine[:3, :3] = axes[:, ::-1]
-    affine[:3, 3] = image.GetOrigin()
-    return Grid((slices, rows, columns), affine)

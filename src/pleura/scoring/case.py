@@ -185,7 +185,7 @@ def _comparable(
         check_oriented(job.mask)
         if not job.reference.in_cohort:
             check_oriented(job.reference.path)
-        findings.append(finding("MASK-RESAMPLED", found=_lattice(mask)))
+        findings.append(finding("MASK-RESAMPLED", found=mask.grid.in_words()))
         mask = resample_mask(mask, reference.grid)
     if is_one_lung_alone(mask, reference):
         mask = LungMask(mask.labels, mask.grid)
@@ -229,11 +229,6 @@ def digest(path: Path) -> str:
     ):
         total.update(sha256_file(file).encode())
     return total.hexdigest()
-
-
-def _lattice(mask: LungMask) -> str:
-    spacing = " x ".join(f"{mm:.4g}" for mm in mask.grid.spacing_mm)
-    return f"{' x '.join(map(str, mask.grid.shape))} voxels of {spacing} mm"
 
 
 def _grid(mask: LungMask) -> dict[str, Any]:

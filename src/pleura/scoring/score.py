@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pleura.geometry.grid import Grid
-from pleura.geometry.images import as_mask
 from pleura.geometry.volume import LungMask
+from pleura.labels.in_memory import as_mask, is_array, mask_on
+from pleura.labels.lattice import mismatch, union
 from pleura.metrics.case import is_one_lung_alone, score_case
 from pleura.metrics.policy import Policy
 from pleura.metrics.ranking import worse_lung
@@ -65,30 +65,42 @@ def score(
 
     Args:
         pred: the mask: an array `[slice, row, column]` (1 right, 2 left; or bool for both lungs), a
-            SimpleITK or nibabel image, or a `LungMask`.
-        ref: the reference, on the same grid.
-        spacing_mm: `(slice, row, column)` in mm, for arrays; images have their own.
+            SimpleITK or nibabel image, a `LungMask`, or what `find_lungs` returned.
+        ref: the reference; images may run in any direction, if their voxels coincide.
+        spacing_mm: `(slice, row, column)` in mm, where both are arrays; images have their own.
         empty: Dice where neither mask has lung: one, zero, or undefined.
 
     Returns:
         Every metric of `evaluate`, for right, left and both lungs.
 
     Raises:
-        UsageError: an array without spacing, or not a lung mask.
-        GridMismatch: the two do not lie on one grid.
+        UsageError: an array without spacing, or not an image.
+        InputRefused: values that are not labels of lungs.
+        GridMismatch: the voxels of the two do not coincide.
     """
-    masks = [as_mask(image, spacing_mm) for image in (pred, ref)]
-    shared = _shared_sides(masks[0], masks[1])
+    shared = _shared_sides(*_masks(pred, ref, spacing_mm))
     return Score(score_case(*shared, Policy(empty), places={}))
 
 
+def _masks(pred: Any, ref: Any, spacing_mm: Sequence[float] | None) -> tuple[LungMask, LungMask]:
+    """Both masks; an array lies on the other one, voxel by voxel."""
+    if is_array(pred):
+        reference = as_mask(ref, spacing_mm)
+        return mask_on(pred, reference.grid), reference
+    mask = as_mask(pred, spacing_mm)
+    if is_array(ref):
+        return mask, mask_on(ref, mask.grid)
+    return mask, as_mask(ref, spacing_mm)
+
+
 def _shared_sides(mask: LungMask, reference: LungMask) -> tuple[LungMask, LungMask]:
-    """The masks as `evaluate` compares them: float32 geometry is made equal, and label 1 alone
-    is the right lung.
+    """The masks as `evaluate` compares them: on the smallest grid that holds both, and label 1
+    alone is the right lung.
     """
-    grid: Grid = reference.grid
-    if mask.grid.same_as(grid, tolerance_mm=0.01):
-        mask = LungMask(mask.labels, grid, mask.sided)
+    if not mask.grid.same_as(reference.grid):
+        reference, mask = union(reference, mask)
+    if not mask.grid.same_as(reference.grid):
+        raise mismatch(mask.grid, reference.grid, other="reference")
     if is_one_lung_alone(mask, reference):
         mask = LungMask(mask.labels, mask.grid)
     return mask, reference

@@ -42,6 +42,9 @@ class Segmentation:
         raw.setflags(write=False)
         object.__setattr__(self, "raw", raw)
 
+    def __repr__(self) -> str:
+        return f"Segmentation({self.verdict.word}; {self.mask!r})"
+
     @property
     def verdict(self) -> Verdict:
         """The worst of the findings."""

@@ -6,17 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pleura.core.errors import UsageError
-from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask, Volume
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
     from pleura.segmenters.protocol import Segmentation
-
-RAS_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def find_lungs(ct: Any, model: "str | os.PathLike[str] | None" = None) -> "Segmentation":
@@ -35,6 +31,7 @@ def find_lungs(ct: Any, model: "str | os.PathLike[str] | None" = None) -> "Segme
 
     Raises:
         UsageError: the image is of a kind that is not known, or is not three-dimensional.
+        UnreadableFile: its header is invalid, or leaves the sides open.
         InputRefused: the volume cannot be used; `code` says why.
     """
     from dataclasses import replace
@@ -48,38 +45,36 @@ def find_lungs(ct: Any, model: "str | os.PathLike[str] | None" = None) -> "Segme
     return replace(found, findings=(*found.findings, *judged.with_lungs(found.mask).findings))
 
 
-def measure(ct: Any, lungs: "LungMask | Segmentation") -> dict[str, Any]:
+def measure(ct: Any, lungs: Any) -> dict[str, Any]:
     """Measure lungs on their CT; see `quantify.lungs.measure_lungs` for the numbers.
 
     Args:
         ct: as for `find_lungs`.
-        lungs: a `LungMask` on the grid of the CT, or what `find_lungs` returned.
+        lungs: what `find_lungs` returned; or a `LungMask`, a SimpleITK or nibabel image, or an
+            array, on the voxels of the CT.
+
+    Raises:
+        GridMismatch: the lungs do not lie on the voxels of the CT.
     """
+    from pleura.labels.in_memory import mask_on
     from pleura.quantify.lungs import measure_lungs
 
-    return measure_lungs(volume_of(ct), lungs if isinstance(lungs, LungMask) else lungs.mask)
+    volume = volume_of(ct)
+    return measure_lungs(volume, mask_on(lungs, volume.grid))
 
 
 def volume_of(ct: Any) -> Volume:
     """A `Volume` of an image of another library; see `find_lungs`."""
+    from pleura.images import volumes
+    from pleura.images.in_memory import as_image
+
     if isinstance(ct, Volume):
         return ct
-    if hasattr(ct, "GetDirection") and hasattr(ct, "GetSpacing"):
-        return _from_sitk(ct)
-    if hasattr(ct, "affine") and hasattr(ct, "dataobj"):
-        affine = RAS_LPS @ np.asarray(ct.affine, dtype=np.float64)
-        return _volume(np.asarray(ct.dataobj).T, affine[:, [2, 1, 0, 3]])
+    if isinstance(ct, np.ndarray):
+        raise UsageError("an array has no spacing: give (array, spacing), (slice, row, column) mm")
     if isinstance(ct, tuple) and len(ct) == 2:
-        array = np.asarray(ct[0])
-        if array.ndim != 3 or len(ct[1]) != 3:
-            raise UsageError(
-                "give (array, spacing): HU [slice, row, column], and its three spacings in mm"
-            )
-        return _volume(array, Grid.axial(array.shape, [float(mm) for mm in ct[1]]).affine)
-    raise UsageError(
-        "a CT is a Volume, a SimpleITK or nibabel image, or (array, spacing), not "
-        f"{type(ct).__name__}"
-    )
+        return volumes.volume_of(as_image(*ct))
+    return volumes.volume_of(as_image(ct, oriented=True))
 
 
 def to_sitk(lungs: LungMask) -> Any:
@@ -113,26 +108,3 @@ def to_seg(lungs: LungMask, series: "Series", path: "str | os.PathLike[str]") ->
     from pleura.labels.registry import write_mask
 
     write_mask(Path(path), lungs, series)
-
-
-def _from_sitk(image: Any) -> Volume:
-    sitk = import_module("SimpleITK")
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        raise UsageError(
-            "the SimpleITK image must have three dimensions and one value in each voxel"
-        )
-    axes = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
-    affine = np.eye(4)
-    affine[:3, :3] = axes[:, ::-1]
-    affine[:3, 3] = image.GetOrigin()
-    return _volume(sitk.GetArrayFromImage(image), affine)
-
-
-def _volume(array: NDArray[Any], affine: NDArray[np.float64]) -> Volume:
-    if array.ndim != 3:
-        raise UsageError(f"the CT has {array.ndim} dimensions; expected three")
-    if not np.isfinite(array).all():
-        raise UsageError("the CT has values that are not finite numbers")
-    hu = np.clip(np.rint(array), -32768, 32767).astype(np.int16)
-    shape = (int(hu.shape[0]), int(hu.shape[1]), int(hu.shape[2]))
-    return Volume.without_header(np.ascontiguousarray(hu), Grid(shape, affine))

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pleura.dicom.series import Series
 
 
+IDS_LISTED = 6
+"""Ids in the repr."""
+
+
 class Volumes(Mapping[str, Volume]):
     """Case or series id to `Volume`; nothing is read before a case is asked for. `refused` tells
     which series are not here, and why; asking for one of them raises `InputRefused`."""
@@ -39,6 +43,10 @@ class Volumes(Mapping[str, Volume]):
 
     def __len__(self) -> int:
         return len(self._readers)
+
+    def __repr__(self) -> str:
+        listed = ", ".join([*self][:IDS_LISTED]) + (", …" if len(self) > IDS_LISTED else "")
+        return f"Volumes({len(self)} of {len(self) + len(self.refused)} usable: {listed})"
 
 
 @on_folders
