@@ -4,6 +4,7 @@ the same places.
 
 import contextlib
 import itertools
+import time
 
 import nibabel
 import numpy as np
@@ -16,6 +17,7 @@ from testing.strategies import grids
 from pleura.core.errors import GridMismatch, InputRefused, UnreadableFile, UsageError
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
+from pleura.labels.in_memory import as_mask
 from pleura.labels.registry import find_masks, read_mask, write_mask
 
 WITH_GEOMETRY = (".nii.gz", ".nii", ".nrrd", ".mha")
@@ -189,3 +191,47 @@ def _is_read(path, grid):
     except InputRefused as error:
         return "\n" in str(error)
     return True
+
+
+def workbench_xml(names):
+    """Names of labels as TotalSegmentator writes them behind the header of a label map."""
+    labels = "".join(
+        f'<Label Key="{value}" Red="0.1" Green="1" Blue="1" Alpha="1"><![CDATA[{name}]]></Label>'
+        for value, name in names.items()
+    )
+    return f"<CaretExtension><LabelTable>{labels}</LabelTable></CaretExtension>".encode()
+
+
+def with_names(path, array, names):
+    image = nibabel.Nifti1Image(array, np.diag([-1.0, -1.0, 2.0, 1.0]))
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension(0, workbench_xml(names)))
+    nibabel.save(image, path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_names_of_labels_behind_the_header_of_nifti_are_followed(suffix, tmp_path):
+    array = np.zeros((6, 6, 6), np.uint8)
+    array[:3], array[3:, :2], array[3:, 2:4], array[3:, 4:], array[0, 0] = 51, 14, 13, 12, 1
+    lobes = {12: "lung_upper_lobe_right", 13: "lung_middle_lobe_right", 14: "lung_lower_lobe_right"}
+    names = {1: "spleen", 51: "lung_left", **lobes}
+    mask = read_mask(with_names(tmp_path / f"m{suffix}", array, names))
+    expected = np.where(array == 51, 2, np.where(array > 1, 1, 0))
+    assert np.array_equal(mask.labels.transpose(2, 1, 0), expected)
+    exchanged = np.where(array == 51, 1, 2).astype(np.uint8)
+    path = with_names(tmp_path / f"n{suffix}", exchanged, {1: "lung_left", 2: "lung_right"})
+    mask = read_mask(path)
+    assert np.array_equal(mask.labels.transpose(2, 1, 0), np.where(array == 51, 2, 1))
+    assert np.array_equal(as_mask(nibabel.load(path)).labels, mask.labels)
+    vessels = {1: "lung_vessels", 2: "lung_trachea_bronchia"}
+    with pytest.raises(InputRefused, match="no structure is a lung"):
+        read_mask(with_names(tmp_path / f"v{suffix}", exchanged, vessels))
+
+
+def test_a_long_extension_without_labels_takes_no_time(tmp_path):
+    image = nibabel.Nifti1Image(np.ones((4, 4, 4), np.uint8), np.eye(4))
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension(0, b"<Label " * 140_000))
+    nibabel.save(image, tmp_path / "m.nii")
+    start = time.process_time()
+    assert read_mask(tmp_path / "m.nii").labels.all()
+    assert time.process_time() - start < 2

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pleura.core.errors import OutputFailed
+from pleura.core.text import decoded
 
 PART = ".part-"
 """Prefix of temporary files and folders. Readers skip them; the next run of OUT removes them."""
@@ -178,7 +179,7 @@ def read_json(path: Path) -> Any:
     """
     if path.stat().st_size > JSON_BYTES:
         raise ValueError(f"larger than {JSON_BYTES} bytes")
-    return parse_json(path.read_text(encoding="utf-8-sig"))  # some editors write a BOM
+    return parse_json(decoded(path.read_bytes()))
 
 
 def parse_json(text: str | bytes) -> Any:

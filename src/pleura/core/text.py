@@ -1,5 +1,6 @@
 """Text that is safe to show: no control characters, and no free text where a UID belongs."""
 
+import codecs
 import re
 import unicodedata
 
@@ -35,12 +36,22 @@ def sentence(message: str) -> str:
     return message if not message or message.endswith((".", "!", "?")) else f"{message}."
 
 
-def delimiter_of(table: str) -> str:
-    """What separates the columns of a CSV text, by its heading: a comma, a semicolon or a tab."""
-    heading = table.split("\n", 1)[0]
-    if "," in heading:
-        return ","
-    return next((sign for sign in ";\t" if sign in heading), ",")
+def decoded(content: bytes) -> str:
+    """A text file in UTF-8, or in UTF-16 that begins with a byte order mark, as PowerShell and
+    spreadsheets write it.
+
+    Raises:
+        UnicodeDecodeError: it is in another encoding.
+    """
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_wide else "utf-8-sig")
+
+
+def composed(name: str) -> str:
+    """A name in the form (NFC) by which names of files, folders and tables are compared: macOS
+    writes ü as u and a mark.
+    """
+    return unicodedata.normalize("NFC", name)
 
 
 def _escaped(character: str) -> str:

@@ -49,8 +49,11 @@ def as_image(
         array = import_module("SimpleITK").GetArrayFromImage(image)
         return ImageFile(_of_numbers(array.reshape(grid.shape)), grid)
     array = _of_numbers(np.asanyarray(image.dataobj)).reshape(grid.shape[::-1])
-    is_sided = _is_nifti(image.header) and nifti.says_sides(image.header)
-    return ImageFile(array.T, grid, is_sided=is_sided)
+    if not _is_nifti(image.header):
+        return ImageFile(array.T, grid)
+    texts = [one.get_content() for one in image.header.extensions]
+    names = nifti.label_names(b"".join(text for text in texts if isinstance(text, bytes)))
+    return ImageFile(array.T, grid, names, nifti.says_sides(image.header))
 
 
 def own_grid(image: Any, *, oriented: bool = False) -> Grid | None:

@@ -3,6 +3,8 @@ nibabel, which reads; `images.nifti_writer` writes.
 """
 
 import logging
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,11 @@ MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 """Millimetres of the units that `xyzt_units` names: unknown, metre, millimetre, micrometre."""
 SIZE_TOLERANCE = 0.01
 """[share] Voxel sizes of qform and sform differ by less; 1 % in each makes 3 % of volume."""
+LABEL = re.compile(
+    rb'<Label\b[^>]{0,200}?\bKey="(\d{1,9})"[^>]{0,200}+>\s*+'
+    rb"(?:<!\[CDATA\[)?([^<\]]{1,200}+)(?:\]\]>)?\s*+</Label>"
+)
+"""A label with its number, in the XML of Connectome Workbench."""
 MOST_BEFORE_VOXELS = 1 << 20
 """Largest `vox_offset`: header and extensions."""
 
@@ -60,7 +67,7 @@ def _load(path: Path, oriented: bool) -> ImageFile:
         magic = file.read(2)
         file.seek(0)
         read = Inflater(file, 31).read if magic == b"\x1f\x8b" else file.read
-        header = _header(read)
+        header, extensions = _header(read)
         shape = [int(n) for n in header.get_data_shape()]
         shape = shape[:3] if set(shape[3:]) <= {1} else shape
         if len(shape) != 3 or min(shape) < 1:
@@ -79,7 +86,18 @@ def _load(path: Path, oriented: bool) -> ImageFile:
     lps = TO_RAS @ to_mm(header) @ np.asarray(header.get_best_affine(), dtype=np.float64)
     transposed = array.T
     grid = grid_of(transposed.shape, lps[:, [2, 1, 0, 3]])
-    return ImageFile(transposed, grid, {}, says_sides(header))
+    return ImageFile(transposed, grid, label_names(extensions), says_sides(header))
+
+
+def label_names(extensions: bytes) -> dict[str, str]:
+    """Names of labels, which TotalSegmentator and Connectome Workbench write as XML behind the
+    header, in the words of 3D Slicer.
+    """
+    names = {}
+    for number, (value, name) in enumerate(LABEL.findall(extensions)):
+        names[f"Segment{number}_Name"] = unescape(name.decode("utf-8", "replace"))
+        names[f"Segment{number}_LabelValue"] = value.decode("ascii")
+    return names
 
 
 def says_sides(header: Any) -> bool:
@@ -92,8 +110,8 @@ def to_mm(header: Any) -> NDArray[np.float64]:
     return np.diag([*[MM.get(int(header["xyzt_units"]) & 7, 1.0)] * 3, 1.0])
 
 
-def _header(read: Any) -> Any:
-    """The header, up to the first voxel."""
+def _header(read: Any) -> tuple[Any, bytes]:
+    """The header, and the extensions behind it, up to the first voxel."""
     from io import BytesIO
 
     import nibabel
@@ -114,8 +132,7 @@ def _header(read: Any) -> Any:
     offset = int(header["vox_offset"])
     if not length <= offset <= MOST_BEFORE_VOXELS:
         raise ValueError("vox_offset")
-    read(offset - length)
-    return header
+    return header, read(offset - length)
 
 
 def check_oriented(header: Any) -> None:

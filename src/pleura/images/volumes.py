@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pleura.core.codes import refused
 from pleura.core.errors import UnreadableFile
+from pleura.core.text import composed
 from pleura.geometry.grid import VOXEL_MM, Grid
 from pleura.geometry.volume import Volume
 from pleura.images.image_file import ImageFile, check_numbers
@@ -27,11 +28,13 @@ MASK_FOLDERS = {"segmentations", "labels", "labelstr", "labelsts", "masks"}
 IMAGE_FOLDERS = ("Images", "images", "CT", "ct", "imagesTr", "imagesTs")
 """Folders of a data set that hold CT beside a folder of masks."""
 MASK_NAME = re.compile(
-    r"(?:^|[._-])(seg|lungs?|lungmask|R231|mask|pred|prediction|gt|groundtruth|labels?)$",
+    r"(?:^|[._-])((lungs?[._-]?)?(seg(mentation)?s?|masks?|preds?|predict(ed|ions?)|label(s|map)?)|"
+    r"lungs?|R231|gt|ground[._-]?truth)$",
     re.IGNORECASE,
 )
-IMAGE_ENDING = re.compile(r"[._-](ct|image|img|volume|0000)$", re.IGNORECASE)
-"""What tools put behind the name of a case's image."""
+"""How names of masks end: what tools put behind the name of a case."""
+IMAGE_NAME = re.compile(r"(?:^|[._-])(ct|image|img|volume|0000)$", re.IGNORECASE)
+"""The same for a case's image."""
 LABELS_AT_MOST = 16
 """Whole numbers from 0 on, of no more values than this, are a label map."""
 
@@ -126,8 +129,8 @@ def find_ct_images(places: Iterable[Path]) -> dict[str, Path]:
         for path in find_volumes(place).values() if place.is_dir() else ():
             stem = stem_of(path)
             if stem.lower() in ("ct", "image"):
-                found.setdefault(path.parent.name, path)
-            elif IMAGE_ENDING.search(stem) or path.parent.name in IMAGE_FOLDERS:
+                found.setdefault(composed(path.parent.name), path)
+            elif IMAGE_NAME.search(stem) or path.parent.name in IMAGE_FOLDERS:
                 found.setdefault(case_of(path), path)
     return found
 
@@ -150,7 +153,8 @@ def stem_of(path: Path) -> str:
 
 def case_of(path: Path) -> str:
     """The name that an image shares with its masks: its own without `_ct`, `_image`, `_0000`."""
-    return IMAGE_ENDING.sub("", stem_of(path))
+    stem = stem_of(path)
+    return composed(IMAGE_NAME.sub("", stem) or stem)
 
 
 def volume_id(path: Path, root: Path) -> str:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from pleura.core.codes import refused
 from pleura.core.errors import UnreadableFile
+from pleura.labels.case_names import CaseNames
 from pleura.labels.objects import Scan, case_of, join, scan_of
 from pleura.labels.registry import MaskFiles, find_masks, is_object
 
@@ -45,17 +46,19 @@ def match(
     Raises:
         UsageError: no such folder.
     """
-    known = {scan.id for scan in scans}
+    ids = {scan.id for scan in scans}
+    known = CaseNames(wanted | ids, names)
     found: dict[str, list[MaskFiles]] = {}
     unclear: dict[str, str] = {}
-    for case, files in _named(folder):
-        whose: str | None = names.get(case, case)
-        if is_object(files.path) and case not in known:
+    for name, files in _named(folder):
+        case = known.case_of(name) or name
+        whose: str | None = case
+        if is_object(files.path) and name not in ids:
             try:
                 whose = case_of(files.path, scans)
             except UnreadableFile as error:
                 unclear[case] = str(error)
-        found.setdefault(whose or names.get(case, case), []).append(files)
+        found.setdefault(whose or case, []).append(files)
     lost: list[str] = []
     if scans and not wanted <= found.keys():
         seen: set[Path] = set()

@@ -13,6 +13,7 @@ from pleura.core.findings import Finding, Verdict
 from pleura.core.progress import Progress, silent
 from pleura.dicom.series import CASE_FOLDER, LABEL_CLASSES, Series, find_series
 from pleura.geometry.volume import LungMask, Volume
+from pleura.labels.case_names import CaseNames
 from pleura.labels.lattice import mismatch
 from pleura.labels.mappings import LUNGS, Naming, naming_of
 from pleura.labels.objects import LabelObject, join
@@ -132,10 +133,10 @@ def find_references(
     found = find_masks(masks) if masks else _masks_beside(source, seen)
     cases = {one.id for one in usable}
     if names is None:
-        ids = ids_by_name(seen, usable, source)
-        found = {ids.get(case, case): files for case, files in found.items()}
+        known = CaseNames(frozenset(cases), ids_by_name(seen, usable, source))
+        found = _by_case(found, known, "{name}")
     else:
-        found = _renamed(found, names)
+        found = _by_case(found, CaseNames(frozenset(), names), f"{NEITHER} {{name}}")
     named = {
         case: files for case, files in found.items() if case in cases or not is_object(files.path)
     }
@@ -155,11 +156,13 @@ def find_references(
     return References(of_series, [*unmatched, *strange], [named[case].path for case in unknown])
 
 
-def _renamed(found: Mapping[str, MaskFiles], names: Mapping[str, str]) -> dict[str, MaskFiles]:
-    """Masks by case id instead of by name of the source; an unknown name is kept."""
+def _by_case(
+    found: Mapping[str, MaskFiles], known: CaseNames, unknown: str
+) -> dict[str, MaskFiles]:
+    """Masks by case id instead of by name; `unknown` is what stands for a name of no case."""
     renamed: dict[str, MaskFiles] = {}
     for name, files in found.items():
-        case = names.get(name, f"{NEITHER} {name}")
+        case = known.case_of(name) or unknown.format(name=name)
         entry = renamed.get(case)
         renamed[case] = files if entry is None else replace(entry, more=(*entry.more, files.path))
     return renamed

@@ -1,6 +1,5 @@
 """Find the mask of each case, and read and write masks of every format."""
 
-import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,11 +12,13 @@ from pleura.core.atomic import PART, atomic_file
 from pleura.core.codes import refused
 from pleura.core.errors import GridMismatch, PleuraError, UnreadableFile, UsageError
 from pleura.core.findings import Finding
+from pleura.core.text import composed
 from pleura.files.contents import is_dicom_file
 from pleura.geometry.grid import Grid
 from pleura.geometry.resample import resample_mask
 from pleura.geometry.volume import LungMask
 from pleura.images.reading import MAPS, UNREAD, load_image, unread_suffix
+from pleura.images.volumes import IMAGE_NAME, MASK_NAME
 from pleura.labels.lattice import place
 from pleura.labels.mappings import LUNGS, Naming
 from pleura.labels.objects import RTSTRUCT, SEGMENTATIONS, open_dataset
@@ -39,12 +40,6 @@ LAYOUT = ("Segmentations", "Labels", "labelsTr", "labelsTs")
 """Folders of a data set that hold its masks: the student report's, ours, and nnU-Net's."""
 PARTS_FOLDER = "segmentations"
 """Folder of TotalSegmentator's data set with one file for each structure, below the case."""
-IMAGE = re.compile(r"(?:^|[._-])(?:ct|image|img|volume|0000)$", re.IGNORECASE)
-"""Ending of the names of images that are kept beside masks."""
-ENDING = re.compile(
-    r"[._](seg|lungs?|lungmask|R231|mask|pred|prediction|gt|groundtruth|labels?)$", re.IGNORECASE
-)
-"""Endings that tools add to a case's name."""
 
 
 @dataclass(frozen=True)
@@ -116,13 +111,13 @@ def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
             continue
         stem = entry.name[: -len(suffix)]
         is_second = suffix in (".img", ".img.gz") and f"{stem}.hdr" in names
-        if not is_second and not IMAGE.search(stem):
-            yield printable(ENDING.sub("", stem)), entry
+        if not is_second and not IMAGE_NAME.search(stem):
+            yield printable(MASK_NAME.sub("", stem) or stem), entry
 
 
 def printable(name: str) -> str:
-    """A file's name as text: bytes that are not UTF-8 become replacement characters."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """A file's name as text, composed: bytes that are not UTF-8 become replacement characters."""
+    return composed(name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
 
 
 def _masks_of_case(folder: Path) -> Iterator[Path]:

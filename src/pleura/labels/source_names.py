@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pleura.core.errors import InputRefused
+from pleura.core.text import composed
 from pleura.deid.people import Person, real_id, same_person
 from pleura.dicom.series import Series, find_series
 from pleura.images.volumes import IMAGE_FOLDERS, case_of
@@ -107,4 +108,4 @@ def folder_names(series: Series, source: Path) -> Iterator[str]:
     top = source.resolve()
     for parent in {plane.path.resolve().parent for plane in series.files}:
         if top in parent.parents:
-            yield from parent.relative_to(top).parts
+            yield from map(composed, parent.relative_to(top).parts)

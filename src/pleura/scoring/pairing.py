@@ -1,7 +1,7 @@
 """Match masks with references by case, in the folder layouts of tools and collections."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +17,12 @@ from pleura.images.volumes import (
     find_ct_images,
     find_volumes,
 )
+from pleura.labels.case_names import CaseNames
 from pleura.labels.mappings import Naming
 from pleura.labels.matching import match, scans_of
 from pleura.labels.objects import Scan
 from pleura.labels.registry import MAPS, MaskFiles, find_masks, is_object, read_mask, suffix_of
+from pleura.labels.source_names import folder_names
 from pleura.scoring.ct import CohortCt, Ct, ImageCt, SeriesCt
 from pleura.store.cohort import Cohort
 from pleura.store.layout import COHORT
@@ -138,8 +140,9 @@ def pair_masks(pred: Path, references: References) -> Pairing:
     found = _masks_of(pred, list(references.scans), frozenset(references.cases))
     masks: dict[str, MaskFiles] = {}
     unclear = dict(found.unclear)
+    known = CaseNames(frozenset(references.cases), references.names)
     for name, files in found.masks.items():
-        case = name if name in references.cases else references.names.get(name, name)
+        case = known.case_of(name) or name
         if case in masks:
             unclear[case] = "two masks of it, under two of its names: keep the right one"
         masks[case] = files
@@ -150,7 +153,8 @@ def pair_masks(pred: Path, references: References) -> Pairing:
         counts = f"{len(masks)} masks and {len(references.cases)} references"
         hint = DIGEST_HINT if any(map(DIGEST.match, masks)) else ""
         raise NothingUsable(
-            f"no case has both: {counts}, matched by case name and referenced UIDs{hint}"
+            f"no case has both: {counts}, matched by case name and referenced UIDs: give mask and "
+            f"reference of a case the same file name{hint}"
         )
     left = masks.keys() - references.cases.keys() - unclear.keys()
     return Pairing(
@@ -268,16 +272,7 @@ def _of_series(series: "Series", place: Path) -> CtCase:
     assert series.grid is not None
     instances = frozenset(plane.sop_uid for plane in series.files)
     scan = Scan(series.frame_uid, series.series_uid, series.id, (), instances)
-    return CtCase(series.grid, scan, SeriesCt(series), frozenset(_folder_names(series, place)))
-
-
-def _folder_names(series: "Series", place: Path) -> Iterator[str]:
-    """Names of the folders between the searched folder and the files of a series."""
-    top = place.resolve()
-    for parent in {plane.path.resolve().parent for plane in series.files}:
-        if parent == top or top not in parent.parents:
-            continue
-        yield from parent.relative_to(top).parts
+    return CtCase(series.grid, scan, SeriesCt(series), frozenset(folder_names(series, place)))
 
 
 def _other_names(known: Mapping[str, CtCase]) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Which patients train and which test: by order, at random, by fold, by name, or from a file."""
 
-import csv
 import hashlib
 import random
 import re
@@ -9,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pleura.core.errors import UsageError
-from pleura.core.text import delimiter_of
+from pleura.core.tables import read_table
 
 RATIO = 0.67
 PARTS = ("train", "validation", "test", "unused")
@@ -52,14 +51,8 @@ def read_rule(text: str) -> SplitRule:
 
 def _listed(content: bytes) -> dict[str, str]:
     """Patient or case to part, of a CSV file with a heading."""
-    try:
-        text = content.decode("utf-8-sig")
-        rows = list(csv.DictReader(text.splitlines(), delimiter=delimiter_of(text)))
-    except (UnicodeDecodeError, csv.Error):
-        raise UsageError("the --split file is not a UTF-8 CSV file") from None
     listed: dict[str, str] = {}
-    for number, row in enumerate(rows, 2):
-        cells = {str(key).strip().lower(): str(value or "").strip() for key, value in row.items()}
+    for number, cells in read_table(content, "--split file"):
         name, part = cells.get("patient") or cells.get("case") or "", cells.get("part", "").lower()
         if not name or part not in PARTS:
             raise UsageError(

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from pleura.core.errors import UsageError
+from pleura.core.text import decoded
 from pleura.learn.recipe import PRESETS, Recipe, augmentations
 
 Couch = Literal["keep", "remove"]
@@ -226,7 +227,7 @@ def read_design(file: Path) -> Design:
     try:
         if not file.is_file() or file.stat().st_size > DESIGN_BYTES:
             raise UsageError("study: the design cannot be read; give a TOML file of at most 1 MiB")
-        value = tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors write a BOM
+        value = tomllib.loads(decoded(file.read_bytes()))
     except (OSError, UnicodeDecodeError, RecursionError):
         raise UsageError("study: the design cannot be read; give a TOML file") from None
     except tomllib.TOMLDecodeError as error:
