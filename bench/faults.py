@@ -37,8 +37,9 @@ SHARES = {
     "couch of a cohort": 3,
     "load": 9,
     "report": 6,
-    "train": 1,
-    "run": 1,
+    "train": 3,
+    "run": 2,
+    "study": 2,
     "phantom": 8,
 }
 """Share of each verb in the faults: more for those that are quick, or have more to lose."""

@@ -35,15 +35,13 @@ os.environ |= {  # before libraries read it: how many threads share a sum decide
 }
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from testing.injected_faults import differences, in_silence, results, run_words
+from testing.injected_faults import KEY, QUICK, differences, in_silence, results, run_words
 
 VERBS = ("deidentify", "prepare", "segment", "evaluate", "run")
 HOWS = ("kill", "grow", "two")
 CLASSICAL = ("--model", "classical")
-QUICK_TRAINING = ("--epochs", "1", "--size", "32", "--loss", "bce")
-KEY = "5" * 64 + "\n"
 HANGS_S = 1800.0
-"""[seconds] A process that takes longer hangs; on a loaded machine `run` takes minutes."""
+"""[seconds] A process that takes longer hangs, even on a loaded machine."""
 BUSY = 2
 """The exit code of a process that finds OUT in use."""
 
@@ -62,7 +60,7 @@ class Story:
         if self.verb == "evaluate":
             return ["evaluate", str(source / "Labels"), str(source / "Labels"), *fixed]
         words = [self.verb, str(source), *fixed]
-        return [*words, *{"run": QUICK_TRAINING, "segment": CLASSICAL}.get(self.verb, ())]
+        return [*words, *{"run": QUICK, "segment": CLASSICAL}.get(self.verb, ())]
 
 
 class Killer:

@@ -241,6 +241,17 @@ def test_a_failing_disk_raises_its_own_error(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_checkpoint_that_the_disk_does_not_open_is_a_disk_error(straight, monkeypatch):
+    def missing(*_):
+        raise FileNotFoundError("No such file or directory")  # as safetensors, without a number
+
+    monkeypatch.setattr(checkpoint, "safe_open", missing)
+    for read in (checkpoint.epoch_of, lambda stem: checkpoint.restore(stem, LightUNet())):
+        with pytest.raises(OSError) as raised:
+            read(straight[1] / "last")
+        assert raised.value.errno == errno.EIO
+
+
 def test_one_cycle_rises_to_the_rate_and_falls_to_nothing():
     rates = [rate(DEFAULT, done) for done in np.linspace(0, 1, 1001)]
     assert max(rates) == pytest.approx(DEFAULT.lr, rel=1e-3)

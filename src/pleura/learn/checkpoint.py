@@ -3,6 +3,7 @@
 Both are written atomically, the tensors last.
 """
 
+import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,7 +50,12 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], **about: int) -> No
 
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
-    """A checkpoint, open. Raises `InputRefused` where it is broken."""
+    """A checkpoint, open.
+
+    Raises:
+        InputRefused: it is broken.
+        OSError: the disk fails; the library reports each of its errors as a missing file.
+    """
     try:
         with safe_open(path, "pt") as file:
             yield file
@@ -57,6 +63,8 @@ def opened(path: Path) -> Iterator[Any]:
         raise InputRefused(
             "a checkpoint is corrupt: give --overwrite, or train into another folder"
         ) from error
+    except OSError as error:
+        raise OSError(error.errno or errno.EIO, "a checkpoint cannot be opened") from error
 
 
 def epoch_of(stem: Path) -> int:
