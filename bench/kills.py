@@ -35,7 +35,15 @@ os.environ |= {  # before libraries read it: how many threads share a sum decide
 }
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from testing.injected_faults import KEY, QUICK, differences, in_silence, results, run_words
+from testing.injected_faults import (
+    KEY,
+    QUICK,
+    differences,
+    in_silence,
+    results,
+    run_words,
+    use_workers,
+)
 
 VERBS = ("deidentify", "prepare", "segment", "evaluate", "run")
 HOWS = ("kill", "grow", "two")
@@ -70,6 +78,7 @@ class Killer:
         from pleura.labels.registry import write_mask
         from pleura.phantom.dataset import write_dataset
 
+        use_workers()
         self.folder = folder
         self.whole = folder / "whole"
         write_dataset(self.whole, cases=cases, shape=(10, 40, 40), seed=6, label=write_mask)

@@ -3,6 +3,7 @@
 import pickle
 
 from pleura import Finding, Verdict
+from pleura.core.codes import finding
 from pleura.core.findings import reason, worst
 
 
@@ -19,3 +20,9 @@ def test_the_worst_decides_and_tells_why():
 def test_findings_pickle_and_stay_closed():
     gap = Finding("GAP-IN-SLICES", Verdict.REFUSED, "one slice is missing", {"missing": 1})
     assert pickle.loads(pickle.dumps(gap)).as_json() == gap.as_json()
+
+
+def test_a_reason_of_several_findings_has_semicolons_between_them():
+    both = [finding("MASK-MISSING"), finding("MASKS-SEVERAL", n=2)]
+    assert both[0].message.endswith(".")
+    assert ".;" not in reason(both)

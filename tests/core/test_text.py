@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pleura.core.text import visible
+from pleura.core.text import joined, visible
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,10 @@ def test_examples(text, shown):
 def test_nothing_that_steers_a_terminal_is_left(text):
     assert not any(unicodedata.category(c) in {"Cc", "Cf", "Cs"} for c in visible(text))
     visible(text).encode("utf-8")
+
+
+def test_joined_messages_have_no_full_stop_before_a_semicolon():
+    assert joined(["A is wrong. Export again.", "B is small", "C."]) == (
+        "A is wrong. Export again; B is small; C."
+    )
+    assert joined([]) == ""

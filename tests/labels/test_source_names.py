@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pleura.deid.key_and_map import read_map
+from pleura.dicom.series import find_series
 from pleura.labels.source_names import names_of_cases
 from pleura.phantom.dataset import write_dataset
 from pleura.verbs.deidentify import deidentify
@@ -31,7 +32,9 @@ def cases(tmp_path_factory):
     if (place / "in" / "Labels").exists():
         shutil.rmtree(place / "in" / "Labels")
     deidentify(place / "in", place / "clean", workers=1)
-    names = names_of_cases(place / "in", read_map(place / "clean.map.json"))
+    names = names_of_cases(
+        find_series(place / "in"), place / "in", read_map(place / "clean.map.json")
+    )
     return place, names
 
 

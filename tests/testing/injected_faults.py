@@ -171,6 +171,13 @@ def blank_pictures() -> None:
     vars(canvas)["FigureCanvasAgg"] = Blank
 
 
+def use_workers() -> None:
+    """Let `deidentify` start workers for few files too."""
+    from pleura.deid import batch
+
+    vars(batch)["FEW"] = 1
+
+
 class Stories:
     """Each verb's command on one small input, which is made once."""
 
@@ -227,7 +234,8 @@ class Stories:
 
 VERBS = (
     *("scan", "deidentify", "verify", "prepare", "segment", "segment classical", "evaluate"),
-    *("measure", "couch", "couch of a cohort", "load", "report", "train", "run", "study", "phantom"),
+    *("measure", "couch", "couch of a cohort", "load", "report", "train", "run", "study"),
+    "phantom",
 )
 
 
@@ -432,8 +440,11 @@ def main(folder: Path, specs: Sequence[dict]) -> None:
     from pleura.core.quiet import silence_libraries
 
     silence_libraries()
-    blank_pictures()
     stories = Stories(folder, specs[0].get("workers", 1))
+    if stories.workers == 1:  # a worker draws the whole picture
+        blank_pictures()
+    else:
+        use_workers()
     in_silence(stories.make)
     trials = Trials(stories)
     warm: set[str] = set()

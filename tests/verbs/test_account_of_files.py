@@ -10,6 +10,7 @@ import SimpleITK as sitk
 
 from pleura.labels.registry import write_mask
 from pleura.phantom.dataset import write_dataset
+from pleura.store.jobs import jobs_and_files
 from pleura.verbs.couch import couch
 from pleura.verbs.measure import measure
 from pleura.verbs.prepare import prepare
@@ -52,18 +53,32 @@ VERBS = {
 }
 
 
+def _files(*folders):
+    return sum(path.is_file() for folder in folders for path in folder.rglob("*"))
+
+
+def _is_told(result, out, verb):
+    """The account of a result, which its record and its summary must have too."""
+    account = json.loads((out / "run.json").read_text())["input"]
+    assert result.as_json()["input"] == account
+    counts = account["used"], *account["refused"].values(), *account["other"].values()
+    assert account["files"] == sum(counts)
+    start = f"{verb}: {account['files']} files: {account['used']} used, "
+    assert len([line for line in result.notes() if line.startswith(start)]) == 1
+    assert len([line for line in result.notes() if " used, " in line]) == 1
+    return account
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_file_is_used_refused_or_other(chests, tmp_path, verb):
     result = VERBS[verb](chests, tmp_path / "out")
-    account = json.loads((tmp_path / "out" / "run.json").read_text())["input"]
-    files = [path for path in (chests / "Images").rglob("*") if path.is_file()]
-    assert account["files"] == len(files) == 3 * SLICES + 4
-    assert account["used"] == 2 * SLICES
-    assert sum(account["refused"].values()) == SLICES + 1
+    account = _is_told(result, tmp_path / "out", verb)
+    masks = 3 if verb == "measure" else 0
+    folders = [chests / "Images", *([chests / "Labels"] if masks else [])]
+    assert account["files"] == _files(*folders) == 3 * SLICES + 4 + masks
+    assert account["used"] == 2 * SLICES + masks * 2 // 3
+    assert sum(account["refused"].values()) == SLICES + 1 + masks // 3
     assert account["other"] == {"nii.gz": 1, "pdf": 1, "txt": 1}
-    assert result.as_json()["input"] == account
-    (line,) = [line for line in result.notes() if line.startswith(f"{verb}: {len(files)} files: ")]
-    assert "other (nii.gz 1, pdf 1, txt 1)" in line
     # nothing is new: the account is that of the first run
     assert VERBS[verb](chests, tmp_path / "out").as_json()["input"] == account
 
@@ -91,8 +106,26 @@ def test_masks_of_the_input_are_used(chests, tmp_path):
     for name in ("Images", "Labels"):
         shutil.copytree(chests / name, tmp_path / "in" / name)
     account = prepare(tmp_path / "in", tmp_path / "out").as_json()["input"]
-    assert account["used"] == 2 * SLICES + 3  # a mask of the case that is refused later is one
+    assert account["used"] == 2 * SLICES + 2  # the third case is refused, with its mask
+    assert SLICES + 1 in account["refused"].values()
     assert account["other"]["nii.gz"] == 1
+
+
+def test_a_folder_of_masks_that_has_the_input_in_it_is_counted_once(chests, tmp_path):
+    account = prepare(chests / "Images", tmp_path / "out", masks=chests).as_json()["input"]
+    assert account["files"] == _files(chests)
+    assert account["used"] == 2 * SLICES + 4  # two masks of each case, in two formats
+
+
+def test_two_series_in_one_case_are_refused(chests, tmp_path):
+    for name, folder in (
+        ("Case_000", "Case_000"),
+        ("Case_001", "Case_009"),
+        ("Case_002", "Case_009"),
+    ):
+        shutil.copytree(chests / "Images" / name, tmp_path / "in" / folder, dirs_exist_ok=True)
+    account = prepare(tmp_path / "in", tmp_path / "out").as_json()["input"]
+    assert account["refused"] == {"TWO-SERIES-IN-CASE": 2 * SLICES}
 
 
 def test_a_cohort_has_no_files_to_account_for(chests, tmp_path):
@@ -100,3 +133,15 @@ def test_a_cohort_has_no_files_to_account_for(chests, tmp_path):
     result = segment(tmp_path / "cohort", tmp_path / "out", model=CLASSICAL)
     assert result.as_json()["input"] is None
     assert not any(" files: " in line for line in result.notes())
+
+
+def test_voxels_beside_their_header_belong_to_the_case(tmp_path):
+    image = sitk.GetImageFromArray(np.full((20, 40, 40), 40, np.int16))
+    for suffix in ("mhd", "nhdr"):
+        (tmp_path / suffix).mkdir()
+        sitk.WriteImage(image, str(tmp_path / suffix / f"a.{suffix}"))
+        (job,), files = jobs_and_files(tmp_path / suffix)
+        assert files.accounting.used == files.accounting.files == 2
+        (voxels,) = [one for one in (tmp_path / suffix).iterdir() if one.suffix != f".{suffix}"]
+        voxels.write_bytes(voxels.read_bytes() + b"\0")
+        assert jobs_and_files(tmp_path / suffix)[0][0].input != job.input

@@ -92,7 +92,9 @@ def test_scores_of_a_case_counted_by_others(folders):
     assert case["both"]["hd_mm"] >= 4.0
     assert case["split"] is None
     assert told.scores["format"] == "pleura-scores/2"
-    assert json.loads((folders / "out" / "scores.json").read_text()) == told.as_json()
+    account = {"files": 3, "used": 3, "refused": {}, "other": {}}
+    scores = json.loads((folders / "out" / "scores.json").read_text())
+    assert scores | {"input": account} == told.as_json()
 
 
 def test_slices_in_order_with_class_and_both_sources(folders):

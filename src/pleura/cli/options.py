@@ -15,7 +15,7 @@ METAVARS = {"source": "IN"}
 """Metavariables that differ from the parameter's name (`in` is a keyword of Python)."""
 
 
-IN_PYTHON_ONLY = ("names", "sources", "progress")
+IN_PYTHON_ONLY = ("names", "original", "progress")
 """Parameters that the command line does not have."""
 
 COUNTS = ("workers", "tasks")

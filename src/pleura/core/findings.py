@@ -6,6 +6,8 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Any
 
+from pleura.core.text import joined
+
 
 class Verdict(IntEnum):
     """How far an input can be used. Ordered, so `max` is the verdict of a batch."""
@@ -68,4 +70,4 @@ def reason(findings: Iterable[Finding]) -> str:
     level = worst(listed)
     if level is Verdict.OK:
         return ""
-    return "; ".join(f"{f.code}: {f.message}" for f in listed if f.verdict is level)
+    return joined([f"{f.code}: {f.message}" for f in listed if f.verdict is level])

@@ -3,6 +3,7 @@
 import codecs
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode categories: control, format (bidirectional overrides), surrogate and separator."""
@@ -52,6 +53,12 @@ def composed(name: str) -> str:
     writes ü as u and a mark.
     """
     return unicodedata.normalize("NFC", name)
+
+
+def joined(messages: Sequence[str]) -> str:
+    """Messages in one line, with semicolons in place of the full stops between them."""
+    *earlier, last = messages or [""]
+    return "; ".join([*(message.removesuffix(".") for message in earlier), last])
 
 
 def _escaped(character: str) -> str:

@@ -3,9 +3,11 @@
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from os import sep
+from os.path import realpath
 from pathlib import Path
 
 from pleura.core.findings import Verdict
@@ -59,35 +61,38 @@ class Survey:
     walk: Walk
 
     def accounting(
-        self,
-        series: Sequence[Series] | None = None,
-        chosen: Sequence[Series] | None = None,
-        rest: str = "",
-        also: Iterable[str] = (),
+        self, used: Collection[str], rest: str, series: Sequence[Series] | None = None
     ) -> Accounting:
         """Account for every file: used, refused by code, duplicate, or of another kind.
 
         Args:
+            used: names of the files that are used.
+            rest: kind of the other files of series that are not refused.
             series: the series of `self`, where later checks have added findings.
-            chosen: the series that are used, where not all usable ones are.
-            rest: kind of the files of series that are not chosen.
-            also: locations of other files that are used.
         """
-        series = self.series if series is None else series
-        used = {self._name_of[place] for place in also if place in self._name_of}
         refused: dict[str, str] = {}
         kinds = {file.name: DUPLICATE for file in self.walk.dicom()}
-        for one in series:
+        for one in self.series if series is None else series:
             files = self.names(one)
             if one.verdict is Verdict.REFUSED:
                 refused |= dict.fromkeys(files, one.refusing_code)
-            elif chosen is None or one in chosen:
-                used.update(files)
             else:
                 kinds |= dict.fromkeys(files, rest)
         for name in used:
             refused.pop(name, None)  # its frames belong to several series
         return self.walk.accounting(used, refused, kinds)
+
+    def outside(self, folder: Path) -> "Survey":
+        """The same without the files at or below a folder."""
+        top = realpath(folder)
+
+        def is_outside(path: str) -> bool:
+            return not f"{realpath(path)}{sep}".startswith(f"{top}{sep}")
+
+        root = self.walk.root
+        files = tuple(file for file in self.walk.files if is_outside(file.path))
+        refused = tuple(one for one in self.walk.refused if is_outside(str(root / one.name)))
+        return replace(self, walk=Walk(root, files, refused))
 
     def descriptions(self, series: Sequence[Series]) -> dict[str, Description]:
         """What users know each series by; these descriptions can identify."""
@@ -95,15 +100,31 @@ class Survey:
 
     def names(self, series: Series) -> list[str]:
         """The names of a series' files, relative to the input."""
-        places = [plane.file for plane in series.files]
-        if series.image is not None:
-            places.append(str(series.image))
-        known = (self._name_of[place] for place in places if place in self._name_of)
-        return list(dict.fromkeys(known))
+        return self.names_of(plane.file for plane in series.files)
+
+    def names_of(self, places: Iterable[str]) -> list[str]:
+        """The names of files at these locations, relative to the input; of an archive, those of its
+        members. Files of other trees have none.
+        """
+        names: list[str] = []
+        for place in dict.fromkeys(places):
+            found = self._names_at.get(place) or self._names_at_real.get(realpath(place))
+            names += found or []
+        return list(dict.fromkeys(names))
 
     @cached_property
-    def _name_of(self) -> dict[str, str]:
-        return {file.location: file.name for file in self.walk.files}
+    def _names_at(self) -> dict[str, list[str]]:
+        """Names by location, and those of the members of an archive by its path."""
+        names: dict[str, list[str]] = defaultdict(list)
+        for file in self.walk.files:
+            for place in {file.location, file.path}:
+                names[place].append(file.name)
+        return dict(names)
+
+    @cached_property
+    def _names_at_real(self) -> dict[str, list[str]]:
+        """The same by real path, for folders that are given in another spelling."""
+        return {realpath(place): names for place, names in self._names_at.items()}
 
 
 def survey(

@@ -1,5 +1,6 @@
 """What became of every file of the input."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,11 @@ class Accounting:
     used: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
     other: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: "Accounting") -> "Accounting":
+        refused = Counter(self.refused) + Counter(other.refused)
+        kinds = Counter(self.other) + Counter(other.other)
+        return Accounting(self.used + other.used, refused, kinds)
 
     @property
     def files(self) -> int:

@@ -1,6 +1,7 @@
 """Read image files of a stated size: regular ones, no more memory than stated, to the last byte."""
 
 import bz2
+import re
 import stat
 import zlib
 from collections.abc import Callable
@@ -8,7 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from pleura.core.codes import refused
-from pleura.core.errors import UnreadableFile
+from pleura.core.errors import InputRefused, UnreadableFile
+from pleura.core.faults import note
 from pleura.files.sparse import is_sparse
 
 IMAGE_BYTES: Final = 4 << 30
@@ -18,6 +20,12 @@ HEADER_BYTES: Final = 1 << 20
 DEFLATE_GROWTH: Final = 1040
 """Most that deflate can expand (1,032 to 1); what states more is truncated."""
 CHUNK: Final = 1 << 20
+DETACHED: Final = (".mhd", ".nhdr")
+"""Suffixes of headers whose voxels are in a file beside them."""
+VOXELS: Final = re.compile(
+    rb"^(?:ElementDataFile\s*=|data ?file:)\s*(\S.*?)\s*$", re.MULTILINE | re.I
+)
+"""Where such a header names that file."""
 TRAILING: Final = 1 << 16
 """What may follow the voxels: padding of some writers."""
 
@@ -49,6 +57,30 @@ def beside(header: Path, name: str) -> Path:
     if not data.exists():
         raise refused("MASK-DATA-ELSEWHERE", UnreadableFile)
     return data
+
+
+def image_parts(path: Path) -> list[Path]:
+    """An image file, and the file of its voxels where its header is detached.
+
+    Raises:
+        UnreadableFile: the header cannot be read, or the voxels are not beside it.
+    """
+    if path.suffix.lower() not in DETACHED:
+        return [path]
+    with open_regular(path) as file:
+        named = VOXELS.search(file.read(HEADER_BYTES))
+    if named is None or named[1] == b"LOCAL":
+        return [path]
+    return [path, beside(path, named[1].decode("utf-8", "surrogateescape"))]
+
+
+def image_files(path: Path) -> list[Path]:
+    """The files of an image, as `image_parts` finds them; the path alone where it is broken."""
+    try:
+        return image_parts(path)
+    except (OSError, InputRefused) as error:
+        note(error)
+        return [path]
 
 
 def check_size(size: int) -> None:

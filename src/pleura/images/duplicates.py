@@ -1,7 +1,6 @@
 """Image files with the same content under several names, also where one of them is compressed."""
 
 import hashlib
-import re
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -10,17 +9,13 @@ from typing import TypeVar
 
 from pleura.core.errors import InputRefused
 from pleura.core.faults import note
-from pleura.images.bounded import CHUNK, HEADER_BYTES, Inflater, beside, open_regular
+from pleura.images.bounded import CHUNK, Inflater, image_parts, open_regular
 
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_END = 8
 """Bytes of CRC-32 and length at the end of a gzip file (RFC 1952)."""
 BLOCK = 1 << 16
 """Bytes at the beginning, in the middle and at the end that are compared before all others are."""
-DETACHED = (".mhd", ".nhdr")
-"""Suffixes of headers whose voxels are in a file beside them."""
-VOXELS = re.compile(rb"^(?:ElementDataFile\s*=|data ?file:)\s*(\S.*?)\s*$", re.MULTILINE | re.I)
-"""Where such a header names that file."""
 
 T = TypeVar("T")
 
@@ -70,17 +65,6 @@ def _tried(read: Callable[[Path], T], path: Path) -> T | None:
         return None
 
 
-def _parts(path: Path) -> list[Path]:
-    """An image file, and the file of its voxels where its header is detached."""
-    if path.suffix.lower() not in DETACHED:
-        return [path]
-    with open_regular(path) as file:
-        named = VOXELS.search(file.read(HEADER_BYTES))
-    if named is None or named[1] == b"LOCAL":
-        return [path]
-    return [path, beside(path, named[1].decode("utf-8"))]
-
-
 def _is_gzip(path: Path) -> bool:
     with open_regular(path) as file:
         return file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
@@ -95,7 +79,7 @@ def _end_of_gzip(path: Path) -> tuple[int, int]:
 def _length(path: Path) -> int:
     if _is_gzip(path):
         return _end_of_gzip(path)[1]
-    return sum(part.stat().st_size for part in _parts(path))
+    return sum(part.stat().st_size for part in image_parts(path))
 
 
 def _checksum(path: Path) -> int:
@@ -111,7 +95,7 @@ def _checksum(path: Path) -> int:
 def _blocks(path: Path) -> bytes:
     """A digest of the beginning, the middle and the end of each part."""
     digest = hashlib.sha256()
-    for part in _parts(path):
+    for part in image_parts(path):
         size = part.stat().st_size
         for start in (0, size // 2, size - BLOCK):
             digest.update(_block(part, start))
@@ -135,7 +119,7 @@ def _digest(path: Path) -> bytes:
 def _content(path: Path) -> Iterator[bytes]:
     """The content of a file, uncompressed, piece by piece."""
     is_gzip = _is_gzip(path)
-    for part in _parts(path):
+    for part in image_parts(path):
         with open_regular(part) as file:
             read = Inflater(file, 31).read if is_gzip else file.read
             while piece := read(CHUNK):

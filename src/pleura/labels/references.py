@@ -41,11 +41,8 @@ class Reference:
         return (*self._mask_files, *(entry.path for entry in self.objects))
 
     @property
-    def _mask_files(self) -> list[Path]:
-        if self.files is None:
-            return []
-        named = (self.files.map, self.files.npz, *self.files.more)
-        return [path for path in named if path is not None]
+    def _mask_files(self) -> tuple[Path, ...]:
+        return () if self.files is None else self.files.paths
 
     def read(self, volume: Volume, series: Series) -> tuple[LungMask | None, tuple[Finding, ...]]:
         """The reference mask and findings about it.
@@ -149,7 +146,8 @@ def find_references(
         more, unlike = join((s for s in given if s.sop_class_uid in LABEL_CLASSES), usable)
         # `run` gives the tree before de-identification, with other UIDs
         strange += [] if joined else unlike
-        joined |= more
+        # `run` gives the tree before de-identification: then the objects of `source` come first
+        joined = joined | more if names is None else more | joined
     of_series = {
         one.id: Reference(named.get(one.id), joined.get(one.id, ()), naming) for one in usable
     }

@@ -17,6 +17,7 @@ from pleura.files.contents import is_dicom_file
 from pleura.geometry.grid import Grid
 from pleura.geometry.resample import resample_mask
 from pleura.geometry.volume import LungMask
+from pleura.images.bounded import image_files
 from pleura.images.reading import MAPS, UNREAD, load_image, unread_suffix
 from pleura.images.volumes import IMAGE_NAME, MASK_NAME
 from pleura.labels.lattice import place
@@ -58,9 +59,12 @@ class MaskFiles:
     @property
     def path(self) -> Path:
         """The label map if there is one, for it has geometry and may have sides; else the NPZ."""
-        found = self.map or self.npz
-        assert found is not None
-        return found
+        return self.paths[0]
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All of them, the one to read first."""
+        return (*(path for path in (self.map, self.npz) if path is not None), *self.more)
 
 
 def find_masks(folder: Path) -> dict[str, MaskFiles]:
@@ -113,6 +117,18 @@ def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
         is_second = suffix in (".img", ".img.gz") and f"{stem}.hdr" in names
         if not is_second and not IMAGE_NAME.search(stem):
             yield printable(MASK_NAME.sub("", stem) or stem), entry
+
+
+def files_of_mask(path: Path) -> list[Path]:
+    """The files that are read for a mask: of a folder with one file for each structure those of
+    lungs and lobes; with a detached header its voxels too.
+    """
+    from pleura.labels.file_per_structure import parts_of
+
+    files: list[Path] = []
+    for file in parts_of(path, MAPS) if path.is_dir() else [path]:
+        files += image_files(file)
+    return files
 
 
 def printable(name: str) -> str:

@@ -7,22 +7,25 @@ from pathlib import Path
 from pleura.core.errors import InputRefused
 from pleura.core.text import composed
 from pleura.deid.people import Person, real_id, same_person
-from pleura.dicom.series import Series, find_series
+from pleura.dicom.series import Series
 from pleura.images.volumes import IMAGE_FOLDERS, case_of
 from pleura.labels.objects import open_dataset
 
 
-def names_of_cases(source: Path, patients: Mapping[str, Sequence[Person]]) -> dict[str, str]:
+def names_of_cases(
+    found: Sequence[Series], source: Path, patients: Mapping[str, Sequence[Person]]
+) -> dict[str, str]:
     """Folder name in the source to case id, for folders with CT of one case only.
 
     The private map gives the case of an image; no name of the source is written anywhere.
 
     Args:
-        source: the tree before de-identification.
+        found: the series of the tree before de-identification.
+        source: that tree.
         patients: the map, case id to the persons of the source.
     """
     owners: dict[str, set[str]] = {}
-    for series in find_series(source):
+    for series in found:
         if not series.usable:
             continue
         case = _case_of(series, patients)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pleura import __version__
 from pleura.core.errors import UsageError
-from pleura.core.text import sentence, visible
+from pleura.core.text import joined, sentence, visible
 from pleura.metrics.ranking import explanation, worse_lung, worst_first
 from pleura.metrics.tables import hallucinated
 from pleura.page.case_figures import KEY, MOST_CASES, case_drawing, pictures_of, slice_drawings
@@ -184,7 +184,7 @@ class Evaluation:
             )
         yield (
             "Not scored",
-            "; ".join(list(self._failures())[:3])
+            joined(list(self._failures())[:3])
             or "nothing: every reference has a mask that could be scored",
         )
 

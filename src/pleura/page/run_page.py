@@ -7,6 +7,7 @@ from typing import Any
 
 from pleura import __version__
 from pleura.core.errors import InputRefused
+from pleura.core.text import joined
 from pleura.labels.registry import read_mask
 from pleura.page.case_figures import (
     KEY,
@@ -300,7 +301,7 @@ def _glance(story: Story) -> Iterator[tuple[str, str]]:
         f"separate volumes in {len(sided)} of {len(story.cohort['cases'])} case(s); look at the "
         "outlines",
     )
-    yield "Not used", "; ".join(story.refused[:3]) or "nothing: every series and mask was used"
+    yield "Not used", joined(story.refused[:3]) or "nothing: every series and mask was used"
 
 
 def _score_rows(story: Story, loss: str) -> Iterator[list[str]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pleura.core.atomic import parse_json, read_json
 from pleura.core.errors import UsageError
+from pleura.core.text import joined
 from pleura.metrics.tables import RAW
 from pleura.store import layout
 from pleura.store.layout import primary_model
@@ -137,9 +138,8 @@ class Story:
         path = self.folder / layout.COHORT_STAGE / layout.CASES / case / layout.CASE
         found = read_json(path).get("findings", ()) if path.exists() else ()
         seen = [f"{one['code']}: {one['message']}" for one in found if one["verdict"] != "ok"]
-        return "; ".join(
-            dict.fromkeys([*seen, *filter(None, [self.answers.get(case, {}).get("reason")])])
-        )
+        reason = self.answers.get(case, {}).get("reason")
+        return joined(list(dict.fromkeys([*seen, *([reason] if reason else [])])))
 
     def volume_of(self, case: str) -> tuple[str, str]:
         """Volume in ml of the right and the left lung in the mask, a dash where there is none."""

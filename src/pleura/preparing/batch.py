@@ -8,6 +8,7 @@ from typing import Any
 from pleura.core.errors import NothingUsable
 from pleura.core.progress import Progress
 from pleura.core.results import batch_exit
+from pleura.core.text import joined
 from pleura.labels.source_names import patient_id_of
 from pleura.preparing.recipe import CaseJob, CasePlan, CaseRecipe, job_format, refused_line
 from pleura.store.cohort import write_cohort
@@ -86,7 +87,7 @@ def finish(
     files = InputFiles.from_json(facts["files"])
     if not entries:
         raise NothingUsable(
-            "; ".join(refused) or "prepare: IN has no usable CT series; see pleura scan"
+            joined(refused) or "prepare: IN has no usable CT series; see pleura scan"
         )
     labelled = {entry["id"]: entry["slices"] for entry in entries if entry["mask"]}
     unlabelled = [entry["id"] for entry in entries if not entry["mask"]]

@@ -12,10 +12,11 @@ from pleura.core.atomic import atomic_file, atomic_folder
 from pleura.core.findings import Finding, worst
 from pleura.core.progress import Progress
 from pleura.core.text import shown_uid
+from pleura.preparing.original import Original
 from pleura.store.arrays import save_array
 from pleura.store.case import write_case
 from pleura.store.fingerprints import fingerprint
-from pleura.store.input_files import InputFiles
+from pleura.store.input_files import InputFiles, trees_of, usable_cases
 from pleura.store.items import Done
 from pleura.store.job_files import JobFormat
 from pleura.store.jobs import cases_among, series_input
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pleura.anatomy.anatomy import Anatomy
-    from pleura.dicom.series import Series
+    from pleura.dicom.series import Series, Survey
     from pleura.geometry.volume import LungMask, Volume
     from pleura.labels.references import Reference
 
@@ -70,17 +71,27 @@ NO_MASKS = (
 
 
 def plan_cases(
-    source: Path, masks: Path | None, gaps: Any, names: Mapping[str, str] | None, progress: Progress
+    source: Path,
+    masks: Path | None,
+    gaps: Any,
+    names: Mapping[str, str] | None,
+    original: Original | None,
+    progress: Progress,
 ) -> CasePlan:
-    """Read the headers of the input and match masks with series."""
+    """Read the headers of the input and match masks with series.
+
+    `original` is the tree that `source` was de-identified from, where it is known.
+    """
     from pleura.dicom.series import UNREADABLE
     from pleura.labels.references import cases_of, find_references
 
     seen, tree = survey_in(source, gaps=gaps, progress=progress)
     usable, refusals = cases_of(cases_among(seen))
-    references = find_references(
-        seen, usable, source, masks, mentioned=frozenset(refusals), names=names, progress=progress
-    )
+    searched = masks
+    if masks is None and original is not None:
+        searched = original.folder
+    about: Any = {"mentioned": frozenset(refusals), "names": names, "progress": progress}
+    references = find_references(seen, usable, source, searched, **about)
     jobs = []
     for one in usable:
         reference = references.of(one)
@@ -93,9 +104,34 @@ def plan_cases(
     lines += references.unmatched
     if masks and jobs and not references.unmatched and not any(job.reference.paths for job in jobs):
         lines.append(NO_MASKS)
-    masks_used = [str(path) for job in jobs for path in job.reference.paths]
-    files = InputFiles.of(tree, cases_among(seen), masks_used)
+    parts = usable_cases(cases_among(seen))
+    crowded = parts.keys() - {one.id for one in usable}
+    root = source
+    if original is not None:
+        root, tree = original.walk.root, original.completed(tree)
+    files = _files({root: tree}, [root, *([masks] if masks else [])], parts, jobs)
+    files = files.without(dict.fromkeys(crowded, "TWO-SERIES-IN-CASE"))
     return CasePlan(jobs, lines, references.unmatched_files, files)
+
+
+def _files(
+    known: Mapping[Path, "Survey"],
+    folders: Sequence[Path],
+    parts: dict[str, list["Series | Path"]],
+    jobs: Sequence[CaseJob],
+) -> InputFiles:
+    """The files of IN and of the folder of masks, by case; `parts` are the series of each case.
+
+    Folders that are not `known` are read.
+    """
+    from pleura.dicom.series import survey
+    from pleura.labels.registry import files_of_mask
+
+    for job in jobs:
+        for path in job.reference.paths:
+            parts[job.id] += files_of_mask(path)
+    trees = trees_of(folders, lambda folder: known.get(folder) or survey(folder))
+    return InputFiles.of(trees, parts)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """All cases of an evaluation: scored in the pool, gathered in tables, last `scores.json`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pleura.core.atomic import atomic_file, read_json, write_json
 from pleura.core.errors import UsageError
 from pleura.core.progress import Progress, silent
+from pleura.files.accounting import Accounting
 from pleura.labels.mappings import Naming
 from pleura.labels.pair import REFERENCE
 from pleura.labels.rasterisation import RULE
@@ -46,6 +47,13 @@ class Method:
         return f"{self.folder.name}/"
 
 
+class Refusal(NamedTuple):
+    """Why a case has no scores."""
+
+    reason: str
+    code: str
+
+
 @dataclass(frozen=True)
 class Scored:
     """One method's cases: `records` as their files have them, and the cases without scores.
@@ -81,12 +89,14 @@ class Evaluation:
             if case not in unclear
         ]
 
-    def unclear(self, pairing: Pairing) -> dict[str, str]:
-        """Cases with several masks or references, by their name in results, with the reason."""
-        reasons = {
-            case: REFERENCE + reason for case, reason in self.references.unclear.items()
-        } | dict(pairing.unclear)
-        return {self.shown[case]: reason for case, reason in reasons.items()}
+    def unclear(self, pairing: Pairing) -> dict[str, Refusal]:
+        """Cases with several masks or references, by their name in results."""
+        refused = {
+            case: Refusal(REFERENCE + one.message, one.code)
+            for case, one in self.references.unclear.items()
+        }
+        refused |= {case: Refusal(one.message, one.code) for case, one in pairing.unclear.items()}
+        return {self.shown[case]: one for case, one in refused.items()}
 
 
 def score_share(
@@ -110,11 +120,13 @@ def score_method(
     jobs = evaluation.jobs(method.pairing)
     batch = _do(run, evaluation, method, jobs, how, progress)
     refused = evaluation.unclear(method.pairing)
-    refused |= {record["case"]: record["refused"] for record in batch.records if record["refused"]}
+    for record in batch.records:
+        if record["refused"]:
+            refused[record["case"]] = Refusal(record["refused"], record["code"])
     records = [
         read_json(record_path(method.folder, job.id)) for job in jobs if job.id not in refused
     ]
-    listed = [{"case": case, "reason": refused[case]} for case in sorted(refused)]
+    listed = [{"case": case, **refused[case]._asdict()} for case in sorted(refused)]
     return Scored(method, records, listed, batch.gone, batch.complete)
 
 
@@ -150,10 +162,13 @@ def score_methods(
     evaluation: Evaluation,
     methods: Sequence[Method],
     people: Mapping[str, Mapping[str, str]],
+    account: Callable[[Sequence[Scored]], Accounting],
     how: How,
     progress: Progress,
 ) -> dict[str, Any]:
     """Score one or two methods, write the tables, and close the record of OUT.
+
+    `account` returns what became of the files of the input.
 
     Returns:
         The content of `scores.json`.
@@ -161,14 +176,16 @@ def score_methods(
     scored = [score_method(run, evaluation, method, how, progress) for method in methods]
     second = scored[1] if len(scored) > 1 else None
     scores = gather(run.folder, evaluation, scored[0], second, people)
+    files = account(scored).as_json()
     gone: list[str] = []
     for one in scored:
         gone += one.gone
     run.finish(
-        EvaluateResult(run.folder, scores, unread=run.has_faults).exit_code,
+        EvaluateResult(run.folder, scores, files, unread=run.has_faults).exit_code,
         complete=all(one.complete for one in scored),
         files=(SCORES, SCORES_CSV, SLICES_CSV),
         cases=len(scores["cases"]),
+        input=files,
         gone=gone,
     )
     return scores

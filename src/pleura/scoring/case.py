@@ -19,7 +19,7 @@ from pleura.images.reading import check_oriented
 from pleura.labels.lattice import mismatch
 from pleura.labels.mappings import Naming
 from pleura.labels.pair import REFERENCE, Judged, read_pair
-from pleura.labels.registry import read_judged, read_mask
+from pleura.labels.registry import files_of_mask, read_judged, read_mask
 from pleura.metrics.case import is_one_lung_alone, score_case, score_raw
 from pleura.metrics.policy import Policy
 from pleura.scoring.ct import Ct, places_of
@@ -46,8 +46,7 @@ class Job:
     def input(self) -> str:
         """A digest of the files of mask, reference and CT, and of the facts about the case."""
         about = self.reference.about
-        files = [self.mask, self.mask.with_name(RAW), self.reference.path]
-        files += [] if self.reference.image is None else self.reference.image.files
+        files = [*self.files, *self.reference.files]
         facts: list[Any] = [self.reference.part]
         if about is not None:
             files += [] if about.ct is None else about.ct.files
@@ -56,6 +55,11 @@ class Job:
                 about.scan and (about.scan.frame_uid, about.scan.series_uid),
             ]
         return str(fingerprint([path for path in files if path.exists()], facts)["sha256"])
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of the mask, and of the mask before cleaning beside it."""
+        return [*files_of_mask(self.mask), self.mask.with_name(RAW)]
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def record_path(folder: Path, case: str) -> Path:
 
 def refused_record(job: Job, refusal: Finding) -> dict[str, str]:
     """The record of a case without scores."""
-    return {"case": job.id, "refused": refusal.message}
+    return {"case": job.id, "refused": refusal.message, "code": refusal.code}
 
 
 def _score(how: Scoring, job: Job) -> Done:
@@ -97,7 +101,7 @@ def _score(how: Scoring, job: Job) -> Done:
     pictures.write(how.folder / f"{job.id}.npz")
     write_json(record_path(how.folder, job.id), record)
     files = tuple(f"{how.folder.name}/{job.id}{suffix}" for suffix in (".json", ".npz"))
-    return Done({"case": job.id, "refused": ""}, files)
+    return Done({"case": job.id, "refused": "", "code": ""}, files)
 
 
 def _record(how: Scoring, job: Job) -> tuple[dict[str, Any], Any]:

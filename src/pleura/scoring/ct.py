@@ -11,6 +11,7 @@ from pleura.anatomy.airways import airways
 from pleura.anatomy.couch import body_mask, couch_mask
 from pleura.core.findings import Finding
 from pleura.geometry.volume import Volume
+from pleura.images.bounded import image_files
 from pleura.images.volumes import read_volume
 from pleura.store.case import Case
 from pleura.store.layout import REMOVED_COUCH
@@ -82,7 +83,7 @@ class ImageCt:
 
     @property
     def files(self) -> list[Path]:
-        return [self.path]
+        return image_files(self.path)
 
     def read(self) -> tuple[Volume, tuple[Finding, ...]]:
         from pleura.quality.gate import gate

@@ -2,18 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, partial, reduce
 from operator import add
 from pathlib import Path
 from typing import Any
 
 from pleura.core.progress import Progress
+from pleura.dicom.series import survey
 from pleura.labels.mappings import Naming, naming_of
 from pleura.metrics.policy import Policy
 from pleura.scoring.batch import Evaluation, methods_of, score_methods, score_share
+from pleura.scoring.input_files import account
 from pleura.scoring.pairing import find_references, pair_masks
 from pleura.scoring.people import people_of, show_names
 from pleura.scoring.result import EvaluateResult
+from pleura.store.input_files import trees_of
 from pleura.store.job_array import Part
 from pleura.store.part_results import PlanResult, ShareResult
 from pleura.store.run_record import RunRecord
@@ -59,8 +62,12 @@ class Inputs:
     @property
     def paths(self) -> list[Path]:
         """Every file or folder that is read."""
-        more = [path for path in (self.patients, self.grid) if path is not None]
-        return [*self.folders.values(), *more]
+        return [*self.folders_read, *([] if self.patients is None else [self.patients])]
+
+    @property
+    def folders_read(self) -> list[Path]:
+        """The folders, or single files, of masks, CT and grids."""
+        return [*self.folders.values(), *([] if self.grid is None else [self.grid])]
 
 
 def score_inputs(
@@ -86,11 +93,12 @@ def score_inputs(
         The scores; of a plan or a task, counts.
     """
     out, folders = run.folder, inputs.folders
+    surveyed = cache(partial(survey, progress=progress))
     references = find_references(
-        folders["reference"], folders["mask"], inputs.grid, options["split"]
+        folders["reference"], folders["mask"], inputs.grid, options["split"], surveyed
     )
     sides = [side for side in ("mask", "against") if side in folders]
-    pairings = {side: pair_masks(folders[side], references) for side in sides}
+    pairings = {side: pair_masks(folders[side], references, surveyed) for side in sides}
     keep = options["paths"]
     displayed = show_names(references, list(pairings.values()), out, keep=keep)
     cases = list(pairings["mask"].masks)
@@ -106,5 +114,8 @@ def score_inputs(
     if part.is_task:
         shares = [score_share(run, part, evaluation, one, how, progress) for one in methods]
         return reduce(add, shares)
-    scores = score_methods(run, evaluation, methods, people, how, progress)
-    return EvaluateResult(out, scores, unread=run.has_faults)
+    read = [*inputs.folders_read, *references.beside]
+    trees = trees_of(read, surveyed)
+    files = partial(account, trees, evaluation)
+    scores = score_methods(run, evaluation, methods, people, files, how, progress)
+    return EvaluateResult(out, scores, run.record["input"], unread=run.has_faults)

@@ -1,14 +1,17 @@
 """Match masks with references by case, in the folder layouts of tools and collections."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pleura.core.codes import finding
 from pleura.core.errors import NothingUsable, UsageError
-from pleura.dicom.series import find_series
+from pleura.core.findings import Finding
+from pleura.dicom.series import Survey, survey
 from pleura.geometry.grid import Grid
+from pleura.images.bounded import image_files
 from pleura.images.reading import load_image
 from pleura.images.volumes import (
     IMAGE_FOLDERS,
@@ -19,9 +22,17 @@ from pleura.images.volumes import (
 )
 from pleura.labels.case_names import CaseNames
 from pleura.labels.mappings import Naming
-from pleura.labels.matching import match, scans_of
+from pleura.labels.matching import Matched, match, scans_of
 from pleura.labels.objects import Scan
-from pleura.labels.registry import MAPS, MaskFiles, find_masks, is_object, read_mask, suffix_of
+from pleura.labels.registry import (
+    MAPS,
+    MaskFiles,
+    files_of_mask,
+    find_masks,
+    is_object,
+    read_mask,
+    suffix_of,
+)
 from pleura.labels.source_names import folder_names
 from pleura.scoring.ct import CohortCt, Ct, ImageCt, SeriesCt
 from pleura.store.cohort import Cohort
@@ -30,6 +41,8 @@ from pleura.store.layout import COHORT
 if TYPE_CHECKING:
     from pleura.dicom.series import Series
 
+Surveyed = Callable[[Path], Survey]
+"""Returns the series of a folder."""
 ANY = Naming("any", either=(1,), others=True)
 """For a file of which only the grid is read."""
 PAIR = "pair"
@@ -47,12 +60,15 @@ DIGEST_HINT = (
 
 @dataclass(frozen=True)
 class CtCase:
-    """Facts about a case's CT: its grid, its UIDs, how to read it, and other names of the case."""
+    """Facts about a case's CT: its grid, its UIDs, how to read it, other names of the case, and the
+    image file that only its grid is read from.
+    """
 
     grid: Grid
     scan: Scan | None = None
     ct: Ct | None = None
     names: frozenset[str] = frozenset()
+    file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -66,16 +82,31 @@ class Reference:
     image: ImageCt | None = None
     """CT in an image file beside the masks; its grid is known once it is read."""
 
+    @property
+    def files(self) -> list[Path]:
+        """Every file or folder that is read, but those of a CT that has a grid."""
+        files = [self.path] if self.in_cohort else files_of_mask(self.path)
+        if self.image is not None:
+            files += self.image.files
+        if self.about is not None and self.about.file is not None:
+            files += image_files(self.about.file)
+        return files
+
 
 @dataclass(frozen=True)
 class References:
-    """References by case; `unclear` cases have several, or an unreadable one, with a reason."""
+    """References by case; `unclear` cases have several, or an unreadable one, with the reason.
+
+    `names` are other names of cases, such as the folder of a patient. `paths` are the masks of each
+    case, where there are several all of them; `beside` the folders of CT beside those of masks.
+    """
 
     cases: Mapping[str, Reference]
     scans: Sequence[Scan] = ()
-    unclear: Mapping[str, str] = field(default_factory=dict)
+    unclear: Mapping[str, Finding] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
-    """Other names of cases, such as the folder of a patient."""
+    paths: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    beside: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,11 +114,13 @@ class Pairing:
     """The masks that have a reference, by case, and those that have none."""
 
     masks: Mapping[str, MaskFiles]
-    unclear: Mapping[str, str]
+    unclear: Mapping[str, Finding]
     unanswered: tuple[str, ...]
     unmatched: tuple[str, ...]
-    lost: tuple[str, ...] = ()
+    lost: tuple[str, ...]
     """A line for each label object that belongs to no CT here."""
+    paths: Mapping[str, tuple[Path, ...]]
+    """Every mask of each case."""
 
     @property
     def without_reference(self) -> tuple[str, ...]:
@@ -95,9 +128,11 @@ class Pairing:
         return (*self.unmatched, *self.lost)
 
 
-def find_references(ref: Path, pred: Path, grid: Path | None, split: str) -> References:
+def find_references(
+    ref: Path, pred: Path, grid: Path | None, split: str, surveyed: Surveyed = survey
+) -> References:
     """Find the references of REF, with the CT that lies beside them, beside the masks, or in
-    `grid`.
+    `grid`; `surveyed` returns the series of a folder.
 
     Raises:
         UsageError: REF does not exist, or `split` is chosen without a cohort.
@@ -109,25 +144,30 @@ def find_references(ref: Path, pred: Path, grid: Path | None, split: str) -> Ref
     places = [grid] if grid else [place for place in (ref, pred) if place.is_dir()]
     beside = [] if grid else [_images_beside(place) for place in places]
     found_beside = [place for place in dict.fromkeys(beside) if place is not None]
-    known = _ct_cases([*places, *found_beside], given=grid is not None)
+    known = _ct_cases([*places, *found_beside], surveyed, given=grid is not None)
     names = _other_names(known)
     scans = [about.scan for about in known.values() if about.scan is not None]
-    found = _masks_of(ref, scans)
+    found = _masks_of(ref, scans, surveyed)
     scans += [scan for scan in scans_of(found.masks) if scan.id not in known]
     images = find_ct_images([*places, *found_beside])
-    cases = {}
+    cases: dict[str, Reference] = {}
+    paths: dict[str, tuple[Path, ...]] = {}
+    unclear = dict(found.unclear)
     for name, files in found.masks.items():
         case = names.get(name, name)
         image = images.get(case)
+        paths[case] = (*paths.get(case, ()), *found.paths[name])
+        if case in cases:
+            unclear[case] = finding("MASKS-SEVERAL", n=len(paths[case]))
         cases[case] = Reference(
             files.path,
             about=known.get(case),
             image=ImageCt(image) if image is not None and case not in known else None,
         )
-    return References(cases, scans, found.unclear, names)
+    return References(cases, scans, unclear, names, paths, tuple(found_beside))
 
 
-def pair_masks(pred: Path, references: References) -> Pairing:
+def pair_masks(pred: Path, references: References, surveyed: Surveyed = survey) -> Pairing:
     """Find the mask of each reference.
 
     Masks are matched by case name, by another name of the case (the folder of its CT), or, for
@@ -137,17 +177,20 @@ def pair_masks(pred: Path, references: References) -> Pairing:
     Raises:
         NothingUsable: no reference has a mask.
     """
-    found = _masks_of(pred, list(references.scans), frozenset(references.cases))
+    found = _masks_of(pred, list(references.scans), surveyed, frozenset(references.cases))
     masks: dict[str, MaskFiles] = {}
+    paths: dict[str, tuple[Path, ...]] = {}
     unclear = dict(found.unclear)
     known = CaseNames(frozenset(references.cases), references.names)
     for name, files in found.masks.items():
         case = known.case_of(name) or name
+        paths[case] = (*paths.get(case, ()), *found.paths[name])
         if case in masks:
-            unclear[case] = "two masks of it, under two of its names: keep the right one"
+            unclear[case] = finding("MASKS-SEVERAL", n=len(paths[case]))
         masks[case] = files
     if PAIR in masks.keys() | references.cases.keys():
         masks, references = _as_pair(masks, references)
+        paths = {case: files.paths for case, files in masks.items()}
     shared = masks.keys() & references.cases.keys()
     if not shared:
         counts = f"{len(masks)} masks and {len(references.cases)} references"
@@ -163,6 +206,7 @@ def pair_masks(pred: Path, references: References) -> Pairing:
         tuple(sorted(references.cases.keys() - masks.keys() - unclear.keys())),
         tuple(sorted(left)),
         found.lost,
+        paths,
     )
 
 
@@ -180,22 +224,19 @@ def _as_pair(
     return {case: replace(files, case=case)}, references
 
 
-@dataclass(frozen=True)
-class _Found:
-    masks: Mapping[str, MaskFiles]
-    unclear: Mapping[str, str] = field(default_factory=dict)
-    lost: tuple[str, ...] = ()
-
-
-def _masks_of(place: Path, scans: Sequence[Scan], wanted: frozenset[str] | None = None) -> _Found:
+def _masks_of(
+    place: Path,
+    scans: Sequence[Scan],
+    surveyed: Surveyed,
+    wanted: frozenset[str] | None = None,
+) -> Matched:
     if place.is_file():
         kind = "npz" if suffix_of(place) == ".npz" else "map"
         files = MaskFiles(PAIR, npz=place) if kind == "npz" else MaskFiles(PAIR, map=place)
-        return _Found({PAIR: files})
-    found = match(
-        place, scans, wanted=frozenset(scan.id for scan in scans) if wanted is None else wanted
-    )
-    return _Found(found.masks, found.unclear, found.lost)
+        return Matched({PAIR: files}, {}, paths={PAIR: files.paths})
+    if wanted is None:
+        wanted = frozenset(scan.id for scan in scans)
+    return match(place, scans, wanted=wanted, surveyed=surveyed)
 
 
 def _of_cohort(folder: Path, split: str) -> References:
@@ -213,7 +254,7 @@ def _scan_of_case(case: str, about: Mapping[str, object]) -> Scan:
     return Scan(str(about.get("frame_uid", "")), str(about.get("series_uid", "")), case)
 
 
-def _ct_cases(places: Iterable[Path], *, given: bool) -> dict[str, CtCase]:
+def _ct_cases(places: Iterable[Path], surveyed: Surveyed, *, given: bool) -> dict[str, CtCase]:
     """The CT in folders: a cohort, DICOM series, or (if given by the user) label maps' grids."""
     found: dict[str, CtCase] = {}
     for place in places:
@@ -230,7 +271,7 @@ def _ct_cases(places: Iterable[Path], *, given: bool) -> dict[str, CtCase]:
         if not found and (given or _may_have_dicom(place)):
             found |= {
                 series.id: _of_series(series, place)
-                for series in find_series(place)
+                for series in surveyed(place).series
                 if _has_grid(series)
             }
     return found
@@ -253,7 +294,8 @@ def _grids_of_maps(place: Path) -> dict[str, CtCase]:
     images = {case_of(path): path for path in find_volumes(place).values()}
     grids = {case: load_image(path).grid for case, path in images.items() if case not in maps}
     grids |= {case: read_mask(path, naming=ANY).grid for case, path in maps.items()}
-    return {case: CtCase(grid) for case, grid in grids.items()}
+    files = images | maps
+    return {case: CtCase(grid, file=files[case]) for case, grid in grids.items()}
 
 
 def _may_have_dicom(place: Path) -> bool:

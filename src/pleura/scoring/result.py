@@ -7,6 +7,7 @@ from typing import Any
 
 from pleura.core.errors import Exit
 from pleura.core.results import Table, batch_exit
+from pleura.store.input_files import account_line
 from pleura.store.layout import SCORES_CSV
 
 UNREAD = "evaluate: a file could not be read just now; run the same command again to score with it"
@@ -16,11 +17,13 @@ UNREAD = "evaluate: a file could not be read just now; run the same command agai
 class EvaluateResult:
     """Scores of all cases. `scores` is the content of `OUT/scores.json`.
 
-    `unread` says that a file could not be read just now, so that scores may lack a CT.
+    `input` counts the files of the input (`files.accounting`). `unread` says that a file could not
+    be read just now, so that scores may lack a CT.
     """
 
     out: Path
     scores: Mapping[str, Any]
+    input: Mapping[str, Any] | None = None
     unread: bool = False
 
     @property
@@ -32,8 +35,8 @@ class EvaluateResult:
         return batch_exit(len(self.scores["cases"]), len(failed) + self.unread)
 
     def as_json(self) -> Any:
-        """The content of `scores.json`."""
-        return self.scores
+        """The content of `scores.json`, and `input`."""
+        return {**self.scores, "input": self.input}
 
     def table(self) -> Table | None:
         """One row for each case, the worst first."""
@@ -50,4 +53,5 @@ class EvaluateResult:
         count = len(self.scores["cases"])
         last = f"{count} cases scored: {self.out / SCORES_CSV}; page: pleura report {self.out}"
         unread = [UNREAD] if self.unread else []
-        return [*score_notes(self.scores), *unread, last]
+        account = account_line("evaluate", self.input)
+        return [*score_notes(self.scores), *unread, *account, last]

@@ -10,17 +10,22 @@ from pleura.core.results import Table, number_or_dash
 
 @dataclass(frozen=True)
 class RunResult:
-    """The result of a run; `scores` is `OUT/scores.json`, `None` if no case has a reference."""
+    """The result of a run; `scores` is `OUT/scores.json`, `None` if no case has a reference.
+
+    `input` counts the files of the input (`files.accounting`).
+    """
 
     exit_code: Exit
     scores: Mapping[str, Any] | None
     lines: tuple[str, ...]
+    input: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The scores' cases, and the notes."""
+        """The scores' cases, the notes, and the account of the input."""
         return {
             "cases": self.scores["cases"] if self.scores else [],
             "notes": list(self.lines),
+            "input": self.input,
             "exit_code": int(self.exit_code),
         }
 
@@ -34,7 +39,7 @@ class RunResult:
         )
 
     def notes(self) -> Sequence[str]:
-        """Refusals of every stage, then where the report is."""
+        """Refusals of every stage, the account of the input, then where the report is."""
         return self.lines
 
 

@@ -10,6 +10,7 @@ from pleura.core.codes import finding
 from pleura.core.errors import InputRefused, UsageError
 from pleura.core.faults import is_passing, refusal_of
 from pleura.core.findings import Finding, Verdict, refusing_code, worst
+from pleura.labels.registry import files_of_mask
 from pleura.segmenting.recipe import (
     measured,
     record_of,
@@ -32,11 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MaskedJob:
-    """A case and its mask; `mask` is `None` where it has none, `count` is the number of masks."""
+    """A case and its masks, which must be one."""
 
     case: "Job"
-    mask: Path | None
-    count: int = 1
+    masks: tuple[Path, ...] = ()
 
     @property
     def id(self) -> str:
@@ -46,8 +46,15 @@ class MaskedJob:
     @property
     def input(self) -> str:
         """Changes when the CT or the mask does."""
-        files = [] if self.mask is None else [self.mask]
-        return str(fingerprint(files, self.case.input)["sha256"])
+        return str(fingerprint(self.files, self.case.input)["sha256"])
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of the masks."""
+        files: list[Path] = []
+        for mask in self.masks:
+            files += files_of_mask(mask)
+        return files
 
 
 @dataclass(frozen=True)
@@ -73,12 +80,14 @@ def measure_case(job: MaskedJob, recipe: MeasureRecipe) -> Done:
     try:
         if worst(findings) is Verdict.REFUSED:
             return Done(record_of(job.case, findings), refused=refusing_code(findings))
-        if job.mask is None or job.count > 1:
+        if len(job.masks) != 1:
             findings.append(_without_mask(job))
             return Done(record_of(job.case, findings), refused=findings[-1].code)
         judged = job.case.judged("sample")
         if judged.usable:
-            mask, odd = read_judged(job.mask, judged.volume.grid, job.case.series, recipe.naming)
+            mask, odd = read_judged(
+                job.masks[0], judged.volume.grid, job.case.series, recipe.naming
+            )
             findings += (*odd, *check_mask_fit(mask, judged.volume))
             if mask.sided:
                 judged = judged.with_lungs(mask)
@@ -101,8 +110,8 @@ def measure_case(job: MaskedJob, recipe: MeasureRecipe) -> Done:
 
 def _without_mask(job: MaskedJob) -> Finding:
     """Why a case has no mask to measure."""
-    if job.count > 1:
-        return finding("MASKS-SEVERAL", n=job.count)
+    if job.masks:
+        return finding("MASKS-SEVERAL", n=len(job.masks))
     return finding("MASK-MISSING")
 
 
@@ -162,12 +171,11 @@ def pair_cases(cases: Sequence["Job"], masks: Path, names: Mapping[str, str]) ->
                 f"measure: one mask for {len(cases)} CT series; give a folder with a mask for "
                 "each case"
             )
-        return [MaskedJob(cases[0], masks)]
+        return [MaskedJob(cases[0], (masks,))]
     scans = [
         Scan(case.series.frame_uid, case.series_uid, case.id, case.series.files)
         for case in cases
         if case.series is not None
     ]
     matched = match(masks, scans, wanted=frozenset(case.id for case in cases), names=names)
-    paths = {case: files.path for case, files in matched.masks.items()}
-    return [MaskedJob(one, paths.get(one.id), matched.several.get(one.id, 1)) for one in cases]
+    return [MaskedJob(one, matched.paths.get(one.id, ())) for one in cases]

@@ -1,11 +1,18 @@
-"""What became of the files of an input: by their headers, and once its cases are done."""
+"""What became of the files of an input: by their headers, and once its cases are done.
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+An input is every folder, archive or file that a verb reads CT and masks from, cohorts aside: what
+pleura wrote itself needs no account.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pleura.files.accounting import Accounting
+from pleura.images.bounded import image_files
+from pleura.store.layout import COHORT
 
 if TYPE_CHECKING:
     from pleura.dicom.series import Series, Survey
@@ -18,53 +25,110 @@ NOT_CT = "not CT"
 class InputFiles:
     """Files that are used, refused or neither by their headers.
 
-    `of_case` counts the files of each case that could be used; a file whose frames belong to
-    several cases counts for the first.
+    `shared` counts the files that count as used, by the cases that they belong to: those of a
+    series and of its mask, or a file that several cases share.
     """
 
     accounting: Accounting
-    of_case: Mapping[str, int]
+    shared: Mapping[tuple[str, ...], int]
 
     @classmethod
     def of(
-        cls, found: "Survey", cases: Sequence["Series"], also: Iterable[str] = ()
+        cls,
+        trees: Iterable["Survey"],
+        cases: Mapping[str, Iterable["Series | Path"]],
+        rest: str = NOT_CT,
     ) -> "InputFiles":
-        """Account for a tree of which some series are cases.
+        """Account for trees that have no file in common.
 
         Args:
-            found: the whole tree.
-            cases: its CT series, and its image files where these are read.
-            also: locations of other files that are used, such as masks.
+            trees: what was found in each folder of the input.
+            cases: the series and the other files that each case is made of.
+            rest: kind of the files of series that are neither refused nor of a case.
         """
-        series = list({one.id: one for one in (*found.series, *cases)}.values())
-        counted: set[str] = set()
-        of_case = {}
-        for one in cases:
-            if one.usable:
-                names = set(found.names(one)) - counted
-                of_case[one.id] = len(names)
-                counted |= names
-        return cls(found.accounting(series, cases, NOT_CT, also), of_case)
+        places = {case: [*_places(parts)] for case, parts in cases.items()}
+        total = Accounting()
+        shared: Counter[tuple[str, ...]] = Counter()
+        for tree in trees:
+            owners: dict[str, list[str]] = defaultdict(list)
+            for case, of_case in places.items():
+                for name in tree.names_of(of_case):
+                    owners[name].append(case)
+            total += tree.accounting(owners, rest)
+            shared.update(tuple(of_file) for of_file in owners.values())
+        return cls(total, shared)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "InputFiles":
         """What `as_json` returned."""
-        return cls(Accounting.from_json(value["files"]), value["of_case"])
+        shared = {tuple(cases): count for cases, count in value["shared"]}
+        return cls(Accounting.from_json(value["files"]), shared)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for the plan of a job array."""
-        return {"files": self.accounting.as_json(), "of_case": dict(self.of_case)}
+        shared = [[list(cases), count] for cases, count in self.shared.items()]
+        return {"files": self.accounting.as_json(), "shared": shared}
+
+    def without(self, refused: Mapping[str, str]) -> "InputFiles":
+        """The same, where these cases are refused already; `refused` has the code of each."""
+        kept = {
+            cases: count for cases, count in self.shared.items() if not refused.keys() >= set(cases)
+        }
+        return InputFiles(self.after(refused), kept)
 
     def after(self, refused: Mapping[str, str]) -> Accounting:
-        """The account once the cases are done; `refused` has the code of each that was refused."""
+        """The account once the cases are done; `refused` has the code of each that was refused.
+
+        A file is refused where every case that it belongs to is.
+        """
         codes: Counter[str] = Counter(self.accounting.refused)
         moved = 0
-        for case, code in refused.items():
-            files = self.of_case.get(case, 0)
-            codes[code] += files
-            moved += files
-        counts = {code: count for code, count in codes.items() if count}
-        return Accounting(self.accounting.used - moved, counts, self.accounting.other)
+        for cases, files in self.shared.items():
+            if all(case in refused for case in cases):
+                codes[refused[cases[0]]] += files
+                moved += files
+        return Accounting(self.accounting.used - moved, codes, self.accounting.other)
+
+
+def _places(parts: Iterable["Series | Path"]) -> Iterator[str]:
+    """The locations of the files of series, and of images with their detached voxels."""
+    for part in parts:
+        image = part if isinstance(part, Path) else part.image
+        if image is not None:
+            yield from map(str, image_files(image))
+        if not isinstance(part, Path):
+            yield from (plane.file for plane in part.files)
+
+
+def usable_cases(series: Iterable["Series"]) -> dict[str, list["Series | Path"]]:
+    """Each usable series as a case of its own, for `InputFiles.of`."""
+    return {one.id: [one] for one in series if one.usable}
+
+
+def trees_of(
+    folders: Iterable[Path], surveyed: "Callable[[Path], Survey] | None" = None
+) -> list["Survey"]:
+    """What is in each of the folders but cohorts; a file that is in several, in the first only.
+
+    Args:
+        folders: of the input; a single file or an archive too.
+        surveyed: returns the series and files of a folder, by default `dicom.series.survey`.
+    """
+    from pleura.dicom.series import survey
+
+    trees: list[Survey] = []
+    roots: list[Path] = []
+    for folder in folders:
+        root = folder.resolve()
+        if (folder / COHORT).is_file() or not {root, *root.parents}.isdisjoint(roots):
+            continue
+        tree = (surveyed or survey)(folder)
+        for earlier in roots:
+            if root in earlier.parents:
+                tree = tree.outside(earlier)
+        trees.append(tree)
+        roots.append(root)
+    return trees
 
 
 def account_of(

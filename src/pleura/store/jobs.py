@@ -15,10 +15,11 @@ from pleura.core.text import shown_uid
 from pleura.dicom.gaps import Gaps
 from pleura.dicom.series import UNREADABLE
 from pleura.geometry.volume import Volume
+from pleura.images.bounded import image_files
 from pleura.quality.gate import Judged, gate
 from pleura.quality.thresholds import VERSION
 from pleura.store.fingerprints import fingerprint
-from pleura.store.input_files import InputFiles
+from pleura.store.input_files import InputFiles, usable_cases
 from pleura.store.layout import CASES, COHORT
 from pleura.store.volume_files import survey_in
 
@@ -79,7 +80,7 @@ def jobs_and_files(
         cohort = Cohort.open(source)
         return [_case_job(cohort, entry["id"]) for entry in cohort.about["cases"]], None
     found, tree = survey_in(source, gaps=gaps, progress=progress)
-    return jobs_of_series(found, source), InputFiles.of(tree, cases_among(found))
+    return jobs_of_series(found, source), InputFiles.of([tree], usable_cases(cases_among(found)))
 
 
 def jobs_of_series(found: Sequence["Series"], source: Path) -> list[Job]:
@@ -107,7 +108,7 @@ def series_input(series: "Series", source: Path) -> str:
     found = [(finding.code, finding.verdict, finding.message) for finding in series.findings]
     planes = sorted((_below(plane.file, source), plane.frame) for plane in series.files)
     files = sorted({plane.archive or Path(plane.file) for plane in series.files})
-    files += [] if series.image is None else [series.image]
+    files += [] if series.image is None else image_files(series.image)
     return str(fingerprint(files, found, planes, series.missing)["sha256"])
 
 

@@ -119,6 +119,6 @@ def evaluate(
         check=verify_done,
     ) as run:
         if run.done:
-            return EvaluateResult(out, read_json(out / SCORES))
+            return EvaluateResult(out, read_json(out / SCORES), run.record.get("input"))
         how = How(workers, scheduler=scheduler)
         return score_inputs(part, run, inputs, options, how, progress)

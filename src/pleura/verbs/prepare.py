@@ -10,6 +10,7 @@ from pleura.core.atomic import read_json
 from pleura.core.errors import UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.shared_arguments import shared_arguments
+from pleura.preparing.original import Original
 from pleura.preparing.result import PrepareResult
 from pleura.store.layout import COHORT, SPLIT
 from pleura.store.part_results import PlanResult, ShareResult
@@ -38,7 +39,7 @@ def prepare(
     overwrite: bool = False,
     paths: bool = False,
     names: Mapping[str, str] | None = None,
-    sources: Mapping[str, str] | None = None,
+    original: Original | None = None,
     progress: Progress = silent,
 ) -> PrepareResult | PlanResult | ShareResult:
     """Make a cohort of cases: HU volumes, lung masks and a split.
@@ -70,8 +71,8 @@ def prepare(
             of refused files. They can identify a patient, and are not written to OUT.
         names: In Python only: names of masks to case ids, where IN was renamed since the masks were
             named.
-        sources: In Python only: case id to the PatientID that decides the order of the split;
-            by default that of the headers.
+        original: In Python only: the tree that IN was de-identified from. Its files are accounted
+            for, and its PatientIDs decide the order of the split.
 
     Returns:
         The cohort and what was refused; of a plan or a task, counts.
@@ -95,13 +96,14 @@ def prepare(
     masks = None if masks is None else part.shared(masks)[0]
     if seed < 0:
         raise UsageError("prepare: --seed must not be negative")
+    read = (source, masks, None if original is None else original.walk.root)
     rule = read_rule(split).text
     options = {"split": rule, "seed": seed, "export": export, "gaps": gaps, "couch": couch}
-    load = partial(plan_cases, source, masks, gaps, names, progress)
+    load = partial(plan_cases, source, masks, gaps, names, original, progress)
     with part.open_run(
         out,
         verb="prepare",
-        sources=[source, *([masks] if masks else [])],
+        sources=[place for place in read if place is not None],
         options=options,
         overwrite=overwrite,
         check=verify_done,
@@ -109,7 +111,7 @@ def prepare(
         if not run.done:
             recipe = CaseRecipe(out, export, couch == "remove")
             how = How(workers, scheduler=scheduler)
-            parts = SplitOptions(split, seed, sources)
+            parts = SplitOptions(split, seed, original and original.patients)
             share = prepare_cases(run, part, recipe, load, how, parts, progress)
             if share is not None:
                 return share

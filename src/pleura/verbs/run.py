@@ -9,6 +9,7 @@ from pleura.core.atomic import read_json
 from pleura.core.errors import Exit, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.scoring.run_result import RunResult
+from pleura.store.input_files import account_line
 from pleura.store.layout import (
     MASKS_STAGE,
     PAGE,
@@ -123,14 +124,14 @@ def run(
         out, verb="run", sources=sources, options=options, overwrite=overwrite, check=verify_done
     ) as whole:
         if _is_done(whole, verify_done, models):
-            return _result(out, whole.exit_code, whole.record["notes"], models)
+            return _result(whole, whole.exit_code, whole.record["notes"], models)
         stages = Stages(whole, source, verify_done, workers, progress)
-        stages.to_cohort(masks or source, profile, gaps, parts)
+        stages.to_cohort(masks, profile, gaps, parts)
         names = stages.to_models(recipe, device, seed)
         stages.to_scores(names, threshold, device)
         stages.to_report()
         _finish(whole, stages, names)
-    return _result(out, stages.worst, stages.notes, names)
+    return _result(whole, stages.worst, stages.notes, names)
 
 
 def _models(options: Mapping[str, Any], seed: int) -> set[str]:
@@ -179,12 +180,15 @@ def _finish(whole: RunRecord, stages: Stages, models: Sequence[str]) -> None:
         complete=all(is_complete(out / stage) for stage in stages.done),
         files=[name for name in (PAGE, SCORES, SCORES_CSV) if (out / name).exists()],
         notes=stages.notes,
+        input=stages.input,
         **_with_earlier(whole, stages.done, models),
     )
 
 
-def _result(out: Path, code: Exit, notes: Sequence[str], models: Iterable[str]) -> RunResult:
+def _result(whole: RunRecord, code: Exit, notes: Sequence[str], models: Iterable[str]) -> RunResult:
     """The result of the models of this call; OUT may have more."""
+    out, files = whole.folder, whole.record.get("input")
     scores = out / RESULTS_STAGE / str(primary_model(models)) / SCORES
     ends = [f"run: {out / PAGE}"] if (out / PAGE).exists() else []
-    return RunResult(code, read_json(scores) if scores.exists() else None, (*notes, *ends))
+    lines = (*notes, *account_line("run", files), *ends)
+    return RunResult(code, read_json(scores) if scores.exists() else None, lines, files)

@@ -10,8 +10,10 @@ from typing import Any
 from pleura.core.atomic import atomic_file, read_json, remove
 from pleura.core.errors import Exit, NothingUsable
 from pleura.core.progress import Progress
-from pleura.core.results import Result
+from pleura.core.results import Result, gone_notes
+from pleura.core.text import joined
 from pleura.store import layout
+from pleura.store.input_files import account_line
 from pleura.store.run_record import Check, RunRecord
 
 UNTRAINED = "lungs"
@@ -29,6 +31,7 @@ class Stages:
         self.done: list[str] = []
         self.notes: list[str] = []
         self.worst = Exit.OK
+        self.input: Mapping[str, Any] | None = None
 
     @contextmanager
     def stage(self, name: str, folder: str = "") -> Iterator[Path]:
@@ -39,19 +42,24 @@ class Stages:
         if folder:
             self.done.append(folder)
 
-    def take(self, result: Result) -> None:
+    def take(self, result: Result, account: Sequence[str] = ()) -> None:
         """Keep the exit code and the refusals of a stage.
 
-        Its last note says where the output is; the run says that once, at its end.
+        Its last note says where the output is, and the lines of `account` what became of the files
+        that it read; the run says both once, at its end.
         """
         if result.exit_code is not Exit.OK:
-            self.notes += list(result.notes())[:-1]
+            self.notes += [line for line in list(result.notes())[:-1] if line not in account]
             self.worst = Exit.SOME_FAILED
 
-    def to_cohort(self, masks: Path, profile: Any, gaps: Any, parts: Mapping[str, Any]) -> None:
+    def to_cohort(
+        self, masks: Path | None, profile: Any, gaps: Any, parts: Mapping[str, Any]
+    ) -> None:
         """Scan, de-identify, prepare."""
         from pleura.deid.key_and_map import read_map
+        from pleura.dicom.series import survey
         from pleura.labels.source_names import names_of_cases, patient_ids
+        from pleura.preparing.original import Original
         from pleura.verbs.deidentify import deidentify
         from pleura.verbs.prepare import prepare
         from pleura.verbs.scan import scan
@@ -59,29 +67,34 @@ class Stages:
         with self.stage("scan"):
             seen = scan(self.source, gaps=gaps, workers=self.workers, progress=self.progress)
             if seen.exit_code is Exit.NOTHING_USABLE:
-                raise NothingUsable("; ".join(list(seen.notes())[:5]))
+                raise NothingUsable(joined(list(seen.notes())[:5]))
             self.take(seen)
         with self.stage("deidentify", layout.DEIDENTIFIED_STAGE) as clean:
             names = [name for name in layout.BESIDE if profile == "basic" or name != "key"]
             places: dict[str, Any] = {name: layout.beside(self.out, name) for name in names}
             common: Any = {"workers": self.workers, "progress": self.progress}
-            self.take(deidentify(self.source, clean, profile=profile, **places, **common))
+            cleaned: Any = deidentify(self.source, clean, profile=profile, **places, **common)
+            self.take(cleaned, [cleaned.accounting.sentence()])
+            gone = gone_notes(read_json(clean / layout.RUN)["gone"])
+            self.notes += [line for line in gone if line not in self.notes]
         with self.stage("prepare", layout.COHORT_STAGE) as cohort:
             persons = read_map(places["map"])
-            known = names_of_cases(self.source, persons)
-            patients = patient_ids(persons, known)
+            tree = survey(self.source, progress=self.progress)
+            known = names_of_cases(tree.series, self.source, persons)
+            original = Original(tree.walk, cleaned.accounting, patient_ids(persons, known))
             common = {"verify_done": self.check, "progress": self.progress}
-            made = prepare(
+            made: Any = prepare(
                 clean,
                 cohort,
                 masks=masks,
                 gaps=gaps,
                 **parts,
                 names=known,
-                sources=patients,
+                original=original,
                 **common,
             )
-            self.take(made)
+            self.take(made, account_line("prepare", made.input))
+            self.input = made.input
         self._drop_outdated_stages(cohort)
 
     def _drop_outdated_stages(self, cohort: Path) -> None:
@@ -128,7 +141,8 @@ class Stages:
                 self.take(segment(cohort, masks, model=model, **options, **common))
             if model is not None:
                 with self.stage(f"evaluate {name}", f"{layout.RESULTS_STAGE}/{name}") as results:
-                    self.take(evaluate(masks, cohort, results, workers=self.workers, **common))
+                    scored: Any = evaluate(masks, cohort, results, workers=self.workers, **common)
+                    self.take(scored, account_line("evaluate", scored.input))
 
     def to_report(self) -> None:
         """Draw the page of all models in OUT, and put the scores of the primary one at the top."""

@@ -62,11 +62,15 @@ def scan(
     if not headers:
         series, slices_read = _all_checked(series, progress)
     chosen = _chosen(series, rules) if rules else series
+    used: set[str] = set()
+    for one in chosen:
+        if one.verdict is not Verdict.REFUSED:
+            used.update(found.names(one))
     return ScanResult(
         tuple(chosen),
         content=not headers,
         slices_read=slices_read,
-        accounting=found.accounting(series, chosen, NOT_CHOSEN),
+        accounting=found.accounting(used, NOT_CHOSEN, series),
         refused=found.walk.refused,
         descriptions=found.descriptions(chosen) if paths else None,
     )

@@ -13,6 +13,7 @@ from pleura.core.extras import need
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 from pleura.store.fingerprints import fingerprint
+from pleura.store.input_files import account_line
 from pleura.store.items import do_items
 from pleura.store.jobs import is_cohort
 from pleura.store.layout import COHORT_STAGE, STUDY, STUDY_CSV, STUDY_PAGE
@@ -22,6 +23,8 @@ from pleura.store.spread import How
 
 RUNS = "runs/"
 """Prefix of the runs in the records of OUT."""
+Files = Mapping[str, Any] | None
+"""The account of an input; `None` for a cohort."""
 INTERIM_S = 300.0
 """[s] Between two pages of the runs so far; a page costs about two seconds."""
 
@@ -29,13 +32,15 @@ INTERIM_S = 300.0
 @dataclass(frozen=True)
 class StudyResult:
     """A study. `about` is `study.json`; `minutes` are CPU minutes of each arm so far; `failed`
-    counts runs that could not be done and `left` those that were not begun.
+    counts runs that could not be done and `left` those that were not begun. `input` counts the
+    files of the input (`files.accounting`), where a cohort was made of it.
     """
 
     out: Path
     about: Mapping[str, Any]
     minutes: Mapping[str, float]
     failed: int = 0
+    input: Files = None
 
     @property
     def left(self) -> int:
@@ -48,8 +53,9 @@ class StudyResult:
         return batch_exit(sum(self.about["runs"].values()), self.left)
 
     def as_json(self) -> dict[str, Any]:
-        """`study.json`, and `cpu_minutes` by arm."""
-        return {**self.about, "cpu_minutes": {k: round(v, 2) for k, v in self.minutes.items()}}
+        """`study.json`, `cpu_minutes` by arm, and `input`."""
+        minutes = {arm: round(value, 2) for arm, value in self.minutes.items()}
+        return {**self.about, "cpu_minutes": minutes, "input": self.input}
 
     def table(self) -> Table | None:
         """A row an arm: mean of the primary endpoint, difference, and CPU minutes."""
@@ -71,11 +77,11 @@ class StudyResult:
         return Table(f"Study {self.about['design']['name']}", columns, tuple(rows))
 
     def notes(self) -> Sequence[str]:
-        """The conclusions, then where the page is."""
+        """The conclusions, the account of the input, then where the page is."""
         lines = [line for one in self.about["conclusions"] for line in one["lines"]]
         if self.left:
             lines.append(f"study: {self.left} run(s) are not done; the same command does them")
-        return [*lines, f"study: {self.out / STUDY_PAGE}"]
+        return [*lines, *account_line("study", self.input), f"study: {self.out / STUDY_PAGE}"]
 
 
 @on_folders
@@ -136,8 +142,9 @@ def study(
         overwrite=overwrite,
     ) as run:
         if not run.done:
-            cohort = _cohort(source, out, workers, progress)
-            _carry_out(run, declared, cohort, until, How(workers, threads=1), progress)
+            cohort, files = _cohort(source, out, workers, progress)
+            how = How(workers, threads=1)
+            _carry_out(run, declared, cohort, files, until, how, progress)
         return _result(out, run.record)
 
 
@@ -146,21 +153,29 @@ def _result(out: Path, record: Mapping[str, Any]) -> StudyResult:
 
     about = read_json(out / STUDY)
     arms = [*about["runs"], *about["missing"]]
-    return StudyResult(out, about, cpu_minutes(out, arms), record["failed"])
+    return StudyResult(out, about, cpu_minutes(out, arms), record["failed"], record.get("input"))
 
 
-def _cohort(data: Path, out: Path, workers: int, progress: Progress) -> Path:
-    """The cohort of the study, made of the data where they are not one."""
+def _cohort(data: Path, out: Path, workers: int, progress: Progress) -> tuple[Path, Files]:
+    """The cohort of the study, made of the data where they are not one; and the account of their
+    files then.
+    """
     from pleura.verbs.prepare import prepare
 
     if is_cohort(data):
-        return data
-    prepare(data, out / COHORT_STAGE, workers=workers, progress=progress)
-    return out / COHORT_STAGE
+        return data, None
+    made: Any = prepare(data, out / COHORT_STAGE, workers=workers, progress=progress)
+    return out / COHORT_STAGE, made.input
 
 
 def _carry_out(
-    run: RunRecord, design: Any, folder: Path, until: float | None, how: How, progress: Progress
+    run: RunRecord,
+    design: Any,
+    folder: Path,
+    input_files: Files,
+    until: float | None,
+    how: How,
+    progress: Progress,
 ) -> None:
     """Make the slices ready, do the runs, analyse them, and write the page."""
     from pleura.store.cohort import Cohort
@@ -207,6 +222,7 @@ def _carry_out(
         complete=batch.complete and ready.complete,
         files=files,
         failed=failed,
+        input=input_files,
     )
 
 

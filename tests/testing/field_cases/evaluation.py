@@ -397,7 +397,9 @@ def renumbered(folder: Path) -> str:
         folder / "in" / "Segmentations" / "S1-900_seg.npz", masks=mask.lungs.astype(np.uint8)
     )
     deidentify(folder / "in", folder / "clean", workers=1)
-    names = names_of_cases(folder / "in", read_map(folder / "clean.map.json"))
+    names = names_of_cases(
+        find_series(folder / "in"), folder / "in", read_map(folder / "clean.map.json")
+    )
     masks = folder / "in" / "Segmentations"
     prepare(folder / "clean", folder / "cohort", masks=masks, names=names)
     prepare(folder / "in", folder / "plain")
