@@ -1,5 +1,6 @@
 """`run` accounts for every file of IN, through de-identification and `prepare`."""
 
+import errno
 import json
 import shutil
 import zipfile
@@ -10,7 +11,9 @@ import pytest
 from pydicom import dcmread
 
 from pleura.core.errors import Exit
+from pleura.core.faults import note
 from pleura.dicom.series import find_series
+from pleura.labels import source_names
 from pleura.labels.registry import read_mask, write_mask
 from pleura.phantom.dataset import write_dataset
 from pleura.store.run_record import open_run
@@ -50,6 +53,13 @@ def account(source, out, masks=None, profile="basic"):
         assert again.input == found
         assert not [line for line in stages.notes if " used, " in line]
     return found
+
+
+def cohort_of(source, out):
+    with open_run(out, verb="run", sources=[source], options={}) as whole:
+        stages = Stages(whole, source, "size", 1, lambda *_: None)
+        stages.to_cohort(None, "basic", "refuse", PARTS)
+    return stages
 
 
 def count(*folders):
@@ -118,12 +128,28 @@ def test_the_input_may_be_an_archive(chests, tmp_path):
     assert found["used"] == 3 * SLICES
 
 
+def test_what_could_not_be_read_just_now_is_read_by_the_next_run(chests, tmp_path, monkeypatch):
+    """A mask that lost its case by a fault of the disk was left out of the cohort for good."""
+
+    def hindered(series, *rest):
+        note(OSError(errno.EIO, "disk error"))
+        return whole(series[:-1], *rest)
+
+    whole = source_names.names_of_cases
+
+    with monkeypatch.context() as patch:
+        patch.setattr(source_names, "names_of_cases", hindered)
+        first = cohort_of(chests, tmp_path / "out")
+    assert len(first.input["refused"]) == 0
+    assert first.input["used"] < count(chests)
+    again = cohort_of(chests, tmp_path / "out")
+    assert again.input == {"files": 33, "used": 33, "refused": {}, "other": {}}
+
+
 def test_what_has_left_the_input_is_told(chests, tmp_path):
-    account(chests, tmp_path / "out")
+    cohort_of(chests, tmp_path / "out")
     shutil.rmtree(chests / "Images" / "Case_002")
-    with open_run(tmp_path / "out", verb="run", sources=[chests], options={}) as whole:
-        stages = Stages(whole, chests, "size", 1, lambda *_: None)
-        stages.to_cohort(None, "basic", "refuse", PARTS)
+    stages = cohort_of(chests, tmp_path / "out")
     assert [line for line in stages.notes if "not in IN any more" in line]
 
 

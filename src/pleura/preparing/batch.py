@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pleura.core.errors import NothingUsable
+from pleura.core.errors import NothingUsable, UsageError
 from pleura.core.progress import Progress
 from pleura.core.results import batch_exit
 from pleura.core.text import joined
 from pleura.labels.source_names import patient_id_of
+from pleura.preparing.original import Original
 from pleura.preparing.recipe import CaseJob, CasePlan, CaseRecipe, job_format, refused_line
 from pleura.store.cohort import write_cohort
 from pleura.store.input_files import InputFiles
@@ -28,8 +29,15 @@ class SplitOptions:
     """How cases are split: rule, seed, and case id to PatientID of the source, if known."""
 
     rule: str
-    seed: int = 0
-    sources: Mapping[str, str] | None = None
+    seed: int
+    sources: Mapping[str, str] | None
+
+    @classmethod
+    def of(cls, rule: str, seed: int, original: Original | None) -> "SplitOptions":
+        """The options of a call. Raises `UsageError` for a negative seed."""
+        if seed < 0:
+            raise UsageError("prepare: --seed must not be negative")
+        return cls(rule, seed, None if original is None else original.patients)
 
 
 def prepare_cases(

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 class Original:
     """The files of the original, what became of them in de-identification, and case id to the
     PatientID that the map has.
+
+    `faults_before` counts the faults of the machine that were noted before the original was read: a
+    file that could not be read just now may have lost a mask its case.
     """
 
     walk: "Walk"
     account: Accounting
     patients: Mapping[str, str]
+    faults_before: int
 
     @property
     def folder(self) -> Path | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pleura.core.atomic import read_json
-from pleura.core.errors import UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.shared_arguments import shared_arguments
 from pleura.preparing.original import Original
@@ -94,8 +93,7 @@ def prepare(
     part = Part.of(Call.of(prepare, call))
     source, out = part.shared(source, out)
     masks = None if masks is None else part.shared(masks)[0]
-    if seed < 0:
-        raise UsageError("prepare: --seed must not be negative")
+    parts = SplitOptions.of(split, seed, original)
     read = (source, masks, None if original is None else original.walk.root)
     rule = read_rule(split).text
     options = {"split": rule, "seed": seed, "export": export, "gaps": gaps, "couch": couch}
@@ -108,10 +106,11 @@ def prepare(
         overwrite=overwrite,
         check=verify_done,
     ) as run:
+        if original is not None:
+            run.faults_before = original.faults_before
         if not run.done:
             recipe = CaseRecipe(out, export, couch == "remove")
             how = How(workers, scheduler=scheduler)
-            parts = SplitOptions(split, seed, original and original.patients)
             share = prepare_cases(run, part, recipe, load, how, parts, progress)
             if share is not None:
                 return share

@@ -9,6 +9,7 @@ from typing import Any
 
 from pleura.core.atomic import atomic_file, read_json, remove
 from pleura.core.errors import Exit, NothingUsable
+from pleura.core.faults import noted
 from pleura.core.progress import Progress
 from pleura.core.results import Result, gone_notes
 from pleura.core.text import joined
@@ -78,10 +79,11 @@ class Stages:
             gone = gone_notes(read_json(clean / layout.RUN)["gone"])
             self.notes += [line for line in gone if line not in self.notes]
         with self.stage("prepare", layout.COHORT_STAGE) as cohort:
-            persons = read_map(places["map"])
+            persons, faults_before = read_map(places["map"]), noted()
             tree = survey(self.source, progress=self.progress)
             known = names_of_cases(tree.series, self.source, persons)
-            original = Original(tree.walk, cleaned.accounting, patient_ids(persons, known))
+            patients = patient_ids(persons, known)
+            original = Original(tree.walk, cleaned.accounting, patients, faults_before)
             common = {"verify_done": self.check, "progress": self.progress}
             made: Any = prepare(
                 clean,
