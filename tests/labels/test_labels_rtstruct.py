@@ -415,3 +415,74 @@ def test_labels_of_another_series_are_refused(series, tmp_path):
         read_mask(tmp_path / "m.seg.dcm", other.grid, other)
     with pytest.raises(GridMismatch, match="does not lie on the series"):
         write_mask(tmp_path / "n.seg.dcm", LungMask(WANTED, series.grid), other)
+
+
+def changed(path, change):
+    dataset = pydicom.dcmread(path)
+    change(dataset)
+    dataset.save_as(path)
+    return path
+
+
+def renumber(first, second):
+    def change(dataset):
+        for roi, number in zip(dataset.StructureSetROISequence, (first, second), strict=True):
+            roi.ROINumber = number
+        for item, number in zip(dataset.ROIContourSequence, (first, second), strict=True):
+            item.ReferencedROINumber = number
+
+    return change
+
+
+@pytest.mark.parametrize("other", ["Lung_L", "Heart"])
+@pytest.mark.parametrize("number", [1, None])
+def test_a_lung_without_a_number_of_its_own_is_refused(other, number, series, tmp_path):
+    path = structure_set(tmp_path / "a.dcm", [("Lung_R", RIGHT_BOX), (other, LEFT_BOX)])
+    with pytest.raises(InputRefused) as caught:
+        read_mask(changed(path, renumber(number, number)), series.grid, series)
+    assert caught.value.code == "ROI-NUMBER"
+
+
+def test_structures_that_share_a_number_do_not_matter_beside_lungs(series, tmp_path):
+    path = structure_set(tmp_path / "a.dcm", [("Lungs", RIGHT_BOX), ("Heart", LEFT_BOX)])
+
+    def change(dataset):
+        dataset.StructureSetROISequence.append(dataset.StructureSetROISequence[1])
+
+    assert read_mask(changed(path, change), series.grid, series).labels.any()
+
+
+def test_contours_of_a_number_that_no_structure_has_are_reported(series, tmp_path):
+    path = structure_set(tmp_path / "a.dcm", [("Lung_R", RIGHT_BOX), ("Lung_L", LEFT_BOX)])
+
+    def change(dataset):
+        dataset.ROIContourSequence[1].ReferencedROINumber = 99
+
+    _, findings = read_judged(changed(path, change), series.grid, series)
+    assert {"CONTOURS-UNNAMED", "ONE-LUNG"} <= set(codes(findings))
+
+
+def test_lungs_in_the_frame_of_reference_of_another_scan_are_left_out(series, tmp_path):
+    rois = [("Lung_R", RIGHT_BOX), ("Lung_L", LEFT_BOX), ("Lung_R", LEFT_BOX)]
+    frames = (series.frame_uid, series.frame_uid, "1.2.77")
+
+    def two_scans(dataset, frames=frames):
+        dataset.FrameOfReferenceUID = series.frame_uid
+        for roi, frame in zip(dataset.StructureSetROISequence, frames, strict=True):
+            roi.ReferencedFrameOfReferenceUID = frame
+        dataset.ReferencedFrameOfReferenceSequence = []
+        for frame in dict.fromkeys(frames):
+            item = pydicom.Dataset()
+            item.FrameOfReferenceUID = frame
+            dataset.ReferencedFrameOfReferenceSequence.append(item)
+
+    path = changed(structure_set(tmp_path / "a.dcm", rois), two_scans)
+    mask, findings = read_judged(path, series.grid, series)
+    np.testing.assert_array_equal(mask.labels, WANTED)
+    assert "LUNG-TWICE" not in codes(findings)
+    elsewhere = changed(
+        structure_set(tmp_path / "b.dcm", rois), lambda ds: two_scans(ds, ("1.2.77",) * 3)
+    )
+    with pytest.raises(InputRefused) as caught:
+        read_mask(elsewhere, series.grid, series)
+    assert caught.value.code == "FRAME-OF-REFERENCE"

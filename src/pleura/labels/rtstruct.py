@@ -30,6 +30,7 @@ UPWARDS = 1e-3
 """[slices] A contour half-way between two slices goes to the higher one, within this rounding."""
 ONE_PLANE = 0.05
 """[slices] Contours that are nearer to each other along the normal belong to one plane."""
+NO_NUMBER = -1
 CLOSED = {"CLOSED_PLANAR", "CLOSEDPLANAR"}
 XOR = {"CLOSEDPLANAR_XOR", "CLOSED_PLANAR_XOR"}
 OPEN = {"POINT", "OPEN_PLANAR", "OPEN_NONPLANAR", "OPENPLANAR", "OPENNONPLANAR"}
@@ -99,7 +100,8 @@ def read(
         GridMismatch: no contour lies within the volume.
     """
     check_frame(dataset, series)
-    names, drawn = _structures(dataset, CONTOURS_IN_PLANE * grid.shape[0])
+    frame = series.frame_uid if series is not None else ""
+    names, drawn = _structures(dataset, CONTOURS_IN_PLANE * grid.shape[0], frame)
     if not drawn and (lungs := _made_without_contours(dataset)):
         note = finding("LUNG-NOT-DRAWN", names=", ".join(lungs.values()))
         return LungMask(np.zeros(grid.shape, np.uint8), grid, "both" not in lungs), (note,)
@@ -116,6 +118,8 @@ def read(
         structures.append(Structure(name, part, voxels, len(contours), "contours"))
     if drawn and not inside:
         raise refused("CONTOURS-ELSEWHERE", GridMismatch)
+    if unnamed := _unnamed(dataset):
+        found.append(finding("CONTOURS-UNNAMED", n=unnamed))
     mask, more = assemble(structures, names, grid)
     contours = [contour for _, _, listed in drawn for contour in listed]
     return mask, (*found, *more, *_wrong_instances(contours, grid, series))
@@ -127,21 +131,30 @@ def _words(part: LungPart) -> str:
     return WORDS[part.side]
 
 
-def _structures(dataset: Any, most: int) -> tuple[list[str], list[tuple[str, LungPart, list[Any]]]]:
+def _structures(
+    dataset: Any, most: int, frame: str
+) -> tuple[list[str], list[tuple[str, LungPart, list[Any]]]]:
     """The names of all structures with contours; and the lungs and lobes, with their contours.
 
-    Contours of other structures are counted and not read.
+    Contours of other structures are counted and not read. A structure set may have structures of
+    several scans: those in another frame of reference than `frame` are left out.
 
     Raises:
-        InputRefused: a lung has more than `most` contours.
+        InputRefused: a lung has more than `most` contours, or the number of another structure; all
+            lungs are in other frames of reference.
     """
+    others = _frames_of_scans(dataset) - {frame} if frame else set()
     by_number: dict[int, list[Any]] = defaultdict(list)
     for item in dataset.get("ROIContourSequence") or ():
         by_number[_number(item, "ReferencedROINumber")].append(item)
+    rois = list(dataset.get("StructureSetROISequence") or ())
+    owners = Counter(_number(roi, "ROINumber") for roi in rois)
     names = []
     drawn = []
-    for roi in dataset.get("StructureSetROISequence") or ():
-        items = by_number[_number(roi, "ROINumber")]
+    elsewhere = 0
+    for roi in rois:
+        number = _number(roi, "ROINumber")
+        items = by_number[number]
         count = sum(items_in(item, "ContourSequence") for item in items)
         if not count:
             continue
@@ -150,11 +163,35 @@ def _structures(dataset: Any, most: int) -> tuple[list[str], list[tuple[str, Lun
         part = part_of(name)
         if part is None:
             continue
+        if str(roi.get("ReferencedFrameOfReferenceUID") or "") in others:
+            elsewhere += 1
+            continue
+        if owners[number] > 1 or number == NO_NUMBER:
+            raise refused("ROI-NUMBER", lung=_words(part))
         if count > most:
             raise _too_many(_words(part), count, "contours", most)
         contours = [one for item in items for one in item.get("ContourSequence") or ()]
         drawn.append((name, part, contours))
+    if elsewhere and not drawn:
+        raise refused("FRAME-OF-REFERENCE")
     return names, drawn
+
+
+def _frames_of_scans(dataset: Any) -> set[str]:
+    """The frames of reference of the scans that a structure set lists."""
+    listed = dataset.get("ReferencedFrameOfReferenceSequence") or ()
+    return {str(one.get("FrameOfReferenceUID") or "") for one in listed} - {""}
+
+
+def _unnamed(dataset: Any) -> int:
+    """How many ROI numbers have contours and are of no structure."""
+    known = {_number(roi, "ROINumber") for roi in dataset.get("StructureSetROISequence") or ()}
+    drawn = {
+        _number(item, "ReferencedROINumber")
+        for item in dataset.get("ROIContourSequence") or ()
+        if items_in(item, "ContourSequence")
+    }
+    return len(drawn - known)
 
 
 def _made_without_contours(dataset: Any) -> dict[str, str]:
@@ -178,7 +215,7 @@ def _made_without_contours(dataset: Any) -> dict[str, str]:
 def _number(item: Any, keyword: str) -> int:
     value = item.get(keyword)
     if value in (None, ""):
-        return -1
+        return NO_NUMBER
     return int(value)
 
 

@@ -57,6 +57,10 @@ CONTOURS: Mapping[str, Code] = {
     "CONTOURS-TOO-MANY": refusal(
         "{lung}: {n} {what} (limit {limit})", "Export the structure set again, smoothed."
     ),
+    "CONTOURS-UNNAMED": review(
+        "contours of {n} ROI number(s) that no structure has were left out",
+        "Export the structure set again.",
+    ),
     "CONTOURS-WRONG-INSTANCE": repaired(
         "{n} contour(s) reference another slice than the one they lie on; their coordinates were "
         "used"
@@ -86,6 +90,10 @@ STRUCTURES: Mapping[str, Code] = {
     "LUNG-PARTIAL": refusal(
         "only part of the {lung} is labelled: {names} (~ marks a partial structure, AAPM TG-263)",
         "Give whole lungs.",
+    ),
+    "ROI-NUMBER": refusal(
+        "the {lung} has no ROI number of its own, so its contours may be of another structure",
+        "Export the structure set again.",
     ),
     "LUNG-EMPTY": refusal(
         "the {lung} has {n} {items} but encloses no voxel of this volume",
