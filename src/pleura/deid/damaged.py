@@ -32,9 +32,18 @@ def misreadings(words: Iterable[str]) -> set[str]:
     found: set[str] = set()
     for word in words:
         if not word.isascii():
+            found |= {lowered(word)} if is_misread(word) else set()
             for form in _cases(word):
                 found |= {lowered(text) for text in (*_misread(form), *_escaped(form))}
     return {text for text in found if not text.isalpha() or not text.isascii()}
+
+
+def is_misread(word: str) -> bool:
+    """Whether a name is the bytes of another encoding, read as Latin-1 because none was declared:
+    it has signs or control characters, or letters beyond ASCII only.
+    """
+    wide = [c for c in word if "\x80" <= c <= "\xff"]
+    return bool(wide) and (len(wide) == len(word) > 3 or not all(c.isalpha() for c in wide))
 
 
 def _cases(word: str) -> set[str]:

@@ -1,6 +1,7 @@
 """Patterns of dates as people write them, for text in plain lower case (`folding.plain`)."""
 
 import re
+from collections.abc import Callable
 from datetime import date
 
 MONTHS = (
@@ -44,7 +45,10 @@ MONTHS = (
 
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
 _ERAS = (("明治", "m", 1868), ("大正", "t", 1912), ("昭和", "s", 1926), ("平成", "h", 1989),
-         ("令和", "r", 2019))  # fmt: skip
+         ("令和", "r", 2019), ("民国", "roc", 1912))  # fmt: skip
+_ANY_ERA = "(?:" + "|".join(name for name, _, _ in _ERAS) + ")"
+_DIGITS = "〇一二三四五六七八九"
+_ZERO = "[〇零○]"
 _BUDDHIST = 543  # years
 
 _SIGN = r"[\W_年月日년월일]"
@@ -59,7 +63,8 @@ def _words(month: str) -> str:
     """A pattern for a month, by whole words and by their first three and four letters."""
     words = set(month.split())
     words |= {word[:length] for word in words for length in (3, 4) if len(word) > length}
-    return "(?:" + "|".join(map(re.escape, sorted(words, key=lambda w: (-len(w), w)))) + r")\.?"
+    listed = "|".join(map(re.escape, sorted(words, key=lambda w: (-len(w), w))))
+    return rf"ב?(?:{listed})\.?"  # the Hebrew "in" is part of the word
 
 
 _WORDS = tuple(map(_words, MONTHS))
@@ -72,6 +77,9 @@ DATES = (
     rf"(?<![^\W_])\d{{1,2}}{_NTH}{_MAYBE}{_ANY},?{_MAYBE}(?:(?:19|20)?\d\d)(?!\d)",
     rf"(?<![^\W_]){_ANY}[\W_]{{0,3}}+\d{{1,2}}{_NTH}[\W_]{{1,3}}+{_YEAR}(?!\d)",
     rf"(?<!\d){_YEAR}[\W_]{{1,3}}+{_ANY}[\W_]{{1,3}}+\d{{1,2}}(?!\d)",
+    rf"{_ANY_ERA} ?(?:\d{{1,3}}|元){_BETWEEN}{_MONTH}{_BETWEEN}{_DAY}(?!\d)日?",
+    rf"(?:[{_DIGITS}零○]{{4}}|{_ANY_ERA}[{_DIGITS}零○十百元]{{1,6}}+)年[{_DIGITS}十]{{1,2}}月"
+    rf"[{_DIGITS}十廿卅]{{1,3}}[日号]",
 )
 """Dates of anybody."""
 
@@ -97,16 +105,34 @@ def date_pattern(day: str) -> str:
         rf"{word}{_MAYBE}{d}{_NTH},?{_MAYBE}(?:{years}|{yy})",
         rf"{years}{_MAYBE}{word}{_MAYBE}{d}",
         rf"{word}{_MAYBE}{years}{_MAYBE}{d}",
-        rf"{_eras(moment)}{_MAYBE}{m}{_BETWEEN}{d}",
+        rf"{_eras(moment, str)}{_MAYBE}{m}{_BETWEEN}{d}",
+        rf"(?:{_chinese_year(y)}|{_eras(moment, _chinese)})年{_chinese(moment.month)}月"
+        rf"{_chinese(moment.day)}[日号]",
     ]
     return r"(?<!\d)(?:" + "|".join(forms) + r")(?!\d)[日일]?"
 
 
-def _eras(moment: date) -> str:
-    """The year in Japanese eras, as 昭和26年 or S26."""
+def _eras(moment: date, number: Callable[[int], str]) -> str:
+    """The year in eras of Japan and Taiwan, as 昭和26年, 昭26, S26 or 民國40年."""
     names = [
-        rf"(?:{name}|{letter}\.?) ?{moment.year - first + 1}"
+        rf"(?:{name}|(?<!\w){name[0]}|{letter}\.?) ?{number(moment.year - first + 1)}"
         for name, letter, first in _ERAS
-        if 0 < moment.year - first + 1 < 65
+        if 0 < moment.year - first + 1 < (65 if name != "民国" else 200)
     ]
     return "(?:" + "|".join(names) + ")"
+
+
+def _chinese_year(year: str) -> str:
+    return "".join(_ZERO if digit == "0" else _DIGITS[int(digit)] for digit in year)
+
+
+def _chinese(number: int) -> str:
+    """A number below 200 in Chinese characters, as 三十六, and 元 for the first year."""
+    if number == 1:
+        return "[一元]"
+    if number >= 100:
+        return f"一?百(?:{_ZERO}?{_chinese(number - 100)})" if number > 100 else "一?百"
+    tens, ones = divmod(number, 10)
+    begins = ("", "一?十", "(?:二十|廿)", "(?:三十|卅)")
+    first = begins[tens] if tens < len(begins) else f"{_DIGITS[tens]}十"
+    return first + (_DIGITS[ones] if ones else "")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from pleura.deid.damaged import is_misread
 from pleura.deid.folding import composed, plain, tokens
 from pleura.deid.tables import rows, words
 from pleura.deid.values import TEXT
@@ -119,7 +120,8 @@ class _Found:
         if vr == "PN":
             self.words |= name_words(text)
             self.names |= name_orders(text)
-            self.phrases |= {text} if any(c.isdigit() for c in text) else set()
+            if any(c.isdigit() for c in text):
+                self.phrases |= {text, *re.findall(r"\d{4,}", text)}
         elif vr in ("DA", "DT"):
             days = {text[:8]} if re.fullmatch(r"\d{8}.*", text) else set()
             self.dates |= days
@@ -201,6 +203,8 @@ def name_words(name: str) -> set[str]:
             found |= {tail for token in words if token.continuous for tail in _given(token.text)}
         if not is_id:
             found |= _joined(group)
+        both = group.split("^")[:2]
+        found |= {raw for raw in (*both, "".join(both)) if is_misread(raw)}
     return found
 
 

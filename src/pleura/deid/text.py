@@ -16,16 +16,25 @@ from pleura.deid.names import WORD, Index, Names, Span
 
 MASK = "***"
 
-MAIL = r"[\w.+-]{1,64}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,6}+"
+MAIL = r"[\w.+-]{1,64}+ ?(?:@|[(\[]at[)\]]) ?[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,6}+"
 ADDRESSES = (
     r"(?:https?|ftp|file)://\S{1,200}+|www\.\S{1,200}+|[a-z]:\\\S{1,200}+|\\\\\w\S{1,200}+|"
     r"(?:/[\w.~-]{1,64}+){3,12}+"
 )
+_TELEPHONE = (
+    "tel|telefon|telefono|telefone|telephone|phone|call|fax|mobil|mobile|handy|cell|pager|beeper|"
+    "durchwahl|ext|extension|movil|celular|gsm|тел|телефон|电话|電話|手机|携帯|전화"
+)
 OTHERS = (
     r"(?<![\d.])\d{1,64}+(?:\.\d{1,64}+){5,24}+(?!\d)",  # UIDs
-    # telephone numbers
+    # telephone numbers: in groups, behind a word for them, with the zero of an area in front
     r"(?<!\w)[+(]?\d{1,4}+[ ()./-]{1,3}+\d{2,5}+[ )./-]{1,3}+\d{3,12}+"
     r"(?:[ ./-]\d{2,12}+){0,4}+(?!\w)",
+    rf"(?<![^\W_])(?:{_TELEPHONE})[\W_]{{0,4}}+[+(]?\d[\d ()./-]{{1,24}}\d(?!\d)",
+    r"(?<![\d.])0\d{1,5}+(?:[ /-]\d{5,9}|(?: \d{2,4}){3,5})(?!\d)",
+    # ages over 89 (not yttrium, 90Y)
+    r"(?<![\d.,])(?:9\d|1[01]\d)[ -]{0,2}(?:years?|y(?:ea)?rs?|y/o|yo|jahren?|jahrige?r?|ans|anos|"
+    r"anni|jaar|let|歳|才|岁|세)(?![^\W_])",
     r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)",  # social security numbers
     r"(?<![^\W_])(?:dr|mrs|mr|(?<!\d)(?<!\d )ms|prof|herr|frau)\b\.?\s{1,3}+"
     r"[^\W\d_][\w'-]{1,40}+(?:\s{1,3}[a-z][\w'-]{1,40}+)?",

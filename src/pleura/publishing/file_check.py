@@ -7,6 +7,7 @@ from pleura.core.faults import is_passing
 from pleura.core.findings import Verdict
 from pleura.deid.plan import Plan
 from pleura.files.walk import read_file
+from pleura.publishing.result import keyword_of
 
 
 def sought(planned: Plan, case: str) -> frozenset[Identifier]:
@@ -33,4 +34,13 @@ def audit_of(
     """The codes of the audit that forbid publishing a file; empty where it may be published."""
     findings = check_file(source, written, profile=profile, identifiers=identifiers, uids=uids)
     refusals = [found for found in findings if found.verdict is Verdict.REFUSED]
-    return "; ".join(f"{found.code} at {', '.join(found.evidence['where'])}" for found in refusals)
+    return "; ".join(
+        f"{found.code} at {', '.join(map(_with_keyword, found.evidence['where']))}"
+        for found in refusals
+    )
+
+
+def _with_keyword(path: str) -> str:
+    """The path of an attribute with its keyword, where it has one."""
+    tag = path[path.rfind("(") :]
+    return f"{path} {keyword_of(tag)}".rstrip()

@@ -6,6 +6,8 @@ from pleura.core.codes.code import Code, ok, refusal, review
 
 _BLANK_IT = "Look at the pixels, then overwrite the text with --blank X0,Y0,X1,Y1."
 _EXPORT_AGAIN = "Export the file again."
+_READ_IT = "It stays out; share it only where somebody has read all of it."
+_STAYS_OUT = "It stays out."
 
 REFUSALS: Mapping[str, Code] = {
     "PARSE-FAILED": refusal(
@@ -37,10 +39,10 @@ REFUSALS: Mapping[str, Code] = {
         "a --blank rectangle lies outside the image", "Check its coordinates."
     ),
     "NOT-CLEAN": refusal("not published: the audit found {codes}", "See the table of findings."),
-    "DOCUMENT": refusal("encapsulated documents can contain any text"),
-    "DOSE-REPORT": refusal("dose reports identify devices, staff and times"),
-    "RAW-DATA": refusal("raw data are vendor-specific and cannot be checked"),
-    "VOICE": refusal("voice recordings identify the patient"),
+    "DOCUMENT": refusal("encapsulated documents can contain any text", _READ_IT),
+    "DOSE-REPORT": refusal("dose reports identify devices, staff and times", _READ_IT),
+    "RAW-DATA": refusal("raw data are vendor-specific and cannot be checked", _STAYS_OUT),
+    "VOICE": refusal("voice recordings identify the patient", _STAYS_OUT),
     "BURNED-IN": refusal("the image declares burned-in text (BurnedInAnnotation YES)", _BLANK_IT),
     "SECONDARY-CAPTURE": refusal("secondary captures may contain burned-in text", _BLANK_IT),
     "SCREEN-SAVE": refusal("screen saves may contain burned-in text", _BLANK_IT),
