@@ -38,6 +38,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from testing.injected_faults import (
     KEY,
     QUICK,
+    blank_pictures,
     differences,
     in_silence,
     results,
@@ -79,6 +80,7 @@ class Killer:
         from pleura.phantom.dataset import write_dataset
 
         use_workers()
+        blank_pictures()
         self.folder = folder
         self.whole = folder / "whole"
         write_dataset(self.whole, cases=cases, shape=(10, 40, 40), seed=6, label=write_mask)
