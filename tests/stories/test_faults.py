@@ -53,19 +53,29 @@ SPECS = {
 }
 
 
-@pytest.fixture(scope="module")
-def tried(tmp_path_factory):
-    """The outcomes of all specs, by name; one process makes them, so that imports count once."""
-    folder = tmp_path_factory.mktemp("faults")
-    given = json.dumps(list(SPECS.values()))
-    command = [sys.executable, "-m", "testing.injected_faults", str(folder), given]
+def lines_of(folder, specs):
+    """The outcomes of all specs; one process makes them, so that imports count once."""
+    command = [sys.executable, "-m", "testing.injected_faults", str(folder), json.dumps(specs)]
     ended = subprocess.run(command, env=environment(folder), capture_output=True, check=False)
     assert ended.returncode == 0, ended.stderr.decode(errors="replace")
+    return [line for line in map(json.loads, ended.stdout.splitlines()) if "fault" in line]
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory):
+    """The outcomes of all specs, by name."""
     outcomes = {name: [] for name in SPECS}
-    for line in map(json.loads, ended.stdout.splitlines()):
-        if "fault" in line:
-            outcomes[list(SPECS)[line["spec"]]].append(line)
+    for line in lines_of(tmp_path_factory.mktemp("faults"), list(SPECS.values())):
+        outcomes[list(SPECS)[line["spec"]]].append(line)
     return outcomes
+
+
+def test_faults_in_worker_processes(tmp_path):
+    faults = [{"call": "read", "error": "EIO", "number": 5}]
+    verbs = dict.fromkeys(("deidentify", "segment classical"), 0)
+    done = lines_of(tmp_path, [{"verbs": verbs, "faults": faults, "workers": 2}])
+    assert [(line["fired"], line["first_exit"]) for line in done] == [(True, 1)] * 2
+    assert [line for line in done if line["problems"]] == []
 
 
 def test_a_sample_of_faults_leaves_no_trace(tried):

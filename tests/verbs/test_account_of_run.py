@@ -20,6 +20,7 @@ from pleura.store.run_record import open_run
 from pleura.verbs.run import run
 from pleura.verbs.run_stages import Stages
 from pleura.verbs.study import study
+from pleura.verbs.train import train
 
 SLICES = 10
 PARTS = {"split": "order", "seed": 0, "couch": "keep"}
@@ -140,6 +141,8 @@ def test_what_could_not_be_read_just_now_is_read_by_the_next_run(chests, tmp_pat
     with monkeypatch.context() as patch:
         patch.setattr(source_names, "names_of_cases", hindered)
         first = cohort_of(chests, tmp_path / "out")
+    assert first.worst is Exit.SOME_FAILED
+    assert "could not be read just now" in first.notes[-1]
     assert len(first.input["refused"]) == 0
     assert first.input["used"] < count(chests)
     again = cohort_of(chests, tmp_path / "out")
@@ -166,6 +169,17 @@ def test_run_says_it_in_its_record_and_its_summary(chests, tmp_path, monkeypatch
         assert found == {"files": 31, "used": 30, "refused": {}, "other": {"txt": 1}}
         (line,) = [line for line in result.notes() if " used, " in line]
         assert line == "run: 31 files: 30 used, 0 refused, 1 other (txt 1)"
+
+
+def test_another_file_beside_the_ct_changes_the_account_and_no_model(chests, tmp_path):
+    cohort_of(chests, tmp_path / "out")
+    cohort = tmp_path / "out" / "cohort"
+    train(cohort, tmp_path / "model", epochs=1, size=16, loss="bce")
+    model = (tmp_path / "model" / "bce" / "model.onnx").stat()
+    (chests / "notes.txt").write_text("no CT")
+    assert cohort_of(chests, tmp_path / "out").input["other"] == {"txt": 1}
+    train(cohort, tmp_path / "model", epochs=1, size=16, loss="bce")
+    assert (tmp_path / "model" / "bce" / "model.onnx").stat().st_mtime_ns == model.st_mtime_ns
 
 
 def test_a_study_of_a_folder_says_it(chests, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pleura.core.atomic import is_internal
+from pleura.store.layout import COHORT, RUN
 
 LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
@@ -36,7 +37,9 @@ def _files(source: Path) -> Iterable[tuple[str, Path]]:
         return
     for folder, folders, names in os.walk(source):
         folders[:] = [name for name in folders if not is_internal(name)]
+        # what became of files that are not in a cohort is no input of what is done with it
+        left_out = LITTER | ({RUN} if COHORT in names else set())
         for name in names:
             path = Path(folder, name)
-            if not is_internal(name) and name not in LITTER and path.is_file():
+            if not is_internal(name) and name not in left_out and path.is_file():
                 yield path.relative_to(source).as_posix(), path

@@ -20,6 +20,8 @@ from pleura.store.run_record import Check, RunRecord
 UNTRAINED = "lungs"
 """Name of the masks where nothing could be trained: those of the network that comes with pleura."""
 
+UNREAD = "run: a file could not be read just now; run the same command again to read it"
+
 
 class Stages:
     """Runs the stages; `done` has the folder below OUT of each stage that wrote one."""
@@ -96,6 +98,9 @@ class Stages:
                 **common,
             )
             self.take(made, account_line("prepare", made.input))
+            if noted() != faults_before:
+                self.notes.append(UNREAD)
+                self.worst = Exit.SOME_FAILED
             self.input = made.input
         self._drop_outdated_stages(cohort)
 
