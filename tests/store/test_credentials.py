@@ -1,4 +1,4 @@
-"""Credentials of object stores that are missing, or whose source does not answer."""
+"""Object stores that do not answer, and credentials that are missing or do not come."""
 
 import socket
 import threading
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from testing.object_store import BUCKET
 
-from pleura.core.errors import UsageError
+from pleura.core.errors import OutputFailed, UsageError
 from pleura.store import object_store
 from pleura.verbs.status import status
 
@@ -134,3 +134,22 @@ def test_a_wrong_endpoint_or_region_is_no_outage(wrong, alone, monkeypatch):
     for name, value in (complete | wrong).items():
         monkeypatch.setenv(name, value)
     assert "settings of the object store are invalid" in refused()[0]
+
+
+def test_a_store_that_accepts_connections_and_stays_silent_is_given_up(alone, monkeypatch):
+    monkeypatch.setattr(object_store, "SILENCE_S", 0.2)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", SECRET)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    begun, connections = time.monotonic(), []
+
+    def counting(connection):
+        connections.append(connection)
+        silent(connection)
+
+    with service(counting) as url, pytest.raises(OutputFailed) as caught:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        status(Path(f"s3://{BUCKET}/out"))
+    assert "did not answer 4 requests within 0.2 s each; check its address" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert len(connections) == object_store.SILENT_TRIES
+    assert time.monotonic() - begun < 15  # with pauses of up to 1, 2 and 4 s

@@ -25,6 +25,10 @@ from pleura.store.layout import is_inside
 
 TRIES = 10
 """Requests for one answer, with pauses that double up to 20 s."""
+SILENCE_S = 15
+SILENT_TRIES = 4
+"""[s] Time for an answer to begin, and requests for one answer that stay without any. The tools
+below would ask fifty times, which is a quarter of an hour."""
 TRANSFERS = 8
 """Objects that are transferred at the same time."""
 CREDENTIALS_S = 30
@@ -147,7 +151,10 @@ class Objects:
                     anon=False,
                     use_listings_cache=False,
                     skip_instance_cache=True,
-                    config_kwargs={"retries": {"mode": "standard", "max_attempts": TRIES}},
+                    config_kwargs={
+                        "retries": {"mode": "standard", "max_attempts": TRIES},
+                        "read_timeout": SILENCE_S,
+                    },
                 )
                 asyncio.run_coroutine_threadsafe(_connect(system), system.loop).result()
                 self._system = system
@@ -201,10 +208,21 @@ async def _connect(system: Any) -> None:
             if found is None:
                 raise _no_credentials()
             await found.get_frozen_credentials()
+            client = await system.get_s3()
+            client.meta.events.register_first("needs-retry.s3", _check_answers)
     except UsageError:
         raise
     except Exception as error:
         raise _without_credentials(error) from error
+
+
+def _check_answers(attempts: int, caught_exception: Exception | None, **_: Any) -> None:
+    """Called after each request. Raises `OutputFailed` where none of several was answered."""
+    if attempts >= SILENT_TRIES and "Timeout" in type(caught_exception).__name__:
+        raise OutputFailed(
+            f"the object store did not answer {attempts} requests within {SILENCE_S} s each; check "
+            "its address (AWS_ENDPOINT_URL_S3) and the network, then run the same command again"
+        )
 
 
 def _no_credentials() -> UsageError:
