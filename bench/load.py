@@ -1,11 +1,12 @@
 """Many cases, many slices, many files: how time and memory grow. `python bench/load.py`
 
-    python bench/load.py [SMALL LARGE] [--only scan segment prepare] [--picture FILE]
+    python bench/load.py [SMALL LARGE] [--only scan plan segment prepare] [--picture FILE]
 
-`segment` and `prepare` on SMALL and LARGE tiny cases (200 and 2,000), `scan` on series of 300 and
-3,000 slices and on 5,000 and 50,000 files of other kinds. Seconds are of processor time and memory
-is the most that a process of its own has had. Exit 1 where the seconds of an item grow by half, or
-memory by a quarter and over 100 MB. FILE gets a plot.
+`segment` and `prepare` on SMALL and LARGE tiny cases (200 and 2,000), `segment --plan` on 6,000 and
+60,000 slices in series of 60, `scan` on series of 300 and 3,000 slices and on 5,000 and 50,000
+files of other kinds. Seconds are of processor time and memory is the most that a process of its own
+has had. Exit 1 where the seconds of an item grow by half, or memory by a quarter and over 100 MB.
+FILE gets a plot.
 """
 
 import argparse
@@ -21,14 +22,16 @@ from pathlib import Path
 
 import numpy as np
 
+from pleura.dicom.header import read_planes
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import Volume
-from pleura.page.palette import BLUE, GREEN, ORANGE, RED
+from pleura.page.palette import BLUE, GREEN, ORANGE, PURPLE, RED
 from pleura.phantom.anatomy import chest
 from pleura.phantom.writer import SeriesSpec, write_series
 
 OPTIONS = {"segment": ["--model", "classical"], "prepare": []}
 TINY = (14, 40, 40)
+SERIES = 60
 MEASURED = """
 import resource, sys
 from pleura.cli.app import main
@@ -46,7 +49,7 @@ SLOWER, MORE, FREE_MB = 1.5, 1.25, 100.0
 
 LOOKS = tuple(
     {"color": color, "marker": marker}
-    for color, marker in zip((BLUE, ORANGE, GREEN, RED), "osD^", strict=True)
+    for color, marker in zip((BLUE, ORANGE, GREEN, RED, PURPLE), "osD^v", strict=True)
 )
 """How the line of each kind looks; its marker is enough without its colour."""
 
@@ -88,6 +91,21 @@ def slices(folder: Path, count: int) -> Path:
     return folder
 
 
+def many_series(folder: Path, count: int) -> Path:
+    """`count` slices in series of 60, which are equal but for their UIDs."""
+    slices(folder / "0", SERIES)
+    made = [(read_planes(path)[0], path) for path in sorted((folder / "0").iterdir())]
+    for number in range(1, count // SERIES):
+        place = folder / f"Patient_{number:06}" / "CT thorax 1.0 mm"
+        place.mkdir(parents=True)
+        for plane, path in made:
+            content = path.read_bytes()
+            for uid in (plane.sop_uid, plane.series_uid, plane.study_uid, plane.frame_uid):
+                content = content.replace(uid.encode(), f"{uid[:-6]}{number:06}".encode())
+            (place / path.name).write_bytes(content)
+    return folder
+
+
 def junk(folder: Path, count: int) -> Path:
     """`count` files of other kinds: text, pictures, broken DICOM, nothing."""
     kinds = (b"text " * 40, b"\x89PNG\r\n\x1a\n" + bytes(90), b"\0" * 128 + b"DICM" + b"\xff" * 99)
@@ -112,6 +130,16 @@ def scanned(folder: Path) -> Iterator[Cost]:
             shutil.rmtree(source)
 
 
+def planned(folder: Path) -> Iterator[Cost]:
+    """`segment --plan` of few and then of many series."""
+    for count in (6000, 60_000):
+        source, out = many_series(folder / "in", count), folder / "out"
+        words = ["segment", str(source), str(out), *OPTIONS["segment"], "--plan"]
+        yield measured("segment --plan, slices", count, words, folder)
+        shutil.rmtree(source)
+        shutil.rmtree(out)
+
+
 def worked(folder: Path, verbs: Sequence[str], small: int, large: int) -> Iterator[Cost]:
     """Each verb on a small and then on a large input, of which the small one is a part."""
     many, few, out = cases(folder / "many", large), folder / "few", folder / "out"
@@ -128,6 +156,8 @@ def costs(folder: Path, only: Sequence[str], small: int, large: int) -> Iterator
     """Every command on a small and then on a large input."""
     if "scan" in only:
         yield from scanned(folder)
+    if "plan" in only:
+        yield from planned(folder)
     verbs = [verb for verb in OPTIONS if verb in only]
     if verbs:
         yield from worked(folder, verbs, small, large)
@@ -170,7 +200,9 @@ def main() -> int:
     """Print a row for each command; return how many do not grow as they should."""
     parser = argparse.ArgumentParser()
     parser.add_argument("counts", type=int, nargs="*", default=[200, 2000])
-    parser.add_argument("--only", nargs="+", default=["scan", *OPTIONS], help="these commands")
+    parser.add_argument(
+        "--only", nargs="+", default=["scan", "plan", *OPTIONS], help="these commands"
+    )
     parser.add_argument("--picture", type=Path)
     given = parser.parse_args()
     found: list[Cost] = []

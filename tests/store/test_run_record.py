@@ -22,6 +22,7 @@ from pleura.core.atomic import (
 from pleura.core.errors import Exit, OutputBusy, OutputConflict, OutputFailed, UsageError
 from pleura.core.locks import locked, locked_beside
 from pleura.store import layout, run_record
+from pleura.store.item import read_items
 from pleura.store.run_record import fingerprint, measured, open_run
 
 
@@ -188,7 +189,7 @@ def test_a_record_that_was_changed_does_not_count(tmp_path, source):
     for name in ("../victim/thesis", str(victim / "thesis"), "a/../../victim/thesis"):
         item.write_text(json.dumps(about | {"files": {name: [4, "0"]}}))
         with opened(tmp_path / "out", source) as run:
-            assert run.items == {}
+            assert list(read_items(run.folder)) == []
     (tmp_path / "out" / "run.json").write_text(
         '{"format": "pleura-run/2", "verb": "scan", "state": "done", "cases": 7}'
     )

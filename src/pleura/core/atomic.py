@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pleura.core.errors import OutputFailed
+from pleura.core.packed import Packed
 from pleura.core.text import decoded
 
 PART = ".part-"
@@ -151,23 +152,49 @@ def flush(path: Path) -> None:
 
 def dump_json(value: Any) -> str:
     """JSON as pleura writes it: sorted keys, two spaces, a final newline, never NaN."""
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return "".join(json_parts(value))
+
+
+def json_parts(value: Any) -> Iterator[str]:
+    """The text of `dump_json` in parts. A `Packed` in a mapping comes item by item: the text of
+    100,000 records may not fit in memory.
+    """
+    yield from _parts(value, "\n")
+    yield "\n"
+
+
+def _parts(value: Any, line: str) -> Iterator[str]:
+    """The text of a value; `line` is what begins a line with its closing bracket."""
+    inner = f"{line}  "
+    if isinstance(value, Packed) and value:
+        for number, item in enumerate(value):
+            yield f"{',' if number else '['}{inner}"
+            yield from _parts(item, inner)
+        yield f"{line}]"
+    elif isinstance(value, dict) and any(isinstance(one, Packed) for one in value.values()):
+        for number, key in enumerate(sorted(value)):
+            yield f"{',' if number else '{'}{inner}{json.dumps(key, ensure_ascii=False)}: "
+            yield from _parts(value[key], inner)
+        yield f"{line}}}"
+    else:
+        plain = list(value) if isinstance(value, Packed) else value
+        text = json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        yield text.replace("\n", line)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as JSON, whole or not at all."""
-    with atomic_file(path) as part:
-        part.write_text(dump_json(value), encoding="utf-8", newline="\n")
+    with atomic_file(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(json_parts(value))
 
 
 def write_json_if_changed(path: Path, value: Any) -> None:
     """Write `value` as JSON unless the file has these bytes already, and so keeps its time."""
-    text = dump_json(value)
-    with suppress(OSError):
-        if path.read_bytes() == text.encode("utf-8"):
+    with suppress(OSError), path.open("rb") as file:
+        parts = (part.encode("utf-8") for part in json_parts(value))
+        if all(file.read(len(part)) == part for part in parts) and not file.read(1):
             return
-    with atomic_file(path) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
+    write_json(path, value)
 
 
 def read_json(path: Path) -> Any:

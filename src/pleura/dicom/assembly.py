@@ -41,23 +41,18 @@ class Candidate:
 
 
 def candidates(planes: Sequence[Plane], gaps: Gaps) -> list[Candidate]:
-    """All volumes and refused groups of the planes of an input, in a stable order.
+    """All volumes and refused groups of one of the `PlaneGroups`, in a stable order.
 
     A SeriesInstanceUID that is shared by two studies, scanners or frames of reference counts as two
-    series. Planes without a SeriesInstanceUID are grouped by folder.
+    series.
     """
-    groups: dict[tuple[str, ...], list[Plane]] = defaultdict(list)
-    for plane in planes:
-        folder = "" if plane.series_uid else str(plane.path.parent)
-        groups[plane.series_uid, plane.sop_class, folder].append(plane)
     found = []
-    for key in sorted(groups):
-        for group, findings in _by_origin(groups[key]):
-            found += _of_series(group, findings, gaps)
+    for group, findings in _by_origin(planes):
+        found += _of_series(group, findings, gaps)
     return found
 
 
-def _by_origin(planes: list[Plane]) -> list[tuple[list[Plane], list[Finding]]]:
+def _by_origin(planes: Sequence[Plane]) -> list[tuple[Sequence[Plane], list[Finding]]]:
     """Separate planes by study, frame of reference, modality and scanner.
 
     A missing value does not count as a different one.

@@ -1,6 +1,6 @@
 """One series: files in slice order, a grid and a verdict; pixels are read by `read()`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class Series:
     slices: int
     grid: Grid | None
     findings: tuple[Finding, ...]
-    files: tuple[Plane, ...]
+    files: Sequence[Plane]
     folder: Path | None = None
     header: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[int, ...] = ()
@@ -90,7 +90,7 @@ class Series:
             )
         assert self.grid is not None
         try:
-            hu, padding, _ = read_hu(self.files, progress=progress)
+            hu, padding, _ = read_hu(tuple(self.files), progress=progress)
         except UnreadableFile as error:
             message = f"{self.id}: {error}"
             raise UnreadableFile(message, code=error.code, evidence=error.evidence) from error

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -37,8 +37,7 @@ def _scattered_slices(found: Sequence[Series]) -> list[Series]:
     An anonymiser gave each file its own SeriesInstanceUID.
     """
     groups = _grouped(
-        found,
-        _is_one_slice,
+        filter(_is_one_slice, found),
         lambda series: (series.files[0].path.parent, series.rows, series.columns),
     )
     count_of: dict[str, int] = {}
@@ -65,14 +64,19 @@ def _shared_stacks(found: Sequence[Series]) -> list[Series]:
     Each series has slices where the other has none, and together their spacing is uniform.
     """
 
+    def space(series: Series) -> Hashable:
+        return series.study_uid, series.frame_uid, series.rows, series.columns
+
     def similarity(series: Series) -> Hashable:
         first = series.files[0]
         technical = tuple(sorted(first.technical.items()))
-        geometry = (series.rows, series.columns, first.spacing, first.orientation)
-        return series.study_uid, series.frame_uid, geometry, technical
+        return _has_positions(series), first.spacing, first.orientation, technical
 
     notes: dict[str, Finding] = {}
-    for group in _grouped(found, _is_stack, similarity):
+    stacks = (series for series in found if series.is_ct and series.slices > 1)
+    for group in _grouped(stacks, space, similarity):
+        if not _has_positions(group[0]):
+            continue
         positions = {series.id: _positions(series) for series in group}
         for one, other in combinations(group, 2):
             if one.series_uid == other.series_uid and _is_split(one):
@@ -105,13 +109,18 @@ def _shared_finding(other: str, interleave: bool, same_number: bool) -> Finding:
 def _duplicates(found: Sequence[Series]) -> list[Series]:
     """Note series with the pixels of another under another name; not the first by id."""
 
+    def grid(series: Series) -> Hashable:
+        assert series.grid is not None
+        return series.grid.shape, tuple(series.grid.affine.flat)
+
     def geometry(series: Series) -> Hashable:
         first = series.files[0]
         positions = tuple(plane.position for plane in series.files)
-        return series.rows, series.columns, first.spacing, first.orientation, positions
+        return first.spacing, first.orientation, positions
 
     notes: dict[str, Finding] = {}
-    for group in _grouped(found, lambda series: series.usable, geometry):
+    usable = (series for series in found if series.usable)
+    for group in _grouped(usable, grid, geometry):
         seen: dict[Hashable, Series] = {}
         for series in group:
             first = seen.setdefault(_digests(series, *COMPARED_AT[:1]), series)
@@ -148,22 +157,25 @@ def _is_split(series: Series) -> bool:
     return any(found.code == "SPLIT-BY-ATTRIBUTE" for found in series.findings)
 
 
-def _is_stack(series: Series) -> bool:
-    has_positions = all(plane.position and plane.orientation for plane in series.files)
-    return series.is_ct and has_positions and series.slices > 1
+def _has_positions(series: Series) -> bool:
+    return all(plane.position and plane.orientation for plane in series.files)
 
 
 def _grouped(
-    found: Sequence[Series],
-    wanted: Callable[[Series], bool],
-    key: Callable[[Series], Hashable],
-) -> list[list[Series]]:
-    """Groups of two or more series with one key."""
+    found: Iterable[Series], *keys: Callable[[Series], Hashable]
+) -> Iterator[list[Series]]:
+    """Groups of two or more series with equal keys. The first key is the quickest; a later one is
+    asked for only where the earlier ones are equal.
+    """
+    if not keys:
+        yield list(found)
+        return
     groups: dict[Hashable, list[Series]] = defaultdict(list)
     for series in found:
-        if wanted(series):
-            groups[key(series)].append(series)
-    return [group for group in groups.values() if len(group) > 1]
+        groups[keys[0](series)].append(series)
+    for group in groups.values():
+        if len(group) > 1:
+            yield from _grouped(group, *keys[1:])
 
 
 def _with_notes(found: Sequence[Series], notes: dict[str, Finding]) -> list[Series]:

@@ -1,9 +1,10 @@
 """Find the series of an input: headers to stacks to `Series`, and an account of every file."""
 
 import hashlib
+import os
 import re
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import sep
@@ -11,6 +12,7 @@ from os.path import realpath
 from pathlib import Path
 
 from pleura.core.findings import Verdict
+from pleura.core.packed import Packed
 from pleura.core.progress import Progress, silent
 from pleura.dicom.assembly import CT_CLASSES, LABEL_CLASSES, Candidate, candidates
 from pleura.dicom.descriptions import Description, describe
@@ -19,6 +21,7 @@ from pleura.dicom.image_series import Series
 from pleura.dicom.related_series import compare_series
 from pleura.dicom.tree import read_tree
 from pleura.files.accounting import Accounting
+from pleura.files.contents import DICOM
 from pleura.files.walk import Walk
 
 __all__ = ["CT_CLASSES", "LABEL_CLASSES", "Series", "Survey", "find_series", "survey"]
@@ -61,26 +64,36 @@ class Survey:
     walk: Walk
 
     def accounting(
-        self, used: Collection[str], rest: str, series: Sequence[Series] | None = None
+        self, used: Collection[int], rest: str, series: Sequence[Series] | None = None
     ) -> Accounting:
         """Account for every file: used, refused by code, duplicate, or of another kind.
 
         Args:
-            used: names of the files that are used.
+            used: numbers of the files that are used.
             rest: kind of the other files of series that are not refused.
             series: the series of `self`, where later checks have added findings.
         """
-        refused: dict[str, str] = {}
-        kinds = {file.name: DUPLICATE for file in self.walk.dicom()}
+        refused: dict[int, str] = {}
+        others: set[int] = set()
         for one in self.series if series is None else series:
-            files = self.names(one)
+            numbers = self.numbers_of(plane.file for plane in one.files)
             if one.verdict is Verdict.REFUSED:
-                refused |= dict.fromkeys(files, one.refusing_code)
+                refused |= dict.fromkeys(numbers, one.refusing_code)
             else:
-                kinds |= dict.fromkeys(files, rest)
-        for name in used:
-            refused.pop(name, None)  # its frames belong to several series
-        return self.walk.accounting(used, refused, kinds)
+                others.update(number for number in numbers if number not in used)
+        number_used = 0
+        codes = Counter(file.code for file in self.walk.refused)
+        counts: Counter[str] = Counter()
+        for number, file in enumerate(self.walk.files):
+            if number in used:  # also where frames of it belong to a refused series
+                number_used += 1
+            elif number in refused:
+                codes[refused[number]] += 1
+            elif number in others:
+                counts[rest] += 1
+            else:
+                counts[DUPLICATE if file.kind == DICOM else file.kind] += 1
+        return Accounting(number_used, codes, counts)
 
     def outside(self, folder: Path) -> "Survey":
         """The same without the files at or below a folder."""
@@ -90,7 +103,7 @@ class Survey:
             return not f"{realpath(path)}{sep}".startswith(f"{top}{sep}")
 
         root = self.walk.root
-        files = tuple(file for file in self.walk.files if is_outside(file.path))
+        files = Packed(file for file in self.walk.files if is_outside(file.path))
         refused = tuple(one for one in self.walk.refused if is_outside(str(root / one.name)))
         return replace(self, walk=Walk(root, files, refused))
 
@@ -100,39 +113,56 @@ class Survey:
 
     def names(self, series: Series) -> list[str]:
         """The names of a series' files, relative to the input."""
-        return self.names_of(plane.file for plane in series.files)
+        numbers = self.numbers_of(plane.file for plane in series.files)
+        return list(dict.fromkeys(self.walk.files[number].name for number in numbers))
 
-    def names_of(self, places: Iterable[str]) -> list[str]:
-        """The names of files at these locations, relative to the input; of an archive, those of its
-        members. Files of other trees have none.
+    def numbers_of(self, places: Iterable[str]) -> list[int]:
+        """The numbers of the files of `walk` at these locations, each once; of an archive, those of
+        its members. Files of other trees have none.
         """
-        names: list[str] = []
-        for place in dict.fromkeys(places):
-            found = self._names_at.get(place) or self._names_at_real.get(realpath(place))
-            names += found or []
-        return list(dict.fromkeys(names))
+        numbers: dict[int, None] = {}
+        for place in places:
+            found = self._numbers_at.get(_key(place))
+            if found is None:
+                found = self._numbers_at_real.get(_key(realpath(place)), [])
+            numbers |= dict.fromkeys([found] if isinstance(found, int) else found)
+        return list(numbers)
 
     @cached_property
-    def _names_at(self) -> dict[str, list[str]]:
-        """Names by location, and those of the members of an archive by its path."""
-        names: dict[str, list[str]] = defaultdict(list)
-        for file in self.walk.files:
-            for place in {file.location, file.path}:
-                names[place].append(file.name)
-        return dict(names)
+    def _numbers_at(self) -> dict[bytes, int | list[int]]:
+        """Numbers by location, and those of the members of an archive by its path."""
+        return self._numbers_by(str)
 
     @cached_property
-    def _names_at_real(self) -> dict[str, list[str]]:
+    def _numbers_at_real(self) -> dict[bytes, int | list[int]]:
         """The same by real path, for folders that are given in another spelling."""
-        return {realpath(place): names for place, names in self._names_at.items()}
+        return self._numbers_by(realpath)
+
+    def _numbers_by(self, spelled: Callable[[str], str]) -> dict[bytes, int | list[int]]:
+        numbers: dict[bytes, int | list[int]] = {}
+        for number, file in enumerate(self.walk.files):
+            for key in {_key(spelled(file.location)), _key(spelled(file.path))}:
+                known = numbers.setdefault(key, number)
+                if isinstance(known, list):
+                    known.append(number)
+                elif known != number:
+                    numbers[key] = [known, number]
+        return numbers
+
+
+def _key(place: str) -> bytes:
+    """A location in few bytes, since an input may have millions."""
+    return hashlib.blake2b(os.fsencode(place), digest_size=16).digest()
 
 
 def survey(
     root: Path, *, gaps: Gaps = "refuse", workers: int = 0, progress: Progress = silent
 ) -> Survey:
     """Find the series as `find_series` does, and keep an account of every file of the input."""
-    walk, planes = read_tree(root, workers=workers, progress=progress)
-    series = [_series(candidate, walk.root) for candidate in candidates(planes, gaps)]
+    walk, groups = read_tree(root, workers=workers, progress=progress)
+    series = []
+    for planes in groups.taken():
+        series += [_series(candidate, walk.root) for candidate in candidates(planes, gaps)]
     found = compare_series(_with_ids(series))
     if walk.refused:
         found.append(_unreadable(walk))
@@ -158,7 +188,7 @@ def _series(candidate: Candidate, root: Path) -> Series:
         slices=len(candidate.planes) + len(candidate.missing),
         grid=candidate.grid,
         findings=tuple(candidate.findings),
-        files=tuple(candidate.planes),
+        files=Packed(candidate.planes),
         folder=_case_folder(first.path, root),
         header=first.technical,
         missing=candidate.missing,
@@ -183,7 +213,8 @@ def _with_ids(found: Sequence[Series]) -> list[Series]:
         groups[_base_id(series)].append(series)
     named = []
     for base, group in groups.items():
-        group = sorted(group, key=_order_within_id)
+        if len(group) > 1:
+            group.sort(key=_order_within_id)
         for number, series in enumerate(group, 1):
             mark = "_" if _is_case(series) else "-"
             named.append(replace(series, id=base if len(group) == 1 else f"{base}{mark}{number}"))

@@ -4,14 +4,17 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from pleura.core.errors import UnreadableFile
 from pleura.core.faults import note
+from pleura.core.packed import Packed
 from pleura.core.progress import Progress, silent
 from pleura.dicom.fast_header import Known
 from pleura.dicom.header import planes_of
 from pleura.dicom.plane import Plane
+from pleura.dicom.plane_groups import PlaneGroups
 from pleura.files.contents import DICOM, DICOMDIR, DICOMDIR_CLASS
 from pleura.files.dicomdir import missing_files
 from pleura.files.listing import ON_DISK, InputFile, Listing, RefusedFile, list_files
@@ -23,10 +26,13 @@ CHUNK = 64
 SLOW_SECONDS = 1e-3
 """[seconds per file] Slower storage is the bottleneck, and threads help."""
 
+MOST_LOOSE = 4096
+"""Number of files whose planes are packed together."""
+
 
 @dataclass
 class Tree:
-    """Planes of the input, and what became of each file: opened, or refused with a code."""
+    """Planes of some files, and what became of each file: opened, or refused with a code."""
 
     planes: list[Plane] = field(default_factory=list)
     files: list[InputFile] = field(default_factory=list)
@@ -41,7 +47,7 @@ class Tree:
 
 def read_tree(
     root: Path, *, workers: int = 0, progress: Progress = silent
-) -> tuple[Walk, list[Plane]]:
+) -> tuple[Walk, PlaneGroups]:
     """Read the headers of all DICOM files at or below `root`, in archives too, each file once.
 
     Args:
@@ -56,33 +62,46 @@ def read_tree(
         UsageError: `root` does not exist.
     """
     listing = list_files(root)
-    paths = listing.paths
-    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
-    tree = Tree(files=list(listing.others), refused=list(listing.refused))
-    done = 0
-    for chunk, part in zip(chunks, _read_chunks(listing, chunks, workers), strict=True):
-        tree.add(part)
-        done += len(chunk)
-        progress("read headers", done, len(paths))
-    tree.refused += missing_files(tree.files, tuple(tree.refused), read_file)
-    return Walk(listing.root, tuple(tree.files), tuple(tree.refused)), tree.planes
+    total, done = len(listing.paths), 0
+    files, groups, refused = Packed(listing.others), PlaneGroups(), list(listing.refused)
+    loose = Tree()
+    for part in _read_chunks(listing, workers):
+        loose.add(part)
+        done = min(done + CHUNK, total)
+        if len(loose.files) >= MOST_LOOSE or done == total:
+            files.extend(loose.files)
+            groups.extend(loose.planes)
+            refused += loose.refused
+            loose = Tree()
+        progress("read headers", done, total)
+    refused += missing_files(files, refused, read_file)
+    return Walk(listing.root, files, tuple(refused)), groups
 
 
-def _read_chunks(listing: Listing, chunks: Sequence[Sequence[str]], workers: int) -> Iterator[Tree]:
+def _read_chunks(listing: Listing, workers: int) -> Iterator[Tree]:
     """Read chunks in order, with threads only where storage is slow.
 
     Threads share one interpreter, so elsewhere they gain nothing.
     """
+    chunks = _chunks(listing.paths)
     known = Known()
     start = time.perf_counter()
-    if chunks:
-        yield _read_headers(listing, chunks[0], known)
+    for chunk in islice(chunks, 1):
+        yield _read_headers(listing, chunk, known)
     slow = time.perf_counter() - start > SLOW_SECONDS * CHUNK
     if workers > 1 or (workers == 0 and slow):
         with ThreadPoolExecutor(workers or 8) as pool:
-            yield from pool.map(lambda chunk: _read_headers(listing, chunk, Known()), chunks[1:])
+            yield from pool.map(lambda chunk: _read_headers(listing, chunk, Known()), chunks)
     else:
-        yield from (_read_headers(listing, chunk, known) for chunk in chunks[1:])
+        yield from (_read_headers(listing, chunk, known) for chunk in chunks)
+
+
+def _chunks(paths: list[str]) -> Iterator[list[str]]:
+    """Parts of a list of paths, which is emptied, so that its memory is free as it is read."""
+    paths.reverse()
+    while paths:
+        yield paths[: -CHUNK - 1 : -1]
+        del paths[-CHUNK:]
 
 
 def _read_headers(listing: Listing, paths: Sequence[str], known: Known) -> Tree:

@@ -1,7 +1,7 @@
 """Files that a DICOMDIR lists and that are not there, as where a medium was copied in part."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from pleura.core.errors import InputRefused
@@ -17,7 +17,7 @@ _ADDED = re.compile(r"(;\d+|\.|\.dcm|\.ima)$")
 
 
 def missing_files(
-    files: Iterable[InputFile],
+    files: Sequence[InputFile],
     refused: Iterable[RefusedFile],
     read: Callable[[InputFile], bytes],
 ) -> Iterator[RefusedFile]:
@@ -31,7 +31,6 @@ def missing_files(
         refused: those that were not read: they are there.
         read: gives all bytes of a file.
     """
-    files = list(files)
     directories = [file for file in files if file.kind == DICOMDIR]
     if not directories:
         return

@@ -6,7 +6,7 @@ Each file ends up as opened, with its kind by content, or as refused, with a cod
 import os
 import stat
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO, FileIO
@@ -58,7 +58,7 @@ class Walk:
     """Every file of the input: those that were opened, and those that were refused."""
 
     root: Path
-    files: tuple[InputFile, ...]
+    files: Sequence[InputFile]
     refused: tuple[RefusedFile, ...]
 
     def dicom(self) -> list[InputFile]:

@@ -36,7 +36,7 @@ class Scan:
     frame_uid: str
     series_uid: str = ""
     id: str = ""
-    files: tuple["Plane", ...] = ()
+    files: Sequence["Plane"] = ()
     instances: frozenset[str] = frozenset()
 
 

@@ -15,6 +15,7 @@ from pleura.learn.recipe import Recipe, epochs_for, make_recipe
 from pleura.learn.unet import architecture
 from pleura.store.case import Case
 from pleura.store.cohort import Cohort
+from pleura.store.item import read_items
 from pleura.store.layout import ARCHITECTURE, BEST, CARD, MODEL, VOLUME
 from pleura.store.run_record import RunRecord, measured
 from pleura.store.split import Split
@@ -64,7 +65,7 @@ def train_recipes(
     """
     for key, recipe in keyed.items():
         train_recipe(run, key, recipe, preset, cohort, device, progress)
-    run.finish(Exit.OK, models=sorted(run.items))
+    run.finish(Exit.OK, models=sorted(item.id for item in read_items(run.folder)))
 
 
 def train_recipe(

@@ -118,9 +118,10 @@ def _rows_of(
     numbers = defaultdict(list)
     for number, name in enumerate(names):
         numbers[name].append(number)
+    verdicts = [case["verdict"] for case in cases]
     rows = []
     for name, listed in sorted(numbers.items(), key=lambda entry: (-len(entry[1]), entry[0])):
-        counts = Counter(cases[number]["verdict"] for number in listed)
+        counts = Counter(verdicts[number] for number in listed)
         medians = (_median(values[heading][listed]) for heading in DRAWN)
         numbers_of = (len(listed), counts["review"], counts["refused"])
         rows.append((name or "unknown", *map(str, numbers_of), *medians))

@@ -10,6 +10,7 @@ import numpy as np
 
 from pleura.core.atomic import atomic_file, atomic_folder
 from pleura.core.findings import Finding, worst
+from pleura.core.packed import FEW, Packed
 from pleura.core.progress import Progress
 from pleura.core.text import shown_uid
 from pleura.preparing.original import Original
@@ -58,7 +59,7 @@ class CasePlan:
     files of the input.
     """
 
-    jobs: list[CaseJob]
+    jobs: Sequence[CaseJob]
     refused: list[str]
     unmatched_masks: Sequence[Path]
     files: InputFiles
@@ -92,11 +93,7 @@ def plan_cases(
         searched = original.folder
     about: Any = {"mentioned": frozenset(refusals), "names": names, "progress": progress}
     references = find_references(seen, usable, source, searched, **about)
-    jobs = []
-    for one in usable:
-        reference = references.of(one)
-        digest = fingerprint(reference.paths, series_input(one, source))["sha256"]
-        jobs.append(CaseJob(one.id, digest, one, reference))
+    jobs = Packed((_job(one, references.of(one), source) for one in usable), FEW)
     unread = [refusal for one in seen if one.id == UNREADABLE for refusal in one.findings]
     refusals.pop(UNREADABLE, None)  # it has one finding for each kind of file that was not read
     lines = [_line(case, refusal) for case, refusal in refusals.items()]
@@ -112,6 +109,11 @@ def plan_cases(
     files = _files({root: tree}, [root, *([masks] if masks else [])], parts, jobs)
     files = files.without(dict.fromkeys(crowded, "TWO-SERIES-IN-CASE"))
     return CasePlan(jobs, lines, references.unmatched_files, files)
+
+
+def _job(series: "Series", reference: "Reference", source: Path) -> CaseJob:
+    digest = fingerprint(reference.paths, series_input(series, source))["sha256"]
+    return CaseJob(series.id, digest, series, reference)
 
 
 def _files(

@@ -15,6 +15,7 @@ from pleura.deid.choices import Choices
 from pleura.deid.codes import MEANINGS
 from pleura.deid.profile import profile
 from pleura.publishing.result import DeidentifyResult
+from pleura.store.item import read_items
 from pleura.store.run_record import RunRecord
 
 FORMAT = "pleura-certificate/1"
@@ -125,7 +126,7 @@ def certificate_of(
         codes.append("113101")
     report = choices.profile == "report"
     contents = sorted(unit.get("content", "") for unit in result.units.values())
-    written = sorted(digest for item in run.items.values() for _, digest in item.files.values())
+    written = sorted(digest for item in read_items(run.folder) for _, digest in item.files.values())
     facts = {
         "files_written": result.files,
         "cases": len({unit["case"] for unit in result.units.values()}),

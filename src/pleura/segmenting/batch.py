@@ -1,5 +1,6 @@
 """What `segment` does for a whole input: its jobs, its recipe, and the end of a run."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from pleura.store.run_record import RunRecord
 
 def series_jobs(
     source: Path, gaps: Gaps, format: str, progress: Progress, sites: Sites
-) -> tuple[list[Job], InputFiles | None]:
+) -> tuple[Sequence[Job], InputFiles | None]:
     """The cases to segment, and the files of the input.
 
     Raises:
@@ -68,7 +69,7 @@ def recipe_of(
 def finish(run: RunRecord, batch: Batch, files: InputFiles | None, *, sites: Sites) -> None:
     """Write the tables and the page of all cases, and close the record."""
     records = sites.added_to(batch.records)
-    result = SegmentResult(run.folder, tuple(records))
+    result = SegmentResult(run.folder, records)
     run.finish(
         result.exit_code,
         complete=batch.complete,

@@ -1,5 +1,6 @@
 """What `measure` does for a whole input: its jobs, and the end of a run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pleura.core.errors import NothingUsable, UsageError
@@ -19,7 +20,7 @@ from pleura.store.volume_files import survey_in
 
 def masked_jobs(
     source: Path, masks: Path, sr: bool, progress: Progress, sites: Sites
-) -> tuple[list[MaskedJob], InputFiles | None]:
+) -> tuple[Sequence[MaskedJob], InputFiles | None]:
     """Each CT of the input with its mask, and the files of the input.
 
     Raises:
@@ -54,7 +55,7 @@ def finish_measures(
 ) -> None:
     """Write the tables and the page of all cases, and close the record."""
     records = sites.added_to(batch.records)
-    result = MeasureResult(run.folder, tuple(records), tuple(batch.gone))
+    result = MeasureResult(run.folder, records, tuple(batch.gone))
     run.finish(
         result.exit_code,
         complete=batch.complete,

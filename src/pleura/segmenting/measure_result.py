@@ -19,7 +19,7 @@ class MeasureResult:
     """
 
     out: Path
-    cases: tuple[Mapping[str, Any], ...]
+    cases: Sequence[Mapping[str, Any]]
     gone: tuple[str, ...] = ()
     input: Mapping[str, Any] | None = None
 

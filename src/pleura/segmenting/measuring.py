@@ -10,6 +10,7 @@ from pleura.core.codes import finding
 from pleura.core.errors import InputRefused, UsageError
 from pleura.core.faults import is_passing, refusal_of
 from pleura.core.findings import Finding, Verdict, refusing_code, worst
+from pleura.core.packed import FEW, Packed
 from pleura.labels.registry import files_of_mask
 from pleura.segmenting.recipe import (
     measured,
@@ -160,7 +161,9 @@ def _write(
     return tuple(f"{case.id}/{name}" for name in names)
 
 
-def pair_cases(cases: Sequence["Job"], masks: Path, names: Mapping[str, str]) -> list[MaskedJob]:
+def pair_cases(
+    cases: Sequence["Job"], masks: Path, names: Mapping[str, str]
+) -> Sequence[MaskedJob]:
     """Each case with its mask; `names` are other names of cases, of image files and folders."""
     from pleura.labels.matching import match
     from pleura.labels.objects import Scan
@@ -178,4 +181,4 @@ def pair_cases(cases: Sequence["Job"], masks: Path, names: Mapping[str, str]) ->
         if case.series is not None
     ]
     matched = match(masks, scans, wanted=frozenset(case.id for case in cases), names=names)
-    return [MaskedJob(one, matched.paths.get(one.id, ())) for one in cases]
+    return Packed((MaskedJob(one, matched.paths.get(one.id, ())) for one in cases), FEW)

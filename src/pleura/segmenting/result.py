@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pleura.core.errors import Exit
+from pleura.core.packed import FEW, Packed
 from pleura.core.results import Table, batch_exit, gone_notes, number_or_dash, reason_lines
 from pleura.store.input_files import account_line
 from pleura.store.layout import INDEX
@@ -26,7 +27,7 @@ class SegmentResult:
     """
 
     out: Path
-    cases: tuple[Mapping[str, Any], ...]
+    cases: Sequence[Mapping[str, Any]]
     gone: tuple[str, ...] = ()
     input: Mapping[str, Any] | None = None
     names: "InputNames | None" = None
@@ -36,7 +37,7 @@ class SegmentResult:
         cls, out: Path, record: Mapping[str, Any], names: "InputNames | None"
     ) -> "SegmentResult":
         """The result of a run whose `run.json` is `record`."""
-        cases, gone = tuple(record["cases"]), tuple(record["gone"])
+        cases, gone = Packed(record["cases"], FEW), tuple(record["gone"])
         return cls(out, cases, gone, record.get("input"), names)
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pleura.core.errors import UsageError
+from pleura.core.packed import FEW, Packed
 from pleura.store.patients_table import read_people
 
 
@@ -46,8 +47,10 @@ class Sites:
                 "must hold their ids, as lungs.csv and pleura scan have them"
             )
 
-    def added_to(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def added_to(self, records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
         """The records of cases with their `site`, `None` where the table has none."""
         if self.table is None:
-            return [dict(record) for record in records]
-        return [{**record, "site": self.by_case.get(record["id"])} for record in records]
+            return records
+        return Packed(
+            ({**record, "site": self.by_case.get(record["id"])} for record in records), FEW
+        )

@@ -1,12 +1,12 @@
 """What `segment` and `measure` write over all cases: `lungs.csv`, `lungs.json` and `index.html`."""
 
 import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pleura.core.atomic import atomic_file, write_json
+from pleura.core.packed import FEW, Packed
 from pleura.quantify.lungs import MEASURES, REGION_MEASURES, REGIONS
 from pleura.store.layout import INDEX, LUNGS_CSV, LUNGS_JSON
 
@@ -38,9 +38,9 @@ def write_tables(out: Path, cases: Sequence[Mapping[str, Any]], *, title: str) -
     from pleura.page.cohort_page import cohort_page
     from pleura.page.lungs_page import EMBEDDED, lungs_page
 
-    write_json(out / LUNGS_JSON, {"format": FORMAT, "cases": [_entry(case) for case in cases]})
-    with atomic_file(out / LUNGS_CSV) as part:
-        part.write_text(_csv(cases), encoding="utf-8", newline="")
+    write_json(out / LUNGS_JSON, {"format": FORMAT, "cases": Packed(map(_entry, cases), FEW)})
+    with atomic_file(out / LUNGS_CSV) as part, part.open("w", encoding="utf-8", newline="") as file:
+        _write_csv(file, cases)
     page = cohort_page(cases, title) if len(cases) > EMBEDDED else lungs_page(out, cases, title)
     with atomic_file(out / INDEX) as part:
         part.write_text(page, encoding="utf-8", newline="\n")
@@ -52,16 +52,17 @@ def _entry(case: Mapping[str, Any]) -> dict[str, Any]:
     return {key: case.get(key) for key in kept} | {key: case[key] for key in {SITE} & case.keys()}
 
 
-def _csv(cases: Sequence[Mapping[str, Any]]) -> str:
+def _write_csv(file: IO[str], cases: Sequence[Mapping[str, Any]]) -> None:
     """One row for each lung and for both, a refused case one row without numbers; RFC 4180."""
-    text = io.StringIO()
-    rows = [row for case in cases for row in _rows(case)]
-    more = [name for name in (DENSE_ML, SITE) if any(name in row for row in rows)]
-    writer = csv.DictWriter(text, (*COLUMNS, *more), lineterminator="\r\n")
+    known: set[str] = set()
+    for case in cases:
+        known.update(*_rows(case))
+    more = [name for name in (DENSE_ML, SITE) if name in known]
+    writer = csv.DictWriter(file, (*COLUMNS, *more), lineterminator="\r\n")
     writer.writeheader()
-    for row in rows:
-        writer.writerow({key: _cell(value) for key, value in row.items()})
-    return text.getvalue()
+    for case in cases:
+        for row in _rows(case):
+            writer.writerow({key: _cell(value) for key, value in row.items()})
 
 
 def _rows(case: Mapping[str, Any]) -> list[dict[str, Any]]:

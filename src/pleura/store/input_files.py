@@ -4,8 +4,8 @@ An input is every folder, archive or file that a verb reads CT and masks from, c
 pleura wrote itself needs no account.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ class InputFiles:
     def of(
         cls,
         trees: Iterable["Survey"],
-        cases: Mapping[str, Iterable["Series | Path"]],
+        cases: Mapping[str, Collection["Series | Path"]],
         rest: str = NOT_CT,
     ) -> "InputFiles":
         """Account for trees that have no file in common.
@@ -46,16 +46,16 @@ class InputFiles:
             cases: the series and the other files that each case is made of.
             rest: kind of the files of series that are neither refused nor of a case.
         """
-        places = {case: [*_places(parts)] for case, parts in cases.items()}
         total = Accounting()
         shared: Counter[tuple[str, ...]] = Counter()
         for tree in trees:
-            owners: dict[str, list[str]] = defaultdict(list)
-            for case, of_case in places.items():
-                for name in tree.names_of(of_case):
-                    owners[name].append(case)
+            owners: dict[int, tuple[str, ...]] = {}
+            for case, parts in cases.items():
+                alone = (case,)
+                for number in tree.numbers_of(_places(parts)):
+                    owners[number] = owners[number] + alone if number in owners else alone
             total += tree.accounting(owners, rest)
-            shared.update(tuple(of_file) for of_file in owners.values())
+            shared.update(owners.values())
         return cls(total, shared)
 
     @classmethod

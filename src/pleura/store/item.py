@@ -1,13 +1,14 @@
 """The record of one finished item: its input, the verb's record, and its files with SHA-256."""
 
 import hashlib
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pleura.core.atomic import BOOKKEEPING, dump_json, read_json, remove, sha256_file, write_json
+from pleura.core.atomic import BOOKKEEPING, json_parts, read_json, remove, sha256_file, write_json
 from pleura.store.layout import ITEMS, is_inside
 
 Check = Literal["size", "hash"]
@@ -39,9 +40,14 @@ class Item:
         return item if path.stem == stem_of(item.id) and all(map(is_inside, files)) else None
 
     @classmethod
+    def of(cls, out: Path, id: str) -> "Item | None":
+        """Read the record of an item; `None` where there is none, or it is broken."""
+        return cls.read(item_file(out, id))
+
+    @classmethod
     def standing(cls, out: Path, id: str, input: str, check: Check) -> "Item | None":
         """Read the record of an item of this input whose results stand; else `None`."""
-        item = cls.read(item_file(out, id))
+        item = cls.of(out, id)
         return item if item and item.input == input and item.stands(out, check) else None
 
     def write(self, out: Path) -> None:
@@ -77,7 +83,10 @@ def item_file(out: Path, id: str) -> Path:
 
 
 def digest_of(value: Any) -> str:
-    return hashlib.sha256(dump_json(value).encode("utf-8", "surrogatepass")).hexdigest()
+    digest = hashlib.sha256()
+    for part in json_parts(value):
+        digest.update(part.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def files_below(out: Path, folder: str) -> dict[str, tuple[int, str]]:
@@ -91,9 +100,19 @@ def measured(path: Path) -> tuple[int, str]:
     return path.stat().st_size, sha256_file(path)
 
 
-def read_items(out: Path) -> dict[str, Item]:
-    found = (Item.read(path) for path in sorted((out / BOOKKEEPING / ITEMS).glob("*.json")))
-    return {item.id: item for item in found if item is not None}
+def read_items(out: Path, but: Collection[str] = ()) -> Iterator[Item]:
+    """Yield the recorded items, one at a time: all of them may not fit in memory.
+
+    Args:
+        out: the output folder.
+        but: ids of items that are left out.
+    """
+    folder, left_out = out / BOOKKEEPING / ITEMS, {f"{stem_of(id)}.json" for id in but}
+    names = os.listdir(folder) if folder.is_dir() else []
+    for name in sorted(set(names) - left_out):
+        item = Item.read(folder / name) if name.endswith(".json") else None
+        if item is not None:
+            yield item
 
 
 def remove_files(out: Path, item: Item) -> None:

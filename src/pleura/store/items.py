@@ -12,6 +12,7 @@ from pleura.core.codes import finding
 from pleura.core.errors import OutputBusy, OutputFailed
 from pleura.core.faults import PASSING_CODES, note_passing, refusal_of
 from pleura.core.findings import Finding
+from pleura.core.packed import FEW, Packed, pack, unpack
 from pleura.core.progress import Progress, silent
 from pleura.store.attempts import Outcome, Recipe
 from pleura.store.claims import Claims, Watch
@@ -56,7 +57,7 @@ class Batch:
     have no record yet.
     """
 
-    records: list[Any] = field(default_factory=list)
+    records: Sequence[Any] = ()
     gone: list[str] = field(default_factory=list)
     complete: bool = True
     elsewhere: list[str] = field(default_factory=list)
@@ -92,24 +93,28 @@ def do_items(
     """
     work = _Work(run, recipe, jobs, how, refused, group)
     run.check_other_input(dict(zip(work.ids, work.inputs, strict=True)), group)
-    records = [run.kept(id, input) for id, input in zip(work.ids, work.inputs, strict=True)]
-    todo = [number for number, record in enumerate(records) if record is None]
+    records: dict[int, bytes] = {}
+    for number, (id, input) in enumerate(zip(work.ids, work.inputs, strict=True)):
+        if (record := run.kept(id, input)) is not None:
+            records[number] = pack(record)
+    todo = [number for number in range(len(jobs)) if number not in records]
     if not run.planned:
         for number in todo:
             run.forget(work.ids[number])
-    batch = Batch(records, run.gone(work.ids, group))
+    batch = Batch(gone=run.gone(work.ids, group))
     full, done = 0, len(jobs) - len(todo)
     progress(stage, done, len(jobs))
     for number, outcome in work.outcomes(todo):
         if outcome is None:
             batch.elsewhere.append(work.ids[number])
             continue
-        records[number] = outcome.value.record
+        records[number] = pack(outcome.value.record)
         batch.complete &= not outcome.passing
         if outcome.refusal is not None:
             full += outcome.refusal.code == "DISK-FULL"
         done += 1
         progress(stage, done, len(jobs))
+    batch.records = Packed((unpack(records.pop(number)) for number in sorted(records)), FEW)
     if not run.is_task:
         write_failures(run.folder, group, work.ids)
     if full and full == len(jobs):
@@ -203,10 +208,7 @@ class _Work:
     def _pass(self, waiting: Mapping[int, int]) -> Iterator[tuple[int, Outcome]]:
         """Attempt items once; they are numbers with the attempts that are known to be over."""
         numbers = list(waiting)
-        sent = [
-            _Sent(self.jobs[number], self.ids[number], self.inputs[number], waiting[number])
-            for number in numbers
-        ]
+        sent = _Sendings(self, numbers, waiting)
         recipe = _Recorded(self.recipe, self.run.folder, self.claims if self.run.planned else None)
         how = replace(self.how, apart=self.how.apart or self.run.planned)
         for outcome in spread(recipe, sent, how):
@@ -237,6 +239,22 @@ class _Work:
 
     def _failed(self, number: int, refusal: Finding) -> _Value:
         return _Value(self.refused(opened(self.jobs[number]), refusal), {}, refusal.code)
+
+
+@dataclass(frozen=True)
+class _Sendings(Sequence[_Sent]):
+    """The jobs of these numbers as they are sent, each made when its turn comes."""
+
+    work: _Work
+    numbers: Sequence[int]
+    dead: Mapping[int, int]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: Any) -> Any:
+        work, number = self.work, self.numbers[index]
+        return _Sent(work.jobs[number], work.ids[number], work.inputs[number], self.dead[number])
 
 
 @dataclass(frozen=True)

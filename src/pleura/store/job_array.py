@@ -22,6 +22,7 @@ from pleura.core.errors import UsageError
 from pleura.store.call import Call
 from pleura.store.claims import Claims
 from pleura.store.failures import forget_failure, read_failures
+from pleura.store.item import Item
 from pleura.store.items import Batch
 from pleura.store.job_files import JobFormat
 from pleura.store.part_results import PlanResult, ShareResult
@@ -195,7 +196,7 @@ class Part:
         """What `--plan` gives: the commands that start the tasks."""
         plan = Plan.read(run.folder)
         assert plan is not None
-        left = sum(id not in run.items for id, _, _ in plan.cases)
+        left = sum(Item.of(run.folder, id) is None for id, _, _ in plan.cases)
         return PlanResult(run.folder, self.call, len(plan.cases), left, plan.tasks)
 
     def share_done(

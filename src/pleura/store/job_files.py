@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pleura.core.findings import Finding, Verdict
+from pleura.core.packed import Packed
 from pleura.dicom.header import Cells, Plane
 from pleura.dicom.series import Series
 from pleura.geometry.grid import Grid
@@ -75,8 +76,8 @@ class _Encoder:
             return self._object(value)
         if isinstance(value, list):
             return [self.plain(one) for one in value]
-        if isinstance(value, tuple):
-            return self._tuple(value)
+        if isinstance(value, tuple | Packed):
+            return self._tuple(tuple(value))
         return self._other(value)
 
     def _is_listed(self, kind: type) -> bool:

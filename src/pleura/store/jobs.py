@@ -10,6 +10,7 @@ from pleura.core.codes import refused
 from pleura.core.errors import InputRefused
 from pleura.core.faults import refusal_of
 from pleura.core.findings import Finding
+from pleura.core.packed import FEW, Packed
 from pleura.core.progress import Progress, silent
 from pleura.core.text import shown_uid
 from pleura.dicom.gaps import Gaps
@@ -64,7 +65,7 @@ def is_cohort(source: Path) -> bool:
 
 def jobs_and_files(
     source: Path, progress: Progress = silent, gaps: Gaps = "refuse"
-) -> tuple[list[Job], InputFiles | None]:
+) -> tuple[Sequence[Job], InputFiles | None]:
     """The cases of a cohort, the CT series of a tree, or its image files where it has no series;
     and what became of the files of a tree.
 
@@ -78,14 +79,14 @@ def jobs_and_files(
         from pleura.store.cohort import Cohort
 
         cohort = Cohort.open(source)
-        return [_case_job(cohort, entry["id"]) for entry in cohort.about["cases"]], None
+        return Packed((_case_job(cohort, one["id"]) for one in cohort.about["cases"]), FEW), None
     found, tree = survey_in(source, gaps=gaps, progress=progress)
     return jobs_of_series(found, source), InputFiles.of([tree], usable_cases(cases_among(found)))
 
 
-def jobs_of_series(found: Sequence["Series"], source: Path) -> list[Job]:
+def jobs_of_series(found: Sequence["Series"], source: Path) -> Sequence[Job]:
     """The jobs of the CT series among those of a tree, and of what could not be read."""
-    return [
+    jobs = (
         Job(
             series.id,
             shown_uid(series.series_uid),
@@ -95,7 +96,8 @@ def jobs_of_series(found: Sequence["Series"], source: Path) -> list[Job]:
             input=series_input(series, source),
         )
         for series in cases_among(found)
-    ]
+    )
+    return Packed(jobs, FEW)
 
 
 def cases_among(found: Sequence["Series"]) -> list["Series"]:

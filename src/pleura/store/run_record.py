@@ -60,7 +60,6 @@ class RunRecord:
     record: dict[str, Any]
     input: Mapping[str, Any]
     check: Check
-    items: dict[str, Item]
     same_input: bool
     is_task: bool = False
     faults_before: int = field(default_factory=noted)
@@ -75,7 +74,7 @@ class RunRecord:
         """Whether the same command has finished on the same input, with all results still there."""
         if self.record["state"] != "done" or not self.same_input:
             return False
-        return all(item.stands(self.folder, self.check) for item in self.items.values())
+        return _stand(self.folder, self.check)
 
     @property
     def has_faults(self) -> bool:
@@ -89,30 +88,27 @@ class RunRecord:
 
     def kept(self, id: str, input: str) -> Any:
         """The record of an item with the same input and all results; `None` if it must be done."""
-        item = self.items.get(id)
-        if item is None or item.input != input or not item.stands(self.folder, self.check):
-            return None
-        return item.record
+        item = Item.standing(self.folder, id, input, self.check)
+        return item and item.record
 
     def keep(
         self, id: str, input: str, record: Any, files: Mapping[str, tuple[int, str]] | None = None
     ) -> None:
         """Record an item as done; its files must be on disk."""
-        item = Item(id, input, record, dict(files or {}))
-        item.write(self.folder)
-        self.items[id] = item
+        Item(id, input, record, dict(files or {})).write(self.folder)
 
     def forget(self, id: str) -> None:
         """Remove an item's record, then its results."""
+        item = Item.of(self.folder, id)
         item_file(self.folder, id).unlink(missing_ok=True)
-        item = self.items.pop(id, None)
         if item is not None:
             remove_files(self.folder, item)
 
     def gone(self, ids: Iterable[str], group: str = "") -> list[str]:
         """Recorded items of a group whose input is gone: all but these ids, without the prefix."""
-        gone = sorted(id for id in self.items.keys() - set(ids) - {OUTPUTS} if self.items[id].files)
-        return [id.removeprefix(group) for id in gone if id.startswith(group)]
+        others = read_items(self.folder, but=[*ids, OUTPUTS])
+        gone = sorted(item.id for item in others if item.files and item.id.startswith(group))
+        return [id.removeprefix(group) for id in gone]
 
     def check_other_input(self, inputs: Mapping[str, str], group: str = "") -> None:
         """Refuse to replace results of other input; `inputs` are ids with their input.
@@ -120,12 +116,13 @@ class RunRecord:
         Raises:
             OutputConflict: OUT has results, and none of them is of this input.
         """
-        with_results = [
-            item
-            for item in self.items.values()
-            if item.files and item.id.startswith(group) and item.id != OUTPUTS
-        ]
-        if with_results and not any(inputs.get(item.id) == item.input for item in with_results):
+        is_other = False
+        for item in read_items(self.folder, but=[OUTPUTS]):
+            if item.files and item.id.startswith(group):
+                if inputs.get(item.id) == item.input:
+                    return
+                is_other = True
+        if is_other:
             raise OutputConflict(_conflict(self.record["verb"], "results of other input"))
 
     def note_seconds(self, name: str, seconds: float) -> None:
@@ -257,9 +254,15 @@ def is_complete(folder: Path) -> bool:
 
 def results_stand(folder: Path, check: Check) -> bool:
     """Whether a run finished in a folder and all its results are there, unchanged."""
-    return is_complete(folder) and all(
-        item.stands(folder, check) for item in read_items(folder).values()
-    )
+    return is_complete(folder) and _stand(folder, check)
+
+
+def _stand(folder: Path, check: Check) -> bool:
+    return all(item.stands(folder, check) for item in read_items(folder))
+
+
+def _has_items(folder: Path) -> bool:
+    return next(read_items(folder), None) is not None
 
 
 def _known(input: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
@@ -293,7 +296,7 @@ def _check_content(out: Path, head: Mapping[str, Any]) -> None:
         raise OutputConflict(_conflict(verb, "no readable run.json"))
     if record.get("verb") == verb and record.get("state") == "refused":
         return  # a usage error ended it: the corrected command may take over
-    if names <= {RUN, JOBS} and not read_items(out):
+    if names <= {RUN, JOBS} and not _has_items(out):
         return
     if record.get("verb") != verb:
         raise OutputConflict(_conflict(verb, f"the output of pleura {record.get('verb')}"))
@@ -347,21 +350,22 @@ def _opened(out: Path, head: dict[str, Any], input: dict[str, Any], check: Check
         or not _same(record, head)
         or record.get("state") not in ("running", "incomplete", "done", "refused")
     ):
-        for item in read_items(out).values():
+        for item in read_items(out):
             remove_files(out, item)
         for name in (ITEMS, FAILED):
             remove(out / BOOKKEEPING / name)
         remove_plan(out)
-        return RunRecord(out, head | {"state": "fresh"}, input, check, {}, True)
+        return RunRecord(out, head | {"state": "fresh"}, input, check, True)
     known = _known_input(out)
-    return RunRecord(out, record, input, check, read_items(out), known == _known(input, record))
+    return RunRecord(out, record, input, check, known == _known(input, record))
 
 
 def _leave_nothing(run: RunRecord) -> None:
     """Remove the traces of a run that ended before it had a result."""
     with suppress(OSError):
         clear_parts(run.folder)
-        if not run.items and {entry.name for entry in run.folder.iterdir()} <= {RUN, BOOKKEEPING}:
+        names = {entry.name for entry in run.folder.iterdir()}
+        if names <= {RUN, BOOKKEEPING} and not _has_items(run.folder):
             remove(run.folder / RUN)
             remove(run.folder / BOOKKEEPING)
 

@@ -22,7 +22,7 @@ from pleura.store.addresses import is_remote, remote_path
 from pleura.store.call import Call
 from pleura.store.claims import plan_is_gone
 from pleura.store.fingerprints import fingerprint
-from pleura.store.item import Item, item_file, stem_of
+from pleura.store.item import Item, stem_of
 from pleura.store.job_array import Part
 from pleura.store.layout import CLAIMS, JOBS, RUN
 from pleura.store.mirror import BODIES, FAILED_FOLDER, ITEM_FOLDER, Mirror, placeholder
@@ -265,7 +265,7 @@ class Staging:
         for id in ids:
             records = [f"{folder}{stem_of(id)}.json" for folder in (ITEM_FOLDER, FAILED_FOLDER)]
             mirror.stage(name for name in records if name in mirror.entries)
-            item = Item.read(item_file(mirror.folder, id))
+            item = Item.of(mirror.folder, id)
             files = {} if item is None else item.files
             mirror.stage(name for name in files if name in mirror.entries)
 

@@ -8,23 +8,17 @@ from typing import Any
 from pleura.core.atomic import BOOKKEEPING
 from pleura.core.errors import Exit, OutputConflict, UsageError
 from pleura.core.locks import KILLED_S, locked
-from pleura.store.item import Item
 from pleura.store.layout import LOCK
 from pleura.store.run_record import RunRecord, head_of, record_in
 
 
 class TaskRecord(RunRecord):
-    """A run that many tasks share. Records are read when they are asked for."""
+    """A run that many tasks share."""
 
     @property
     def done(self) -> bool:
         """Never: a task always looks at its share."""
         return False
-
-    def kept(self, id: str, input: str) -> Any:
-        """The record of an item whose input is the same and whose results stand."""
-        item = Item.standing(self.folder, id, input, self.check)
-        return item and item.record
 
     def gone(self, ids: Iterable[str], group: str = "") -> list[str]:
         """Nothing: only the run that collects sees all items."""
@@ -61,7 +55,7 @@ def open_task(out: Path, *, verb: str, options: Mapping[str, Any]) -> Iterator[T
             f"{verb}: OUT was planned with other {' and '.join(changed)}; give the same options "
             "to --plan and to every task"
         )
-    run = TaskRecord(out, record, {}, "size", {}, True, is_task=True)
+    run = TaskRecord(out, record, {}, "size", True, is_task=True)
     if not run.planned and record.get("state") != "done":
         raise UsageError(f"{verb}: OUT has no plan; make it once with --plan, without --task")
     with locked(out / BOOKKEEPING / LOCK, what="OUT", wait_s=KILLED_S, shared=True):

@@ -62,10 +62,10 @@ def scan(
     if not headers:
         series, slices_read = _all_checked(series, progress)
     chosen = _chosen(series, rules) if rules else series
-    used: set[str] = set()
+    used: set[int] = set()
     for one in chosen:
         if one.verdict is not Verdict.REFUSED:
-            used.update(found.names(one))
+            used.update(found.numbers_of(plane.file for plane in one.files))
     return ScanResult(
         tuple(chosen),
         content=not headers,

@@ -14,6 +14,7 @@ from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
 from pleura.store.fingerprints import fingerprint
 from pleura.store.input_files import account_line
+from pleura.store.item import Item
 from pleura.store.items import do_items
 from pleura.store.jobs import is_cohort
 from pleura.store.layout import COHORT_STAGE, STUDY, STUDY_CSV, STUDY_PAGE
@@ -201,7 +202,8 @@ def _carry_out(
         raise NothingUsable(
             f"study: {len(slices)} case(s) with masks, {design.folds} folds; give fewer folds"
         )
-    digest = fingerprint([], [run.items[f"slices/{name}"].files for name in sorted(slices)])
+    arrays = [Item.of(run.folder, f"slices/{name}") for name in sorted(slices)]
+    digest = fingerprint([], [item and item.files for item in arrays])
     assert all(ready_path(run.folder, name).exists() for name in slices)
     jobs = run_jobs(design, slices, str(digest["sha256"]))
     refused = [one for one in ready.records if "refused" in one]
