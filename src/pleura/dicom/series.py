@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import sep
@@ -64,32 +64,30 @@ class Survey:
     walk: Walk
 
     def accounting(
-        self, used: Collection[int], rest: str, series: Sequence[Series] | None = None
+        self, used: Sequence[object], rest: str, series: Sequence[Series] | None = None
     ) -> Accounting:
         """Account for every file: used, refused by code, duplicate, or of another kind.
 
         Args:
-            used: numbers of the files that are used.
+            used: for each file of `walk` what is true where the file is used.
             rest: kind of the other files of series that are not refused.
             series: the series of `self`, where later checks have added findings.
         """
-        refused: dict[int, str] = {}
-        others: set[int] = set()
-        for one in self.series if series is None else series:
-            numbers = self.numbers_of(plane.file for plane in one.files)
-            if one.verdict is Verdict.REFUSED:
-                refused |= dict.fromkeys(numbers, one.refusing_code)
-            else:
-                others.update(number for number in numbers if number not in used)
+        series = sorted(self.series if series is None else series, key=_is_refused)
+        fates: list[str | None] = [None] * len(self.walk.files)
+        for one in series:  # a file whose frames belong to several is refused where one is
+            code = one.refusing_code if _is_refused(one) else ""
+            for number in self.numbers_of(plane.file for plane in one.files):
+                fates[number] = code
         number_used = 0
         codes = Counter(file.code for file in self.walk.refused)
         counts: Counter[str] = Counter()
-        for number, file in enumerate(self.walk.files):
-            if number in used:  # also where frames of it belong to a refused series
+        for is_used, fate, file in zip(used, fates, self.walk.files, strict=True):
+            if is_used:
                 number_used += 1
-            elif number in refused:
-                codes[refused[number]] += 1
-            elif number in others:
+            elif fate:
+                codes[fate] += 1
+            elif fate is not None:
                 counts[rest] += 1
             else:
                 counts[DUPLICATE if file.kind == DICOM else file.kind] += 1
@@ -150,9 +148,13 @@ class Survey:
         return numbers
 
 
+def _is_refused(series: Series) -> bool:
+    return series.verdict is Verdict.REFUSED
+
+
 def _key(place: str) -> bytes:
     """A location in few bytes, since an input may have millions."""
-    return hashlib.blake2b(os.fsencode(place), digest_size=16).digest()
+    return hashlib.blake2b(os.fsencode(place), digest_size=15).digest()
 
 
 def survey(

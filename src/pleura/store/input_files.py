@@ -49,13 +49,13 @@ class InputFiles:
         total = Accounting()
         shared: Counter[tuple[str, ...]] = Counter()
         for tree in trees:
-            owners: dict[int, tuple[str, ...]] = {}
+            owners: list[tuple[str, ...]] = [()] * len(tree.walk.files)
             for case, parts in cases.items():
                 alone = (case,)
                 for number in tree.numbers_of(_places(parts)):
-                    owners[number] = owners[number] + alone if number in owners else alone
+                    owners[number] = owners[number] + alone if owners[number] else alone
             total += tree.accounting(owners, rest)
-            shared.update(owners.values())
+            shared.update(filter(None, owners))
         return cls(total, shared)
 
     @classmethod

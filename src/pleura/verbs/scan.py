@@ -62,10 +62,11 @@ def scan(
     if not headers:
         series, slices_read = _all_checked(series, progress)
     chosen = _chosen(series, rules) if rules else series
-    used: set[int] = set()
+    used = bytearray(len(found.walk.files))
     for one in chosen:
         if one.verdict is not Verdict.REFUSED:
-            used.update(found.numbers_of(plane.file for plane in one.files))
+            for number in found.numbers_of(plane.file for plane in one.files):
+                used[number] = True
     return ScanResult(
         tuple(chosen),
         content=not headers,
