@@ -29,7 +29,7 @@ def nested(depth, keyword, value):
         outer = Dataset()
         outer.ContentSequence = Sequence([item])
         item = outer
-    return item.ContentSequence
+    return Sequence([item]) if depth == 0 else item.ContentSequence
 
 
 def packed(dataset):
@@ -76,3 +76,21 @@ def test_the_audit_sees_a_birth_date_that_was_left(place):
         PLACES[place](left)
         findings = check_file(source, packed(left))
     assert "BIRTH-LEFT" in {finding.code for finding in findings}
+
+
+@pytest.mark.parametrize("dates", ["keep", "shift", "remove"])
+@pytest.mark.filterwarnings("ignore")
+def test_a_report_that_states_the_birth_date_is_published_without_it(dates):
+    """Subject Birth Date (DCM 121031) is of Type 1 in a content item: a dummy replaces it."""
+    with config.disable_value_validation():
+        (ds,) = images(OTTOLINE, 31, slices=1)
+        for element in [one for one in ds if one.tag.group in (0x0028, 0x7FE0)]:
+            del ds[element.tag]
+        ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.88.11"
+        ds.Modality, ds.ValueType = "SR", "CONTAINER"
+        ds.ContentSequence = nested(0, "Date", BORN)
+        source = packed(ds)
+        written = writing.encoded(Writer(Choices(dates=dates), WHO).changed(source)[0])
+    assert BORN.encode() not in written
+    assert dcmread(BytesIO(written)).ContentSequence[0].Date
+    assert {finding.code for finding in check_file(source, written)} == set()

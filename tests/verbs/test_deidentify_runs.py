@@ -12,7 +12,7 @@ from io import BytesIO
 import pydicom
 import pytest
 
-from pleura.core.errors import UsageError
+from pleura.core.errors import Exit, UsageError
 from pleura.phantom.dataset import write_dataset
 from pleura.verbs.deidentify import deidentify
 from pleura.verbs.verify import verify
@@ -269,3 +269,13 @@ def test_a_referenced_patient_stays_with_uids_only(chests, tmp_path, retain):
         one.DeidentificationMethodCodeSequence = [c for c in codes if c.CodeValue != "113110"]
         one.save_as(path)
     assert ("FORBIDDEN-LEFT" in verify(source, out).report.counts()) == bool(kept)
+
+
+@pytest.mark.parametrize("dates", ["remove", "shift"])
+def test_what_pleura_wrote_can_be_deidentified_again(chests, tmp_path, dates):
+    """The ids of the first run are those of the second: Deid_000 is nobody's identity."""
+    deidentify(some(chests, tmp_path / "in", 0, 1), tmp_path / "one", dates="shift")
+    result = deidentify(tmp_path / "one", tmp_path / "two", dates=dates)
+    assert result.exit_code is Exit.OK
+    assert len(visible(tmp_path / "two")) == len(visible(tmp_path / "in"))
+    assert verify(tmp_path / "one", tmp_path / "two").exit_code is Exit.OK

@@ -279,12 +279,16 @@ def complete(before: Layout, after: Layout) -> Seen:
 
 
 def shifts(before: Layout, after: Layout) -> dict[int, list[Path_]]:
-    """Paths of dates by the number of whole days by which each moved."""
+    """Paths of dates by the number of whole days by which each moved.
+
+    A birth date is not among them, wherever it stands: it is removed or replaced, not shifted.
+    """
+    born = _day(before.text(0x00100030).encode("ascii", "replace"))
     moved: dict[int, list[Path_]] = defaultdict(list)
     for piece in after.pieces:
         if vr_of(piece) in ("DA", "DT") and piece.path in before.values:
             old, new = _day(_value(before, before.values[piece.path])), _day(_value(after, piece))
-            if old and new and piece.path[0] != 0x00100030:
+            if old and new and old != born:
                 moved[(new - old).days].append(piece.path)
     return dict(moved)
 
