@@ -479,3 +479,18 @@ def test_progress_lines_fit_80_columns_and_end_with_their_stage(monkeypatch, cap
     lines = made[0].file.getvalue().splitlines()
     assert lines
     assert all(len(line.replace("\x1b[2K", "").strip()) <= 80 for line in lines)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_change_neither_the_exit_code_nor_a_file(closed, tmp_path):
+    from pleura.phantom.dataset import write_dataset
+
+    write_dataset(tmp_path / "in", cases=1, shape=(16, 48, 48), seed=1)
+    out = tmp_path / "out"
+    for verb in ("scan in/Images", f"segment in/Images {out}"):
+        command = f"{sys.executable} -m pleura {verb} {closed}"
+        done = subprocess.run(["sh", "-c", command], cwd=tmp_path, check=False)
+        assert done.returncode == 0
+    json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert (out / "index.html").read_text(encoding="utf-8").startswith("<!")

@@ -1,5 +1,6 @@
 """Public functions take paths as people have them."""
 
+import sys
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -62,3 +63,15 @@ def test_an_empty_path_is_not_the_current_folder(verb, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="a path is empty"):
         getattr(pleura, verb)("", *others)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a current folder")
+def test_relative_paths_in_a_removed_current_folder_are_wrong_usage(tmp_path, monkeypatch):
+    here = tmp_path / "job"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    here.rmdir()
+    with pytest.raises(UsageError, match="current folder does not exist"):
+        pleura.segment(tmp_path, "out")
+    with pytest.raises(UsageError, match="absolute"):
+        pleura.scan(".")

@@ -25,6 +25,21 @@ def test_every_export_gives_the_same_rows(encoding, end, sign):
     assert dict(read_table(content, "table")) == ROWS
 
 
+@pytest.mark.parametrize("before", ["sep=;\r\n", "\r\n \n", "\nsep=;\n\n"])
+def test_lines_before_the_heading_do_not_matter(before):
+    content = (before + "case;patient\na;1,5\n\nb;2").encode()
+    first = before.count("\n") + 2
+    assert dict(read_table(content, "table")) == {
+        first: {"case": "a", "patient": "1,5"},
+        first + 2: {"case": "b", "patient": "2"},
+    }
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"sep=;", b"case,patient\n"])
+def test_a_table_without_rows_has_none(content):
+    assert dict(read_table(content, "table")) == {}
+
+
 def test_utf_16_of_the_other_byte_order_is_read_too():
     content = b"\xfe\xff" + "case,patient\na,1".encode("utf-16-be")
     assert dict(read_table(content, "table")) == {2: {"case": "a", "patient": "1"}}

@@ -38,10 +38,13 @@ def check_path(value: Any) -> None:
     """Refuse a path that no file system can have; any other value passes.
 
     Raises:
-        UsageError: it is too long, runs in a circle of links, or has a null character.
+        UsageError: it is too long, runs in a circle of links, has a null character, or starts from
+            a current folder that was removed.
     """
     if not isinstance(value, Path):
         return
+    if not value.is_absolute():
+        _check_current_folder()
     try:
         value.stat()
     except ValueError:
@@ -52,6 +55,15 @@ def check_path(value: Any) -> None:
         raise UsageError(
             f"a path cannot be used: {os.strerror(error.errno)}; give another path"
         ) from error
+
+
+def _check_current_folder() -> None:
+    try:
+        Path.cwd()
+    except OSError:
+        raise UsageError(
+            "the current folder does not exist any more: change to another, or give absolute paths"
+        ) from None
 
 
 def _is_path(annotation: Any) -> bool:

@@ -21,11 +21,13 @@ def read_table(content: bytes, table: str) -> Iterator[tuple[int, dict[str, str]
         UsageError: it is not a CSV file.
     """
     try:
-        text = decoded(content)
-        rows = list(csv.DictReader(text.splitlines(), delimiter=_delimiter_of(text)))
+        lines = decoded(content).splitlines()
+        first = next((k for k, line in enumerate(lines) if _is_heading(line)), len(lines))
+        reader = csv.DictReader(lines[first:], delimiter=_delimiter_of("".join(lines[first:][:1])))
+        rows = [(first + reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error):
         raise UsageError(f"the {table} is not a CSV file in UTF-8; save it as CSV UTF-8") from None
-    for number, row in enumerate(rows, 2):
+    for number, row in rows:
         yield (
             number,
             {
@@ -36,9 +38,13 @@ def read_table(content: bytes, table: str) -> Iterator[tuple[int, dict[str, str]
         )
 
 
-def _delimiter_of(text: str) -> str:
-    """What separates the columns, by the heading: a comma, a semicolon or a tab."""
-    heading = text.split("\n", 1)[0]
+def _is_heading(line: str) -> bool:
+    """Whether a line is neither blank nor Excel's `sep=;`."""
+    return bool(line.strip()) and not line.startswith("sep=")
+
+
+def _delimiter_of(heading: str) -> str:
+    """What separates the columns: a comma, a semicolon or a tab."""
     if "," in heading:
         return ","
     return next((sign for sign in ";\t" if sign in heading), ",")
