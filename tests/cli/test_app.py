@@ -494,3 +494,27 @@ def test_closed_streams_change_neither_the_exit_code_nor_a_file(closed, tmp_path
         assert done.returncode == 0
     json.loads((out / "run.json").read_text(encoding="utf-8"))
     assert (out / "index.html").read_text(encoding="utf-8").startswith("<!")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX pipe")
+@pytest.mark.parametrize("options", [[], ["--json"]])
+@pytest.mark.parametrize(("content", "code"), [(b"", 3), (None, 0)])
+def test_a_reader_that_ends_early_changes_neither_exit_code_nor_notes(
+    options, content, code, tmp_path
+):
+    from pleura.phantom.dataset import write_dataset
+
+    write_dataset(tmp_path, cases=1, shape=(16, 48, 48), seed=1)
+    if content is not None:
+        for file in (tmp_path / "Images").rglob("*.dcm"):
+            file.write_bytes(content)
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "pleura", "scan", str(tmp_path / "Images"), *options],
+        stdout=writing, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert done.returncode == code
+    assert "scan: 16 files: " in done.stderr
+    assert "Traceback" not in done.stderr

@@ -241,7 +241,10 @@ def test_is_dicom(head, answer):
     assert is_dicom(head) is answer
 
 
-@pytest.mark.parametrize("content", [b"", bytes(5000)])
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n"
+
+
+@pytest.mark.parametrize("content", [b"", bytes(5000), POINTER, b"\n<!DOCTYPE html><p>404"])
 @pytest.mark.parametrize("name", ["a.dcm", "A.DCM", "scan.IMA", "x.dicom"])
 def test_a_placeholder_is_refused_on_disk_and_in_archives(name, content, tmp_path):
     """What a cloud folder leaves before it downloads, and what a broken copy leaves."""

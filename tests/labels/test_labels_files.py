@@ -235,3 +235,15 @@ def test_a_long_extension_without_labels_takes_no_time(tmp_path):
     start = time.process_time()
     assert read_mask(tmp_path / "m.nii").labels.all()
     assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nii", ".nrrd", ".mha"])
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [(b"version https://git-lfs.github.com/spec/v1", "Git LFS"), (b" <HTML>404", "a web page")],
+)
+def test_what_a_failed_download_leaves_is_refused_by_name(suffix, content, found, tmp_path):
+    (tmp_path / f"m{suffix}").write_bytes(content)
+    with pytest.raises(UnreadableFile, match=found) as caught:
+        read_mask(tmp_path / f"m{suffix}")
+    assert caught.value.code == "IMAGE-NOT-DOWNLOADED"

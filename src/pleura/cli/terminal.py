@@ -49,10 +49,6 @@ def carry_out(
             "to resume"
         )
         return int(Exit.INTERRUPTED)
-    except BrokenPipeError:
-        # the reader of the pipe has ended
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(Exit.OK)
     except Exception as error:
         if debug:
             traceback.print_exc()
@@ -78,12 +74,15 @@ def _say(line: str) -> None:
 
 
 def _show(result: Result, *, json: bool, quiet: bool) -> None:
-    if json:
-        sys.stdout.write(dump_json(result.as_json()))
-    elif not quiet:
-        table = result.table()
-        if table is not None:
+    try:
+        if json:
+            sys.stdout.write(dump_json(result.as_json()))
+        elif not quiet and (table := result.table()) is not None:
             _draw(table)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the reader of the pipe has ended, as `head` does; what is noted still matters
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if not quiet or result.exit_code is not Exit.OK:
         for line in result.notes():
             _say(line)
@@ -111,7 +110,10 @@ def _draw(table: Table) -> None:
         )
     for row in table.rows:
         drawn.add_row(*(_coloured(escape(visible(cell))) for cell in row))
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(drawn)
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    with console.capture() as text:  # its own printing ends the process where a pipe is broken
+        console.print(drawn)
+    sys.stdout.write(text.get())
 
 
 PIPE_WIDTH = 160

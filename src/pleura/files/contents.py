@@ -109,9 +109,23 @@ def is_dicomdir(head: bytes) -> bool:
     return head[start + 8 : start + 8 + length].strip(b" \0") == DICOMDIR_CLASS
 
 
+STAND_INS = {
+    b"version https://git-lfs": "a Git LFS pointer",
+    b"<!doctype html": "a web page",
+    b"<html": "a web page",
+}
+"""How files begin that a failed download leaves in the place of another."""
+
+
+def stand_in(head: bytes) -> str:
+    """What stands in the place of a file that was not downloaded; else empty."""
+    begins = head[:64].lstrip().lower()
+    return next((found for start, found in STAND_INS.items() if begins.startswith(start)), "")
+
+
 def has_lost_content(name: str, head: bytes) -> bool:
     """Whether a file is named as DICOM and has no content, or only zeros: a placeholder of a cloud
-    folder that was never downloaded, or a copy that was interrupted.
+    folder that was never downloaded, a copy that was interrupted, or another stand-in.
 
     Args:
         name: the file's name.
@@ -119,7 +133,8 @@ def has_lost_content(name: str, head: bytes) -> bool:
     """
     lowered = PurePath(name).name.lower()
     is_litter = lowered in LITTER or lowered.startswith("._")
-    return lowered.endswith(DICOM_SUFFIXES) and not is_litter and not any(head)
+    is_lost = not any(head) or bool(stand_in(head))
+    return lowered.endswith(DICOM_SUFFIXES) and not is_litter and is_lost
 
 
 def kind_of(name: str, head: bytes) -> str:

@@ -3,6 +3,9 @@
 from pathlib import Path
 
 from pleura.core.codes import refused
+from pleura.core.errors import UnreadableFile
+from pleura.files.contents import stand_in
+from pleura.images.bounded import open_regular
 from pleura.images.image_file import ImageFile
 
 MAPS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -63,6 +66,7 @@ def load_image(path: Path, *, oriented: bool = False) -> ImageFile:
     """
     from pleura.images import metaimage, nifti, nrrd
 
+    _check_content(path)
     suffix = map_suffix(path)
     if suffix in (".nii", ".nii.gz"):
         return nifti.load(path, oriented=oriented)
@@ -72,6 +76,13 @@ def load_image(path: Path, *, oriented: bool = False) -> ImageFile:
         return metaimage.load(path)
     found = UNREAD.get(unread_suffix(path), "the file")
     raise refused("MASK-FORMAT", found=found, known=", ".join(MAPS))
+
+
+def _check_content(path: Path) -> None:
+    with open_regular(path) as file:
+        found = stand_in(file.read(64))
+    if found:
+        raise refused("IMAGE-NOT-DOWNLOADED", UnreadableFile, found=found)
 
 
 def check_oriented(path: Path) -> None:

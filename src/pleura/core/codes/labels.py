@@ -180,6 +180,9 @@ FILES: Mapping[str, Code] = {
     "NPZ-VALUES": refusal("the NPZ mask has the values {found}; expected 0 and one other"),
     "NPZ-NO-MASKS": refusal("the NPZ file has no array named {key}"),
     "IMAGE-CORRUPT": refusal("the {format} file is corrupt", "Export it again."),
+    "IMAGE-NOT-DOWNLOADED": refusal(
+        "the file is {found}, not an image", "Download it again (git lfs pull)."
+    ),
     "IMAGE-DIMENSIONS": refusal("the image has {found}; expected three dimensions"),
     "IMAGE-LAYERS": refusal(
         "the image has {n} layers and no names of segments", "Save the labels as one layer."

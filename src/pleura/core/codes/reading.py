@@ -51,8 +51,8 @@ FILES: Mapping[str, Code] = {
         "Copy them again.",
     ),
     "EMPTY-FILE": refusal(
-        "{n} file(s) named as DICOM are empty or begin with zeros only: their content was lost, or "
-        "never downloaded from a cloud folder",
+        "{n} file(s) named as DICOM are empty, zeros, a Git LFS pointer or a web page: their "
+        "content was lost, or never downloaded",
         "Copy or download them again.",
     ),
     "SPECIAL-FILE": refusal(
