@@ -72,9 +72,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'pleura' has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)
     if name in VERBS:
-        from pleura.core.paths import accepts_str_paths
+        from pleura.core.arguments import checks_arguments
 
-        value = accepts_str_paths(value)
+        value = checks_arguments(value)
     globals()[name] = value
     return value
 

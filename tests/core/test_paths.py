@@ -1,13 +1,14 @@
 """Public functions take paths as people have them."""
 
+import inspect
 import sys
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 import pleura
+from pleura.core.arguments import checks_arguments
 from pleura.core.errors import UsageError
-from pleura.core.paths import accepts_str_paths
 
 
 def example(
@@ -18,7 +19,7 @@ def example(
 
 
 def test_str_and_pathlike_become_paths_where_a_path_is_wanted():
-    called = accepts_str_paths(example)
+    called = checks_arguments(example)
     assert called("a", out=PurePosixPath("b"), name="c", model="d") == (
         Path("a"),
         Path("b"),
@@ -39,7 +40,7 @@ def test_every_verb_takes_str(name):
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b", "/".join(["d" * 200] * 30)])
 def test_a_path_that_no_file_system_has_is_wrong_usage(name):
-    called = accepts_str_paths(example)
+    called = checks_arguments(example)
     for arguments in ({"source": name}, {"source": "a", "model": Path(name)}):
         with pytest.raises(UsageError, match="a path"):
             called(**arguments)
@@ -48,7 +49,7 @@ def test_a_path_that_no_file_system_has_is_wrong_usage(name):
 def test_a_circle_of_links_is_wrong_usage(tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(UsageError, match="link"):
-        accepts_str_paths(example)(tmp_path / "loop" / "below")
+        checks_arguments(example)(tmp_path / "loop" / "below")
 
 
 def test_a_verb_called_with_str(tmp_path):
@@ -75,3 +76,28 @@ def test_relative_paths_in_a_removed_current_folder_are_wrong_usage(tmp_path, mo
         pleura.segment(tmp_path, "out")
     with pytest.raises(UsageError, match="absolute"):
         pleura.scan(".")
+
+
+WRONG = {
+    "deidentify": [("profile", "hipaa"), ("dates", "never"), ("retain", "device"), ("workers", -1)],
+    "segment": [("format", "SEG"), ("format", None), ("gaps", "x"), ("workers", "2"),
+                ("workers", 1.5), ("workers", True), ("tasks", -1), ("out", ["a"])],
+    "evaluate": [("empty", "nan"), ("split", "all "), ("ref", None)],
+    "scan": [("source", 3), ("source", None), ("source", b"in"), ("gaps", "Split")],
+    "prepare": [("couch", "away"), ("export", "nii")],
+    "train": [("epochs", "3"), ("lr", "0.1")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("verb", "name", "value"), [(verb, *one) for verb, listed in WRONG.items() for one in listed]
+)
+def test_python_is_as_strict_as_the_command_line(verb, name, value, tmp_path):
+    """A profile that does not exist was taken for the basic one, and stood in the certificate."""
+    (tmp_path / "in").mkdir()
+    given = {"source": "in", "out": "out", "pred": "in", "ref": "in", "cohort": "in"}
+    takes = inspect.signature(getattr(pleura, verb)).parameters
+    arguments = {key: tmp_path / place for key, place in given.items() if key in takes}
+    with pytest.raises(UsageError, match=rf"^{name} is "):
+        getattr(pleura, verb)(**arguments | {name: value})
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]

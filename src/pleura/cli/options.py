@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import click
 
 from pleura.cli.terminal import carry_out
+from pleura.core.arguments import COUNTS
 
 METAVARS = {"source": "IN"}
 """Metavariables that differ from the parameter's name (`in` is a keyword of Python)."""
@@ -17,10 +18,6 @@ METAVARS = {"source": "IN"}
 
 IN_PYTHON_ONLY = ("names", "original", "progress")
 """Parameters that the command line does not have."""
-
-COUNTS = ("workers", "tasks")
-"""Parameters for which 0 means "choose", so a negative number is a mistake."""
-
 
 FLAGS = {
     "json": "Print the result as JSON.",
