@@ -113,9 +113,13 @@ class RunRecord:
     def check_other_input(self, inputs: Mapping[str, str], group: str = "") -> None:
         """Refuse to replace results of other input; `inputs` are ids with their input.
 
+        Results of an incomplete run may be of input that could not be read as a whole then.
+
         Raises:
             OutputConflict: OUT has results, and none of them is of this input.
         """
+        if self.record["state"] == "incomplete":
+            return
         is_other = False
         for item in read_items(self.folder, but=[OUTPUTS]):
             if item.files and item.id.startswith(group):

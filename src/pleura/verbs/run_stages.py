@@ -67,6 +67,7 @@ class Stages:
         from pleura.verbs.prepare import prepare
         from pleura.verbs.scan import scan
 
+        faults_before = noted()
         with self.stage("scan"):
             seen = scan(self.source, gaps=gaps, workers=self.workers, progress=self.progress)
             if seen.exit_code is Exit.NOTHING_USABLE:
@@ -81,7 +82,7 @@ class Stages:
             gone = gone_notes(read_json(clean / layout.RUN)["gone"])
             self.notes += [line for line in gone if line not in self.notes]
         with self.stage("prepare", layout.COHORT_STAGE) as cohort:
-            persons, faults_before = read_map(places["map"]), noted()
+            persons = read_map(places["map"])
             tree = survey(self.source, progress=self.progress)
             known = names_of_cases(tree.series, self.source, persons)
             patients = patient_ids(persons, known)
@@ -98,7 +99,7 @@ class Stages:
                 **common,
             )
             self.take(made, account_line("prepare", made.input))
-            if noted() != faults_before:
+            if noted() != faults_before and self.worst is Exit.OK:
                 self.notes.append(UNREAD)
                 self.worst = Exit.SOME_FAILED
             self.input = made.input
