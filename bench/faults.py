@@ -1,6 +1,7 @@
 """Let system calls of every verb fail, run the verb again, compare: `python bench/faults.py`.
 
-    python bench/faults.py [COUNT] [VERB…] [--kill | --cut] [--workers N] [--seed N] [--log FILE]
+    python bench/faults.py [COUNT] [VERB…] [--kill | --cut] [--workers N] [--cases N] [--seed N]
+                           [--log FILE]
 
 COUNT faults (2,000 by default; 0: every n-th call of every kind with every error) are spread over
 the verbs: the n-th open, read, write, fsync or rename below the test's folder fails with EIO,
@@ -78,6 +79,7 @@ def main() -> int:
     parser.add_argument("--kill", action="store_true")
     parser.add_argument("--cut", action="store_true")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--cases", type=int, default=2)
     parser.add_argument("--seed", default="0")
     parser.add_argument("--log", type=Path)
     given = parser.parse_args()
@@ -98,7 +100,7 @@ def main() -> int:
     done: dict[str, list[dict]] = {}
     with tempfile.TemporaryDirectory() as name:
         spec = {"verbs": most, "seed": given.seed, "calls": calls, "errors": errors}
-        spec |= {"workers": given.workers, "numbers": HIGHEST}
+        spec |= {"workers": given.workers, "numbers": HIGHEST, "cases": given.cases}
         for outcome in trials(Path(name), spec):
             if "counts" in outcome:
                 for verb in list(done)[-1:]:

@@ -101,6 +101,15 @@ def test_faults_that_once_were_recorded_as_results(name, tried):
     assert [line for line in done if line["problems"]] == []
 
 
+@pytest.mark.parametrize(("verb", "number"), [("evaluate", 23), ("deidentify", 31)])
+def test_a_fault_that_hides_a_file_of_the_only_case(tmp_path, verb, number):
+    """The rerun once took what it found now for other input, and ended with exit 2."""
+    faults = [{"call": "open", "error": "EIO", "number": number}]
+    (line,) = lines_of(tmp_path, [{"verbs": {verb: 0}, "faults": faults, "cases": 1}])
+    assert (line["fired"], line["first_exit"]) == (True, 1)
+    assert line["problems"] == []
+
+
 def test_all_numbers_or_a_sample():
     counts = dict.fromkeys(("open", "read"), 5)
     assert len(list(chosen(counts, 0, "s", ("open", "read")))) == 2 * 4 * 5

@@ -194,9 +194,10 @@ def use_workers() -> None:
 class Stories:
     """Each verb's command on one small input, which is made once."""
 
-    def __init__(self, folder: Path, workers: int = 1) -> None:
+    def __init__(self, folder: Path, workers: int = 1, cases: int = 2) -> None:
         self.folder = folder
         self.workers = workers
+        self.cases = cases
         self.chests = folder / "chests"
         self.clean = folder / "made" / "clean"
         self.cohort = folder / "made" / "cohort"
@@ -208,7 +209,7 @@ class Stories:
         from pleura.labels.registry import write_mask
         from pleura.phantom.dataset import write_dataset
 
-        write_dataset(self.chests, cases=2, shape=TINY, seed=3, label=write_mask)
+        write_dataset(self.chests, cases=self.cases, shape=TINY, seed=3, label=write_mask)
         labels = str(self.chests / "Labels")
         for words in (
             ["deidentify", str(self.chests / "Images"), str(self.clean)],
@@ -448,12 +449,13 @@ def main(folder: Path, specs: Sequence[dict]) -> None:
 
     A spec has `verbs`, each with the most numbers n for a call and an error (0: all); `calls`,
     `errors`, `seed`; or `faults` instead, a list of fields of `Fault`. With `workers` above 1 in
-    the first, the fault is in a worker process, and `numbers` is the highest n.
+    the first, the fault is in a worker process, and `numbers` is the highest n; `cases` of the
+    first is how many cases the input has, 2 by default.
     """
     from pleura.core.quiet import silence_libraries
 
     silence_libraries()
-    stories = Stories(folder, specs[0].get("workers", 1))
+    stories = Stories(folder, specs[0].get("workers", 1), specs[0].get("cases", 2))
     blank_pictures()
     if stories.workers > 1:
         use_workers()
