@@ -99,7 +99,7 @@ class Stages:
                 **common,
             )
             self.take(made, account_line("prepare", made.input))
-            if noted() != faults_before and self.worst is Exit.OK:
+            if noted() != faults_before:
                 self.notes.append(UNREAD)
                 self.worst = Exit.SOME_FAILED
             self.input = made.input
