@@ -1,7 +1,8 @@
 """What became of the files of an input: by their headers, and once its cases are done.
 
 An input is every folder, archive or file that a verb reads CT and masks from, cohorts aside: what
-pleura wrote itself needs no account.
+pleura wrote itself needs no account. Nor does its bookkeeping in other folders, which can differ
+where the results are equal.
 """
 
 from collections import Counter
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pleura.files.accounting import Accounting
+from pleura.files.contents import RECORDS, UNFINISHED
 from pleura.images.bounded import image_files
 from pleura.store.layout import COHORT
 
@@ -56,7 +58,8 @@ class InputFiles:
                     owners[number] = owners[number] + alone if owners[number] else alone
             total += tree.accounting(owners, rest)
             shared.update(filter(None, owners))
-        return cls(total, shared)
+        other = {kind: n for kind, n in total.other.items() if kind not in (RECORDS, UNFINISHED)}
+        return cls(Accounting(total.used, total.refused, other), shared)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "InputFiles":
