@@ -26,6 +26,7 @@ def test_str_and_pathlike_become_paths_where_a_path_is_wanted():
         "c",
         Path("d"),
     )
+    assert called("a", name=Path("b"))[2] == "b"
     assert called(Path("a")) == (Path("a"), None, "", None)
     assert called.__doc__ == example.__doc__
 
@@ -82,7 +83,7 @@ WRONG = {
     "deidentify": [("profile", "hipaa"), ("dates", "never"), ("retain", "device"), ("workers", -1)],
     "segment": [("format", "SEG"), ("format", None), ("gaps", "x"), ("workers", "2"),
                 ("workers", 1.5), ("workers", True), ("tasks", -1), ("out", ["a"])],
-    "evaluate": [("empty", "nan"), ("split", "all "), ("ref", None)],
+    "evaluate": [("empty", "nan"), ("split", "all "), ("ref", None), ("mapping", {1: "right"})],
     "scan": [("source", 3), ("source", None), ("source", b"in"), ("gaps", "Split")],
     "prepare": [("couch", "away"), ("export", "nii")],
     "train": [("epochs", "3"), ("lr", "0.1")],

@@ -44,7 +44,8 @@ def refusals(folder):
     start = time.process_time()
     found = survey(folder)
     assert time.process_time() - start < SECONDS
-    return {code for code, count in found.accounting().refused.items() if count}
+    account = found.accounting([False] * len(found.walk.files), "rest")
+    return {code for code, count in account.refused.items() if count}
 
 
 def sequence(items, length):

@@ -51,6 +51,10 @@ def _checked(name: str, value: Any, annotation: Any) -> Any:
         raise _wrong(name, "a whole number", value)
     if float in kinds and not isinstance(value, Real):
         raise _wrong(name, "a number", value)
+    if str in kinds and isinstance(value, os.PathLike):  # --split takes a file too
+        return os.fspath(value)
+    if str in kinds and not isinstance(value, str):
+        raise _wrong(name, "a text", value)
     if name in COUNTS and value < 0:
         raise _wrong(name, "0 or more", value)
     if isinstance(value, str | bytes) and any(get_origin(kind) is tuple for kind in kinds):
