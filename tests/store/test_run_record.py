@@ -76,6 +76,17 @@ def test_fresh_then_resumed_then_done(tmp_path, source):
     assert read_json(tmp_path / "out" / "run.json")["state"] == "done"
 
 
+def test_a_run_of_another_version_is_not_continued(tmp_path, source, monkeypatch):
+    with opened(tmp_path / "out", source) as run:
+        make(run, "a")
+    monkeypatch.setattr(run_record, "__version__", "9.9.9")
+    with (
+        pytest.raises(OutputConflict, match=r"another version of pleura; .*--overwrite"),
+        opened(tmp_path / "out", source),
+    ):
+        pass
+
+
 def test_other_options_conflict_and_name_the_way_out(tmp_path, source):
     with opened(tmp_path / "out", source, size=1) as run:
         make(run, "a")

@@ -45,6 +45,13 @@ from pleura.store.places import check_apart
 from pleura.store.planned import remove_plan
 
 FORMAT = "pleura-run/2"
+OTHER = {
+    "format": "another format",
+    "verb": "another command",
+    "version": "another version of pleura",
+    "options": "other options",
+}
+"""What the parts of a run's head that differ are called."""
 OUTPUTS = "OUT"
 """The item for files that belong to OUT as a whole."""
 
@@ -250,6 +257,11 @@ def head_of(verb: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {"format": FORMAT, "verb": verb, "version": __version__, "options": dict(options)}
 
 
+def difference(record: Mapping[str, Any], head: Mapping[str, Any]) -> str:
+    """How the head of a run differs from this one's, in words; empty where it does not."""
+    return " and ".join(words for key, words in OTHER.items() if record.get(key) != head[key])
+
+
 def is_complete(folder: Path) -> bool:
     """Whether the run that wrote a folder has nothing left to do again."""
     record = record_in(folder)
@@ -304,8 +316,7 @@ def _check_content(out: Path, head: Mapping[str, Any]) -> None:
         return
     if record.get("verb") != verb:
         raise OutputConflict(_conflict(verb, f"the output of pleura {record.get('verb')}"))
-    changed = [key for key in ("version", "options") if record.get(key) != head[key]] or ["format"]
-    raise OutputConflict(_conflict(verb, f"a run with other {' and '.join(changed)}"))
+    raise OutputConflict(_conflict(verb, f"a run with {difference(record, head)}"))
 
 
 def _check_may_replace(out: Path, verb: str) -> None:

@@ -9,7 +9,7 @@ from pleura.core.atomic import BOOKKEEPING
 from pleura.core.errors import Exit, OutputConflict, UsageError
 from pleura.core.locks import KILLED_S, locked
 from pleura.store.layout import LOCK
-from pleura.store.run_record import RunRecord, head_of, record_in
+from pleura.store.run_record import RunRecord, difference, head_of, record_in
 
 
 class TaskRecord(RunRecord):
@@ -48,12 +48,11 @@ def open_task(out: Path, *, verb: str, options: Mapping[str, Any]) -> Iterator[T
     record = record_in(out)
     if record is None:
         raise UsageError(f"{verb}: OUT has no plan; make it once with --plan, without --task")
-    head = head_of(verb, options)
-    changed = [key for key in head if record.get(key) != head[key]]
-    if changed:
+    other = difference(record, head_of(verb, options))
+    if other:
         raise OutputConflict(
-            f"{verb}: OUT was planned with other {' and '.join(changed)}; give the same options "
-            "to --plan and to every task"
+            f"{verb}: OUT was planned with {other}; use one version and the same options in --plan "
+            "and in every task"
         )
     run = TaskRecord(out, record, {}, "size", True, is_task=True)
     if not run.planned and record.get("state") != "done":
