@@ -1,7 +1,9 @@
 """Keep the finished runs of a study in a small file: `python bench/study_runs.py OUT FILE.tar.gz`.
 
 Unpacked into an empty folder (`tar xzf FILE.tar.gz -C OUT`), the command of the study makes the
-slices anew and does only the runs that are not in the file.
+slices anew and does only the runs that are not in the file. The file names the version that packed
+it, because only a run of the same version is resumed: let one run be made anew before that, and
+compare it (docs/study.md).
 """
 
 import gzip
@@ -10,6 +12,8 @@ import json
 import sys
 import tarfile
 from pathlib import Path
+
+from pleura import __version__
 
 
 def main() -> None:
@@ -33,8 +37,9 @@ def is_run(path: Path) -> bool:
 def running(out: Path) -> bytes:
     """`run.json` as it is while the study runs."""
     record = json.loads((out / "run.json").read_text())
-    kept = {key: record[key] for key in ("format", "verb", "version", "options")}
-    return json.dumps(kept | {"state": "running"}, indent=2, sort_keys=True).encode() + b"\n"
+    kept = {key: record[key] for key in ("format", "verb", "options")}
+    kept |= {"version": __version__, "state": "running"}
+    return json.dumps(kept, indent=2, sort_keys=True).encode() + b"\n"
 
 
 def add(archive: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -8,7 +8,7 @@ first used.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from pleura.core.errors import PleuraError as PleuraError
