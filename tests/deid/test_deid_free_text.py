@@ -87,7 +87,8 @@ def test_telephones_addresses_and_ages_over_89_go(text):
     [
         "90Y SIRT", "89 years", "45 y/o", "HU -1000 to 400", "120 kVp 95 mAs", "FOV 350 mm",
         "ext. carotid 2.5", "cell count", "phone 5", "01/2020", "B70f 0.75", "1.94 years", "元",
-        "030 1234", "T4/5/6", "三月", "平均 5.6", "matrix 512/512", "100-1500",
+        "030 1234", "T4/5/6", "三月", "平均 5.6", "matrix 512/512", "100-1500", "LOW EXT 5.0 B30f",
+        "EXT 1.25mm",
     ],
 )  # fmt: skip
 def test_numbers_of_technique_stay(text):

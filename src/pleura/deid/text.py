@@ -30,7 +30,9 @@ OTHERS = (
     # telephone numbers: in groups, behind a word for them, with the zero of an area in front
     r"(?<!\w)[+(]?\d{1,4}+[ ()./-]{1,3}+\d{2,5}+[ )./-]{1,3}+\d{3,12}+"
     r"(?:[ ./-]\d{2,12}+){0,4}+(?!\w)",
-    rf"(?<![^\W_])(?:{_TELEPHONE})[\W_]{{0,4}}+[+(]?\d[\d ()./-]{{1,24}}\d(?!\d)",
+    # (LOW EXT 5.0 is an extremity in slices of 5 mm)
+    rf"(?<![^\W_])(?:{_TELEPHONE})[\W_]{{0,4}}+(?!\d{{1,2}}[.,]\d{{1,3}}(?![\d.,]*\d))"
+    r"[+(]?\d[\d ()./-]{1,24}\d(?!\d)",
     r"(?<![\d.])0\d{1,5}+(?:[ /-]\d{5,9}|(?: \d{2,4}){3,5})(?!\d)",
     # ages over 89 (not yttrium, 90Y)
     r"(?<![\d.,])(?:9\d|1[01]\d)[ -]{0,2}(?:years?|y(?:ea)?rs?|y/o|yo|jahren?|jahrige?r?|ans|anos|"
