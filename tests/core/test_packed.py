@@ -25,6 +25,7 @@ def test_it_is_the_sequence_that_it_was_made_of(count):
     assert [packed[number] for number in range(-count, count)] == points + points
     assert packed[3:900:7] == tuple(points[3:900:7])
     assert packed == tuple(points)
+    assert repr(packed) == repr(tuple(points))
     assert packed != [*points, points]
     with pytest.raises(IndexError):
         packed[count]

@@ -61,6 +61,9 @@ class Packed(Sequence[Item]):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
 
 def pack(value: Any) -> bytes:
     """A value as compressed bytes."""
