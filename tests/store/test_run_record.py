@@ -315,7 +315,6 @@ def test_half_written_parts_are_cleared_and_not_counted(tmp_path, source):
 
 HOLDER = """
 import sys, time
-from contextlib import nullcontext
 from pathlib import Path
 sys.path[:0] = {path!r}
 from pleura.store.run_record import open_run

@@ -110,7 +110,10 @@ def _draw(table: Table) -> None:
         )
     for row in table.rows:
         drawn.add_row(*(_coloured(escape(visible(cell))) for cell in row))
-    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    if sys.stdout.isatty():
+        Console().print(drawn)
+        return
+    console = Console(width=PIPE_WIDTH)
     with console.capture() as text:  # its own printing ends the process where a pipe is broken
         console.print(drawn)
     sys.stdout.write(text.get())
