@@ -434,7 +434,7 @@ def tried(place: Path, name: str, files: list[bytes], told: Counter[str]) -> Non
         refusals = [finding for finding in one.findings if finding.verdict is Verdict.REFUSED]
         assert one.usable or refusals or not one.is_ct, "neither usable nor refused"
         for finding in refusals:
-            assert finding.message in lines, "a refusal without a reason"
+            assert finding.message.removesuffix(".") in lines, "a refusal without a reason"
             told[finding.code] += 1
     for one in find_series(inside):
         told["usable by their headers" if one.usable else "refused by their headers"] += 1
