@@ -97,9 +97,7 @@ class ShippedNetwork:
         steps = 4
         progress("segment", 0, steps)
         axes = PatientAxes.of(volume.grid, float(self.card["spacing_mm"]))
-        with ThreadPoolExecutor(1) as pool:  # opened once, while the coarse copy is made
-            pool.submit(lambda: self._network)
-            coarse_hu = axes.coarse_hu(volume)
+        coarse_hu = axes.coarse_hu(volume)
         progress("segment", 1, steps)
         body = enclosed(coarse_hu)
         margin, side = self._margins_in(coarse_hu, box_of(body, AROUND_PATIENT))
