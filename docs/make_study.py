@@ -27,9 +27,8 @@ BEGIN, END = "<!-- results of {}: begin (docs/make_study.py) -->", "<!-- results
 def main() -> None:
     name = Path(sys.argv[1]).stem
     design, out = read_design(Path(sys.argv[1])), Path(sys.argv[2])
-    records = [
-        item.record for id, item in sorted(read_items(out).items()) if id.startswith("runs/")
-    ]
+    runs = [item for item in read_items(out) if item.id.startswith("runs/")]
+    records = [item.record for item in sorted(runs, key=lambda item: item.id)]
     text = PAGE.read_text(encoding="utf-8")
     begin, end = BEGIN.format(name), END.format(name)
     before, after = text.split(begin)[0], text.split(end)[1]
