@@ -91,8 +91,15 @@ def plan_cases(
     searched = masks
     if masks is None and original is not None:
         searched = original.folder
-    about: Any = {"mentioned": frozenset(refusals), "names": names, "progress": progress}
-    references = find_references(seen, usable, source, searched, **about)
+    references = find_references(
+        seen,
+        usable,
+        source,
+        searched,
+        mentioned=frozenset(refusals),
+        names=names,
+        progress=progress,
+    )
     jobs = Packed((_job(one, references.of(one), source) for one in usable), FEW)
     unread = [refusal for one in seen if one.id == UNREADABLE for refusal in one.findings]
     refusals.pop(UNREADABLE, None)  # it has one finding for each kind of file that was not read

@@ -181,7 +181,8 @@ FILES: Mapping[str, Code] = {
     "NPZ-NO-MASKS": refusal("the NPZ file has no array named {key}"),
     "IMAGE-CORRUPT": refusal("the {format} file is corrupt", "Export it again."),
     "IMAGE-NOT-DOWNLOADED": refusal(
-        "the file is {found}, not an image", "Download it again (git lfs pull)."
+        "the file is {found}, not an image",
+        "Download it again, a Git LFS pointer by git lfs pull.",
     ),
     "IMAGE-DIMENSIONS": refusal("the image has {found}; expected three dimensions"),
     "IMAGE-LAYERS": refusal(
