@@ -54,15 +54,15 @@ def memory_of(work) -> tuple[int, int]:
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cohort")
-    return series(folder / "many", 15), series(folder / "few", 5)
+    return series(folder / "many", 20), series(folder / "few", 10)
 
 
 @pytest.mark.parametrize(
     ("work", "most_peak", "most"),
     [
-        (survey, 900, 250),
-        (jobs_and_files, 900, 200),
-        (lambda source: plan_cases(source, None, "refuse", None, None, silent), 900, 200),
+        (survey, 700, 250),
+        (jobs_and_files, 700, 200),
+        (lambda source: plan_cases(source, None, "refuse", None, None, silent), 700, 200),
         (lambda source: fingerprint([source]), 250, 50),
     ],
     ids=["survey", "segment and measure", "prepare", "fingerprint"],
@@ -128,5 +128,5 @@ def test_results_stay_after_their_folder_is_emptied(tmp_path, inputs):
     result = segment(inputs[1], tmp_path / "out", model=Path("classical"))
     before = result.as_json()["cases"]
     segment(inputs[0], tmp_path / "out", model=Path("classical"), overwrite=True)
-    assert len(before) == 5
+    assert len(before) == 10
     assert result.as_json()["cases"] == before
