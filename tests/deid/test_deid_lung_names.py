@@ -12,6 +12,15 @@ LUNGS = {
     "правое лёгкое": "Lung_R",
     "右肺": "Lung_R",
     "Poumons": "Lungs",
+    "Lunge rechts (AI)": "Lung_R_AI",
+    "LungR_Limbus": "Lung_R_Limbus",
+    "03 Poumon_G": "03_Lung_L",
+    "Oberlappen rechts": "Lung_RUL",
+    "lobe moyen droit": "Lung_RML",
+    "lóbulo inferior izquierdo": "Lung_LLL",
+    "lobo superiore sinistro": "Lung_LUL",
+    "lobo inferior direito": "Lung_RLL",
+    "linkerbovenkwab": "Lung_LUL",
 }
 
 
@@ -27,6 +36,13 @@ def test_lung_keeps_its_side(tmp_path, name):
 def test_name_with_another_word_is_lost(tmp_path, name):
     """A word that is a surname too, two sides, and a part of a lung."""
     assert rois(tmp_path, ct("Roe^Jane", "A1"), [name]) == "ROI_1"
+
+
+@pytest.mark.parametrize(("person", "name"), [("Limbus^Ann", "Poumon_D_Limbus"),
+                                              ("Mirada^Ann", "Pulmon D (Mirada)")])  # fmt: skip
+def test_name_of_a_product_that_is_the_patients_is_lost(tmp_path, person, name):
+    assert rois(tmp_path, ct(person, "A1"), [name]) == "ROI_1"
+    assert audit(tmp_path) == "clean"
 
 
 @pytest.mark.parametrize("person", ["Lung^Ann", "Pulmon^Ann"])

@@ -323,10 +323,10 @@ def test_names_of_one_side_both_and_parts(series, tmp_path):
     mask, findings = read_judged(structure_set(tmp_path / "n.dcm", rois), series.grid, series)
     np.testing.assert_array_equal(mask.labels, WANTED)
     assert [finding.evidence["names"] for finding in findings] == ["Lung~_L, Lung_L_AI"]
-    with pytest.raises(InputRefused, match=r"Lung_L_AI, Lung_R_…"):
+    with pytest.raises(InputRefused, match=r"Lung_L_PRV05, Lung_R_…"):
         read_mask(
             structure_set(
-                tmp_path / "x.dcm", [("Lung_L_AI", LEFT_BOX), ("Lung_R_Meier", RIGHT_BOX)]
+                tmp_path / "x.dcm", [("Lung_L_PRV05", LEFT_BOX), ("Lung_R_Meier", RIGHT_BOX)]
             ),
             series.grid,
         )

@@ -14,7 +14,7 @@ A wrong side is the worst fault of a label, so a word is listed only where its s
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -42,7 +42,7 @@ LANGUAGES = (
     Language("English", "lung lungs", "r rt right", "l lt left",
              "both total all combined whole bilateral"),
     Language("Latin", "pulmo pulmones", "dx", "sx", "ambo",
-             "d dxt dexter dextra", "s sin sinister sinistra"),
+             "d dxt dexter dextra dextri", "s sin sinister sinistra sinistri"),
     # western Europe
     Language("German", "lunge lungen lungenflügel lungenfluegel", "rechts rechte rechter rechten",
              "links linke linker linken", "beide beider gesamt", "re", "li"),
@@ -112,8 +112,6 @@ LANGUAGES = (
     Language("Korean", "폐 폐장", "우 우측 오른 오른쪽", "좌 좌측 왼 왼쪽", "양 양측 양쪽"),
 )  # fmt: skip
 
-LONGEST = 40
-"""[letters] Longer words are not split into side and lung."""
 NEEDS_SIDE = frozenset({"long", "longe"})
 """Words for lung that mean something else where no side stands beside them."""
 LETTERS = str.maketrans(
@@ -135,7 +133,8 @@ def fold(text: str) -> str:
     return plain(text).casefold().translate(LETTERS)
 
 
-def _listed(*words: str) -> Iterator[str]:
+def listed(*words: str) -> Iterator[str]:
+    """The words of some texts, folded."""
     for text in words:
         yield from fold(text).split()
 
@@ -143,19 +142,20 @@ def _listed(*words: str) -> Iterator[str]:
 def _languages_of() -> dict[str, frozenset[Language]]:
     found: dict[str, frozenset[Language]] = {}
     for language in LANGUAGES:
-        for word in _listed(language.lungs):
+        for word in listed(language.lungs):
             found[word] = found.get(word, frozenset()) | {language}
     return found
 
 
+BY_NAME: Mapping[str, Language] = {language.name: language for language in LANGUAGES}
 LANGUAGES_OF: Mapping[str, frozenset[Language]] = _languages_of()
 """Word for lung to its languages."""
 SIDES: Mapping[str, Side] = {
-    **{word: "right" for language in LANGUAGES for word in _listed(language.right)},
-    **{word: "left" for language in LANGUAGES for word in _listed(language.left)},
+    **{word: "right" for language in LANGUAGES for word in listed(language.right)},
+    **{word: "left" for language in LANGUAGES for word in listed(language.left)},
 }
 """Words that mean a side in any name."""
-BOTH = frozenset(_listed(LANGUAGES[0].both))
+BOTH = frozenset(listed(LANGUAGES[0].both))
 """English words for both lungs, which count in any name."""
 
 
@@ -168,30 +168,26 @@ class Words:
 
 
 @lru_cache(maxsize=256)
-def words_beside(lungs: frozenset[str]) -> Words:
-    """The words for sides that count beside some words for lung.
+def words_beside(languages: frozenset[Language]) -> Words:
+    """The words for sides that count in names of some languages.
 
-    A word that means right in one of their languages and left in another is not among them.
+    A word that means right in one of them and left in another is not among them.
     """
     sides: dict[str, set[Side]] = {word: {side} for word, side in SIDES.items()}
     both = set(BOTH)
-    for language in _languages(lungs):
-        both.update(_listed(language.both))
-        for word in _listed(language.short_right):
+    for language in languages:
+        both.update(listed(language.both))
+        for word in listed(language.short_right):
             sides.setdefault(word, set()).add("right")
-        for word in _listed(language.short_left):
+        for word in listed(language.short_left):
             sides.setdefault(word, set()).add("left")
     certain = {word: next(iter(found)) for word, found in sides.items() if len(found) == 1}
     return Words(certain, frozenset(both))
 
 
-def _languages(lungs: Iterable[str]) -> frozenset[Language]:
-    return frozenset(language for word in lungs for language in LANGUAGES_OF[word])
-
-
 PHRASES = frozenset(
     word
-    for word in (*LANGUAGES_OF, *SIDES, *_listed(*(language.both for language in LANGUAGES)))
+    for word in (*LANGUAGES_OF, *SIDES, *listed(*(language.both for language in LANGUAGES)))
     if "_" in word
 )
 """Words of two parts, which a name separates by a space or a sign."""
@@ -209,21 +205,9 @@ def joined(words: list[str]) -> list[str]:
     return found
 
 
-def parted(word: str) -> list[str]:
-    """A side and a lung written as one word (`rechterlong`, 右肺), as two; else the word alone."""
-    if len(word) > LONGEST:
-        return [word]
-    for end in range(1, len(word)):
-        head, tail = word[:end], word[end:]
-        for lung, side in ((tail, head), (head, tail)):
-            if lung in LANGUAGES_OF and _is_beside(side, lung):
-                return [head, tail]
-    return [word]
-
-
-def _is_beside(side: str, lung: str) -> bool:
-    """Whether a word is a side, or both, beside a word for lung; no letter that has cases is."""
-    if len(side) == 1 and unicodedata.category(side) != "Lo":
+def is_side(word: str, languages: frozenset[Language]) -> bool:
+    """Whether a part of a word is a side, or both; no single letter that has cases is."""
+    if len(word) == 1 and unicodedata.category(word) != "Lo":
         return False
-    words = words_beside(frozenset({lung}))
-    return side in words.sides or side in words.both
+    words = words_beside(languages)
+    return word in words.sides or word in words.both

@@ -1,13 +1,13 @@
 """Names of structures, scanners and kernels. A value made of these words only is kept.
 
 Structures are named by TG-263 or by common terms for organs and planning: words, sides, levels,
-doses and operators. Whole lungs are known in many languages (`core.lung_names`).
+doses and operators. Lungs and lobes are known in many languages (`core.lung_names`).
 """
 
 import re
 from functools import lru_cache
 
-from pleura.core.lung_names import LUNG_NAMES, side_of
+from pleura.core.lung_names import part_of
 from pleura.deid.tables import words
 
 STRUCTURES = words("labels")
@@ -79,12 +79,14 @@ def _is_term(part: str) -> bool:
 
 
 def clean_label(label: str) -> str | None:
-    """The label where all of it names a structure; the TG-263 name of a lung; else `None`.
+    """The label where all of it names a structure; the TG-263 name of a lung or lobe; else `None`.
 
     A lung that is named in another language gets its TG-263 name, so that no word stays of which
     only its language says that it is not a person's.
     """
     if is_structure(label):
         return label
-    side = side_of(label)
-    return LUNG_NAMES[side] if side else None
+    part = part_of(label)
+    if part is None or part.partial:
+        return None
+    return part.name

@@ -148,12 +148,7 @@ def from_names(labels: Mapping[str, int | list[int]]) -> Naming:
     Raises:
         UsageError: no name means a lung, or only names of one side do.
     """
-    values: dict[Side, set[int]] = {"right": set(), "left": set(), "both": set()}
-    for name, part in lung_parts(labels).items():
-        label = labels[name]
-        numbers = label if isinstance(label, list) else [label]
-        if not part.partial:
-            values[part.side] |= {int(number) for number in numbers}
+    values = _values_by_side(labels)
     right, left, both = values["right"], values["left"], values["both"]
     if both and bool(right) != bool(left):
         right, left = (right or both - left), (left or both - right)
@@ -166,6 +161,24 @@ def from_names(labels: Mapping[str, int | list[int]]) -> Naming:
     return Naming(
         "nnunet", tuple(sorted(right)), tuple(sorted(left)), tuple(sorted(both)), others=True
     )
+
+
+def _values_by_side(labels: Mapping[str, int | list[int]]) -> dict[Side, set[int]]:
+    """The values of the lungs and lobes of each side.
+
+    Raises:
+        UsageError: two names of one whole lung have other values.
+    """
+    values: dict[Side, set[int]] = {"right": set(), "left": set(), "both": set()}
+    whole: dict[Side, set[int]] = {}
+    for name, part in lung_parts(labels).items():
+        label = labels[name]
+        numbers = {int(number) for number in (label if isinstance(label, list) else [label])}
+        if part.whole and whole.setdefault(part.side, numbers) != numbers:
+            raise UsageError(f"two labels are named as the lung of one side ({part.side})")
+        if not part.partial:
+            values[part.side] |= numbers
+    return values
 
 
 def _named(about: Mapping[str, Any]) -> Mapping[str, Any]:

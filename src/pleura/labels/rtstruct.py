@@ -205,7 +205,7 @@ def _made_without_contours(dataset: Any) -> dict[str, str]:
         name = str(roi.get("ROIName") or "")
         part = part_of(name)
         is_made = is_ours or str(roi.get("ROIGenerationAlgorithm") or "") == "AUTOMATIC"
-        if is_made and part is not None and part == LungPart(part.side):
+        if is_made and part is not None and part.whole:
             lungs[part.side] = name
     if "both" in lungs or lungs.keys() >= {"right", "left"}:
         return lungs

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pleura.core.codes import finding, refused
 from pleura.core.findings import Finding
-from pleura.core.lung_names import LungPart, near_names, shown_name
+from pleura.core.lung_names import LungPart, chosen, near_names, shown_name
 from pleura.core.lung_words import Side
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LEFT, RIGHT, LungMask
@@ -56,8 +56,11 @@ def assemble(
     Raises:
         InputRefused: `NO-LUNG`, `LUNG-TWICE`, `LUNG-PARTIAL` or `LUNG-EMPTY`.
     """
-    found: list[Finding] = []
-    near = near_names(names)
+    used = chosen(structure.part for structure in structures)
+    structures = [structure for structure in structures if structure.part in used]
+    taken = {structure.name for structure in structures if not structure.part.partial}
+    near = near_names(name for name in names if name not in taken)
+    found = _additions(structures)
     for structure in structures:
         if structure.count and not structure.voxels.any():
             raise refused(
@@ -85,6 +88,14 @@ def assemble(
     return _sided(right, left, grid, found), tuple(found)
 
 
+def _additions(structures: Sequence[Structure]) -> list[Finding]:
+    """That names have more than the words for a lung, and are taken for lungs nevertheless."""
+    names = [shown_name(one.name) for one in structures if one.part.has_additions]
+    if names:
+        return [finding("LUNG-NAMES-WITH-ADDITIONS", names=", ".join(dict.fromkeys(names)))]
+    return []
+
+
 def _sided(right: Mask | None, left: Mask | None, grid: Grid, found: list[Finding]) -> LungMask:
     labels = np.zeros(grid.shape, dtype=np.uint8)
     if right is not None:
@@ -99,16 +110,13 @@ def _sided(right: Mask | None, left: Mask | None, grid: Grid, found: list[Findin
 
 def _side(structures: Sequence[Structure], side: Side, found: list[Finding]) -> Mask | None:
     """The lung of a side, as a whole structure, else from its lobes, else `None`."""
-    whole = [structure for structure in structures if structure.part == LungPart(side)]
+    ours = [structure for structure in structures if structure.part.side == side]
+    whole = [structure for structure in ours if structure.part.whole]
     if whole:
         return _one_of(whole, WORDS[side], found)
     lobes: dict[str, Mask] = {}
     for lobe in LOBES_OF.get(side, ()):
-        same = [
-            structure
-            for structure in structures
-            if structure.part.side == side and structure.part.lobe == lobe
-        ]
+        same = [structure for structure in ours if structure.part.lobe == lobe]
         if same:
             lobes[lobe] = _one_of(same, f"{side} {lobe} lobe", found)
     if not lobes:

@@ -106,6 +106,10 @@ STRUCTURES: Mapping[str, Code] = {
         "an algorithm made {names} and drew no contour, so the mask is empty",
         "Check whether lung is missing.",
     ),
+    "LUNG-NAMES-WITH-ADDITIONS": repaired(
+        "{names} were taken for lungs; words for AI, products, versions and numbers in front of "
+        "these names were ignored"
+    ),
     "LUNG-NAMES-UNUSED": ok("structures with names close to a lung were not used: {names}"),
     "NO-LUNG": refusal(
         "no structure is a lung, by code or by name{near}",
