@@ -27,8 +27,10 @@ from pleura.verbs.evaluate import evaluate
 from pleura.verbs.measure import measure
 from pleura.verbs.phantom import phantom
 from pleura.verbs.prepare import prepare
+from pleura.verbs.run import run
 from pleura.verbs.segment import segment
 from pleura.verbs.status import status
+from pleura.verbs.train import train
 
 pytestmark = pytest.mark.usefixtures("figures_rendered")
 
@@ -298,20 +300,88 @@ def test_deidentify_takes_its_input_from_a_store(store, tmp_path):
     assert deidentify(at("chests"), there / "out").exit_code is Exit.OK
     assert objects_in(there / "out") == objects_in(here / "out") != {}
     assert not list((tmp_path / "scratch").iterdir())
-    for place in ("out", "key", "map", "audit"):
-        given = {"out": tmp_path / "more", place: at("more")}
+    for place in ("key", "map", "audit", "certificate"):
         with pytest.raises(UsageError, match="does not read or write object stores"):
-            deidentify(at("chests"), **given)
+            deidentify(at("chests"), tmp_path / "more", **{place: at("more")})
     with pytest.raises(UsageError, match="as one command"):
         deidentify(at("chests"), tmp_path / "more", plan=True)
     assert not (tmp_path / "more").exists()
+
+
+def test_deidentify_writes_to_a_store_and_keeps_key_and_map_on_this_machine(store, tmp_path):
+    chests, here, private = (tmp_path / name for name in ("chests", "here", "private"))
+    phantom(chests, cases=2, size=32, slices=8)
+    deidentify(chests / "Images", here / "out")
+    private.mkdir()
+    shutil.copy(here / "out.key", private)
+    with pytest.raises(UsageError, match="name the map on this machine with --map"):
+        deidentify(chests / "Images", at("out"))
+    planned = deidentify(chests / "Images", at("out"), map=private / "who.json", dry_run=True)
+    assert planned.files == 16
+    assert store.content("") == {}
+
+    given = {"map": private / "who.json"}
+    result = deidentify(chests / "Images", at("out"), **given)
+    assert result.exit_code is Exit.OK
+    assert f"written to s3://{BUCKET}/out" in result.notes()
+    assert not [line for line in result.notes() if "scratch" in line]
+    assert store.written("out")[-1] == "run.json"
+    assert store.content("").keys() == {f"out/{name}" for name in store.content("out")}
+    assert results(store.content("out")) == in_folder(here / "out")
+    beside = {f"out.{end}" for end in ("key", "audit.json", "certificate.html", "certificate.json")}
+    assert {path.name for path in private.glob("[!.]*")} == beside | {"who.json"}
+    secret = (private / "out.key").read_bytes().strip()
+    assert secret not in b"".join(store.content("").values())
+
+    store.requests.clear()
+    assert deidentify(chests / "Images", at("out"), **given).files == 16
+    assert not [name for name in store.written("out") if not name.startswith(".pleura/")]
+    with pytest.raises(UsageError, match="as one command"):
+        deidentify(chests / "Images", at("out"), plan=True, **given)
+
+
+def test_train_reads_and_writes_a_store(store, tmp_path):
+    chests, cohort = tmp_path / "chests", tmp_path / "cohort"
+    phantom(chests, cases=3, size=32, slices=8)
+    prepare(chests, cohort)
+    store.upload(cohort, "cohort")
+    quick = {"steps": 1, "size": 16, "device": "cpu"}
+    train(cohort, tmp_path / "models", **quick)
+    trained = train(at("cohort"), at("models"), **quick)
+    assert f"s3://{BUCKET}/models/" in trained.notes()[0]
+    assert store.written("models")[-1] == "run.json"
+    here, there = in_folder(tmp_path / "models"), results(store.content("models"))
+    assert here.keys() == there.keys()
+    name = "bce_dice/model.onnx"
+    assert here[name] == there[name]
+    store.requests.clear()
+    assert train(at("cohort"), at("models"), **quick).models == trained.models
+    assert not [name for name in store.written("models") if not name.startswith(".pleura/")]
+
+    assert not list((tmp_path / "scratch").glob("pleura-*"))
+
+
+def test_run_takes_its_input_from_a_store(store, tmp_path):
+    chests = tmp_path / "chests"
+    phantom(chests, cases=1, size=48, slices=16)
+    store.upload(chests / "Images", "chests")
+    assert run(at("chests"), tmp_path / "all").exit_code is Exit.OK
+    assert (tmp_path / "all/report.html").exists()
+    assert store.content("").keys() == {f"chests/{name}" for name in store.content("chests")}
+    begun = (tmp_path / "all/run.json").stat().st_mtime_ns
+    assert run(at("chests"), tmp_path / "all").exit_code is Exit.OK
+    assert (tmp_path / "all/run.json").stat().st_mtime_ns == begun
+    with pytest.raises(UsageError, match="does not read or write object stores"):
+        run(at("chests"), at("all"))
+    assert not list((tmp_path / "scratch").glob("pleura-*"))
 
 
 def objects_in(out):
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*.dcm")}
 
 
-FOLDERS_ONLY = sorted({*VERBS} - {"segment", "measure", "prepare", "evaluate", "deidentify"})
+WITH_STORES = "segment measure prepare evaluate deidentify train run".split()
+FOLDERS_ONLY = sorted({*VERBS} - {*WITH_STORES})
 
 
 @pytest.mark.parametrize("name", [*FOLDERS_ONLY, "load"])

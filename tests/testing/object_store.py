@@ -82,13 +82,14 @@ class Store:
         client.close()
 
     def content(self, prefix: str) -> dict[str, bytes]:
-        """Every object below a prefix, by its name below it."""
+        """Every object below a prefix, or of the whole bucket, by its name below it."""
         client, found = self.client, {}
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{prefix}/")
+        start = f"{prefix}/" if prefix else ""
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=start)
         for page in pages:
             for entry in page.get("Contents", ()):
                 body = client.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"]
-                found[entry["Key"].removeprefix(f"{prefix}/")] = body.read()
+                found[entry["Key"].removeprefix(start)] = body.read()
         client.close()
         return found
 

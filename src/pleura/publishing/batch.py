@@ -88,7 +88,7 @@ class Publication:
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes on what the chosen options imply."""
-        return option_notes(self.choices, self.places, self.out)
+        return option_notes(self.choices, self.places)
 
     def show(self) -> DeidentifyResult:
         """What would be done; nothing is written."""

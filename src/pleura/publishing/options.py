@@ -10,6 +10,7 @@ from typing import Any
 from pleura.core.errors import UsageError
 from pleura.deid.choices import RETAINABLE, Choices
 from pleura.deid.identity import key_fingerprint
+from pleura.store.layout import BESIDE, beside
 
 
 def choices_of(profile: Any, dates: Any, retain: Sequence[Any], blank: Sequence[str]) -> Choices:
@@ -87,21 +88,14 @@ class Places:
         return (self.key, self.map, self.audit, *pages)
 
 
-def places_of(out: Path, *, key: Path | None, map: Path | None, audit: Path | None) -> Places:
+def places_of(out: Path, **named: Path | None) -> Places:
     """The files beside OUT, where no option names others."""
-    return Places(
-        key or beside(out, ".key"),
-        map or beside(out, ".map.json"),
-        audit or beside(out, ".audit.json"),
-        beside(out, ".certificate"),
-    )
+    return Places(**{name: named.get(name) or beside(out, end) for name, end in BESIDE.items()})
 
 
-def option_notes(choices: Choices, places: Places, out: Path) -> tuple[str, ...]:
-    """Where the output is, and what the chosen profile leaves."""
-    lines = [
-        f"written to {out}; re-identification map: {places.map} (secret); audit: {places.audit}"
-    ]
+def option_notes(choices: Choices, places: Places) -> tuple[str, ...]:
+    """Where the files beside OUT are, and what the chosen profile leaves."""
+    lines = [f"re-identification map: {places.map} (secret); audit: {places.audit}"]
     if choices.profile == "report":
         stays = "dates, UIDs, institutions, staff, free text and the preamble stay as they are"
         lines.append(f"profile report changes four attributes: {stays}")
@@ -116,9 +110,3 @@ def option_notes(choices: Choices, places: Places, out: Path) -> tuple[str, ...]
             "private attributes were removed"
         )
     return tuple(lines)
-
-
-def beside(out: Path, suffix: str) -> Path:
-    """`OUT` + suffix, next to OUT."""
-    place = out.resolve()
-    return place.with_name(place.name + suffix)

@@ -118,7 +118,8 @@ class DeidentifyResult:
         for key, text in self._left_in_words().items():
             if self.left.get(key):
                 lines.append(f"{_files(self.left[key])} {text}")
-        lines += [self.accounting.sentence(), *self.option_notes]
+        place = [] if self.planned else [f"written to {self.out}"]
+        lines += [self.accounting.sentence(), *place, *self.option_notes]
         for code, names in sorted(self.names.items()):
             lines += [f"{code}: {visible(name)}" for name in names]
         return lines

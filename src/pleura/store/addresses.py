@@ -50,6 +50,6 @@ def refuse_remote(*values: Any) -> None:
     if any(map(is_remote, values)):
         raise UsageError(
             "this command does not read or write object stores here: copy the objects to a folder; "
-            "segment, measure and prepare take s3:// for IN and OUT, evaluate and deidentify for "
-            "their inputs, status for OUT"
+            "segment, measure, prepare, deidentify and train take s3:// for IN and OUT, evaluate "
+            "and run for their inputs, status for OUT"
         )

@@ -96,7 +96,12 @@ STUDY = "study.json"
 STUDY_CSV = "study.csv"
 STUDY_PAGE = "study.html"
 
-BESIDE = {"map": "map.json", "audit": "audit.json", "key": "key"}
+BESIDE = {
+    "map": "map.json",
+    "audit": "audit.json",
+    "key": "key",
+    "certificate": "certificate",
+}
 """Files that de-identification writes beside OUT, such as `OUT.map.json`."""
 
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -119,10 +124,10 @@ def main_mask(format: str) -> str:
     return BOTH_LUNGS if format == "npz" else LUNGS + MASK_SUFFIX[format]
 
 
-def beside(out: Path, name: str) -> Path:
-    """A file next to OUT that starts with OUT's name: `map`, `audit` or `key`."""
+def beside(out: Path, ending: str) -> Path:
+    """`OUT.ending`, next to OUT."""
     resolved = out.resolve()
-    return resolved.with_name(f"{resolved.name}.{BESIDE[name]}")
+    return resolved.with_name(f"{resolved.name}.{ending}")
 
 
 def is_case_id(value: object) -> bool:

@@ -57,14 +57,21 @@ class Mirror:
                 self._rewrite(path, HERE, _quoted(self.scratch))
             self.known[name] = _stamp(path)
 
+    @property
+    def has_new_cases(self) -> bool:
+        """Whether a case has finished since `push_cases`."""
+        return self._items() not in (None, self.seen)
+
     def push_cases(self) -> None:
+        """Upload that the run has begun, and what is new of finished cases."""
+        if self.has_new_cases:
+            markers = [name for name in MARKERS[:2] if name not in self.known]
+            self._push(name for name in markers if (self.folder / name).exists())
+            self._push_records()
+
+    def _push_records(self) -> None:
         """Upload what is new of finished cases, each before its record."""
-        folder = self.folder / BOOKKEEPING / ITEMS
-        now = _stamp(folder) if folder.is_dir() else None
-        if now is None or now == self.seen:
-            return
-        markers = [name for name in MARKERS[:2] if name not in self.known]
-        self._push(name for name in markers if (self.folder / name).exists())
+        now = self._items()
         for name in self._changed(ITEM_FOLDER):
             item = Item.read(self.folder / name)
             if name in self.known:  # it is not true any more once its files change
@@ -83,7 +90,7 @@ class Mirror:
             self.objects.delete(self.objects.list(CLAIMED))
         self._drop(name for name in gone if name.startswith(ITEM_FOLDER))
         self._drop(name for name in gone if name in self.known)
-        self.push_cases()
+        self._push_records()
         self._push(name for name in self._changed() if name not in MARKERS)
         for name in MARKERS:
             self._push([name] if self._is_new(name) else [])
@@ -96,6 +103,11 @@ class Mirror:
         """Raise `OutputBusy` where another run has collected the plan meanwhile."""
         if self.objects.read(JOBS) is None:
             raise plan_is_gone()
+
+    def _items(self) -> Stamp | None:
+        """The state of the folder of records, which changes with each record."""
+        folder = self.folder / BOOKKEEPING / ITEMS
+        return _stamp(folder) if folder.is_dir() else None
 
     def _changed(self, folder: str = "") -> list[str]:
         found = []

@@ -20,16 +20,20 @@ R = TypeVar("R")
 def over_object_stores(
     *,
     writes: bool = True,
+    has_tasks: bool = True,
     folders: Sequence[str] = (),
     collects_without_input: bool = False,
+    reads_results: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a verb take `s3://` paths.
 
     Args:
         writes: whether OUT may be in an object store too.
+        has_tasks: whether `--plan` and `--task` work there.
         folders: parameters that must be files or folders of this machine.
         collects_without_input: whether the run that collects a plan needs no input of cases that
             are done.
+        reads_results: whether the verb reads all files in OUT to resume, such as checkpoints.
     """
     local = (*folders, *(() if writes else ("out",)))
 
@@ -44,12 +48,13 @@ def over_object_stores(
             bound.apply_defaults()
             values: Mapping[str, Any] = dict(bound.arguments)
             refuse_remote(*(values[name] for name in local))
-            if not writes and (values.get("plan") or values.get("task")):
+            if not has_tasks and (values.get("plan") or values.get("task")):
                 raise UsageError(
                     f"{verb.__name__}: --plan and --task need folders that all machines see: copy "
                     "the objects to one, or run it as one command"
                 )
-            return cast(R, Staging(called, verb, values, collects_without_input).run())
+            staging = Staging(called, verb, values, collects_without_input, reads_results)
+            return cast(R, staging.run())
 
         return called
 

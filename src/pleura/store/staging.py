@@ -24,7 +24,7 @@ from pleura.store.claims import plan_is_gone
 from pleura.store.fingerprints import fingerprint
 from pleura.store.item import Item, stem_of
 from pleura.store.job_array import Part
-from pleura.store.layout import CLAIMS, JOBS, RUN
+from pleura.store.layout import BESIDE, CLAIMS, JOBS, RUN, beside
 from pleura.store.mirror import BODIES, FAILED_FOLDER, ITEM_FOLDER, Mirror, placeholder
 from pleura.store.object_claims import LOOK_S, RUN_LOCK, ObjectClaims, case_claim
 from pleura.store.object_store import Entry, Objects
@@ -90,14 +90,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Staging:
-    """One call of a verb; `values` are its arguments by name. `collects_without_input` is as in
-    `remote.over_object_stores`.
+    """One call of a verb; `values` are its arguments by name. `collects_without_input` and
+    `reads_results` are as in `remote.over_object_stores`.
     """
 
     called: Callable[..., Any]
     verb: Callable[..., Any]
     values: Mapping[str, Any]
     collects_without_input: bool
+    reads_results: bool
 
     def run(self) -> Any:
         """Do the call, and return the verb's result.
@@ -107,14 +108,17 @@ class Staging:
             OutputBusy: another process plans, writes or collects OUT.
             OutputFailed: the object store does not answer.
         """
-        part = Part.of(Call.of(self.called, self.values))
+        call = Call.of(self.called, self.values)
+        part = Part.of(call) if "plan" in self.values else Part(call)
         self._check(part)
+        is_local = not is_remote(self.values["out"])
         with scratch_folder() as scratch:
             sources = self._sources(scratch)
-            if not is_remote(self.values["out"]):
+            if is_local or self.values.get("dry_run"):
                 for source in sources.values():
                     source.get(source.entries)
-                return self._call(sources)
+                out = self.values["out"] if is_local else scratch / OUT_FOLDER
+                return self._call(sources, out=out)
             url = remote_path(self.values["out"])
             objects = Objects.below(url)
             self._check_apart(objects, sources)
@@ -133,6 +137,27 @@ class Staging:
             )
         if (part.plan or part.is_task) and not is_remote(self.values["out"]):
             raise UsageError(f"{verb}: --plan and --task with s3:// need OUT there too")
+        self._private()
+
+    def _private(self) -> dict[str, Path]:
+        """The files that the verb writes beside OUT, such as key and map. None of them goes to a
+        store: they lie beside the map on this machine.
+
+        Raises:
+            UsageError: OUT is in a store, and the call names no map.
+        """
+        names = [name for name in BESIDE if name in self.values]
+        if not names or not is_remote(self.values["out"]):
+            return {}
+        place = self.values["map"]
+        if place is None:
+            raise UsageError(
+                f"{self.verb.__name__}: OUT is in an object store, where the re-identification map "
+                "and the key must not be: name the map on this machine with --map; key, audit and "
+                "certificate are written beside it"
+            )
+        out = place.absolute().with_name(remote_path(self.values["out"]).name)
+        return {name: self.values[name] or beside(out, BESIDE[name]) for name in names}
 
     def _sources(self, scratch: Path) -> dict[str, Source]:
         """The inputs in object stores, by parameter, in the order of the call."""
@@ -164,17 +189,22 @@ class Staging:
             raise OutputBusy("another process writes OUT; try again when it has ended")
         claims.remove_older(RUN_LOCK)
         mirror.entries = mirror.objects.list()  # as it is now that no other run writes it
-        mirror.stage(mirror.entries, whole=self.values.get("verify_done") == "hash")
+        whole = self.reads_results or self.values.get("verify_done") == "hash"
+        mirror.stage(mirror.entries, whole=whole)
         self._refuse_busy_cases(mirror, claims)
         self._stage_input(part, mirror, sources)
 
-        def push() -> None:
+        def check() -> None:
             if not claims.check(RUN_LOCK):
                 raise OutputBusy("another process has taken OUT over; run the same command again")
-            mirror.push_cases()
+
+        def push() -> None:
+            if mirror.has_new_cases:
+                check()
+                mirror.push_cases()
 
         result = self._call(sources, mirror, push)
-        push()
+        check()
         mirror.push_all()
         return result
 
@@ -251,9 +281,10 @@ class Staging:
         self._only(mirror, [id for id in share if id not in elsewhere])
 
         def push() -> None:
-            if own and not claims.check(case_claim(own[0])):
-                mirror.check_planned()
-            mirror.push_cases()
+            if mirror.has_new_cases:
+                if own and not claims.check(case_claim(own[0])):
+                    mirror.check_planned()
+                mirror.push_cases()
 
         result = self._call(sources, mirror, push, task="0/1")
         mirror.push_all()
@@ -286,7 +317,7 @@ class Staging:
         **more: Any,
     ) -> Any:
         """Call the verb on scratch folders; `push` is called as cases complete."""
-        values = {name: source.path for name, source in sources.items()} | more
+        values = {name: source.path for name, source in sources.items()} | self._private() | more
         show = self.values["progress"]
 
         def progress(stage: str, done: int, total: int) -> None:
@@ -297,7 +328,7 @@ class Staging:
         if mirror is not None:
             values |= {"out": mirror.folder, "progress": progress}
         result = self.verb(**{**self.values, **values})
-        return result if mirror is None else self._renamed(result)
+        return self._renamed(result) if is_remote(self.values["out"]) else result
 
     def _renamed(self, result: Any) -> Any:
         """The result with the addresses of the call."""

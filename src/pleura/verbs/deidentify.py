@@ -13,7 +13,7 @@ from pleura.store.places import check_apart, check_beside
 from pleura.store.remote import over_object_stores
 
 
-@over_object_stores(writes=False, folders=("key", "map", "audit"))
+@over_object_stores(has_tasks=False, folders=("key", "map", "audit", "certificate"))
 @shared_arguments
 def deidentify(
     source: Path,
@@ -25,6 +25,7 @@ def deidentify(
     key: Path | None = None,
     map: Path | None = None,
     audit: Path | None = None,
+    certificate: Path | None = None,
     dry_run: bool = False,
     blank: tuple[str, ...] = (),
     crop_above_apex: float | None = None,
@@ -57,8 +58,10 @@ def deidentify(
         key: File of 64 hex digits that decides new UIDs and shifts; created where it is absent.
             Default OUT.key beside OUT.
         map: Re-identification map (case id to patient), readable by its owner only; shared by the
-            runs that name it. Default OUT.map.json beside OUT.
+            runs that name it. Default OUT.map.json beside OUT; has to be named where OUT is s3://.
         audit: File with counts of what was done, without values. Default OUT.audit.json beside OUT.
+        certificate: Certificate of what was done, written as FILE.html and FILE.json, without
+            values. Default OUT.certificate beside OUT.
         dry_run: Show what would be done to which attributes, without values; write nothing.
         blank: Overwrite a rectangle of every image, X0,Y0,X1,Y1 in pixels, end-exclusive;
             repeatable.
@@ -98,7 +101,7 @@ def deidentify(
         )
     choices = choices_of(profile, dates, retain, blank)
     check_crop(profile, crop_above_apex)
-    places = places_of(out, key=key, map=map, audit=audit)
+    places = places_of(out, key=key, map=map, audit=audit, certificate=certificate)
     if not source.exists():
         raise UsageError("deidentify: IN does not exist; check the path")
     check_apart(out, [source])

@@ -16,7 +16,7 @@ OPTIONS = ("empty", "split", "resample", "paths", "name", "against_name")
 """Options that decide the scores; how labels are read is recorded beside them."""
 
 
-@over_object_stores(writes=False)
+@over_object_stores(writes=False, has_tasks=False)
 @shared_arguments
 def evaluate(
     pred: Path,

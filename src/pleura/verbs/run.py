@@ -18,13 +18,13 @@ from pleura.store.layout import (
     SCORES_CSV,
     primary_model,
 )
-from pleura.store.remote import on_folders
+from pleura.store.remote import over_object_stores
 from pleura.store.run_record import Check, RunRecord, is_complete, open_run, results_stand
 from pleura.store.split_rules import read_rule
 from pleura.verbs.run_stages import UNTRAINED, Stages
 
 
-@on_folders
+@over_object_stores(writes=False)
 def run(
     source: Path,
     out: Path,

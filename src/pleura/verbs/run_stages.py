@@ -74,8 +74,10 @@ class Stages:
                 raise NothingUsable(joined(list(seen.notes())[:5]))
             self.take(seen)
         with self.stage("deidentify", layout.DEIDENTIFIED_STAGE) as clean:
-            names = [name for name in layout.BESIDE if profile == "basic" or name != "key"]
-            places: dict[str, Any] = {name: layout.beside(self.out, name) for name in names}
+            names = ["map", "audit", *(["key"] if profile == "basic" else [])]
+            places: dict[str, Any] = {
+                name: layout.beside(self.out, layout.BESIDE[name]) for name in names
+            }
             common: Any = {"workers": self.workers, "progress": self.progress}
             cleaned: Any = deidentify(self.source, clean, profile=profile, **places, **common)
             self.take(cleaned, [cleaned.accounting.sentence()])

@@ -12,7 +12,7 @@ from pleura.core.extras import need
 from pleura.core.progress import Progress, silent
 from pleura.learn.result import FineTuneResult, TrainResult
 from pleura.store.layout import CARD, FINE_TUNED
-from pleura.store.remote import on_folders
+from pleura.store.remote import over_object_stores
 from pleura.store.run_record import open_run
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ CHANGES = (
 """Options that change the recipe of a preset."""
 
 
-@on_folders
+@over_object_stores(reads_results=True)
 def train(
     cohort: Path,
     out: Path,

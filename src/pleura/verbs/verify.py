@@ -111,7 +111,7 @@ def verify(
         NothingUsable: there are no DICOM files in IN or in OUT.
     """
     from pleura.audit.tree import verify_tree
-    from pleura.publishing.options import beside
+    from pleura.store.layout import beside
     from pleura.store.places import check_beside
 
     for name, path in (("IN", source), ("OUT", out)):
@@ -119,7 +119,7 @@ def verify(
             raise UsageError(f"verify: {name} does not exist; check the path given for it")
     if key is not None and not (key.is_file() and key.stat().st_size <= KEY_BYTES):
         raise UsageError("verify: the key is not a small regular file; check the path given for it")
-    place = certificate or beside(out, ".verification")
+    place = certificate or beside(out, "verification")
     check_beside({"certificate": place}, source, out)
     for suffix in ("json", "html"):
         clear_dead_parts(place.parent, f"-{place.name}.{suffix}")
