@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pleura.core import faults
 from pleura.core.errors import Exit
 from pleura.verbs.evaluate import evaluate
 from pleura.verbs.measure import measure
@@ -55,3 +56,16 @@ def test_a_job_array_writes_the_bytes_of_a_plain_run(verb, chests, tmp_path):
     assert results(out) == results(plain)
     assert before == {path: path.stat().st_mtime_ns for path in before}
     assert json.loads((out / "run.json").read_text())["state"] == "done"
+
+
+def test_a_plan_made_while_a_file_could_not_be_read_is_scanned_again(chests, tmp_path, monkeypatch):
+    plain, out = tmp_path / "plain", tmp_path / "out"
+    segmented = VERBS["segment"]
+    segmented(chests, plain)
+    last = sorted((chests / "Images" / "Case_001").iterdir())[-1]
+    monkeypatch.setattr(faults, "_without_content", {str(last)})
+    segmented(chests, out, plan=True, tasks=1)
+    segmented(chests, out, task="0/1")
+    monkeypatch.setattr(faults, "_without_content", set())
+    assert segmented(chests, out).exit_code is Exit.OK
+    assert results(out) == results(plain)

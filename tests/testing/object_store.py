@@ -8,6 +8,7 @@ with serving() as store:
 import logging
 import random
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -30,7 +31,8 @@ ENVIRONMENT = {
 @dataclass
 class Store:
     """The server. `requests` are methods and paths of what it was asked; `faults` is the share of
-    requests that it answers with 500 or 503.
+    requests that it answers with 500 or 503. Of objects whose names end with `stalled` it sends the
+    first half, and then nothing, or with `drips` a byte now and then.
     """
 
     app: Callable[..., Any]
@@ -39,10 +41,14 @@ class Store:
     chance: random.Random = field(default_factory=lambda: random.Random(7))
     requests: list[tuple[str, str]] = field(default_factory=list)
     failed: int = 0
+    stalled: str = ""
+    drips: bool = False
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         """One request (WSGI)."""
         self.requests.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        if self.stalled and environ["PATH_INFO"].endswith(self.stalled):
+            return self._half(b"".join(self.app(environ, start_response)))
         if self.chance.random() >= self.faults:
             return self.app(environ, start_response)
         self.failed += 1
@@ -52,6 +58,14 @@ class Store:
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         start_response(self.chance.choice(STATUSES), [("Content-Length", "0")])
         return [b""]
+
+    def _half(self, body: bytes) -> Iterator[bytes]:
+        yield body[: len(body) // 2]
+        for number in range(len(body) // 2, len(body) - 1):
+            time.sleep(0.1)
+            if not self.stalled:
+                return
+            yield body[number : number + 1] if self.drips else b""
 
     @property
     def url(self) -> str:

@@ -7,6 +7,7 @@ recorded as a result, so the next run tries again.
 """
 
 import errno
+import os
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,7 @@ PASSING_CODES = frozenset(
 ROOT = Path(__file__).parents[1]
 
 _noted: list[type[BaseException]] = []
+_without_content: set[str] = set()
 
 
 def stops_the_batch(error: BaseException) -> bool:
@@ -84,6 +86,17 @@ def note_passing() -> None:
 def noted() -> int:
     """How many passing faults this process has noted so far."""
     return len(_noted)
+
+
+def note_missing_content(path: Path) -> None:
+    """Note a file that stands for one whose content could not be fetched; see `check_content`."""
+    _without_content.add(str(path))
+
+
+def check_content(path: str) -> None:
+    """Raise `OSError`, as a disk error would, where the content of a file could not be fetched."""
+    if path in _without_content:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def refusal_of(error: BaseException) -> Finding:

@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 from pleura.core.codes import finding
 from pleura.core.codes.reading import ARCHIVE_PROBLEMS
 from pleura.core.errors import InputRefused
-from pleura.core.faults import note
+from pleura.core.faults import check_content, note
 from pleura.core.findings import Finding
 from pleura.core.progress import Progress, silent
 from pleura.files.accounting import Accounting
@@ -169,6 +169,7 @@ def open_files(path: str, name: str) -> Iterator[OpenFile | RefusedFile]:
         name: the name to give it, relative to the input; names of members follow it.
     """
     try:
+        check_content(path)
         descriptor = os.open(path, OPEN_FLAGS)
         with FileIO(descriptor) as stream:
             status = os.fstat(descriptor)

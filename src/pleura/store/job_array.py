@@ -165,7 +165,9 @@ class Part:
             redo += [id for id, input in inputs.items() if run.kept(id, input) is None]
         for id in redo:
             run.forget(id)
-        empty = Plan(run.folder, self.call.verb, self.tasks, run.input, (), facts)
+        # after a fault the plan is of less than this input, so the end of the tasks scans it again
+        input = {} if run.has_faults else run.input
+        empty = Plan(run.folder, self.call.verb, self.tasks, input, (), facts)
         write_plan(empty, jobs, format, redo=redo)
 
     def share(self, run: RunRecord, jobs: Sequence[Any]) -> Sequence[Any]:

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,11 +29,19 @@ SILENCE_S = 15
 SILENT_TRIES = 4
 """[s] Time for an answer to begin, and requests for one answer that stay without any. The tools
 below would ask fifty times, which is a quarter of an hour."""
+OBJECT_S = 60
+LEAST_BYTES_S = 20_000
+"""[s, bytes a second] Time for one object, and least speed of its bytes: a store can send a byte
+now and then for ever."""
+MOST_STALLED = 16
+"""Objects whose answer began and did not end, before the store counts as out of order."""
 TRANSFERS = 8
 """Objects that are transferred at the same time."""
 CREDENTIALS_S = 30
 """[s] Time for the AWS tools to find credentials: a metadata service, or a login helper of a
 profile, may answer slowly without end. Their own limits of each request are shorter."""
+CUT = ("ClientPayloadError", "IncompleteRead", "IncompleteReadError", "ResponseStreamingError")
+"""What the client raises where an answer is cut."""
 NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError")
 WRONG_SETTINGS = (
     "ConfigParseError",
@@ -67,6 +75,17 @@ class Objects:
         """The objects below a path that `addresses.remote_path` has checked."""
         return cls(str(path).removeprefix("s3://"))
 
+    def _ask(self, method: str, *arguments: Any, size: int = 0, **options: Any) -> Any:
+        """The answer of the client's method to a request about `size` bytes.
+
+        Raises:
+            TimeoutError: it did not end in time.
+        """
+        system = self.system
+        asked = getattr(system, f"_{method}")(*arguments, **options)
+        limited = asyncio.wait_for(asked, OBJECT_S + size / LEAST_BYTES_S)
+        return asyncio.run_coroutine_threadsafe(limited, system.loop).result()
+
     def list(self, prefix: str = "") -> dict[str, Entry]:
         """Every object whose name begins with `prefix`.
 
@@ -89,7 +108,7 @@ class Objects:
         """The bytes of an object; `None` where there is none."""
         with answers():
             try:
-                content: bytes = self.system.cat_file(self._key(name))
+                content: bytes = self._ask("cat_file", self._key(name))
                 return content
             except FileNotFoundError:
                 return None
@@ -104,7 +123,7 @@ class Objects:
     def write(self, name: str, content: bytes) -> None:
         """Write an object, in place of what is there."""
         with answers():
-            self.system.pipe_file(self._key(name), content)
+            self._ask("pipe_file", self._key(name), content, size=len(content))
 
     def create(self, name: str, content: bytes) -> bool:
         """Write an object that must not exist yet (`If-None-Match: *`), and return whether this
@@ -114,7 +133,7 @@ class Objects:
         """
         for last in (False, False, True):
             try:
-                self.system.pipe_file(self._key(name), content, mode="create")
+                self._ask("pipe_file", self._key(name), content, mode="create")
                 return True
             except Exception:
                 there = self.read(name)
@@ -133,9 +152,31 @@ class Objects:
         """Download objects to files, and give each file the time of its object.
 
         Raises:
-            OutputFailed: an object changed after it was listed.
+            OutputFailed: an object changed after it was listed, or did not come to its end.
         """
-        self._each(lambda name: self._get_one(name, wanted[name], entries[name]), wanted)
+        if stalled := self.get_most(wanted, entries):
+            raise _stalled(len(stalled))
+
+    def get_most(self, wanted: Mapping[str, Path], entries: Mapping[str, Entry]) -> Sequence[str]:
+        """Download as `get`, and return the names of objects that did not come to their end.
+
+        Raises:
+            OutputFailed: an object changed after it was listed, or there are too many such objects.
+        """
+        stalled: list[str] = []  # of all threads
+
+        def get_one(name: str) -> None:
+            try:
+                self._get_one(name, wanted[name], entries[name])
+            except OutputFailed as error:
+                if not _is_stall(error.__cause__):
+                    raise
+                stalled.append(name)
+                if len(stalled) > MOST_STALLED or len(stalled) == len(wanted):
+                    raise _stalled(len(stalled)) from error
+
+        self._each(get_one, wanted)
+        return stalled
 
     def put(self, files: Mapping[str, Path]) -> None:
         """Upload files."""
@@ -166,7 +207,7 @@ class Objects:
     def _get_one(self, name: str, path: Path, entry: Entry) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with answers():
-            self.system.get_file(self._key(name), str(path))
+            self._ask("get_file", self._key(name), str(path), size=entry.size)
         if not path.exists() and entry.size == 0:
             path.touch()
         if path.stat().st_size != entry.size:
@@ -178,11 +219,11 @@ class Objects:
 
     def _put_one(self, name: str, path: Path) -> None:
         with answers():
-            self.system.put_file(str(path), self._key(name))
+            self._ask("put_file", str(path), self._key(name), size=path.stat().st_size)
 
     def _delete_one(self, name: str) -> None:
         with answers():
-            self.system.rm_file(self._key(name))
+            self._ask("rm_file", self._key(name))
 
     def _each(self, act: Any, names: Iterable[str]) -> None:
         with ThreadPoolExecutor(TRANSFERS) as pool:
@@ -225,6 +266,19 @@ def _check_answers(attempts: int, caught_exception: Exception | None, **_: Any) 
         )
 
 
+def _stalled(count: int) -> OutputFailed:
+    return OutputFailed(
+        f"the object store began to send {count} object(s) and did not finish; check the store and "
+        "the network, then run the same command again"
+    )
+
+
+def _is_stall(error: BaseException | None) -> bool:
+    """Whether an answer began and did not end."""
+    kind = type(error).__name__
+    return "Timeout" in kind or kind in CUT
+
+
 def _no_credentials() -> UsageError:
     return UsageError(
         "there are no credentials for the object store; set AWS_ACCESS_KEY_ID and "
@@ -257,7 +311,7 @@ def answers() -> Iterator[None]:
 
     Raises:
         UsageError: the credentials are not accepted, or the bucket does not exist.
-        OutputFailed: the store did not answer, or the scratch disk has no room.
+        OutputFailed: the store did not answer to the end, or the scratch disk has no room.
     """
     try:
         yield
@@ -275,6 +329,8 @@ def answers() -> Iterator[None]:
             raise OutputFailed(
                 "the scratch disk has no room; set TMPDIR to a larger one, or plan more tasks"
             ) from error
+        if _is_stall(error):
+            raise _stalled(1) from error
         raise OutputFailed(
             f"the object store did not answer after {TRIES} tries ({type(error).__name__}); "
             "nothing was recorded that is not there: run the same command again"

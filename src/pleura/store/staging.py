@@ -18,13 +18,14 @@ from pleura.core.atomic import (
     write_json,
 )
 from pleura.core.errors import OutputBusy, UsageError
+from pleura.core.faults import note_missing_content
 from pleura.store.addresses import is_remote, remote_path
 from pleura.store.call import Call
 from pleura.store.claims import plan_is_gone
 from pleura.store.fingerprints import fingerprint
 from pleura.store.item import Item, stem_of
 from pleura.store.job_array import Part
-from pleura.store.layout import BESIDE, CLAIMS, JOBS, RUN, beside
+from pleura.store.layout import BESIDE, CLAIMS, COHORT, JOBS, RUN, beside
 from pleura.store.mirror import BODIES, FAILED_FOLDER, ITEM_FOLDER, Mirror, placeholder
 from pleura.store.object_claims import LOOK_S, RUN_LOCK, ObjectClaims, case_claim
 from pleura.store.object_store import Entry, Objects
@@ -68,8 +69,28 @@ class Source:
         return cls(objects, place / url.name, place, entries)
 
     def get(self, names: Iterable[str]) -> None:
-        """Download objects."""
-        self.objects.get({name: self.folder / name for name in names}, self.entries)
+        """Download objects. Raises `OutputFailed` where one does not come to its end."""
+        self.objects.get(self._files(names), self.entries)
+
+    def get_to_walk(self) -> None:
+        """Download every object, for a verb that reads the input by `files.walk`.
+
+        An object that does not come to its end becomes a file that the verb refuses as unreadable.
+        """
+        for name in self.objects.get_most(self._files(self.entries), self.entries):
+            placeholder(self.folder / name, self.entries[name])
+            note_missing_content(self.folder / name)
+
+    def get_for_jobs(self, names: Iterable[str]) -> None:
+        """Download objects for the jobs of a task.
+
+        One that does not come to its end is left out, so that its case fails and is tried again.
+        """
+        for name in self.objects.get_most(self._files(names), self.entries):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def _files(self, names: Iterable[str]) -> dict[str, Path]:
+        return {name: self.folder / name for name in names}
 
     def show(self) -> None:
         """Give every object a file without content."""
@@ -115,8 +136,7 @@ class Staging:
         with scratch_folder() as scratch:
             sources = self._sources(scratch)
             if is_local or self.values.get("dry_run"):
-                for source in sources.values():
-                    source.get(source.entries)
+                self._get_all(sources)
                 out = self.values["out"] if is_local else scratch / OUT_FOLDER
                 return self._call(sources, out=out)
             url = remote_path(self.values["out"])
@@ -233,10 +253,16 @@ class Staging:
         lazy = self.collects_without_input and not needed
         if lazy and plan is not None and dict(plan.input) == self._fingerprint(sources):
             left = [str(case[0]) for case in plan.cases if not _stands(mirror, case)]
-            self._get_named(mirror, left, sources)
-            return
-        for source in sources.values():
-            source.get(source.entries)
+            self._get_named(mirror, left, sources, Source.get)
+        else:
+            self._get_all(sources)
+
+    def _get_all(self, sources: Mapping[str, Source]) -> None:
+        for name, source in sources.items():
+            if name == "source" and COHORT not in source.entries:
+                source.get_to_walk()
+            else:
+                source.get(source.entries)
 
     def _fingerprint(self, sources: Mapping[str, Source]) -> dict[str, Any]:
         places = {name: source.path for name, source in sources.items()}
@@ -247,12 +273,23 @@ class Staging:
         ]
         return fingerprint(paths)
 
-    def _get_named(self, mirror: Mirror, ids: Sequence[str], sources: Mapping[str, Source]) -> None:
-        """Download the input that the jobs of these cases name, and what is not of one case."""
+    def _get_named(
+        self,
+        mirror: Mirror,
+        ids: Sequence[str],
+        sources: Mapping[str, Source],
+        get: Callable[[Source, Iterable[str]], None],
+    ) -> None:
+        """Download the input that the jobs of these cases name, by `get`, and what is not of one
+        case.
+        """
         bodies = [mirror.folder / BODIES / f"{stem_of(id)}.json" for id in ids]
         text = "\n".join(body.read_text(encoding="utf-8") for body in bodies)
         for name, source in sources.items():
-            source.get(source.named_in(text) if name in BY_CASE else source.entries)
+            if name in BY_CASE:
+                get(source, source.named_in(text))
+            else:
+                source.get(source.entries)
 
     def _task(
         self, part: Part, mirror: Mirror, claims: ObjectClaims, sources: Mapping[str, Source]
@@ -277,7 +314,7 @@ class Staging:
         mirror.stage(bodies)
         for source in sources.values():
             source.show()
-        self._get_named(mirror, own, sources)
+        self._get_named(mirror, own, sources, Source.get_for_jobs)
         self._only(mirror, [id for id in share if id not in elsewhere])
 
         def push() -> None:
