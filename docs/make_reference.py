@@ -17,7 +17,7 @@ from pleura.core.codes import TOPICS
 from pleura.core.codes.code import Code
 
 HERE = Path(__file__).parent
-FIELD = re.compile(r"\{(\w+)(?:![rsa])?(?::[^}]*)?\}")
+FIELD = re.compile(r"\{(\w+)(?:![rsa])?(?::([^}]*))?\}")
 FINDINGS_HEAD = """# Findings
 
 <!-- Written by docs/make_reference.py from pleura.core.codes: change the table there. -->
@@ -68,8 +68,17 @@ def _code_row(code: str, entry: Code) -> str:
 
 def _cell(template: str) -> str:
     """A sentence template as text of a table: fields in italics, bars escaped."""
-    text = FIELD.sub(lambda match: f"*{match[1].replace('_', ' ')}*", template)
+    text = FIELD.sub(_field, template)
     return text.replace("{{", "{").replace("}}", "}").replace("|", "\\|")
+
+
+def _field(match: re.Match[str]) -> str:
+    """A field by its name, and the words of more than one after it."""
+    name = f"*{match[1].replace('_', ' ')}*"
+    if "|" not in (match[2] or ""):
+        return name
+    *is_word, _, more = match[2].split("|")
+    return more if is_word else f"{name} {more}"
 
 
 def options_page() -> str:

@@ -5,12 +5,13 @@ import pickle
 from pathlib import Path
 from string import Formatter
 
+import numpy as np
 import pytest
 
 import pleura
 from pleura.core import codes
 from pleura.core.codes import CODES, finding, refused
-from pleura.core.codes.code import Code, refusal
+from pleura.core.codes.code import Code, filled, refusal
 from pleura.core.errors import GridMismatch, InputRefused, UnreadableFile
 from pleura.core.findings import Verdict
 
@@ -81,3 +82,21 @@ def test_every_entry_reads_as_a_sentence():
         assert code == code.upper()
         assert not entry.sentence.endswith("."), code
         assert not entry.remedy or entry.remedy.endswith("."), code
+
+
+@pytest.mark.parametrize(
+    ("n", "words"),
+    [
+        (0, "0 slices are blank, they"),
+        (1, "1 slice is blank, it"),
+        (12, "12 slices are blank, they"),
+    ],
+)
+def test_words_agree_with_their_number(n, words):
+    assert filled("{n:slice is|slices are} blank, {n:|it|they}", {"n": n}) == words
+    assert filled("{n:slice is|slices are} blank, {n:|it|they}", {"n": np.int64(n)}) == words
+
+
+def test_no_sentence_leaves_the_plural_to_the_reader():
+    for code, entry in CODES.items():
+        assert "(s)" not in entry.sentence + entry.remedy, code

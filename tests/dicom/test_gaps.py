@@ -28,7 +28,7 @@ def gapped(tmp_path):
 
 def test_refused_unless_asked(gapped):
     (one,) = find_series(gapped)
-    assert one.reason.startswith("GAP-IN-SLICES: 3 slice(s) are missing, after slice 3, 6 of 9")
+    assert one.reason.startswith("GAP-IN-SLICES: 3 slices are missing, after slice 3, 6 of 9")
     with pytest.raises(InputRefused):
         one.read()
 

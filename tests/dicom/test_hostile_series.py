@@ -61,4 +61,4 @@ def test_files_that_may_not_be_read_are_told_of(tmp_path, monkeypatch):
 
     monkeypatch.setattr("pleura.files.walk.os.open", guarded)
     (entry,) = [one for one in find_series(tmp_path) if one.id == "unreadable"]
-    assert "CLOSED-FILES: permission denied for 1 file(s)" in entry.reason
+    assert "CLOSED-FILES: permission denied for 1 file" in entry.reason

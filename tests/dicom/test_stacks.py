@@ -80,7 +80,7 @@ def test_positions_in_tenths_of_a_millimetre_are_even(step, tmp_path):
     assert (one.verdict, one.grid.is_even) == (Verdict.OK, True)
     assert holds([one.read()], volume, 0.1)
     write_files(tmp_path / "gap", flaws.missing(slices, 5))
-    assert "GAP-IN-SLICES: 1 slice(s) are missing" in find_series(tmp_path / "gap")[0].reason
+    assert "GAP-IN-SLICES: 1 slice is missing" in find_series(tmp_path / "gap")[0].reason
 
 
 def test_steps_that_creep_are_not_even(tmp_path):

@@ -211,7 +211,7 @@ def test_a_deleted_apex_is_not_ranked_best_and_says_why(lungs):
     order = [case["case"] for case in worst_first([good, thin, top])]
     assert order[0] == "top"
     assert order[-1] == "good"
-    assert "3 slice(s) missed (right lung)" in explanation(top)
+    assert "3 slices missed (right lung)" in explanation(top)
     assert [row["case"] for row in ranking([top, good])["worst_first"]] == ["top", "good"]
 
 

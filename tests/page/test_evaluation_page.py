@@ -57,7 +57,7 @@ def test_every_case_with_missed_slices_is_named_at_the_top(without_ct):
 
 def test_a_page_without_ct_says_so_and_draws_no_black_image(without_ct):
     page, text = without_ct
-    assert f"for {COUNT} case(s)" in glance(text, "No CT")
+    assert f"for {COUNT} cases" in glance(text, "No CT")
     pictures = sorted((page.parent / "figures").glob("*case-01-axial-outlines.png"))
     with Image.open(pictures[0]) as picture:
         grey = np.asarray(picture.convert("L"))

@@ -199,7 +199,7 @@ def test_a_run_without_curves_or_masks_says_so(copied):
     assert not any("loss.png" in name or "accuracy.png" in name for name in result.figures)
     text = result.page.read_text(encoding="utf-8")
     assert "No curves of training" in text
-    assert "1 scored case(s) without a film" in text
+    assert "1 scored case without a film" in text
     shutil.rmtree(copied / "masks")
     assert "film.gif" not in captions(copied)
 
@@ -447,7 +447,7 @@ def test_an_evaluation_of_any_masks_has_its_page(scored, tmp_path):
     assert re.search(r"Worst case\s+Case_000: .*left lung", plain)
     assert re.search(r"Case_000 .*Case_001", plain, re.DOTALL)  # the worst first
     wanted = [
-        "2 case(s) scored, 1 refused, 1 without a mask",
+        "2 cases scored, 1 refused, 1 without a mask",
         "Case_002: ",
         "Case_003: no mask",
         "Against AGAINST",

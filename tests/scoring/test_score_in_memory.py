@@ -84,7 +84,7 @@ def test_the_repr_says_what_matters():
     labels[1] = 0
     text = repr(pleura.score(labels, lungs(), SPACING))
     assert text.startswith("Score(Dice 0.9")
-    assert "1 slice(s) missed" in text
+    assert "1 slice missed" in text
     assert "\n" not in text
     assert pleura.score(lungs(), lungs(), SPACING).findings == ()
 

@@ -141,8 +141,8 @@ def test_files_that_cannot_be_read_are_refused_with_what_happened(source, tmp_pa
     (source / "gone").symlink_to(source / "nowhere")
     for _ in range(2):  # a run, and the report of a finished run
         told = deidentify(source, tmp_path / "out").notes()
-        assert "1 file refused: ARCHIVE-REFUSED: 1 archive(s)" in " ".join(told)
-        assert "1 symbolic link(s) lead to a file or folder that does not exist" in " ".join(told)
+        assert "1 file refused: ARCHIVE-REFUSED: 1 archive or file in it" in " ".join(told)
+        assert "1 symbolic link leads to a file or folder that does not exist" in " ".join(told)
 
 
 @pytest.mark.parametrize("code", [code for code in CODES if CODES[code].remedy])

@@ -4,6 +4,7 @@ import codecs
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode categories: control, format (bidirectional overrides), surrogate and separator."""
@@ -35,6 +36,11 @@ def sentence(message: str) -> str:
     if first.isalpha() and first.islower():
         message = message[0].upper() + message[1:]
     return message if not message or message.endswith((".", "!", "?")) else f"{message}."
+
+
+def counted(number: Any, one: str, more: str) -> str:
+    """A number with the words that belong to it: "1 slice is", "3 slices are"."""
+    return f"{number} {one if number == 1 else more}"
 
 
 def decoded(content: bytes) -> str:

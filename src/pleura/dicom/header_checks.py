@@ -10,6 +10,7 @@ import numpy as np
 from pleura.anatomy import thresholds as t
 from pleura.codecs.frames import NATIVE, can_decode, name_of
 from pleura.core.codes import finding
+from pleura.core.codes.code import filled
 from pleura.core.codes.reading import NOT_GREYSCALE
 from pleura.core.findings import Finding, Verdict
 from pleura.dicom.plane import Cells, Plane
@@ -82,7 +83,7 @@ def check_headers(planes: Sequence[Plane]) -> list[Finding]:
 def _of_slices(code: str, count: int, total: int, private: str) -> Finding:
     if code == "NOT-HU":
         return finding(
-            code, Verdict.REFUSED, n=count, why=NOT_GREYSCALE.format(n=count, total=total)
+            code, Verdict.REFUSED, n=count, why=filled(NOT_GREYSCALE, {"n": count, "total": total})
         )
     if code == "PRIVATE-COMPRESSION":
         return finding(code, n=count, total=total, name=private)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pleura.core.errors import Exit
 from pleura.core.findings import Verdict
 from pleura.core.results import Table, batch_exit
-from pleura.core.text import shown_uid
+from pleura.core.text import counted, shown_uid
 from pleura.files.accounting import Accounting
 from pleura.files.listing import RefusedFile
 from pleura.files.walk import refusal_findings
@@ -120,7 +120,8 @@ class ScanResult:
             lines.append("scan: only headers were read; pixels were not checked")
         lines += self._sampled()
         usable = sum(series.usable for series in self.series)
-        lines.append(f"scan: {usable} usable CT volume(s) of {len(self.series)} series")
+        volumes = counted(usable, "usable CT volume", "usable CT volumes")
+        lines.append(f"scan: {volumes} of {len(self.series)} series")
         lines.append(f"scan: {self.accounting.sentence()}")
         return lines
 
@@ -146,8 +147,8 @@ class ScanResult:
         if not images:
             return "scan: no DICOM files found: check the path"
         return (
-            f"scan: no DICOM files found; {images} image file(s) (NIfTI, NRRD, MetaImage) can be "
-            "read by segment, prepare and load"
+            f"scan: no DICOM files found; {counted(images, 'image file', 'image files')} "
+            "(NIfTI, NRRD, MetaImage) can be read by segment, prepare and load"
         )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pleura.core.text import counted
 from pleura.metrics.case import NAMES
 
 Case = Mapping[str, Any]
@@ -80,11 +81,12 @@ def explanation(case: Case) -> str:
         parts.append(f"Dice {dice:.3f} ({NAMES[side]})")
     missed, side = worse_lung(case, "slices_missed")
     if missed:
-        parts.append(f"{missed:g} slice(s) missed ({NAMES[side]})")
+        parts.append(f"{counted(int(missed), 'slice', 'slices')} missed ({NAMES[side]})")
     hallucinated = case["both"].get("slices_hallucinated")
     if hallucinated:
         parts.append(
-            f"{hallucinated} slice(s) hallucinated ({case['both']['hallucinated_ml']:.1f} ml)"
+            f"{counted(hallucinated, 'slice', 'slices')} hallucinated "
+            f"({case['both']['hallucinated_ml']:.1f} ml)"
         )
     furthest, side = worse_lung(case, "hd_mm")
     if furthest is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pleura.core.results import Table
-from pleura.core.text import visible
+from pleura.core.text import counted, visible
 from pleura.metrics.case import ABSENT, PLACES, STRUCTURES
 from pleura.metrics.overlap import RATIOS
 from pleura.metrics.ranking import worse_lung, worst_first
@@ -179,17 +179,18 @@ def score_notes(scores: Mapping[str, Any]) -> list[str]:
             "every mask equals its reference: check that PRED and REF are not the same masks"
         )
     without = {
-        "unanswered": "reference(s) have no mask in PRED",
-        "without_reference": "mask(s) have no reference",
+        "unanswered": ("reference has no mask in PRED", "references have no mask in PRED"),
+        "without_reference": ("mask has no reference", "masks have no reference"),
     }
-    lines += [_some(scores[key], words) for key, words in without.items() if scores[key]]
+    lines += [_some(scores[key], *words) for key, words in without.items() if scores[key]]
     other = scores["against"]
     if other:
         lines += [
             f"AGAINST: {entry['case']}: refused: {entry['reason']}" for entry in other["refused"]
         ]
         if other["unanswered"]:
-            lines.append(_some(other["unanswered"], "reference(s) have no mask in AGAINST"))
+            words = ("reference has no mask in AGAINST", "references have no mask in AGAINST")
+            lines.append(_some(other["unanswered"], *words))
         lines += [
             _compared(test) for test in other["tests"] if test["metric"] in ("dice", "hd95_mm")
         ]
@@ -200,9 +201,9 @@ def _is_perfect(case: Mapping[str, Any]) -> bool:
     return (case["both"] or {}).get("dice") == 1.0
 
 
-def _some(names: Sequence[str], words: str) -> str:
+def _some(names: Sequence[str], one: str, several: str) -> str:
     more = " …" if len(names) > 5 else ""
-    return f"{len(names)} {words}: {', '.join(names[:5])}{more}"
+    return f"{counted(len(names), one, several)}: {', '.join(names[:5])}{more}"
 
 
 def _compared(test: Mapping[str, Any]) -> str:

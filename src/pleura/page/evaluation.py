@@ -9,7 +9,7 @@ from typing import Any
 
 from pleura import __version__
 from pleura.core.errors import UsageError
-from pleura.core.text import joined, sentence, visible
+from pleura.core.text import counted, joined, sentence, visible
 from pleura.metrics.ranking import explanation, worse_lung, worst_first
 from pleura.metrics.tables import hallucinated
 from pleura.page.case_figures import KEY, MOST_CASES, case_drawing, pictures_of, slice_drawings
@@ -117,6 +117,7 @@ class Evaluation:
                 f"{row['split']}. {row['source']}" for row in scores["lctsc"]["published"]
             )
         )
+        patients = {case["patient"] for case in self.cases}
         return {
             "version": __version__,
             "date": date_of(self.folder / SCORES),
@@ -126,7 +127,7 @@ class Evaluation:
             "glance": list(self._glance()),
             "key": KEY,
             "ranking": scores["ranking"]["rule"],
-            "patients": len({case["patient"] for case in self.cases}),
+            "patients": counted(len(patients), "patient", "patients"),
             "overall": list(overall_rows(scores["summary"]["all"])),
             "heads": [*HEADS[:2], *(["site"] if scores["sites"] else []), *HEADS[2:]],
             "rows": [self._row(number, case) for number, case in enumerate(self.cases, 1)],
@@ -149,7 +150,7 @@ class Evaluation:
             (self.scores["refused"], "refused"),
             (self.scores["unanswered"], "without a mask"),
         ]
-        parts = [f"{len(self.cases)} case(s) scored"] + [
+        parts = [counted(len(self.cases), "case", "cases") + " scored"] + [
             f"{len(names)} {words}" for names, words in left_out if names
         ]
         return ", ".join(parts)
@@ -199,7 +200,7 @@ class Evaluation:
             return _listed(swapped, "appear swapped in", "")
         if not sided:
             return "not known: no case has left and right labels in both masks"
-        words = f"agree with the reference in {len(sided)} case(s)"
+        words = f"agree with the reference in {counted(len(sided), 'case', 'cases')}"
         unsided = len(self.cases) - len(sided)
         if unsided:
             words += f"; {unsided} without sides"
@@ -247,4 +248,4 @@ def _listed(names: Sequence[str], before: str, none: str) -> str:
         return none
     hidden = len(names) - MOST_NAMED
     more = f" and {hidden} more (the table has all)" if hidden > 0 else ""
-    return f"{before} {len(names)} case(s): {', '.join(names[:MOST_NAMED])}{more}"
+    return f"{before} {counted(len(names), 'case', 'cases')}: {', '.join(names[:MOST_NAMED])}{more}"

@@ -13,7 +13,7 @@ from string import Template
 from typing import Any
 
 from pleura import __version__
-from pleura.core.text import sentence
+from pleura.core.text import counted, sentence
 from pleura.page.html import Picture, text_of
 from pleura.page.palette import GREEN, LEFT_LUNG, RED, RIGHT_LUNG
 from pleura.store.layout import PLANES
@@ -50,7 +50,7 @@ def lungs_page(out: Path, cases: Sequence[Mapping[str, Any]], title: str) -> str
         title=escape(title),
         style=text_of(STYLE).removesuffix("\n"),
         version=escape(__version__),
-        count=len(entries),
+        cases=counted(len(entries), "case", "cases"),
         summary=escape(summary or "no cases"),
         outlines=_outlines(entries),
         sections="".join(_section(entry) for entry in entries),

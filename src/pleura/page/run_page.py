@@ -7,7 +7,7 @@ from typing import Any
 
 from pleura import __version__
 from pleura.core.errors import InputRefused
-from pleura.core.text import joined
+from pleura.core.text import counted, joined
 from pleura.labels.registry import read_mask
 from pleura.page.case_figures import (
     KEY,
@@ -259,13 +259,13 @@ def run_context(story: Story) -> dict[str, Any]:
         for case in story.cohort["cases"]
     ]
     numbers = [len(story.split[part]) for part in ("train", "test")]
-    trained = f"{numbers[0]} case(s) trained, {numbers[1]} tested." if primary else ""
+    trained = f"{numbers[0]} trained, {numbers[1]} tested." if primary else ""
     return {
         "version": __version__,
         "date": date_of(story.folder / COHORT_STAGE / COHORT),
         "key": KEY,
         "glance": list(_glance(story)),
-        "summary": f"{len(cases)} case(s). {trained}",
+        "summary": f"{counted(len(cases), 'case', 'cases')}. {trained}",
         "rows": [row for loss in story.scores for row in _score_rows(story, loss)],
         "missing": story.missing,
         "policy": story.scores[primary]["policy"]["both_empty"] if primary else "",
@@ -298,8 +298,8 @@ def _glance(story: Story) -> Iterator[tuple[str, str]]:
     sided = [case for case, answer in story.answers.items() if answer.get("volume_ml")]
     yield (
         "Right and left",
-        f"separate volumes in {len(sided)} of {len(story.cohort['cases'])} case(s); look at the "
-        "outlines",
+        f"separate volumes in {len(sided)} of "
+        f"{counted(len(story.cohort['cases']), 'case', 'cases')}; look at the outlines",
     )
     yield "Not used", joined(story.refused[:3]) or "nothing: every series and mask was used"
 

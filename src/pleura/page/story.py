@@ -9,7 +9,7 @@ from typing import Any
 
 from pleura.core.atomic import parse_json, read_json
 from pleura.core.errors import UsageError
-from pleura.core.text import joined
+from pleura.core.text import counted, joined
 from pleura.metrics.tables import RAW
 from pleura.store import layout
 from pleura.store.layout import primary_model
@@ -121,8 +121,8 @@ class Story:
             lost = len(self.scores[self.primary]["cases"]) - len(self.drawable(self.primary))
             if lost:
                 notes.append(
-                    f"{lost} scored case(s) without a film: the mask is not in "
-                    f"masks/{self.primary}."
+                    f"{counted(lost, 'scored case', 'scored cases')} without a film: the mask is "
+                    f"not in masks/{self.primary}."
                 )
         return notes
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pleura.core.errors import Exit
 from pleura.core.results import Table, batch_exit, gone_notes
+from pleura.core.text import counted
 from pleura.store.input_files import account_line
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class PrepareResult:
     def notes(self) -> Sequence[str]:
         """Refusals, names of the input where asked for, how validation is done, and OUT."""
         made = len(self.about["cases"])
-        last = f"prepare: {made} case(s) in {self.out}; validation is {self.split['validation_is']}"
+        cases = counted(made, "case", "cases")
+        last = f"prepare: {cases} in {self.out}; validation is {self.split['validation_is']}"
         names = [] if self.names is None else self.names.lines()
         account = account_line("prepare", self.input)
         return [*self.failures, *names, *gone_notes(self.gone), *account, last]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pleura.core.text import counted
 from pleura.geometry.volume import LungMask
 from pleura.labels.in_memory import as_mask, is_array, mask_on
 from pleura.labels.lattice import mismatch, union
@@ -49,8 +50,8 @@ class Score:
         false = self.values["slices"]["hallucinated"]
         dice = ", ".join([f"Dice {_short(self.dice, 4)}", *sides])
         return (
-            f"Score({dice}; HD95 voxel {hd95} mm, max. {furthest} mm; {missed} slice(s) missed, "
-            f"{false} hallucinated)"
+            f"Score({dice}; HD95 voxel {hd95} mm, max. {furthest} mm; "
+            f"{counted(missed, 'slice', 'slices')} missed, {false} hallucinated)"
         )
 
 

@@ -12,6 +12,7 @@ from pleura.core.errors import Exit, NothingUsable, UsageError
 from pleura.core.extras import need
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table, batch_exit
+from pleura.core.text import counted
 from pleura.store.fingerprints import fingerprint
 from pleura.store.input_files import account_line
 from pleura.store.item import Item
@@ -81,7 +82,8 @@ class StudyResult:
         """The conclusions, the account of the input, then where the page is."""
         lines = [line for one in self.about["conclusions"] for line in one["lines"]]
         if self.left:
-            lines.append(f"study: {self.left} run(s) are not done; the same command does them")
+            runs = counted(self.left, "run is", "runs are")
+            lines.append(f"study: {runs} not done; the same command goes on")
         return [*lines, *account_line("study", self.input), f"study: {self.out / STUDY_PAGE}"]
 
 
@@ -200,7 +202,8 @@ def _carry_out(
     slices = {one["case"]: one["slices"] for one in ready.records if "refused" not in one}
     if len(slices) < design.folds:
         raise NothingUsable(
-            f"study: {len(slices)} case(s) with masks, {design.folds} folds; give fewer folds"
+            f"study: {counted(len(slices), 'case', 'cases')} with masks, {design.folds} folds; "
+            "give fewer folds"
         )
     arrays = [Item.of(run.folder, f"slices/{name}") for name in sorted(slices)]
     digest = fingerprint([], [item and item.files for item in arrays])

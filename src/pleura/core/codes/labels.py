@@ -8,71 +8,82 @@ SAME_SERIES = "Give labels made on this series."
 
 CONTOURS: Mapping[str, Code] = {
     "CONTOURS-DEGENERATE": repaired(
-        "{lung}: {n} contour(s) have one or two points, which enclose nothing; they were left out"
+        "{lung}: {n:contour has|contours have} one or two points, which enclose nothing, and "
+        "{n:|was|were} left out"
     ),
     "CONTOURS-BROKEN": review(
-        "{lung}: {n} contour(s) cross slices, or their coordinates are incomplete or not numbers; "
-        "they were left out",
+        "{lung}: {n:contour crosses slices, or has|contours cross slices, or have} coordinates "
+        "that are incomplete or not numbers; {n:|it was|they were} left out",
         "Export the structure set again.",
     ),
     "CONTOURS-OPEN": review(
-        "{lung}: {n} contour(s) are not closed (ContourGeometricType {types}); they were left out",
+        "{lung}: {n:contour is|contours are} not closed (ContourGeometricType "
+        "{types}), and {n:|was|were} left out",
         "Export closed contours (CLOSED_PLANAR).",
     ),
     "CONTOURS-NOT-CLOSED": refusal(
-        "{lung}: none of {n} contour(s) is closed (ContourGeometricType {types}), so they enclose "
-        "nothing",
+        "{lung}: none of the {n:contour|contours} is closed (ContourGeometricType "
+        "{types}), so nothing is enclosed",
         "Export closed contours (CLOSED_PLANAR).",
     ),
     "CONTOURS-TYPE": review(
-        "{lung}: {n} contour(s) have ContourGeometricType {types}; they were read as CLOSED_PLANAR",
+        "{lung}: {n:contour has|contours have} ContourGeometricType {types}, and {n:|was|were} "
+        "read as CLOSED_PLANAR",
         "Check the mask against the contours.",
     ),
-    "CONTOURS-OUTSIDE": review("{lung}: {n} contour(s) lie outside the volume; they were left out"),
+    "CONTOURS-OUTSIDE": review(
+        "{lung}: {n:contour lies|contours lie} outside the volume, and {n:|was|were} left out"
+    ),
     "CONTOURS-BETWEEN-SLICES": repaired(
-        "{lung}: {n} contour(s) lie between slices; each was moved to the nearest slice"
+        "{lung}: {n:contour lies|contours lie} between slices; each was moved to the nearest slice"
     ),
     "CONTOURS-CROWDED": review(
-        "{lung}: {n} contour(s) share a slice with contours of a nearer plane; they were left out",
+        "{lung}: {n:contour shares|contours share} a slice with contours of a nearer "
+        "plane, and {n:|was|were} left out",
         "Check that the structure set was drawn on this series.",
     ),
     "CONTOURS-MISSING": review(
-        "{lung}: {n} slice(s) between the first and the last contour have none; they were left "
-        "empty"
+        "{lung}: {n:slice|slices} between the first and the last contour {n:|has|have} none, and "
+        "{n:|was|were} left empty"
     ),
-    "CONTOURS-REPEATED": repaired("{lung}: {n} contour(s) repeat another one; each counts once"),
+    "CONTOURS-REPEATED": repaired(
+        "{lung}: {n:contour repeats|contours repeat} another one; each counts once"
+    ),
     "CONTOURS-OVERLAP": review(
-        "{lung}: {n} contour(s) overlap others of their plane; they were united",
+        "{lung}: {n:contour overlaps|contours overlap} others of the same plane, and "
+        "{n:|was|were} united",
         "Check the mask against the contours.",
     ),
     "CONTOURS-CANCELLED": review(
-        "{lung}: the contours of {n} slice(s) cancel each other (CLOSEDPLANAR_XOR); these slices "
-        "are empty",
+        "{lung}: the contours of {n:slice|slices} cancel each other (CLOSEDPLANAR_XOR), which "
+        "leaves nothing there",
         "Check the mask against the contours.",
     ),
     "CONTOURS-CROSS-THEMSELVES": review(
-        "{lung}: {n} contour(s) cross themselves; everything that they enclose was filled",
+        "{lung}: {n:contour crosses itself|contours cross themselves}; everything "
+        "enclosed was filled",
         "Check the mask against the contours.",
     ),
     "CONTOURS-TOO-MANY": refusal(
         "{lung}: {n} {what} (limit {limit})", "Export the structure set again, smoothed."
     ),
     "CONTOURS-UNNAMED": review(
-        "contours of {n} ROI number(s) that no structure has were left out",
+        "contours of {n:ROI number|ROI numbers} that no structure has: left out",
         "Export the structure set again.",
     ),
     "CONTOURS-WRONG-INSTANCE": repaired(
-        "{n} contour(s) reference another slice than the one they lie on; their coordinates were "
-        "used"
+        "{n:contour references|contours reference} another slice than the one at {n:|its|their} "
+        "coordinates; the coordinates were used"
     ),
 }
 
 STRUCTURES: Mapping[str, Code] = {
     "LUNGS-OVERLAP": review(
-        "{n} voxels are labelled as both lungs; they were assigned to the first structure read"
+        "{n:voxel is|voxels are} labelled as both lungs, and {n:|was|were} assigned to the "
+        "first structure read"
     ),
     "SEGMENT-SIDES-DISAGREE": review(
-        "{n} segment(s) are named as one lung and coded as the other; the code was used",
+        "{n:segment is|segments are} named as one lung and coded as the other; the code was used",
         "Check the sides of the mask.",
     ),
     "NO-SIDES": ok(
@@ -238,7 +249,9 @@ GRIDS: Mapping[str, Code] = {
         "its own",
         "Give the volume that it belongs to (evaluate: --grid).",
     ),
-    "GRID-BEYOND": refusal("{n} labelled voxels lie outside of the volume", SAME_SERIES),
+    "GRID-BEYOND": refusal(
+        "{n:labelled voxel lies|labelled voxels lie} outside of the volume", SAME_SERIES
+    ),
 }
 
 LABELS: Mapping[str, Code] = {**CONTOURS, **STRUCTURES, **OBJECTS, **FILES, **GRIDS}

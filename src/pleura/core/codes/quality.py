@@ -13,7 +13,7 @@ _VALUES: Mapping[str, Code] = {
     "PADDING": ok(
         "{percent} % of the voxels are padding ({values} HU); marked, and kept as they are"
     ),
-    "SATURATED": ok("{n} voxels exceed 32767 HU and are stored as 32767"),
+    "SATURATED": ok("{n:voxel exceeds|voxels exceed} 32767 HU and {n:|is|are} stored as 32767"),
     "HU-OFFSET": repaired(
         "RescaleIntercept is wrong: air is at {air_hu} HU; {added_hu:+d} HU was added to all voxels"
     ),
@@ -26,7 +26,7 @@ _VALUES: Mapping[str, Code] = {
         EXPORT,
     ),
     "VALUES-WRAPPED": review(
-        "{n} voxels inside bone or metal are far below air: integer overflow "
+        "{n:voxel|voxels} inside bone or metal {n:|is|are} far below air: integer overflow "
         "(PixelRepresentation or BitsStored is wrong)",
         AGAIN,
     ),
@@ -45,19 +45,19 @@ _VALUES: Mapping[str, Code] = {
 _SLICES: Mapping[str, Code] = {
     "BLANK-SLICES": Code(
         (Verdict.REFUSED, Verdict.REVIEW),
-        "{n} slice(s) are blank, wholly or from some row on ({where})",
+        "{n:slice is|slices are} blank, wholly or from some row on ({where})",
         f"{AGAIN} Where only the ends are blank, check that the remaining chest is complete.",
     ),
     "SLICES-REPEATED": Code(
         (Verdict.REFUSED, Verdict.REVIEW),
-        "{n} slice(s) repeat the pixels of the slice before (slice {where}): the original slices "
-        "are lost, or the stack was resampled to thinner slices",
+        "{n:slice repeats|slices repeat} the pixels of the slice before (slice {where}): "
+        "the original slices are lost, or the stack was resampled to thinner slices",
         EXPORT,
     ),
     "SLICES-OUT-OF-PLACE": Code(
         (Verdict.REVIEW, Verdict.REFUSED),
-        "{n} slice(s) do not match their neighbours (slice {where}): misplaced, flipped, lost, "
-        "or affected by metal or motion",
+        "{n:slice does|slices do} not match the neighbours (slice {where}): "
+        "misplaced, flipped, lost, or affected by metal or motion",
         "Look at these slices; export the series again where positions are wrong.",
     ),
     "FIELD-OF-VIEW": ok(
@@ -165,7 +165,7 @@ _MASK: Mapping[str, Code] = {
         LOOK,
     ),
     "LUNG-INTERRUPTED": review(
-        "in {n} slice(s) a lung is far smaller than in both slices beside them", LOOK
+        "in {n:slice|slices} a lung is far smaller than in both slices beside them", LOOK
     ),
 }
 
@@ -174,8 +174,8 @@ _BODY: Mapping[str, Code] = {
         "no patient was found, so nothing was removed as couch", "Check that this is a chest CT."
     ),
     "COUCH-UNSEEN": ok(
-        "in {slices} slice(s) the field of view may lie within the patient, or the patient is a "
-        "child: nothing was removed as couch there"
+        "in {slices:slice|slices} the field of view may lie within the patient, or the patient "
+        "is a child: nothing was removed as couch there"
     ),
     "COUCH-REMOVED": repaired("{ml:.0f} ml of couch, blankets and wires were replaced by air"),
 }

@@ -29,49 +29,55 @@ ARCHIVE_PROBLEMS: Mapping[str, str] = MappingProxyType(
 
 FILES: Mapping[str, Code] = {
     "UNREADABLE-FILES": refusal(
-        "{n} DICOM file(s) have a broken or truncated header", "Copy or export them again."
+        "{n:DICOM file has|DICOM files have} a broken or truncated header",
+        "Copy or export such files again.",
     ),
     "CLOSED-FILES": refusal(
-        "permission denied for {n} file(s)", "Grant read permission and run again."
+        "permission denied for {n:file|files}", "Grant read permission and run again."
     ),
     "CLOSED-FOLDERS": refusal(
-        "permission denied for {n} folder(s), whose content is unknown",
+        "permission denied for {n:folder|folders}, whose content is unknown",
         "Grant read permission and run again.",
     ),
     "READ-ERROR": refusal(
-        "{n} file(s) or folder(s) cannot be read (disk error, or a path that is too long)",
-        "Copy them again, to a shorter path where theirs is long.",
+        "{n:file or folder|files or folders} cannot be read (disk error, or a path "
+        "that is too long)",
+        "Copy such files again, to a shorter path where theirs is long.",
     ),
     "FILE-TOO-LARGE": refusal(
-        "{n} file(s) are larger than any DICOM object (5 GiB)", "Export the series again."
+        "{n:file is|files are} larger than any DICOM object (5 GiB)", "Export the series again."
     ),
     "SPARSE-FILE": refusal(
-        "{n} file(s) occupy less than a hundredth of their size on disk: the rest was never "
-        "written",
-        "Copy them again.",
+        "{n:file occupies|files occupy} less than a hundredth of the size on disk: the rest "
+        "was never written",
+        "Copy such files again.",
     ),
     "EMPTY-FILE": refusal(
-        "{n} file(s) named as DICOM are empty, zeros, a Git LFS pointer or a web page: their "
-        "content was lost, or never downloaded",
-        "Copy or download them again.",
+        "{n:file named as DICOM is|files named as DICOM are} empty, zeros, a "
+        "Git LFS pointer or a web page: the content was lost, or never downloaded",
+        "Copy or download such files again.",
     ),
     "SPECIAL-FILE": refusal(
-        "{n} named pipe(s), socket(s) or device(s); only regular files are read",
-        "Remove them from IN.",
+        "{n:named pipe, socket or device|named pipes, sockets or devices}; only regular "
+        "files are read",
+        "Remove such files from IN.",
     ),
     "SYMLINK-LOOP": refusal(
-        "{n} symbolic link(s) lead to themselves or to a folder above them", "Remove them from IN."
+        "{n:symbolic link leads to itself or to a folder above it|"
+        "symbolic links lead to themselves or to a folder above them}",
+        "Remove such links from IN.",
     ),
     "BROKEN-LINK": refusal(
-        "{n} symbolic link(s) lead to a file or folder that does not exist",
-        "Restore what they lead to.",
+        "{n:symbolic link leads|symbolic links lead} to a file or folder that does not exist",
+        "Restore what such links lead to.",
     ),
     "FILES-MISSING": refusal(
-        "{n} file(s) that DICOMDIR lists do not exist",
+        "{n:file that DICOMDIR lists does|files that DICOMDIR lists do} not exist",
         "Copy the whole medium again, or remove DICOMDIR where the rest is complete.",
     ),
     "ARCHIVE-REFUSED": refusal(
-        "{n} archive(s) or file(s) in them not read: {why}", "Extract the archive first."
+        "{n:archive or file in it|archives or files in them} not read: {why}",
+        "Extract the archive first.",
     ),
 }
 """Files that could not be read."""
@@ -92,65 +98,70 @@ OBJECTS: Mapping[str, Code] = {
 """What an object is."""
 
 _OF_SLICES = "{n} of {total} slices "
-NOT_GREYSCALE = _OF_SLICES + "are not 10- to 16-bit greyscale"
+_OF_SLICES_HAVE = _OF_SLICES + "{n:|has|have} "
+NOT_GREYSCALE = _OF_SLICES + "{n:|is|are} not 10- to 16-bit greyscale"
 """Why `NOT-HU` (see `codes.quality`) refuses a series by its headers."""
 
 HEADERS: Mapping[str, Code] = {
-    "LOCALIZER": refusal(_OF_SLICES + "are localizers, not a volume"),
+    "LOCALIZER": refusal(_OF_SLICES + "{n:|is a localizer|are localizers}, not a volume"),
     "PRIVATE-COMPRESSION": refusal(
-        _OF_SLICES
-        + "store their pixels in a private element ({name}), which only its vendor can decode",
+        _OF_SLICES + "{n:|stores its|store their} pixels in a private element ({name}), which only "
+        "its vendor can decode",
         "Export the series uncompressed (Explicit VR Little Endian) from the scanner or its "
         "workstation.",
     ),
     "NO-PIXELS": refusal(
-        _OF_SLICES + "have no pixel data: truncated, or exported without it", "Export them again."
+        _OF_SLICES_HAVE + "no pixel data: truncated, or exported without it",
+        "Export such slices again.",
     ),
     "TRUNCATED": refusal(
-        _OF_SLICES + "have fewer pixels, or other frames, than their header declares",
-        "Export them again.",
+        _OF_SLICES_HAVE + "fewer pixels, or other frames, than the header declares",
+        "Export such slices again.",
     ),
     "SIZE-DISAGREES": refusal(
-        _OF_SLICES + "have more pixels than Rows and Columns declare; one of these is wrong",
-        "Export them again.",
+        _OF_SLICES_HAVE + "more pixels than Rows and Columns declare; one of these is wrong",
+        "Export such slices again.",
     ),
     "SYNTAX-DISAGREES": refusal(
-        _OF_SLICES + "contain compressed pixel data under an uncompressed transfer syntax",
-        "Export them again.",
+        _OF_SLICES
+        + "{n:|contains|contain} compressed pixel data under an uncompressed transfer syntax",
+        "Export such slices again.",
     ),
     "NO-POSITION": refusal(
-        _OF_SLICES + "have a missing or implausible ImagePositionPatient",
+        _OF_SLICES_HAVE + "a missing or implausible ImagePositionPatient",
         "Export the series again.",
     ),
     "NO-ORIENTATION": refusal(
-        _OF_SLICES + "have no ImageOrientationPatient", "Export the series again."
+        _OF_SLICES_HAVE + "no ImageOrientationPatient", "Export the series again."
     ),
     "BAD-COSINES": refusal(
-        _OF_SLICES + "have direction cosines that are not orthogonal unit vectors",
+        _OF_SLICES_HAVE + "direction cosines that are not orthogonal unit vectors",
         "Export the series again.",
     ),
     "NO-SPACING": refusal(
-        _OF_SLICES + "have a missing or implausible PixelSpacing", "Export the series again."
+        _OF_SLICES_HAVE + "a missing or implausible PixelSpacing", "Export the series again."
     ),
     "BAD-CELLS": refusal(
-        _OF_SLICES + "have BitsStored, HighBit and BitsAllocated that contradict each other",
+        _OF_SLICES_HAVE + "BitsStored, HighBit and BitsAllocated that contradict each other",
         "Export the series again.",
     ),
     "HUGE-IMAGE": refusal(
-        _OF_SLICES + "declare an impossible size (over 4096 × 4096 pixels, or none)"
+        _OF_SLICES + "{n:|declares|declare} an impossible size (over 4096 × 4096 pixels, or none)"
     ),
     "NO-RESCALE": refusal(
-        _OF_SLICES + "have no usable RescaleSlope and RescaleIntercept, so no HU",
+        _OF_SLICES_HAVE + "no usable RescaleSlope and RescaleIntercept, so no HU",
         "Export the original series.",
     ),
-    "ZERO-SLOPE": refusal(_OF_SLICES + "have RescaleSlope 0", "Export the series again."),
-    "RESCALE-NOT-HU": refusal(_OF_SLICES + "have a RescaleType other than HU"),
+    "ZERO-SLOPE": refusal(_OF_SLICES_HAVE + "RescaleSlope 0", "Export the series again."),
+    "RESCALE-NOT-HU": refusal(_OF_SLICES_HAVE + "a RescaleType other than HU"),
     "MAP": refusal(
-        _OF_SLICES + "are maps by their ImageType (perfusion, difference, material), not HU",
+        _OF_SLICES + "{n:|is a map by its|are maps by their} ImageType (perfusion, difference, "
+        "material), not HU",
         "Use the original series.",
     ),
     "MODALITY-LUT": refusal(
-        _OF_SLICES + "use a Modality LUT, which is not supported", "Export with rescale values."
+        _OF_SLICES + "{n:|uses|use} a Modality LUT, which is not supported",
+        "Export with rescale values.",
     ),
     "NO-DECODER": refusal(
         "transfer syntax {names} cannot be decoded",
@@ -158,7 +169,7 @@ HEADERS: Mapping[str, Code] = {
     ),
     "SIGN-UNKNOWN": Code(
         (Verdict.REVIEW, Verdict.REFUSED),
-        "{n} of {total} slices lack PixelRepresentation; read as unsigned",
+        _OF_SLICES + "{n:|lacks|lack} PixelRepresentation; read as unsigned",
         "Export the series again.",
     ),
     "PART-MISSING": refusal(

@@ -6,7 +6,7 @@ from pleura.core.codes.code import Code, repaired, review
 
 SCORES: Mapping[str, Code] = {
     "MISSED-SLICES": review(
-        "{structure}: {n} of {of} slices with lung in the reference have none in the mask "
+        "{structure}: {n} of {of} slices with lung in the reference {n:|has|have} none in the mask "
         "({mm:.0f} mm, {ml:.1f} ml)",
         "Look at the ends of the lung in the pictures.",
     ),
@@ -18,7 +18,7 @@ SCORES: Mapping[str, Code] = {
         "{structure}: {ml:.1f} ml in the mask, none in the reference; counted as the worst case"
     ),
     "HALLUCINATED-SLICES": review(
-        "{n} of {of} slices without lung in the reference have lung in the mask ({ml:.2f} "
+        "{n} of {of} slices without lung in the reference {n:|has|have} lung in the mask ({ml:.2f} "
         "ml{where})"
     ),
     "MASK-RESAMPLED": repaired("resampled from {found} to the reference grid (nearest neighbour)"),

@@ -7,14 +7,14 @@ from pleura.core.codes.code import OK_OR_REVIEW, Code, ok, refusal, repaired, re
 from pleura.core.findings import Verdict
 
 STACKS: Mapping[str, Code] = {
-    "COPIES-DROPPED": ok("{n} duplicate slices ignored"),
+    "COPIES-DROPPED": ok("{n:duplicate slice|duplicate slices} ignored"),
     "SAME-UID-DIFFERENT": refusal(
-        "{n} slice(s) have the SOPInstanceUID of another, different slice",
+        "{n:slice has|slices have} the SOPInstanceUID of another, different slice",
         "Export the series again.",
     ),
     "SERIES-IN-PARTS": review(
-        "{others} slice(s) of this series differ in size, spacing, orientation or colour and are "
-        "listed separately",
+        "{others:slice of this series differs|slices of this series differ} in size, "
+        "spacing, orientation or colour and {others:|is|are} listed separately",
         "Check that this part is complete.",
     ),
     "SPLIT-BY-ATTRIBUTE": Code(
@@ -45,13 +45,13 @@ STACKS: Mapping[str, Code] = {
         "preserved"
     ),
     "GAP-IN-SLICES": refusal(
-        "{missing} slice(s) are missing, after slice {after} of {slices} (spacing "
+        "{missing:slice is|slices are} missing, after slice {after} of {slices} (spacing "
         "{median_step_mm:.3g} mm)",
         "Export the series again, or use --gaps split or interpolate.",
     ),
     "GAP-SPLIT": repaired("missing slices: split at the gaps into {n} stacks"),
     "GAP-FILLED": repaired(
-        "{n} missing slice(s) interpolated from their neighbours; they contain no measured data"
+        "{n:missing slice|missing slices} interpolated from the neighbours, without measured data"
     ),
     "ORDER-DISAGREES": ok(
         "InstanceNumber and ImagePositionPatient disagree on slice order; the position was used"
