@@ -22,7 +22,7 @@ from pleura.core.atomic import (
 )
 from pleura.core.errors import Exit, OutputBusy, OutputConflict, OutputFailed, UsageError
 from pleura.core.locks import locked, locked_beside
-from pleura.store import layout, run_record
+from pleura.store import layout, run_file, run_record
 from pleura.store.item import read_items
 from pleura.store.run_record import fingerprint, measured, open_run
 
@@ -79,7 +79,7 @@ def test_fresh_then_resumed_then_done(tmp_path, source):
 def test_a_run_of_another_version_is_not_continued(tmp_path, source, monkeypatch):
     with opened(tmp_path / "out", source) as run:
         make(run, "a")
-    monkeypatch.setattr(run_record, "__version__", "9.9.9")
+    monkeypatch.setattr(run_file, "__version__", "9.9.9")
     with (
         pytest.raises(OutputConflict, match=r"another version of pleura; .*--overwrite"),
         opened(tmp_path / "out", source),
@@ -186,6 +186,20 @@ def test_results_are_looked_at_before_they_count_as_done(tmp_path, source, damag
         assert not run.done
         assert run.kept("a", "input") is None
         assert run.kept("b", "input")
+
+
+def test_killed_while_it_does_an_item_again_it_is_not_done(tmp_path, source):
+    with opened(tmp_path / "out", source) as run:
+        make(run, "a")
+        make(run, "b")
+        run.finish(Exit.OK)
+    (tmp_path / "out" / "a" / "result").unlink()
+    with pytest.raises(KeyboardInterrupt), opened(tmp_path / "out", source) as run:
+        run.forget("a")
+        raise KeyboardInterrupt
+    with opened(tmp_path / "out", source) as run:
+        assert not run.done
+        assert run.kept("b", "input") == {"id": "b"}
 
 
 def test_a_changed_byte_is_found_by_hash_only(tmp_path, source):

@@ -209,6 +209,22 @@ def test_killed_between_two_uploads_the_next_run_finishes(moment, given, plain, 
     assert not list((tmp_path / "scratch").iterdir())
 
 
+def test_killed_while_it_does_a_case_again_the_next_run_finishes(given, plain, tmp_path):
+    toy(at("in"), at("out"))
+    client = given.client
+    client.put_object(Bucket=BUCKET, Key="in/case [1] a+b%20", Body=b"7")
+    words = [sys.executable, "-c", KILLED, f"s3://{BUCKET}/in", f"s3://{BUCKET}/out"]
+    more = {"TMPDIR": str(tmp_path / "scratch"), "CONNECTED": str(tmp_path / "connected")}
+    more |= {"PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run([*words, "1"], env=os.environ | more, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert json.loads(given.content("out")["run.json"])["state"] == "running"
+    client.put_object(Bucket=BUCKET, Key="in/case [1] a+b%20", Body=b"1")
+    client.close()
+    toy(at("in"), at("out"))
+    assert results(given.content("out")) == plain
+
+
 @pytest.mark.parametrize(
     ("source", "out", "said"),
     [

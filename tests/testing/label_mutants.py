@@ -41,7 +41,7 @@ from pleura.store.case import Case, write_case
 from pleura.store.cohort import Cohort, write_cohort
 from pleura.store.item import Item
 from pleura.store.planned import Plan
-from pleura.store.run_record import record_in
+from pleura.store.run_file import record_in
 from pleura.store.split import make_split
 from pleura.studying.design import read_design
 from testing.injected_faults import in_child

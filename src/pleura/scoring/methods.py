@@ -4,8 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pleura.core.atomic import read_json
-from pleura.store.layout import RUN
+from pleura.store.run_file import head_in
 
 MASKS, AGAINST = "PRED", "AGAINST"
 """Default names of methods."""
@@ -15,9 +14,9 @@ def method_name(given: str, masks: Path, default: str) -> str:
     """The user's name for a method, else what `segment` recorded beside its masks, or `default`."""
     if given:
         return given
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        record = read_json(masks / RUN)
-        if record["verb"] == "segment":
+    with suppress(OSError, KeyError, TypeError, AttributeError):
+        record = head_in(masks)
+        if record is not None and record["verb"] == "segment":
             return _words(record["options"]["segmenter"], str(record["version"]))
     return default
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pleura.core.errors import Exit
-from pleura.core.packed import FEW, Packed
 from pleura.core.results import Table, batch_exit, gone_notes, number_or_dash, reason_lines
 from pleura.store.input_files import account_line
 from pleura.store.layout import INDEX
@@ -37,8 +36,7 @@ class SegmentResult:
         cls, out: Path, record: Mapping[str, Any], names: "InputNames | None"
     ) -> "SegmentResult":
         """The result of a run whose `run.json` is `record`."""
-        cases, gone = Packed(record["cases"], FEW), tuple(record["gone"])
-        return cls(out, cases, gone, record.get("input"), names)
+        return cls(out, record["cases"], tuple(record["gone"]), record.get("input"), names)
 
     @property
     def exit_code(self) -> Exit:

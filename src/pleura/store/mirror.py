@@ -65,8 +65,7 @@ class Mirror:
     def push_cases(self) -> None:
         """Upload that the run has begun, and what is new of finished cases."""
         if self.has_new_cases:
-            markers = [name for name in MARKERS[:2] if name not in self.known]
-            self._push(name for name in markers if (self.folder / name).exists())
+            self._push(name for name in MARKERS[:2] if self._is_new(name))
             self._push_records()
 
     def _push_records(self) -> None:

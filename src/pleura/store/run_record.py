@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pleura import __version__
 from pleura.core.atomic import (
     BOOKKEEPING,
     clear_parts,
@@ -43,15 +42,8 @@ from pleura.store.item import measured as measured
 from pleura.store.layout import FAILED, INPUT, ITEMS, JOBS, LOCK, RUN, SECONDS
 from pleura.store.places import check_apart
 from pleura.store.planned import remove_plan
+from pleura.store.run_file import difference, head_in, head_of, record_in
 
-FORMAT = "pleura-run/2"
-OTHER = {
-    "format": "another format",
-    "verb": "another command",
-    "version": "another version of pleura",
-    "options": "other options",
-}
-"""What the parts of a run's head that differ are called."""
 OUTPUTS = "OUT"
 """The item for files that belong to OUT as a whole."""
 
@@ -105,7 +97,13 @@ class RunRecord:
         Item(id, input, record, dict(files or {})).write(self.folder)
 
     def forget(self, id: str) -> None:
-        """Remove an item's record, then its results."""
+        """Remove an item's record, then its results.
+
+        A finished run is marked as running first: a kill would leave it finished without the item.
+        """
+        if self.record["state"] == "done" and not self.is_task:
+            self.record["state"] = "running"
+            write_json(self.folder / RUN, self.record)
         item = Item.of(self.folder, id)
         item_file(self.folder, id).unlink(missing_ok=True)
         if item is not None:
@@ -252,19 +250,9 @@ def open_run(
                 folder.rmdir()  # succeeds only if it is empty again
 
 
-def head_of(verb: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The head of `run.json`; a run can be resumed only by a call with an equal head."""
-    return {"format": FORMAT, "verb": verb, "version": __version__, "options": dict(options)}
-
-
-def difference(record: Mapping[str, Any], head: Mapping[str, Any]) -> str:
-    """How the head of a run differs from this one's, in words; empty where it does not."""
-    return " and ".join(words for key, words in OTHER.items() if record.get(key) != head[key])
-
-
 def is_complete(folder: Path) -> bool:
     """Whether the run that wrote a folder has nothing left to do again."""
-    record = record_in(folder)
+    record = head_in(folder)
     return record is not None and record.get("state") == "done"
 
 
@@ -304,7 +292,7 @@ def _check_content(out: Path, head: Mapping[str, Any]) -> None:
     """Refuse content that this command did not write; a run without results never conflicts."""
     verb = head["verb"]
     names = _content(out, verb)
-    record = record_in(out)
+    record = head_in(out)
     if not names or (record is not None and _same(record, head)):
         return
     if record is None:
@@ -322,7 +310,7 @@ def _check_content(out: Path, head: Mapping[str, Any]) -> None:
 def _check_may_replace(out: Path, verb: str) -> None:
     """Refuse to empty content that pleura did not write."""
     if _content(out, verb):
-        check_written_by_pleura(out, verb, record_in(out) is not None)
+        check_written_by_pleura(out, verb, head_in(out) is not None)
 
 
 def _content(out: Path, verb: str) -> set[str]:
@@ -344,14 +332,6 @@ def _conflict(verb: str, what: str) -> str:
 
 def _same(record: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
     return {key: record.get(key) for key in head} == dict(head)
-
-
-def record_in(out: Path) -> dict[str, Any] | None:
-    """The content of `run.json`; `None` where there is none, or it is not ours."""
-    record = read_json_if_any(out / RUN)
-    if not isinstance(record, dict) or not isinstance(record.get("verb"), str):
-        return None
-    return record if str(record.get("format", "")).startswith("pleura-run/") else None
 
 
 def _opened(out: Path, head: dict[str, Any], input: dict[str, Any], check: Check) -> RunRecord:

@@ -14,7 +14,8 @@ from pleura.store.failures import Failure, read_failures
 from pleura.store.item import stem_of
 from pleura.store.layout import CLAIMS, ITEMS
 from pleura.store.planned import Plan
-from pleura.store.run_record import OUTPUTS, record_in
+from pleura.store.run_file import head_in
+from pleura.store.run_record import OUTPUTS
 
 SILENT_S = 900.0
 """A claim of another host without a beat for this long counts as lost; clocks may differ."""
@@ -46,7 +47,7 @@ class Standing:
 
 def standing_of(out: Path) -> tuple[Standing, Mapping[str, Failure]] | None:
     """The standing and the failed cases of a run; `None` where a folder is none."""
-    record = record_in(out)
+    record = head_in(out)
     if record is None:
         return None
     plan, failures = Plan.read(out), read_failures(out)

@@ -9,7 +9,8 @@ from pleura.core.atomic import BOOKKEEPING
 from pleura.core.errors import Exit, OutputConflict, UsageError
 from pleura.core.locks import KILLED_S, locked
 from pleura.store.layout import LOCK
-from pleura.store.run_record import RunRecord, difference, head_of, record_in
+from pleura.store.run_file import difference, head_in, head_of
+from pleura.store.run_record import RunRecord
 
 
 class TaskRecord(RunRecord):
@@ -45,7 +46,7 @@ def open_task(out: Path, *, verb: str, options: Mapping[str, Any]) -> Iterator[T
         UsageError: `out` has no plan of this verb with these options.
         OutputBusy: a run that plans or collects is at work on `out`.
     """
-    record = record_in(out)
+    record = head_in(out)
     if record is None:
         raise UsageError(f"{verb}: OUT has no plan; make it once with --plan, without --task")
     other = difference(record, head_of(verb, options))
