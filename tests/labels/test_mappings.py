@@ -99,7 +99,7 @@ def test_whose_a_structure_is_by_its_name(name, side):
 def test_a_mapping_is_named_or_read_beside_the_masks(tmp_path):
     below = tmp_path / "labelsTs"
     below.mkdir()
-    assert naming_of("auto", below) is LUNGS
+    assert naming_of("auto", below) == LUNGS
     (tmp_path / "summary.json").write_text(json.dumps({"foreground_mean": {"Dice": 1}}))
     (tmp_path / "dataset.json").write_text(
         json.dumps({"labels": {"background": 0, "lung_left": 1, "lung_right": 2}})
@@ -121,7 +121,7 @@ def test_a_mapping_is_named_or_read_beside_the_masks(tmp_path):
             with pytest.raises(UsageError, match=r"dataset\.json.*--mapping"):
                 naming_of(option, below)
     (tmp_path / "dataset.json").write_text('{"name": "of something else"}')
-    assert naming_of("auto", below) is LUNGS
+    assert naming_of("auto", below) == LUNGS
     given = naming_of("right=3+4+5,left=1+2", below)
     assert (given.right, given.left, given.others) == ((3, 4, 5), (1, 2), True)
     assert naming_of("either=1+2", below).sided is False

@@ -44,7 +44,8 @@ def read(image: ImageFile, naming: Naming = LUNGS) -> tuple[LungMask, tuple[Find
     """
     check_numbers(image.array)
     is_layered = image.array.ndim == 4
-    segments = _segments(image.header, is_layered) if naming == LUNGS else []
+    may_be_named = naming == LUNGS or naming.beside
+    segments = _segments(image.header, is_layered) if may_be_named else []
     if segments:
         return _by_names(image, segments)
     if image.array.ndim != 3:

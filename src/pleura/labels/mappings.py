@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pleura.core.atomic import read_json
 from pleura.core.errors import UsageError
 from pleura.core.lung_names import lung_parts
 from pleura.core.lung_words import Side
+from pleura.labels.name_files import DATASET, Names, dataset_of, names_in, tables_of
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Naming:
     """Which labels of a map are the right lung, the left lung, or either.
 
     In a map of lungs only, a label that is not listed is an error. In a map of other structures too
-    (`others`), it is background.
+    (`others`), it is background. `beside` marks what a file beside the masks says: names in a mask
+    itself come before it.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Naming:
     left: tuple[int, ...] = ()
     either: tuple[int, ...] = ()
     others: bool = False
+    beside: bool = field(default=False, compare=False)
 
     @property
     def sided(self) -> bool | None:
@@ -71,12 +73,12 @@ def fitting(values: Collection[float]) -> list[str]:
     return fits
 
 
+TABLE = "table"
+"""Name of a mapping that a label description or a colour table gives."""
 CHOICES = (
-    f"auto, {', '.join(MAPPINGS)}, nnunet, or labels by side such as right=1,left=2 or either=1+2"
+    f"auto, {', '.join(MAPPINGS)}, nnunet, labels by side such as right=1,left=2 or either=1+2, or "
+    f"a file of names ({DATASET}, labels.txt of ITK-SNAP, .ctbl of 3D Slicer)"
 )
-DATASET = "dataset.json"
-"""Where nnU-Net keeps the names of its labels: beside predictions, and above labelsTr and labelsTs.
-"""
 
 
 def naming_of(option: str, folder: Path) -> Naming:
@@ -84,17 +86,20 @@ def naming_of(option: str, folder: Path) -> Naming:
 
     Args:
         option: a name of `MAPPINGS`; `nnunet`, which reads dataset.json in or above `folder`;
-            `auto`, which does the same where that file names lungs, and else takes `lungs`; or
-            labels by side, `right=3+4+5,left=1+2`.
+            `auto`, which does the same where that file names lungs, else reads label descriptions
+            of ITK-SNAP and colour tables of 3D Slicer beside the masks, and else takes `lungs`;
+            labels by side, `right=3+4+5,left=1+2`; or such a file.
         folder: the folder of the masks.
 
     Raises:
-        UsageError: no such mapping, or no names of lungs in dataset.json.
+        UsageError: no such mapping, or no names of lungs in such a file.
     """
     if option in MAPPINGS:
         return MAPPINGS[option]
     if option in ("auto", "nnunet"):
-        return _from_dataset(option, folder)
+        return replace(_from_files(option, folder), beside=option == "auto")
+    if Path(option).suffix and Path(option).is_file():
+        return _from_file(Path(option))
     parts = re.fullmatch(r"(?:(?:right|left|either)=\d+(?:\+\d+)*(?:,(?!$)|$))+", option)
     if not parts:
         raise UsageError(f"There is no such mapping of labels. Use {CHOICES}.")
@@ -109,41 +114,61 @@ def naming_of(option: str, folder: Path) -> Naming:
         raise UsageError(
             "A mapping by side needs right and left, or either; each label once, and not 0."
         )
-    return Naming(option, **sides, others=True)
+    right, left, either = (sides.get(side, ()) for side in ("right", "left", "either"))
+    return Naming(option, right, left, either, others=True)
 
 
-def _from_dataset(option: str, folder: Path) -> Naming:
-    """The mapping of dataset.json in or above a folder; `LUNGS` for `auto` without one."""
-    found = next(
-        (place / DATASET for place in (folder, folder.parent) if (place / DATASET).is_file()), None
-    )
-    if found is None and option == "auto":
-        return LUNGS
-    if found is None:
+def _from_files(option: str, folder: Path) -> Naming:
+    """The mapping of files beside the masks; `LUNGS` for `auto` where there is none."""
+    found = dataset_of(folder)
+    if found is not None:
+        return _from_file(found, may_lack_labels=option == "auto")
+    if option == "nnunet":
         raise UsageError(
             f"There is no {DATASET} in or above the masks' folder. Give the labels by side: "
             f"{CHOICES}."
         )
     try:
-        about = read_json(found)
-        if option == "auto" and isinstance(about, dict) and "labels" not in about:
-            return LUNGS
-        return from_names(_named(about))
-    except (UsageError, OSError, ValueError, AttributeError, TypeError) as error:
-        reason = (
-            str(error) if isinstance(error, UsageError) else "its labels are not names and numbers"
-        )
+        namings = {from_names(names, TABLE) for names in tables_of(folder)}
+    except (UsageError, OSError) as error:
+        raise _not_understood("The label description", error) from error
+    if len(namings) > 1:
         raise UsageError(
-            f"{DATASET} beside the masks is not understood ({reason}). Use --mapping: {CHOICES}."
-        ) from error
+            "Label descriptions beside the masks contradict each other. Score or measure masks of "
+            f"one kind at a time, with --mapping: {CHOICES}."
+        )
+    return namings.pop() if namings else LUNGS
 
 
-def from_names(labels: Mapping[str, int | list[int]]) -> Naming:
-    """The mapping for the names of labels in an nnU-Net's dataset.json.
+def _from_file(path: Path, *, may_lack_labels: bool = False) -> Naming:
+    is_json = path.suffix.lower() == ".json"
+    what, name = (DATASET, "nnunet") if is_json else ("The file of names", TABLE)
+    try:
+        names = names_in(path)
+        if names is None and may_lack_labels:
+            return LUNGS
+        if names is None:
+            raise UsageError("it is not a table of labels and names")
+        return from_names(names, name)
+    except (UsageError, OSError, ValueError, AttributeError, TypeError) as error:
+        raise _not_understood(what, error) from error
+
+
+def _not_understood(what: str, error: Exception) -> UsageError:
+    reason = "its labels are not names and numbers"
+    if isinstance(error, UsageError):
+        reason = str(error)
+    return UsageError(
+        f"{what} beside the masks is not understood ({reason}). Use --mapping: {CHOICES}."
+    )
+
+
+def from_names(labels: Names, name: str = "nnunet") -> Naming:
+    """The mapping for the names of labels, as in an nnU-Net's dataset.json.
 
     `{"background": 0, "lung_right": 1, ...}` is an example. A label may be a region, a list of
     values. A missing side is both lungs without the other, as in `{"lungs": [1, 2], "lung_right":
-    2}`.
+    2}`. `name` is that of the mapping.
 
     Raises:
         UsageError: no name means a lung, or only names of one side do.
@@ -158,12 +183,10 @@ def from_names(labels: Mapping[str, int | list[int]]) -> Naming:
         both = set()
     elif right or left or not both:
         raise UsageError("the names of its labels give no right and left lung, and no lungs as one")
-    return Naming(
-        "nnunet", tuple(sorted(right)), tuple(sorted(left)), tuple(sorted(both)), others=True
-    )
+    return Naming(name, tuple(sorted(right)), tuple(sorted(left)), tuple(sorted(both)), others=True)
 
 
-def _values_by_side(labels: Mapping[str, int | list[int]]) -> dict[Side, set[int]]:
+def _values_by_side(labels: Names) -> dict[Side, set[int]]:
     """The values of the lungs and lobes of each side.
 
     Raises:
@@ -179,11 +202,3 @@ def _values_by_side(labels: Mapping[str, int | list[int]]) -> dict[Side, set[int
         if not part.partial:
             values[part.side] |= numbers
     return values
-
-
-def _named(about: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Name to label; version 1 of nnU-Net has label to name."""
-    labels: Mapping[str, Any] = about.get("labels", {})
-    if labels and all(str(key).isdigit() for key in labels):
-        return {str(value): int(key) for key, value in labels.items()}
-    return labels

@@ -71,9 +71,10 @@ def evaluate(
             or DICOM series. Not needed where the other mask has a grid, or where the CT is in REF
             or PRED.
         mapping: Meaning of the labels of PRED: lungs (1 right, 2 left), lungmask, lungmask-lobes,
-            totalsegmentator, totalsegmentator-v1, nnunet (the names in dataset.json), or labels by
-            side, as right=3+4+5,left=1+2 or either=1. auto = nnunet where dataset.json is in or
-            above the folder, else lungs.
+            totalsegmentator, totalsegmentator-v1, nnunet (the names in dataset.json), labels by
+            side as right=3+4+5,left=1+2 or either=1, or a file of names (dataset.json, labels.txt
+            of ITK-SNAP, .ctbl of 3D Slicer). auto = such a file beside the masks, dataset.json
+            above them too, else lungs.
         ref_mapping: The same for label maps of REF.
         against_mapping: The same for AGAINST.
         name: Name of the method of PRED, for tables and the page.

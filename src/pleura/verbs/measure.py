@@ -43,8 +43,9 @@ def measure(
         out: Folder to write to; created if it does not exist.
         mapping: Meaning of the labels of label maps: lungs (1 right, 2 left), lungmask,
             lungmask-lobes, totalsegmentator, totalsegmentator-v1, nnunet (the names in
-            dataset.json), or labels by side, as right=3+4+5,left=1+2 or either=1. auto = nnunet
-            where dataset.json is in or above the folder, else lungs.
+            dataset.json), labels by side as right=3+4+5,left=1+2 or either=1, or a file of names
+            (dataset.json, labels.txt of ITK-SNAP, .ctbl of 3D Slicer). auto = such a file beside
+            the masks, dataset.json above them too, else lungs.
         sr: Also write the measurements as OUT/ID/measurements.sr.dcm, a DICOM structured report,
             and the mask as OUT/ID/lungs.seg.dcm, to which it refers; from DICOM series.
         dense: Also write OUT/ID/dense.nii.gz, in which the dense part of each lung (without air and

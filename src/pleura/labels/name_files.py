@@ -1,0 +1,115 @@
+"""Files that name the labels of masks: nnU-Net's dataset.json, ITK-SNAP's label descriptions, and
+colour tables of 3D Slicer.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pleura.core.atomic import read_json
+from pleura.core.errors import UsageError
+from pleura.core.lung_names import part_of
+from pleura.core.text import decoded
+from pleura.images.reading import map_suffix
+
+Names = Mapping[str, int | list[int]]
+
+DATASET = "dataset.json"
+"""Where nnU-Net keeps the names of its labels: beside predictions, and above labelsTr and labelsTs.
+"""
+TABLES = (".txt", ".label", ".lbl", ".ctbl")
+"""Suffixes of label descriptions of ITK-SNAP and colour tables of 3D Slicer."""
+LARGEST = 1 << 20
+"""[bytes] Larger files are not tables of labels."""
+ITK_SNAP = re.compile(r"\s*(\d{1,9})(?:\s+[\d.]{1,12}){4}\s+[01]\s+[01]\s+\"([^\"]*)\"\s*")
+"""`IDX R G B A VIS MSH "NAME"`."""
+SLICER = re.compile(r"\s*(\d{1,9})\s+(\S.{0,200}?)(?:\s+[\d.]{1,12}){3,4}\s*")
+"""`IDX NAME R G B A`; spaces in names are underscores, or quoted."""
+UNNAMED = re.compile(
+    r"(?:clear label|background|unknown|none|(?:label|segment|tissue)[ _]?\d*|\d+)?", re.IGNORECASE
+)
+"""Names that tools give to labels that nobody named."""
+
+
+def dataset_of(folder: Path) -> Path | None:
+    """The dataset.json in or above a folder."""
+    places = (folder, folder.parent)
+    return next((place / DATASET for place in places if (place / DATASET).is_file()), None)
+
+
+def tables_of(folder: Path) -> list[Names]:
+    """The names in label descriptions beside the masks of a folder, or of its folders of cases.
+
+    Other text files are passed over, and so are tables in which no label has a name.
+    """
+    place = folder if folder.is_dir() else folder.parent
+    found = list(_tables_beside_masks(place))
+    if not found and folder.is_dir():
+        for below in sorted(path for path in place.iterdir() if path.is_dir()):
+            found += _tables_beside_masks(below)
+    return found
+
+
+def names_in(path: Path) -> Names | None:
+    """The names of labels in a file of any of the three formats; `None` where it is none of them.
+
+    Raises:
+        UsageError: one name of a lung for two labels.
+        OSError, ValueError: it cannot be read.
+    """
+    if path.suffix.lower() == ".json":
+        about = read_json(path)
+        if not isinstance(about, dict):
+            raise UsageError("it is not a table of labels and names")
+        return _named(about) if "labels" in about else None
+    if path.stat().st_size > LARGEST:
+        return None
+    lines = [line for line in decoded(path.read_bytes()).splitlines() if line.strip()]
+    lines = [line for line in lines if not line.lstrip().startswith("#")]
+    pattern = SLICER if path.suffix.lower() == ".ctbl" else ITK_SNAP
+    found = [pattern.fullmatch(line) for line in lines]
+    rows = [(one[2].strip('"'), int(one[1])) for one in found if one]
+    if not rows or len(rows) < len(lines):
+        return None
+    return _without_repeats(rows)
+
+
+def _named(about: Mapping[str, Any]) -> Names:
+    """The names in a dataset.json; version 1 of nnU-Net has label to name."""
+    labels: Mapping[str, Any] = about["labels"]
+    if labels and all(str(key).isdigit() for key in labels):
+        return _without_repeats([(str(value), int(key)) for key, value in labels.items()])
+    return labels
+
+
+def _tables_beside_masks(folder: Path) -> Iterator[Names]:
+    files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    if not any(map_suffix(path) for path in files):
+        return
+    for path in files:
+        if path.suffix.lower() in TABLES and path.is_file():
+            names = _names_if_any(path)
+            if names and not all(UNNAMED.fullmatch(name.strip()) for name in names):
+                yield names
+
+
+def _names_if_any(path: Path) -> Names | None:
+    try:
+        return names_in(path)
+    except UnicodeDecodeError:
+        return None
+
+
+def _without_repeats(rows: Sequence[tuple[str, int]]) -> Names:
+    """Name to label.
+
+    Raises:
+        UsageError: one name of a lung for two labels.
+    """
+    names: dict[str, int | list[int]] = {}
+    for name, label in rows:
+        if name in names and part_of(name) is not None:
+            raise UsageError("two labels have the name of one lung")
+        names[name] = label
+    return names

@@ -1,0 +1,131 @@
+"""Files that name labels beside masks: ITK-SNAP's, 3D Slicer's, nnU-Net's."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pleura.core.errors import UsageError
+from pleura.geometry.grid import Grid
+from pleura.geometry.volume import LungMask
+from pleura.labels.api import read_mask
+from pleura.labels.mappings import naming_of
+from pleura.labels.registry import write_mask
+
+SNAP = """################################################
+# ITK-SnAP Label Description File
+# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL
+################################################
+    0     0    0    0        0  0  0    "Clear Label"
+"""
+GRID = Grid.axial((3, 4, 5), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
+
+
+def snap(*names):
+    rows = [f'    {k}   255    0    0     1.0  1  1    "{n}"' for k, n in enumerate(names, 1)]
+    return SNAP + "\n".join(rows) + "\n"
+
+
+def slicer(*names):
+    rows = ["# Color table file lungs.ctbl", "# 3 values", "0 Background 0 0 0 0"]
+    return "\n".join(rows + [f"{k} {n} 128 174 128 255" for k, n in enumerate(names, 1)]) + "\n"
+
+
+TABLES = {
+    "labels.txt": snap("Left lung", "Right Lung (AI)", "Heart"),
+    "lungs.label": snap("Lung_L", "Lung_R", "Label 3"),
+    "labels.lbl": snap("linke Lunge", "rechte Lunge").replace("\n", "\r\n"),
+    "lungs.ctbl": slicer("left_lung", "right_lung", "trachea"),
+    "quoted.ctbl": slicer('"left lung"', '"right lung"'),
+    "spaced.ctbl": slicer("left lung", "right lung"),
+}
+
+
+def mask_in(folder, name="Case_001.nii.gz"):
+    folder.mkdir(exist_ok=True)
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[0], labels[1] = 1, 2
+    write_mask(folder / name, LungMask(labels, GRID))
+    return folder / name
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_table_beside_the_mask_says_which_lung_is_which(tmp_path, name, encoding):
+    path = mask_in(tmp_path)
+    assert read_mask(path).labels[:, 0, 0].tolist() == [1, 2, 0]
+    (tmp_path / name).write_text(TABLES[name], encoding=encoding)
+    assert read_mask(path).labels[:, 0, 0].tolist() == [2, 1, 0]
+    assert naming_of("auto", tmp_path).name == "table"
+    assert read_mask(path, mapping="lungs").labels[:, 0, 0].tolist() == [1, 2, 0]
+
+
+def test_a_table_in_the_folder_of_a_case_counts_and_any_file_can_be_named(tmp_path):
+    mask_in(tmp_path / "Case_001", "lungs.nii.gz")
+    (tmp_path / "Case_001" / "labels.txt").write_text(TABLES["labels.txt"])
+    assert naming_of("auto", tmp_path).right == (2,)
+    for name in ("dataset.json", "other.label", "x.ctbl"):
+        text = json.dumps({"labels": {"Lung_R": 7, "Lung_L": 5}})
+        if name != "dataset.json":
+            text = (slicer if name == "x.ctbl" else snap)(
+                "a", "b", "c", "d", "Lung_L", "e", "Lung_R"
+            )
+        (tmp_path / "tables").mkdir(exist_ok=True)
+        (tmp_path / "tables" / name).write_text(text)
+        assert naming_of(str(tmp_path / "tables" / name), tmp_path).right == (7,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [snap("Label 1", "Label 2"), "Ann Smith, born 1961\n", "0 background\n1 lung\n", "", "# 3\n"],
+)
+def test_what_names_nothing_is_passed_over(tmp_path, text):
+    path = mask_in(tmp_path)
+    (tmp_path / "labels.txt").write_text(text)
+    assert read_mask(path).labels[:, 0, 0].tolist() == [1, 2, 0]
+    with pytest.raises(UsageError, match="not understood"):
+        naming_of(str(tmp_path / "labels.txt"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (snap("Heart", "Liver"), "no right and left lung"),
+        (snap("Lung_R", "Heart"), "no right and left lung"),
+        (snap("Lung_R", "Lung_R", "Lung_L"), "name of one lung"),
+        (snap("Lung_R_AI", "Lung_R_MIM", "Lung_L"), "two labels"),
+    ],
+)
+def test_a_table_that_leaves_the_lungs_open_is_refused(tmp_path, text, reason):
+    mask_in(tmp_path)
+    (tmp_path / "labels.txt").write_text(text)
+    with pytest.raises(UsageError, match=reason):
+        naming_of("auto", tmp_path)
+
+
+def test_tables_that_contradict_each_other_are_refused(tmp_path):
+    mask_in(tmp_path)
+    (tmp_path / "a.label").write_text(snap("Lung_R", "Lung_L"))
+    (tmp_path / "b.label").write_text(snap("right lung", "left lung", "Heart"))
+    assert naming_of("auto", tmp_path).right == (1,)
+    (tmp_path / "b.label").write_text(snap("left lung", "right lung"))
+    with pytest.raises(UsageError, match="contradict"):
+        naming_of("auto", tmp_path)
+
+
+def test_names_in_the_mask_come_before_a_file_beside_it(tmp_path):
+    path = mask_in(tmp_path, "Case_001.nrrd")
+    head, voxels = path.read_bytes().split(b"\n\n", 1)
+    named = b"\nSegment0_Name:=right lung\nSegment0_LabelValue:=1\nSegment1_Name:=left lung" \
+            b"\nSegment1_LabelValue:=2\n\n"  # fmt: skip
+    path.write_bytes(head + named + voxels)
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"Lung_R": 2, "Lung_L": 1}}))
+    assert read_mask(path).labels[:, 0, 0].tolist() == [1, 2, 0]
+    assert read_mask(path, mapping="nnunet").labels[:, 0, 0].tolist() == [2, 1, 0]
+
+
+def test_one_name_of_two_labels_in_an_old_data_set_is_refused(tmp_path):
+    labels = {"0": "background", "1": "Lung_R", "2": "Lung_R", "3": "Lung_L"}
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
+    with pytest.raises(UsageError, match="name of one lung"):
+        naming_of("auto", tmp_path)
