@@ -65,5 +65,68 @@ def test_a_segmentation_needs_a_position_for_each_frame(tmp_path, kept):
     if kept == slice(None):
         assert read_mask(path).labels.any()
         return
-    with pytest.raises(UnreadableFile, match="corrupt"):
+    with pytest.raises(UnreadableFile, match=r"describes 3 frames.* NumberOfFrames is 4"):
         read_mask(path)
+
+
+def lost(*path):
+    """A change that removes an attribute, in the functional groups of each frame or shared."""
+
+    def change(dataset):
+        for place in (*dataset.PerFrameFunctionalGroupsSequence,
+                      *dataset.SharedFunctionalGroupsSequence, dataset):  # fmt: skip
+            for keyword in path[:-1]:
+                place = place[keyword][0] if keyword in place else Dataset()
+            if path[-1] in place:
+                del place[path[-1]]
+
+    return change
+
+
+def odd(sequence, keyword, value):
+    def change(dataset):
+        for place in (*dataset.PerFrameFunctionalGroupsSequence,
+                      *dataset.SharedFunctionalGroupsSequence):  # fmt: skip
+            if sequence in place:
+                setattr(place[sequence].value[0], keyword, value)
+
+    return change
+
+
+def stated(frames):
+    return lambda dataset: setattr(dataset, "NumberOfFrames", frames)
+
+
+def cut(dataset):
+    dataset.PixelData = dataset.PixelData[:-2]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lost("PlanePositionSequence"), "frame 1 .* no usable PlanePositionSequence"),
+        (lost("PlanePositionSequence", "ImagePositionPatient"), "no usable ImagePositionPatient"),
+        (odd("PlanePositionSequence", "ImagePositionPatient", [1, 2]), "ImagePositionPatient"),
+        (lost("PlaneOrientationSequence"), "no usable PlaneOrientationSequence"),
+        (odd("PlaneOrientationSequence", "ImageOrientationPatient", None), "Orientation"),
+        (lost("PixelMeasuresSequence"), "no usable PixelMeasuresSequence"),
+        (lost("PixelMeasuresSequence", "PixelSpacing"), "no usable PixelSpacing"),
+        (lost("SegmentIdentificationSequence"), "no usable SegmentIdentificationSequence"),
+        (lost("SegmentIdentificationSequence", "ReferencedSegmentNumber"), "SegmentNumber"),
+        (lost("PerFrameFunctionalGroupsSequence"), "describes 0 frames .* NumberOfFrames is 4"),
+        (lost("SegmentSequence"), "no usable SegmentSequence"),
+        (lost("PixelData"), "no usable PixelData"),
+        (lost("Rows"), "no usable Rows"),
+        (stated(3), "describes 4 frames .* NumberOfFrames is 3"),
+        (stated(900), "describes 4 frames .* NumberOfFrames is 900"),
+        (cut, "truncated: .* bytes of pixels, .* expected for 4 frames"),
+    ],
+)
+def test_what_a_segmentation_lacks_is_the_reason(tmp_path, change, reason):
+    path = good_mask(tmp_path, "Case_000.seg.dcm")
+    dataset = dcmread(path)
+    change(dataset)
+    dataset.save_as(path)
+    with pytest.raises(UnreadableFile, match=reason) as caught:
+        read_mask(path)
+    assert caught.value.code in ("SEG-LACKS", "SEG-FRAMES", "SEG-PIXELS")

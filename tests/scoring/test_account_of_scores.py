@@ -121,19 +121,28 @@ def test_results_of_segment_against_a_cohort(chests, tmp_path):
     assert not found["refused"]
 
 
-def test_a_refused_case_takes_its_mask_and_its_reference_along(pred, ref, tmp_path):
-    (pred / "Case_000.nii.gz").write_bytes((pred / "Case_000.nii.gz").read_bytes()[:200])
-    found = account(pred, ref, tmp_path / "out")
-    assert found["used"] == 2
-    assert list(found["refused"].values()) == [2]
+@pytest.mark.parametrize("broken", ["pred", "ref"])
+def test_of_a_refused_case_only_the_files_with_the_fault_are_refused(chests, tmp_path, broken):
+    """The CT and the other mask are not scored, and nothing is wrong with them."""
+    for folder in ("pred", "ref"):
+        shutil.copytree(chests / "Labels", tmp_path / folder)
+    shutil.copytree(chests / "Images", tmp_path / "ref" / "ct")
+    path = tmp_path / broken / "Case_000.nii.gz"
+    path.write_bytes(path.read_bytes()[:200])
+    found = account(tmp_path / "pred", tmp_path / "ref", tmp_path / "out")
     (entry,) = json.loads((tmp_path / "out" / "scores.json").read_text())["refused"]
-    assert found["refused"] == {entry["code"]: 2}
+    assert found["refused"] == {entry["code"]: 1}
+    assert found["other"] == {"not scored": SLICES + 1}
+    assert found["used"] == SLICES + 2
 
 
 def test_several_masks_of_one_case_are_refused(pred, ref, tmp_path):
     shutil.copy(pred / "Case_000.nii.gz", pred / "Case_000_seg.nii.gz")
     found = account(pred, ref, tmp_path / "out")
-    assert found == {"files": 5, "used": 2, "refused": {"MASKS-SEVERAL": 3}, "other": {}}
+    assert found == {"files": 5, "used": 2, "refused": {"MASKS-SEVERAL": 2},
+                     "other": {"not scored": 1}}  # fmt: skip
+    other = account(ref, pred, tmp_path / "turned")
+    assert other == found
 
 
 def test_masks_and_references_alone_are_other_files(pred, ref, tmp_path):
@@ -196,4 +205,5 @@ def test_two_references_under_two_names_of_a_case_are_refused(chests, tmp_path):
     for name in (anna, bert):
         shutil.copy(mask, pred / f"{name}.nii.gz")
     found = account(pred, ref, tmp_path / "out")
-    assert found == {"files": 29, "used": 14, "refused": {"MASKS-SEVERAL": 15}, "other": {}}
+    assert found == {"files": 29, "used": 14, "refused": {"MASKS-SEVERAL": 2},
+                     "other": {"not scored": 13}}  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.core.codes import finding, refused
-from pleura.core.errors import GridMismatch, UnreadableFile
+from pleura.core.errors import GridMismatch, InputRefused, UnreadableFile
 from pleura.core.findings import Finding
 from pleura.core.lung_names import LungPart, part_of
 from pleura.files.limits import SEGMENTS
@@ -42,9 +42,15 @@ class _Segmentation:
     """The frames of a segmentation, each with its segment, position and pixels."""
 
     def __init__(self, dataset: Any) -> None:
+        for keyword in ("Rows", "Columns", "BitsAllocated", "PixelData"):
+            if dataset.get(keyword) in (None, "", b""):
+                raise _lacks(keyword, "the segmentation")
         frames = items_in(dataset, "PerFrameFunctionalGroupsSequence")
-        if frames != int(dataset.get("NumberOfFrames") or frames):
-            raise refused("LABEL-OBJECT-BROKEN", UnreadableFile)
+        stated = int(dataset.get("NumberOfFrames") or frames)
+        if frames != stated:
+            raise refused("SEG-FRAMES", UnreadableFile, stated=stated, described=frames)
+        if not frames:
+            raise _lacks("PerFrameFunctionalGroupsSequence", "the segmentation")
         self.dataset = dataset
         self.kind = str(dataset.get("SegmentationType") or "BINARY").strip().upper()
         self.shared = (dataset.get("SharedFunctionalGroupsSequence") or [None])[0]
@@ -53,37 +59,57 @@ class _Segmentation:
         self._bits = self._packed()
 
     def _packed(self) -> NDArray[np.uint8] | None:
-        """The bytes of native one-bit frames; `None` where frames are encoded otherwise."""
-        if (
-            self.dataset.file_meta.TransferSyntaxUID.is_encapsulated
-            or int(self.dataset.BitsAllocated) != 1
-        ):
+        """The bytes of native one-bit frames; `None` where frames are encoded otherwise.
+
+        Raises:
+            UnreadableFile: native frames are truncated.
+        """
+        if self.dataset.file_meta.TransferSyntaxUID.is_encapsulated:
             return None
-        return np.frombuffer(self.dataset.PixelData, dtype=np.uint8)
+        stored = np.frombuffer(self.dataset.PixelData, dtype=np.uint8)
+        count, bits = len(self.groups), int(self.dataset.BitsAllocated)
+        needed = -(-count * self.rows * self.columns * bits // 8)
+        if len(stored) < needed:
+            raise refused("SEG-PIXELS", UnreadableFile, found=len(stored), expected=needed, n=count)
+        return stored if bits == 1 else None
 
     def group(self, frame: int, keyword: str) -> Any:
         """A functional group of a frame, its own or the shared one."""
         own = self.groups[frame].get(keyword)
         if not own and self.shared is not None:
             own = self.shared.get(keyword)
+        if not own:
+            raise _lacks(keyword, f"frame {frame + 1} of the segmentation")
         return own[0]
+
+    def numbers(self, frame: int, sequence: str, keyword: str, count: int) -> NDArray[np.float64]:
+        """The numbers of an attribute in a functional group of a frame."""
+        values = self.group(frame, sequence).get(keyword)
+        try:
+            numbers = np.array(values, dtype=np.float64)
+        except (TypeError, ValueError):
+            numbers = np.array(np.nan)
+        if numbers.shape != (count,) or not np.isfinite(numbers).all():
+            raise _lacks(keyword, f"frame {frame + 1} of the segmentation")
+        return numbers
 
     def segment_of(self, frame: int) -> int | None:
         """The number of a frame's segment; `None` for a label map, whose pixels are the numbers."""
         if self.kind == "LABELMAP":
             return None
-        return int(self.group(frame, "SegmentIdentificationSequence").ReferencedSegmentNumber)
+        number = self.group(frame, "SegmentIdentificationSequence").get("ReferencedSegmentNumber")
+        if number is None:
+            raise _lacks("ReferencedSegmentNumber", f"frame {frame + 1} of the segmentation")
+        return int(number)
 
     def place(self, frame: int) -> _Frame:
         """The position of a frame."""
-        corner = self.group(frame, "PlanePositionSequence").ImagePositionPatient
-        cosines = self.group(frame, "PlaneOrientationSequence").ImageOrientationPatient
-        row, column = np.array(cosines, dtype=np.float64).reshape(2, 3)
-        spacing = np.array(
-            self.group(frame, "PixelMeasuresSequence").PixelSpacing, dtype=np.float64
-        )
+        corner = self.numbers(frame, "PlanePositionSequence", "ImagePositionPatient", 3)
+        cosines = self.numbers(frame, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
+        row, column = cosines.reshape(2, 3)
+        spacing = self.numbers(frame, "PixelMeasuresSequence", "PixelSpacing", 2)
         steps = np.stack([column * spacing[0], row * spacing[1]])
-        return _Frame(frame, np.array(corner, dtype=np.float64), steps)
+        return _Frame(frame, corner, steps)
 
     def pixels(self, frame: int) -> NDArray[Any]:
         """The stored values of a frame `[row, column]`."""
@@ -115,6 +141,10 @@ class _Segmentation:
         yield number, present, count
 
 
+def _lacks(keyword: str, what: str) -> InputRefused:
+    return refused("SEG-LACKS", UnreadableFile, what=what, keyword=keyword)
+
+
 def read(
     dataset: Any, grid: Grid | None, series: "Series | Scan | None" = None
 ) -> tuple[LungMask, tuple[Finding, ...]]:
@@ -127,13 +157,16 @@ def read(
         GridMismatch: frames do not lie on the voxels of `grid`.
         InputRefused: another frame of reference, no lung, or segments that contradict each other
             (`structures.assemble`).
-        UnreadableFile: not as many frames as positions (PS3.3 C.7.6.16).
+        UnreadableFile: not as many frames as functional groups (PS3.3 C.7.6.16) or pixels, or one
+            without a position, an orientation, a spacing or a segment.
     """
     check_frame(dataset, series)
     parts: dict[int, tuple[str, LungPart]] = {}
     names = []
     if (count := items_in(dataset, "SegmentSequence")) > SEGMENTS:
         raise refused("SEGMENTS-TOO-MANY", n=count, limit=SEGMENTS)
+    if not count:
+        raise _lacks("SegmentSequence", "the segmentation")
     for segment in dataset.SegmentSequence:
         name = str(segment.get("SegmentLabel") or "")
         names.append(name)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pleura.anatomy.anatomy import Anatomy
+from pleura.core.codes import finding
 from pleura.core.errors import InputRefused
 from pleura.core.findings import Finding, Verdict, reason, refusing_code, worst
 from pleura.geometry.resample import coarse_in_plane, every_nth, factors_for, shrink
@@ -102,6 +103,8 @@ def gate(
         The volume, with values corrected where this is certain, and every finding. A refused volume
         is returned too: check `usable`, or call `require_usable()`.
     """
+    if every == 1 and min(volume.grid.shape) == 1:
+        return Judged(volume, Anatomy(volume), (finding("ONE-SLICE", note=""),))
     volume, findings = check_hounsfield(volume, every)
     findings = (*findings, *check_field_of_view(volume))
     whole = Anatomy(volume)

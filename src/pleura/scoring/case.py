@@ -34,6 +34,10 @@ OWN_MASKS = ("lungs.", "lungs_seg.")
 """Masks of `segment` start with one of these; `raw.npz` beside them is the mask before cleaning."""
 
 
+CT = "CT: "
+"""Begins messages about the CT of a case."""
+
+
 @dataclass(frozen=True)
 class Job:
     """A case to score: its mask against its reference."""
@@ -199,7 +203,11 @@ def _comparable(
 
 
 def _read_ct(job: Job, reference: LungMask) -> tuple[Volume | None, tuple[Finding, ...]]:
-    """The CT of a case and its findings; `None` where there is none, or it is on another grid."""
+    """The CT of a case and its findings; `None` where there is none, or it is on another grid.
+
+    Raises:
+        InputRefused: it cannot be read.
+    """
     about = job.reference.about
     if (
         about is None
@@ -207,7 +215,11 @@ def _read_ct(job: Job, reference: LungMask) -> tuple[Volume | None, tuple[Findin
         or not about.grid.same_as(reference.grid, tolerance_mm=0.01)
     ):
         return None, ()
-    return about.ct.read()
+    try:
+        return about.ct.read()
+    except InputRefused as error:
+        error.args = (f"{CT}{error}",)
+        raise
 
 
 def _raw_mask(job: Job, reference: LungMask) -> NDArray[np.bool_] | None:

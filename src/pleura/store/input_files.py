@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pleura.files.accounting import Accounting
@@ -79,18 +80,29 @@ class InputFiles:
         }
         return InputFiles(self.after(refused), kept)
 
-    def after(self, refused: Mapping[str, str]) -> Accounting:
-        """The account once the cases are done; `refused` has the code of each that was refused.
+    def after(
+        self, refused: Mapping[str, str], left: Mapping[str, str] = MappingProxyType({})
+    ) -> Accounting:
+        """The account once the cases are done.
 
-        A file is refused where every case that it belongs to is.
+        A file is used where one of the cases that it belongs to is; else refused where one is.
+
+        Args:
+            refused: the code of each case that was refused.
+            left: the kind of each case that was neither refused nor used.
         """
-        codes: Counter[str] = Counter(self.accounting.refused)
+        codes, other = Counter(self.accounting.refused), Counter(self.accounting.other)
         moved = 0
         for cases, files in self.shared.items():
-            if all(case in refused for case in cases):
-                codes[refused[cases[0]]] += files
-                moved += files
-        return Accounting(self.accounting.used - moved, codes, self.accounting.other)
+            if not all(case in refused or case in left for case in cases):
+                continue
+            moved += files
+            first = next((case for case in cases if case in refused), None)
+            if first is not None:
+                codes[refused[first]] += files
+            else:
+                other[left[cases[0]]] += files
+        return Accounting(self.accounting.used - moved, codes, other)
 
 
 def _places(parts: Iterable["Series | Path"]) -> Iterator[str]:

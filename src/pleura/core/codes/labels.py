@@ -244,6 +244,20 @@ GRIDS: Mapping[str, Code] = {
     "SEGMENTS-TOO-MANY": refusal(
         "the segmentation has {n} segments (limit {limit})", "Export the lungs alone."
     ),
+    "SEG-FRAMES": refusal(
+        "the segmentation describes {described} frames (PerFrameFunctionalGroupsSequence), and its "
+        "NumberOfFrames is {stated}",
+        "Fetch or export it again.",
+    ),
+    "SEG-PIXELS": refusal(
+        "the segmentation is truncated: {found} bytes of pixels, {expected} expected for {n} "
+        "frames",
+        "Fetch or export it again.",
+    ),
+    "SEG-LACKS": refusal(
+        "{what} has no usable {keyword}, so its voxels cannot be placed",
+        "Export it with its geometry, or give NIfTI instead.",
+    ),
     "SEG-UNEVEN": refusal(
         "the segmentation's frames are not parallel or not evenly spaced, so it has no grid of "
         "its own",
