@@ -47,7 +47,8 @@ def account(pred, ref, out, **options):
     counts = found["used"], *found["refused"].values(), *found["other"].values()
     assert found["files"] == sum(counts)
     (line,) = [line for line in result.notes() if " used, " in line]
-    assert line.startswith(f"evaluate: {found['files']} files: {found['used']} used, ")
+    files = "1 file" if found["files"] == 1 else f"{found['files']} files"
+    assert line.startswith(f"evaluate: {files}: {found['used']} used, ")
     again = evaluate(pred, ref, out, **options)
     assert again.as_json()["input"] == found
     return found
@@ -100,6 +101,7 @@ def test_label_objects_and_the_ct_that_they_refer_to(chests, tmp_path, suffix, p
 def test_a_pair_of_files(pred, ref, tmp_path):
     pair = pred / "Case_000.nii.gz", ref / "Case_000.nii.gz"
     assert account(*pair, tmp_path / "out")["used"] == 2
+    assert evaluate(*pair, tmp_path / "out").notes()[-1].startswith("1 case scored: ")
     same = account(pair[0], pair[0], tmp_path / "same")
     assert same == {"files": 1, "used": 1, "refused": {}, "other": {}}
 

@@ -42,7 +42,7 @@ def test_a_plan_that_is_partly_done(tmp_path, source):
         ("case_0", "TOO-FEW-SLICES"),
         ("case_2", "DISK-FULL"),
     ]
-    assert "DISK-FULL: 1 cases" in result.notes()
+    assert "DISK-FULL: 1 case" in result.notes()
 
 
 def test_running_and_lost_cases(tmp_path, source):

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pleura.core.text import counted
+
 
 @dataclass(frozen=True)
 class Accounting:
@@ -49,4 +51,4 @@ class Accounting:
         for word, counts in (("refused", self.refused), ("other", self.other)):
             listed = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
             parts.append(f"{sum(counts.values())} {word}" + (f" ({listed})" if listed else ""))
-        return f"{self.files} files: {', '.join(parts)}"
+        return f"{counted(self.files, 'file', 'files')}: {', '.join(parts)}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from pleura.core.errors import Exit
 from pleura.core.results import Table, batch_exit
+from pleura.core.text import counted
 from pleura.store.input_files import account_line
 from pleura.store.layout import SCORES_CSV
 
@@ -51,7 +52,8 @@ class EvaluateResult:
         from pleura.metrics.tables import score_notes
 
         count = len(self.scores["cases"])
-        last = f"{count} cases scored: {self.out / SCORES_CSV}; page: pleura report {self.out}"
+        cases = counted(count, "case", "cases")
+        last = f"{cases} scored: {self.out / SCORES_CSV}; page: pleura report {self.out}"
         unread = [UNREAD] if self.unread else []
         account = account_line("evaluate", self.input)
         return [*score_notes(self.scores), *unread, *account, last]

@@ -14,6 +14,7 @@ from pleura.core.faults import PASSING_CODES, note_passing, refusal_of
 from pleura.core.findings import Finding
 from pleura.core.packed import FEW, Packed, pack, unpack
 from pleura.core.progress import Progress, silent
+from pleura.core.text import counted
 from pleura.store.attempts import Outcome, Recipe
 from pleura.store.claims import Claims, Watch
 from pleura.store.failures import LOST, note_attempt, write_failures
@@ -123,8 +124,8 @@ def do_items(
         )
     if batch.elsewhere and not run.is_task:
         raise OutputBusy(
-            f"{len(batch.elsewhere)} cases are being processed by tasks; run the same command "
-            "again when these have ended"
+            f"tasks are processing {counted(len(batch.elsewhere), 'case', 'cases')}; run the same "
+            "command again when these have ended"
         )
     return batch
 

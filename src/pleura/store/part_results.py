@@ -10,6 +10,7 @@ from typing import Any
 
 from pleura.core.errors import Exit
 from pleura.core.results import Result
+from pleura.core.text import counted
 from pleura.store.addresses import is_remote
 from pleura.store.call import Call
 from pleura.store.layout import JOBS
@@ -95,7 +96,8 @@ class PlanResult(Result):
     def notes(self) -> Sequence[str]:
         """What was planned, and the lines to copy."""
         return [
-            f"{self.out / JOBS}: {self.cases} cases, {self.left} left, {self.tasks} tasks",
+            f"{self.out / JOBS}: {counted(self.cases, 'case', 'cases')}, {self.left} left, "
+            f"{counted(self.tasks, 'task', 'tasks')}",
             f"Slurm: {self.slurm}",
             f"GNU parallel: {self.parallel}",
             "Kubernetes (a manifest for kubectl apply -f -; fill in image and claim):",
@@ -138,7 +140,7 @@ class ShareResult(Result):
         """Each failed case, then counts."""
         about = self.as_json()
         lines = [f"{id}: refused: {code}" for id, code in self.failed.items()]
-        last = f"{about['done']} of {self.share} cases of this task are done"
+        last = f"{about['done']} of {counted(self.share, 'case', 'cases')} of this task are done"
         if self.elsewhere:
             last += f"; another process is doing {len(self.elsewhere)}"
         return [*lines, last]

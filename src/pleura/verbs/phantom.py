@@ -7,6 +7,7 @@ from typing import Any
 from pleura.core.errors import Exit, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Result
+from pleura.core.text import counted
 from pleura.store.remote import on_folders
 
 
@@ -25,8 +26,8 @@ class PhantomResult(Result):
     def notes(self) -> list[str]:
         slices, rows, columns = self.shape
         return [
-            f"{len(self.cases)} synthetic chests of {slices} slices, {rows} x {columns}: "
-            f"{self.out / 'Images'}",
+            f"{counted(len(self.cases), 'synthetic chest', 'synthetic chests')} of "
+            f"{counted(slices, 'slice', 'slices')}, {rows} x {columns}: {self.out / 'Images'}",
             f"both lungs as 1 in {self.out / 'Segmentations'}; 1 right, 2 left in "
             f"{self.out / 'Labels'}",
         ]

@@ -9,6 +9,7 @@ from typing import Any
 from pleura.core.errors import Exit, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
+from pleura.core.text import counted
 from pleura.store.addresses import is_remote
 from pleura.store.failures import Failure
 from pleura.store.status import Standing, standing_of
@@ -47,7 +48,7 @@ class StatusResult:
         """Each code with its number of cases, then each failed case."""
         counts = Counter(one.code for one in self.failures.values())
         return [
-            *(f"{code}: {count} cases" for code, count in counts.most_common()),
+            *(f"{code}: {counted(count, 'case', 'cases')}" for code, count in counts.most_common()),
             *(
                 f"{one.id}: {one.code}, attempt {one.attempt} on {one.host}, {one.seconds:g} s"
                 for _, one in sorted(self.failures.items())

@@ -9,7 +9,7 @@ from pleura.core.codes import CODES
 from pleura.core.errors import Exit, OutputFailed, UsageError
 from pleura.core.progress import Progress, silent
 from pleura.core.results import Table
-from pleura.core.text import visible
+from pleura.core.text import counted, visible
 from pleura.store.remote import on_folders
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ class VerifyResult:
         unpublished = report.sources - report.published
         if unpublished:
             lines.append(
-                f"{unpublished} files of the input have no output; a tool may refuse what it "
-                "cannot make safe"
+                f"no output for {counted(unpublished, 'file', 'files')} of the input; a tool "
+                "may refuse what it cannot make safe"
             )
         kept = report.counts().get("REPORT-KEEPS", 0)
         if kept:
             lines.append(
-                f"{kept} files follow profile report, which leaves dates, UIDs, places, staff and "
-                "text: not anonymous"
+                f"profile report, in {counted(kept, 'file', 'files')}, leaves dates, UIDs, places, "
+                "staff and text: not anonymous"
             )
         if self.paths:
             for one in report.judged:
