@@ -117,8 +117,8 @@ def cut(dataset):
         (lost("SegmentSequence"), "no usable SegmentSequence"),
         (lost("PixelData"), "no usable PixelData"),
         (lost("Rows"), "no usable Rows"),
-        (stated(3), "describes 4 frames .* NumberOfFrames is 3"),
-        (stated(900), "describes 4 frames .* NumberOfFrames is 900"),
+        (stated(3), "describes 4 frames.* NumberOfFrames is 3"),
+        (stated(900), "describes 4 frames.* NumberOfFrames is 900"),
         (cut, "truncated: .* bytes of pixels, .* expected for 4 frames"),
     ],
 )

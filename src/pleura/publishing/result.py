@@ -10,7 +10,7 @@ from pleura.core.codes import CODES
 from pleura.core.codes.reading import FILES
 from pleura.core.errors import Exit
 from pleura.core.results import Table, batch_exit
-from pleura.core.text import visible
+from pleura.core.text import counted, visible
 from pleura.files.accounting import Accounting
 from pleura.publishing.crop import UNCROPPED
 
@@ -114,10 +114,12 @@ class DeidentifyResult:
             for refusal in unit["refused"]:
                 code = refusal["code"]
                 why = CODES[code].message(refusal["evidence"])
-                lines.append(f"{name}: {_files(refusal['files'])} refused: {code}: {why}")
+                lines.append(
+                    f"{name}: {counted(refusal['files'], 'file', 'files')} refused: {code}: {why}"
+                )
         for key, text in self._left_in_words().items():
             if self.left.get(key):
-                lines.append(f"{_files(self.left[key])} {text}")
+                lines.append(f"{counted(self.left[key], 'file', 'files')} {text}")
         place = [] if self.planned else [f"written to {self.out}"]
         lines += [self.accounting.sentence(), *place, *self.option_notes]
         for code, names in sorted(self.names.items()):
@@ -150,12 +152,6 @@ def _unread(code: str, count: int) -> str:
         return CODES[code].remedy
     why = "corrupt, encrypted, nested or of a format that is not supported"
     return CODES[code].message({"n": count, "why": why})
-
-
-def _files(count: int) -> str:
-    if count == 1:
-        return f"{count} file"
-    return f"{count} files"
 
 
 def keyword_of(tag: str) -> str:

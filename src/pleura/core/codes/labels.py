@@ -245,13 +245,13 @@ GRIDS: Mapping[str, Code] = {
         "the segmentation has {n} segments (limit {limit})", "Export the lungs alone."
     ),
     "SEG-FRAMES": refusal(
-        "the segmentation describes {described} frames (PerFrameFunctionalGroupsSequence), and its "
-        "NumberOfFrames is {stated}",
+        "the segmentation describes {described:frame|frames} (PerFrameFunctionalGroupsSequence); "
+        "its NumberOfFrames is {stated}",
         "Fetch or export it again.",
     ),
     "SEG-PIXELS": refusal(
-        "the segmentation is truncated: {found} bytes of pixels, {expected} expected for {n} "
-        "frames",
+        "the segmentation is truncated: {found} bytes of pixels, {expected} expected for "
+        "{n:frame|frames}",
         "Fetch or export it again.",
     ),
     "SEG-LACKS": refusal(
