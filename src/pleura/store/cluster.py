@@ -17,6 +17,7 @@ from typing import Any
 
 from distributed import Client, WorkerPlugin, as_completed
 from distributed.scheduler import KilledWorker
+from distributed.security import Security
 
 from pleura import __version__
 from pleura.core.codes import finding
@@ -35,6 +36,10 @@ PROFILER = ("profile", "profile-cycle")
 AHEAD = 2
 """Jobs sent ahead for each thread of the cluster, so that the scheduler never holds all jobs."""
 
+CERTIFICATES = ", ".join(
+    f"DASK_DISTRIBUTED__COMM__TLS__{name}" for name in ("CA_FILE", "CLIENT__CERT", "CLIENT__KEY")
+)
+"""Variables of Dask's settings for TLS."""
 LOOK_S = 1.0
 """Seconds between two questions how many threads the cluster has: asking takes a tenth of a short
 case."""
@@ -160,6 +165,22 @@ def _outcome(future: Any, index: int) -> Outcome:
     return Outcome(index, refusal=refusal_of(error), passing=True)
 
 
+def _check_certificates() -> None:
+    """Raises `UsageError` where Dask's configuration names no certificates, or broken ones."""
+    try:
+        context = Security().get_connection_args("client").get("ssl_context")
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"the certificates of Dask's configuration cannot be used ({type(error).__name__}); "
+            f"check {CERTIFICATES}"
+        ) from error
+    if context is None:
+        raise UsageError(
+            "--scheduler tls:// needs certificates, and Dask's configuration names none; set "
+            f"{CERTIFICATES}, to PEM files, or the same in Dask's YAML files"
+        )
+
+
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
     if not re.fullmatch(r"(tcp|tls)://\S+:\d+", address):
@@ -169,11 +190,15 @@ def _connected(address: str) -> Iterator[Any]:
             "the connection to the Dask scheduler is not encrypted, and whoever reaches the "
             "scheduler can run code on its workers; use TLS (tls://) or a closed network"
         )
+    if address.startswith("tls://"):
+        _check_certificates()
     try:
         client = Client(address, timeout=WAIT_S, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise UsageError(
-            "no Dask scheduler answers at the address of --scheduler; start it with dask scheduler"
+            "no Dask scheduler answers at the address of --scheduler; start it with dask "
+            "scheduler. One that uses TLS has an address with tls://, and a certificate of the "
+            "same authority as that of this machine"
         ) from error
     with client:
         try:
