@@ -315,7 +315,7 @@ def declared_bytes(layout: Layout) -> int:
         return 0
     bits = [layout.number(tag) for tag in (0x00280010, 0x00280011, 0x00280100)]
     frames, samples = layout.text(0x00280008).strip() or "1", layout.number(0x00280002) or 1
-    if not frames.isdigit() or not all(bits) or layout.text(0x00280004) == "YBR_FULL_422":
+    if not frames.isdecimal() or not all(bits) or layout.text(0x00280004) == "YBR_FULL_422":
         return 0
     return (prod(bits) * samples * int(frames) + 7) // 8
 

@@ -89,7 +89,7 @@ def is_structure(label: str) -> bool:
     words = re.findall(r"[^\W\d_]+|\d+", re.sub(r"([a-z])([A-Z])", r"\1 \2", label).lower())
     if not words or not any(word[0].isalpha() for word in words):
         return False
-    return all(_is_count(word) if word[0].isdigit() else _is_term(word) for word in words)
+    return all(_is_count(word) if word[0].isdecimal() else _is_term(word) for word in words)
 
 
 def _is_count(digits: str) -> bool:

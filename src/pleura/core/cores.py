@@ -35,4 +35,4 @@ def threads() -> int:
 def _number(variable: str) -> int:
     """A positive number in the environment; 0 where there is none."""
     given = os.environ.get(variable, "")
-    return int(given) if given.isdigit() else 0
+    return int(given) if given.isdecimal() else 0

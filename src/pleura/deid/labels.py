@@ -29,9 +29,9 @@ def is_structure(label: str) -> bool:
     if len(label) > 64 or not _SIGNS.fullmatch(label):
         return False
     found = _WORDS.findall(_CAMEL.sub(" ", label))
-    named = [word for word in found if not word[0].isdigit()]
+    named = [word for word in found if not word[0].isdecimal()]
     return bool(named) and all(
-        _is_number(word) if word[0].isdigit() else _is_part(word) for word in found
+        _is_number(word) if word[0].isdecimal() else _is_part(word) for word in found
     )
 
 

@@ -106,7 +106,7 @@ def stored_bytes(element: Any, vr: str) -> bytes | None:
 
 def capped_age(age: str) -> str | None:
     """An age with those over 89 years as `090Y`; `None` where it is not a valid age."""
-    if age[:-1].isdigit() and age[-1:] == "Y" and int(age[:-1]) > 89:
+    if age[:-1].isdecimal() and age[-1:] == "Y" and int(age[:-1]) > 89:
         return "090Y"
     return age if valid("AS", age.encode()) else None
 

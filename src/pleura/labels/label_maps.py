@@ -90,7 +90,7 @@ def _segments(header: Mapping[str, str], is_layered: bool) -> list[_Segment]:
 
 
 def _whole(text: str | None, default: int) -> int:
-    if text is not None and text.strip().isdigit():
+    if text is not None and text.strip().isdecimal():
         return int(text)
     return default
 

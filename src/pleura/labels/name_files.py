@@ -78,7 +78,7 @@ def names_in(path: Path) -> Names | None:
 def _named(about: Mapping[str, Any]) -> Names:
     """The names in a dataset.json; version 1 of nnU-Net has label to name."""
     labels: Mapping[str, Any] = about["labels"]
-    if labels and all(str(key).isdigit() for key in labels):
+    if labels and all(str(key).isdecimal() for key in labels):
         return _without_repeats([(str(value), int(key)) for key, value in labels.items()])
     return labels
 

@@ -232,7 +232,7 @@ def _task(verb: str, task: str) -> tuple[int | None, int]:
     if task == AUTO:
         task = _from_environment(verb)
     number, _, count = task.partition("/")
-    if not number.isdigit() or (count and not (count.isdigit() and int(count) > 0)):
+    if not number.isdecimal() or (count and not (count.isdecimal() and int(count) > 0)):
         raise UsageError(f"{verb}: --task is N, N/M (N from 0 to M - 1) or auto, as in --task 0/4")
     return int(number), int(count or 0)
 
@@ -254,6 +254,6 @@ def _size(variable: str) -> str:
     if variable.startswith("SLURM"):
         first = os.environ.get("SLURM_ARRAY_TASK_MIN", "0")
         last = os.environ.get("SLURM_ARRAY_TASK_MAX", "")
-        whole = size.isdigit() and first == "0" and last == str(int(size) - 1)
+        whole = size.isdecimal() and first == "0" and last == str(int(size) - 1)
         return size if whole else ""
     return size

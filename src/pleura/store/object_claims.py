@@ -123,7 +123,7 @@ class ObjectClaims:
     def _last(self, name: str) -> int:
         """The number of the last claim of a name, 0 where there is none."""
         numbers = [key.rpartition(".")[2] for key in self.objects.list(f"{name}.")]
-        return max((int(one) for one in numbers if one.isdigit()), default=0)
+        return max((int(one) for one in numbers if one.isdecimal()), default=0)
 
     def _beat(self, number: int) -> None:
         self.objects.write(BEATS + self.token, str(number).encode("ascii"))

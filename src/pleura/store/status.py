@@ -99,7 +99,7 @@ def _last_claims(out: Path) -> dict[str, int]:
     with suppress(OSError):
         for entry in os.scandir(out / BOOKKEEPING / CLAIMS):
             stem, _, number = entry.name.partition(".")
-            last[stem] = max(last.get(stem, 0), int(number) if number.isdigit() else 0)
+            last[stem] = max(last.get(stem, 0), int(number) if number.isdecimal() else 0)
     return last
 
 
