@@ -1,4 +1,4 @@
-"""Characters that count as digits and are no numbers, such as ², where a number is expected."""
+"""Characters that count as digits and are not numbers, such as ², where a number is expected."""
 
 from types import SimpleNamespace
 
@@ -35,7 +35,7 @@ def test_names_and_values_with_such_a_number_are_read_as_text(tmp_path):
     assert capped_age("²²²Y") is None
     assert not is_structure(f"Lung {NOT_A_NUMBER}")
     assert is_anatomy(f"lung {NOT_A_NUMBER}") in (True, False)
-    assert name_files._named({"labels": {"²": "lung"}}) == {"²": "lung"}
+    assert dict(name_files._named({"labels": {"²": "lung"}})) == {"²": "lung"}
     assert label_maps._whole("²", 7) == 7
     claims = tmp_path / ".pleura" / "claims"
     claims.mkdir(parents=True)

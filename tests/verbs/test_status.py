@@ -1,14 +1,16 @@
 """`pleura status`: counts of what processes have recorded, without disturbing them."""
 
+import os
 import subprocess
 import sys
 import time
 
 import pytest
 from testing import toy_batch
-from testing.toy_batch import main
+from testing.toy_batch import main, toy
 
-from pleura.core.atomic import BOOKKEEPING
+from pleura.cli.terminal import carry_out
+from pleura.core.atomic import BOOKKEEPING, read_json, write_json
 from pleura.core.errors import Exit, UsageError
 from pleura.store import status as store_status
 from pleura.verbs.status import status
@@ -81,12 +83,49 @@ def test_the_time_left_follows_the_rate_of_the_records():
 
 
 @pytest.mark.parametrize(
-    "record", ["{", "[]", '{"format": "pleura-run/2"}', '{"format": "pleura-run/2", "verb": 7}']
+    "record",
+    [
+        *("{", "[]", '{"format": "pleura-run/2"}', '{"format": "pleura-run/2", "verb": 7}'),
+        '{"format": "pleura-run/2", "verb": "segment", "state": 5}',
+    ],
 )
 def test_a_record_that_is_none_of_ours(tmp_path, record):
     (tmp_path / "run.json").write_text(record)
     with pytest.raises(UsageError, match="check the path"):
         status(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a named pipe")
+def test_a_record_that_is_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "run.json")
+    with pytest.raises(UsageError, match="check the path"):
+        status(tmp_path)
+    with pytest.raises(ValueError, match="not a regular file"):
+        read_json(tmp_path / "run.json")
+
+
+def test_a_command_without_cases_is_not_counted(tmp_path):
+    record = {"format": "pleura-run/2", "verb": "run", "state": "done"}
+    write_json(tmp_path / "run.json", record)
+    with pytest.raises(UsageError, match="pleura run, which records no cases"):
+        status(tmp_path)
+
+
+def test_control_characters_of_a_record_do_not_reach_the_terminal(tmp_path, capsys):
+    record = {"format": "pleura-run/2", "verb": "\x1b[31m", "state": "\x1b]0;x\x07"}
+    write_json(tmp_path / "run.json", record)
+    assert carry_out("status", status, {"out": tmp_path}, json=False, quiet=False, debug=False) == 0
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    assert r"\x1b[31m" in printed
+
+
+def test_lines_that_cannot_be_copied_are_called_so(tmp_path, source):
+    plain = toy(source, tmp_path / "plain", plan=True, tasks=1)
+    assert not any("cannot be copied" in line for line in plain.notes())
+    for name in ("a\nb", "b\udcff"):
+        planned = toy(source, tmp_path / name, plan=True, tasks=1)
+        assert "cannot be copied" in planned.notes()[-1]
 
 
 def test_a_folder_that_is_no_output(tmp_path):

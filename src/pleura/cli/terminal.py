@@ -94,7 +94,7 @@ def _draw(table: Table) -> None:
     from rich.table import Table as RichTable
 
     drawn = RichTable(
-        title=escape(table.title),
+        title=escape(visible(table.title)),
         title_justify="left",
         box=None,
         pad_edge=False,
@@ -103,7 +103,7 @@ def _draw(table: Table) -> None:
     for column in table.columns:
         numeric = column.endswith("]") or column in ("slices", "Dice", "accuracy")
         drawn.add_column(
-            escape(column),
+            escape(visible(column)),
             justify="right" if numeric else "left",
             no_wrap=column in WHOLE,
             overflow="fold",

@@ -8,6 +8,7 @@ import platform
 import re
 import secrets
 import shutil
+import stat
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -201,12 +202,20 @@ def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        ValueError: it is not JSON, nested too deep, or larger than `JSON_BYTES`.
+        ValueError: it is no regular file, not JSON, nested too deep, or larger than `JSON_BYTES`.
         OSError: it cannot be read.
     """
+    check_is_file(path)
     if path.stat().st_size > JSON_BYTES:
         raise ValueError(f"larger than {JSON_BYTES} bytes")
     return parse_json(decoded(path.read_bytes()))
+
+
+def check_is_file(path: Path) -> None:
+    """Raise `ValueError` where a path is a pipe, a socket or a device, which may never end."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise ValueError("not a regular file")
 
 
 def parse_json(text: str | bytes) -> Any:

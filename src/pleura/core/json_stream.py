@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from pleura.core.atomic import JSON_BYTES
+from pleura.core.atomic import JSON_BYTES, check_is_file
 from pleura.core.packed import FEW, Packed
 
 CHUNK = 1 << 16
@@ -37,9 +37,10 @@ def read_json_object(path: Path, make_list: Callable[[Iterator[Any]], Any]) -> d
         make_list: makes a value of the items of each list of the object.
 
     Raises:
-        ValueError: it is not a JSON object, or nested too deep.
+        ValueError: it is not a regular file, not a JSON object, or nested too deep.
         OSError: it cannot be read.
     """
+    check_is_file(path)
     with path.open(encoding="utf-8-sig") as file:
         text = _Text(file)
         content: dict[str, Any] = {}

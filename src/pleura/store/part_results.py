@@ -20,6 +20,10 @@ NO_SECOND_TRY = {
     "onExitCodes": {"operator": "In", "values": [int(Exit.SOME_FAILED), int(Exit.USAGE)]},
 }
 """A task whose cases were refused, or whose call is wrong, is not started again (Kubernetes)."""
+NOT_TO_COPY = (
+    "these lines cannot be copied: a path has control characters or is not UTF-8, and escapes are "
+    "in their place; rename it"
+)
 MEMORY_GB = 2
 """Memory in GB to request for each worker."""
 
@@ -103,6 +107,7 @@ class PlanResult(Result):
             "Kubernetes (a manifest for kubectl apply -f -; fill in image and claim):",
             *json.dumps(self.kubernetes, indent=2).splitlines(),
             f"At the end, collect: {self.call.line()}",
+            *([] if self.call.line().isprintable() else [NOT_TO_COPY]),
         ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pleura.core.atomic import BOOKKEEPING, read_json
+from pleura.core.errors import UsageError
 from pleura.store.claims import is_gone
 from pleura.store.failures import Failure, read_failures
 from pleura.store.item import stem_of
@@ -19,6 +20,8 @@ from pleura.store.run_record import OUTPUTS
 
 SILENT_S = 900.0
 """A claim of another host without a beat for this long counts as lost; clocks may differ."""
+WITHOUT_CASES = ("phantom", "run", "study", "train")
+"""Commands whose OUT has no record for each case."""
 RECENT = 1000
 """Number of records from which the rate is computed."""
 
@@ -46,10 +49,19 @@ class Standing:
 
 
 def standing_of(out: Path) -> tuple[Standing, Mapping[str, Failure]] | None:
-    """The standing and the failed cases of a run; `None` where a folder is none."""
+    """The standing and the failed cases of a run; `None` where a folder is none.
+
+    Raises:
+        UsageError: the run has no cases.
+    """
     record = head_in(out)
-    if record is None:
+    if record is None or not isinstance(record.get("state"), str):
         return None
+    if record["verb"] in WITHOUT_CASES:
+        raise UsageError(
+            f"status: OUT is of pleura {record['verb']}, which records no cases of its own; give "
+            "the folder of segment, measure, prepare, evaluate or deidentify"
+        )
     plan, failures = Plan.read(out), read_failures(out)
     recorded = _times(out / BOOKKEEPING / ITEMS)
     recorded.pop(stem_of(OUTPUTS), None)
@@ -67,8 +79,8 @@ def standing_of(out: Path) -> tuple[Standing, Mapping[str, Failure]] | None:
     done = (stems & recorded.keys()) - failed - running
     left = len(stems) - len(done) - len(failed) - len(running)
     standing = Standing(
-        str(record["verb"]),
-        "planned" if plan else str(record.get("state")),
+        record["verb"],
+        "planned" if plan else record["state"],
         len(stems),
         len(done),
         len(failed),
