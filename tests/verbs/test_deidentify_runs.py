@@ -279,3 +279,33 @@ def test_what_pleura_wrote_can_be_deidentified_again(chests, tmp_path, dates):
     assert result.exit_code is Exit.OK
     assert len(visible(tmp_path / "two")) == len(visible(tmp_path / "in"))
     assert verify(tmp_path / "one", tmp_path / "two").exit_code is Exit.OK
+
+
+@pytest.mark.parametrize("option", ["map", "key", "audit", "certificate"])
+@pytest.mark.parametrize("place", ["another OUT", "below another OUT", "DICOM", "NIfTI", "medium"])
+def test_no_file_beside_out_lies_in_another_folder_of_data(chests, tmp_path, option, place):
+    """It would be given away with that folder, or be taken for data of it."""
+    other = tmp_path / "other"
+    if "OUT" in place:
+        deidentify(chests, other)
+        other = other / "below" if "below" in place else other
+        other.mkdir(exist_ok=True)
+    else:
+        other.mkdir()
+        (first, *_) = sorted(chests.rglob("*.dcm"))
+        names = {"DICOM": "I0001", "NIfTI": "mask.nii.gz", "medium": "DICOMDIR"}
+        (other / names[place]).write_bytes(first.read_bytes())
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UsageError, match=f"^--{option} lies "):
+        deidentify(chests, tmp_path / "out", **{option: other / "secret"})
+    assert sorted(tmp_path.rglob("*")) == before
+    if option == "certificate" and place != "below another OUT":
+        with pytest.raises(UsageError, match=r"^--certificate lies "):
+            verify(chests, chests.parent, certificate=other / "secret")
+
+
+def test_a_folder_of_keys_and_maps_is_no_folder_of_data(chests, tmp_path):
+    keys = tmp_path / "keys"
+    for name in ("one", "two"):
+        deidentify(chests, tmp_path / name, map=keys / f"{name}.map.json", key=keys / "key")
+    assert (keys / "two.map.json").is_file()

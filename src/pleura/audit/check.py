@@ -14,7 +14,7 @@ from pleura.audit.parsing import Layout, Path_, Piece, shown, take_apart
 from pleura.audit.required import is_image
 from pleura.audit.search import ENCODED, Identifier, Needle, Needles, needles, shares, sweep
 from pleura.audit.terms import is_structure, is_technical, meanings
-from pleura.audit.texts import dated_pieces, spelled_pieces
+from pleura.audit.texts import aged_pieces, dated_pieces, spelled_pieces
 from pleura.audit.vocabulary import is_number, vr_of
 from pleura.core.codes import finding
 from pleura.core.findings import Finding, Verdict, worst
@@ -202,6 +202,7 @@ def _found(
     for piece, kind in dated_pieces(after, texts, sought):
         if (_KINDS[kind], piece.path) not in found:
             found.append((_KINDS[kind], piece.path))
+    found += [("AGE-OVER-89", piece.path) for piece in aged_pieces(after, texts)]
     return [*found, *_birth_times(before, after)]
 
 

@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import date
 
+from pleura.audit.calendars import days_of, named_days
+
 _STEMS = """
 jan gen ene sty led sij tam ian oca янв січ ιαν ينا ינו
 feb fev lut uno vel hel sub фев лют φεβ فبر פבר
@@ -46,7 +48,8 @@ _WORD_FIRST = re.compile(r"([^\W\d_]{3,12})[\W_]{0,3}(\d{1,2})(?:st|nd|rd|th)?[\
 
 def days_in(text: str) -> Iterator[str]:
     """Every day that a text may mean, as `YYYYMMDD`; several for an ambiguous date."""
-    plain = _western(_plain(text))
+    plain = _western(plain_text(text))
+    yield from named_days(plain)
     for found in _NUMBERS.finditer(plain):
         one, two, three = found.groups()
         yield from _days(one, [two], three)
@@ -85,6 +88,7 @@ def _days(one: str, months: list[str], other: str) -> Iterator[str]:
     for day, year in ((one, other), (other, one)):
         for month in months:
             if len(year) == 4 and len(day) < 3 and len(month) < 3:
+                yield from days_of(int(year), int(month), int(day))
                 try:
                     yield f"{date(int(year), int(month), int(day)):%Y%m%d}"
                 except ValueError:
@@ -96,7 +100,7 @@ def _months(word: str) -> list[str]:
     return [str(k) for k, stems in enumerate(_MONTHS, 1) if word[:3] in stems.split()]
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Text in lower case without marks, with digits of any script as ASCII."""
     letters = unicodedata.normalize("NFKD", text).casefold()
     bare = (c for c in letters if not unicodedata.combining(c))

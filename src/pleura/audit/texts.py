@@ -1,8 +1,10 @@
 """Search the texts of a file for names in other spellings and for dates in other words."""
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from pleura.audit.ages import has_age_over_89
 from pleura.audit.dates import days_in
 from pleura.audit.identifiers import decoded
 from pleura.audit.parsing import Layout, Piece
@@ -10,6 +12,7 @@ from pleura.audit.search import Identifier
 from pleura.audit.spelling import Names, names, spelled
 
 CHARACTER_SET = 0x00080005
+_MAY_BE_AGED = re.compile(rb"9\d|1[01]\d")
 
 
 def spelled_pieces(
@@ -40,6 +43,19 @@ def dated_pieces(
         for day in _days(after.data[piece.start : piece.end], charset):
             if kind := dict(wanted).get(day):
                 yield piece, kind
+
+
+def aged_pieces(after: Layout, texts: Iterable[Piece]) -> Iterator[Piece]:
+    """Pieces of text that state an age over 89."""
+    charset = after.text(CHARACTER_SET)
+    return (piece for piece in texts if _is_aged(after.data[piece.start : piece.end], charset))
+
+
+@lru_cache(maxsize=4096)
+def _is_aged(raw: bytes, charset: str) -> bool:
+    if raw.isascii() and not _MAY_BE_AGED.search(raw):
+        return False
+    return has_age_over_89(decoded(raw, charset, person=False))
 
 
 @lru_cache(maxsize=64)

@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
+
+from pleura.deid.calendars import ISLAMIC_MONTHS, PERSIAN_MONTHS, islamic, persian
+from pleura.deid.folding import plain
 
 MONTHS = (
     "january januar janvier januari enero gennaio janeiro styczen stycznia leden ledna sijecnja "
@@ -44,9 +47,10 @@ MONTHS = (
 """Months in the languages of Europe and its neighbours, without marks, also their beginnings."""
 
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
-_ERAS = (("明治", "m", 1868), ("大正", "t", 1912), ("昭和", "s", 1926), ("平成", "h", 1989),
-         ("令和", "r", 2019), ("民国", "roc", 1912))  # fmt: skip
-_ANY_ERA = "(?:" + "|".join(name for name, _, _ in _ERAS) + ")"
+_ERAS = (("明治", "㍾", "m", 1868), ("大正", "㍽", "t", 1912), ("昭和", "㍼", "s", 1926),
+         ("平成", "㍻", "h", 1989), ("令和", "㋿", "r", 2019),
+         ("民国", "民国", "roc", 1912))  # fmt: skip
+_ANY_ERA = "(?:" + "|".join(f"{name}|{sign}" for name, sign, _, _ in _ERAS) + ")"
 _DIGITS = "〇一二三四五六七八九"
 _ZERO = "[〇零○]"
 _BUDDHIST = 543  # years
@@ -67,8 +71,18 @@ def _words(month: str) -> str:
     return rf"ב?(?:{listed})\.?"  # the Hebrew "in" is part of the word
 
 
+def _whole_words(month: str) -> str:
+    """A pattern for a month of the East, by whole words."""
+    return "|".join(re.escape(plain(word)).replace("_", r"[\W_]{0,2}") for word in month.split())
+
+
 _WORDS = tuple(map(_words, MONTHS))
 _ANY = "(?:" + "|".join(_WORDS) + ")"
+_PERSIAN, _ISLAMIC = (
+    tuple(map(_whole_words, PERSIAN_MONTHS)),
+    tuple(map(_whole_words, ISLAMIC_MONTHS)),
+)
+_EAST, _EAST_YEAR = "(?:" + "|".join(_PERSIAN + _ISLAMIC) + ")", r"1[34]\d\d"
 
 DATES = (
     rf"(?<!\d){_YEAR}[-./ _]?(?:0[1-9]|1[0-2])[-./ _]?(?:0[1-9]|[12]\d|3[01])(?!\d)",
@@ -80,6 +94,10 @@ DATES = (
     rf"{_ANY_ERA} ?(?:\d{{1,3}}|元){_BETWEEN}{_MONTH}{_BETWEEN}{_DAY}(?!\d)日?",
     rf"(?:[{_DIGITS}零○]{{4}}|{_ANY_ERA}[{_DIGITS}零○十百元]{{1,6}}+)年[{_DIGITS}十]{{1,2}}月"
     rf"[{_DIGITS}十廿卅]{{1,3}}[日号]",
+    rf"(?<![\d.]){_EAST_YEAR} ?[-/] ?{_MONTH} ?[-/] ?{_DAY}(?!\d)",
+    rf"(?<![\d.]){_DAY} ?[-/] ?{_MONTH} ?[-/] ?{_EAST_YEAR}(?!\d)",
+    rf"(?<![^\W_])(?:\d{{1,2}}{_MAYBE}{_EAST}{_MAYBE}{_EAST_YEAR}|{_EAST_YEAR}{_MAYBE}{_EAST}{_MAYBE}"
+    r"\d{1,2})(?!\d)",
 )
 """Dates of anybody."""
 
@@ -108,15 +126,38 @@ def date_pattern(day: str) -> str:
         rf"{_eras(moment, str)}{_MAYBE}{m}{_BETWEEN}{d}",
         rf"(?:{_chinese_year(y)}|{_eras(moment, _chinese)})年{_chinese(moment.month)}月"
         rf"{_chinese(moment.day)}[日号]",
+        *_eastern(moment),
     ]
     return r"(?<!\d)(?:" + "|".join(forms) + r")(?!\d)[日일]?"
+
+
+def _eastern(moment: date) -> list[str]:
+    """The day in the calendars of the East; in the Islamic one also the days beside it."""
+    if not 1800 < moment.year < 2250:
+        return []
+    found = []
+    dates = [(persian(moment), _PERSIAN)]
+    for days in (-1, 0, 1):
+        year, month, day = islamic(moment + timedelta(days))
+        dates.append(((year, month, day), _ISLAMIC))
+        if day == 1 and month > 1:  # the month before had 30 days where the moon was seen late
+            dates.append(((year, month - 1, 30), _ISLAMIC))
+    for (year, month, day), names in dates:
+        m, d, word = rf"0?{month}", rf"0?{day}", f"(?:{names[month - 1]})"
+        found += [
+            rf"{year}{_BETWEEN}{m}{_BETWEEN}{d}",
+            rf"(?:{d}{_BETWEEN}{m}|{m}{_BETWEEN}{d}){_BETWEEN}{year}",
+            rf"{d}{_MAYBE}{word}{_MAYBE}{year}",
+            rf"{year}{_MAYBE}{word}{_MAYBE}{d}",
+        ]
+    return found
 
 
 def _eras(moment: date, number: Callable[[int], str]) -> str:
     """The year in eras of Japan and Taiwan, as 昭和26年, 昭26, S26 or 民國40年."""
     names = [
-        rf"(?:{name}|(?<!\w){name[0]}|{letter}\.?) ?{number(moment.year - first + 1)}"
-        for name, letter, first in _ERAS
+        rf"(?:{name}|{sign}|(?<!\w){name[0]}|{letter}\.?) ?{number(moment.year - first + 1)}"
+        for name, sign, letter, first in _ERAS
         if 0 < moment.year - first + 1 < (65 if name != "民国" else 200)
     ]
     return "(?:" + "|".join(names) + ")"

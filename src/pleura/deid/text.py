@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from pleura.deid import damaged
+from pleura.deid.ages import AGES
 from pleura.deid.date_patterns import DATES, date_pattern
 from pleura.deid.folding import composed, plain, spellings, tokens, usual
 from pleura.deid.identifiers import Identifiers
@@ -34,9 +35,7 @@ OTHERS = (
     rf"(?<![^\W_])(?:{_TELEPHONE})[\W_]{{0,4}}+(?!\d{{1,2}}[.,]\d{{1,3}}(?![.,]?\d))"
     r"[+(]?\d[\d ()./-]{1,24}\d(?!\d)",
     r"(?<![\d.])0\d{1,5}+(?:[ /-]\d{5,9}|(?: \d{2,4}){3,5})(?!\d)",
-    # ages over 89 (not yttrium, 90Y)
-    r"(?<![\d.,])(?:9\d|1[01]\d)[ -]{0,2}(?:years?|y(?:ea)?rs?|y/o|yo|jahren?|jahrige?r?|ans|anos|"
-    r"anni|jaar|let|歳|才|岁|세)(?![^\W_])",
+    *AGES,
     r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)",  # social security numbers
     r"(?<![^\W_])(?:dr|mrs|mr|(?<!\d)(?<!\d )ms|prof|herr|frau)\b\.?\s{1,3}+"
     r"[^\W\d_][\w'-]{1,40}+(?:\s{1,3}[a-z][\w'-]{1,40}+)?",

@@ -2,9 +2,18 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
 from pleura.core.errors import UsageError
+from pleura.files.contents import is_dicom_file
+from pleura.store.layout import BOOKKEEPING, RUN
+
+MEDIUM: Final = "DICOMDIR"
+MOST_LOOKED_AT: Final = 1000
+"""Files of a folder that are looked at; one with data has some among them."""
+_ELSEWHERE: Final = "choose a folder without data"
 
 
 def check_apart(out: Path, sources: Sequence[Path]) -> None:
@@ -42,3 +51,35 @@ def check_beside(files: Mapping[str, Path], source: Path, out: Path) -> None:
             raise UsageError(f"{names} must not lie inside IN: input is never written to")
     if len({os.path.normcase(path) for path in resolved}) < len(resolved):
         raise UsageError(f"{names} must be {len(files)} different files")
+
+
+def check_outside_data(files: Mapping[str, Path | None]) -> None:
+    """Refuse files that the user named in another folder of data: an OUT of pleura, a folder on a
+    medium, or one with DICOM or image files.
+
+    These are read, given away and emptied, and a secret would be in them. Keys of `files` are
+    options.
+
+    Raises:
+        UsageError: one lies in such a folder.
+    """
+    for option, path in files.items():
+        if path is None:
+            continue
+        folder = path.resolve().parent
+        for above in (folder, *folder.parents):
+            if (above / RUN).is_file() or (above / BOOKKEEPING).is_dir():
+                raise UsageError(f"--{option} lies in the output of another command; {_ELSEWHERE}")
+            if (above / MEDIUM).is_file():
+                raise UsageError(f"--{option} lies on a medium with a {MEDIUM}; {_ELSEWHERE}")
+        if folder.is_dir() and any(map(_is_data, islice(folder.iterdir(), MOST_LOOKED_AT))):
+            raise UsageError(f"--{option} lies in a folder with DICOM or image files; {_ELSEWHERE}")
+
+
+def _is_data(path: Path) -> bool:
+    from pleura.images.reading import map_suffix
+
+    try:
+        return path.is_file() and (bool(map_suffix(path)) or is_dicom_file(path))
+    except OSError:
+        return False
