@@ -147,7 +147,7 @@ NEVER = _tags(
     "VerifyingObserverIdentificationCodeSequence VerbalSourceIdentifierCodeSequenceTrial "
     "ContentCreatorIdentificationCodeSequence ReferencedDigitalSignatureSequence "
     "ReferencedSOPInstanceMACSequence ROICreatorSequence ROIInterpreterSequence "
-    "InterpretationApproverSequence ResultsDistributionListSequence WaveformAnnotationSequence"
+    "InterpretationApproverSequence ResultsDistributionListSequence"
 )
 """Attributes that no option keeps."""
 

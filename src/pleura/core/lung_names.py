@@ -63,6 +63,9 @@ HARMLESS |= {
     "vessels",
     "minus",
     "z",
+    "upper",
+    "middle",
+    "lower",
 }
 """Words of structure names that identify nobody; messages replace other words by an ellipsis."""
 MOST_NAMED = 6

@@ -263,7 +263,11 @@ class Engine:
         # a number identifies nobody, unless it is long enough to be an id
         if vr in ("DS", "IS"):
             parts = value.decode("ascii", "replace").split("\\")
-            return any(len(part.strip()) > 5 and part.strip() in self._numbers for part in parts)
+            whole = (part.strip(" +").partition(".") for part in parts)
+            return any(
+                len(number) > 5 and number in self._numbers and not rest.strip("0")
+                for number, _, rest in whole
+            )
         if vr in ("DA", "DT"):
             return any(
                 day_of(part) in self._births

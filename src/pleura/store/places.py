@@ -34,13 +34,16 @@ def check_apart(out: Path, sources: Sequence[Path]) -> None:
             )
 
 
-def check_beside(files: Mapping[str, Path], source: Path, out: Path) -> None:
-    """Refuse files of a run that are in OUT or in the input, or that are the same file.
+def check_beside(
+    files: Mapping[str, Path], source: Path, out: Path, named: Mapping[str, Path | None]
+) -> None:
+    """Refuse files of a run that are in OUT or in the input, or that are the same file; and those
+    that the user `named` in other folders of data.
 
-    Keys of `files` are options.
+    Keys of `files` and `named` are options.
 
     Raises:
-        UsageError: two of them are the same, or one is in OUT or in the input.
+        UsageError: two of them are the same, or one is in OUT, in the input or in other data.
     """
     names = ", ".join(files)
     resolved = [path.resolve() for path in files.values()]
@@ -51,17 +54,14 @@ def check_beside(files: Mapping[str, Path], source: Path, out: Path) -> None:
             raise UsageError(f"{names} must not lie inside IN: input is never written to")
     if len({os.path.normcase(path) for path in resolved}) < len(resolved):
         raise UsageError(f"{names} must be {len(files)} different files")
+    _check_outside_data(named)
 
 
-def check_outside_data(files: Mapping[str, Path | None]) -> None:
+def _check_outside_data(files: Mapping[str, Path | None]) -> None:
     """Refuse files that the user named in another folder of data: an OUT of pleura, a folder on a
     medium, or one with DICOM or image files.
 
-    These are read, given away and emptied, and a secret would be in them. Keys of `files` are
-    options.
-
-    Raises:
-        UsageError: one lies in such a folder.
+    These are read, given away and emptied, and a secret would be in them.
     """
     for option, path in files.items():
         if path is None:

@@ -9,7 +9,7 @@ from pleura.core.shared_arguments import shared_arguments
 from pleura.publishing.result import DeidentifyResult
 from pleura.store.call import Call
 from pleura.store.part_results import PlanResult, ShareResult
-from pleura.store.places import check_apart, check_beside, check_outside_data
+from pleura.store.places import check_apart, check_beside
 from pleura.store.remote import over_object_stores
 
 
@@ -106,8 +106,7 @@ def deidentify(
     if not source.exists():
         raise UsageError("deidentify: IN does not exist; check the path")
     check_apart(out, [source])
-    check_beside(places.as_dict(), source, out)
-    check_outside_data(named)
+    check_beside(places.as_dict(), source, out, named)
     publication = Publication.open(
         source, out, choices, places, crop_above_apex, workers=workers, progress=progress
     )

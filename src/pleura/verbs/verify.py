@@ -112,7 +112,7 @@ def verify(
     """
     from pleura.audit.tree import verify_tree
     from pleura.store.layout import beside
-    from pleura.store.places import check_beside, check_outside_data
+    from pleura.store.places import check_beside
 
     for name, path in (("IN", source), ("OUT", out)):
         if not path.exists():
@@ -120,8 +120,7 @@ def verify(
     if key is not None and not (key.is_file() and key.stat().st_size <= KEY_BYTES):
         raise UsageError("verify: the key is not a small regular file; check the path given for it")
     place = certificate or beside(out, "verification")
-    check_beside({"certificate": place}, source, out)
-    check_outside_data({"certificate": certificate})
+    check_beside({"certificate": place}, source, out, {"certificate": certificate})
     for suffix in ("json", "html"):
         clear_dead_parts(place.parent, f"-{place.name}.{suffix}")
     report = verify_tree(source, out, key=key, progress=progress)
