@@ -332,6 +332,8 @@ def test_deidentify_writes_to_a_store_and_keeps_key_and_map_on_this_machine(stor
     shutil.copy(here / "out.key", private)
     with pytest.raises(UsageError, match="name the map on this machine with --map"):
         deidentify(chests / "Images", at("out"))
+    with pytest.raises(UsageError, match="not a regular file"):
+        deidentify(chests / "Images", at("out"), map=private)
     planned = deidentify(chests / "Images", at("out"), map=private / "who.json", dry_run=True)
     assert planned.files == 16
     assert store.content("") == {}
@@ -352,6 +354,9 @@ def test_deidentify_writes_to_a_store_and_keeps_key_and_map_on_this_machine(stor
     store.requests.clear()
     assert deidentify(chests / "Images", at("out"), **given).files == 16
     assert not [name for name in store.written("out") if not name.startswith(".pleura/")]
+    (private / "who.json").unlink()
+    noted = deidentify(chests / "Images", at("out"), **given).notes()
+    assert f"re-identification map: not at {private / 'who.json'} any more" in " ".join(noted)
     with pytest.raises(UsageError, match="as one command"):
         deidentify(chests / "Images", at("out"), plan=True, **given)
 

@@ -95,14 +95,14 @@ def places_of(out: Path, **named: Path | None) -> Places:
 
 def option_notes(choices: Choices, places: Places) -> tuple[str, ...]:
     """Where the files beside OUT are, and what the chosen profile leaves."""
-    lines = [f"re-identification map: {places.map} (secret); audit: {places.audit}"]
+    lines = [f"re-identification map: {_found(places.map)} (secret); audit: {places.audit}"]
     if choices.profile == "report":
         stays = "dates, UIDs, institutions, staff, free text and the preamble stay as they are"
         lines.append(f"profile report changes four attributes: {stays}")
     else:
         lines.append(
-            f"key of UIDs and date shifts: {places.key} (secret); faces are not removed from the "
-            "pixels (113102 is not applied)"
+            f"key of UIDs and date shifts: {_found(places.key)} (secret); faces are not removed "
+            "from the pixels (113102 is not applied)"
         )
     if "private" in choices.retain:
         lines.append(
@@ -110,3 +110,8 @@ def option_notes(choices: Choices, places: Places) -> tuple[str, ...]:
             "private attributes were removed"
         )
     return tuple(lines)
+
+
+def _found(path: Path) -> str:
+    """A path in words; a run that was finished earlier does not write the file again."""
+    return f"{path}" if path.exists() else f"not at {path} any more"

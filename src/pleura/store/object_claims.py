@@ -106,6 +106,13 @@ class ObjectClaims:
         own = self.held[name]
         self.objects.delete(key for key in self.objects.list(f"{name}.") if key != own)
 
+    def leave_nothing(self, name: str) -> None:
+        """Remove the claim of this process where there is nothing else: the call wrote nothing."""
+        own = {self.held[name], BEATS + self.token}
+        with suppress(PleuraError):
+            if self.objects.list().keys() <= own:
+                self.objects.delete([self.held[name]])
+
     def _state(self, name: str, number: int) -> Literal["alive", "dead", "unknown"]:
         body = self.objects.read(f"{name}.{number}") if number else None
         holder = _parsed(body) if body is not None else {}

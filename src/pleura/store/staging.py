@@ -4,7 +4,6 @@ The scratch folder is in TMPDIR. A run takes the whole input there, and only wha
 where OUT has a plan; a task of a job array takes its own cases.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +12,10 @@ from typing import Any
 
 from pleura.core.atomic import (
     BOOKKEEPING,
-    parse_json,
     read_json,
     write_json,
 )
 from pleura.core.errors import OutputBusy, UsageError
-from pleura.core.faults import note_missing_content
 from pleura.store.addresses import is_remote, remote_path
 from pleura.store.call import Call
 from pleura.store.claims import plan_is_gone
@@ -26,87 +23,18 @@ from pleura.store.fingerprints import fingerprint
 from pleura.store.item import Item, stem_of
 from pleura.store.job_array import Part
 from pleura.store.layout import BESIDE, CLAIMS, COHORT, JOBS, RUN, beside
-from pleura.store.mirror import BODIES, FAILED_FOLDER, ITEM_FOLDER, Mirror, placeholder
+from pleura.store.mirror import BODIES, FAILED_FOLDER, ITEM_FOLDER, Mirror
 from pleura.store.object_claims import LOOK_S, RUN_LOCK, ObjectClaims, case_claim
-from pleura.store.object_store import Entry, Objects
+from pleura.store.object_store import Objects
 from pleura.store.part_results import PlanResult
 from pleura.store.planned import Plan
+from pleura.store.remote_input import Source
 from pleura.store.scratch import scratch_folder
 
 INPUT_FOLDER = "in"
 OUT_FOLDER = "out"
 BY_CASE = ("source", "masks")
 """Inputs of which a task needs the objects of its cases alone."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """An input in an object store, and its place in the scratch folder."""
-
-    objects: Objects
-    path: Path
-    folder: Path
-    entries: Mapping[str, Entry]
-
-    @classmethod
-    def of(cls, path: Path, place: Path) -> "Source":
-        """The input at a path: the objects below it, or the one object that it is.
-
-        Raises:
-            UsageError: there is none.
-        """
-        url = remote_path(path)
-        objects = Objects.below(url)
-        entries = objects.list()
-        if entries:
-            return cls(objects, place / url.name, place / url.name, entries)
-        objects = Objects.below(url.parent)
-        entries = {
-            name: entry for name, entry in objects.list(url.name).items() if name == url.name
-        }
-        if not entries:
-            raise UsageError("IN does not exist in the object store; check the address")
-        return cls(objects, place / url.name, place, entries)
-
-    def get(self, names: Iterable[str]) -> None:
-        """Download objects. Raises `OutputFailed` where one does not come to its end."""
-        self.objects.get(self._files(names), self.entries)
-
-    def get_to_walk(self) -> None:
-        """Download every object, for a verb that reads the input by `files.walk`.
-
-        An object that does not come to its end becomes a file that the verb refuses as unreadable.
-        """
-        for name in self.objects.get_most(self._files(self.entries), self.entries):
-            placeholder(self.folder / name, self.entries[name])
-            note_missing_content(self.folder / name)
-
-    def get_for_jobs(self, names: Iterable[str]) -> None:
-        """Download objects for the jobs of a task.
-
-        One that does not come to its end is left out, so that its case fails and is tried again.
-        """
-        for name in self.objects.get_most(self._files(names), self.entries):
-            (self.folder / name).unlink(missing_ok=True)
-
-    def _files(self, names: Iterable[str]) -> dict[str, Path]:
-        return {name: self.folder / name for name in names}
-
-    def show(self) -> None:
-        """Give every object a file without content."""
-        for name, entry in self.entries.items():
-            placeholder(self.folder / name, entry)
-
-    def named_in(self, text: str) -> set[str]:
-        """The objects whose files, or whose folders, a job names."""
-        folder = re.escape(str(self.folder))
-        found = set()
-        for quoted in re.findall(rf'"{folder}/(?:[^"\\]|\\.)*"', text):
-            name = str(parse_json(quoted)).removeprefix(f"{self.folder}/")
-            above = name.split("/")
-            found |= {"/".join(above[:end]) for end in range(1, len(above))} & self.entries.keys()
-            found |= {one for one in self.entries if one == name or one.startswith(f"{name}/")}
-        return found
 
 
 @dataclass(frozen=True)
@@ -208,6 +136,16 @@ class Staging:
         ):
             raise OutputBusy("another process writes OUT; try again when it has ended")
         claims.remove_older(RUN_LOCK)
+        try:
+            return self._done_alone(part, mirror, claims, sources)
+        except BaseException:
+            claims.leave_nothing(RUN_LOCK)
+            raise
+
+    def _done_alone(
+        self, part: Part, mirror: Mirror, claims: ObjectClaims, sources: Mapping[str, Source]
+    ) -> Any:
+        """The work of `_whole`, by the process that has OUT for itself."""
         mirror.entries = mirror.objects.list()  # as it is now that no other run writes it
         whole = self.reads_results or self.values.get("verify_done") == "hash"
         mirror.stage(mirror.entries, whole=whole)
