@@ -9,7 +9,7 @@ from pleura.core.errors import UsageError
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
 from pleura.labels.api import read_mask
-from pleura.labels.mappings import naming_of
+from pleura.labels.mappings import LUNGS, naming_of
 from pleura.labels.registry import write_mask
 
 SNAP = """################################################
@@ -38,6 +38,8 @@ TABLES = {
     "lungs.ctbl": slicer("left_lung", "right_lung", "trachea"),
     "quoted.ctbl": slicer('"left lung"', '"right lung"'),
     "spaced.ctbl": slicer("left lung", "right lung"),
+    "lungs.csv": "LabelValue,Name,Color_R,Color_G\r\n1,left lung,1,2\r\n2,right lung,3,4\r\n",
+    "semicolons.csv": "labelvalue;name\n1;Lunge links\n2;Lunge rechts\n",
 }
 
 
@@ -77,7 +79,14 @@ def test_a_table_in_the_folder_of_a_case_counts_and_any_file_can_be_named(tmp_pa
 
 @pytest.mark.parametrize(
     "text",
-    [snap("Label 1", "Label 2"), "Ann Smith, born 1961\n", "0 background\n1 lung\n", "", "# 3\n"],
+    [
+        snap("Label 1", "Label 2"),
+        "case,dice\nlung_l,1\n",
+        "Ann Smith, born 1961\n",
+        "0 background\n1 lung\n",
+        "",
+        "# 3\n",
+    ],
 )
 def test_what_names_nothing_is_passed_over(tmp_path, text):
     path = mask_in(tmp_path)
@@ -101,6 +110,13 @@ def test_a_table_that_leaves_the_lungs_open_is_refused(tmp_path, text, reason):
     (tmp_path / "labels.txt").write_text(text)
     with pytest.raises(UsageError, match=reason):
         naming_of("auto", tmp_path)
+
+
+def test_another_csv_beside_the_masks_is_passed_over(tmp_path):
+    path = mask_in(tmp_path)
+    (tmp_path / "scores.csv").write_text("case,name\n1,left lung\n2,right lung\n")
+    (tmp_path / "old.csv").write_bytes(b"\xff\xfe\x00\xd8,\xe4")
+    assert read_mask(path).labels[:, 0, 0].tolist() == [1, 2, 0]
 
 
 def test_tables_that_contradict_each_other_are_refused(tmp_path):
@@ -128,4 +144,22 @@ def test_one_name_of_two_labels_in_an_old_data_set_is_refused(tmp_path):
     labels = {"0": "background", "1": "Lung_R", "2": "Lung_R", "3": "Lung_L"}
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
     with pytest.raises(UsageError, match="name of one lung"):
+        naming_of("auto", tmp_path)
+
+
+@pytest.mark.parametrize("place", ["nowhere", "nowhere/mask.nii.gz", "a/b/c"])
+def test_a_folder_that_does_not_exist_is_not_called_a_table(tmp_path, place):
+    """The command says what is missing."""
+    assert naming_of("auto", tmp_path / place) == LUNGS
+
+
+def test_a_table_that_cannot_be_read_is_refused_by_that(tmp_path, monkeypatch):
+    mask_in(tmp_path)
+    (tmp_path / "labels.txt").write_text(TABLES["labels.txt"])
+
+    def fails(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", fails)
+    with pytest.raises(UsageError, match="cannot be read: Permission denied"):
         naming_of("auto", tmp_path)

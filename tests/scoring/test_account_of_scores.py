@@ -10,6 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from pleura.dicom.series import find_series
+from pleura.geometry.volume import LungMask
 from pleura.labels.registry import read_mask, write_mask
 from pleura.phantom.dataset import write_dataset
 from pleura.verbs.evaluate import evaluate
@@ -209,3 +210,17 @@ def test_two_references_under_two_names_of_a_case_are_refused(chests, tmp_path):
     found = account(pred, ref, tmp_path / "out")
     assert found == {"files": 29, "used": 14, "refused": {"MASKS-SEVERAL": 2},
                      "other": {"not scored": 13}}  # fmt: skip
+
+
+@pytest.mark.parametrize("exchanged", [True, False])
+def test_equal_lungs_with_exchanged_sides_are_not_called_equal_masks(
+    ref, pred, tmp_path, exchanged
+):
+    order = [0, 2, 1] if exchanged else [0, 1, 2]
+    for path in sorted(pred.iterdir()):
+        mask = read_mask(path)
+        labels = np.choose(mask.labels, order).astype(np.uint8)
+        write_mask(path, LungMask(labels, mask.grid))
+    notes = evaluate(pred, ref, tmp_path / "out").notes()
+    assert any("every mask equals its reference" in line for line in notes) is not exchanged
+    assert any("SIDES-EXCHANGED" in line for line in notes) is exchanged

@@ -77,7 +77,7 @@ TABLE = "table"
 """Name of a mapping that a label description or a colour table gives."""
 CHOICES = (
     f"auto, {', '.join(MAPPINGS)}, nnunet, labels by side such as right=1,left=2 or either=1+2, or "
-    f"a file of names ({DATASET}, labels.txt of ITK-SNAP, .ctbl of 3D Slicer)"
+    f"a file of names ({DATASET}, labels.txt of ITK-SNAP, .ctbl or .csv of 3D Slicer)"
 )
 
 
@@ -99,7 +99,7 @@ def naming_of(option: str, folder: Path) -> Naming:
     if option in ("auto", "nnunet"):
         return replace(_from_files(option, folder), beside=option == "auto")
     if Path(option).suffix and Path(option).is_file():
-        return _from_file(Path(option))
+        return _from_file(Path(option), "The file of names")
     parts = re.fullmatch(r"(?:(?:right|left|either)=\d+(?:\+\d+)*(?:,(?!$)|$))+", option)
     if not parts:
         raise UsageError(f"There is no such mapping of labels. Use {CHOICES}.")
@@ -122,7 +122,8 @@ def _from_files(option: str, folder: Path) -> Naming:
     """The mapping of files beside the masks; `LUNGS` for `auto` where there is none."""
     found = dataset_of(folder)
     if found is not None:
-        return _from_file(found, may_lack_labels=option == "auto")
+        what = f"{DATASET} beside the masks"
+        return _from_file(found, what, may_lack_labels=option == "auto")
     if option == "nnunet":
         raise UsageError(
             f"There is no {DATASET} in or above the masks' folder. Give the labels by side: "
@@ -131,7 +132,7 @@ def _from_files(option: str, folder: Path) -> Naming:
     try:
         namings = {from_names(names, TABLE) for names in tables_of(folder)}
     except (UsageError, OSError) as error:
-        raise _not_understood("The label description", error) from error
+        raise _not_understood("The label description beside the masks", error) from error
     if len(namings) > 1:
         raise UsageError(
             "Label descriptions beside the masks contradict each other. Score or measure masks of "
@@ -140,9 +141,9 @@ def _from_files(option: str, folder: Path) -> Naming:
     return namings.pop() if namings else LUNGS
 
 
-def _from_file(path: Path, *, may_lack_labels: bool = False) -> Naming:
+def _from_file(path: Path, what: str, *, may_lack_labels: bool = False) -> Naming:
     is_json = path.suffix.lower() == ".json"
-    what, name = (DATASET, "nnunet") if is_json else ("The file of names", TABLE)
+    name = "nnunet" if is_json else TABLE
     try:
         names = names_in(path)
         if names is None and may_lack_labels:
@@ -158,9 +159,9 @@ def _not_understood(what: str, error: Exception) -> UsageError:
     reason = "its labels are not names and numbers"
     if isinstance(error, UsageError):
         reason = str(error)
-    return UsageError(
-        f"{what} beside the masks is not understood ({reason}). Use --mapping: {CHOICES}."
-    )
+    elif isinstance(error, OSError):
+        reason = f"it cannot be read: {error.strerror}"
+    return UsageError(f"{what} is not understood ({reason}). Use --mapping: {CHOICES}.")
 
 
 def from_names(labels: Names, name: str = "nnunet") -> Naming:

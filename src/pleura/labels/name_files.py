@@ -1,5 +1,5 @@
 """Files that name the labels of masks: nnU-Net's dataset.json, ITK-SNAP's label descriptions, and
-colour tables of 3D Slicer.
+colour tables of 3D Slicer (.ctbl, and .csv since version 5.8).
 """
 
 import re
@@ -9,7 +9,9 @@ from typing import Any
 
 from pleura.core.atomic import read_json
 from pleura.core.errors import UsageError
+from pleura.core.faults import note
 from pleura.core.lung_names import part_of
+from pleura.core.tables import read_table
 from pleura.core.text import decoded
 from pleura.images.reading import map_suffix
 
@@ -18,7 +20,7 @@ Names = Mapping[str, int | list[int]]
 DATASET = "dataset.json"
 """Where nnU-Net keeps the names of its labels: beside predictions, and above labelsTr and labelsTs.
 """
-TABLES = (".txt", ".label", ".lbl", ".ctbl")
+TABLES = (".txt", ".label", ".lbl", ".ctbl", ".csv")
 """Suffixes of label descriptions of ITK-SNAP and colour tables of 3D Slicer."""
 LARGEST = 1 << 20
 """[bytes] Larger files are not tables of labels."""
@@ -43,16 +45,15 @@ def tables_of(folder: Path) -> list[Names]:
 
     Other text files are passed over, and so are tables in which no label has a name.
     """
-    place = folder if folder.is_dir() else folder.parent
-    found = list(_tables_beside_masks(place))
+    found = list(_tables_beside_masks(folder if folder.is_dir() else folder.parent))
     if not found and folder.is_dir():
-        for below in sorted(path for path in place.iterdir() if path.is_dir()):
+        for below in _entries(folder):
             found += _tables_beside_masks(below)
     return found
 
 
 def names_in(path: Path) -> Names | None:
-    """The names of labels in a file of any of the three formats; `None` where it is none of them.
+    """The names of labels in a file of any of these formats; `None` where it is none of them.
 
     Raises:
         UsageError: one name of a lung for two labels.
@@ -65,7 +66,10 @@ def names_in(path: Path) -> Names | None:
         return _named(about) if "labels" in about else None
     if path.stat().st_size > LARGEST:
         return None
-    lines = [line for line in decoded(path.read_bytes()).splitlines() if line.strip()]
+    content = path.read_bytes()
+    if path.suffix.lower() == ".csv":
+        return _names_in_csv(content)
+    lines = [line for line in decoded(content).splitlines() if line.strip()]
     lines = [line for line in lines if not line.lstrip().startswith("#")]
     pattern = SLICER if path.suffix.lower() == ".ctbl" else ITK_SNAP
     found = [pattern.fullmatch(line) for line in lines]
@@ -73,6 +77,16 @@ def names_in(path: Path) -> Names | None:
     if not rows or len(rows) < len(lines):
         return None
     return _without_repeats(rows)
+
+
+def _names_in_csv(content: bytes) -> Names | None:
+    """The names in a colour table with the columns LabelValue and Name; `None` for another CSV."""
+    if not re.match(r"\s*labelvalue\s*[,;\t]", decoded(content), re.I):
+        return None
+    rows = [row for _, row in read_table(content, "colour table")]
+    if not all(row.get("labelvalue", "").isdigit() and "name" in row for row in rows):
+        return None
+    return _without_repeats([(row["name"], int(row["labelvalue"])) for row in rows])
 
 
 def _named(about: Mapping[str, Any]) -> Names:
@@ -84,7 +98,7 @@ def _named(about: Mapping[str, Any]) -> Names:
 
 
 def _tables_beside_masks(folder: Path) -> Iterator[Names]:
-    files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    files = _entries(folder)
     if not any(map_suffix(path) for path in files):
         return
     for path in files:
@@ -92,6 +106,15 @@ def _tables_beside_masks(folder: Path) -> Iterator[Names]:
             names = _names_if_any(path)
             if names and not all(UNNAMED.fullmatch(name.strip()) for name in names):
                 yield names
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder; nothing where it is none, or cannot be read, which others report."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        note(error)
+        return []
 
 
 def _names_if_any(path: Path) -> Names | None:

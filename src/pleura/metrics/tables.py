@@ -198,7 +198,8 @@ def score_notes(scores: Mapping[str, Any]) -> list[str]:
 
 
 def _is_perfect(case: Mapping[str, Any]) -> bool:
-    return (case["both"] or {}).get("dice") == 1.0
+    scored = [case[name] for name in STRUCTURES if case.get(name)]
+    return bool(scored) and all(one.get("dice") == 1.0 for one in scored)
 
 
 def _some(names: Sequence[str], one: str, several: str) -> str:
