@@ -6,7 +6,6 @@ Flaws of files, which no data set can hold, go from bytes to bytes.
 """
 
 from collections.abc import Sequence
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from pleura.core.errors import UsageError
 from pleura.phantom.identity import uid
-from pleura.phantom.writer import SYNTAXES, decimal, encode
+from pleura.phantom.writer import SYNTAXES, copied, decimal, encode
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -37,17 +36,17 @@ def duplicated(
     slices: "Slices", k: int, *, new_uid: bool = False, other_pixels: bool = False
 ) -> "Flawed":
     """Slice `k` is there twice: the same object, or with a UID of its own, or with other pixels."""
-    twin = deepcopy(slices[k])
+    twin = copied(slices[k])
     if new_uid:
         _name(twin, uid("twin", twin.SOPInstanceUID))
     if other_pixels:
         _set(twin, _values(twin)[::-1])
-    return [*deepcopy(list(slices)), twin]
+    return [*[copied(one) for one in slices], twin]
 
 
 def repeated_uid(slices: "Slices", k: int) -> "Flawed":
     """Slice `k` carries the SOPInstanceUID of its neighbour."""
-    changed = deepcopy(list(slices))
+    changed = [copied(one) for one in slices]
     _name(changed[k], changed[k - 1].SOPInstanceUID)
     return changed
 
@@ -61,7 +60,7 @@ def two_passes(
     `told_apart_by` is the keyword that separates them, with its two `values`; an empty keyword
     leaves nothing to tell by.
     """
-    first, second = deepcopy(list(slices)), deepcopy(list(slices))
+    first, second = [copied(one) for one in slices], [copied(one) for one in slices]
     for stack, value in zip((first, second), values, strict=True):
         for one in stack:
             if told_apart_by:
@@ -75,7 +74,7 @@ def two_passes(
 
 def one_series(*stacks: "Slices") -> "Flawed":
     """Several series glued under the SeriesInstanceUID of the first."""
-    changed = [deepcopy(one) for stack in stacks for one in stack]
+    changed = [copied(one) for stack in stacks for one in stack]
     for one in changed:
         one.SeriesInstanceUID = stacks[0][0].SeriesInstanceUID
     return changed
@@ -83,12 +82,12 @@ def one_series(*stacks: "Slices") -> "Flawed":
 
 def with_localizer(slices: "Slices") -> "Flawed":
     """A coronal scout lies in the series."""
-    scout = deepcopy(slices[0])
+    scout = copied(slices[0])
     scout.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
     scout.ImageOrientationPatient = ["1", "0", "0", "0", "0", "-1"]
     scout.InstanceNumber = "0"
     _name(scout, uid("scout", scout.SOPInstanceUID))
-    return [scout, *deepcopy(list(slices))]
+    return [scout, *[copied(one) for one in slices]]
 
 
 # Where they say they lie
@@ -96,7 +95,7 @@ def with_localizer(slices: "Slices") -> "Flawed":
 
 def shifted(slices: "Slices", offsets_mm: Sequence[float]) -> "Flawed":
     """Slice `k` lies `offsets_mm[k]` further along the normal: uneven steps, overlaps, wobble."""
-    changed = deepcopy(list(slices))
+    changed = [copied(one) for one in slices]
     for one, offset in zip(changed, offsets_mm, strict=True):
         cosines = np.array(one.ImageOrientationPatient, dtype=float)
         corner = np.array(one.ImagePositionPatient, dtype=float) + offset * np.cross(
@@ -110,7 +109,7 @@ def tilted(slices: "Slices", degrees: float) -> "Flawed":
     """The gantry was tilted: the planes turn about the left-right axis, the stack goes on
     straight.
     """
-    changed = deepcopy(list(slices))
+    changed = [copied(one) for one in slices]
     angle = np.deg2rad(degrees)
     for one in changed:
         one.ImageOrientationPatient = [
@@ -127,7 +126,7 @@ def tilted(slices: "Slices", degrees: float) -> "Flawed":
 
 def instance_numbers(slices: "Slices", numbers: Sequence[int]) -> "Flawed":
     """InstanceNumber tells another order than space does."""
-    changed = deepcopy(list(slices))
+    changed = [copied(one) for one in slices]
     for one, number in zip(changed, numbers, strict=True):
         one.InstanceNumber = str(number)
     return changed
@@ -135,7 +134,7 @@ def instance_numbers(slices: "Slices", numbers: Sequence[int]) -> "Flawed":
 
 def mirrored(slices: "Slices") -> "Flawed":
     """Left and right changed places in the pixels, the header unaware."""
-    changed = deepcopy(list(slices))
+    changed = [copied(one) for one in slices]
     for one in changed:
         _set(one, _values(one)[:, ::-1])
     return changed
@@ -145,7 +144,7 @@ def upside_down(slices: "Slices") -> "Flawed":
     """The positions run the wrong way for the pixels: head and feet changed places, the header
     unaware.
     """
-    changed = deepcopy(list(slices))
+    changed = [copied(one) for one in slices]
     for one, other in zip(changed, reversed(slices), strict=True):
         one.ImagePositionPatient = other.ImagePositionPatient
         one.SliceLocation = other.SliceLocation
@@ -159,7 +158,7 @@ def tags(slices: "Slices", *which: int, **values: Any) -> "Flawed":
     """Attributes set by keyword, `None` to delete, on the slices `which` (default: all):
     rescale, spacing, cosines, units …
     """
-    changed = deepcopy(list(slices))
+    changed = [copied(one) for one in slices]
     for k in which or range(len(changed)):
         for keyword, value in values.items():
             if value is None:
@@ -172,7 +171,7 @@ def tags(slices: "Slices", *which: int, **values: Any) -> "Flawed":
 
 def rescaled(slices: "Slices", *which: int, intercept: float, slope: float = 1.0) -> "Flawed":
     """Slices `which` have stored values and a rescale pair of their own: HU stay as they were."""
-    changed = deepcopy(list(slices))
+    changed = [copied(one) for one in slices]
     for k in which:
         one = changed[k]
         hu = _values(one) * float(one.RescaleSlope) + float(one.RescaleIntercept)
@@ -185,7 +184,7 @@ def padded(slices: "Slices", stored_value: int, *, declared: int | None = None) 
     """A reconstruction circle filled with `stored_value` outside; `declared` is
     PixelPaddingValue, if any.
     """
-    changed = deepcopy(list(slices))
+    changed = [copied(one) for one in slices]
     for one in changed:
         rows, columns = (np.arange(n) - (n - 1) / 2 for n in (one.Rows, one.Columns))
         outside = rows[:, None] ** 2 + columns[None, :] ** 2 > (min(one.Rows, one.Columns) / 2) ** 2
@@ -199,7 +198,7 @@ def padded(slices: "Slices", stored_value: int, *, declared: int | None = None) 
 
 def overlay_bits(slices: "Slices") -> "Flawed":
     """An overlay sits in the bits above BitsStored, which must be less than 16."""
-    changed = deepcopy(list(slices))
+    changed = [copied(one) for one in slices]
     for one in changed:
         if one.BitsStored >= 16:
             raise UsageError("overlay bits need a series with fewer than 16 bits stored")
@@ -213,7 +212,7 @@ def syntaxes(slices: "Slices", names: Sequence[str]) -> "Flawed":
     """Each slice in the next of the transfer syntaxes `names` of `writer.SYNTAXES`, going round."""
     from pydicom.uid import UID
 
-    changed = deepcopy(list(slices))
+    changed = [copied(one) for one in slices]
     for k, one in enumerate(changed):
         values = _values(one)
         one.file_meta.TransferSyntaxUID = UID(SYNTAXES[names[k % len(names)]])
@@ -225,7 +224,7 @@ def screenshots(slices: "Slices") -> "Flawed":
     """Eight-bit windowed pictures as Secondary Capture, Modality still CT."""
     from pydicom.uid import UID
 
-    changed = deepcopy(list(slices))
+    changed = [copied(one) for one in slices]
     for one in changed:
         hu = _values(one) * float(one.RescaleSlope) + float(one.RescaleIntercept)
         picture = np.clip((hu + 160) / 400 * 255, 0, 255).astype(np.uint8)
@@ -240,7 +239,7 @@ def screenshots(slices: "Slices") -> "Flawed":
 
 def smaller(slices: "Slices", *which: int) -> "Flawed":
     """Slices `which` have half the rows and columns."""
-    changed = deepcopy(list(slices))
+    changed = [copied(one) for one in slices]
     for k in which:
         one = changed[k]
         values = _values(one)[::2, ::2]
@@ -252,7 +251,7 @@ def smaller(slices: "Slices", *which: int) -> "Flawed":
 
 def short_pixels(slices: "Slices", k: int, missing_bytes: int = 64) -> "Flawed":
     """PixelData of slice `k` holds fewer bytes than Rows x Columns need."""
-    changed = deepcopy(list(slices))
+    changed = [copied(one) for one in slices]
     changed[k].PixelData = changed[k].PixelData[:-missing_bytes]
     return changed
 

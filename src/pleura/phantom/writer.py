@@ -3,9 +3,10 @@ A.3), any common encoding.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from pleura.phantom.identity import Identity, file_name, uid
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+D = TypeVar("D", bound="Dataset")
+"""A data set, or the file meta information of one."""
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 SYNTAXES = {
@@ -100,8 +104,20 @@ def series(volume: Volume, spec: SeriesSpec | None = None) -> list["Dataset"]:
     return [_slice(volume, spec, common, k) for k in range(volume.grid.shape[0])]
 
 
-def _common(volume: Volume, spec: SeriesSpec) -> dict[str, Any]:
-    """Attributes that all slices share, by keyword."""
+def copied(dataset: D) -> D:
+    """A data set whose attributes can be set without a change of the original, made in a tenth of
+    the time of `deepcopy`; values that are sequences or several numbers are the same objects.
+    """
+    twin = type(dataset)({element.tag: copy(element) for element in dataset})
+    if hasattr(dataset, "file_meta"):
+        twin.file_meta = copied(dataset.file_meta)
+    return twin
+
+
+def _common(volume: Volume, spec: SeriesSpec) -> "Dataset":
+    """The attributes that all slices share."""
+    from pydicom import Dataset
+
     study = spec.seed if spec.study is None else spec.study
     affine = volume.grid.affine
     spacing = volume.grid.spacing_mm
@@ -150,7 +166,11 @@ def _common(volume: Volume, spec: SeriesSpec) -> dict[str, Any]:
         "RescaleSlope": decimal(spec.slope),
         "RescaleType": "HU",
     }
-    return technical | _identifying(spec.identity or Identity.invented(study))
+    identifying = _identifying(spec.identity or Identity.invented(study))
+    dataset = Dataset()
+    for keyword, value in (technical | identifying).items():
+        setattr(dataset, keyword, value)
+    return dataset
 
 
 def _identifying(who: Identity) -> dict[str, Any]:
@@ -176,14 +196,11 @@ def _identifying(who: Identity) -> dict[str, Any]:
     }
 
 
-def _slice(volume: Volume, spec: SeriesSpec, common: dict[str, Any], k: int) -> "Dataset":
-    from pydicom import Dataset
+def _slice(volume: Volume, spec: SeriesSpec, common: "Dataset", k: int) -> "Dataset":
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import UID
 
-    dataset = Dataset()
-    for keyword, value in common.items():
-        setattr(dataset, keyword, value)
+    dataset = copied(common)
     corner = volume.grid.to_world([k, 0, 0])
     dataset.SOPInstanceUID = uid("instance", spec.seed, spec.number, k)
     dataset.InstanceNumber = str(k + 1)
