@@ -13,6 +13,7 @@ from pleura.cli.terminal import carry_out
 from pleura.core.atomic import BOOKKEEPING, read_json, write_json
 from pleura.core.errors import Exit, UsageError
 from pleura.store import status as store_status
+from pleura.store.run_record import open_run
 from pleura.verbs.status import status
 
 
@@ -74,6 +75,23 @@ def test_a_run_that_is_done(tmp_path, source):
     assert counts(out) == (6, 6, 0, 0, 0)
     assert status(out).exit_code is Exit.OK
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a lock that can be shared")
+def test_a_run_whose_process_ended_is_interrupted(tmp_path, source):
+    out = tmp_path / "out"
+    with (
+        pytest.raises(KeyboardInterrupt),
+        open_run(out, verb="toy", sources=[source], options={}) as run,
+    ):
+        run.keep("case_0", "input", {})
+        assert status(out).standing.state == "running"
+        raise KeyboardInterrupt
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert status(out).standing.state == "interrupted"
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+    main([str(source), str(out)])
+    assert status(out).standing.state == "done"
 
 
 def test_the_time_left_follows_the_rate_of_the_records():

@@ -69,6 +69,24 @@ def locked_beside(path: Path, *, what: str, wait_s: float = 30.0) -> Iterator[No
         yield
 
 
+def is_free(path: Path) -> bool:
+    """Whether a lock file is there and no process holds it alone; false where that is unknown.
+
+    Nothing is written; a process that asks for the lock in this moment tries again.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return False
+    try:
+        _lock(handle, shared=True)
+        return os.name != "nt" and not _stand_in(path).exists()
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+
+
 def _taken(path: Path, shared: bool = False) -> int | None:
     """The open file that holds the lock, or `None` where another process has it."""
     try:

@@ -10,10 +10,11 @@ from typing import Any
 
 from pleura.core.atomic import BOOKKEEPING, read_json
 from pleura.core.errors import UsageError
+from pleura.core.locks import is_free
 from pleura.store.claims import is_gone
 from pleura.store.failures import Failure, read_failures
 from pleura.store.item import stem_of
-from pleura.store.layout import CLAIMS, ITEMS
+from pleura.store.layout import CLAIMS, ITEMS, LOCK
 from pleura.store.planned import Plan
 from pleura.store.run_file import head_in
 from pleura.store.run_record import OUTPUTS
@@ -28,7 +29,8 @@ RECENT = 1000
 
 @dataclass(frozen=True)
 class Standing:
-    """Counts of the cases of a run; `state` as in `run.json`, or `planned`.
+    """Counts of the cases of a run; `state` as in `run.json`, `planned`, or
+    `interrupted` where the process of a run has ended before its end.
 
     `seconds_left` is the time for the cases that are left at the present rate of all processes
     together; `None` where no rate is known.
@@ -80,7 +82,7 @@ def standing_of(out: Path) -> tuple[Standing, Mapping[str, Failure]] | None:
     left = len(stems) - len(done) - len(failed) - len(running)
     standing = Standing(
         record["verb"],
-        "planned" if plan else record["state"],
+        "planned" if plan else _state(out, record["state"]),
         len(stems),
         len(done),
         len(failed),
@@ -89,6 +91,13 @@ def standing_of(out: Path) -> tuple[Standing, Mapping[str, Failure]] | None:
         _seconds_left(list(recorded.values()), left + len(running)),
     )
     return standing, failures
+
+
+def _state(out: Path, state: str) -> str:
+    """The state of a run without a plan; one that runs and has no process was interrupted."""
+    if state == "running" and is_free(out / BOOKKEEPING / LOCK):
+        return "interrupted"
+    return state
 
 
 def _times(folder: Path) -> dict[str, float]:

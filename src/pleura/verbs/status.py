@@ -60,7 +60,9 @@ def status(out: Path, *, progress: Progress = silent) -> StatusResult:
     """Show how far a run is: done, failed, running and left.
 
     Reads what tasks of a job array, or one run, have recorded in OUT so far; writes nothing and
-    disturbs nobody. A case whose process ended without an answer counts as left.
+    disturbs nobody. A case whose process ended without an answer counts as left. A run without a
+    plan knows its number of cases at its end only; if its process has ended before, it is called
+    interrupted.
 
     Args:
         out: Folder that pleura writes to, or its s3:// address.
