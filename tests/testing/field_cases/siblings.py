@@ -272,7 +272,7 @@ SCRIPTS = (
     "ДЕСЕН БЯЛ ДРОБ|ЛЯВ БЯЛ ДРОБ", "Δεξιός πνεύμονας|Αριστερός πνεύμονας",
     "الرئة اليمنى|الرئة اليسرى", "ריאה ימנית|ריאה שמאלית", "ปอดขวา|ปอดซ้าย",
 )  # fmt: skip
-UNCLEAR = ("Lung D|Lung E", "Lunge H|Lunge V", "Plausa R|Plausa L", "右肺上葉|左肺上葉")
+UNCLEAR = ("Lung D|Lung E", "Lunge H|Lunge V", "Plausa R|Plausa L", "右肺上区|左肺上区")
 
 
 @collector("L6", CASES, sibling=True)(

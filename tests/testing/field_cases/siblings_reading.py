@@ -488,7 +488,7 @@ def verbs_of_disc(folder: Path) -> str:
 
 @D11(
     "`cd/dicomdir` in lower case, and a file that it names is not there",
-    right=r"^23 slices \(GAP-IN-SLICES: 1 slice\(s\) are missing",
+    right=r"^23 slices \(GAP-IN-SLICES: 1 slice is missing",
 )
 def broken_disc(folder: Path) -> str:
     place = disc(folder)
