@@ -28,3 +28,14 @@ def test_summaries_count_one_case_in_the_singular():
         if not one.group().endswith(" series")
     ]
     assert found == []
+
+
+def test_messages_count_in_words_and_not_in_brackets():
+    """`core.text.counted` writes `1 object` and `2 objects`."""
+    bracketed = re.compile(r"\} (?:[a-z]+ )*[a-z]+\(e?s\)")
+    found = [
+        f"{path.name}: {one.group()}"
+        for path in sorted((ROOT / "src" / "pleura").rglob("*.py"))
+        for one in bracketed.finditer(path.read_text())
+    ]
+    assert found == []

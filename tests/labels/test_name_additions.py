@@ -50,6 +50,16 @@ NO_LOBES = (
     "Kleinhirn Unterlappen rechts, lobo superior dcha GTV, Oberlappen rechts Meier"
 )
 
+CHANGED = (
+    "Lung_R_V4, Lung_R_V2.5, V2_Lung_R, v2 Lung_R, Lungs_V4, LungV4R, LUNG R V 1, 左肺 V4, "
+    "lung_r_v4%, Lung_R v4 [%], Lung_R<, ¬Lung_R, RUL_V4, "
+    "Lung_R_Pleura, Pleura Lung R, right lung - pleura AI, "
+    "Lungs-Lung_R, Total-Lung_R, All - Lung_R, Lung_R-RUL, RUL-Lung R, Lung_R−RUL, Lung_R/RUL, "
+    "Both–Lung R, Lung_R + Lung_RUL, 両肺-右肺, Poumons-Poumon D, Lunge rechts-Oberlappen rechts, "
+    "lunga v2, Lunga_V_1, lungan v 2"
+)
+"""A part by dose, the pleura, a difference of two structures, and a left lung (V) in Swedish."""
+
 
 def names(text):
     return [name.strip() for name in text.split(", ") if name.strip()]
@@ -63,6 +73,18 @@ def test_a_lung_with_what_products_add_is_a_lung():
 
 def test_what_may_be_another_structure_is_not_taken():
     assert {name: part_of(name) for name in names(OTHERS) if part_of(name)} == {}
+
+
+def test_signs_and_capitals_that_change_the_structure_are_heeded():
+    assert {name: part_of(name) for name in names(CHANGED) if part_of(name)} == {}
+    for name in ("Total Lung R", "Lung-R", "right-upper-lobe", "Lung/Right", "Paru-paru kanan"):
+        assert part_of(name).side == "right"
+
+
+@pytest.mark.parametrize("sign", "~∼˜～〜⁓")
+def test_every_form_of_the_sign_for_a_partial_structure_counts(sign):
+    assert part_of(f"Lung{sign}_R").partial
+    assert side_of(f"Lung{sign}_R") is None
 
 
 @pytest.mark.parametrize("lobe", LOBES)

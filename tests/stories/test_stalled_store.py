@@ -69,7 +69,7 @@ def test_a_task_does_its_other_cases_and_the_run_that_collects_says_why_it_ends(
     store.stalled = "case 2"
     share = toy(at("in"), at("out"), task="0/1").as_json()
     assert share == {"share": 4, "done": 3, "failed": {"case 2": "FILE-CHANGED"}, "elsewhere": []}
-    with pytest.raises(OutputFailed, match=r"began to send 1 object\(s\) and did not finish"):
+    with pytest.raises(OutputFailed, match=r"began to send 1 object and did not finish"):
         toy(at("in"), at("out"))
     store.stalled = ""
     assert toy(at("in"), at("out")).exit_code == 0

@@ -28,7 +28,7 @@ from pleura.core.lung_words import (
     plain,
     words_beside,
 )
-from pleura.core.name_additions import is_addition, without_additions
+from pleura.core.name_additions import NOT_WHOLE, is_addition, without_additions
 
 LUNG_NAMES: dict[str, str] = {"right": "Lung_R", "left": "Lung_L", "both": "Lungs"}
 """Whole lungs by their names in AAPM TG-263."""
@@ -40,8 +40,13 @@ JOINED = re.compile(
 )
 """Names in one word, such as `RtLung`, `LUNGL` and `leftlungs`."""
 
-PARTIAL = "~"
-"""Marks a partial structure in AAPM TG-263 (`Lung~_L`)."""
+PARTIAL = frozenset("~∼˜～〜⁓")
+"""Mark a partial structure in AAPM TG-263 (`Lung~_L`); editors write other forms of the sign."""
+COMBINING = re.compile(r"(?<![Pp]aru|PARU)[-+&/\\‐‑‒–—−∖]")
+"""Signs between two structures of which one is subtracted or added (`Lungs-Lung_R`).
+
+Malay paru-paru is one word.
+"""
 NEAR = re.compile(
     "|".join(
         ["lung", "pulm", "poumon", "polmon"]
@@ -110,7 +115,7 @@ def part_of(name: str) -> LungPart | None:
 
     Case, spaces and punctuation do not count. All words must belong to a lung or a lobe, or be what
     products add: `Lung_L_PRV05`, `Lungs-GTV`, `zLung_L` and `lung_nodule_left` are other
-    structures, and so is `Lung_Upper_R`, which may be a lobe or a half.
+    structures, and so are `Lungs-Lung_R`, and `Lung_Upper_R`, which may be a lobe or a half.
     """
     words, number, added = _words(name)
     known = _Known(frozenset(words))
@@ -123,13 +128,25 @@ def part_of(name: str) -> LungPart | None:
     is_lobe = bool(coded) or bool(known.lobes)
     if not (is_lung or is_lobe) or not all(word in known for word in words):
         return None
+    if _is_changed(name, known, added, combines=bool(sides or lobes)):
+        return None
     if len(sides) > 1 or len(lobes) > 1:
         return None
     if is_lobe and (not sides or not lobes or (sides, lobes) == ({"left"}, {"middle"})):
         return None
     side: Side = sides.pop() if sides else "both"
     lobe: Lobe = lobes.pop() if lobes else ""
-    return LungPart(side, lobe, PARTIAL in plain(name), number, added)
+    return LungPart(side, lobe, not PARTIAL.isdisjoint(name), number, added)
+
+
+def _is_changed(name: str, known: "_Known", added: str, *, combines: bool) -> bool:
+    """Whether signs or letters make the structure of a name another one than its words mean."""
+    if NOT_WHOLE.search(_spaced(plain(name))):
+        return True
+    if "v" in known.beside.sides and re.search(r"\bv\W?\d", added):  # `lunga v2` may be a left one
+        return True
+    pieces = [frozenset(_words(piece)[0]) for piece in COMBINING.split(plain(name))]
+    return combines and sum(known.names_structure(words) for words in pieces) > 1
 
 
 class _Known:
@@ -141,6 +158,11 @@ class _Known:
         self.beside: Words = words_beside(languages_of(words))
         self.levels = levels_beside(self.lobes)
         self._fillers = fillers_beside(self.lobes)
+
+    def names_structure(self, words: frozenset[str]) -> bool:
+        """Whether a structure could be named by some of the words alone."""
+        nouns = self.lungs | self.lobes | self.beside.both
+        return any(word in nouns or LOBE_CODE.fullmatch(word) for word in words)
 
     def __contains__(self, word: str) -> bool:
         return (
@@ -221,7 +243,7 @@ def shown_name(name: str) -> str:
 
 
 def _is_harmless(piece: str) -> bool:
-    words, *_ = _words(piece)
+    words, *_ = _words(f"_{piece}")
     known = _Known(frozenset(words))
     return all(
         word in known

@@ -4,9 +4,10 @@
 another structure is listed:
 
 * A number counts in front only: behind, it may be a margin or a dose (`Lung_R_05`, `Lung_R_20`).
-* A version is at most 4: `V5` and `V20` of a lung are the parts that 5 and 20 Gy reach.
-* Neither `seg` and `contour` alone (a segment, a ring), nor `ML` (the middle lobe), nor names of
-  products that are surnames too.
+* A version stands behind, in small letters, and is at most 4: `V4` and `V20` of a lung are the
+  parts that 4 and 20 Gy reach, as are `v20` and `v4 %`.
+* Neither `seg` and `contour` alone (a segment, a ring), nor `ML` (the middle lobe), nor `pleura`,
+  nor names of products that are surnames too.
 """
 
 import re
@@ -19,7 +20,7 @@ PRODUCTS = (
     "therapanacea art_plan ai_rad ai_rad_companion siemens varian eclipse brainlab pinnacle "
     "smart_segmentation accucontour accu_contour intcontour osairis synapse syngo uai "
     "totalsegmentator total_segmentator nnunet nn_unet nnunetv_2 nn_unetv_2 unet lungmask monai "
-    "platipy plastimatch pleura pred predicted prediction"
+    "platipy plastimatch pred predicted prediction"
 )
 
 
@@ -31,11 +32,14 @@ def _phrases(text: str) -> str:
 JOINT = r"[\W_]{0,2}"
 OUTLINED = rf"(?:{JOINT}(?:seg|segmentation|segmented|contour|contours|contoured|model))?"
 NUMBER = re.compile(r"\s{0,4}[(\[]?(\d{1,3})[)\].:]?[\s._-]{1,3}(?=[^\W\d_])")
-VERSION = r"v(?:er(?:sion)?)?[._ ]{0,2}[0-4](?:\.\d{1,2}){0,2}(?![.,]?\d)"
+VERSION = r"(?<=[\W_])v(?:er(?:sion)?)?[._ ]{0,2}[0-4](?:\.\d{1,2}){0,2}(?![.,]?\d)"
 ADDED = re.compile(
     rf"(?<![^\W_])(?:{_phrases(PRODUCTS)}|(?:ai|{_phrases(AI)}){OUTLINED}|{VERSION})(?![^\W_])"
 )
 """In folded names whose words are separated, letters from digits too."""
+
+NOT_WHOLE = re.compile(r"(?<![^\W_])V[\W_]{0,3}\d|[%<>=≤≥±¬]")
+"""Dose volumes, and signs of a part, in names whose words are separated."""
 
 
 def without_additions(spaced: str) -> tuple[str, str, str]:
@@ -51,4 +55,4 @@ def without_additions(spaced: str) -> tuple[str, str, str]:
 
 def is_addition(word: str) -> bool:
     """Whether a folded word is only what products add."""
-    return not re.sub(r"[\W_]+", "", ADDED.sub("", word))
+    return not re.sub(r"[\W_]+", "", ADDED.sub("", f"_{word}"))

@@ -21,6 +21,7 @@ from typing import Any
 from pleura.core.errors import OutputFailed, PleuraError, UsageError
 from pleura.core.extras import need
 from pleura.core.faults import FULL
+from pleura.core.text import counted
 from pleura.store.layout import is_inside
 
 TRIES = 10
@@ -268,8 +269,8 @@ def _check_answers(attempts: int, caught_exception: Exception | None, **_: Any) 
 
 def _stalled(count: int) -> OutputFailed:
     return OutputFailed(
-        f"the object store began to send {count} object(s) and did not finish; check the store and "
-        "the network, then run the same command again"
+        f"the object store began to send {counted(count, 'object', 'objects')} and did not finish; "
+        "check the store and the network, then run the same command again"
     )
 
 
