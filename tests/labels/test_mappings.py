@@ -66,9 +66,15 @@ def test_names_of_an_nnu_net():
     )
     assert (named.right, named.left, named.either, named.sided) == ((2,), (1,), (), True)
     lobes = from_names(
-        {"lung_upper_lobe_left": 4, "lung_lower_lobe_left": 5, "RightUpperLobe": 6, "RML": 7}
+        {
+            "lung_upper_lobe_left": 4,
+            "lung_lower_lobe_left": 5,
+            "RightUpperLobe": 6,
+            "RML": 7,
+            "RLL": 8,
+        }
     )
-    assert (lobes.right, lobes.left) == ((6, 7), (4, 5))
+    assert (lobes.right, lobes.left) == ((6, 7, 8), (4, 5))
     both = from_names({"background": 0, "lung": 1})
     assert (both.either, both.sided) == ((1,), False)
     regions = from_names({"background": 0, "lungs": [1, 2], "Lung_R": [1], "Lung_L": [2]})

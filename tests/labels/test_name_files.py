@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pleura.core.errors import UsageError
+from pleura.core.errors import InputRefused, UsageError
 from pleura.geometry.grid import Grid
 from pleura.geometry.volume import LungMask
 from pleura.labels.api import read_mask
@@ -18,6 +18,7 @@ SNAP = """################################################
 ################################################
     0     0    0    0        0  0  0    "Clear Label"
 """
+ROW = '{} 255 0 0 1.0 1 1 "{}"\n'
 GRID = Grid.axial((3, 4, 5), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
 
 
@@ -39,6 +40,11 @@ TABLES = {
     "quoted.ctbl": slicer('"left lung"', '"right lung"'),
     "spaced.ctbl": slicer("left lung", "right lung"),
     "lungs.csv": "LabelValue,Name,Color_R,Color_G\r\n1,left lung,1,2\r\n2,right lung,3,4\r\n",
+    "quoted.csv": '"LabelValue","Name"\n"1","left lung"\n"2","right lung"\n',
+    "excel.csv": "sep=;\nLabelValue;Name\n1;left lung\n2;right lung\n",
+    "commented.csv": "# colours\nLabelValue,Name\n1,left lung\n2,right lung\n",
+    "repeated.txt": snap("left lung", "right lung", "Heart", "Heart") + ROW.format(1, "left lung"),
+    "bare.label": snap("left", "right"),
     "semicolons.csv": "labelvalue;name\n1;Lunge links\n2;Lunge rechts\n",
 }
 
@@ -103,6 +109,12 @@ def test_what_names_nothing_is_passed_over(tmp_path, text):
         (snap("Lung_R", "Heart"), "no right and left lung"),
         (snap("Lung_R", "Lung_R", "Lung_L"), "name of one lung"),
         (snap("Lung_R_AI", "Lung_R_MIM", "Lung_L"), "two labels"),
+        (snap("Lung_R", "Lung_L") + ROW.format(1, "Heart"), "another structure"),
+        (snap("x", "Lung_R") + ROW.format(0, "Lung_L"), "whole number from 1"),
+        (snap("RUL", "LUL"), "only some lobes of the right lung"),
+        (snap("Lung_R", "LUL"), "only some lobes of the left lung"),
+        (snap("Lung_R", "Lung_L") + ROW.format(-3, "Heart"), "only some of its lines"),
+        (snap("Lung_R", "Lung_L") + "3 Heart", "only some of its lines"),
     ],
 )
 def test_a_table_that_leaves_the_lungs_open_is_refused(tmp_path, text, reason):
@@ -117,6 +129,69 @@ def test_another_csv_beside_the_masks_is_passed_over(tmp_path):
     (tmp_path / "scores.csv").write_text("case,name\n1,left lung\n2,right lung\n")
     (tmp_path / "old.csv").write_bytes(b"\xff\xfe\x00\xd8,\xe4")
     assert read_mask(path).labels[:, 0, 0].tolist() == [1, 2, 0]
+
+
+@pytest.mark.parametrize("columns", ["Volume", "Volume,Case", "Mean"])
+def test_measurements_by_label_are_not_a_table_of_names(tmp_path, columns):
+    path = mask_in(tmp_path)
+    rows = f"LabelValue,Name,{columns}\n1,left lung,3,a\n2,right lung,4,a\n1,right lung,4,b\n"
+    (tmp_path / "measurements.csv").write_text(rows)
+    assert read_mask(path).labels[:, 0, 0].tolist() == [1, 2, 0]
+
+
+@pytest.mark.parametrize("number", ["1.0", "²", "", "-1", "1" * 5000, "٣"])
+def test_a_label_that_is_not_a_number_in_a_table_is_refused(tmp_path, number):
+    mask_in(tmp_path)
+    text = f"LabelValue,Name\n1,left lung\n{number},right lung\n"
+    (tmp_path / "lungs.csv").write_text(text)
+    with pytest.raises(UsageError, match="not a whole number"):
+        naming_of("auto", tmp_path)
+
+
+@pytest.mark.parametrize("label", [0, -1, 2.5, [0, 2]])
+def test_background_and_fractions_in_a_data_set_are_no_lungs(tmp_path, label):
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"Lung_R": 1, "Lung_L": label}}))
+    with pytest.raises(UsageError, match="whole number from 1"):
+        naming_of("auto", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["labels.txt", "dataset.json"])
+def test_a_mask_with_a_value_that_its_table_lacks_is_refused(tmp_path, name):
+    path = mask_in(tmp_path)
+    for numbers in ((1, 3), (12, 11)):
+        names = dict(zip(("Lung_R", "Lung_L"), numbers, strict=True))
+        rows = "".join(ROW.format(number, name) for name, number in names.items())
+        text = rows if name == "labels.txt" else json.dumps({"labels": names})
+        (tmp_path / name).write_text(text)
+        with pytest.raises(InputRefused) as caught:
+            read_mask(path)
+        assert caught.value.code == "MASK-UNLISTED"
+
+
+def test_a_table_of_one_mask_is_not_used_for_another(tmp_path):
+    """The left lung is 1 in the second mask only."""
+    path = mask_in(tmp_path)
+    mask_in(tmp_path, "Case_002.nii.gz")
+    (tmp_path / "Case_002.label").write_text(TABLES["labels.txt"])
+    with pytest.raises(UsageError, match="named as one of the masks"):
+        read_mask(path)
+    (tmp_path / "Case_001.label").write_text(TABLES["labels.txt"])
+    assert read_mask(path).labels[:, 0, 0].tolist() == [2, 1, 0]
+
+
+def test_a_table_named_as_the_mask_of_a_ct_beside_it_is_used(tmp_path):
+    mask_in(tmp_path)
+    path = mask_in(tmp_path, "Case_001_seg.nii.gz")
+    (tmp_path / "Case_001_seg.label").write_text(TABLES["labels.txt"])
+    assert read_mask(path).labels[:, 0, 0].tolist() == [2, 1, 0]
+
+
+def test_a_table_in_another_encoding_is_refused(tmp_path):
+    mask_in(tmp_path)
+    text = snap("linke Lunge", "rechte Lunge", "Lungengefäß")
+    (tmp_path / "labels.txt").write_text(text, encoding="latin-1")
+    with pytest.raises(UsageError, match="not in UTF-8"):
+        naming_of("auto", tmp_path)
 
 
 def test_tables_that_contradict_each_other_are_refused(tmp_path):

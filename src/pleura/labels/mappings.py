@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pleura.core.errors import UsageError
-from pleura.core.lung_names import lung_parts
+from pleura.core.lung_names import Lobe, lung_parts, part_of
 from pleura.core.lung_words import Side
 from pleura.labels.name_files import DATASET, Names, dataset_of, names_in, tables_of
 
@@ -17,8 +17,9 @@ class Naming:
     """Which labels of a map are the right lung, the left lung, or either.
 
     In a map of lungs only, a label that is not listed is an error. In a map of other structures too
-    (`others`), it is background. `beside` marks what a file beside the masks says: names in a mask
-    itself come before it.
+    (`others`), it is background, but an error where a file lists all labels (`listed`) and not this
+    one: the file belongs to other masks. `beside` marks what a file beside the masks says: names in
+    a mask itself come before it.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Naming:
     either: tuple[int, ...] = ()
     others: bool = False
     beside: bool = field(default=False, compare=False)
+    listed: frozenset[int] | None = field(default=None, compare=False)
 
     @property
     def sided(self) -> bool | None:
@@ -48,6 +50,10 @@ class Naming:
 LUNGS = Naming("lungs", right=(1,), left=(2,))
 """Our own: 1 right, 2 left; or both lungs as 1, or as 255 alone."""
 
+LOBES_OF: Mapping[Side, set[Lobe]] = {
+    "right": {"upper", "middle", "lower"},
+    "left": {"upper", "lower"},
+}
 MAPPINGS: Mapping[str, Naming] = {
     naming.name: naming
     for naming in (
@@ -130,7 +136,8 @@ def _from_files(option: str, folder: Path) -> Naming:
             f"{CHOICES}."
         )
     try:
-        namings = {from_names(names, TABLE) for names in tables_of(folder)}
+        found_names = tables_of(folder)
+        namings = {from_names(names, TABLE) for names in found_names}
     except (UsageError, OSError) as error:
         raise _not_understood("The label description beside the masks", error) from error
     if len(namings) > 1:
@@ -138,7 +145,9 @@ def _from_files(option: str, folder: Path) -> Naming:
             "Label descriptions beside the masks contradict each other. Score or measure masks of "
             f"one kind at a time, with --mapping: {CHOICES}."
         )
-    return namings.pop() if namings else LUNGS
+    if not namings:
+        return LUNGS
+    return replace(namings.pop(), listed=frozenset().union(*map(_listed, found_names)))
 
 
 def _from_file(path: Path, what: str, *, may_lack_labels: bool = False) -> Naming:
@@ -184,7 +193,22 @@ def from_names(labels: Names, name: str = "nnunet") -> Naming:
         both = set()
     elif right or left or not both:
         raise UsageError("the names of its labels give no right and left lung, and no lungs as one")
-    return Naming(name, tuple(sorted(right)), tuple(sorted(left)), tuple(sorted(both)), others=True)
+    return Naming(
+        name,
+        tuple(sorted(right)),
+        tuple(sorted(left)),
+        tuple(sorted(both)),
+        others=True,
+        listed=_listed(labels),
+    )
+
+
+def _listed(labels: Names) -> frozenset[int]:
+    """Every value that has a name."""
+    found: set[int] = set()
+    for label in labels.values():
+        found.update(int(value) for value in (label if isinstance(label, list) else [label]))
+    return frozenset(found)
 
 
 def _values_by_side(labels: Names) -> dict[Side, set[int]]:
@@ -194,12 +218,33 @@ def _values_by_side(labels: Names) -> dict[Side, set[int]]:
         UsageError: two names of one whole lung have other values.
     """
     values: dict[Side, set[int]] = {"right": set(), "left": set(), "both": set()}
+    lobes: dict[Side, set[Lobe]] = {"right": set(), "left": set(), "both": set()}
     whole: dict[Side, set[int]] = {}
-    for name, part in lung_parts(labels).items():
-        label = labels[name]
-        numbers = {int(number) for number in (label if isinstance(label, list) else [label])}
+    parts = lung_parts(labels)
+    for name, part in parts.items():
+        numbers = _numbers_of(labels[name])
         if part.whole and whole.setdefault(part.side, numbers) != numbers:
             raise UsageError(f"two labels are named as the lung of one side ({part.side})")
         if not part.partial:
             values[part.side] |= numbers
+            lobes[part.side].add(part.lobe)
+    for side, needed in LOBES_OF.items():
+        if lobes[side] and "" not in lobes[side] and lobes[side] < needed:
+            raise UsageError(f"it names only some lobes of the {side} lung")
+    lungs = set().union(*values.values())
+    others = [name for name in labels if name not in parts and part_of(name) is None]
+    if any(isinstance(labels[name], int) and labels[name] in lungs for name in others):
+        raise UsageError("a lung and another structure have one label")
     return values
+
+
+def _numbers_of(label: Any) -> set[int]:
+    """The values of a label.
+
+    Raises:
+        UsageError: one is background, or not a whole number.
+    """
+    numbers = {float(number) for number in (label if isinstance(label, list) else [label])}
+    if not all(number.is_integer() and number > 0 for number in numbers):
+        raise UsageError("the label of a lung is not a whole number from 1")
+    return set(map(int, numbers))

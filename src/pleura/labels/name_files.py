@@ -3,7 +3,7 @@ colour tables of 3D Slicer (.ctbl, and .csv since version 5.8).
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,9 @@ ITK_SNAP = re.compile(r"\s*(\d{1,9})(?:\s+[\d.]{1,12}){4}\s+[01]\s+[01]\s+\"([^\
 """`IDX R G B A VIS MSH "NAME"`."""
 SLICER = re.compile(r"\s*(\d{1,9})\s+(\S.{0,200}?)(?:\s+[\d.]{1,12}){3,4}\s*")
 """`IDX NAME R G B A`; spaces in names are underscores, or quoted."""
+NUMBER = re.compile(r"[0-9]{1,9}")
+COLUMN = re.compile(r"labelvalue|name|color|segmented|anatomic|region|modifier|type|category|none")
+"""Columns of 3D Slicer's colour tables, in lower case."""
 UNNAMED = re.compile(
     r"(?:clear label|background|unknown|none|(?:label|segment|tissue)[ _]?\d*|\d+)?", re.IGNORECASE
 )
@@ -74,19 +77,29 @@ def names_in(path: Path) -> Names | None:
     pattern = SLICER if path.suffix.lower() == ".ctbl" else ITK_SNAP
     found = [pattern.fullmatch(line) for line in lines]
     rows = [(one[2].strip('"'), int(one[1])) for one in found if one]
-    if not rows or len(rows) < len(lines):
+    if rows and len(rows) < len(lines) and any(part_of(name) for name, _ in rows):
+        raise UsageError("only some of its lines are labels with names")
+    if len(rows) < len(lines):
         return None
     return _without_repeats(rows)
 
 
 def _names_in_csv(content: bytes) -> Names | None:
-    """The names in a colour table with the columns LabelValue and Name; `None` for another CSV."""
-    if not re.match(r"\s*labelvalue\s*[,;\t]", decoded(content), re.I):
+    """The names in a colour table with the columns LabelValue and Name; `None` for another CSV.
+
+    Measurements by label have these columns too, and others.
+    """
+    lines = decoded(content).splitlines(keepends=True)
+    text = "".join(line for line in lines if not line.startswith("#"))
+    if not re.match(r"(?:sep=.\s*)?\s*\"?labelvalue\"?\s*[,;\t]", text, re.I):
         return None
-    rows = [row for _, row in read_table(content, "colour table")]
-    if not all(row.get("labelvalue", "").isdigit() and "name" in row for row in rows):
+    rows = [row for _, row in read_table(text.encode(), "colour table")]
+    if not all("name" in row and all(map(COLUMN.match, row)) for row in rows):
         return None
-    return _without_repeats([(row["name"], int(row["labelvalue"])) for row in rows])
+    numbered = [(row["name"], row.get("labelvalue", "")) for row in rows]
+    if not all(NUMBER.fullmatch(number) for _, number in numbered):
+        raise UsageError("a LabelValue is not a whole number")
+    return _without_repeats([(name, int(number)) for name, number in numbered])
 
 
 def _named(about: Mapping[str, Any]) -> Names:
@@ -99,13 +112,29 @@ def _named(about: Mapping[str, Any]) -> Names:
 
 def _tables_beside_masks(folder: Path) -> Iterator[Names]:
     files = _entries(folder)
-    if not any(map_suffix(path) for path in files):
-        return
-    for path in files:
+    masks = {path.name.removesuffix(suffix) for path in files if (suffix := map_suffix(path))}
+    for path in files if masks else ():
         if path.suffix.lower() in TABLES and path.is_file():
             names = _names_if_any(path)
             if names and not all(UNNAMED.fullmatch(name.strip()) for name in names):
+                if path.stem in masks and not all(_is_of_one_case(path.stem, m) for m in masks):
+                    _check_all_named(masks, files)
                 yield names
+
+
+def _is_of_one_case(name: str, other: str) -> bool:
+    return name.startswith(other) or other.startswith(name)
+
+
+def _check_all_named(masks: Collection[str], files: Sequence[Path]) -> None:
+    """Refuse tables of single masks where other masks have none.
+
+    Raises:
+        UsageError: a mask has no table of its own.
+    """
+    tables = {path.stem for path in files if path.suffix.lower() in TABLES}
+    if not all(any(_is_of_one_case(table, mask) for table in tables) for mask in masks):
+        raise UsageError("it is named as one of the masks, and not every mask has one")
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -120,19 +149,26 @@ def _entries(folder: Path) -> list[Path]:
 def _names_if_any(path: Path) -> Names | None:
     try:
         return names_in(path)
-    except UnicodeDecodeError:
+    except UnicodeDecodeError as error:
+        pattern = SLICER if path.suffix.lower() == ".ctbl" else ITK_SNAP
+        if any(map(pattern.fullmatch, path.read_text("latin-1").splitlines())):
+            raise UsageError("it is not in UTF-8") from error
         return None
 
 
 def _without_repeats(rows: Sequence[tuple[str, int]]) -> Names:
-    """Name to label.
+    """Name to label, without a background that tools name (`Clear Label`).
 
     Raises:
         UsageError: one name of a lung for two labels.
     """
-    names: dict[str, int | list[int]] = {}
+    found: dict[str, list[int]] = {}
     for name, label in rows:
-        if name in names and part_of(name) is not None:
+        if label == 0 and UNNAMED.fullmatch(name.strip()):
+            continue
+        labels = found.setdefault(name, [])
+        if label not in labels:
+            labels.append(label)
+        if len(labels) > 1 and part_of(name) is not None:
             raise UsageError("two labels have the name of one lung")
-        names[name] = label
-    return names
+    return {name: labels[0] if len(labels) == 1 else labels for name, labels in found.items()}

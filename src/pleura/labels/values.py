@@ -25,7 +25,8 @@ def labels_of(array: NDArray[Any], naming: Naming = LUNGS) -> NDArray[np.uint8]:
     """Labels as uint8: 0 background, 1 right (or either), 2 left.
 
     Raises:
-        InputRefused: `MASK-LABELS`: a value that `naming` does not have, in a map of lungs only;
+        InputRefused: `MASK-LABELS`: a value that `naming` does not have, in a map of lungs only, or
+            that its file does not list;
             `MASK-VALUES`: fractions, NaN, infinity, or not numbers.
     """
     if array.dtype.kind not in "biuf":
@@ -48,6 +49,9 @@ def labels_of(array: NDArray[Any], naming: Naming = LUNGS) -> NDArray[np.uint8]:
     odd = [value for value in values if value and value not in ours]
     if odd and not naming.others:
         raise _unknown(odd, values)
+    unlisted = [value for value in odd if naming.listed and value not in naming.listed]
+    if unlisted:
+        raise refused("MASK-UNLISTED", found=_some(unlisted))
     table = np.zeros(len(counts), dtype=np.uint8)
     for value in values:
         table[value - least] = ours.get(value, 0)
@@ -77,8 +81,11 @@ def sided(labels: NDArray[np.uint8], naming: Naming, said: bool) -> bool:
 
 
 def _unknown(odd: Sequence[float], values: Sequence[float] = ()) -> InputRefused:
-    some = ", ".join(f"{value:g}" for value in odd[:MENTIONED])
-    more = " …" if len(odd) > MENTIONED else ""
     fits = fitting(values)
     hint = f"; they fit the mapping {' or '.join(fits)}" if fits else ""
-    return refused("MASK-LABELS", found=f"{some}{more}", hint=hint)
+    return refused("MASK-LABELS", found=_some(odd), hint=hint)
+
+
+def _some(odd: Sequence[float]) -> str:
+    some = ", ".join(f"{value:g}" for value in odd[:MENTIONED])
+    return f"{some} …" if len(odd) > MENTIONED else some

@@ -192,6 +192,10 @@ FILES: Mapping[str, Code] = {
     "MASK-LABELS": refusal(
         "the mask has the values {found}; expected 0, 1 right, 2 left, or 0 and 1{hint}"
     ),
+    "MASK-UNLISTED": refusal(
+        "the mask has the values {found}, which the file of names does not list",
+        "Use the file of names that belongs to this mask, or --mapping.",
+    ),
     "NPZ-VALUES": refusal("the NPZ mask has the values {found}; expected 0 and one other"),
     "NPZ-NO-MASKS": refusal("the NPZ file has no array named {key}"),
     "IMAGE-CORRUPT": refusal("the {format} file is corrupt", "Export it again."),
