@@ -28,13 +28,20 @@ AGES = (
     "93.5 years|93 Jahre|95-jähriger|95jährige Pat.|im Alter von 93|Alter: 96|93 ans|âgé de 93|"
     "âgée de 93 ans|âge 91|93 años|edad 93|93 anni|età 93|93 anos|idade: 93|93 jaar|93-jarige|"
     "leeftijd 93|93歳女性|93岁|年齢 93|93세|возраст 93|93 года|93 let|93 lat|wiek 93|ηλικία 93|"
-    "93 ετών|عمر ۹۳|۹۳ سال|גיל 93|93 år|93-årig|AGED 90|age of 95|90 years|93_years|age_093"
+    "93 ετών|عمر ۹۳|۹۳ سال|גיל 93|93 år|93-årig|AGED 90|age of 95|90 years|93_years|age_093|"
+    "Age [years]: 95|Age (years) 95|age yrs 95|93 Lebensjahr|93 yearold|93yearsold|93 anys|edat 93|"
+    "93 ani|vârsta: 93|93 godina|93 rokov|93 tuổi|tuổi 93|umur 93|93 tahun|usia 93|93 évesen|"
+    "93-årige|93 års|93周岁|93歲|93살|életkor: 93|93 yaşında|Yaş: 93|ikä 93|93 vuotta|۹۳ ساله"
 ).split("|")
-ONLY_ENGINE = ["93-летний", "อายุ 93 ปี"]
+ONLY_ENGINE = (
+    "93-летний|อายุ 93 ปี|95 y. o.|95 y o|95-y-o|Age(y):95|Age in years: 95|Age at time of scan: 95|"
+    "93-jähr.|93 de ani"
+).split("|")
 OTHERS = (
     "90Y|Y90 therapy|89 years|aged 89|93 kV|95 %|93 mm|5.93 years|193 years|Lung 95|average 93|"
     "coverage 95|eta 0.95|120 years|PTV_95|stage 93x|90Y microspheres|ages|2093|93 slices|"
-    "aged 9|FOV 95. Year 2"
+    "aged 9|FOV 95. Year 2|TI 110|110 kVp|slice 110 of 300|90-day mortality|90 s delay|kVp 120 ar|"
+    "90-Y SIRT|99mTc|95 % CI|TE 95 in years|95 y or more|LAT 90"
 ).split("|")
 
 

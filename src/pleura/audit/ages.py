@@ -11,13 +11,14 @@ _GAP = 4  # characters between a word for age and its number
 _YEARS = frozenset(
     "year years yr yrs yo jahr jahre jahren jahrige jahriger jahrigen jahriges ans anos anni jaar "
     "jarige let roku lat lata лет год года років χρονων ετων yas eves vuotias ar arig 歳 才 岁 세 "
-    "سنه سال".split()
+    "سنه سال ساله lebensjahr yearold yearsold anys ani godina rokov tuoi tahun ars arige evesen "
+    "vuotta yasında 周岁 歲 살".split()
 )
 _AGE = frozenset(
     "age aged alter edad eta idade leeftijd wiek vek alder agee возраст вік ηλικια عمر גיל "
-    "年齢 年龄 나이".split()
+    "年齢 年龄 나이 edat varsta tuoi umur usia eletkor ika yas".split()
 )
-_FILLERS = frozenset(["of", "von", "de", "is", "ist"])
+_FILLERS = frozenset(["of", "von", "de", "is", "ist", "years", "yrs"])
 
 
 def has_age_over_89(text: str) -> bool:
@@ -53,7 +54,7 @@ def _stated_behind(found: Sequence[re.Match[str]], at: int, text: str) -> bool:
     between = text[number.end() : word.start()]
     if len(between) > 2 or between.strip(" -_"):
         return False
-    if word[0][0] in "歳才岁세":
+    if word[0][0] in "歳才岁歲세살":
         return True
     if text[word.end() : word.end() + 1].isalnum():
         return False
