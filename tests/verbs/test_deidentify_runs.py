@@ -309,3 +309,13 @@ def test_a_folder_of_keys_and_maps_is_no_folder_of_data(chests, tmp_path):
     for name in ("one", "two"):
         deidentify(chests, tmp_path / name, map=keys / f"{name}.map.json", key=keys / "key")
     assert (keys / "two.map.json").is_file()
+
+
+@pytest.mark.parametrize("folder", ["keys", ".pleura", "."])
+def test_files_that_only_look_like_those_of_an_output_do_not_refuse_a_map(chests, tmp_path, folder):
+    """A home with its own run.json, and with keys in ~/.pleura."""
+    (tmp_path / "run.json").write_text('{"script": "train.py", "verb": "run"}')
+    (tmp_path / ".pleura").mkdir()
+    place = tmp_path / folder / "map.json"
+    deidentify(chests, tmp_path.parent / f"out of {tmp_path.name}", map=place)
+    assert place.is_file()

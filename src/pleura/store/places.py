@@ -8,7 +8,8 @@ from typing import Final
 
 from pleura.core.errors import UsageError
 from pleura.files.contents import is_dicom_file
-from pleura.store.layout import BOOKKEEPING, RUN
+from pleura.store.layout import BOOKKEEPING, INPUT, ITEMS, LOCK
+from pleura.store.run_file import head_in
 
 MEDIUM: Final = "DICOMDIR"
 MOST_LOOKED_AT: Final = 1000
@@ -68,12 +69,22 @@ def _check_outside_data(files: Mapping[str, Path | None]) -> None:
             continue
         folder = path.resolve().parent
         for above in (folder, *folder.parents):
-            if (above / RUN).is_file() or (above / BOOKKEEPING).is_dir():
+            if _is_output(above):
                 raise UsageError(f"--{option} lies in the output of another command; {_ELSEWHERE}")
             if (above / MEDIUM).is_file():
                 raise UsageError(f"--{option} lies on a medium with a {MEDIUM}; {_ELSEWHERE}")
         if folder.is_dir() and any(map(_is_data, islice(folder.iterdir(), MOST_LOOKED_AT))):
             raise UsageError(f"--{option} lies in a folder with DICOM or image files; {_ELSEWHERE}")
+
+
+def _is_output(folder: Path) -> bool:
+    """Whether a folder is an OUT; other software has files named run.json too, and a user may keep
+    keys in a folder named as our bookkeeping.
+    """
+    bookkeeping = folder / BOOKKEEPING
+    return head_in(folder) is not None or any(
+        (bookkeeping / name).exists() for name in (INPUT, ITEMS, LOCK)
+    )
 
 
 def _is_data(path: Path) -> bool:
