@@ -55,7 +55,8 @@ CHANGED = (
     "lung_r_v4%, Lung_R v4 [%], Lung_R<, ¬Lung_R, RUL_V4, "
     "Lung_R_Pleura, Pleura Lung R, right lung - pleura AI, "
     "Lungs-Lung_R, Total-Lung_R, All - Lung_R, Lung_R-RUL, RUL-Lung R, Lung_R−RUL, Lung_R/RUL, "
-    "Both–Lung R, Lung_R + Lung_RUL, 両肺-右肺, Poumons-Poumon D, Lunge rechts-Oberlappen rechts, "
+    "Both–Lung R, Lung_R + Lung_RUL, Lung_R∪RUL, Lung_R*RUL, Lung_R|RUL, Lung_R─RUL, Lung_R－RUL, "
+    "両肺-右肺, Poumons-Poumon D, Lunge rechts-Oberlappen rechts, "
     "lunga v2, Lunga_V_1, lungan v 2"
 )
 """A part by dose, the pleura, a difference of two structures, and a left lung (V) in Swedish."""

@@ -42,7 +42,7 @@ JOINED = re.compile(
 
 PARTIAL = frozenset("~∼˜～〜⁓")
 """Mark a partial structure in AAPM TG-263 (`Lung~_L`); editors write other forms of the sign."""
-COMBINING = re.compile(r"(?<![Pp]aru|PARU)[-+&/\\‐‑‒–—−∖]")
+COMBINING = re.compile(r"(?<![Pp]aru|PARU)[-+&/\\|*×∪∩∆⊕─➖‐-―−∖]")
 """Signs between two structures of which one is subtracted or added (`Lungs-Lung_R`).
 
 Malay paru-paru is one word.
