@@ -96,8 +96,8 @@ DATES = (
     rf"[{_DIGITS}十廿卅]{{1,3}}[日号]",
     rf"(?<![\d.]){_EAST_YEAR} ?[-/] ?{_MONTH} ?[-/] ?{_DAY}(?!\d)",
     rf"(?<![\d.]){_DAY} ?[-/] ?{_MONTH} ?[-/] ?{_EAST_YEAR}(?!\d)",
-    rf"(?<![^\W_])(?:\d{{1,2}}{_MAYBE}{_EAST}{_MAYBE}{_EAST_YEAR}|{_EAST_YEAR}{_MAYBE}{_EAST}{_MAYBE}"
-    r"\d{1,2})(?!\d)",
+    rf"(?<![^\W_])(?:\d{{1,2}}{_MAYBE}{_EAST}{_MAYBE}{_EAST_YEAR}|"
+    rf"{_EAST_YEAR}{_MAYBE}{_EAST}{_MAYBE}\d{{1,2}})(?!\d)",
 )
 """Dates of anybody."""
 
