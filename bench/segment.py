@@ -5,8 +5,9 @@ CPU seconds and its peak memory. Modules are compiled before, as `pip` does when
 them, in the same run: thresholds (`--model classical`), the
 floor (bytes read and multiply-adds at the measured peak of this machine), and the network of
 lungmask R231 (Hofmanninger J et al. 2020, doi:10.1186/s41747-020-00173-2), whose architecture is
-built here with random weights, which cost the same: some slices are timed, 140 are told. Series are
-phantoms of 512 x 512, and any that are named. Prints Markdown tables.
+built here with random weights, which cost the same: some slices are timed, and the time of 140 is
+computed from them. Series are phantoms of 512 x 512, and any that are named. Prints Markdown
+tables.
 """
 
 import compileall
