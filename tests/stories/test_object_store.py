@@ -7,14 +7,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
-from testing.object_store import BUCKET, ENVIRONMENT, serving
+from testing.object_store import BUCKET, ENVIRONMENT, at
 from testing.toy_batch import toy
 
 from pleura.cli.commands import VERBS
@@ -35,21 +34,6 @@ from pleura.verbs.train import train
 pytestmark = pytest.mark.usefixtures("figures_rendered")
 
 CASES = 5
-
-
-def at(prefix):
-    return Path(f"s3://{BUCKET}/{prefix}")
-
-
-@pytest.fixture
-def store(monkeypatch, tmp_path):
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    (tmp_path / "scratch").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
-    with serving() as served:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", served.url)
-        yield served
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """An object store that sends the beginning of an object, and then nothing or next to nothing."""
 
 import shutil
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
-from testing.object_store import BUCKET, ENVIRONMENT, serving
+from testing.object_store import at
 from testing.toy_batch import toy
 
 from pleura.core.errors import Exit, OutputFailed
@@ -16,22 +14,12 @@ from pleura.verbs.phantom import phantom
 from pleura.verbs.status import status
 
 
-def at(prefix):
-    return Path(f"s3://{BUCKET}/{prefix}")
-
-
-@pytest.fixture
-def store(monkeypatch, tmp_path):
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    (tmp_path / "scratch").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+@pytest.fixture(autouse=True)
+def short_limits(monkeypatch, store):
     monkeypatch.setattr(object_store, "SILENCE_S", 0.3)
     monkeypatch.setattr(object_store, "OBJECT_S", 2)
-    with serving() as served:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", served.url)
-        yield served
-        served.stalled = ""
+    yield
+    store.stalled = ""
 
 
 def objects_in(out):

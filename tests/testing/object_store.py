@@ -117,6 +117,11 @@ class Store:
         ]
 
 
+def at(prefix: str) -> Path:
+    """A place in the bucket."""
+    return Path(f"s3://{BUCKET}/{prefix}")
+
+
 @contextmanager
 def serving() -> Iterator[Store]:
     """Serve one bucket on loopback. The caller sets `ENVIRONMENT` and `AWS_ENDPOINT_URL_S3`."""

@@ -10,11 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pleura.core.atomic import (
-    BOOKKEEPING,
-    read_json,
-    write_json,
-)
+from pleura.core.atomic import BOOKKEEPING, read_json, write_json
 from pleura.core.errors import OutputBusy, UsageError
 from pleura.store.addresses import is_remote, remote_path
 from pleura.store.call import Call

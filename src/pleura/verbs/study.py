@@ -83,7 +83,7 @@ class StudyResult:
         lines = [line for one in self.about["conclusions"] for line in one["lines"]]
         if self.left:
             runs = counted(self.left, "run is", "runs are")
-            lines.append(f"study: {runs} not done; the same command goes on")
+            lines.append(f"study: {runs} not done; rerun the same command to resume")
         return [*lines, *account_line("study", self.input), f"study: {self.out / STUDY_PAGE}"]
 
 
